@@ -1,0 +1,139 @@
+"""The configuration of one variant, as the stages read it: sections of `params/<variant>.yaml`.
+
+The compose stage resolves `conf/` into that file; a stage then asks for the sections that it declares in dvc.yaml
+and gets each as a frozen model that forbids unknown keys. Sections whose shape depends on the task, the framework or
+the simulator have their models there (`Data`, `Model`, `Train`, `World`); the common ones are here.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from slipway.errors import ConfigError
+
+PARAMS = Path("params")
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Split(Section):
+    """How examples are divided into train, val and test, and how many of train calibrate INT8.
+
+    `by: group` keeps all examples of a group on one side; `by: time` cuts at points in time, oldest first.
+    With `folds`, `fold` (1 to folds) names the fold held out as test; the raw data's own folds are used where it has
+    them.
+    """
+
+    by: Literal["group", "time"] = "group"
+    train: Share = 0.70
+    val: Share = 0.15
+    test: Share = 0.15
+    calibration: Annotated[int, Field(ge=1)] = 200
+    folds: Annotated[int, Field(ge=2)] | None = None
+    fold: Annotated[int, Field(ge=1)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if abs(self.train + self.val + self.test - 1) > 1e-9:
+            raise ValueError(f"train + val + test must be 1, not {self.train + self.val + self.test:g}")
+        if min(self.train, self.val, self.test) <= 0:
+            raise ValueError("train, val and test must each be more than 0")
+        if (self.folds is None) != (self.fold is None):
+            raise ValueError("folds and fold go together")
+        if self.folds is not None and self.fold is not None and self.fold > self.folds:
+            raise ValueError(f"fold {self.fold} of {self.folds} folds")
+        return self
+
+
+class Recommended(Section):
+    """How many examples the variant needs: below `least` is a warning, `advised` and `best` are told."""
+
+    least: Annotated[int, Field(ge=0)] = 0
+    advised: Annotated[int, Field(ge=0)] = 0
+    best: Annotated[int, Field(ge=0)] = 0
+
+
+class Checks(Section):
+    """What `prepare` accepts: up to `quarantine` (share) of bad examples are set aside, more are refused."""
+
+    quarantine: Share = 0.0
+    max_examples: Annotated[int, Field(ge=1)] | None = None
+    balance: tuple[Share, Share] = (0.4, 0.6)
+    duplicate_distance: Annotated[int, Field(ge=0, le=8)] = 2
+    recommended: Recommended = Recommended()
+
+
+class Evaluate(Section):
+    """The bootstrap behind every interval: `resamples` draws over groups at `confidence`."""
+
+    resamples: Annotated[int, Field(ge=100)] = 1000
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+
+
+class Convert(Section):
+    """What ships: full-integer INT8 or float32."""
+
+    precision: Literal["int8", "float32"] = "int8"
+
+
+class Benchmark(Section):
+    """How often each measurement is repeated, and the batch of the batch measurement."""
+
+    runs: Annotated[int, Field(ge=10)] = 200
+    warmup: Annotated[int, Field(ge=0)] = 20
+    batch: Annotated[int, Field(ge=2)] = 32
+
+
+class Rule(Section):
+    """A floor (`min`), a ceiling (`max`) or both for one metric."""
+
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        if self.min is None and self.max is None:
+            raise ValueError("a rule needs min, max or both")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min:g} is above max {self.max:g}")
+        return self
+
+
+class Gate(Section):
+    """Floors and ceilings by metric name."""
+
+    rules: dict[str, Rule]
+
+
+class Register(Section):
+    """The name of the registered model in MLflow; `dry_run` judges and records, and registers nothing."""
+
+    name: str
+    description: str
+    dry_run: bool = False
+
+
+def read(variant: str) -> dict[str, Any]:
+    """All of `params/<variant>.yaml` as plain values.
+
+    Raises:
+        ConfigError: there is no such file, or it is not a mapping.
+    """
+    path = PARAMS / f"{variant}.yaml"
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; run `dvc repro compose@{variant}`, or add {variant} to params.yaml")
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML ({error}); delete it and run `dvc repro compose@{variant}`")
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: not a mapping; delete it and run `dvc repro compose@{variant}`")
+    return dict(values)

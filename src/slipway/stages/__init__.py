@@ -1,0 +1,1 @@
+"""One module a DVC stage, `python -m slipway.stages.<stage> VARIANT`: read, call, write."""

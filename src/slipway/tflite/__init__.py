@@ -1,0 +1,1 @@
+"""The one runtime for every variant."""
