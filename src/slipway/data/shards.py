@@ -8,6 +8,7 @@ memory stays at one batch whatever the size of the split.
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,8 @@ class PackedSplit:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._inputs = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("inputs-*.npy"))]
-        self._targets = np.concatenate([np.load(path) for path in sorted(folder.glob("targets-*.npy"))])
+        self._inputs: list[np.ndarray] = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("inputs-*.npy"))]
+        self._targets: np.ndarray = np.concatenate([np.load(path) for path in sorted(folder.glob("targets-*.npy"))])
         self._starts = np.cumsum([0, *(len(shard) for shard in self._inputs)])
 
     def __len__(self) -> int:
@@ -30,12 +31,13 @@ class PackedSplit:
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of one input."""
-        return self._inputs[0].shape[1:]
+        return tuple(self._inputs[0].shape[1:])
 
     @property
-    def dtype(self) -> np.dtype:
+    def dtype(self) -> np.dtype[Any]:
         """Dtype of the inputs."""
-        return self._inputs[0].dtype
+        dtype: np.dtype[Any] = self._inputs[0].dtype
+        return dtype
 
     @property
     def targets(self) -> np.ndarray:
@@ -50,7 +52,8 @@ class PackedSplit:
     def gather(self, positions: np.ndarray) -> np.ndarray:
         """Inputs at `positions` [n] in that order, as a new array [n, *shape]."""
         if len(self._inputs) == 1:
-            return np.asarray(self._inputs[0])[positions]
+            taken: np.ndarray = self._inputs[0].take(positions, axis=0)
+            return taken
         out = np.empty((len(positions), *self.shape), self.dtype)
         shards = np.searchsorted(self._starts, positions, side="right") - 1
         for shard in np.unique(shards):

@@ -15,7 +15,7 @@ import pandas as pd
 
 from slipway.config import Section
 
-type Spec = dict[str, Any]
+Spec = dict[str, Any]
 """What a model takes and gives, in JSON values: written by prepare, kept in the release record.
 
 Keys of every task: `objective` ("multiclass" or "regression"), `input` ({"shape": without the batch axis, "dtype",
