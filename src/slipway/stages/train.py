@@ -24,7 +24,13 @@ def train(variant: str) -> None:
     prepared = Path("data/prepared") / variant
     start = None if values["start"] is None else _verified(Start(**values["start"]))
     sections = {name: values[name] for name in ("model", "train", "start", "seed")}
-    with Tracker(variant, sections) as track:
+    with Tracker(
+        variant,
+        live=Path("reports") / variant / "live",
+        logs=Path("logs") / variant,
+        journal=CHECKPOINTS / f"{variant}.jsonl",
+        params=sections,
+    ) as track:
         training.fit(
             PackedSplit(prepared / "train"),
             PackedSplit(prepared / "val"),
