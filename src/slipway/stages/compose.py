@@ -117,7 +117,7 @@ def _compose(variant: str, profile: str) -> tuple[dict[str, Any], dict[str, Path
         options = f"; it has {', '.join(error.options)}" if error.options else ""
         raise ConfigError(f"{variant}: {CONF}/{error.missing_cfg_file}.yaml: no such file{options}")
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
-        raise ConfigError(f"{variant}: {CONF}/: {' '.join(str(error).split())}")
+        raise ConfigError(f"{variant}: {' '.join(str(error).split())}".replace(f"{CONF.resolve()}/", f"{CONF}/"))
     del values["profile"]
     groups = {group: CONF / f"{choice}.yaml" for group, choice in ((g, f"{g}/{c}") for g, c in choices.items())}
     return values, {group: path for group, path in groups.items() if path.exists()}
@@ -128,8 +128,9 @@ def _validate(
 ) -> dict[str, Any]:
     """Every section through its model, as plain values with the defaults filled in."""
     if unknown := sorted(set(values) - set(sections) - OPTIONAL):
+        place, known = _place(unknown[:1], files), ", ".join(sorted(sections))
         raise ConfigError(
-            f"{variant}: {_place(unknown[:1], files)}: unknown section; known: {', '.join(sorted(sections))}"
+            f"{variant}: {unknown[0]}: unknown section (value {values[unknown[0]]!r}) in {place}; known: {known}"
         )
     resolved: dict[str, Any] = dict.fromkeys(OPTIONAL)
     wrong: list[str] = []
