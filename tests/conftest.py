@@ -30,7 +30,10 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
 def copy_repository(to: Path) -> Path:
     """The working tree as Git would commit it, as a new repository with one commit."""
     listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     for name in listed.stdout.decode().split("\0"):
         if name and (ROOT / name).is_file():

@@ -7,7 +7,7 @@ import pytest
 from slipway.intervals import bootstrap
 
 
-def mean_of(values: np.ndarray):  # noqa: ANN201
+def mean_of(values: np.ndarray):
     return lambda weight: {"mean": float(np.average(values, weights=weight))}
 
 

@@ -15,6 +15,6 @@ def test_decisions_agree_when_the_likeliest_class_is_the_same() -> None:
 
 def test_numbers_agree_within_a_hundredth() -> None:
     native = np.array([[100.0], [200.0], [300.0]])
-    got = compare(native, native + [[0.5], [4.0], [0.0]], {"objective": "regression"})
+    got = compare(native, native + np.array([[0.5], [4.0], [0.0]]), {"objective": "regression"})
     assert got["agreement"] == pytest.approx(2 / 3, abs=1e-6)
     assert got["max_difference"] == pytest.approx(4 / 200)

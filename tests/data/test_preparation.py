@@ -86,7 +86,9 @@ def test_a_truncated_picture_is_refused_and_listed(tmp_path: Path, make: Make) -
     raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
     bad = raw / "ad" / "ad03_003.png"
     bad.write_bytes(bad.read_bytes()[:400])
-    with pytest.raises(DataError, match=r"1 of 120 examples are bad, 0.83%, and checks.quarantine allows 0.00%; the fi"):
+    with pytest.raises(
+        DataError, match=r"1 of 120 examples are bad, 0.83%, and checks.quarantine allows 0.00%; the fi"
+    ):
         make()
     assert [one["where"] for one in make.report["problems"]["examples"]] == ["ad/ad03_003.png"]  # type: ignore[attr-defined]
     assert not (tmp_path / "prepared").exists()

@@ -51,7 +51,11 @@ def test_a_variant_of_ones_own_data_has_no_simulation(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("least: 5000", "leest: 5000", "checks.recommended.leest: unknown key (value 5000) in conf/variant/base-ad-det"),
+        (
+            "least: 5000",
+            "leest: 5000",
+            "checks.recommended.leest: unknown key (value 5000) in conf/variant/base-ad-det",
+        ),
         ("least: 5000", "least: many", "checks.recommended.least: Input should be a valid integer"),
         ("precision: int8", "precision: int4", "not 'int4', in conf/variant/base-ad-detector.yaml:"),
         ("\nchecks:", "\nchekcs:", "chekcs: unknown section"),
