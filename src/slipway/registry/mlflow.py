@@ -81,7 +81,8 @@ def register(
     except Exception as error:
         raise RegistryError(
             f"MLflow at {mlflow_store.shown(uri)}: {name} was not registered ({mlflow_store.reason(error)}); start the "
-            f"server or correct MLFLOW_TRACKING_URI (unset, models go to {mlflow_store.DATABASE}), then register again"
+            "server or correct MLFLOW_TRACKING_URI, then register again "
+            f"(unset, models go to sqlite:///{mlflow_store.DATABASE})"
         )
     return Registration(mlflow_store.shown(uri), name, version, run_id, sha256, created=True)
 
