@@ -3,3 +3,19 @@
 One module a task, each with a class `Task` that satisfies the protocol in `slipway.tasks.protocol`, and a section
 model `Data`.
 """
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slipway.tasks.protocol import Task
+
+
+def load(task: str, data: Mapping[str, Any]) -> Task:
+    """The task named `task` over a variant's `data` section."""
+    module = importlib.import_module(f"slipway.tasks.{task}")
+    loaded: Task = module.Task(module.Task.Data(**data))
+    return loaded

@@ -1,1 +1,1 @@
-"""Networks, training and conversion with Keras."""
+"""Networks in Keras on TensorFlow: images, and anything else that is encoded as [height, width, channels]."""

@@ -1,0 +1,78 @@
+"""The native model of this framework: a folder with `model.keras`.
+
+`save` writes the same bytes for the same network: Keras stamps its zip archive, and the metadata in it, with the
+time, and both become a fixed one here.
+"""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from slipway.errors import ModelError
+from slipway.frameworks.keras.runtime import keras, tf
+
+FILE = "model.keras"
+DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can hold
+BATCH = 64
+
+
+def save(network: Any, folder: Path) -> None:
+    """Write `network` into `folder`, whole or not at all; a folder that is there is replaced."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    stamped = partial / "stamped.keras"
+    network.save(stamped)
+    with zipfile.ZipFile(stamped) as source, zipfile.ZipFile(partial / FILE, "w") as target:
+        for name in sorted(source.namelist()):
+            content = source.read(name)
+            if name == "metadata.json":
+                metadata = json.loads(content) | {"date_saved": "1980-01-01@00:00:00"}
+                content = json.dumps(metadata, sort_keys=True).encode()
+            target.writestr(zipfile.ZipInfo(name, DATE), content)
+    stamped.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
+
+
+def read(folder: Path) -> Any:
+    """The Keras network in `folder`, as it was saved.
+
+    Raises:
+        ModelError: the folder holds no network that Keras can read.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; train the model that this folder belongs to, or `dvc pull` it")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: Keras {keras.__version__} cannot read it ({error}); train it again") from error
+
+
+def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from encoded inputs [n, *shape] of any dtype to raw outputs [n, k] float32.
+
+    Raises:
+        ModelError: the folder holds no network that Keras can read.
+    """
+    network = read(folder)
+    shape = network.input_shape[1:]
+    infer = tf.function(
+        lambda inputs: network(inputs, training=False), input_signature=[tf.TensorSpec((None, *shape), tf.float32)]
+    )
+
+    def predict(inputs: np.ndarray) -> np.ndarray:
+        batches = [
+            infer(np.asarray(inputs[start : start + BATCH], np.float32)).numpy()
+            for start in range(0, len(inputs), BATCH)
+        ]
+        outputs: np.ndarray = np.concatenate(batches) if batches else np.empty((0, network.output_shape[-1]), "f4")
+        return outputs
+
+    return predict

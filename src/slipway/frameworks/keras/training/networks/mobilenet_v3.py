@@ -1,0 +1,25 @@
+"""MobileNetV3, small and large (Howard et al., "Searching for MobileNetV3", ICCV 2019), as Keras ships it.
+
+Hard-swish and squeeze-and-excite. Inputs are scaled to -1..1.
+"""
+
+from typing import Any
+
+from slipway.frameworks.keras.runtime import keras
+
+
+def mobilenet_v3(network: str, shape: tuple[int, ...], classes: int, width: float, dropout: float) -> Any:
+    """The network for inputs [height, width, channels], giving [n, classes] probabilities."""
+    applications = keras.applications
+    architecture = {
+        "mobilenet_v3_small": applications.MobileNetV3Small,
+        "mobilenet_v3_large": applications.MobileNetV3Large,
+    }[network]
+    return architecture(
+        input_tensor=keras.layers.Input(shape, name="input"),
+        alpha=width,
+        weights=None,
+        classes=classes,
+        dropout_rate=dropout,
+        name=network,
+    )

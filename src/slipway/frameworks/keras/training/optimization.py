@@ -1,0 +1,31 @@
+"""The optimizer of a run; its learning rate is a function of the step alone."""
+
+from typing import Any
+
+from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.schema import Train
+
+
+def optimizer(config: Train, steps_per_epoch: int) -> Any:
+    """The optimizer of `config` for a run of `config.epochs` epochs of `steps_per_epoch` steps."""
+    warmup = min(round(config.warmup_epochs * steps_per_epoch), config.epochs * steps_per_epoch - 1)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else config.learning_rate,
+        config.epochs * steps_per_epoch - warmup,
+        alpha=0.0 if config.schedule == "cosine" else 1.0,
+        warmup_target=config.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
+    decay = config.weight_decay or None
+    optimizers = keras.optimizers
+    if config.optimizer == "adam":
+        made = optimizers.Adam(rate, weight_decay=decay)
+    elif config.optimizer == "adamw":
+        made = optimizers.AdamW(rate, weight_decay=config.weight_decay)
+    elif config.optimizer == "sgd":
+        made = optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
+    else:
+        made = optimizers.RMSprop(rate, rho=0.9, momentum=0.9, epsilon=1e-3, weight_decay=decay)
+    if config.weight_decay:
+        made.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return made

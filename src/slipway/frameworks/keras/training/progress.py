@@ -1,0 +1,44 @@
+"""What a user sees of a run: a bar in a terminal, one line an epoch elsewhere."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from slipway.frameworks.keras.runtime import keras
+
+
+class Bar(keras.callbacks.Callback):  # type: ignore[misc]
+    """Shows the steps of a run as they are madeand says what each epoch came to."""
+
+    def __init__(self, epochs: int, steps: int, done: int) -> None:
+        super().__init__()
+        self._epochs = epochs
+        self._console = Console()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._progress.add_task("training", total=epochs * steps, completed=done * steps)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Draw the bar."""
+        self._progress.start()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Move the bar by a step."""
+        self._progress.advance(self._task)
+
+    def close(self) -> None:
+        """Leave the terminal as it was, whatever ended the run."""
+        self._progress.stop()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Say what the epoch came to."""
+        line = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
+        self._console.print(f"epoch {epoch + 1}/{self._epochs}  {line}", highlight=False, soft_wrap=True)
