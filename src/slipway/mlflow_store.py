@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-DATABASE = "sqlite:///mlflow.db"
+DATABASE = Path("mlflow.db")
 ARTIFACTS = Path("mlartifacts")
 LONGEST_VALUE = 500
 """Characters of a parameter's value that every MLflow server takes."""
@@ -31,12 +31,14 @@ _BRIEF = {
 
 
 def tracking_uri() -> str:
-    """The address of the store."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or DATABASE
+    """The address of the store; the default one is absolute, since MLflow keeps stores open by their address."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or _default()
 
 
 def shown(uri: str) -> str:
-    """The address without the user and password that it may hold."""
+    """The address for a message: without the user and password that it may hold, and short for the default."""
+    if uri == _default():
+        return f"sqlite:///{DATABASE}"
     parts = urlsplit(uri)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
 
@@ -73,7 +75,7 @@ def experiment(client: "MlflowClient", name: str) -> str:
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    artifacts = ARTIFACTS.resolve().as_uri() if client.tracking_uri == DATABASE else None
+    artifacts = ARTIFACTS.resolve().as_uri() if client.tracking_uri == _default() else None
     try:
         return str(client.create_experiment(name, artifact_location=artifacts))
     except MlflowException:
@@ -101,3 +103,7 @@ def reason(error: Exception) -> str:
     first = (str(error).strip().splitlines() or [""])[0]
     cause = first.rpartition("Caused by ")[2].rstrip(")") if "Caused by " in first else first
     return cause if len(cause) <= 200 else cause[:199] + "…"
+
+
+def _default() -> str:
+    return f"sqlite:///{DATABASE.resolve()}"

@@ -257,7 +257,7 @@ class _MlflowRun:
             self._pending = []
             logger.warning(
                 "MLflow at %s cannot be used (%s): this training goes on without it. "
-                "Start the server or correct MLFLOW_TRACKING_URI; unset, runs go to %s.",
+                "Start the server or correct MLFLOW_TRACKING_URI; unset, runs go to sqlite:///%s.",
                 mlflow_store.shown(self._uri),
                 mlflow_store.reason(error),
                 mlflow_store.DATABASE,

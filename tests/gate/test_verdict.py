@@ -69,6 +69,7 @@ def test_no_rules_is_a_pass():
 def test_the_reason_names_value_interval_and_bound():
     assert one(Rule(min=0.9), value=0.91, low=0.88, high=0.94).reason == "0.91 (0.88 to 0.94) straddles the floor 0.9"
     assert one(Rule(max=2), value=3).reason == "3 is above the ceiling 2"
+    assert one(Rule(max=5e6), value=4_012_345).reason == "4,012,345 keeps to the ceiling 5,000,000"
 
 
 def test_plain_values_are_json_even_where_nan_was_measured():

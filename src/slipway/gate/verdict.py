@@ -77,25 +77,29 @@ def _compare(
         if any((measured or {}).get(name) is not None for name in ("low", "high")):
             return "fail", f"the interval of {metric} is not a finite number"
         low = high = value
-        said = f"{value:.6g}"
+        said = f"{_said(value)}"
     else:
         low, high = min(low, value), max(high, value)
-        said = f"{value:.6g} ({low:.6g} to {high:.6g})"
+        said = f"{_said(value)} ({_said(low)} to {_said(high)})"
     if rule.min is not None and high < rule.min:
-        return "fail", f"{said} is below the floor {rule.min:.6g}"
+        return "fail", f"{said} is below the floor {_said(rule.min)}"
     if rule.max is not None and low > rule.max:
-        return "fail", f"{said} is above the ceiling {rule.max:.6g}"
+        return "fail", f"{said} is above the ceiling {_said(rule.max)}"
     if rule.min is not None and low < rule.min:
-        return "hold", f"{said} straddles the floor {rule.min:.6g}"
+        return "hold", f"{said} straddles the floor {_said(rule.min)}"
     if rule.max is not None and high > rule.max:
-        return "hold", f"{said} straddles the ceiling {rule.max:.6g}"
+        return "hold", f"{said} straddles the ceiling {_said(rule.max)}"
     return "pass", f"{said} keeps to {_bounds(rule)}"
 
 
 def _bounds(rule: Rule) -> str:
-    floor = None if rule.min is None else f"the floor {rule.min:.6g}"
-    ceiling = None if rule.max is None else f"the ceiling {rule.max:.6g}"
+    floor = None if rule.min is None else f"the floor {_said(rule.min)}"
+    ceiling = None if rule.max is None else f"the ceiling {_said(rule.max)}"
     return " and ".join(bound for bound in (floor, ceiling) if bound)
+
+
+def _said(figure: float) -> str:
+    return f"{figure:,.0f}" if abs(figure) >= 1e6 else f"{figure:,.6g}"
 
 
 def _number(value: float | None) -> float | None:
