@@ -107,7 +107,7 @@ def test_an_unknown_task_or_framework_is_told_the_known_ones(repository: Path, k
 
 def test_a_variant_without_a_file_is_told_which_file(repository: Path) -> None:
     edit(Path("params.yaml"), "variants:\n", "variants:\n  mine: {task: image_classification, framework: keras}\n")
-    with pytest.raises(ConfigError, match="conf/variant/mine.yaml: no such file; it has base-ad-detector"):
+    with pytest.raises(ConfigError, match=r"conf/variant/mine.yaml: no such file; it has base-ad-detector"):
         compose("mine")
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from slipway import config, tasks
 from slipway.config import Checks, Split
 from slipway.data import preparation
+from slipway.data.splits import SIDES
 from slipway.errors import DataError
 from slipway.stages import run
 
@@ -41,7 +42,8 @@ def _show(variant: str, report: Path) -> None:
     table = Table(title=f"{variant}: {found['found']:,} examples found")
     for heading in ("set", "total", "groups", "class", "examples", "share"):
         table.add_column(heading, justify="left" if heading in ("set", "class") else "right")
-    for side, counts in found["splits"].items():
+    for side in (*SIDES, "calibration"):
+        counts = found["splits"][side]
         first = (side, f"{counts['total']:,}", f"{counts['groups']:,}")
         rows = [(name, f"{n:,}", f"{n / counts['total']:.1%}") for name, n in counts.get("classes", {}).items()]
         for row in rows or [("", f"{counts['total']:,}", "")]:
