@@ -121,7 +121,7 @@ class Interpreter:
     def _store(self, inputs: np.ndarray) -> np.ndarray:
         """Real values as the input tensor stores them."""
         if self._bytes is not None and inputs.dtype == np.uint8:
-            return self._bytes[inputs]
+            return self._bytes.take(inputs)
         if not self._scale and inputs.dtype == self.dtype:
             return inputs
         if inputs.dtype.kind not in "biuf":
