@@ -126,6 +126,7 @@ def _gate(record: Record) -> list[str]:
 
 def _parity(record: Record) -> list[str]:
     parity = record["parity"]
+    unit = "in probability" if record["spec"]["objective"] == "multiclass" else "shares of the mean prediction"
     rows = [
         (_words(name).lower(), _figure(value))
         for name, value in sorted(parity.items())
@@ -139,7 +140,8 @@ def _parity(record: Record) -> list[str]:
     return [
         "## What conversion cost",
         "",
-        f"The TFLite model and the native one agree on {_share(parity['agreement'])} of the test examples.",
+        f"The TFLite model and the native one agree on {_share(parity['agreement'])} of the test examples. "
+        f"Differences of predictions are {unit}.",
         "",
         *_table(("", "difference"), rows, numbers=1),
     ]
