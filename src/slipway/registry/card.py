@@ -196,10 +196,13 @@ def _loading(record: Record) -> list[str]:
         "",
         "from slipway.tflite.predictor import Predictor",
         "",
-        f'predictor = Predictor(Path("models/{record["variant"]}"))',
+        f'predictor = Predictor.load(Path("models/{record["variant"]}"))',
+        "predictor.check_golden()  # this machine computes what the build did",
+        "for outputs in predictor.predict(examples):",
+        "    print(outputs)",
         "```",
         "",
-        "`Predictor` needs no TensorFlow. It takes raw examples and encodes them as the training data was.",
+        f"`examples` are raw, as `slipway.tasks.{record['task']}` takes them in `encode_raw`. TensorFlow is not needed.",
     ]
 
 
