@@ -221,7 +221,7 @@ def test_an_address_that_cannot_be_one_costs_one_warning(
 def test_a_store_that_dies_in_the_middle_costs_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr("slipway.tracking.MLFLOW_INTERVAL", 0.0)
+    monkeypatch.setattr("slipway.tracking.SENDING_INTERVAL", 0.0)
     with tracker() as track:
         track(0, {"train/loss": 0.5})
         Path("mlflow.db").write_bytes(b"gone")

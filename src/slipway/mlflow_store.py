@@ -9,6 +9,7 @@ so `briefly` gives up after seconds. What the user sets in the environment goes 
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ ARTIFACTS = Path("mlartifacts")
 LONGEST_VALUE = 500
 """Characters of a parameter's value that every MLflow server takes."""
 
+_CAUSE = re.compile(r"""Caused by \w+\((["'])(\w+\([^)]*\): )?(?P<said>.*)\1\)""")
+"""What went wrong on the net, within what urllib3 says around it."""
 _BRIEF = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "3",
@@ -100,9 +103,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def reason(error: Exception) -> str:
     """What went wrong, in one line."""
-    first = (str(error).strip().splitlines() or [""])[0]
-    cause = first.rpartition("Caused by ")[2].rstrip(")") if "Caused by " in first else first
-    return cause if len(cause) <= 200 else cause[:199] + "…"
+    text = (str(error).strip().splitlines() or [""])[0] or type(error).__name__
+    cause = _CAUSE.search(text)
+    text = cause["said"] if cause else text
+    return text if len(text) <= 200 else text[:199] + "…"
 
 
 def _default() -> str:

@@ -16,6 +16,7 @@ DVCLive leaves are those of an undisturbed training. It is removed when the trai
 import hashlib
 import json
 import logging
+import math
 import os
 import socket
 import time
@@ -30,8 +31,9 @@ from slipway import mlflow_store
 
 logger = logging.getLogger(__name__)
 
-MLFLOW_INTERVAL = 5.0
-"""Seconds between two requests to MLflow: boosting reports steps faster than a server on the net takes them."""
+SENDING_INTERVAL = 5.0
+"""Seconds between two requests to MLflow, and to DVC Studio where it is set up: boosting reports steps faster than a
+server on the net takes them, and DVCLive reads all its files again for each."""
 
 
 class Entry(NamedTuple):
@@ -62,6 +64,7 @@ class Tracker:
         self._journal = _Journal(journal, variant, params)
         self._params = params
         self._live: Any = None
+        self._synced = -math.inf
         self._events: _EventFile | None = None
         self._mlflow: _MlflowRun | None = None
 
@@ -108,7 +111,11 @@ class Tracker:
         self._live.step = entry.step
         for name, value in entry.metrics.items():
             self._live.log_metric(name, value)
-        self._live.next_step()
+        if time.monotonic() - self._synced >= SENDING_INTERVAL:
+            self._live.next_step()
+            self._synced = time.monotonic()
+        else:
+            self._live.make_summary()
         self._events.write(entry)
 
 
@@ -193,7 +200,7 @@ class _MlflowRun:
     def __init__(self, variant: str, training: str, params: Mapping[str, Any], resumed: bool) -> None:
         self._uri = mlflow_store.tracking_uri()
         self._pending: list[Entry] = []
-        self._sent = 0.0
+        self._sent = -math.inf
         self._new = True
         self._alive = True
         with self._attempt():
@@ -222,7 +229,7 @@ class _MlflowRun:
         if not self._alive:
             return
         self._pending.append(entry)
-        if time.monotonic() - self._sent >= MLFLOW_INTERVAL:
+        if time.monotonic() - self._sent >= SENDING_INTERVAL:
             self._send()
 
     def end(self, status: str) -> None:

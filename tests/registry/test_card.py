@@ -183,6 +183,12 @@ def test_names_of_any_kind_stay_text(pictures: dict, name: str):
     assert rows[2][0] == " ".join(name.split())
 
 
+def test_the_code_on_a_card_is_python_and_names_the_folder(pictures: dict):
+    code = card(pictures).partition("```python\n")[2].partition("```")[0]
+    compile(code, "card", "exec")
+    assert 'Predictor.load(Path("models/base-ad-detector"))' in code
+
+
 def test_a_metric_that_was_not_measured_is_shown_as_such(pictures: dict):
     pictures["gate"]["rules"].append(rule("recall", "fail", None, min=0.5))
     assert ["recall", "≥ 0.5", "n/a", "fail"] in tables(card(pictures))[2]

@@ -126,6 +126,7 @@ def _gate(record: Record) -> list[str]:
 
 def _parity(record: Record) -> list[str]:
     parity = record["parity"]
+    unit = "in probability" if record["spec"]["objective"] == "multiclass" else "shares of the mean prediction"
     rows = [
         (_words(name).lower(), _figure(value))
         for name, value in sorted(parity.items())
@@ -139,7 +140,8 @@ def _parity(record: Record) -> list[str]:
     return [
         "## What conversion cost",
         "",
-        f"The TFLite model and the native one agree on {_share(parity['agreement'])} of the test examples.",
+        f"The TFLite model and the native one agree on {_share(parity['agreement'])} of the test examples. "
+        f"Differences of predictions are {unit}.",
         "",
         *_table(("", "difference"), rows, numbers=1),
     ]
@@ -194,10 +196,13 @@ def _loading(record: Record) -> list[str]:
         "",
         "from slipway.tflite.predictor import Predictor",
         "",
-        f'predictor = Predictor(Path("models/{record["variant"]}"))',
+        f'predictor = Predictor.load(Path("models/{record["variant"]}"))',
+        "predictor.check_golden()  # this machine computes what the build did",
+        "for outputs in predictor.predict(examples):",
+        "    print(outputs)",
         "```",
         "",
-        "`Predictor` needs no TensorFlow. It takes raw examples and encodes them as the training data was.",
+        f"`examples` are raw, as `slipway.tasks.{record['task']}` takes them in `encode_raw`. TensorFlow is not needed.",
     ]
 
 

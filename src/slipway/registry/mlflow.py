@@ -6,7 +6,6 @@ of are never registered a second time, whatever else changed. Versions carry tag
 deprecated.
 """
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from slipway import mlflow_store
 from slipway.errors import RegistryError
+from slipway.registry.record import digest
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -99,8 +99,7 @@ def _verified(record: Mapping[str, Any], files: Mapping[str, Path]) -> str:
         if name not in files or name not in artifacts:
             raise RegistryError(f"{name} is not both in the release record and among the files to register")
         try:
-            with files[name].open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = digest(files[name])
         except FileNotFoundError:
             raise RegistryError(f"{files[name]}: no such file, and the release record names it; run `dvc checkout`")
         if found != artifacts[name]["sha256"]:
