@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn import metrics as reference
 
 from slipway.errors import DataError
-from slipway.tasks.image_classification import Data, Task, difference_hash, encode_picture
+from slipway.tasks.image_classification import Data, PictureError, Task, difference_hash, encode_picture
 from slipway.tasks.protocol import Task as Protocol
 
 SPEC = {
@@ -176,6 +176,7 @@ def test_damaged_pictures_are_problems_and_the_others_keep_their_rows(raw: Path)
         ("ad/v1/b.jpg", "truncated"),
         ("content/v1/a.jpg", "damaged"),
     ]
+    assert batch.problems == next(task().encode(raw, examples, SPEC)).problems
     assert batch.hashes is not None
     for position, row in enumerate(batch.rows):
         alone = encode_picture(raw / examples["example"][row], 16, 24)
@@ -227,6 +228,26 @@ def test_exif_orientation_is_honoured(orientation: int) -> None:
     exif[0x0112] = orientation
     turned = encode_picture(file_of(stored, "PNG", exif=exif), 30, 40)
     assert (turned == np.asarray(upright)).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(form=st.sampled_from(["JPEG", "PNG", "WEBP"]), keep=st.floats(0, 0.9), seed=st.integers(0, 99))
+def test_bytes_that_were_cut_or_scribbled_on_give_a_picture_or_say_what_is_wrong(
+    form: str, keep: float, seed: int
+) -> None:
+    content = file_of(picture(seed), form)
+    with pytest.raises(PictureError) as cut:
+        encode_picture(content[: int(keep * len(content))], 16, 24)
+    assert cut.value.kind in {"empty file", "not a picture", "truncated", "damaged"}
+    scribbled = bytearray(content)
+    rng = np.random.default_rng(seed)
+    for place in rng.integers(12, len(content), 5):
+        scribbled[place] = rng.integers(256)
+    try:
+        assert encode_picture(bytes(scribbled), 16, 24).shape == (16, 24, 3)
+    except PictureError as error:
+        assert error.kind in {"truncated", "damaged", "too large"}
+        assert "0x" not in str(error)
 
 
 def test_a_large_jpeg_is_shrunk_smoothly() -> None:

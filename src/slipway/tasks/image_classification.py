@@ -23,7 +23,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from pydantic import Field, field_validator
 
 from slipway.config import Section
@@ -128,6 +128,8 @@ def encode_picture(picture: Picture, height: int, width: int) -> np.ndarray:
         raise
     except Image.DecompressionBombError as error:
         raise PictureError("too large", str(error))
+    except UnidentifiedImageError:  # its message holds a memory address
+        raise PictureError("damaged", "its header cannot be read")
     except Exception as error:  # decoders raise nearly anything on damaged bytes
         kind = "truncated" if "truncated" in str(error).lower() else "damaged"
         raise PictureError(kind, str(error) or type(error).__name__)
@@ -360,7 +362,12 @@ def _litter(name: str) -> bool:
 
 def _walk(raw: Path, folder: Path, problems: list[Problem]) -> Iterator[str]:
     """Paths of the pictures below `folder`, relative to `raw`."""
-    for parent, folders, files in os.walk(folder):
+
+    def closed(error: OSError) -> None:
+        where = Path(error.filename).relative_to(raw).as_posix()
+        problems.append(Problem(where, "unreadable", error.strerror or str(error)))
+
+    for parent, folders, files in os.walk(folder, onerror=closed):
         for name in list(folders):
             if _litter(name):
                 folders.remove(name)
