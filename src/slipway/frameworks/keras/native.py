@@ -1,7 +1,8 @@
 """The native model of this framework: a folder with `model.keras`.
 
 `save` writes the same bytes for the same network: Keras stamps its zip archive, and the metadata in it, with the
-time, and both become a fixed one here.
+time, which becomes a fixed one here, and tells shared objects by their addresses in memory, which become numbers in
+order of appearance.
 """
 
 import json
@@ -31,13 +32,29 @@ def save(network: Any, folder: Path) -> None:
     with zipfile.ZipFile(stamped) as source, zipfile.ZipFile(partial / FILE, "w") as target:
         for name in sorted(source.namelist()):
             content = source.read(name)
-            if name == "metadata.json":
-                metadata = json.loads(content) | {"date_saved": "1980-01-01@00:00:00"}
-                content = json.dumps(metadata, sort_keys=True).encode()
+            if name.endswith(".json"):
+                content = json.dumps(_settled(json.loads(content), {})).encode()
             target.writestr(zipfile.ZipInfo(name, DATE), content)
     stamped.unlink()
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
+
+
+def _settled(value: Any, shared: dict[int, int]) -> Any:
+    """JSON `value` without clock and addresses; `shared` numbers the addresses seen so far."""
+    if isinstance(value, list):
+        return [_settled(item, shared) for item in value]
+    if not isinstance(value, dict):
+        return value
+    settled = {}
+    for key, item in value.items():
+        if key == "date_saved":
+            settled[key] = "1980-01-01@00:00:00"
+        elif key == "shared_object_id":
+            settled[key] = shared.setdefault(item, len(shared))
+        else:
+            settled[key] = _settled(item, shared)
+    return settled
 
 
 def read(folder: Path) -> Any:

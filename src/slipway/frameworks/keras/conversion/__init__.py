@@ -28,13 +28,13 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
         DataError: there is no calibration input for INT8.
         ModelError: the folder holds no network that can be read.
     """
+    if precision == "int8" and not len(calibration):
+        raise DataError("there is no calibration input to take INT8 scales from; raise split.calibration")
     network = native.read(folder)
     with tempfile.TemporaryDirectory() as temporary:
         network.export(temporary, format="tf_saved_model", verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(temporary)
         if precision == "int8":
-            if not len(calibration):
-                raise DataError("there is no calibration input to take INT8 scales from; raise split.calibration")
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.representative_dataset = lambda: _representative(calibration)
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]

@@ -1,0 +1,257 @@
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from slipway.data.shards import PackedSplit
+from slipway.errors import ConfigError, DataError, ModelError
+from slipway.frameworks.keras import native, training
+from slipway.frameworks.keras.runtime import keras, tf
+from slipway.frameworks.keras.schema import Augmentation, EarlyStopping, Model, Train
+from slipway.frameworks.keras.training import networks
+from slipway.frameworks.keras.training.augmentation import augment
+from slipway.frameworks.keras.training.batches import class_weights, training_batches
+from slipway.frameworks.keras.training.optimization import optimizer
+from slipway.frameworks.keras.training.run import Run
+from slipway.tasks.protocol import Spec
+
+Split = Callable[[str, int], PackedSplit]
+
+MODEL = Model(network="mobilenet_v3_small", width=0.25, dropout=0.1)
+QUICK = Train(
+    epochs=3,
+    batch_size=16,
+    learning_rate=0.01,
+    augmentation=Augmentation(translation=0.05, brightness=0.1, erasing=0.3),
+)
+
+FIT = """
+import json, os, signal, sys
+from pathlib import Path
+from slipway.data.shards import PackedSplit
+from slipway.frameworks.keras import training
+from slipway.frameworks.keras.schema import Model, Train
+
+folder, killed_in_epoch = Path(sys.argv[1]), int(sys.argv[2])
+spec, model, config = json.loads(sys.argv[3])
+batches = 0
+
+def track(epoch, metrics):
+    print(epoch, flush=True)
+
+if killed_in_epoch:
+    from slipway.frameworks.keras.training.progress import Bar
+    def die(self, batch, logs=None):
+        global batches
+        batches += 1
+        if batches == 4 * (killed_in_epoch - 1) + 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    Bar.on_train_batch_end = die
+
+training.fit(
+    PackedSplit(folder / "train"), PackedSplit(folder / "val"), spec, Model(**model), Train(**config),
+    seed=5, out=folder / sys.argv[4], checkpoints=folder / "checkpoints" / sys.argv[4], start=None, track=track,
+)
+"""
+
+
+def fit(
+    train: PackedSplit, val: PackedSplit, spec: Spec, out: Path, config: Train = QUICK, **options: Any
+) -> list[Any]:
+    tracked: list[Any] = []
+    settings: dict[str, Any] = {
+        "seed": 1,
+        "start": None,
+        "checkpoints": out.with_name("checkpoints"),
+        "track": lambda epoch, metrics: tracked.append((epoch, metrics)),
+    }
+    training.fit(train, val, spec, MODEL, config, out=out, **(settings | options))
+    return tracked
+
+
+def digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
+
+
+def test_a_run_learns_and_tells_of_every_epoch(split: Split, spec: Spec, tmp_path: Path) -> None:
+    config = Train(epochs=8, batch_size=16, learning_rate=0.01)
+    tracked = fit(split("train", 128), split("val", 32), spec, tmp_path / "native", config)
+    assert [epoch for epoch, _ in tracked] == list(range(1, 9))
+    assert set(tracked[0][1]) == {"train/loss", "train/accuracy", "val/loss", "val/accuracy", "learning_rate"}
+    assert tracked[-1][1]["train/loss"] < tracked[0][1]["train/loss"]
+    held_out = split("test", 64)
+    probabilities = native.load(tmp_path / "native")(held_out.gather(np.arange(64)))
+    assert probabilities.dtype == np.float32
+    assert (probabilities.argmax(axis=1) == held_out.targets).mean() > 0.9
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_run_killed_halfway_ends_with_the_bytes_of_one_left_alone(split: Split, spec: Spec, tmp_path: Path) -> None:
+    split("train", 64)
+    split("val", 16)
+    inputs = json.dumps([spec, MODEL.model_dump(), QUICK.model_dump()])
+
+    def run(killed_in_epoch: int, out: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", FIT, str(tmp_path), str(killed_in_epoch), inputs, out]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    killed = run(3, "interrupted")
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert killed.stdout.splitlines()[-1].startswith("epoch 2/3")
+    again = run(0, "interrupted")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[0] == "3", "it went on with the epoch in which it was killed"
+    assert run(0, "undisturbed").returncode == 0
+    assert digest(tmp_path / "interrupted") == digest(tmp_path / "undisturbed")
+    assert again.stderr == ""
+
+
+def test_another_seed_gives_another_model(split: Split, spec: Spec, tmp_path: Path) -> None:
+    train, val = split("train", 32), split("val", 16)
+    config = QUICK.model_copy(update={"epochs": 1})
+    for seed, name in ((1, "one"), (1, "same"), (2, "other")):
+        fit(train, val, spec, tmp_path / name, config, seed=seed)
+    assert digest(tmp_path / "one") == digest(tmp_path / "same") != digest(tmp_path / "other")
+
+
+def test_a_checkpoint_of_another_run_is_not_read(split: Split, spec: Spec, tmp_path: Path) -> None:
+    train, val = split("train", 32), split("val", 16)
+
+    def stop(epoch: int, metrics: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(train, val, spec, tmp_path / "native", track=stop)
+    assert (tmp_path / "checkpoints" / "epoch.npz").is_file()
+    other = QUICK.model_copy(update={"learning_rate": 0.002})
+    assert [epoch for epoch, _ in fit(train, val, spec, tmp_path / "native", other)] == [1, 2, 3]
+
+
+def test_a_torn_checkpoint_is_not_read(split: Split, spec: Spec, tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "epoch.npz").write_bytes(b"PK\x03\x04 torn")
+    config = QUICK.model_copy(update={"epochs": 1})
+    assert len(fit(split("train", 16), split("val", 16), spec, tmp_path / "native", config)) == 1
+
+
+def test_early_stopping_ends_a_run_and_keeps_its_best_weights(tmp_path: Path) -> None:
+    network = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    method = keras.optimizers.SGD(0.1)
+    method.build(network.trainable_variables)
+    run = Run(network, method, EarlyStopping(patience=2), tmp_path, "run", lambda epoch, metrics: None)
+    run.set_model(network)
+    for epoch, loss in enumerate([0.9, 0.5, 0.6, 0.7]):
+        assert not run.stopped
+        network.set_weights([np.array([[epoch]], np.float32)])
+        run.on_epoch_end(epoch, {"loss": 0.1, "val_loss": loss})
+    assert run.stopped
+    assert run.best[0] == 1
+    resumed = Run(network, method, EarlyStopping(patience=2), tmp_path, "run", lambda epoch, metrics: None)
+    assert resumed.resume() == 4
+    assert resumed.stopped
+    assert resumed.best[0] == 1
+
+
+def test_a_loss_that_is_no_number_ends_the_run(split: Split, spec: Spec, tmp_path: Path) -> None:
+    config = Train(epochs=2, batch_size=16, optimizer="sgd", learning_rate=1e30, warmup_epochs=0)
+    with pytest.raises(ModelError, match="training diverged: the loss is nan in epoch 1"):
+        fit(split("train", 64), split("val", 16), spec, tmp_path / "native", config)
+
+
+def test_a_run_starts_from_the_layers_of_another_model_that_fit(split: Split, spec: Spec, tmp_path: Path) -> None:
+    three = spec | {"outputs": ["a", "b", "c"]}
+    keras.utils.set_random_seed(9)
+    source = networks.build(MODEL, three)
+    native.save(source, tmp_path / "source")
+    still = Train(epochs=1, batch_size=16, learning_rate=1e-12)
+    fit(split("train", 16), split("val", 16), spec, tmp_path / "native", still, start=tmp_path / "source")
+    started = native.read(tmp_path / "native")
+    np.testing.assert_array_equal(started.get_layer("conv").get_weights()[0], source.get_layer("conv").get_weights()[0])
+    assert started.output_shape == (None, 2)
+
+
+def test_starting_from_a_network_of_another_kind_is_refused(split: Split, spec: Spec, tmp_path: Path) -> None:
+    native.save(networks.build(Model(network="efficientnet_lite0"), spec), tmp_path / "source")
+    with pytest.raises(ModelError, match=r"no layer of this network fits mobilenet_v3_small.*same model\.network"):
+        fit(split("train", 16), split("val", 16), spec, tmp_path / "native", start=tmp_path / "source")
+
+
+def test_an_empty_split_is_refused(split: Split, spec: Spec, tmp_path: Path) -> None:
+    class Empty(PackedSplit):
+        def __len__(self) -> int:
+            return 0
+
+    split("val", 8)
+    with pytest.raises(DataError, match="the val split has no example"):
+        fit(split("train", 16), Empty(tmp_path / "val"), spec, tmp_path / "native")
+
+
+def test_an_epoch_holds_every_example_once_in_its_own_order(split: Split, spec: Spec) -> None:
+    train = split("train", 48)
+    config = Train(epochs=2, batch_size=16)
+    pictures = [inputs.numpy() for inputs, _, _ in training_batches(train, spec, config, 0, 0)]
+    epochs = [np.concatenate(pictures[:3]), np.concatenate(pictures[3:])]
+    original = np.sort(train.gather(np.arange(48)).reshape(48, -1).sum(axis=1))
+    for epoch in epochs:
+        np.testing.assert_array_equal(np.sort(epoch.reshape(48, -1).sum(axis=1)), original)
+    assert not np.array_equal(*epochs)
+
+
+def test_batches_from_a_later_step_are_those_of_the_whole_run(split: Split, spec: Spec) -> None:
+    train = split("train", 40)
+    whole = [inputs.numpy() for inputs, _, _ in training_batches(train, spec, QUICK, 3, 0)]
+    rest = [inputs.numpy() for inputs, _, _ in training_batches(train, spec, QUICK, 3, 3)]
+    np.testing.assert_array_equal(whole[3:], rest)
+
+
+def test_one_variation_leaves_the_draws_of_another_alone() -> None:
+    inputs = tf.constant(np.random.default_rng(0).integers(60, 200, (8, 32, 32, 3), np.uint8))
+    step = tf.constant(4, tf.int64)
+    flipped = augment(inputs, Augmentation(horizontal_flip=0.5), 1, step).numpy()
+    both = augment(inputs, Augmentation(horizontal_flip=0.5, brightness=0.1), 1, step).numpy()
+    np.testing.assert_allclose(np.ptp((both - flipped).reshape(8, -1), axis=1), 0, atol=1e-3)
+    chosen = [not np.array_equal(a, b) for a, b in zip(flipped, inputs.numpy(), strict=True)]
+    assert 0 < sum(chosen) < 8
+    for picture, original, is_flipped in zip(flipped, inputs.numpy(), chosen, strict=True):
+        np.testing.assert_array_equal(picture, original[:, ::-1] if is_flipped else original)
+
+
+def test_pictures_stay_in_their_range_under_the_strongest_variations() -> None:
+    inputs = tf.constant(np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3), np.uint8))
+    strongest = Augmentation(
+        horizontal_flip=1, translation=1, zoom=0.9, rotation=180, brightness=1, contrast=1, saturation=1, erasing=1
+    )
+    varied = augment(inputs, strongest, 0, tf.constant(0, tf.int64)).numpy()
+    assert varied.shape == inputs.shape
+    assert varied.min() >= 0
+    assert varied.max() <= 255
+
+
+def test_balanced_class_weights_give_every_class_the_same_say(spec: Spec) -> None:
+    targets = np.array([0, 0, 0, 1])
+    weights = class_weights(targets, spec, Train(class_weights="balanced"))
+    assert weights[targets].sum() == pytest.approx(4)
+    assert weights[0] * 3 == pytest.approx(weights[1])
+
+
+def test_a_weight_for_a_class_that_does_not_exist_is_refused(spec: Spec) -> None:
+    with pytest.raises(ConfigError, match="names bright; the classes are bright_above, bright_below"):
+        class_weights(np.array([0]), spec, Train(class_weights={"bright": 2.0}))
+
+
+@pytest.mark.parametrize(("schedule", "last"), [("cosine", 0.0), ("constant", 0.5)])
+def test_the_learning_rate_warms_up_and_follows_its_schedule(schedule: str, last: float) -> None:
+    config = Train.model_validate({"epochs": 4, "learning_rate": 0.5, "warmup_epochs": 1, "schedule": schedule})
+    method = optimizer(config, steps_per_epoch=10)
+    rates = []
+    for step in (0, 5, 10, 40):
+        method.iterations.assign(step)
+        rates.append(float(method.learning_rate))
+    np.testing.assert_allclose(rates, [0, 0.25, 0.5, last], atol=1e-6)
