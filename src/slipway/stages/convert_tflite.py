@@ -16,7 +16,7 @@ from slipway import atomic, config, intervals, parity, tasks
 from slipway.config import Convert, Evaluate
 from slipway.data.shards import PackedSplit
 from slipway.stages import run
-from slipway.tflite.predictor import Interpreter
+from slipway.tflite.interpreter import Interpreter
 
 GOLDEN = 3
 
