@@ -202,7 +202,7 @@ def _loading(record: Record) -> list[str]:
         "    print(outputs)",
         "```",
         "",
-        f"`examples` are raw, as `slipway.tasks.{record['task']}` takes them in `encode_raw`. TensorFlow is not needed.",
+        f"`examples` are raw, as `slipway.tasks.{record['task']}` reads them in `encode_raw`. It needs no TensorFlow.",
     ]
 
 
