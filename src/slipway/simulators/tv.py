@@ -60,12 +60,12 @@ class World(Section):
     """
 
     frames: Annotated[int, Field(ge=2)] = 2400
-    frames_per_video: Annotated[int, Field(ge=1)] = 8
+    frames_per_video: Annotated[int, Field(ge=1)] = 6
     channels: Annotated[int, Field(ge=1)] = 8
     height: Annotated[int, Field(ge=48)] = 144
     width: Annotated[int, Field(ge=64)] = 256
-    confusable: Share = 0.25
-    crossfade: Share = 0.3
+    confusable: Share = 0.12
+    crossfade: Share = 0.2
     shift: Annotated[float, Field(ge=0, le=2)] = 0.0
 
 
@@ -202,7 +202,7 @@ def _channel(number: int, rng: Rng, shift: float) -> Channel:
         logo_right=right != mirrored,
         logo_low=bool(rng.uniform() < 0.2),
         logo_in_ads=bool(rng.uniform() < 0.4),
-        bug_right=(not right) != mirrored,
+        bug_right=bool(rng.uniform() < 0.4) != mirrored,
         round_by=float(rng.choice([0, 0.015, 0.03])),
         ticker=bool(rng.uniform() < 0.6),
         quality=int(rng.integers(28, 80)),
@@ -768,8 +768,6 @@ def _ad(channel: Channel, confusable: bool, rng: Rng) -> list[Painter]:
     else:
         middle = (_product_shot, _price_card, _split_screen)
         shots = [middle[int(rng.integers(3))](brand, rng) for _ in range(int(rng.integers(1, 3)))]
-        if rng.uniform() < 0.3:
-            shots.insert(0, _layered([_filmed(_drama(rng), rng), _wordmark(brand, rng)]))
         if rng.uniform() < 0.75:
             shots.append(_end_card(brand, rng))
     if channel.logo_in_ads:
