@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from PIL import Image
+
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.frameworks.keras import native, training
 from slipway.frameworks.keras.schema import Model, Train
@@ -95,22 +96,22 @@ def main() -> None:
         seconds = time.perf_counter() - began
         test = splits["test"]
         outputs = native.load(folder / "native")(test.gather(np.arange(len(test))))
-    correct = outputs.argmax(axis=1) == test.targets
-    figures = {
-        "accuracy": float(correct.mean()),
-        "interval": interval(correct, test.examples["picture"]),
-        "majority": float(np.bincount(test.targets).max() / len(test)),
-        "n": len(test),
-        "n_train": len(splits["train"]),
-        "n_val": len(splits["val"]),
-        "per_class": {name: float(correct[test.targets == i].mean()) for i, name in enumerate(spec["outputs"])},
-        "per_session": {
-            session: float(correct[(test.examples["session"] == session).to_numpy()].mean())
-            for session in TEST_SESSIONS
-        },
-        "epochs": config.epochs,
-        "train_s": round(seconds, 1),
-    }
+        correct = outputs.argmax(axis=1) == test.targets
+        figures = {
+            "accuracy": float(correct.mean()),
+            "interval": interval(correct, test.examples["picture"]),
+            "majority": float(np.bincount(test.targets).max() / len(test)),
+            "n": len(test),
+            "n_train": len(splits["train"]),
+            "n_val": len(splits["val"]),
+            "per_class": {name: float(correct[test.targets == i].mean()) for i, name in enumerate(spec["outputs"])},
+            "per_session": {
+                session: float(correct[(test.examples["session"] == session).to_numpy()].mean())
+                for session in TEST_SESSIONS
+            },
+            "epochs": config.epochs,
+            "train_s": round(seconds, 1),
+        }
     print(json.dumps(figures, indent=2))
 
 

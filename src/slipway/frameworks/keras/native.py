@@ -46,7 +46,7 @@ def _settled(value: Any, shared: dict[int, int]) -> Any:
         return [_settled(item, shared) for item in value]
     if not isinstance(value, dict):
         return value
-    settled = {}
+    settled: dict[str, Any] = {}
     for key, item in value.items():
         if key == "date_saved":
             settled[key] = "1980-01-01@00:00:00"

@@ -7,7 +7,7 @@ the latter taken from calibration inputs. The input is uint8: pixels as they com
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,7 +32,7 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
         raise DataError("there is no calibration input to take INT8 scales from; raise split.calibration")
     network = native.read(folder)
     with tempfile.TemporaryDirectory() as temporary:
-        network.export(temporary, format="tf_saved_model", verbose=False)
+        _export(network, temporary)
         converter = tf.lite.TFLiteConverter.from_saved_model(temporary)
         if precision == "int8":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -43,6 +43,17 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
         with hushed():
             model: bytes = converter.convert()
     return model
+
+
+def _export(network: Any, folder: str) -> None:
+    """Write inference of `network` as a SavedModel; `network.export` does the same in more than twice the time."""
+    module = tf.Module()
+    module.variables_of_network = [variable.value for variable in network.variables]
+    module.infer = tf.function(
+        lambda inputs: network(inputs, training=False),
+        input_signature=[tf.TensorSpec(network.input_shape, tf.float32, name="inputs")],
+    )
+    tf.saved_model.save(module, folder, signatures=module.infer)
 
 
 def _representative(calibration: np.ndarray) -> Iterator[list[np.ndarray]]:

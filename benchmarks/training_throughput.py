@@ -1,0 +1,90 @@
+"""Pictures a second of `fit`'s pipeline against Keras' own `model.fit` on arrays in memory.
+
+Both train the same network from the same weights on the same random pictures, in turns, in one process: ours reads a
+packed split and varies every picture (the augmentation of conf/train/keras.yaml), the other neither. The first epoch
+of each, in which TensorFlow traces and warms up, is not counted.
+
+    python benchmarks/training_throughput.py [--side 96] [--examples 640] [--batch 32] [--rounds 3]
+
+Prints one JSON object.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from slipway.data.shards import PackedSplit, ShardWriter
+from slipway.frameworks.keras.runtime import keras, tf
+from slipway.frameworks.keras.schema import Model, Train
+from slipway.frameworks.keras.training import networks
+from slipway.frameworks.keras.training.batches import training_batches
+from slipway.frameworks.keras.training.optimization import optimizer
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def compiled(spec: dict[str, Any], config: Train, steps: int) -> Any:
+    """EfficientNet-Lite0, ready to be trained."""
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)
+    network = networks.build(Model(network="efficientnet_lite0"), spec)
+    network.compile(optimizer(config, steps), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    return network
+
+
+def main() -> None:
+    """Measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--side", type=int, default=96)
+    parser.add_argument("--examples", type=int, default=640)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    tf.config.experimental.enable_op_determinism()
+    spec = {"objective": "multiclass", "input": {"shape": [options.side, options.side, 3]}, "outputs": ["a", "b"]}
+    settings = yaml.safe_load((ROOT / "conf/train/keras.yaml").read_text())
+    config = Train(**(settings | {"epochs": options.rounds + 1, "batch_size": options.batch}))
+    steps = options.examples // options.batch
+    random = np.random.default_rng(0)
+    inputs = random.integers(0, 256, (options.examples, options.side, options.side, 3), np.uint8)
+    targets = random.integers(0, 2, options.examples)
+    one_hot = np.eye(2, dtype=np.float32)[targets]
+    in_memory = inputs.astype(np.float32)
+    rates: dict[str, list[float]] = {"slipway": [], "model.fit": []}
+    with tempfile.TemporaryDirectory() as temporary:
+        writer = ShardWriter(Path(temporary) / "train")
+        writer.append(inputs, targets)
+        writer.close(pd.DataFrame({"example": range(options.examples)}))
+        split = PackedSplit(Path(temporary) / "train")
+        ours, bare = compiled(spec, config, steps), compiled(spec, config, steps)
+        for number in range(options.rounds + 1):
+            batches = training_batches(split, spec, config, 0, number * steps)
+            began = time.perf_counter()
+            ours.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
+            between = time.perf_counter()
+            bare.fit(in_memory, one_hot, batch_size=options.batch, verbose=0)
+            ended = time.perf_counter()
+            if number:
+                rates["slipway"].append(options.examples / (between - began))
+                rates["model.fit"].append(options.examples / (ended - between))
+    ratios = [a / b for a, b in zip(rates["slipway"], rates["model.fit"], strict=True)]
+    figures = {
+        "pictures_per_second": {name: round(statistics.median(values), 1) for name, values in rates.items()},
+        "ratio": round(statistics.median(ratios), 3),
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "side": options.side,
+        "batch": options.batch,
+    }
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
