@@ -27,7 +27,8 @@ from slipway.config import Checks, Split
 from slipway.data.preparation import prepare
 from slipway.tasks.image_classification import Data, Task
 place, side = Path(sys.argv[1]), int(sys.argv[2])
-prepare(Task(Data(height=side, width=side)), place / "raw", place / "prepared", place / "report.json", Split(), Checks(), 0)
+task = Task(Data(height=side, width=side))
+prepare(task, place / "raw", place / "prepared", place / "report.json", Split(), Checks(), 0)
 print(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from slipway.config import Checks, Split
 from slipway.data.preparation import prepare
 from slipway.data.shards import PackedSplit
-from slipway.frameworks.keras.native import keras
+from slipway.frameworks.keras.native.runtime import keras
 from slipway.simulators.tv import World, simulate
 from slipway.tasks.image_classification import Data, Task
 

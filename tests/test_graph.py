@@ -20,7 +20,7 @@ MODULES = {
     "train": ["frameworks.{framework}.schema", "frameworks.{framework}.training"],
     "evaluate": ["tasks.{task}", "frameworks.{framework}.native"],
     "convert-tflite": ["tasks.{task}", "frameworks.{framework}.native", "frameworks.{framework}.conversion"],
-    "benchmark": ["frameworks.{framework}.native"],
+    "benchmark": ["frameworks.{framework}.native", "tflite.interpreter"],
     "register": [],
 }
 """What each stage imports by a name that it makes up, beside its own import statements. That this is all is shown in

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 import yaml
-from slipway.tflite.predictor import Predictor
 
 from conftest import copy_repository
+from slipway.tflite.predictor import Predictor
 
 VARIANTS = list(yaml.safe_load(Path("params.yaml").read_text())["variants"])
 PICTURES, TABLE = "base-ad-detector", "demand-predictor"

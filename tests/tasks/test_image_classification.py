@@ -10,8 +10,8 @@ from PIL import Image
 from sklearn import metrics as reference
 
 from slipway.errors import DataError
+from slipway.protocol import Task as Protocol
 from slipway.tasks.image_classification import Data, PictureError, Task, difference_hash, encode_picture
-from slipway.tasks.protocol import Task as Protocol
 
 SPEC = {
     "objective": "multiclass",

@@ -135,16 +135,22 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     module.Task = Task  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     model = doubling(2)
-    (tmp_path / "model.tflite").write_bytes(model)
+    golden = golden_examples(Interpreter(model), np.array([[1, 2], [np.pi, -5e4]], np.float32))
+    artifacts = {"model.tflite": model, "golden.npz": golden}
+    for name, content in artifacts.items():
+        (tmp_path / name).write_bytes(content)
     record = {
         "task": "counting",
         "data": {"factor": 10},
         "spec": {"input": {"shape": [2], "dtype": "float32"}, "outputs": ["left", "right"]},
-        "artifacts": {"model.tflite": {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}},
-        "golden": golden_examples(Interpreter(model), np.array([[1, 2], [np.pi, -5e4]], np.float32)),
+        "artifacts": {name: described(content) for name, content in artifacts.items()},
     }
     (tmp_path / "release.json").write_text(json.dumps(record))
     return tmp_path
+
+
+def described(content: bytes) -> dict[str, Any]:
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def rewrite(release: Path, **changes: Any) -> None:
@@ -164,10 +170,18 @@ def test_the_golden_examples_of_a_release_pass(release: Path) -> None:
 
 
 def test_a_golden_example_that_fails_is_named(release: Path) -> None:
-    golden = json.loads((release / "release.json").read_text())["golden"]
-    golden[1]["output"][0] += 0.01
-    rewrite(release, golden=golden)
+    with np.load(release / "golden.npz") as golden:
+        outputs = golden["outputs"] + [[0, 0], [0.01, 0]]
+        np.savez(release / "golden.npz", inputs=golden["inputs"], outputs=outputs)
+    artifacts = json.loads((release / "release.json").read_text())["artifacts"]
+    rewrite(release, artifacts={**artifacts, "golden.npz": described((release / "golden.npz").read_bytes())})
     with pytest.raises(ModelError, match="golden example 1"):
+        Predictor.load(release).check_golden()
+
+
+def test_golden_examples_that_are_not_the_released_bytes_are_not_used(release: Path) -> None:
+    (release / "golden.npz").write_bytes((release / "golden.npz").read_bytes() + b" ")
+    with pytest.raises(ModelError, match=r"golden.npz: SHA-256 is"):
         Predictor.load(release).check_golden()
 
 

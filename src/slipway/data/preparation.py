@@ -19,7 +19,7 @@ from slipway.config import Checks, Split
 from slipway.data import duplicates, splits
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.errors import DataError
-from slipway.tasks.protocol import Problem, Spec, Task
+from slipway.protocol import Problem, Spec, Task
 
 LISTED = 100
 

@@ -20,7 +20,7 @@ def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | Non
     """The side of each example: a Series of "train", "val" and "test" with the index of `examples`.
 
     Args:
-        examples: an index's examples (see `slipway.tasks.protocol.Index`).
+        examples: an index's examples (see `slipway.protocol.Index`).
         split: the configuration.
         classes: class names to balance over the sides, or None for a number as label.
         seed: for the order in which equally large groups are dealt.

@@ -37,12 +37,10 @@ def lineage(lock: Path, variant: str, params: Path, requirements: Path) -> dict[
         RegistryError: dvc.lock lacks a stage of the variant.
     """
     stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
-    built = [
-        stages.get(f"{stage}@{variant}") for stage in ("prepare", "train", "evaluate", "convert-tflite", "benchmark")
-    ]
-    if None in built:
-        raise RegistryError(f"{lock}: {variant} is not built; run `dvc repro register@{variant}`")
-    deps = {dep["path"]: dep for stage in built for dep in stage["deps"]}
+    names = [f"{stage}@{variant}" for stage in ("prepare", "train", "evaluate", "convert-tflite", "benchmark")]
+    if missing := [name for name in names if name not in stages]:
+        raise RegistryError(f"{lock}: no {missing[0]}; run `dvc repro register@{variant}`")
+    deps = {dep["path"]: dep for name in names for dep in stages[name]["deps"]}
     code = "\n".join(f"{path} {dep['md5']}" for path, dep in sorted(deps.items()) if path.startswith("src/"))
     return {
         "raw": deps[f"data/raw/{variant}"]["md5"],

@@ -98,7 +98,7 @@ def _top(variant: str) -> dict[str, Any]:
 
 def _member(package: ModuleType, name: str, where: str, part: str = "") -> ModuleType:
     """The module `name` of one of slipway's open sets: tasks, frameworks, simulators."""
-    known = sorted(module.name for module in pkgutil.iter_modules(package.__path__) if module.name != "protocol")
+    known = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
     if name not in known:
         raise ConfigError(f"{where}: {name!r} is not one of {', '.join(known)}")
     return importlib.import_module(f"{package.__name__}.{name}{part}")

@@ -5,7 +5,6 @@ same bytes where the variant ships float32). `golden.npz` holds a few inputs and
 """
 
 import importlib
-import io
 import json
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from slipway.config import Convert, Evaluate
 from slipway.data.shards import PackedSplit
 from slipway.stages import run
 from slipway.tflite.interpreter import Interpreter
+from slipway.tflite.predictor import golden_examples
 
 GOLDEN = 3
 
@@ -67,13 +67,7 @@ def convert_tflite(variant: str) -> None:
             "float_parity": parity.compare(predicted["native"], predicted["float"], spec),
         },
     )
-    _write_golden(models / "golden.npz", inputs[:GOLDEN], Interpreter(shipped)(inputs[:GOLDEN]))
-
-
-def _write_golden(path: Path, inputs: np.ndarray, outputs: np.ndarray) -> None:
-    buffer = io.BytesIO()
-    np.savez(buffer, inputs=inputs, outputs=outputs)
-    atomic.write_bytes(path, buffer.getvalue())
+    atomic.write_bytes(models / "golden.npz", golden_examples(Interpreter(shipped), inputs[:GOLDEN]))
 
 
 if __name__ == "__main__":

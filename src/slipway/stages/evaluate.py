@@ -18,8 +18,8 @@ import yaml
 from slipway import atomic, config, intervals, tasks
 from slipway.config import Evaluate
 from slipway.data.shards import PackedSplit
+from slipway.protocol import Plot
 from slipway.stages import run
-from slipway.tasks.protocol import Plot
 
 
 def evaluate(variant: str) -> None:

@@ -1,16 +1,17 @@
 """A built model in use: raw examples in, named outputs out.
 
-A release is a folder `models/<variant>` with `release.json` and `model.tflite`. The `Predictor` runs the same encode
-and decode code as the pipeline, with the input spec from the record, so preprocessing cannot differ; it runs only the
-bytes whose SHA-256 the record has, and golden examples show that this machine computes what the build did.
+A release is a folder `models/<variant>` with `release.json`, `model.tflite` and `golden.npz`. The `Predictor` runs the
+same encode and decode code as the pipeline, with the input spec from the record, so preprocessing cannot differ; it
+runs only the bytes whose SHA-256 the record has, and golden examples show that this machine computes what the build
+did.
 
 The task that encodes and decodes is found by the name in the record (`slipway.tasks.<task>`) when a release is loaded:
 this package stands below the tasks and imports none, and a new task needs no line here.
 """
 
-import base64
 import hashlib
 import importlib
+import io
 import json
 import re
 from pathlib import Path
@@ -24,13 +25,14 @@ from slipway.tflite.interpreter import Interpreter
 
 RECORD = "release.json"
 MODEL = "model.tflite"
+GOLDEN = "golden.npz"
 TOLERANCE = {"float": 1e-4, "quantized": 0.02}
 """How far an output may be from its golden value, relative to that value or to 1 if larger. Kernels of two kinds of
 processor add in another order, and integer ones may differ by a few steps of 1/256."""
 
 
 class Task(Protocol):
-    """The part of a task (`slipway.tasks.protocol`) that prediction needs."""
+    """The part of a task (`slipway.protocol`) that prediction needs."""
 
     def encode_raw(self, examples: Any, spec: dict[str, Any]) -> np.ndarray:
         """Raw examples to model inputs [n, *shape]."""
@@ -42,10 +44,13 @@ class Task(Protocol):
 class Predictor:
     """A model with the task that knows its examples. One instance serves one thread at a time.
 
-    `record` is the release record, `spec` its input and output spec, `interpreter` the bare model.
+    `folder` is the release, `record` its record, `spec` its input and output spec, `interpreter` the bare model.
     """
 
-    def __init__(self, interpreter: Interpreter, task: Task, spec: dict[str, Any], record: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, interpreter: Interpreter, task: Task, spec: dict[str, Any], record: dict[str, Any]
+    ) -> None:
+        self.folder = folder
         self.interpreter = interpreter
         self.task = task
         self.spec = spec
@@ -72,7 +77,7 @@ class Predictor:
                 f"{folder / MODEL}: takes inputs of shape {list(interpreter.shape)}, but {path} says {list(shape)}; "
                 "run the convert-tflite and register stages again"
             )
-        return cls(interpreter, _task(path, name, data), spec, record)
+        return cls(folder, interpreter, _task(path, name, data), spec, record)
 
     def predict(self, examples: Any) -> list[dict[str, float]]:
         """For each raw example, its outputs by name, in the unit of the target (probabilities, visitors).
@@ -93,35 +98,31 @@ class Predictor:
         return self.task.decode(self.interpreter(inputs), inputs, self.spec)
 
     def check_golden(self) -> int:
-        """Run the record's golden examples and give how many there are.
+        """Run the golden examples and give how many there are.
 
         Raises:
-            ModelError: an output is not what the record says.
+            ModelError: the examples are not those of the record, or an output is not what it must be.
         """
-        golden = self.record.get("golden", [])
+        content = _verified(self.folder / GOLDEN, self.record["artifacts"][GOLDEN]["sha256"])
+        with np.load(io.BytesIO(content), allow_pickle=False) as golden:
+            inputs, expected = golden["inputs"], golden["outputs"]
         tolerance = TOLERANCE["quantized" if self.interpreter.quantized else "float"]
-        described = self.spec["input"]
-        for position, example in enumerate(golden):
-            inputs = np.frombuffer(base64.b64decode(example["input"]), described["dtype"]).reshape(
-                self.interpreter.shape
+        actual = self.interpreter(inputs)
+        wrong = (np.abs(actual - expected) > tolerance * np.maximum(1, np.abs(expected))).any(axis=1)
+        for position in np.flatnonzero(wrong):
+            raise ModelError(
+                f"golden example {position}: the model gives {actual[position].tolist()}, the record says "
+                f"{expected[position].tolist()}; do not use it on this machine, and report its processor and LiteRT "
+                "version"
             )
-            expected = np.asarray(example["output"], np.float64)
-            actual = self.interpreter(inputs[None])[0]
-            if not np.all(np.abs(actual - expected) <= tolerance * np.maximum(1, np.abs(expected))):
-                raise ModelError(
-                    f"golden example {position}: the model gives {actual.tolist()}, the record says "
-                    f"{expected.tolist()}; do not use it on this machine, and report its processor and LiteRT version"
-                )
-        return len(golden)
+        return len(inputs)
 
 
-def golden_examples(interpreter: Interpreter, inputs: np.ndarray) -> list[dict[str, Any]]:
-    """What `check_golden` reruns, for the record: of each encoded input its bytes in base64, and the raw outputs."""
-    outputs = interpreter(inputs)
-    return [
-        {"input": base64.b64encode(np.ascontiguousarray(given).tobytes()).decode(), "output": gives.tolist()}
-        for given, gives in zip(inputs, outputs, strict=True)
-    ]
+def golden_examples(interpreter: Interpreter, inputs: np.ndarray) -> bytes:
+    """What `check_golden` reruns: a few encoded inputs and their raw outputs, as an .npz of `inputs` and `outputs`."""
+    buffer = io.BytesIO()
+    np.savez(buffer, inputs=inputs, outputs=interpreter(inputs))
+    return buffer.getvalue()
 
 
 def _read(path: Path) -> dict[str, Any]:

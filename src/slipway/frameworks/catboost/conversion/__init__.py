@@ -12,6 +12,7 @@ import numpy as np
 from slipway.errors import ModelError
 from slipway.frameworks.catboost.conversion.oblivious import read
 from slipway.frameworks.catboost.conversion.trees import write
+from slipway.frameworks.catboost.native import FILE
 
 
 def convert(native: Path, calibration: np.ndarray, precision: Literal["int8", "float32"]) -> bytes:
@@ -29,7 +30,7 @@ def convert(native: Path, calibration: np.ndarray, precision: Literal["int8", "f
             f"convert.precision is {precision}, but trees ship as float32: they are compared with borders, "
             "which rounding would move; set convert.precision to float32"
         )
-    path = native / "model.cbm"
+    path = native / FILE
     ensemble = read(path)
     width = int(np.prod(calibration.shape[1:]))
     if ensemble.features != width:

@@ -18,10 +18,9 @@ from catboost import CatBoost, CatBoostError, Pool
 
 from slipway.data.shards import PackedSplit
 from slipway.errors import ConfigError, DataError, ModelError
+from slipway.frameworks.catboost.native import FILE
 from slipway.frameworks.catboost.schema import Model, Train
-from slipway.tasks.protocol import Spec
-
-FILE = "model.cbm"
+from slipway.protocol import Spec
 
 _SNAPSHOT = "snapshot.cbsnapshot"
 _NO_TIME, _NO_GUID = "1970-01-01T00:00:00Z", "0-0-0-0"

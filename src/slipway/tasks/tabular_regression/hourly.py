@@ -99,13 +99,15 @@ class Grid:
         weeks = [_shift(self._ordinary, lag) for lag in (WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)]
         base = _median(np.stack(weeks))
         known = [_shift(self.demand, lag) for lag in (WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)]
-        return np.where(np.isnan(base), _median(np.stack(known)), base)
+        filled: np.ndarray = np.where(np.isnan(base), _median(np.stack(known)), base)
+        return filled
 
     @cached_property
     def deviation(self) -> np.ndarray:
         """[hours, places]: demand over base, steadied where base is small against the level."""
         steady = 0.05 * np.nan_to_num(self.level)
-        return np.minimum(_over(self.demand + steady, self.base + steady), MOST_DEVIATION)
+        deviation: np.ndarray = np.minimum(_over(self.demand + steady, self.base + steady), MOST_DEVIATION)
+        return deviation
 
     @cached_property
     def level(self) -> np.ndarray:

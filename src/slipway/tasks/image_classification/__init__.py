@@ -28,7 +28,7 @@ from pydantic import Field, field_validator
 
 from slipway.config import Section
 from slipway.errors import DataError
-from slipway.tasks.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.protocol import Encoded, Index, Plot, Problem, Spec
 
 METADATA = "metadata.csv"
 LITTER = frozenset({"Thumbs.db", "desktop.ini"})
@@ -144,7 +144,7 @@ def difference_hash(encoded: np.ndarray) -> int:
 
 
 class Task:
-    """Image classification over one variant's `data` section; see `slipway.tasks.protocol.Task`."""
+    """Image classification over one variant's `data` section; see `slipway.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
     metrics: ClassVar[frozenset[str]] = frozenset(

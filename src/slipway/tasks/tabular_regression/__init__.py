@@ -1,9 +1,9 @@
 """Tabular regression over time: what a place will see in an hour, 24 hours before, such as its visitors.
 
 In: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with a row a place and hour; the `data` section names the columns. Out:
-one float32 row of features for each (see `slipway.data.hourly`), and as the model's target the ratio of the row's
-value to the `level` of the place, the first feature. A model of ratios shares what it learns among places of any
-size; `decode` multiplies by the level again, and training with `weight: level` makes an error count in visitors.
+one float32 row of features for each (see `hourly`), and as the model's target the ratio of the row's value to the
+`level` of the place, the first feature. A model of ratios shares what it learns among places of any size; `decode`
+multiplies by the level again, and training with `weight: level` makes an error count in visitors.
 
 Scores are in the unit of the target column and stand beside the seasonal-naive forecast, the value of the same hour
 one week before (Hyndman and Koehler, 2006, "Another look at measures of forecast accuracy", for scaling by it).
@@ -22,10 +22,10 @@ import pandera.pandas as pa
 from pydantic import Field, model_validator
 
 from slipway.config import Section
-from slipway.data import hourly
-from slipway.data.hourly import Grid
 from slipway.errors import ConfigError, DataError
-from slipway.tasks.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.tasks.tabular_regression import hourly
+from slipway.tasks.tabular_regression.hourly import Grid
 
 ROWS = 65536
 """Rows encoded at a time."""
@@ -304,7 +304,8 @@ class Task:
         usual = levels[np.where(np.isnan(codes), -1, codes).astype(int)]
         level = hourly.at(grid.level, hour, column)
         level = np.maximum(np.where(np.isnan(level), usual, level), np.maximum(usual * LEAST_LEVEL, TINY))
-        return hourly.describe(grid, hour, column, codes, level).to_numpy(dtype=np.float32)
+        features: np.ndarray = hourly.describe(grid, hour, column, codes, level).to_numpy(dtype=np.float32)
+        return features
 
 
 @dataclass(frozen=True)
@@ -338,8 +339,8 @@ def _times(given: pd.Series) -> pd.Series:
         return pd.Series(pd.NaT, index=given.index, dtype="datetime64[s]")
     times = given if pd.api.types.is_datetime64_dtype(given) else _read_times(given)
     inside = (times >= HOURS[0]) & (times < HOURS[1])
-    times = times.where(inside).dt.as_unit("s")
-    return times
+    seconds: pd.Series = times.where(inside).dt.as_unit("s")
+    return seconds
 
 
 def _read_times(given: pd.Series) -> pd.Series:

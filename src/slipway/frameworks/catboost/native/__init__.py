@@ -8,6 +8,8 @@ from catboost import CatBoost, CatBoostError
 
 from slipway.errors import ModelError
 
+FILE = "model.cbm"
+
 
 def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     """A callable from encoded inputs [n, features] float32 to raw outputs [n, 1] float32.
@@ -15,7 +17,7 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     Raises:
         ModelError: the folder holds no CatBoost model.
     """
-    path = folder / "model.cbm"
+    path = folder / FILE
     booster = CatBoost()
     try:
         booster.load_model(str(path))
