@@ -45,6 +45,13 @@ def test_any_number_of_rows_gives_that_many_outputs_in_order(count: int, shape: 
         np.testing.assert_array_equal(interpreter(inputs), 2 * inputs)
 
 
+def test_a_model_that_claims_any_batch_and_takes_one_is_refused() -> None:
+    graph = Graph("fixed inside", (DYNAMIC, 3))
+    interpreter = Interpreter(graph.serialize(graph.add("RESHAPE", [graph.input, np.array([1, 3], np.int32)], (1, 3))))
+    with pytest.raises(ModelError, match="not one of 2"):
+        interpreter(np.zeros((2, 3)))
+
+
 def test_numbers_of_another_dtype_are_converted() -> None:
     interpreter = Interpreter(doubling(2))
     for dtype in (np.uint8, np.int64, np.float64, np.bool_):

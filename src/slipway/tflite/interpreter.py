@@ -80,6 +80,7 @@ class Interpreter:
 
         Raises:
             DataError: the inputs have another shape, are not numbers, or are not finite where the model is quantized.
+            ModelError: the model's batch is not as free as its file says.
         """
         if inputs.shape[1:] != self.shape or not inputs.ndim:
             raise DataError(
@@ -104,10 +105,14 @@ class Interpreter:
         return np.concatenate(outputs)[:count]
 
     def _resize(self, rows: int) -> None:
-        if rows != self._rows:
+        if rows == self._rows:
+            return
+        try:
             self._litert.resize_tensor_input(self._input, [rows, *self.shape])
             self._litert.allocate_tensors()
-            self._rows = rows
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"the model says it takes any batch, but not one of {rows} ({error}); convert it again")
+        self._rows = rows
 
     def _invoke(self, stored: np.ndarray) -> np.ndarray:
         self._litert.set_tensor(self._input, stored)
@@ -148,7 +153,7 @@ def _without_delegate_notice() -> Iterator[None]:
     C++ code writes it once a process, at the first allocation, and no setting or environment variable stops it.
     """
     global _noticed
-    if _noticed:
+    if _noticed or sys.stderr is None:
         yield
         return
     _noticed = True
