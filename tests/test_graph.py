@@ -62,8 +62,8 @@ def stages() -> Iterator[tuple[str, str, list[str]]]:
 
     with Repo(str(ROOT)) as repo:
         for stage in repo.index.stages:
-            if "@" in stage.addressing:
-                name, variant = stage.addressing.split("@")
+            if stage.name:
+                name, variant = stage.name.split("@")
                 deps = [dep.def_path for dep in stage.deps if dep.def_path.startswith("src/")]
                 yield name, variant, deps
 

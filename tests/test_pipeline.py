@@ -101,7 +101,7 @@ def test_what_the_stages_imported_is_what_dvc_yaml_says(built: Path) -> None:
 
     seen = set()
     with Repo(str(built)) as repo:
-        deps = {stage.addressing: [dep.def_path for dep in stage.deps] for stage in repo.index.stages}
+        deps = {stage.name: [dep.def_path for dep in stage.deps] for stage in repo.index.stages}
     for path in (built.parent / "loaded").glob("*.json"):
         stage, variant, _ = path.stem.rsplit("@", 2)
         address = f"{stage.replace('_', '-')}@{variant}"
