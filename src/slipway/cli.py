@@ -25,7 +25,10 @@ def slipway() -> None:
 @app.command()
 def releases(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Every variant: what it scored on its test split, its TFLite size and latency, its verdict, and its report."""
-    rows = [_release(variant) for variant in yaml.safe_load(Path("params.yaml").read_text())["variants"]]
+    params = Path("params.yaml")
+    if not params.exists():
+        raise typer.BadParameter(f"{params}: no such file; run slipway in the repository's root")
+    rows = [_release(variant) for variant in yaml.safe_load(params.read_text())["variants"]]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
