@@ -19,7 +19,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.conversion import convert
-from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema import Model
 from slipway.frameworks.keras.training import networks
 

@@ -22,7 +22,7 @@ import pandas as pd
 import yaml
 
 from slipway.data.shards import PackedSplit, ShardWriter
-from slipway.frameworks.keras.runtime import keras, tf
+from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.schema import Model, Train
 from slipway.frameworks.keras.training import networks
 from slipway.frameworks.keras.training.batches import training_batches

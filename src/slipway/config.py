@@ -6,6 +6,7 @@ the simulator have their models there (`Data`, `Model`, `Train`, `World`); the c
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -15,6 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from slipway.errors import ConfigError
 
 PARAMS = Path("params")
+LATENCY_METRICS = frozenset({"latency_mean_ms", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"})
+"""Facts of a machine: one row at a time through model.tflite on one thread, judged by the benchmark stage."""
+CONVERSION_METRICS = frozenset({"agreement", "max_difference", "mean_difference", "size_bytes"})
+"""What the conversion gives for every task."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -27,9 +32,9 @@ class Section(BaseModel):
 class Split(Section):
     """How examples are divided into train, val and test, and how many of train calibrate INT8.
 
-    `by: group` keeps all examples of a group on one side; `by: time` cuts at points in time, oldest first.
-    With `folds`, `fold` (1 to folds) names the fold held out as test; the raw data's own folds are used where it has
-    them.
+    `by: group` keeps all examples of a group on one side; `by: time` cuts at points in time, oldest first: by share of
+    the examples or, where they are given, at `val_from` and `test_from`. With `folds`, `fold` (1 to folds) is the fold
+    held out as test; the raw data's own folds are used where it has them, as its own splits are.
     """
 
     by: Literal["group", "time"] = "group"
@@ -37,6 +42,8 @@ class Split(Section):
     val: Share = 0.15
     test: Share = 0.15
     calibration: Annotated[int, Field(ge=1)] = 200
+    val_from: datetime | None = None
+    test_from: datetime | None = None
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=1)] | None = None
 
@@ -48,6 +55,8 @@ class Split(Section):
             raise ValueError("train, val and test must each be more than 0")
         if (self.folds is None) != (self.fold is None):
             raise ValueError("folds and fold go together")
+        if (self.val_from is None) != (self.test_from is None):
+            raise ValueError("val_from and test_from go together")
         if self.folds is not None and self.fold is not None and self.fold > self.folds:
             raise ValueError(f"fold {self.fold} of {self.folds} folds")
         return self
@@ -69,6 +78,13 @@ class Checks(Section):
     balance: tuple[Share, Share] = (0.4, 0.6)
     duplicate_distance: Annotated[int, Field(ge=0, le=8)] = 2
     recommended: Recommended = Recommended()
+
+
+class Start(Section):
+    """A native model whose weights training starts from; the SHA-256 is checked before the bytes are used."""
+
+    path: Path
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Evaluate(Section):

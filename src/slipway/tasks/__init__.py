@@ -1,5 +1,21 @@
 """A task is a kind of model: what its raw data looks like, how an example becomes numbers, how predictions are scored.
 
-One module a task, each with a class `Task` that satisfies the protocol in `slipway.tasks.protocol`, and a section
-model `Data`.
+One package a task, each with a class `Task` that satisfies the protocol in `slipway.protocol`, and a section model
+`Data`.
 """
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from slipway.protocol import Task
+
+
+def load(task: str, data: Mapping[str, Any]) -> Task:
+    """The task named `task` over a variant's `data` section."""
+    module = importlib.import_module(f"slipway.tasks.{task}")
+    loaded: Task = module.Task(module.Task.Data(**data))
+    return loaded

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from slipway.data.shards import PackedSplit, ShardWriter
-from slipway.tasks.protocol import Spec
+from slipway.protocol import Spec
 
 SIDE = 32
 

@@ -10,10 +10,10 @@ from ai_edge_litert.interpreter import Interpreter
 from slipway.errors import DataError, ModelError
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.conversion import convert
-from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema import Model
 from slipway.frameworks.keras.training import networks
-from slipway.tasks.protocol import Spec
+from slipway.protocol import Spec
 
 CONVERT = """
 import hashlib, sys

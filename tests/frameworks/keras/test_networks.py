@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from slipway.errors import ConfigError
-from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema import Model
 from slipway.frameworks.keras.training import networks
-from slipway.tasks.protocol import Spec
+from slipway.protocol import Spec
 
 LABELS_OF_IMAGENET = [str(i) for i in range(1000)]
 

@@ -13,14 +13,14 @@ import pytest
 from slipway.data.shards import PackedSplit
 from slipway.errors import ConfigError, DataError, ModelError
 from slipway.frameworks.keras import native, training
-from slipway.frameworks.keras.runtime import keras, tf
+from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.schema import Augmentation, EarlyStopping, Model, Train
 from slipway.frameworks.keras.training import networks
 from slipway.frameworks.keras.training.augmentation import augment
 from slipway.frameworks.keras.training.batches import class_weights, training_batches
 from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.run import Run
-from slipway.tasks.protocol import Spec
+from slipway.protocol import Spec
 
 Split = Callable[[str, int], PackedSplit]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from slipway.errors import DataError
 from slipway.frameworks.keras import native
-from slipway.frameworks.keras.runtime import hushed, tf
+from slipway.frameworks.keras.native.runtime import hushed, tf
 
 
 def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "float32"]) -> bytes:

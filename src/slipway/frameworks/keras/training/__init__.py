@@ -12,7 +12,7 @@ from pathlib import Path
 from slipway.data.shards import PackedSplit
 from slipway.errors import DataError
 from slipway.frameworks.keras import native
-from slipway.frameworks.keras.runtime import keras, tf
+from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.schema import Model, Train
 from slipway.frameworks.keras.training import networks
 from slipway.frameworks.keras.training.batches import steps_per_epoch, training_batches, validation_batches
@@ -21,7 +21,7 @@ from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.progress import Bar
 from slipway.frameworks.keras.training.run import Run
 from slipway.frameworks.keras.training.transfer import start_from
-from slipway.tasks.protocol import Spec
+from slipway.protocol import Spec
 
 
 def fit(

@@ -8,7 +8,7 @@ picture is its mirror image.
 import math
 from typing import Any
 
-from slipway.frameworks.keras.runtime import tf
+from slipway.frameworks.keras.native.runtime import tf
 from slipway.frameworks.keras.schema import Augmentation
 
 DRAWS = (

@@ -10,10 +10,10 @@ import numpy as np
 
 from slipway.data.shards import PackedSplit
 from slipway.errors import ConfigError
-from slipway.frameworks.keras.runtime import tf
+from slipway.frameworks.keras.native.runtime import tf
 from slipway.frameworks.keras.schema import Train
 from slipway.frameworks.keras.training.augmentation import augment
-from slipway.tasks.protocol import Spec
+from slipway.protocol import Spec
 
 AHEAD = 4
 VALIDATION_BATCH = 64

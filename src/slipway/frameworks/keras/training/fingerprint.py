@@ -10,7 +10,7 @@ from slipway.data.shards import PackedSplit
 from slipway.frameworks import keras
 from slipway.frameworks.keras.native import FILE
 from slipway.frameworks.keras.schema import Model, Train
-from slipway.tasks.protocol import Spec
+from slipway.protocol import Spec
 
 LIBRARIES = ("keras", "numpy", "tensorflow")
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema import Train
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.native.runtime import keras
 
 
 class Bar(keras.callbacks.Callback):  # type: ignore[misc]

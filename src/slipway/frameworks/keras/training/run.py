@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.errors import ModelError
-from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema import EarlyStopping
 from slipway.frameworks.keras.training import checkpoint
 from slipway.frameworks.keras.training.checkpoint import Checkpoint, History
@@ -49,7 +49,7 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
         return self._early is not None and len(self._history) - _best(self._history, self._early) > self._early.patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Judge the epoch, and write the checkpoint before anyone is told of it.
+        """Judge the epoch, tell it, and write the checkpoint: told first, since what it covers is not told again.
 
         Raises:
             ModelError: the loss is no longer a number.
@@ -64,8 +64,8 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
         if self._early is None or _best(self._history, self._early) == len(self._history):
             self.best = self._network.get_weights()
         state = Checkpoint(self._history, [variable.numpy() for variable in self._variables], self.best)
-        checkpoint.save(state, self._checkpoints, self._fingerprint)
         self._track(epoch + 1, metrics)
+        checkpoint.save(state, self._checkpoints, self._fingerprint)
         if self.stopped:
             self.model.stop_training = True
 

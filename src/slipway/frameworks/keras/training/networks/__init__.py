@@ -8,11 +8,11 @@ package.
 from typing import Any
 
 from slipway.errors import ConfigError
-from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema import Model
 from slipway.frameworks.keras.training.networks.efficientnet_lite import efficientnet_lite0
 from slipway.frameworks.keras.training.networks.mobilenet_v3 import mobilenet_v3
-from slipway.tasks.protocol import Spec
+from slipway.protocol import Spec
 
 SMALLEST_SIDE = 32
 

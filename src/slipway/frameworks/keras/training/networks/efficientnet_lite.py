@@ -9,7 +9,7 @@ few classes starts training at a loss of 3 to 8; they are small here, so that it
 
 from typing import Any
 
-from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.native.runtime import keras
 
 BLOCKS = (  # kernel, stride of the first, expansion, filters, repeats
     (3, 1, 1, 16, 1),

@@ -5,7 +5,7 @@ Hard-swish and squeeze-and-excite. Inputs are scaled to -1..1.
 
 from typing import Any
 
-from slipway.frameworks.keras.runtime import keras
+from slipway.frameworks.keras.native.runtime import keras
 
 
 def mobilenet_v3(network: str, shape: tuple[int, ...], classes: int, width: float, dropout: float) -> Any:

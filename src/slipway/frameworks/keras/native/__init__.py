@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from slipway.errors import ModelError
-from slipway.frameworks.keras.runtime import keras, tf
+from slipway.frameworks.keras.native.runtime import keras, tf
 
 FILE = "model.keras"
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can hold

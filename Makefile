@@ -1,0 +1,34 @@
+# make repro: build every variant and show the releases    make test: run the tests    make bench: measure
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: repro test bench lint lock
+
+repro: .venv/ready
+	dvc repro
+	@slipway releases
+
+test: .venv/ready
+	pytest
+
+bench: .venv/ready
+	python benchmarks/run.py
+
+lint: .venv/ready
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+
+# The environment: exactly what requirements.lock pins, each file checked against its hash, then this package.
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Slipway needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# After a change of the dependencies in pyproject.toml (needs uv).
+lock:
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --all-extras \
+		pyproject.toml --output-file requirements.lock

@@ -1,0 +1,88 @@
+"""The main job on real recordings, by the guide's way for a user's own data.
+
+In a clone of what is committed: the recordings into data/raw/<variant>, a file in conf/variant, a line in params.yaml,
+`dvc add`, `dvc repro register@<variant>`. The variants' files are benchmarks/variants/*.yaml.
+
+    python benchmarks/own_data.py melbourne-demand
+    python benchmarks/own_data.py pitch-objects
+
+The recordings are in the folder that SLIPWAY_SHARED names (../shared by default). Prints one JSON object.
+"""
+
+import argparse
+import csv
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDINGS = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "data"
+TEST_SESSIONS = ("20220716", "20240717")
+VAL_SESSIONS = ("20230709",)
+ENTRIES = {
+    "melbourne-demand": "{task: tabular_regression, framework: catboost}",
+    "pitch-objects": "{task: image_classification, framework: keras}",
+}
+
+
+def put_melbourne_demand(raw: Path) -> None:
+    """The table as it is."""
+    raw.mkdir(parents=True)
+    shutil.copy(RECORDINGS / "demand" / "demand.csv.gz", raw)
+
+
+def put_pitch_objects(raw: Path) -> None:
+    """The folders as they are, and metadata.csv with the session of each picture and the side that it is on."""
+    shutil.copytree(RECORDINGS / "pitch-objects", raw)
+    with (raw / "metadata.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "group", "split"])
+        for path in sorted(raw.glob("*/*.jpg")):
+            session = path.name.split("_")[0]
+            side = "test" if session in TEST_SESSIONS else "val" if session in VAL_SESSIONS else "train"
+            rows.writerow([path.relative_to(raw).as_posix(), session, side])
+
+
+def main() -> None:
+    """Clone, add the variant, build it, print what came out."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("variant", choices=sorted(ENTRIES))
+    variant = parser.parse_args().variant
+    with tempfile.TemporaryDirectory() as temporary:
+        clone = Path(temporary) / "clone"
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+        put = {"melbourne-demand": put_melbourne_demand, "pitch-objects": put_pitch_objects}[variant]
+        put(clone / "data" / "raw" / variant)
+        shutil.copy(ROOT / "benchmarks" / "variants" / f"{variant}.yaml", clone / "conf" / "variant")
+        top = clone / "params.yaml"
+        top.write_text(top.read_text().replace("variants:\n", f"variants:\n  {variant}: {ENTRIES[variant]}\n", 1))
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": ""}
+        for command in (f"dvc add -q data/raw/{variant}", f"dvc repro register@{variant}"):
+            subprocess.run(command.split(), cwd=clone, check=True, env=environment, stdout=subprocess.DEVNULL)
+        record = json.loads((clone / "models" / variant / "release.json").read_text())
+        native = json.loads((clone / "reports" / variant / "metrics.json").read_text())
+        predictions = pd.read_parquet(clone / "reports" / variant / "predictions.parquet")
+    figures = {
+        "variant": variant,
+        "metrics": record["metrics"],
+        "native": native,
+        "examples": record["examples"],
+        "groups": record["groups"],
+        "verdict": record["gate"]["verdict"],
+        "bytes": record["artifacts"]["model.tflite"]["bytes"],
+    }
+    if record["spec"]["objective"] == "multiclass":
+        figures["majority"] = round(float(predictions["label"].value_counts(normalize=True).max()), 4)
+    else:
+        known = predictions[predictions["naive"].notna()]
+        figures["naive_mae"] = round(float((known["label"] - known["naive"]).abs().mean()), 2)
+    print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

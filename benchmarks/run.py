@@ -1,0 +1,292 @@
+"""Runs the benchmarks and writes docs/benchmarks.md: `python benchmarks/run.py [NAME...]`, all of them by default.
+
+Every benchmark is a script that prints one JSON object; what it printed last is kept in benchmarks/results/, with the
+machine that it ran on, and the page is made of that. A row's two figures come from one run of one script.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from slipway import atomic, latency
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the page: what is measured beside what, what it must reach, what it came to, and whether it did."""
+
+    what: str
+    beside: str
+    goal: str
+    came_to: Callable[[Figures], str]
+    reached: Callable[[Figures], bool]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A script with its arguments, and the rows that its figures give."""
+
+    command: str
+    rows: tuple[Row, ...]
+
+
+BENCHMARKS = {
+    "int8": Benchmark(
+        "int8.py",
+        (
+            Row(
+                "EfficientNet-Lite0 in INT8, 224 px, one thread: latency",
+                "float TFLite",
+                "2 × faster",
+                lambda f: (
+                    f"{f['times_faster']} × faster: {f['latency_p50_ms']['int8']:.2f} beside "
+                    f"{f['latency_p50_ms']['float32']:.2f} ms"
+                ),
+                lambda f: f["times_faster"] >= 2,
+            ),
+            Row(
+                "the same: size",
+                "float TFLite",
+                "3.3 × smaller",
+                lambda f: (
+                    f"{f['times_smaller']} × smaller: {f['bytes']['int8'] / 2**20:.2f} beside "
+                    f"{f['bytes']['float32'] / 2**20:.2f} MiB"
+                ),
+                lambda f: f["times_smaller"] >= 3.3,
+            ),
+        ),
+    ),
+    "trees": Benchmark(
+        "trees.py",
+        (
+            Row(
+                "500 trees of depth 6 on 69 features as TFLite, one row",
+                "`CatBoostRegressor.predict`, one row",
+                "8 × faster",
+                lambda f: (
+                    f"{f['one_row']['ratio']:.1f} × faster: {f['one_row']['tflite_ms'] * 1000:.1f} beside "
+                    f"{f['one_row']['catboost_ms'] * 1000:.0f} µs"
+                ),
+                lambda f: f["one_row"]["ratio"] >= 8,
+            ),
+            Row(
+                "the same: values",
+                "`CatBoostRegressor.predict`",
+                "1e-5 relative",
+                lambda f: f"{f['largest_relative_difference']:.1e} at most",
+                lambda f: f["largest_relative_difference"] <= 1e-5,
+            ),
+            Row(
+                "the same, a batch of 1,000 rows, one thread",
+                "`CatBoostRegressor.predict`",
+                "(stated)",
+                lambda f: (
+                    f"{f['batch']['ratio']:.2f} × its speed: {f['batch']['tflite_ms']:.2f} beside "
+                    f"{f['batch']['catboost_ms']:.2f} ms"
+                ),
+                lambda f: True,
+            ),
+        ),
+    ),
+    "training_throughput": Benchmark(
+        "training_throughput.py",
+        (
+            Row(
+                "training throughput of a packed split, augmented",
+                "bare `model.fit` on an array in memory",
+                "0.9 ×",
+                lambda f: (
+                    f"{f['ratio']:.2f} ×: {f['pictures_per_second']['slipway']:.0f} beside "
+                    f"{f['pictures_per_second']['model.fit']:.0f} pictures a second"
+                ),
+                lambda f: f["ratio"] >= 0.9,
+            ),
+        ),
+    ),
+    "reading": Benchmark(
+        "reading.py",
+        (
+            Row(
+                "reading a prepared split once",
+                "`keras.utils.image_dataset_from_directory`",
+                "5 × faster",
+                lambda f: (
+                    f"{f['times_faster']:.0f} × faster: {f['seconds']['packed']:.3f} beside "
+                    f"{f['seconds']['image_dataset_from_directory']:.2f} s for {f['pictures']:,} pictures"
+                ),
+                lambda f: f["times_faster"] >= 5,
+            ),
+        ),
+    ),
+    "preparing": Benchmark(
+        "preparing.py",
+        (
+            Row(
+                "peak memory of preparing 50,000 JPEG frames at 224 px",
+                "",
+                "under 1.5 GB",
+                lambda f: (
+                    f"{f['peak_memory_gb']:.2f} GB, in {f['seconds']:.0f} s; {f['prepared_gb']:.1f} GB of disk for "
+                    f"{f['frames']:,} frames"
+                ),
+                lambda f: f["peak_memory_gb"] < 1.5,
+            ),
+        ),
+    ),
+    "up_to_date": Benchmark(
+        "up_to_date.py",
+        (
+            Row(
+                "`dvc repro` with nothing to do",
+                "`dvc status`",
+                "1.5 × its time",
+                lambda f: (
+                    f"{f['ratio']:.2f} ×: {f['seconds']['dvc repro']:.2f} beside {f['seconds']['dvc status']:.2f} s"
+                ),
+                lambda f: f["ratio"] <= 1.5,
+            ),
+        ),
+    ),
+    "clones": Benchmark(
+        "clones.py",
+        (
+            Row(
+                "`make repro` in a clean clone: hashes of all outputs but `benchmark.json`",
+                "another clean clone",
+                "all the same",
+                lambda f: (
+                    f"all {f['outputs']} the same"
+                    if not f["differ"]
+                    else f"{len(f['differ'])} of {f['outputs']} differ: {', '.join(f['differ'])}"
+                ),
+                lambda f: not f["differ"],
+            ),
+            Row(
+                "the same: what Git shows as changed after it",
+                "what is committed",
+                "`dvc.lock` and `benchmark.json` only",
+                lambda f: ", ".join(f"`{path}`" for path in f["changed_in_git"]) or "nothing",
+                lambda f: all(path == "dvc.lock" or path.endswith("/benchmark.json") for path in f["changed_in_git"]),
+            ),
+            Row(
+                "the same: time, once installed",
+                "",
+                "6 minutes",
+                lambda f: " and ".join(f"{seconds / 60:.1f}" for seconds in f["seconds"]) + " minutes",
+                lambda f: max(f["seconds"]) <= 360,
+            ),
+        ),
+    ),
+    "melbourne-demand": Benchmark(
+        "own_data.py melbourne-demand",
+        (
+            Row(
+                "MAE on pedestrians in Melbourne, last 28 days, 24 hours ahead",
+                "seasonal naive (the same hour a week before)",
+                "0.60 ×",
+                lambda f: (
+                    f"{_interval(f, 'mae_ratio_to_naive')} ×: {f['metrics']['mae']['value']:.1f} beside "
+                    f"{f['naive_mae']:.1f} on {f['examples']:,} hours"
+                ),
+                lambda f: f["metrics"]["mae_ratio_to_naive"]["value"] <= 0.60,
+            ),
+        ),
+    ),
+    "pitch-objects": Benchmark(
+        "own_data.py pitch-objects",
+        (
+            Row(
+                "accuracy of the `base-ad-detector` recipe on objects of a robots' pitch, 96 px, split by session",
+                "majority class",
+                "0.93",
+                lambda f: (
+                    f"{_interval(f, 'accuracy')} beside {f['majority']:.3f} on {f['examples']} pictures of "
+                    f"{f['groups']} sessions"
+                ),
+                lambda f: f["metrics"]["accuracy"]["value"] >= 0.93,
+            ),
+            Row(
+                "the same: accuracy of INT8",
+                "the native model",
+                "within 1 point",
+                lambda f: f"{f['metrics']['accuracy']['value']:.4f} beside {f['native']['accuracy']:.4f}",
+                lambda f: f["native"]["accuracy"] - f["metrics"]["accuracy"]["value"] <= 0.01,
+            ),
+        ),
+    ),
+}
+
+
+def _interval(figures: Figures, metric: str) -> str:
+    one = figures["metrics"][metric]
+    return f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+
+
+def main() -> None:
+    """Run what is asked for, keep what it printed, write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    names = parser.parse_args().names or list(BENCHMARKS)
+    if unknown := sorted(set(names) - set(BENCHMARKS)):
+        parser.error(f"no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}")
+    console = Console(stderr=True)
+    for name in names:
+        script, *arguments = BENCHMARKS[name].command.split()
+        console.print(f"benchmarks/{BENCHMARKS[name].command}")
+        command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+        kept = {"figures": json.loads(done.stdout), "machine": latency.fingerprint()}
+        atomic.write_json(RESULTS / f"{name}.json", kept)
+        atomic.write_text(PAGE, page())
+
+
+def page() -> str:
+    """docs/benchmarks.md from what was measured last."""
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench` (`python benchmarks/run.py NAME` runs one). Both figures of a row come from one run",
+        "of one script in benchmarks/; what the scripts printed is in benchmarks/results/. Latencies are medians.",
+        "",
+        "| what | beside | at least | came to | reached |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    machines = []
+    for name, benchmark in BENCHMARKS.items():
+        path = RESULTS / f"{name}.json"
+        if not path.exists():
+            continue
+        kept = json.loads(path.read_text())
+        if kept["machine"] not in machines:
+            machines.append(kept["machine"])
+        for row in benchmark.rows:
+            reached = "yes" if row.reached(kept["figures"]) else "**no**"
+            lines.append(
+                f"| {row.what} | {row.beside} | {row.goal} | {row.came_to(kept['figures'])} | "
+                f"{'' if row.goal == '(stated)' else reached} |"
+            )
+    lines += ["", "Measured on:", ""]
+    for machine in machines:
+        libraries = ", ".join(f"{name} {version}" for name, version in sorted(machine["libraries"].items()))
+        lines.append(
+            f"- {machine['processor']}, {machine['threads']} threads, {machine['memory_gib']:.0f} GiB, "
+            f"{machine['system']}, Python {machine['python']}; {libraries}"
+        )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

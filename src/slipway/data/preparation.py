@@ -1,0 +1,211 @@
+"""From a raw folder to packed splits and a report of all that was found, in one pass and with bounded memory.
+
+Nothing is dropped in silence: every bad example is listed in the report, and either set aside (up to the configured
+share) or the whole is refused.
+"""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.progress import Progress
+
+from slipway import atomic
+from slipway.config import Checks, Split
+from slipway.data import duplicates, splits
+from slipway.data.shards import PackedSplit, ShardWriter
+from slipway.errors import DataError
+from slipway.protocol import Problem, Spec, Task
+
+LISTED = 100
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """What one side of the split came to: rows of the index that were packed, their hashes, the bad ones."""
+
+    examples: pd.DataFrame
+    hashes: np.ndarray | None
+    problems: list[Problem]
+
+
+def prepare(task: Task, raw: Path, out: Path, report: Path, split: Split, checks: Checks, seed: int) -> None:
+    """Pack the raw folder into `out` (train, val, test, calibration, spec.json) and write the report.
+
+    Raises:
+        DataError: the data cannot be used; what was found is in the message and, by example, in the report.
+    """
+    index = task.index(raw)
+    if index.examples.empty:
+        _write_report(report, 0, index.problems, {}, [], [])
+        raise DataError(f"{raw}: no usable example{_first(index.problems)}; see {report}")
+    found = len(index.examples) + len(index.problems)
+    examples = _limited(index.examples, checks.max_examples, split, seed)
+    spec_classes = _classes(examples)
+    sides = splits.assign(examples, split, classes=spec_classes, seed=seed)
+    spec = task.specify(raw, examples[sides == "train"])
+    with atomic.folder(out) as folder:
+        packed = {side: _pack(task, raw, folder / side, side, examples[sides == side], spec) for side in splits.SIDES}
+        problems = index.problems + [problem for part in packed.values() for problem in part.problems]
+        statistics = _statistics(packed, spec)
+        pairs = _duplicates(packed, checks)
+        warnings = _warnings(statistics, spec, checks, pairs)
+        _write_report(report, found, problems, statistics, warnings, pairs)
+        _refuse(raw, report, found, problems, packed, spec, checks)
+        calibration = _calibrate(folder, split.calibration, seed)
+        statistics["calibration"] = _counts(calibration, spec)
+        _write_report(report, found, problems, statistics, warnings, pairs)
+        atomic.write_json(folder / "spec.json", spec)
+
+
+def _classes(examples: pd.DataFrame) -> list[str] | None:
+    label = examples["label"]
+    return None if pd.api.types.is_numeric_dtype(label) else sorted(label.unique())
+
+
+def _limited(examples: pd.DataFrame, most: int | None, split: Split, seed: int) -> pd.DataFrame:
+    """At most `most` examples: the latest of a time series, else a sample that keeps the classes' shares."""
+    if most is None or len(examples) <= most:
+        return examples
+    if split.by == "time":
+        return examples.sort_values("time", kind="stable").tail(most).sort_index().reset_index(drop=True)
+    rank = pd.Series(np.random.default_rng(seed).permutation(len(examples)), examples.index)
+    within = rank.groupby(examples["label"]).rank() / examples.groupby("label")["label"].transform("size")
+    return examples.loc[within.sort_values(kind="stable").index[:most]].sort_index().reset_index(drop=True)
+
+
+def _pack(task: Task, raw: Path, folder: Path, side: str, examples: pd.DataFrame, spec: Spec) -> _Packed:
+    """Encode one side into shards."""
+    writer = ShardWriter(folder)
+    rows, hashes, problems = [], [], []
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        bar = progress.add_task(f"packing {side}", total=len(examples))
+        for batch in task.encode(raw, examples, spec):
+            writer.append(batch.inputs, batch.targets)
+            rows.append(batch.rows)
+            problems += batch.problems
+            if batch.hashes is not None:
+                hashes.append(batch.hashes)
+            progress.update(bar, advance=len(batch.rows) + len(batch.problems))
+    kept = examples.iloc[np.concatenate(rows)] if rows else examples.iloc[:0]
+    writer.close(kept)
+    return _Packed(kept, np.concatenate(hashes) if hashes else None, problems)
+
+
+def _counts(examples: pd.DataFrame, spec: Spec) -> dict[str, Any]:
+    """Total, groups, and by class the number, or for a number as target its distribution."""
+    counts: dict[str, Any] = {"total": len(examples), "groups": int(examples["group"].nunique())}
+    if spec["objective"] == "multiclass":
+        by_class = examples["label"].value_counts()
+        counts["classes"] = {name: int(by_class.get(name, 0)) for name in spec["outputs"]}
+    else:
+        described = examples["label"].describe()
+        counts["target"] = {key: round(float(described[key]), 6) for key in ("mean", "std", "min", "50%", "max")}
+    if "time" in examples and len(examples):
+        counts["from"], counts["to"] = (str(examples["time"].agg(end)) for end in ("min", "max"))
+    return counts
+
+
+def _statistics(packed: dict[str, _Packed], spec: Spec) -> dict[str, Any]:
+    return {side: _counts(part.examples, spec) for side, part in packed.items() if len(part.examples)}
+
+
+def _duplicates(packed: dict[str, _Packed], checks: Checks) -> list[dict[str, Any]]:
+    hashes = {side: part.hashes for side, part in packed.items() if part.hashes is not None}
+    names = {side: part.examples["example"].to_numpy() for side, part in packed.items()}
+    return [
+        {"examples": [f"{one}: {names[one][i]}", f"{other}: {names[other][j]}"], "bits": bits}
+        for one, i, other, j, bits in duplicates.across(hashes, checks.duplicate_distance)
+    ]
+
+
+def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, pairs: list[dict[str, Any]]) -> list[str]:
+    warnings = []
+    total = sum(side["total"] for side in statistics.values())
+    if spec["objective"] == "multiclass" and len(spec["outputs"]) == 2:
+        for side in ("train", "val", "test"):
+            classes = statistics.get(side, {}).get("classes", {})
+            share = classes.get(spec["outputs"][0], 0) / max(sum(classes.values()), 1)
+            if classes and not checks.balance[0] <= share <= checks.balance[1]:
+                low, high = (f"{bound:.0%}" for bound in checks.balance)
+                warnings.append(f"{side}: {spec['outputs'][0]} is {share:.1%} of the examples, outside {low} to {high}")
+    recommended = checks.recommended
+    if total < recommended.least:
+        warnings.append(
+            f"{total:,} examples; at least {recommended.least:,} are recommended, "
+            f"{recommended.advised:,} advised, {recommended.best:,} are best"
+        )
+    if pairs:
+        warnings.append(f"{len(pairs)} near-duplicates across the split: scores on them flatter the model")
+    return warnings
+
+
+def _write_report(
+    path: Path,
+    found: int,
+    problems: list[Problem],
+    statistics: dict[str, Any],
+    warnings: list[str],
+    pairs: list[dict[str, Any]],
+) -> None:
+    values = {
+        "found": found,
+        "problems": {
+            "total": len(problems),
+            "kinds": dict(Counter(problem.kind for problem in problems)),
+            "examples": [asdict(problem) for problem in problems],
+        },
+        "splits": statistics,
+        "warnings": warnings,
+        "near_duplicates": {"total": len(pairs), "examples": pairs[:LISTED]},
+    }
+    atomic.write_json(path, values)
+
+
+def _refuse(
+    raw: Path,
+    report: Path,
+    found: int,
+    problems: list[Problem],
+    packed: dict[str, _Packed],
+    spec: Spec,
+    checks: Checks,
+) -> None:
+    """End here when too much is bad, or a side lacks a class."""
+    if len(problems) > checks.quarantine * found:
+        raise DataError(
+            f"{raw}: {len(problems)} of {found} examples are bad, {len(problems) / found:.2%}, and checks.quarantine "
+            f"allows {checks.quarantine:.2%}{_first(problems)}; all are listed in {report}"
+        )
+    for side, part in packed.items():
+        if part.examples.empty:
+            raise DataError(f"{raw}: {side} has no usable example; see {report}")
+        if spec["objective"] == "multiclass":
+            missing = [name for name in spec["outputs"] if name not in set(part.examples["label"])]
+            if missing:
+                raise DataError(
+                    f"{raw}: {side} has no example of {', '.join(missing)}: add groups (videos, sessions) that show "
+                    f"{'it' if len(missing) == 1 else 'them'}, or change split in the variant's conf/; see {report}"
+                )
+
+
+def _first(problems: list[Problem]) -> str:
+    """The first bad example, to show what kind of thing is wrong."""
+    return f"; the first: {problems[0].where}: {problems[0].detail}" if problems else ""
+
+
+def _calibrate(folder: Path, size: int, seed: int) -> pd.DataFrame:
+    """Pack a sample of train for the calibration of INT8; its examples."""
+    train = PackedSplit(folder / "train")
+    chosen = np.random.default_rng(seed).choice(len(train), min(size, len(train)), replace=False)
+    chosen.sort()
+    writer = ShardWriter(folder / "calibration")
+    writer.append(train.gather(chosen), train.targets[chosen])
+    examples = train.examples.iloc[chosen]
+    writer.close(examples)
+    return examples

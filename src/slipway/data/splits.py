@@ -1,0 +1,107 @@
+"""Which examples train, validate and test: by group, by time, by fold, or as the raw data itself says.
+
+A group (one video, recording, match, place) never stands on two sides of a split. Groups are dealt greedily, the
+largest first, to the side whose class counts are furthest below its target: stratification over groups in the manner
+of iterative stratification (Sechidis et al., 2011).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from slipway.config import Split
+from slipway.errors import DataError
+
+SIDES = ("train", "val", "test")
+
+
+def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | None, seed: int) -> pd.Series:
+    """The side of each example: a Series of "train", "val" and "test" with the index of `examples`.
+
+    Args:
+        examples: an index's examples (see `slipway.protocol.Index`).
+        split: the configuration.
+        classes: class names to balance over the sides, or None for a number as label.
+        seed: for the order in which equally large groups are dealt.
+
+    Raises:
+        DataError: the raw data's own split or fold column is incomplete or unknown, there is no time to split by, or a
+            side stays empty.
+    """
+    if "split" in examples and split.fold is None:
+        sides = _own_sides(examples)
+    elif split.by == "time":
+        sides = _by_time(examples, split)
+    elif split.fold is not None and split.folds is not None:
+        sides = _by_fold(examples, split, split.folds, split.fold, classes, seed)
+    else:
+        shares = [split.train, split.val, split.test]
+        sides = pd.Series(np.array(SIDES)[_deal(examples, shares, classes, seed)], examples.index)
+    if empty := [side for side in SIDES if not (sides == side).any()]:
+        groups = examples["group"].nunique()
+        raise DataError(
+            f"no example is left for {' and '.join(empty)}: {len(examples)} examples in {groups} groups cannot be "
+            f"divided as asked; add groups (videos, sessions, places), or change split in the variant's conf/ file"
+        )
+    return sides.rename("split")
+
+
+def _own_sides(examples: pd.DataFrame) -> pd.Series:
+    sides = examples["split"]
+    if wrong := sorted({str(side) for side in sides[~sides.isin(SIDES)]}):
+        row = examples[~sides.isin(SIDES)].iloc[0]
+        raise DataError(f"split of {row['example']} is {wrong[0]!r}; each must be train, val or test")
+    return sides.astype(str)
+
+
+def _by_time(examples: pd.DataFrame, split: Split) -> pd.Series:
+    if "time" not in examples:
+        raise DataError("split.by is time, and the examples have no time; use by: group, or name the time column")
+    time = examples["time"]
+    if split.val_from is not None and split.test_from is not None:
+        val_from, test_from = pd.Timestamp(split.val_from), pd.Timestamp(split.test_from)
+    else:
+        ordered = time.sort_values(ignore_index=True)
+        val_from = ordered.iloc[round(split.train * len(ordered))]
+        test_from = ordered.iloc[round((split.train + split.val) * len(ordered))]
+    sides = np.where(time >= test_from, "test", np.where(time >= val_from, "val", "train"))
+    return pd.Series(sides, examples.index)
+
+
+def _by_fold(
+    examples: pd.DataFrame, split: Split, folds: int, fold: int, classes: Sequence[str] | None, seed: int
+) -> pd.Series:
+    if "fold" in examples:
+        of = examples["fold"].to_numpy()
+        if missing := sorted(set(range(1, folds + 1)) - set(of.tolist())):
+            raise DataError(f"the raw data's own folds lack {missing[0]}: it has {sorted(set(of.tolist()))}")
+    else:
+        of = _deal(examples, [1 / folds] * folds, classes, seed) + 1
+    sides = pd.Series("test", examples.index)
+    rest = examples[of != fold]
+    val = split.val / (split.train + split.val)
+    sides[rest.index] = np.array(SIDES)[_deal(rest, [1 - val, val], classes, seed)]
+    return sides
+
+
+def _deal(examples: pd.DataFrame, shares: Sequence[float], classes: Sequence[str] | None, seed: int) -> np.ndarray:
+    """Number of the share [n] that each example's group is dealt to."""
+    groups, names = pd.factorize(examples["group"], sort=True)
+    if classes is None:
+        labels, width = np.zeros(len(examples), int), 1
+    else:
+        labels, width = pd.Categorical(examples["label"], categories=list(classes)).codes.astype(int), len(classes)
+    counts = np.zeros((len(names), width))
+    np.add.at(counts, (groups, labels), 1)
+    totals = np.maximum(counts.sum(axis=0), 1)
+    missing = np.outer(shares, totals)
+    order = np.random.default_rng(seed).permutation(len(names))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    dealt = np.empty(len(names), int)
+    scale = missing.copy()
+    for group in order:
+        need = (missing / scale) @ (counts[group] / totals)
+        dealt[group] = np.argmax(need)
+        missing[dealt[group]] -= counts[group]
+    return dealt[groups]

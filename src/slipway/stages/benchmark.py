@@ -1,0 +1,52 @@
+"""Measures the model that ships beside the same in float32 and the native one, and judges the latency rules.
+
+Times are facts of this machine, so they stay out of the release record and have its fingerprint beside them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from slipway import atomic, config, latency
+from slipway.config import LATENCY_METRICS, Benchmark, Gate
+from slipway.data.shards import PackedSplit
+from slipway.gate import verdict
+from slipway.latency import Candidate, tflite
+from slipway.stages import run
+
+EXAMPLES = 256
+
+
+def benchmark(variant: str) -> None:
+    """Measure side by side in one run, judge, write."""
+    values = config.read(variant)
+    settings = Benchmark(**values["benchmark"])
+    models, test = Path("models") / variant, PackedSplit(Path("data/prepared") / variant / "test")
+    candidates = [
+        tflite("model.tflite", models / "model.tflite"),
+        tflite("float.tflite", models / "float.tflite"),
+        Candidate("native", f"slipway.frameworks.{values['framework']}.native:load", models / "native"),
+    ]
+    measured = latency.measure(
+        candidates,
+        test.gather(np.arange(min(len(test), EXAMPLES))),
+        runs=settings.runs,
+        warmup=settings.warmup,
+        batch=settings.batch,
+    )
+    single = measured["model.tflite"]["single"]["1"]
+    metrics = {metric: {"value": single[metric.removeprefix("latency_")]} for metric in sorted(LATENCY_METRICS)}
+    rules = {metric: rule for metric, rule in values["gate"]["rules"].items() if metric in LATENCY_METRICS}
+    atomic.write_json(
+        Path("reports") / variant / "benchmark.json",
+        {
+            "machine": latency.fingerprint(),
+            "models": measured,
+            "metrics": metrics,
+            "gate": verdict.judge(Gate(rules=rules), metrics).to_json(),
+        },
+    )
+
+
+if __name__ == "__main__":
+    run(benchmark)

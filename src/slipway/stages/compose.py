@@ -1,0 +1,238 @@
+"""Resolves `conf/` into `params/<variant>.yaml`, the one file of parameters that the other stages read.
+
+Hydra's compose API is used here and nowhere else. What it gives is validated section by section with the task's, the
+framework's and the simulator's own models, defaults included, so that `dvc params diff` shows every resolved change.
+A stage of its own, since DVC's Hydra switch composes only in `dvc exp run` and `dvc repro` would run on stale
+parameters (treeverse/dvc#10750).
+
+The file's second line is the SHA-256 of what follows it: a file edited by hand is refused, not overwritten.
+"""
+
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import hydra
+import yaml
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ValidationError
+
+import slipway.frameworks
+import slipway.simulators
+import slipway.tasks
+from slipway import atomic
+from slipway.config import (
+    CONVERSION_METRICS,
+    LATENCY_METRICS,
+    PARAMS,
+    Benchmark,
+    Checks,
+    Convert,
+    Evaluate,
+    Gate,
+    Register,
+    Section,
+    Split,
+    Start,
+)
+from slipway.errors import ConfigError
+from slipway.stages import run
+
+CONF = Path("conf")
+TOP = Path("params.yaml")
+COMMON: dict[str, type[Section]] = {
+    "split": Split,
+    "checks": Checks,
+    "evaluate": Evaluate,
+    "convert": Convert,
+    "benchmark": Benchmark,
+    "gate": Gate,
+    "register": Register,
+}
+OPTIONAL = {"simulate", "start"}
+
+
+def compose(variant: str) -> None:
+    """Write `params/<variant>.yaml`.
+
+    Raises:
+        ConfigError: the configuration cannot be used, or the file was edited by hand.
+    """
+    top = _top(variant)
+    task = _member(slipway.tasks, top["task"], f"{TOP}: variants.{variant}.task")
+    framework = _member(slipway.frameworks, top["framework"], f"{TOP}: variants.{variant}.framework", ".schema")
+    values, files = _compose(variant, top["profile"])
+    sections = COMMON | {"data": task.Task.Data, "model": framework.Model, "train": framework.Train}
+    sections |= {"start": Start} if values.get("start") else {}
+    if top["simulator"] is not None:
+        simulator = _member(slipway.simulators, top["simulator"], f"{TOP}: simulated.{variant}")
+        sections["simulate"] = simulator.World
+    resolved = _validate(variant, values, sections, files)
+    _check_gate(variant, resolved["gate"]["rules"], task.Task.metrics, files)
+    _write(variant, {key: top[key] for key in ("task", "framework", "profile", "seed")} | resolved, files)
+
+
+def _top(variant: str) -> dict[str, Any]:
+    """What params.yaml says of the variant."""
+    top = yaml.safe_load(TOP.read_text())
+    if variant not in top["variants"]:
+        raise ConfigError(f"{variant}: no such variant in {TOP}; it has {', '.join(top['variants'])}")
+    entry = top["variants"][variant]
+    for key in ("task", "framework"):
+        if not isinstance(entry, Mapping) or key not in entry:
+            raise ConfigError(
+                f"{variant}: variants.{variant} in {TOP} needs {{task: ..., framework: ...}}, not {entry!r}"
+            )
+    if unknown := set(entry) - {"task", "framework"}:
+        raise ConfigError(f"{variant}: variants.{variant}.{min(unknown)} in {TOP}: unknown key")
+    if not isinstance(top["seed"], int):
+        raise ConfigError(f"{variant}: seed in {TOP} must be a whole number, not {top['seed']!r}")
+    return {**entry, "profile": top["profile"], "seed": top["seed"], "simulator": (top["simulated"] or {}).get(variant)}
+
+
+def _member(package: ModuleType, name: str, where: str, part: str = "") -> ModuleType:
+    """The module `name` of one of slipway's open sets: tasks, frameworks, simulators."""
+    known = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+    if name not in known:
+        raise ConfigError(f"{where}: {name!r} is not one of {', '.join(known)}")
+    return importlib.import_module(f"{package.__name__}.{name}{part}")
+
+
+def _compose(variant: str, profile: str) -> tuple[dict[str, Any], dict[str, Path]]:
+    """The composed values, and the conf/ file chosen for each group."""
+    overrides = [f"variant={variant}", f"profile={profile}"]
+    try:
+        with hydra.initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
+            config = hydra.compose("config", overrides=overrides, return_hydra_config=True)
+        choices = dict(config.hydra.runtime.choices)
+        own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        values: dict[str, Any] = OmegaConf.to_container(own, resolve=True)  # type: ignore[assignment]
+    except MissingConfigException as error:
+        options = f"; it has {', '.join(error.options)}" if error.options else ""
+        raise ConfigError(f"{variant}: {CONF}/{error.missing_cfg_file}.yaml: no such file{options}")
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError(f"{variant}: {' '.join(str(error).split())}".replace(f"{CONF.resolve()}/", f"{CONF}/"))
+    del values["profile"]
+    groups = {group: CONF / f"{choice}.yaml" for group, choice in ((g, f"{g}/{c}") for g, c in choices.items())}
+    return values, {group: path for group, path in groups.items() if path.exists()}
+
+
+def _validate(
+    variant: str, values: Mapping[str, Any], sections: Mapping[str, type[Section]], files: Mapping[str, Path]
+) -> dict[str, Any]:
+    """Every section through its model, as plain values with the defaults filled in."""
+    if unknown := sorted(set(values) - set(sections) - OPTIONAL):
+        place, known = _place(unknown[:1], files), ", ".join(sorted(sections))
+        raise ConfigError(
+            f"{variant}: {unknown[0]}: unknown section (value {values[unknown[0]]!r}) in {place}; known: {known}"
+        )
+    resolved: dict[str, Any] = dict.fromkeys(OPTIONAL)
+    wrong: list[str] = []
+    for name in sorted(sections):
+        try:
+            resolved[name] = sections[name].model_validate(values[name]).model_dump(mode="json")
+        except ValidationError as error:
+            wrong += [_wrong(variant, name, detail, sections[name], files) for detail in error.errors()]
+    if wrong:
+        raise ConfigError("\n".join(wrong))
+    return resolved
+
+
+def _wrong(variant: str, section: str, detail: Any, model: type[Section], files: Mapping[str, Path]) -> str:
+    """One line for one error of pydantic: variant, key, value, file."""
+    path = [section, *(str(part) for part in detail["loc"])]
+    key = ".".join(path)
+    match detail["type"]:
+        case "missing":
+            return f"{variant}: {key}: missing; set it in {_place(path, files)}"
+        case "extra_forbidden":
+            known = f"; known: {', '.join(sorted(model.model_fields))}" if len(path) == 2 else ""
+            return f"{variant}: {key}: unknown key (value {detail['input']!r}) in {_place(path, files)}{known}"
+        case _:
+            return f"{variant}: {key}: {detail['msg']}, not {detail['input']!r}, in {_place(path, files)}"
+
+
+def _place(path: Sequence[str], files: Mapping[str, Path]) -> str:
+    """Where a key is set: `file:line`, or the variant's own file when nothing sets it."""
+    own = files["variant"]
+    candidates = [(own, path), (files.get(path[0]), path[1:]), (CONF / "config.yaml", path)]
+    for file, keys in candidates:
+        if file is not None and keys and (line := _line(yaml.compose(file.read_text()), keys)):
+            return f"{file}:{line}"
+    return str(own)
+
+
+def _line(node: yaml.Node | None, keys: Sequence[str]) -> int | None:
+    """The line (from 1) on which a nested key stands."""
+    line = None
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        found = next(((k, v) for k, v in node.value if k.value == key), None)
+        if found is None:
+            return None
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line
+
+
+def _check_gate(variant: str, rules: Iterable[str], metrics: frozenset[str], files: Mapping[str, Path]) -> None:
+    """Refuse a rule on a metric that nothing measures."""
+    known = metrics | LATENCY_METRICS | CONVERSION_METRICS
+    for metric in rules:
+        if metric not in known:
+            place = _place(["gate", "rules", metric], files)
+            raise ConfigError(
+                f"{variant}: gate.rules.{metric}: no such metric in {place}; known: {', '.join(sorted(known))}"
+            )
+
+
+def _write(variant: str, resolved: Mapping[str, Any], files: Mapping[str, Path]) -> None:
+    """Write the file, unless someone edited the one that is there."""
+    path = PARAMS / f"{variant}.yaml"
+    body = yaml.safe_dump(dict(resolved), sort_keys=True, allow_unicode=True, width=120)
+    if path.exists():
+        _, _, rest = path.read_text().partition("\n")
+        digest, _, old = rest.partition("\n")
+        if digest != _digest(old):
+            raise ConfigError(_edited(path, old, resolved, files))
+    title = f"# What {variant} resolved to. Written by the compose stage: change {files['variant']}, not this file."
+    atomic.write_text(path, f"{title}\n{_digest(body)}\n{body}")
+
+
+def _digest(body: str) -> str:
+    return f"# sha256: {hashlib.sha256(body.encode()).hexdigest()}"
+
+
+def _edited(path: Path, old: str, resolved: Mapping[str, Any], files: Mapping[str, Path]) -> str:
+    """The message for a file edited by hand: which keys differ, and where each belongs."""
+    variant = path.stem
+    undo = f"then delete {path} and run `dvc repro compose@{variant}`"
+    try:
+        before, now = dict(_leaves(yaml.safe_load(old))), dict(_leaves(resolved))
+    except (yaml.YAMLError, AttributeError):
+        return f"{variant}: {path} was edited by hand and is no longer YAML; change {files['variant']} instead, {undo}"
+    changed = [key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key)]
+    lines = [
+        f"{'.'.join(key)}: {before.get(key)!r} (set in {_place(key, files)} to {now.get(key)!r})" for key in changed
+    ]
+    what = "; ".join(lines) or "a comment or the layout only"
+    return f"{variant}: {path} was edited by hand: {what}; change the conf/ file instead, {undo}"
+
+
+def _leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Nested values by key path."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*above, str(key)))
+        else:
+            yield (*above, str(key)), value
+
+
+if __name__ == "__main__":
+    run(compose)

@@ -1,0 +1,74 @@
+"""Converts the native model to TFLite, and measures on the test split what that costs.
+
+`model.tflite` is what ships, in the configured precision; `float.tflite` is the same in float32, to compare with (the
+same bytes where the variant ships float32). `golden.npz` holds a few inputs and the outputs they must give.
+"""
+
+import importlib
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from slipway import atomic, config, intervals, parity, tasks
+from slipway.config import Convert, Evaluate
+from slipway.data.shards import PackedSplit
+from slipway.stages import run
+from slipway.tflite.interpreter import Interpreter
+from slipway.tflite.predictor import golden_examples
+
+GOLDEN = 3
+
+
+def convert_tflite(variant: str) -> None:
+    """Convert, run on the test split, compare."""
+    values = config.read(variant)
+    settings, statistics = Convert(**values["convert"]), Evaluate(**values["evaluate"])
+    prepared, models = Path("data/prepared") / variant, Path("models") / variant
+    conversion = importlib.import_module(f"slipway.frameworks.{values['framework']}.conversion")
+    calibration = PackedSplit(prepared / "calibration")
+    inputs = calibration.gather(np.arange(len(calibration)))
+    reference = conversion.convert(models / "native", inputs, "float32")
+    shipped = reference if settings.precision == "float32" else conversion.convert(models / "native", inputs, "int8")
+    atomic.write_bytes(models / "float.tflite", reference)
+    atomic.write_bytes(models / "model.tflite", shipped)
+
+    task = tasks.load(values["task"], values["data"])
+    spec = json.loads((prepared / "spec.json").read_text())
+    test = PackedSplit(prepared / "test")
+    inputs = test.gather(np.arange(len(test)))
+    native = importlib.import_module(f"slipway.frameworks.{values['framework']}.native")
+    predicted = {
+        "native": task.decode(native.load(models / "native")(inputs), inputs, spec),
+        "float": task.decode(Interpreter(reference)(inputs), inputs, spec),
+        "shipped": task.decode(Interpreter(shipped)(inputs), inputs, spec),
+    }
+    points = {name: task.score(test.examples, test.targets, p, spec) for name, p in predicted.items()}
+    measured = intervals.bootstrap(
+        partial(task.score, test.examples, test.targets, predicted["shipped"], spec),
+        test.examples["group"],
+        resamples=statistics.resamples,
+        confidence=statistics.confidence,
+        seed=values["seed"],
+    )
+    lost = {metric: round(points["native"][metric] - points["shipped"][metric], 6) for metric in sorted(task.metrics)}
+    atomic.write_json(
+        Path("reports") / variant / "conversion.json",
+        {
+            "precision": settings.precision,
+            "size_bytes": len(shipped),
+            "float_size_bytes": len(reference),
+            "metrics": measured,
+            "parity": {
+                **parity.compare(predicted["native"], predicted["shipped"], spec),
+                "native_minus_shipped": {metric: one for metric, one in lost.items() if np.isfinite(one)},
+            },
+            "float_parity": parity.compare(predicted["native"], predicted["float"], spec),
+        },
+    )
+    atomic.write_bytes(models / "golden.npz", golden_examples(Interpreter(shipped), inputs[:GOLDEN]))
+
+
+if __name__ == "__main__":
+    run(convert_tflite)

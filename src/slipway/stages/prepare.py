@@ -1,0 +1,60 @@
+"""Packs `data/raw/<variant>` into `data/prepared/<variant>`; what it found is in `reports/<variant>/dataset.json`."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from slipway import config, tasks
+from slipway.config import Checks, Split
+from slipway.data import preparation
+from slipway.data.splits import SIDES
+from slipway.errors import DataError
+from slipway.stages import run
+
+
+def prepare(variant: str) -> None:
+    """Index, check, split, pack."""
+    values = config.read(variant)
+    raw = Path("data/raw") / variant
+    if not raw.is_dir():
+        raise DataError(
+            f"{raw}: no such folder; put the data there and `dvc add {raw}`, or simulate {variant} in params.yaml"
+        )
+    report = Path("reports") / variant / "dataset.json"
+    preparation.prepare(
+        tasks.load(values["task"], values["data"]),
+        raw,
+        Path("data/prepared") / variant,
+        report,
+        Split(**values["split"]),
+        Checks(**values["checks"]),
+        values["seed"],
+    )
+    _show(variant, report)
+
+
+def _show(variant: str, report: Path) -> None:
+    """The splits as a table, the warnings below it."""
+    found = json.loads(report.read_text())
+    console = Console()
+    table = Table(title=f"{variant}: {found['found']:,} examples found")
+    for heading in ("set", "total", "groups", "class", "examples", "share"):
+        table.add_column(heading, justify="left" if heading in ("set", "class") else "right")
+    for side in (*SIDES, "calibration"):
+        counts = found["splits"][side]
+        first = (side, f"{counts['total']:,}", f"{counts['groups']:,}")
+        rows = [(name, f"{n:,}", f"{n / counts['total']:.1%}") for name, n in counts.get("classes", {}).items()]
+        for row in rows or [("", f"{counts['total']:,}", "")]:
+            table.add_row(*first, *row)
+            first = ("", "", "")
+    console.print(table)
+    for kind, count in found["problems"]["kinds"].items():
+        console.print(f"set aside: {count:,} ({kind}), listed in {report}")
+    for warning in found["warnings"]:
+        console.print(f"[yellow]warning[/]: {warning}")
+
+
+if __name__ == "__main__":
+    run(prepare)

@@ -1,0 +1,82 @@
+"""Writes the release record and the model card, and registers the model in MLflow when the gate passes.
+
+Latency is a fact of a machine: its rules are judged in `benchmark.json`, outside the record, and joined here.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from slipway import atomic, config
+from slipway.config import LATENCY_METRICS, PARAMS, Gate, Register
+from slipway.errors import RegistryError
+from slipway.gate import verdict
+from slipway.registry import card, mlflow, record
+from slipway.stages import run
+
+
+def register(variant: str) -> None:
+    """Judge, record, describe, register."""
+    values = config.read(variant)
+    models, reports = Path("models") / variant, Path("reports") / variant
+    dataset, conversion, benchmark, evaluation = (
+        json.loads((reports / f"{name}.json").read_text())
+        for name in ("dataset", "conversion", "benchmark", "evaluation")
+    )
+    spec = json.loads((Path("data/prepared") / variant / "spec.json").read_text())
+    released = {name: models / name for name in ("model.tflite", "float.tflite", "golden.npz")}
+    rules = {metric: rule for metric, rule in values["gate"]["rules"].items() if metric not in LATENCY_METRICS}
+    judged = verdict.judge(Gate(rules=rules), _measured(conversion))
+    made = record.build(
+        variant,
+        values,
+        spec,
+        dataset,
+        conversion,
+        evaluation,
+        judged.to_json(),
+        record.artifacts(released),
+        record.lineage(Path("dvc.lock"), variant, PARAMS / f"{variant}.yaml", Path("requirements.lock")),
+    )
+    atomic.write_json(models / "release.json", made)
+    atomic.write_text(models / "card.md", card.card(made))
+    _mirror(values, made, verdict.worst([judged.verdict, benchmark["gate"]["verdict"]]), models)
+
+
+def _measured(conversion: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
+    """What the gate judges: the scores of the model that ships, with intervals, and what its conversion gave."""
+    parity = {name: value for name, value in conversion["parity"].items() if isinstance(value, int | float)}
+    points = parity | {"size_bytes": conversion["size_bytes"]}
+    return {**conversion["metrics"], **{name: {"value": value} for name, value in points.items()}}
+
+
+def _mirror(values: Mapping[str, Any], made: Mapping[str, Any], joined: str, models: Path) -> None:
+    """Register in MLflow what passed; an MLflow that cannot be reached costs a warning."""
+    console = Console()
+    settings = Register(**values["register"])
+    if joined != "pass":
+        console.print(
+            f"[yellow]{joined}[/]: {settings.name} is recorded and not registered; why is in {models}/card.md"
+        )
+        return
+    if settings.dry_run:
+        console.print(f"pass: register.dry_run is set, so {settings.name} is recorded and not registered")
+        return
+    files = {name: models / name for name in (*made["artifacts"], "release.json", "card.md")}
+    metrics = {name: one["value"] for name, one in made["metrics"].items() if one["value"] is not None}
+    try:
+        done = mlflow.register(
+            made, files, name=settings.name, description=settings.description, params=values, metrics=metrics
+        )
+    except RegistryError as error:
+        console.print(f"[yellow]warning[/]: {error}")
+        return
+    how = "registered" if done.created else "already registered"
+    console.print(f"pass: {how} as {done.name} version {done.version} in {done.store}")
+
+
+if __name__ == "__main__":
+    run(register)

@@ -1,0 +1,479 @@
+"""Tabular regression over time: what a place will see in an hour, 24 hours before, such as its visitors.
+
+In: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with a row a place and hour; the `data` section names the columns. Out:
+one float32 row of features for each (see `hourly`), and as the model's target the ratio of the row's value to the
+`level` of the place, the first feature. A model of ratios shares what it learns among places of any size; `decode`
+multiplies by the level again, and training with `weight: level` makes an error count in visitors.
+
+Scores are in the unit of the target column and stand beside the seasonal-naive forecast, the value of the same hour
+one week before (Hyndman and Koehler, 2006, "Another look at measures of forecast accuracy", for scaling by it).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import holidays
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+from pydantic import Field, model_validator
+
+from slipway.config import Section
+from slipway.errors import ConfigError, DataError
+from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.tasks.tabular_regression import hourly
+from slipway.tasks.tabular_regression.hourly import Grid
+
+ROWS = 65536
+"""Rows encoded at a time."""
+POINTS = 2000
+"""Points of a scatter plot."""
+LEAST_LEVEL, TINY = 0.05, 1e-6
+"""The level of a place is never below this share of its mean in training, or below the smallest divisor."""
+HOURS = pd.Timestamp("1970-01-01"), pd.Timestamp("2200-01-01")
+"""Times outside are taken for mistakes."""
+
+_OWN = frozenset({"place", "time", "target", "given_time", "given_target", "file", "row", "example"})
+
+
+class Columns(Section):
+    """Which columns of the raw tables mean what.
+
+    `target` is the value to forecast, `time` the hour in local time, `place` what has a series of its own. `numeric`
+    and `categorical` columns are known ahead, as a weather forecast or a programme of events is. `country` (ISO 3166
+    code) and `subdivision` choose the public holidays. Files that match a pattern of `exclude` are not read.
+    """
+
+    target: str = "demand"
+    time: str = "timestamp"
+    place: str = "place_id"
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+    subdivision: str | None = None
+    exclude: tuple[str, ...] = ("places.csv",)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [self.target, self.time, self.place, *self.numeric, *self.categorical]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"column {', '.join(twice)} has two roles")
+        taken = sorted(_OWN & {*self.numeric, *self.categorical})
+        if taken:
+            raise ValueError(f"a numeric or categorical column cannot be called {', '.join(taken)}; rename it")
+        return self
+
+
+class Task:
+    """Regression on a table of hours and places."""
+
+    Data: ClassVar[type[Section]] = Columns
+    metrics: ClassVar[frozenset[str]] = frozenset({"mae", "rmse", "mape", "mae_ratio_to_naive"})
+    headline: ClassVar[tuple[str, ...]] = ("mae", "mae_ratio_to_naive", "rmse")
+
+    def __init__(self, data: Columns) -> None:
+        self.data = data
+        self._read: tuple[Path, pd.DataFrame] | None = None
+
+    def index(self, raw: Path) -> Index:
+        """One example a row: its name is place/hour, its label the target, its group the place.
+
+        Beside those: `time`, `hour` of the day and `naive`, the target a week before (NaN where unknown).
+
+        Raises:
+            DataError: no table, a table without the configured columns, or no row that can be used.
+        """
+        table, problems = self._tables(raw)
+        self._read = (raw, table)
+        grid = self._grid(table, {})
+        hour, place = _positions(grid, table)
+        examples = pd.DataFrame(
+            {
+                "example": table["example"],
+                "label": table["target"],
+                "group": table["place"],
+                "time": table["time"],
+                "hour": table["time"].dt.hour.astype("int64"),
+                "naive": hourly.at(grid.demand, hour - hourly.WEEK, place),
+            }
+        )
+        return Index(examples, problems)
+
+    def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
+        """Fix the places, their levels and the categories on the training examples.
+
+        Places and categories are numbered by their mean target, which gives the trees' thresholds a meaning.
+        """
+        table = self._rows(raw)
+        table = table[table["example"].isin(examples["example"])]
+        levels = _means(examples["group"], examples["label"])
+        names = hourly.names(self.data.numeric, self.data.categorical)
+        return {
+            "objective": "regression",
+            "input": {"shape": [len(names)], "dtype": "float32", "names": names},
+            "outputs": [self.data.target],
+            "places": list(levels),
+            "levels": list(levels.values()),
+            "categories": {name: list(_means(table[name], table["target"])) for name in self.data.categorical},
+        }
+
+    def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
+        """Encode examples in order, `ROWS` at a time; the history behind them is every good row of the folder."""
+        grid = self._grid(self._rows(raw), spec["categories"])
+        for start in range(0, len(examples), ROWS):
+            batch = examples.iloc[start : start + ROWS]
+            inputs = self._features(grid, batch["group"], batch["time"], spec)
+            targets = batch["label"].to_numpy(dtype=np.float64) / inputs[:, 0]
+            yield Encoded(np.arange(start, start + len(batch)), inputs, targets.astype(np.float32))
+
+    def encode_raw(self, examples: pd.DataFrame, spec: Spec) -> np.ndarray:
+        """Encode the rows without a target in a table of history and hours to come, in the table's order.
+
+        The more history the better: a year and two months feed every feature but those of two years ago.
+
+        Raises:
+            DataError: a column is missing, a row is not usable, or no row lacks its target.
+        """
+        self._require("the table", examples)
+        table = _parse(examples, self.data, "the table")
+        ahead = examples[self.data.target].isna().to_numpy()
+        problems = _problems(table, self.data, ahead=ahead)
+        if problems:
+            raise DataError(f"{_some(problems)}; mend or leave out such rows")
+        if not ahead.any():
+            raise DataError(f"no row to forecast: leave {self.data.target} empty in the rows to forecast")
+        grid = self._grid(table, spec["categories"])
+        wanted = table[ahead]
+        return self._features(grid, wanted["place"], wanted["time"], spec)
+
+    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
+        """Ratios [n, 1] to values of the target [n, 1]: times the level, and never below 0."""
+        ratios = np.asarray(outputs, dtype=np.float64).reshape(len(inputs), 1)
+        return np.maximum(ratios * inputs[:, :1].astype(np.float64), 0)
+
+    def score(
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """`mae` and `rmse` in the target's unit, `mape` in percent over actual values above 0, and MAE over naive MAE.
+
+        The actual values are `examples.label`, since `targets` are ratios; predictions [n, 1] are in the target's
+        unit. `mae_ratio_to_naive` counts the hours that have a naive forecast in both of its parts.
+        """
+        actual = examples["label"].to_numpy(dtype=np.float64)
+        naive = examples["naive"].to_numpy(dtype=np.float64)
+        weight = np.ones(len(actual)) if weight is None else np.asarray(weight, dtype=np.float64)
+        error = np.abs(np.asarray(predictions, dtype=np.float64).reshape(-1) - actual)
+        some, known = actual > 0, ~np.isnan(naive)
+        return {
+            "mae": _weighted(error, weight),
+            "rmse": float(np.sqrt(_weighted(error**2, weight))),
+            "mape": 100 * _weighted(error[some] / actual[some], weight[some]),
+            "mae_ratio_to_naive": _share(
+                _weighted(error[known], weight[known]), _weighted(np.abs(naive - actual)[known], weight[known])
+            ),
+        }
+
+    def tables(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, pd.DataFrame]:
+        """`by_hour` (of the day) and `by_place`: examples, mean, mae, naive_mae, mae_ratio_to_naive."""
+        errors = _errors(examples, predictions)
+        return {
+            "by_hour": _breakdown(errors.groupby("hour", sort=True)),
+            "by_place": _breakdown(errors.groupby("place", sort=True)),
+        }
+
+    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
+        """Error by hour of the day, two weeks of one place, and forecast against actual."""
+        errors = _errors(examples, predictions)
+        by_hour = _breakdown(errors.groupby("hour", sort=True))
+        place = _steady_place(errors, spec)
+        weeks = errors[errors["place"] == place].sort_values("time")
+        weeks = weeks[weeks["time"] > weeks["time"].max() - pd.Timedelta(days=14)]
+        start = weeks["time"].min()
+        weeks = weeks.assign(elapsed=((weeks["time"] - start) // pd.Timedelta(hours=1)).astype("int64"))
+        sample = errors.iloc[:: max(1, len(errors) // POINTS)]
+        unit = self.data.target
+        return [
+            Plot(
+                "error_by_hour",
+                "Mean absolute error by hour of the day",
+                by_hour,
+                "hour",
+                ["mae", "naive_mae"],
+                x_label="hour of the day",
+                y_label=unit,
+            ),
+            Plot(
+                "last_two_weeks",
+                f"Forecast and actual at {place}",
+                weeks[["elapsed", "actual", "forecast"]].reset_index(drop=True),
+                "elapsed",
+                ["actual", "forecast"],
+                x_label=f"hours since {start:%Y-%m-%d %H:%M}",
+                y_label=unit,
+            ),
+            Plot(
+                "forecast_and_actual",
+                "Forecast against actual",
+                sample[["actual", "forecast"]].reset_index(drop=True),
+                "actual",
+                "forecast",
+                template="scatter",
+                x_label=f"actual {unit}",
+                y_label=f"forecast {unit}",
+            ),
+        ]
+
+    def _rows(self, raw: Path) -> pd.DataFrame:
+        """The good rows of the raw folder, read once in the life of a task."""
+        if self._read is None or self._read[0] != raw:
+            self._read = (raw, self._tables(raw)[0])
+        return self._read[1]
+
+    def _tables(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
+        paths = [
+            path
+            for pattern in ("*.csv", "*.csv.gz", "*.parquet")
+            for path in sorted(raw.glob(pattern))
+            if not any(fnmatch(path.name, other) for other in self.data.exclude)
+        ]
+        if not paths:
+            raise DataError(f"{raw}: no table; put *.csv, *.csv.gz or *.parquet files there")
+        table = pd.concat([self._table(path) for path in sorted(paths)], ignore_index=True)
+        problems = _problems(table, self.data)
+        good = table.drop(index=[problem.row for problem in problems])
+        if good.empty:
+            raise DataError(f"{raw}: no row can be used of {len(table)}; {_some(problems)}")
+        good = good.assign(example=good["place"] + "/" + good["time"].dt.strftime("%Y-%m-%dT%H"))
+        return good.sort_values("example", ignore_index=True), [problem.told for problem in problems]
+
+    def _table(self, path: Path) -> pd.DataFrame:
+        try:
+            frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
+        except (ValueError, OSError) as error:
+            raise DataError(f"{path}: cannot be read as a table ({error})")
+        self._require(str(path), frame)
+        return _parse(frame, self.data, path.name)
+
+    def _require(self, name: str, frame: pd.DataFrame) -> None:
+        data = self.data
+        wanted = (data.place, data.time, data.target, *data.numeric, *data.categorical)
+        missing = [column for column in wanted if column not in frame]
+        if missing:
+            raise DataError(
+                f"{name}: no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}. "
+                "Name the columns in data, or a file that is no table of rows in data.exclude"
+            )
+
+    def _grid(self, table: pd.DataFrame, categories: Mapping[str, Sequence[str]]) -> Grid:
+        start, last = table["time"].min(), table["time"].max()
+        return Grid.of(
+            table["time"].to_numpy(),
+            table["place"].to_numpy(dtype=object),
+            table["target"].to_numpy(dtype=float),
+            numeric={name: pd.to_numeric(table[name]).to_numpy(dtype=float) for name in self.data.numeric},
+            categorical={name: _codes(table[name], values) for name, values in categories.items()},
+            holidays=self._holidays(start.year - 3, last.year + 1),
+        )
+
+    def _holidays(self, first: int, last: int) -> dict[np.datetime64, str]:
+        if self.data.country is None:
+            return {}
+        try:
+            found = holidays.country_holidays(
+                self.data.country, subdiv=self.data.subdivision, years=range(first, last + 1)
+            )
+        except NotImplementedError as error:
+            raise ConfigError(f"data.country, data.subdivision: {error}; see the holidays package for those it knows")
+        return {np.datetime64(day, "D"): found[day] for day in sorted(found)}
+
+    def _features(self, grid: Grid, place: pd.Series, time: pd.Series, spec: Spec) -> np.ndarray:
+        hour, column = _positions(grid, pd.DataFrame({"place": place, "time": time}))
+        levels = np.array([*spec["levels"], np.median(spec["levels"])])
+        codes = _codes(place, spec["places"])
+        usual = levels[np.where(np.isnan(codes), -1, codes).astype(int)]
+        level = hourly.at(grid.level, hour, column)
+        level = np.maximum(np.where(np.isnan(level), usual, level), np.maximum(usual * LEAST_LEVEL, TINY))
+        features: np.ndarray = hourly.describe(grid, hour, column, codes, level).to_numpy(dtype=np.float32)
+        return features
+
+
+@dataclass(frozen=True)
+class _BadRow:
+    row: int
+    told: Problem
+
+
+def _parse(frame: pd.DataFrame, data: Columns, file: str) -> pd.DataFrame:
+    """The configured columns under the names place, time, target; unreadable values become missing ones.
+
+    `given_time` and `given_target` keep what stood there; `file` and `row` (from 1) say where it was.
+    """
+    parsed = {
+        "place": frame[data.place].astype("string").str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True).astype(object),
+        "time": _times(frame[data.time]),
+        "target": pd.to_numeric(frame[data.target], errors="coerce").astype(float),
+        "given_time": frame[data.time],
+        "given_target": frame[data.target],
+        "file": file,
+        "row": np.arange(1, len(frame) + 1),
+    }
+    exogenous = {name: frame[name] for name in data.numeric}
+    labels = {name: frame[name].astype("string").astype(object) for name in data.categorical}
+    return pd.DataFrame(parsed | exogenous | labels)
+
+
+def _times(given: pd.Series) -> pd.Series:
+    """Local times as datetime64; what cannot be read, or carries a time zone, is NaT."""
+    if isinstance(given.dtype, pd.DatetimeTZDtype):
+        return pd.Series(pd.NaT, index=given.index, dtype="datetime64[s]")
+    times = given if pd.api.types.is_datetime64_dtype(given) else _read_times(given)
+    inside = (times >= HOURS[0]) & (times < HOURS[1])
+    seconds: pd.Series = times.where(inside).dt.as_unit("s")
+    return seconds
+
+
+def _read_times(given: pd.Series) -> pd.Series:
+    text = given.astype("string")
+    zoned = text.str.contains(r":\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$", regex=True, na=False)
+    times: pd.Series = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True).dt.tz_localize(None)
+    times = times.mask(zoned)
+    return times
+
+
+def _problems(table: pd.DataFrame, data: Columns, ahead: np.ndarray | None = None) -> list[_BadRow]:
+    """The rows that cannot be used, each once; rows that are `ahead` [n] may lack their target."""
+    hour = pa.Check(lambda time: time == time.dt.floor("h"), name="not on the hour")
+    schema = pa.DataFrameSchema(
+        {
+            "place": pa.Column(object, nullable=False),
+            "time": pa.Column(nullable=False, checks=hour),
+            "target": pa.Column(
+                float,
+                nullable=ahead is not None,
+                checks=[
+                    pa.Check(lambda target: target < np.inf, name="infinite target"),
+                    pa.Check(lambda target: target >= 0, name="negative target"),
+                ],
+            ),
+        }
+        | {name: pa.Column(nullable=True, checks=pa.Check(_numeric, name="not a number")) for name in data.numeric},
+        unique=["place", "time"],
+        report_duplicates="exclude_first",
+    )
+    try:
+        schema.validate(table, lazy=True)
+    except pa.errors.SchemaErrors as errors:
+        failures = errors.failure_cases
+    else:
+        return []
+    return [
+        _told(table.loc[row], int(row), cases, data)
+        for row, cases in failures.dropna(subset="index").groupby("index", sort=True)
+    ]
+
+
+def _told(row: pd.Series, position: int, cases: pd.DataFrame, data: Columns) -> _BadRow:
+    """One bad row, with the kind of its first failure and all of them in words."""
+    kinds, details = [], []
+    for column, check in dict.fromkeys(zip(cases["column"], cases["check"], strict=True)):
+        if check == "multiple_fields_uniqueness":
+            kind, detail = "duplicate row", f"a second row for {row['place']} at {row['time']}"
+        elif column == "place":
+            kind, detail = "no place", f"{data.place} is empty"
+        elif column == "time":
+            kind = "no time" if check == "not_nullable" else str(check)
+            detail = f"{data.time} is {row['given_time']}, which is no local hour like 2024-05-01 13:00"
+        elif column == "target":
+            kind = "no target" if check == "not_nullable" else str(check)
+            detail = f"{data.target} is {row['given_target']}"
+        else:
+            kind, detail = str(check), f"{column} is {row[column]}"
+        kinds.append(kind)
+        details.append(detail)
+    where = f"{row['file']} row {row['row']}"
+    return _BadRow(position, Problem(where, kinds[0], "; ".join(dict.fromkeys(details))))
+
+
+def _some(problems: Sequence[_BadRow], most: int = 3) -> str:
+    """The first few problems in words."""
+    told = [f"{problem.told.where}: {problem.told.detail}" for problem in problems[:most]]
+    more = len(problems) - most
+    return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
+
+
+def _numeric(values: pd.Series) -> pd.Series:
+    return pd.to_numeric(values, errors="coerce").notna()
+
+
+def _codes(values: pd.Series, vocabulary: Sequence[str]) -> np.ndarray:
+    """Position of each value in the vocabulary as float, NaN for others."""
+    positions = pd.Index(list(vocabulary), dtype="object").get_indexer(pd.Index(values, dtype=object)).astype(float)
+    return np.where(positions < 0, np.nan, positions)
+
+
+def _means(keys: pd.Series, values: pd.Series) -> dict[str, float]:
+    """Mean value by key, lowest first; equal means by name."""
+    means = values.astype(float).groupby(keys.astype(object)).mean().sort_index().sort_values(kind="stable")
+    return {str(key): float(mean) for key, mean in means.items()}
+
+
+def _positions(grid: Grid, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Hour and place of each row in the grid."""
+    hour = grid.hour(rows["time"].to_numpy())
+    place = pd.Index(grid.places, dtype=object).get_indexer(pd.Index(rows["place"], dtype=object))
+    return hour, place.astype(np.int64)
+
+
+def _weighted(values: np.ndarray, weight: np.ndarray) -> float:
+    return _share(float(values @ weight), float(weight.sum()))
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else float("nan")
+
+
+def _errors(examples: pd.DataFrame, predictions: np.ndarray) -> pd.DataFrame:
+    actual = examples["label"].to_numpy(dtype=np.float64)
+    forecast = np.asarray(predictions, dtype=np.float64).reshape(-1)
+    naive = examples["naive"].to_numpy(dtype=np.float64)
+    return pd.DataFrame(
+        {
+            "place": examples["group"].to_numpy(),
+            "time": examples["time"].to_numpy(),
+            "hour": examples["hour"].to_numpy(),
+            "actual": actual,
+            "forecast": forecast,
+            "error": np.abs(forecast - actual),
+            "naive_error": np.abs(naive - actual),
+        }
+    )
+
+
+def _breakdown(groups: Any) -> pd.DataFrame:
+    """One row a group; the naive forecast is compared on the hours that have one."""
+    table = groups.agg(
+        examples=("error", "size"), mean=("actual", "mean"), mae=("error", "mean"), naive_mae=("naive_error", "mean")
+    )
+    known = groups[["error", "naive_error"]].apply(lambda rows: rows["error"][rows["naive_error"].notna()].mean())
+    table["mae_ratio_to_naive"] = known / table["naive_mae"]
+    broken_down: pd.DataFrame = table.reset_index()
+    return broken_down
+
+
+def _steady_place(errors: pd.DataFrame, spec: Spec) -> str:
+    """The place to draw: of those with the most examples, the one of median level in training."""
+    counts = errors["place"].value_counts()
+    full = {place for place, count in counts.items() if count == counts.max()}
+    ranked = [place for place in spec["places"] if place in full] or sorted(full)
+    return str(ranked[len(ranked) // 2])

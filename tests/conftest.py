@@ -1,0 +1,61 @@
+"""Fixtures shared by all tests: a scratch copy of the repository, and the real recordings where they are."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Git has an author, commands of the environment are found, and no server of the user's is written to."""
+    home = tmp_path_factory.mktemp("home")
+    os.environ |= {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_AUTHOR_NAME": "Tester",
+        "GIT_AUTHOR_EMAIL": "tester@example.org",
+        "GIT_COMMITTER_NAME": "Tester",
+        "GIT_COMMITTER_EMAIL": "tester@example.org",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+def copy_repository(to: Path) -> Path:
+    """The working tree as Git would commit it, as a new repository with one commit."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+    )
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, to / name)
+    for command in ("git init -q -b main", "git add -A", "git commit -q -m start"):
+        subprocess.run(command.split(), cwd=to, check=True)
+    return to
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A scratch copy of the repository, which is the working folder of the test."""
+    root = copy_repository(tmp_path / "repository")
+    monkeypatch.chdir(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder of real recordings that SLIPWAY_SHARED names."""
+    folder = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent: set SLIPWAY_SHARED to the folder that holds data/ with the real recordings")
+    return folder

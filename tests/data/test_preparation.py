@@ -1,0 +1,139 @@
+"""Prepare: nothing is dropped in silence, what is bad is set aside or refused, and what is packed is what was there."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from slipway.config import Checks, Recommended, Split
+from slipway.data.preparation import prepare
+from slipway.data.shards import PackedSplit
+from slipway.errors import DataError
+from slipway.tasks.image_classification import Data, Task
+
+SPLIT = Split(train=0.6, val=0.2, test=0.2, calibration=8)
+Make = Callable[..., dict[str, Any]]
+
+
+def pictures(raw: Path, classes: dict[str, int], videos: int = 10) -> Path:
+    """Noise with a tint a class, in videos of several frames."""
+    random = np.random.default_rng(0)
+    for tint, (name, count) in enumerate(classes.items()):
+        (raw / name).mkdir(parents=True)
+        for number in range(count):
+            pixels = random.integers(0, 160, (24, 32, 3), np.uint8)
+            pixels[..., tint % 3] += 60
+            Image.fromarray(pixels).save(raw / name / f"{name}{number % videos:02d}_{number:03d}.png")
+    return raw
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Prepares `tmp_path/raw`, and gives the report."""
+
+    def run(checks: Checks | None = None, split: Split = SPLIT) -> dict[str, Any]:
+        task = Task(Data(height=16, width=16, group=r"^([a-z]+\d\d)_"))
+        report = tmp_path / "dataset.json"
+        try:
+            prepare(task, tmp_path / "raw", tmp_path / "prepared", report, split, checks or Checks(), 7)
+        finally:
+            found: dict[str, Any] = json.loads(report.read_text()) if report.exists() else {}
+            run.report = found  # type: ignore[attr-defined]
+        return found
+
+    return run
+
+
+def test_every_example_is_packed_once_with_its_row(tmp_path: Path, make: Make) -> None:
+    pictures(tmp_path / "raw", {"ad": 60, "content": 60})
+    report = make()
+    packed = {side: PackedSplit(tmp_path / "prepared" / side) for side in ("train", "val", "test")}
+    names = [name for split in packed.values() for name in split.examples["example"]]
+    assert len(names) == len(set(names)) == report["found"] == 120
+    for split in packed.values():
+        assert (split.examples["label"] == np.array(["ad", "content"])[split.targets]).all()
+        row = split.examples.iloc[3]["example"]
+        original = Image.open(tmp_path / "raw" / row).resize((16, 16), Image.Resampling.BILINEAR)
+        assert (split.gather(np.array([3]))[0] == np.asarray(original)).all()
+
+
+def test_the_report_counts_by_class(tmp_path: Path, make: Make) -> None:
+    pictures(tmp_path / "raw", {"ad": 60, "content": 60})
+    splits = make()["splits"]
+    assert splits["train"]["classes"] == {"ad": 36, "content": 36}
+    assert splits["test"] == {"classes": {"ad": 12, "content": 12}, "groups": 4, "total": 24}
+    assert splits["calibration"]["total"] == 8
+
+
+def test_preparing_twice_gives_the_same_bytes(tmp_path: Path, make: Make) -> None:
+    pictures(tmp_path / "raw", {"ad": 30, "content": 30})
+
+    def content() -> dict[str, bytes]:
+        folder = tmp_path / "prepared"
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    make()
+    first = content()
+    make()
+    assert content() == first
+
+
+def test_a_truncated_picture_is_refused_and_listed(tmp_path: Path, make: Make) -> None:
+    raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
+    bad = raw / "ad" / "ad03_003.png"
+    bad.write_bytes(bad.read_bytes()[:400])
+    with pytest.raises(
+        DataError, match=r"1 of 120 examples are bad, 0.83%, and checks.quarantine allows 0.00%; the fi"
+    ):
+        make()
+    assert [one["where"] for one in make.report["problems"]["examples"]] == ["ad/ad03_003.png"]  # type: ignore[attr-defined]
+    assert not (tmp_path / "prepared").exists()
+
+
+def test_a_share_of_bad_pictures_is_set_aside_when_allowed(tmp_path: Path, make: Make) -> None:
+    raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
+    (raw / "ad" / "ad03_003.png").write_bytes(b"not a picture at all")
+    (raw / "ad" / "ad04_004.png").write_bytes(b"")
+    report = make(Checks(quarantine=0.02))
+    assert report["problems"]["total"] == 2
+    assert sum(side["total"] for name, side in report["splits"].items() if name != "calibration") == 118
+
+
+def test_a_class_missing_from_a_side_is_refused(tmp_path: Path, make: Make) -> None:
+    pictures(tmp_path / "raw", {"ad": 60, "content": 60})
+    pictures(tmp_path / "raw", {"rare": 4}, videos=2)
+    with pytest.raises(DataError, match="has no example of rare: add groups"):
+        make()
+
+
+def test_a_class_out_of_balance_is_a_warning(tmp_path: Path, make: Make) -> None:
+    pictures(tmp_path / "raw", {"ad": 20, "content": 80})
+    assert "train: ad is 20.0% of the examples, outside 40% to 60%" in make()["warnings"]
+
+
+def test_fewer_examples_than_recommended_are_a_warning(tmp_path: Path, make: Make) -> None:
+    pictures(tmp_path / "raw", {"ad": 60, "content": 60})
+    checks = Checks(recommended=Recommended(least=5000, advised=20000, best=50000))
+    assert "120 examples; at least 5,000 are recommended, 20,000 advised, 50,000 are best" in make(checks)["warnings"]
+
+
+def test_near_duplicates_across_the_split_are_found(tmp_path: Path, make: Make) -> None:
+    raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
+    source = Image.open(raw / "ad" / "ad00_000.png")
+    for video in range(20, 26):
+        source.save(raw / "ad" / f"ad{video}_000.png")
+    report = make()
+    assert report["near_duplicates"]["total"] >= 1
+    assert "near-duplicates across the split" in report["warnings"][-1]
+    assert report["near_duplicates"]["examples"][0]["bits"] == 0
+
+
+def test_no_more_examples_than_asked_keep_the_classes_shares(tmp_path: Path, make: Make) -> None:
+    pictures(tmp_path / "raw", {"ad": 40, "content": 80})
+    splits = make(Checks(max_examples=60))["splits"]
+    sides = [splits[side]["classes"] for side in ("train", "val", "test")]
+    assert [sum(side[name] for side in sides) for name in ("ad", "content")] == [20, 40]

@@ -1,0 +1,98 @@
+"""Splits: groups stay together, shares are kept, and what cannot be divided is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slipway.config import Split
+from slipway.data.splits import SIDES, assign
+from slipway.errors import DataError
+
+CLASSES = ["ad", "content"]
+
+
+def examples(groups: list[int], labels: list[int]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "example": [f"{number:05d}" for number in range(len(groups))],
+            "label": [CLASSES[label] for label in labels],
+            "group": [str(group) for group in groups],
+        }
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=40, max_size=200), st.integers(0, 5))
+def test_a_group_never_stands_on_two_sides(rows: list[tuple[int, int]], seed: int) -> None:
+    frame = examples([group for group, _ in rows], [label for _, label in rows])
+    try:
+        sides = assign(frame, Split(), classes=CLASSES, seed=seed)
+    except DataError:
+        assert frame["group"].nunique() < 10
+        return
+    assert (frame.assign(side=sides).groupby("group")["side"].nunique() == 1).all()
+
+
+def test_shares_and_classes_are_kept() -> None:
+    random = np.random.default_rng(1)
+    groups = random.integers(0, 300, 6000)
+    labels = (random.random(300) < 0.3)[groups].astype(int)
+    frame = examples(groups.tolist(), labels.tolist())
+    sides = assign(frame, Split(), classes=CLASSES, seed=7)
+    shares = sides.value_counts(normalize=True)
+    assert [shares[side] for side in SIDES] == pytest.approx([0.70, 0.15, 0.15], abs=0.01)
+    by_side = (frame["label"] == "ad").groupby(sides).mean()
+    assert by_side.to_numpy() == pytest.approx(np.full(3, (frame["label"] == "ad").mean()), abs=0.02)
+
+
+def test_the_same_seed_divides_alike_and_another_does_not() -> None:
+    frame = examples(list(range(200)), [0, 1] * 100)
+    one, same, other = (assign(frame, Split(), classes=CLASSES, seed=seed) for seed in (1, 1, 2))
+    assert one.equals(same)
+    assert not one.equals(other)
+
+
+def test_time_is_cut_oldest_first() -> None:
+    frame = examples([0] * 100, [0, 1] * 50).assign(time=pd.date_range("2024-01-01", periods=100, freq="h"))
+    sides = assign(frame.sample(frac=1, random_state=0), Split(by="time"), classes=None, seed=0)
+    last = frame["time"].groupby(sides).max()
+    first = frame["time"].groupby(sides).min()
+    assert last["train"] < first["val"] <= last["val"] < first["test"]
+    assert sides.value_counts().to_dict() == {"train": 70, "val": 15, "test": 15}
+
+
+def test_time_is_cut_at_given_dates() -> None:
+    frame = examples([0] * 100, [0, 1] * 50).assign(time=pd.date_range("2024-01-01", periods=100, freq="D"))
+    split = Split(by="time", val_from="2024-03-01", test_from="2024-04-01")  # type: ignore[arg-type]
+    sides = assign(frame, split, classes=None, seed=0)
+    assert frame["time"].groupby(sides).min()["test"] == pd.Timestamp("2024-04-01")
+
+
+def test_folds_hold_every_example_out_once() -> None:
+    frame = examples([number // 4 for number in range(200)], [0, 1] * 100)
+    held = [assign(frame, Split(folds=5, fold=fold), classes=CLASSES, seed=3) == "test" for fold in range(1, 6)]
+    assert (np.sum(held, axis=0) == 1).all()
+
+
+def test_the_raw_datas_own_folds_and_splits_are_used() -> None:
+    frame = examples(list(range(10)), [0, 1] * 5).assign(fold=[1, 2, 3, 4, 5] * 2)
+    assert (assign(frame, Split(folds=5, fold=2), classes=None, seed=0)[frame["fold"] == 2] == "test").all()
+    own = ["train"] * 6 + ["val"] * 2 + ["test"] * 2
+    assert assign(frame.assign(split=own), Split(), classes=None, seed=0).tolist() == own
+
+
+def test_too_few_groups_are_refused() -> None:
+    with pytest.raises(DataError, match="no example is left for val and test: 20 examples in 1 groups"):
+        assign(examples([0] * 20, [0, 1] * 10), Split(), classes=CLASSES, seed=0)
+
+
+def test_a_split_column_with_another_word_is_refused() -> None:
+    frame = examples([0, 1, 2], [0, 1, 0]).assign(split=["train", "validation", "test"])
+    with pytest.raises(DataError, match="split of 00001 is 'validation'; each must be train, val or test"):
+        assign(frame, Split(), classes=CLASSES, seed=0)
+
+
+def test_time_without_a_time_column_is_refused() -> None:
+    with pytest.raises(DataError, match=r"split.by is time, and the examples have no time"):
+        assign(examples([0, 1, 2], [0, 1, 0]), Split(by="time"), classes=CLASSES, seed=0)

@@ -1,0 +1,117 @@
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from slipway.config import Gate, Rule
+from slipway.gate.verdict import judge, worst
+
+figures = st.floats(-1e6, 1e6)
+outcomes = st.sampled_from(["pass", "hold", "fail"])
+rank = {"pass": 0, "hold": 1, "fail": 2}
+
+
+def one(rule: Rule, **measured: float | None):
+    return judge(Gate(rules={"accuracy": rule}), {"accuracy": measured}).rules[0]
+
+
+def test_a_floor_passes_holds_and_fails_by_where_the_interval_lies():
+    floor = Rule(min=0.9)
+    assert one(floor, value=0.95, low=0.92, high=0.97).verdict == "pass"
+    assert one(floor, value=0.91, low=0.88, high=0.94).verdict == "hold"
+    assert one(floor, value=0.89, low=0.86, high=0.92).verdict == "hold"
+    assert one(floor, value=0.80, low=0.75, high=0.85).verdict == "fail"
+
+
+def test_a_ceiling_passes_holds_and_fails_by_where_the_interval_lies():
+    ceiling = Rule(max=20.0)
+    assert one(ceiling, value=15, low=14, high=16).verdict == "pass"
+    assert one(ceiling, value=19, low=17, high=21).verdict == "hold"
+    assert one(ceiling, value=30, low=28, high=32).verdict == "fail"
+
+
+def test_without_an_interval_the_value_decides():
+    assert one(Rule(max=100), value=99).verdict == "pass"
+    assert one(Rule(max=100), value=101).verdict == "fail"
+
+
+def test_what_equals_the_bound_keeps_within_it():
+    assert one(Rule(min=0.9, max=0.9), value=0.9).verdict == "pass"
+    assert one(Rule(min=0.9), value=0.93, low=0.9, high=0.95).verdict == "pass"
+    assert one(Rule(min=0.9), value=0.85, low=0.8, high=0.9).verdict == "hold"
+
+
+def test_a_rule_on_something_that_was_not_measured_fails():
+    verdict = judge(Gate(rules={"accuracy": Rule(min=0.9), "f1": Rule(min=0.1)}), {"f1": {"value": 0.9}})
+    assert verdict.verdict == "fail"
+    assert [(rule.metric, rule.verdict, rule.reason) for rule in verdict.rules] == [
+        ("accuracy", "fail", "accuracy was not measured"),
+        ("f1", "pass", "0.9 keeps to the floor 0.1"),
+    ]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, None])
+@pytest.mark.parametrize("end", ["value", "low", "high"])
+def test_a_figure_that_is_not_finite_fails(bad: float | None, end: str):
+    assert one(Rule(min=0.5), **({"value": 0.9, "low": 0.8, "high": 0.95} | {end: bad})).verdict == "fail"
+
+
+def test_an_interval_of_nones_is_no_interval():
+    assert one(Rule(min=0.5), value=0.9, low=None, high=None).verdict == "pass"
+
+
+def test_no_rules_is_a_pass():
+    assert judge(Gate(rules={}), {"accuracy": {"value": 0.1}}).verdict == "pass"
+
+
+def test_the_reason_names_value_interval_and_bound():
+    assert one(Rule(min=0.9), value=0.91, low=0.88, high=0.94).reason == "0.91 (0.88 to 0.94) straddles the floor 0.9"
+    assert one(Rule(max=2), value=3).reason == "3 is above the ceiling 2"
+    assert one(Rule(max=5e6), value=4_012_345).reason == "4,012,345 keeps to the ceiling 5,000,000"
+
+
+def test_plain_values_are_json_even_where_nan_was_measured():
+    verdict = judge(Gate(rules={"accuracy": Rule(min=0.9)}), {"accuracy": {"value": math.nan}})
+    text = json.dumps(verdict.to_json(), allow_nan=False)
+    assert json.loads(text)["rules"][0]["value"] is None
+
+
+@given(st.lists(outcomes))
+def test_the_verdict_is_the_worst_of_its_rules(given_outcomes: list):
+    assert rank[worst(given_outcomes)] == max((rank[outcome] for outcome in given_outcomes), default=0)
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.tuples(figures, figures)))
+def test_one_rule_more_never_betters_the_verdict(pairs: dict):
+    rules = {name: Rule(min=bound) for name, (bound, _) in pairs.items()}
+    measured = {name: {"value": value} for name, (_, value) in pairs.items()}
+    whole = judge(Gate(rules=rules), measured)
+    for name in rules:
+        fewer = judge(Gate(rules={other: rules[other] for other in rules if other != name}), measured)
+        assert rank[fewer.verdict] <= rank[whole.verdict]
+
+
+@given(bound=figures, value=figures, below=st.floats(0, 1e5), above=st.floats(0, 1e5), rise=st.floats(0, 1e6))
+def test_more_is_never_worse_for_a_floor_and_never_better_for_a_ceiling(
+    bound: float, value: float, below: float, above: float, rise: float
+):
+    ends = {"value": value, "low": value - below, "high": value + above}
+    raised = {name: figure + rise for name, figure in ends.items()}
+    assert rank[one(Rule(min=bound), **raised).verdict] <= rank[one(Rule(min=bound), **ends).verdict]
+    assert rank[one(Rule(max=bound), **raised).verdict] >= rank[one(Rule(max=bound), **ends).verdict]
+
+
+@given(bound=figures, value=figures, spread=st.floats(0, 1e5), wider=st.floats(0, 1e5))
+def test_a_wider_interval_only_ever_moves_the_verdict_to_hold(bound: float, value: float, spread: float, wider: float):
+    narrow = one(Rule(min=bound), value=value, low=value - spread, high=value + spread).verdict
+    wide = one(Rule(min=bound), value=value, low=value - spread - wider, high=value + spread + wider).verdict
+    assert wide in (narrow, "hold")
+
+
+@given(bound=figures, value=figures, spread=st.floats(0, 1e5))
+def test_floor_and_ceiling_mirror_each_other(bound: float, value: float, spread: float):
+    floor = one(Rule(min=bound), value=value, low=value - spread, high=value + spread).verdict
+    ceiling = one(Rule(max=-bound), value=-value, low=-value - spread, high=-value + spread).verdict
+    assert floor == ceiling

@@ -1,0 +1,127 @@
+"""Compose: what conf/ resolves to, and what each mistake in it says."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slipway import config
+from slipway.errors import ConfigError
+from slipway.stages.compose import compose
+
+VARIANT = "base-ad-detector"
+FILE = Path(f"conf/variant/{VARIANT}.yaml")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, f"{path} no longer has {old!r}"
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize("variant", yaml.safe_load(Path("params.yaml").read_text())["variants"])
+@pytest.mark.parametrize("profile", ["smoke", "demo", "full"])
+def test_every_variant_resolves_in_every_profile(repository: Path, variant: str, profile: str) -> None:
+    edit(Path("params.yaml"), "profile: demo", f"profile: {profile}")
+    compose(variant)
+    assert config.read(variant)["profile"] == profile
+
+
+def test_the_committed_parameters_are_what_conf_resolves_to(repository: Path) -> None:
+    for variant in yaml.safe_load(Path("params.yaml").read_text())["variants"]:
+        before = Path(f"params/{variant}.yaml").read_bytes()
+        compose(variant)
+        assert Path(f"params/{variant}.yaml").read_bytes() == before
+
+
+def test_a_profile_changes_what_depends_on_it(repository: Path) -> None:
+    edit(Path("params.yaml"), "profile: demo", "profile: full")
+    compose(VARIANT)
+    values = config.read(VARIANT)
+    assert values["data"]["height"] == 224
+    assert values["gate"]["rules"]["accuracy"]["min"] == 0.90
+
+
+def test_a_variant_of_ones_own_data_has_no_simulation(repository: Path) -> None:
+    edit(Path("params.yaml"), f"  {VARIANT}: tv\n", "")
+    compose(VARIANT)
+    assert config.read(VARIANT)["simulate"] is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "least: 5000",
+            "leest: 5000",
+            "checks.recommended.leest: unknown key (value 5000) in conf/variant/base-ad-det",
+        ),
+        ("least: 5000", "least: many", "checks.recommended.least: Input should be a valid integer"),
+        ("precision: int8", "precision: int4", "not 'int4', in conf/variant/base-ad-detector.yaml:"),
+        ("\nchecks:", "\nchekcs:", "chekcs: unknown section"),
+        ("/data: frames", "/data: framez", "conf/data/framez.yaml: no such file; it has"),
+        ("/simulate: tv", "/simulation: tv", "Could not override 'simulation'"),
+        ("\nconvert:", "\nconvert: {", "conf/variant/base-ad-detector.yaml"),
+        (
+            "\nconvert:",
+            "\ngate: {rules: {mae: {max: 1}}}\nconvert:",
+            "gate.rules.mae: no such metric in conf/variant/base-ad-detector.yaml:",
+        ),
+        ("\nconvert:", "\nsplit: {train: 0.8}\nconvert:", "split: Value error, train + val + test must be 1, not 1.1"),
+    ],
+)
+def test_a_mistake_is_one_line_with_variant_key_value_and_file(
+    repository: Path, old: str, new: str, message: str
+) -> None:
+    edit(FILE, old, new)
+    with pytest.raises(ConfigError) as caught:
+        compose(VARIANT)
+    said = str(caught.value)
+    assert said.startswith(f"{VARIANT}: ")
+    assert message in said
+    assert "\n" not in said
+    assert str(repository) not in said
+
+
+def test_every_mistake_is_told_at_once(repository: Path) -> None:
+    edit(FILE, "least: 5000", "least: many")
+    edit(FILE, "precision: int8", "precision: int4")
+    with pytest.raises(ConfigError) as caught:
+        compose(VARIANT)
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_an_unknown_variant_is_told_the_known_ones(repository: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nope: no such variant in params.yaml; it has base-ad-detector"):
+        compose("nope")
+
+
+@pytest.mark.parametrize(("key", "value"), [("task", "image_clasification"), ("framework", "torch")])
+def test_an_unknown_task_or_framework_is_told_the_known_ones(repository: Path, key: str, value: str) -> None:
+    top = yaml.safe_load(Path("params.yaml").read_text())
+    top["variants"][VARIANT][key] = value
+    Path("params.yaml").write_text(yaml.safe_dump(top))
+    with pytest.raises(ConfigError, match=f"variants.{VARIANT}.{key}: '{value}' is not one of"):
+        compose(VARIANT)
+
+
+def test_a_variant_without_a_file_is_told_which_file(repository: Path) -> None:
+    edit(Path("params.yaml"), "variants:\n", "variants:\n  mine: {task: image_classification, framework: keras}\n")
+    with pytest.raises(ConfigError, match=r"conf/variant/mine.yaml: no such file; it has base-ad-detector"):
+        compose("mine")
+
+
+def test_a_file_edited_by_hand_is_refused_and_kept(repository: Path) -> None:
+    compose(VARIANT)
+    path = Path(f"params/{VARIANT}.yaml")
+    edit(path, "precision: int8", "precision: float32")
+    with pytest.raises(ConfigError, match=r"edited by hand: convert.precision: 'float32' \(set in conf/variant/base"):
+        compose(VARIANT)
+    assert "precision: float32" in path.read_text()
+
+
+def test_composing_again_after_a_change_of_conf_replaces_the_file(repository: Path) -> None:
+    compose(VARIANT)
+    edit(FILE, "precision: int8", "precision: float32")
+    compose(VARIANT)
+    assert config.read(VARIANT)["convert"]["precision"] == "float32"

@@ -1,0 +1,315 @@
+"""The whole, as a user runs it: `dvc repro` in profile smoke on a scratch copy, and what can befall it.
+
+One build is made for all tests of this file; each test that changes something does it in a copy of that build.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conftest import copy_repository
+from slipway.tflite.predictor import Predictor
+
+VARIANTS = list(yaml.safe_load(Path("params.yaml").read_text())["variants"])
+PICTURES, TABLE = "base-ad-detector", "demand-predictor"
+RECORDER = '''
+"""Writes the modules of slipway that a stage had imported when it ended."""
+import atexit, json, os, sys
+
+def write():
+    names = [m.__file__ for n, m in sorted(sys.modules.items()) if n.split(".")[0] == "slipway" and m.__file__]
+    argv = [part for part in sys.orig_argv if part.startswith("slipway.stages.")]
+    if argv and len(sys.argv) > 1:
+        path = os.path.join(os.environ["LOADED"], f"{argv[0].split('.')[-1]}@{sys.argv[1]}@{os.getpid()}.json")
+        with open(path, "w") as file:
+            json.dump(names, file)
+
+if "LOADED" in os.environ:
+    atexit.register(write)
+'''
+
+
+def sh(command: str, cwd: Path, check: bool = True, **environment: str) -> str:
+    """Run a command; its output."""
+    done = subprocess.run(
+        command, shell=True, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0 or not check, f"{command} ended with {done.returncode}:\n{output[-6000:]}"
+    return output
+
+
+def outputs(root: Path) -> dict[str, str]:
+    """The hash of every output in dvc.lock but benchmark.json, by path."""
+    lock = yaml.safe_load((root / "dvc.lock").read_text())
+    return {
+        out["path"]: out["md5"]
+        for stage in lock["stages"].values()
+        for out in stage["outs"]
+        if not out["path"].endswith("/benchmark.json")
+    }
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scratch copy in profile smoke, built once; `loaded/` beside it says what each stage imported."""
+    place = tmp_path_factory.mktemp("built")
+    root = copy_repository(place / "repository")
+    for name in ("hook", "loaded"):
+        (place / name).mkdir()
+    (place / "hook" / "sitecustomize.py").write_text(RECORDER)
+    top = root / "params.yaml"
+    top.write_text(top.read_text().replace("profile: demo", "profile: smoke"))
+    sh("dvc repro", root, PYTHONPATH=str(place / "hook"), LOADED=str(place / "loaded"))
+    sh("git add -A && git commit -q -m built", root)
+    return root
+
+
+@pytest.fixture
+def copy(built: Path, tmp_path: Path) -> Path:
+    """A copy of the build to change."""
+    return Path(shutil.copytree(built, tmp_path / "copy", symlinks=True))
+
+
+def test_every_variant_ends_with_a_record_whose_hashes_are_those_of_its_files(built: Path) -> None:
+    from slipway.registry.record import digest
+
+    for variant in VARIANTS:
+        record = json.loads((built / "models" / variant / "release.json").read_text())
+        assert record["gate"]["verdict"] in ("pass", "hold", "fail")
+        for name, artifact in record["artifacts"].items():
+            path = built / "models" / variant / name
+            assert artifact == {"sha256": digest(path), "bytes": path.stat().st_size}
+
+
+def test_a_second_repro_does_nothing(built: Path) -> None:
+    assert "Data and pipelines are up to date" in sh("dvc repro", built)
+    assert sh("git status --porcelain", built) == ""
+
+
+def test_what_the_stages_imported_is_what_dvc_yaml_says(built: Path) -> None:
+    from dvc.repo import Repo
+
+    seen = set()
+    with Repo(str(built)) as repo:
+        deps = {stage.name: [dep.def_path for dep in stage.deps] for stage in repo.index.stages}
+    for path in (built.parent / "loaded").glob("*.json"):
+        stage, variant, _ = path.stem.rsplit("@", 2)
+        address = f"{stage.replace('_', '-')}@{variant}"
+        seen.add(address)
+        for name in json.loads(path.read_text()):
+            module = Path(name)
+            assert module.is_relative_to(built), f"{address} ran {module}, which is not of its own checkout"
+            here = str(module.relative_to(built))
+            empty = (
+                module.name == "__init__.py"
+                and module.read_text().count("\n") <= 12
+                and "import" not in module.read_text()
+            )
+            assert empty or any(here == dep or here.startswith(f"{dep}/") for dep in deps[address]), (
+                f"{address}: {here}"
+            )
+    assert seen == set(deps)
+
+
+def test_the_predictor_gives_from_raw_pictures_what_evaluation_counted(built: Path) -> None:
+    import numpy as np
+    import pandas as pd
+
+    predictor = Predictor.load(built / "models" / PICTURES)
+    examples = pd.read_parquet(built / "reports" / PICTURES / "predictions.parquet")
+    paths = [built / "data/raw" / PICTURES / name for name in examples["example"]]
+    chosen = np.array([max(one, key=one.__getitem__) for one in predictor.predict(paths)])
+    record = json.loads((built / "models" / PICTURES / "release.json").read_text())
+    assert (chosen == examples["label"]).mean() == pytest.approx(record["metrics"]["accuracy"]["value"], abs=1e-6)
+
+
+def test_releases_lists_every_variant(built: Path) -> None:
+    table = sh("slipway releases", built)
+    rows = json.loads(sh("slipway releases --json", built))
+    assert [row["variant"] for row in rows] == VARIANTS
+    for row in rows:
+        assert row["variant"] in table
+        assert row["verdict"] in table
+        assert (built / row["report"]).exists()
+
+
+def test_dvc_shows_metrics_params_and_plots(built: Path, tmp_path: Path) -> None:
+    metrics = json.loads(sh("dvc metrics show --json", built).splitlines()[-1])[""]["data"]
+    assert metrics[f"reports/{PICTURES}/metrics.json"]["data"].keys() >= {
+        "accuracy",
+        "precision",
+        "recall",
+        "f1",
+        "roc_auc",
+    }
+    assert metrics[f"reports/{TABLE}/metrics.json"]["data"].keys() >= {"mae", "rmse", "mape", "mae_ratio_to_naive"}
+    sh(f"dvc plots show -o {tmp_path}/plots", built)
+    page = (tmp_path / "plots" / "index.html").read_text()
+    for variant in VARIANTS:
+        for plot in yaml.safe_load((built / "reports" / variant / "dvc.yaml").read_text())["plots"]:
+            assert next(iter(plot)) in page
+
+
+def test_a_change_of_one_parameter_reruns_only_what_it_concerns(copy: Path) -> None:
+    path = copy / f"conf/variant/{TABLE}.yaml"
+    path.write_text(path.read_text() + "\nbenchmark:\n  warmup: 21\n")
+    sh(f"dvc repro compose@{TABLE}", copy)
+    assert set(stale(copy)) == {f"benchmark@{TABLE}", f"register@{TABLE}"}
+
+
+@pytest.mark.parametrize(
+    ("task", "variants", "others"),
+    [("image_classification", [PICTURES], [TABLE]), ("tabular_regression", [TABLE], [PICTURES])],
+)
+def test_editing_a_task_reruns_only_the_variants_of_that_task(
+    copy: Path, task: str, variants: list[str], others: list[str]
+) -> None:
+    module = copy / f"src/slipway/tasks/{task}.py"
+    module.write_text(module.read_text() + "\n# edited\n")
+    changed = stale(copy)
+    assert {address.split("@")[1] for address in changed} == set(variants)
+    for variant in variants:
+        assert {f"prepare@{variant}", f"evaluate@{variant}", f"convert-tflite@{variant}"} <= set(changed)
+        assert not {f"simulate@{variant}", f"train@{variant}"} & set(changed)
+    assert others
+
+
+def stale(root: Path) -> list[str]:
+    """Stages whose dependencies have changed."""
+    return sorted(json.loads(sh("dvc status --json", root)))
+
+
+def test_a_file_of_parameters_edited_by_hand_stops_repro_and_stays(copy: Path) -> None:
+    path = copy / f"params/{TABLE}.yaml"
+    path.write_text(path.read_text().replace("warmup: 20", "warmup: 5"))
+    said = sh("dvc repro", copy, check=False)
+    assert f"error: {TABLE}: params/{TABLE}.yaml was edited by hand: benchmark.warmup: 5" in said
+    assert "Traceback" not in said
+    assert "warmup: 5" in path.read_text()
+
+
+def test_ones_own_data_takes_the_place_of_the_simulation(copy: Path) -> None:
+    """The guide's way: out of `simulated`, the data into data/raw, `dvc add`, `dvc repro`."""
+    own = copy.parent / "own"
+    shutil.move(copy / "data/raw" / PICTURES, own)
+    for path in sorted((own / "ad").iterdir())[::2]:
+        path.unlink()
+    metadata = (own / "metadata.csv").read_text().splitlines()
+    (own / "metadata.csv").write_text(
+        "\n".join(line for line in metadata if "/" not in line or (own / line.split(",")[0]).exists())
+    )
+    top = copy / "params.yaml"
+    top.write_text(top.read_text().replace(f"  {PICTURES}: tv\n", ""))
+    shutil.copytree(own, copy / "data/raw" / PICTURES)
+    sh(f"dvc add data/raw/{PICTURES}", copy)
+    sh(f"dvc repro prepare@{PICTURES}", copy)
+    report = json.loads((copy / f"reports/{PICTURES}/dataset.json").read_text())
+    assert report["found"] == sum(len(list((own / name).iterdir())) for name in ("ad", "content"))
+    assert any("outside 40% to 60%" in warning for warning in report["warnings"])
+    assert f"simulate@{PICTURES}" not in sh("dvc stage list", copy)
+
+
+def test_bad_data_ends_the_stage_with_a_message_and_its_exit_code(copy: Path) -> None:
+    victim = next((copy / "data/raw" / PICTURES / "ad").iterdir())
+    victim.write_bytes(victim.read_bytes()[:200])
+    done = subprocess.run(
+        ["python", "-m", "slipway.stages.prepare", PICTURES],
+        cwd=copy,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": "src"},
+    )
+    assert done.returncode == 3
+    assert "examples are bad" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def killing(copy: Path) -> Iterator[Callable[[str], None]]:
+    """Removes a variant's trained model, and kills the next training of it with SIGKILL after its first epochs."""
+    processes: list[subprocess.Popen[Any]] = []
+
+    def kill(variant: str) -> None:
+        shutil.rmtree(copy / "models" / variant / "native")
+        shutil.rmtree(copy / ".dvc/cache")
+        process = subprocess.Popen(["dvc", "repro", f"train@{variant}"], cwd=copy, start_new_session=True)
+        processes.append(process)
+        journal = copy / ".checkpoints" / f"{variant}.jsonl"
+        deadline = time.monotonic() + 300
+        while not (journal.exists() and len(journal.read_text().splitlines()) >= 2):
+            assert process.poll() is None and time.monotonic() < deadline, "training ended before it could be killed"
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    yield kill
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("variant", [PICTURES, TABLE])
+def test_training_killed_with_sigkill_finishes_with_the_same_hashes(
+    built: Path, copy: Path, killing: Callable[[str], None], variant: str
+) -> None:
+    killing(variant)
+    assert not (copy / "models" / variant / "native").exists()
+    sh(f"dvc repro evaluate@{variant}", copy)
+    ours = {path: md5 for path, md5 in outputs(copy).items() if variant in path}
+    assert ours == {path: md5 for path, md5 in outputs(built).items() if variant in path}
+    assert not list((copy / ".checkpoints").glob(f"{variant}*"))
+
+
+def test_a_second_build_elsewhere_gives_the_same_hashes(built: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "another" / "clone"
+    clone.parent.mkdir()
+    sh(f"git clone -q {built} {clone}", tmp_path)
+    sh("dvc repro", clone)
+    assert outputs(clone) == outputs(built)
+    changed = {line[3:] for line in sh("git status --porcelain", clone).splitlines()}
+    assert changed <= {"dvc.lock", *(f"reports/{variant}/benchmark.json" for variant in VARIANTS)}
+
+
+def test_an_experiment_changes_one_parameter(copy: Path) -> None:
+    sh(f"dvc exp run -n slower -S 'conf/variant/{TABLE}.yaml:train.learning_rate=0.02' evaluate@{TABLE}", copy)
+    table = json.loads(sh("dvc exp show --json --no-pager", copy).splitlines()[-1])
+    names = [one["name"] for base in table for one in base["experiments"] or [] for one in one["revs"]]
+    assert "slower" in names
+    assert "train.learning_rate" in sh("dvc params diff HEAD slower", copy)
+
+
+def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
+    """The guide's grid over learning rate, batch size and optimizer, here with one choice each and two optimizers."""
+    file = f"conf/variant/{PICTURES}.yaml:train"
+    sh(
+        f"dvc exp run --queue -S '{file}.learning_rate=0.001' -S '{file}.batch_size=24' "
+        f"-S '{file}.optimizer=choice(adam,sgd)' evaluate@{PICTURES}",
+        copy,
+    )
+    sh("dvc exp run --run-all", copy)
+    table = sh("dvc exp show --csv --no-pager", copy)
+    header, *rows = [line for line in table.splitlines() if line.count(",") > 5]
+    column = header.split(",").index(f"params/{PICTURES}.yaml:train.optimizer")
+    assert {"adam", "sgd"} <= {row.split(",")[column] for row in rows}
+
+
+def test_a_dry_run_records_and_registers_nothing(copy: Path) -> None:
+    path = copy / f"conf/variant/{TABLE}.yaml"
+    path.write_text(path.read_text() + "\n")
+    text = path.read_text()
+    path.write_text(text.replace("register:\n", "register:\n  dry_run: true\n"))
+    for left in copy.glob("mlflow.db*"):
+        left.unlink()
+    sh(f"dvc repro --single-item compose@{TABLE}", copy)
+    assert "recorded and not registered" in sh(f"dvc repro --single-item --force register@{TABLE}", copy)
+    assert not list(copy.glob("mlflow.db*"))
