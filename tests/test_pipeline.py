@@ -174,7 +174,7 @@ def test_a_change_of_one_parameter_reruns_only_what_it_concerns(copy: Path) -> N
 def test_editing_a_task_reruns_only_the_variants_of_that_task(
     copy: Path, task: str, variants: list[str], others: list[str]
 ) -> None:
-    module = copy / f"src/slipway/tasks/{task}.py"
+    module = copy / f"src/slipway/tasks/{task}/__init__.py"
     module.write_text(module.read_text() + "\n# edited\n")
     changed = stale(copy)
     assert {address.split("@")[1] for address in changed} == set(variants)
@@ -305,9 +305,7 @@ def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
 
 def test_a_dry_run_records_and_registers_nothing(copy: Path) -> None:
     path = copy / f"conf/variant/{TABLE}.yaml"
-    path.write_text(path.read_text() + "\n")
-    text = path.read_text()
-    path.write_text(text.replace("register:\n", "register:\n  dry_run: true\n"))
+    path.write_text(path.read_text().replace("register:\n", "register:\n  dry_run: true\n"))
     for left in copy.glob("mlflow.db*"):
         left.unlink()
     sh(f"dvc repro --single-item compose@{TABLE}", copy)

@@ -107,6 +107,7 @@ def _member(package: ModuleType, name: str, where: str, part: str = "") -> Modul
 def _compose(variant: str, profile: str) -> tuple[dict[str, Any], dict[str, Path]]:
     """The composed values, and the conf/ file chosen for each group."""
     overrides = [f"variant={variant}", f"profile={profile}"]
+    OmegaConf.register_new_resolver("by_profile", lambda choices: choices[profile], replace=True)
     try:
         with hydra.initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
             config = hydra.compose("config", overrides=overrides, return_hydra_config=True)

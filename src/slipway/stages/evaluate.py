@@ -85,8 +85,27 @@ def _write_plots(variant: str, reports: Path, plots: Sequence[Plot]) -> None:
         }
         for plot in plots
     ]
+    described += [
+        {
+            f"{variant}: {name.replace('_', ' ')} while training": {
+                "template": "simple",
+                "x": "step",
+                "y": {str(path.relative_to(reports)): name for path in sorted(paths)},
+                "y_label": name.replace("_", " "),
+            }
+        }
+        for name, paths in _curves(reports / "live").items()
+    ]
     note = "# Written by the evaluate stage: how DVC draws this variant's plots.\n"
     atomic.write_text(reports / "dvc.yaml", note + yaml.safe_dump({"plots": described}, sort_keys=False, width=120))
+
+
+def _curves(live: Path) -> dict[str, list[Path]]:
+    """What DVCLive kept of the training: files by metric, train and val of one metric together."""
+    curves: dict[str, list[Path]] = {}
+    for path in sorted(live.glob("plots/metrics/**/*.tsv")):
+        curves.setdefault(path.stem, []).append(path)
+    return curves
 
 
 if __name__ == "__main__":

@@ -51,9 +51,9 @@ def _show(variant: str, report: Path) -> None:
             first = ("", "", "")
     console.print(table)
     for kind, count in found["problems"]["kinds"].items():
-        console.print(f"set aside: {count:,} ({kind}), listed in {report}")
+        console.print(f"set aside: {count:,} ({kind}), listed in {report}", soft_wrap=True)
     for warning in found["warnings"]:
-        console.print(f"[yellow]warning[/]: {warning}")
+        console.print(f"[yellow]warning[/]: {warning}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -58,12 +58,12 @@ def _mirror(values: Mapping[str, Any], made: Mapping[str, Any], joined: str, mod
     console = Console()
     settings = Register(**values["register"])
     if joined != "pass":
-        console.print(
-            f"[yellow]{joined}[/]: {settings.name} is recorded and not registered; why is in {models}/card.md"
-        )
+        why = f"{settings.name} is recorded and not registered; why is in {models}/card.md"
+        console.print(f"[yellow]{joined}[/]: {why}", soft_wrap=True)
         return
     if settings.dry_run:
-        console.print(f"pass: register.dry_run is set, so {settings.name} is recorded and not registered")
+        why = f"register.dry_run is set, so {settings.name} is recorded and not registered"
+        console.print(f"pass: {why}", soft_wrap=True)
         return
     files = {name: models / name for name in (*made["artifacts"], "release.json", "card.md")}
     metrics = {name: one["value"] for name, one in made["metrics"].items() if one["value"] is not None}
@@ -72,10 +72,10 @@ def _mirror(values: Mapping[str, Any], made: Mapping[str, Any], joined: str, mod
             made, files, name=settings.name, description=settings.description, params=values, metrics=metrics
         )
     except RegistryError as error:
-        console.print(f"[yellow]warning[/]: {error}")
+        console.print(f"[yellow]warning[/]: {error}", soft_wrap=True)
         return
     how = "registered" if done.created else "already registered"
-    console.print(f"pass: {how} as {done.name} version {done.version} in {done.store}")
+    console.print(f"pass: {how} as {done.name} version {done.version} in {done.store}", soft_wrap=True)
 
 
 if __name__ == "__main__":
