@@ -4,7 +4,7 @@ Crops from football robots' cameras (ball, goal post, human, obstacle), one fold
 date of its session, and is that of its source picture up to the last underscore. Two sessions are held out as test
 and one as val. The interval resamples source pictures, since crops of one picture are not independent.
 
-    python benchmarks/pitch_objects_recipe.py [--epochs N] [--side 96] [--seed N] [--network NAME]
+    python benchmarks/pitch_objects_recipe.py [--epochs 20] [--side 96] [--seed N] [--network NAME]
 
 Prints one JSON object. The pictures are in the folder named by SLIPWAY_SHARED (default: ../shared beside the
 repository).
@@ -69,14 +69,14 @@ def interval(correct: np.ndarray, clusters: pd.Series) -> list[float]:
 def main() -> None:
     """Train, test, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--side", type=int, default=96)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--network", default="efficientnet_lite0")
     options = parser.parse_args()
     model = Model(**yaml.safe_load((ROOT / f"conf/model/{options.network}.yaml").read_text()))
     settings = yaml.safe_load((ROOT / "conf/train/keras.yaml").read_text())
-    config = Train(**(settings | ({"epochs": options.epochs} if options.epochs else {})))
+    config = Train(**(settings | {"epochs": options.epochs}))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         splits, spec = pack(SHARED / "data" / "pitch-objects", folder / "splits", options.side)

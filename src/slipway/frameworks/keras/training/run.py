@@ -46,7 +46,9 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
     @property
     def stopped(self) -> bool:
         """Whether the last epochs brought nothing better."""
-        return self._early is not None and len(self._history) - _best(self._history, self._early) > self._early.patience
+        if self._early is None:
+            return False
+        return len(self._history) - _best(self._history, self._early) >= self._early.patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Judge the epoch, tell it, and write the checkpoint: told first, since what it covers is not told again.
@@ -71,7 +73,7 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _best(history: History, early: EarlyStopping) -> int:
-    """The number, from 1, of the first epoch that did best; 0 where there is none yet."""
+    """The number, from 1, of the first epoch that did best; 0 where there is none."""
     sign = -1 if early.monitor == "val/accuracy" else 1
     values = [sign * metrics[early.monitor] for metrics in history]
     return values.index(min(values)) + 1 if values else 0
