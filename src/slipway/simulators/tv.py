@@ -60,12 +60,12 @@ class World(Section):
     """
 
     frames: Annotated[int, Field(ge=2)] = 2400
-    frames_per_video: Annotated[int, Field(ge=1)] = 6
+    frames_per_video: Annotated[int, Field(ge=1)] = 4
     channels: Annotated[int, Field(ge=1)] = 8
     height: Annotated[int, Field(ge=48)] = 144
     width: Annotated[int, Field(ge=64)] = 256
-    confusable: Share = 0.12
-    crossfade: Share = 0.2
+    confusable: Share = 0.1
+    crossfade: Share = 0.12
     shift: Annotated[float, Field(ge=0, le=2)] = 0.0
 
 
