@@ -23,7 +23,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 RECORDINGS = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "data"
 TEST_SESSIONS = ("20220716", "20240717")
-VAL_SESSIONS = ("20230709",)
+VAL_SESSIONS = ("20240222",)
 ENTRIES = {
     "melbourne-demand": "{task: tabular_regression, framework: catboost}",
     "pitch-objects": "{task: image_classification, framework: keras}",

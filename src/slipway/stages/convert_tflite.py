@@ -52,7 +52,9 @@ def convert_tflite(variant: str) -> None:
         confidence=statistics.confidence,
         seed=values["seed"],
     )
-    lost = {metric: round(points["native"][metric] - points["shipped"][metric], 6) for metric in sorted(task.metrics)}
+    lost = {
+        metric: round(points["native"][metric] - points["shipped"][metric], 6) + 0.0 for metric in sorted(task.metrics)
+    }
     atomic.write_json(
         Path("reports") / variant / "conversion.json",
         {
