@@ -79,6 +79,11 @@ class Task:
         self.data = data
         self._read: tuple[Path, pd.DataFrame] | None = None
 
+    @property
+    def feature_names(self) -> list[str]:
+        """The features' names, in order."""
+        return hourly.names(self.data.numeric, self.data.categorical)
+
     def index(self, raw: Path) -> Index:
         """One example a row: its name is place/hour, its label the target, its group the place.
 
@@ -111,7 +116,7 @@ class Task:
         table = self._rows(raw)
         table = table[table["example"].isin(examples["example"])]
         levels = _means(examples["group"], examples["label"])
-        names = hourly.names(self.data.numeric, self.data.categorical)
+        names = self.feature_names
         return {
             "objective": "regression",
             "input": {"shape": [len(names)], "dtype": "float32", "names": names},
