@@ -70,11 +70,11 @@ def test_an_example_is_a_place_and_an_hour_with_its_naive_forecast(visitors):
     assert examples[examples["time"] < "2023-10-27"]["naive"].isna().all()
 
 
-def test_inputs_are_named_numbers_and_targets_are_ratios_to_the_level(visitors):
+def test_inputs_are_named_numbers_and_targets_decode_to_the_labels(visitors):
     task, _, examples, spec, inputs, targets = visitors
     assert inputs.dtype == np.float32 and targets.dtype == np.float32
     assert spec["input"]["shape"] == [inputs.shape[1]] == [len(spec["input"]["names"])]
-    assert spec["input"]["names"][0] == "level" and (inputs[:, 0] > 0).all()
+    assert spec["input"]["names"][:2] == ["level", "expected"] and (inputs[:, 0] > 0).all()
     visitors_again = task.decode(targets[:, None], inputs, spec)
     np.testing.assert_allclose(visitors_again[:, 0], examples["label"], rtol=1e-5, atol=1e-4)
 
