@@ -84,11 +84,13 @@ def expect(features: pd.DataFrame, coefficients: dict[str, Any]) -> np.ndarray:
 
 def _kind(features: pd.DataFrame) -> np.ndarray:
     """The kind of day of each row, as a position in `KINDS`."""
-    kind = features["weekday"].to_numpy(dtype=int)
+    kind: np.ndarray = features["weekday"].to_numpy(dtype=int)
     beside = (features["holiday_before"] == 1) | (features["holiday_after"] == 1)
     kind = np.where(beside, KINDS.index("beside"), kind)
     kind = np.where(features["from_new_year"].between(-8, 4), KINDS.index("turn"), kind)
-    return np.where(features["holiday"] == 1, KINDS.index("holiday"), kind)
+    holiday = features["holiday"].to_numpy() == 1
+    kinds: np.ndarray = np.where(holiday, KINDS.index("holiday"), kind)
+    return kinds
 
 
 def _blend(features: pd.DataFrame, kind: np.ndarray, days: list[np.ndarray]) -> np.ndarray:
