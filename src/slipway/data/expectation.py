@@ -107,7 +107,8 @@ def _terms(features: pd.DataFrame, kind: int) -> np.ndarray:
 
 
 def _place_terms(features: pd.DataFrame, expected: np.ndarray) -> np.ndarray:
-    return _named(features, PLACE_TERMS) - expected[:, None]
+    terms: np.ndarray = _named(features, PLACE_TERMS) - expected[:, None]
+    return terms
 
 
 def _named(features: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
