@@ -78,18 +78,19 @@ def simulate(world: World, seed: int, out: Path) -> None:
     event, attendance = _events(world, times, draw)
     common = _common(world, times)
     frames = []
-    for place in range(world.places):
+    for place, own in enumerate(draw.spawn(world.places)):
         kind = KINDS[place % len(KINDS)]
-        size = world.mean * np.exp(draw.normal(0, 0.7))
-        expected = size * _profile(kind, times, world, draw) * common
+        counting = _counting(world, own)
+        size = world.mean * np.exp(own.normal(0, 0.7))
+        expected = size * _profile(kind, times, world, own) * common
         expected *= np.exp(-_RAIN[kind] * rain**0.7 + _WARMTH[kind] * (temperature - 15))
-        expected *= _drift(world, draw)[day]
+        expected *= _drift(world, own)[day]
         expected += size * _drawn(kind, event, attendance, hour)
         if kind in ("office", "station"):
             expected = np.where(day >= world.days - world.shift_days, expected * (1 - world.shift), expected)
         elif kind in ("shops", "park"):
             expected = np.where(day >= world.days - world.shift_days, expected * (1 + world.shift), expected)
-        visitors = draw.poisson(draw.gamma(60, 1 / 60, len(times)) * expected)
+        visitors = own.poisson(own.gamma(60, 1 / 60, len(times)) * expected)
         frames.append(
             pd.DataFrame(
                 {
@@ -102,7 +103,7 @@ def simulate(world: World, seed: int, out: Path) -> None:
                     "event": event,
                     "visitors": visitors,
                 }
-            )[_counting(world, draw)]
+            )[counting]
         )
     out.mkdir(parents=True, exist_ok=True)
     pd.concat(frames, ignore_index=True).to_csv(out / "demand.csv", index=False, lineterminator="\n")
@@ -112,7 +113,7 @@ def _weather(times: pd.DatetimeIndex, draw: np.random.Generator) -> tuple[np.nda
     """Temperature (degrees Celsius), rain (mm) and sky by the hour: seasons, days and passing fronts."""
     days = len(times) // 24
     front = _wander(days, 0.75, 3.0, draw)
-    season = 11 - 8 * np.cos(2 * np.pi * (times.dayofyear.to_numpy() - 20) / 365.25)
+    season = 11 - 8 * np.cos(2 * np.pi * (times.day_of_year.to_numpy() - 20) / 365.25)
     daily = 4 * np.sin(2 * np.pi * (times.hour.to_numpy() - 9) / 24)
     temperature = season + daily + front.repeat(24) + draw.normal(0, 0.4, len(times))
     wetness = _wander(days, 0.5, 1.0, draw).repeat(24) + _wander(len(times), 0.9, 0.8, draw) - front.repeat(24) / 8
@@ -154,7 +155,7 @@ def _drawn(kind: str, event: np.ndarray, attendance: np.ndarray, hour: np.ndarra
 def _common(world: World, times: pd.DatetimeIndex) -> np.ndarray:
     """Growth and the year's rhythm, which all places share."""
     years = (times - times[0]) / pd.Timedelta(days=365.25)
-    season = 1 + 0.08 * np.sin(2 * np.pi * (times.dayofyear.to_numpy() - 120) / 365.25)
+    season = 1 + 0.08 * np.sin(2 * np.pi * (times.day_of_year.to_numpy() - 120) / 365.25)
     shopping = 1 + 0.25 * ((times.month == 12) & (times.day <= 24)) * times.day.to_numpy() / 24
     common: np.ndarray = (1 + world.growth) ** years.to_numpy() * season * shopping
     return common
@@ -170,8 +171,8 @@ def _profile(kind: str, times: pd.DatetimeIndex, world: World, draw: np.random.G
     dates = times.normalize()
     holiday = dates.isin(pd.DatetimeIndex(sorted(free)))
     turn = ((times.month == 12) & (times.day >= 26)) | ((times.month == 1) & (times.day <= 3))
-    shape = np.where((times.dayofweek >= 5) | holiday, weekend[hour], week[hour])
-    friday = 1 + 0.15 * (times.dayofweek == 4) * (hour >= 16)
+    shape = np.where((times.day_of_week >= 5) | holiday, weekend[hour], week[hour])
+    friday = 1 + 0.15 * (times.day_of_week == 4) * (hour >= 16)
     shape = shape * friday * np.where(turn, _TURN[kind], 1.0) * np.where(holiday, _HOLIDAY[kind], 1.0)
     christmas = (times.month == 12) & (times.day == 25)
     shape = shape * np.where(christmas, 0.3, 1.0)

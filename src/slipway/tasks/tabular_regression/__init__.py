@@ -1,12 +1,12 @@
 """Tabular regression over time: what a place will see in an hour, 24 hours before, such as its visitors.
 
 In: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with a row a place and hour; the `data` section names the columns. Out:
-one float32 row of features for each (see `hourly`), and as the model's target the ratio of the row's value to the
-`level` of the place, the first feature. A model of ratios shares what it learns among places of any size; `decode`
-multiplies by the level again, and training with `weight: level` makes an error count in visitors.
+one float32 row of features for each (see `hourly`). The model's target is what is left of the row's value over the
+`level` of the place once a linear blend of its past (see `expectation`) is taken off; `decode` puts both back. Places
+of any size then share one model, and training with `weight: level` makes an error count in the unit of the column.
 
-Scores are in the unit of the target column and stand beside the seasonal-naive forecast, the value of the same hour
-one week before (Hyndman and Koehler, 2006, "Another look at measures of forecast accuracy", for scaling by it).
+Scores are in that unit too and stand beside the seasonal-naive forecast, the value of the same hour one week before
+(Hyndman and Koehler, 2006, "Another look at measures of forecast accuracy", for scaling by it).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 from slipway.config import Section
 from slipway.errors import ConfigError, DataError
 from slipway.protocol import Encoded, Index, Plot, Problem, Spec
-from slipway.tasks.tabular_regression import hourly
+from slipway.tasks.tabular_regression import expectation, hourly
 from slipway.tasks.tabular_regression.hourly import Grid
 
 ROWS = 65536
@@ -79,6 +79,11 @@ class Task:
         self.data = data
         self._read: tuple[Path, pd.DataFrame] | None = None
 
+    @property
+    def feature_names(self) -> list[str]:
+        """The features' names, in order."""
+        return hourly.names(self.data.numeric, self.data.categorical)
+
     def index(self, raw: Path) -> Index:
         """One example a row: its name is place/hour, its label the target, its group the place.
 
@@ -104,15 +109,15 @@ class Task:
         return Index(examples, problems)
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
-        """Fix the places, their levels and the categories on the training examples.
+        """Fix the places, their levels, the categories and the linear blend on the training examples.
 
         Places and categories are numbered by their mean target, which gives the trees' thresholds a meaning.
         """
         table = self._rows(raw)
         table = table[table["example"].isin(examples["example"])]
         levels = _means(examples["group"], examples["label"])
-        names = hourly.names(self.data.numeric, self.data.categorical)
-        return {
+        names = self.feature_names
+        spec: Spec = {
             "objective": "regression",
             "input": {"shape": [len(names)], "dtype": "float32", "names": names},
             "outputs": [self.data.target],
@@ -120,14 +125,18 @@ class Task:
             "levels": list(levels.values()),
             "categories": {name: list(_means(table[name], table["target"])) for name in self.data.categorical},
         }
+        grid = self._grid(self._rows(raw), spec["categories"])
+        features = self._features(grid, examples["group"], examples["time"], spec)
+        ratio = examples["label"].to_numpy(dtype=float) / features["level"].to_numpy(dtype=float)
+        return spec | {"expectation": expectation.fit(features, ratio, len(levels))}
 
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
         """Encode examples in order, `ROWS` at a time; the history behind them is every good row of the folder."""
         grid = self._grid(self._rows(raw), spec["categories"])
         for start in range(0, len(examples), ROWS):
             batch = examples.iloc[start : start + ROWS]
-            inputs = self._features(grid, batch["group"], batch["time"], spec)
-            targets = batch["label"].to_numpy(dtype=np.float64) / inputs[:, 0]
+            inputs = self._inputs(grid, batch["group"], batch["time"], spec)
+            targets = batch["label"].to_numpy(dtype=np.float64) / inputs[:, 0] - inputs[:, 1]
             yield Encoded(np.arange(start, start + len(batch)), inputs, targets.astype(np.float32))
 
     def encode_raw(self, examples: pd.DataFrame, spec: Spec) -> np.ndarray:
@@ -148,12 +157,13 @@ class Task:
             raise DataError(f"no row to forecast: leave {self.data.target} empty in the rows to forecast")
         grid = self._grid(table, spec["categories"])
         wanted = table[ahead]
-        return self._features(grid, wanted["place"], wanted["time"], spec)
+        return self._inputs(grid, wanted["place"], wanted["time"], spec)
 
     def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Ratios [n, 1] to values of the target [n, 1]: times the level, and never below 0."""
-        ratios = np.asarray(outputs, dtype=np.float64).reshape(len(inputs), 1)
-        return np.maximum(ratios * inputs[:, :1].astype(np.float64), 0)
+        """Raw outputs [n, 1] to values of the target [n, 1]: plus expected, times level, and never below 0."""
+        ratios = np.asarray(outputs, dtype=np.float64).reshape(len(inputs), 1) + inputs[:, 1:2]
+        values: np.ndarray = np.maximum(ratios * inputs[:, :1], 0)
+        return values
 
     def score(
         self,
@@ -165,8 +175,8 @@ class Task:
     ) -> dict[str, float]:
         """`mae` and `rmse` in the target's unit, `mape` in percent over actual values above 0, and MAE over naive MAE.
 
-        The actual values are `examples.label`, since `targets` are ratios; predictions [n, 1] are in the target's
-        unit. `mae_ratio_to_naive` counts the hours that have a naive forecast in both of its parts.
+        The actual values are `examples.label`, since `targets` are what the model fits; predictions [n, 1] are in the
+        unit of the label. `mae_ratio_to_naive` counts the hours that have a naive forecast in both of its parts.
         """
         actual = examples["label"].to_numpy(dtype=np.float64)
         naive = examples["naive"].to_numpy(dtype=np.float64)
@@ -297,15 +307,19 @@ class Task:
             raise ConfigError(f"data.country, data.subdivision: {error}; see the holidays package for those it knows")
         return {np.datetime64(day, "D"): found[day] for day in sorted(found)}
 
-    def _features(self, grid: Grid, place: pd.Series, time: pd.Series, spec: Spec) -> np.ndarray:
+    def _inputs(self, grid: Grid, place: pd.Series, time: pd.Series, spec: Spec) -> np.ndarray:
+        features = self._features(grid, place, time, spec)
+        features["expected"] = expectation.expect(features, spec["expectation"]).astype(np.float32)
+        return features.to_numpy(dtype=np.float32)
+
+    def _features(self, grid: Grid, place: pd.Series, time: pd.Series, spec: Spec) -> pd.DataFrame:
         hour, column = _positions(grid, pd.DataFrame({"place": place, "time": time}))
         levels = np.array([*spec["levels"], np.median(spec["levels"])])
         codes = _codes(place, spec["places"])
         usual = levels[np.where(np.isnan(codes), -1, codes).astype(int)]
         level = hourly.at(grid.level, hour, column)
         level = np.maximum(np.where(np.isnan(level), usual, level), np.maximum(usual * LEAST_LEVEL, TINY))
-        features: np.ndarray = hourly.describe(grid, hour, column, codes, level).to_numpy(dtype=np.float32)
-        return features
+        return hourly.describe(grid, hour, column, codes, level)
 
 
 @dataclass(frozen=True)
@@ -337,7 +351,7 @@ def _times(given: pd.Series) -> pd.Series:
     """Local times as datetime64; what cannot be read, or carries a time zone, is NaT."""
     if isinstance(given.dtype, pd.DatetimeTZDtype):
         return pd.Series(pd.NaT, index=given.index, dtype="datetime64[s]")
-    times = given if pd.api.types.is_datetime64_dtype(given) else _read_times(given)
+    times: pd.Series = given if pd.api.types.is_datetime64_dtype(given) else _read_times(given)
     inside = (times >= HOURS[0]) & (times < HOURS[1])
     seconds: pd.Series = times.where(inside).dt.as_unit("s")
     return seconds

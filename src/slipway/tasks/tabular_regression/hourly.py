@@ -25,9 +25,10 @@ DAY, WEEK = 24, 168
 RECALL = 2 * 366 * DAY + 7 * WEEK
 """Hours of history that can reach a feature: two anniversaries and the weeks that they are compared with."""
 
-LAGS = (24, 25, 26, 48, 72, 96, 120, 144, 167, 168, 169, 336, 504, 672)
+LAGS = (24, 48, 72, 96, 120, 144, 168, 336, 504, 672)
 CLIP = 20
 """Largest distance in days from a holiday or from New Year that is told apart."""
+SIMILAR_DAYS = 5
 MOST_DEVIATION = 20
 """Larger ratios of demand to base say that base is broken."""
 NEAR = 4
@@ -96,7 +97,7 @@ class Grid:
     @cached_property
     def base(self) -> np.ndarray:
         """[hours, places]: the median of the same hour of the last four weeks, public holidays left out."""
-        weeks = [_shift(self._ordinary, lag) for lag in (WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)]
+        weeks = [_shift(self.ordinary, lag) for lag in (WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)]
         base = _median(np.stack(weeks))
         known = [_shift(self.demand, lag) for lag in (WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)]
         filled: np.ndarray = np.where(np.isnan(base), _median(np.stack(known)), base)
@@ -148,7 +149,7 @@ class Grid:
             "evening": (hour >= 17) & (hour < 22),
             "night": (hour >= 22) | (hour < 5),
         }
-        return {name: Windows(np.where(kind, self._ordinary, np.nan)) for name, kind in kinds.items()}
+        return {name: Windows(np.where(kind, self.ordinary, np.nan)) for name, kind in kinds.items()}
 
     @cached_property
     def _together(self) -> tuple[np.ndarray, np.ndarray]:
@@ -159,7 +160,8 @@ class Grid:
         return np.where(base > 0, demand, np.nan), np.where(base > 0, base, np.nan)
 
     @cached_property
-    def _ordinary(self) -> np.ndarray:
+    def ordinary(self) -> np.ndarray:
+        """[hours, places]: demand, NaN on public holidays too."""
         day = np.arange(len(self.demand)) + int(self.start.astype(np.int64) % DAY)
         return np.where(self.days.holiday[day // DAY][:, None] > 0, np.nan, self.demand)
 
@@ -247,12 +249,13 @@ def describe(grid: Grid, hour: np.ndarray, place: np.ndarray, codes: np.ndarray,
     """The features of rows at `hour` and `place` [n] (positions in the grid), one column each.
 
     `codes` [n] numbers the places as the model knows them; `level` [n] is the level to use, finite and above 0.
+    `expected` is left to `slipway.tasks.tabular_regression.expectation`.
     """
-    features: dict[str, np.ndarray] = {"level": level, "place": codes}
+    features: dict[str, np.ndarray] = {"level": level, "expected": np.full(len(level), np.nan), "place": codes}
     features |= _calendar(grid, hour)
     features |= _recent(grid, hour, place, level)
     features |= _city(grid, hour)
-    features |= _anniversary(grid, hour, place, level)
+    features |= _anniversary(grid, hour, place)
     for name, values in grid.numeric.items():
         features |= _numeric(name, values, hour, place)
     features |= {name: at(values, hour, place) for name, values in grid.categorical.items()}
@@ -288,7 +291,6 @@ def _calendar(grid: Grid, hour: np.ndarray) -> dict[str, np.ndarray]:
         "weekday": weekday,
         "week_hour": weekday * DAY + of_day,
         "year_day": year_day,
-        "month_day": (day - day.astype("datetime64[M]").astype("datetime64[D]")).astype(int) + 1,
         "from_new_year": np.clip(from_new_year, -CLIP, CLIP),
         "holiday": around[1],
         "holiday_before": around[0],
@@ -303,12 +305,16 @@ def _recent(grid: Grid, hour: np.ndarray, place: np.ndarray, level: np.ndarray) 
     features = {f"lag_{lag}": at(grid.demand, hour - lag, place) / level for lag in LAGS}
     weeks = np.stack([at(grid.demand, hour - lag, place) for lag in (WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)])
     same_hour = np.stack([at(grid.demand, hour - lag, place) for lag in range(DAY, 8 * DAY, DAY)])
+    similar = _similar(grid, hour, place)
     features |= {
         "base": base / level,
         "base_hour_before": at(grid.base, hour - 1, place) / level,
         "base_low": _reduce(np.fmin, weeks) / level,
         "base_high": _reduce(np.fmax, weeks) / level,
         "hour_mean_7d": _mean(same_hour) / level,
+        "similar_mean": _mean(similar) / level,
+        "similar_median": _median(similar) / level,
+        "similar_last": similar[0] / level,
         "level_1d": grid.means.at(hour, place, HORIZON, DAY) / level,
         "level_7d": grid.means.at(hour, place, HORIZON, WEEK) / level,
         "dev_24": at(grid.deviation, hour - DAY, place),
@@ -324,6 +330,20 @@ def _recent(grid: Grid, hour: np.ndarray, place: np.ndarray, level: np.ndarray) 
     }
 
 
+def _similar(grid: Grid, hour: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """[5, n]: demand at the hour on the last five days that were, as this one, weekdays or weekend days."""
+    weekday = _weekday((grid.start + hour.astype("timedelta64[h]")).astype("datetime64[D]"))
+    found = np.full((SIMILAR_DAYS, len(hour)), np.nan)
+    count = np.zeros(len(hour), dtype=np.int64)
+    for days in range(1, 15):
+        values = at(grid.ordinary, hour - days * DAY, place)
+        alike = ((weekday - days) % 7 >= 5) == (weekday >= 5)
+        taken = np.flatnonzero(alike & ~np.isnan(values) & (count < SIMILAR_DAYS))
+        found[count[taken], taken] = values[taken]
+        count[taken] += 1
+    return found
+
+
 def _city(grid: Grid, hour: np.ndarray) -> dict[str, np.ndarray]:
     only = np.zeros_like(hour)
     return {
@@ -333,7 +353,7 @@ def _city(grid: Grid, hour: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _anniversary(grid: Grid, hour: np.ndarray, place: np.ndarray, level: np.ndarray) -> dict[str, np.ndarray]:
+def _anniversary(grid: Grid, hour: np.ndarray, place: np.ndarray) -> dict[str, np.ndarray]:
     only = np.zeros_like(hour)
     features: dict[str, np.ndarray] = {}
     then = hour
@@ -347,9 +367,8 @@ def _anniversary(grid: Grid, hour: np.ndarray, place: np.ndarray, level: np.ndar
             f"dev_day{suffix}": grid.deviations.at(end, place, 0, DAY),
             f"city_dev{suffix}": at(grid.city, then, only),
             f"city_dev_day{suffix}": grid.cities.at(end, only, 0, DAY),
+            f"share{suffix}": _over(at(grid.demand, then, place), at(grid.level, then, place)),
         }
-        if year == 1:
-            features["share_1y"] = at(grid.demand, then, place) / np.maximum(at(grid.level, then, place), 1)
     return features
 
 

@@ -1,0 +1,303 @@
+"""Forecasting a table of hours and places: what is read, what a feature may see, and how forecasts are scored."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from slipway.errors import ConfigError, DataError
+from slipway.protocol import Spec
+from slipway.tasks.tabular_regression import Task
+
+SHARED = Path(os.environ.get("SLIPWAY_SHARED", Path(__file__).parents[3] / "shared"))
+HOURS = 24 * 7 * 11
+COLUMNS = {"target": "visitors", "time": "hour", "place": "spot", "country": "GB", "subdivision": "ENG"}
+DATA = Task.Data(numeric=("warmth",), categorical=("sky",), **COLUMNS)
+
+
+def table(places: int = 3, hours: int = HOURS, seed: int = 0) -> pd.DataFrame:
+    """Visitors with a day and a week, around Christmas."""
+    draw = np.random.default_rng(seed)
+    time = pd.date_range("2023-10-20", periods=hours, freq="h")
+    frames = []
+    for place in range(places):
+        rhythm = 1.2 + np.sin(time.hour / 24 * 2 * np.pi) + 0.5 * (time.day_of_week < 5)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "hour": time.astype(str),
+                    "spot": f"spot {place}",
+                    "warmth": draw.normal(10, 5, hours).round(1),
+                    "sky": draw.choice(["clear", "rain"], hours),
+                    "visitors": draw.poisson(30 * (place + 1) * rhythm).astype(float),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def raw(folder: Path, frame: pd.DataFrame, name: str = "visitors.csv") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(folder / name, index=False)
+    return folder
+
+
+def encoded(task: Task, folder: Path, share: float = 0.8) -> tuple[pd.DataFrame, Spec, np.ndarray, np.ndarray]:
+    """All examples of a folder, the spec of the first `share` of the time, inputs and targets."""
+    examples = task.index(folder).examples
+    spec = task.specify(folder, examples[examples["time"] <= examples["time"].quantile(share)])
+    batches = list(task.encode(folder, examples, spec))
+    return examples, spec, np.concatenate([b.inputs for b in batches]), np.concatenate([b.targets for b in batches])
+
+
+@pytest.fixture(scope="module")
+def visitors(tmp_path_factory):
+    folder = raw(tmp_path_factory.mktemp("visitors"), table())
+    return Task(DATA), folder, *encoded(Task(DATA), folder)
+
+
+def test_an_example_is_a_place_and_an_hour_with_its_naive_forecast(visitors):
+    _, _, examples, *_ = visitors
+    assert examples["example"].is_unique and examples["example"].is_monotonic_increasing
+    row = examples.set_index("example").loc["spot 1/2023-11-10T07"]
+    week_before = examples.set_index("example").loc["spot 1/2023-11-03T07"]
+    assert (row["group"], row["hour"], row["naive"]) == ("spot 1", 7, week_before["label"])
+    assert examples[examples["time"] < "2023-10-27"]["naive"].isna().all()
+
+
+def test_inputs_are_named_numbers_and_targets_decode_to_the_labels(visitors):
+    task, _, examples, spec, inputs, targets = visitors
+    assert inputs.dtype == np.float32 and targets.dtype == np.float32
+    assert spec["input"]["shape"] == [inputs.shape[1]] == [len(spec["input"]["names"])]
+    assert spec["input"]["names"][:2] == ["level", "expected"] and (inputs[:, 0] > 0).all()
+    visitors_again = task.decode(targets[:, None], inputs, spec)
+    np.testing.assert_allclose(visitors_again[:, 0], examples["label"], rtol=1e-5, atol=1e-4)
+
+
+def test_the_default_city_gives_69_features():
+    spec_names = Task(Task.Data(numeric=("temperature", "rain", "attendance"), categorical=("sky", "event")))
+    assert len(spec_names.feature_names) == 69
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hour=st.integers(24 * 30, HOURS - 1), scale=st.floats(0, 50))
+def test_no_feature_sees_a_target_younger_than_24_hours(visitors, tmp_path, hour, scale):
+    task, _, _, spec, *_ = visitors
+    history = table()
+    time = pd.to_datetime(history["hour"])
+    now = time.min() + pd.Timedelta(hours=hour)
+    asked = history[time <= now].copy()
+    when = pd.to_datetime(asked["hour"])
+    asked.loc[when == now, "visitors"] = np.nan
+    changed = asked.copy()
+    changed.loc[when > now - pd.Timedelta(hours=24), "visitors"] *= scale
+    np.testing.assert_array_equal(task.encode_raw(asked, spec), task.encode_raw(changed, spec))
+
+
+def test_a_target_24_hours_old_is_seen(visitors):
+    task, _, _, spec, *_ = visitors
+    asked = table()
+    when = pd.to_datetime(asked["hour"])
+    asked.loc[when == when.max(), "visitors"] = np.nan
+    changed = asked.copy()
+    changed.loc[when == when.max() - pd.Timedelta(hours=24), "visitors"] += 100
+    assert (task.encode_raw(asked, spec) != task.encode_raw(changed, spec)).any()
+
+
+def test_rows_to_forecast_get_the_inputs_that_prepare_gave_them(visitors):
+    task, _, examples, spec, inputs, _ = visitors
+    asked = table().sample(frac=1, random_state=1)
+    ahead = pd.to_datetime(asked["hour"]) >= "2024-01-04"
+    asked.loc[ahead, "visitors"] = np.nan
+    names = asked[ahead]["spot"] + "/" + pd.to_datetime(asked[ahead]["hour"]).dt.strftime("%Y-%m-%dT%H")
+    rows = pd.Index(examples["example"]).get_indexer(names)
+    first_day = pd.to_datetime(asked[ahead]["hour"]) < "2024-01-05"
+    np.testing.assert_array_equal(task.encode_raw(asked, spec)[first_day], inputs[rows][first_day])
+
+
+def test_later_rows_do_not_change_what_is_fixed_in_training(tmp_path):
+    frame = table()
+    later = frame.copy()
+    time = pd.to_datetime(frame["hour"])
+    later.loc[time > time.quantile(0.9), "visitors"] *= 3
+    one, two = (encoded(Task(DATA), raw(tmp_path / n, f))[1] for n, f in (("one", frame), ("two", later)))
+    assert one == two
+
+
+def test_a_new_place_and_a_new_category_can_be_encoded(visitors):
+    task, _, _, spec, *_ = visitors
+    asked = table(places=4)
+    asked.loc[asked["spot"] == "spot 3", "sky"] = "hail"
+    when = pd.to_datetime(asked["hour"])
+    asked.loc[(when == when.max()) & (asked["spot"] == "spot 3"), "visitors"] = np.nan
+    inputs = task.encode_raw(asked, spec)
+    names = spec["input"]["names"]
+    assert inputs.shape == (1, len(names))
+    assert np.isnan(inputs[0, names.index("place")]) and np.isnan(inputs[0, names.index("sky")])
+    assert inputs[0, 0] == pytest.approx(asked["visitors"][asked["spot"] == "spot 3"].tail(24 * 28).mean(), rel=0.1)
+
+
+def test_gaps_in_the_series_are_unknown_and_not_zero(tmp_path):
+    frame = table()
+    time = pd.to_datetime(frame["hour"])
+    gap = (time >= "2023-12-01") & (time < "2023-12-02")
+    examples, spec, inputs, _ = encoded(Task(DATA), raw(tmp_path, frame[~gap]))
+    lag = inputs[:, spec["input"]["names"].index("lag_24")]
+    assert np.isnan(lag[(examples["time"] >= "2023-12-02") & (examples["time"] < "2023-12-03")]).all()
+
+
+def test_bad_rows_are_listed_with_file_row_and_reason_and_left_out(tmp_path):
+    frame = table(places=1).astype({"visitors": object, "warmth": object})
+    frame.loc[0, "visitors"] = None
+    frame.loc[1, "hour"] = "yesterday"
+    frame.loc[2, "visitors"] = -4
+    frame.loc[3, "visitors"] = "inf"
+    frame.loc[5, "hour"] = frame.loc[4, "hour"]
+    frame.loc[6, "warmth"] = "mild"
+    frame.loc[7, "spot"] = None
+    frame.loc[8, "hour"] = "2023-10-20 08:30:00"
+    frame.loc[9, "visitors"] = "many"
+    index = Task(DATA).index(raw(tmp_path, frame))
+    assert [(problem.where, problem.kind) for problem in index.problems] == [
+        ("visitors.csv row 1", "no target"),
+        ("visitors.csv row 2", "no time"),
+        ("visitors.csv row 3", "negative target"),
+        ("visitors.csv row 4", "infinite target"),
+        ("visitors.csv row 6", "duplicate row"),
+        ("visitors.csv row 7", "not a number"),
+        ("visitors.csv row 8", "no place"),
+        ("visitors.csv row 9", "not on the hour"),
+        ("visitors.csv row 10", "no target"),
+    ]
+    assert "visitors is many" in index.problems[-1].detail
+    assert len(index.examples) == len(frame) - 9
+
+
+def test_tables_of_several_kinds_are_read_together_and_others_are_left_out(tmp_path):
+    frame = table()
+    raw(tmp_path, frame[:1000], "a.csv")
+    raw(tmp_path, frame[1000:3000], "b.csv.gz")
+    typed = frame[3000:].assign(hour=pd.to_datetime(frame["hour"][3000:]))
+    typed.to_parquet(tmp_path / "c.parquet")
+    (tmp_path / "places.csv").write_text("name,latitude\nspot 0,1.0\n")
+    whole = Task(DATA).index(raw(tmp_path / "whole", frame)).examples
+    pd.testing.assert_frame_equal(Task(DATA).index(tmp_path).examples, whole)
+
+
+def test_whole_numbers_name_a_place_alike_with_and_without_a_fraction(tmp_path):
+    frame = table(places=2)
+    raw(tmp_path, frame[frame["spot"] == "spot 0"].assign(spot=7), "a.csv")
+    raw(tmp_path, frame[frame["spot"] == "spot 1"].assign(spot=8.0), "b.csv")
+    assert set(Task(DATA).index(tmp_path).examples["group"]) == {"7", "8"}
+
+
+def test_a_table_without_a_column_is_refused_by_name(tmp_path):
+    folder = raw(tmp_path, table().drop(columns=["sky", "visitors"]))
+    with pytest.raises(DataError, match=r"visitors\.csv: no column visitors, sky; it has hour, spot, warmth"):
+        Task(DATA).index(folder)
+
+
+def test_a_folder_without_a_table_is_refused(tmp_path):
+    with pytest.raises(DataError, match="no table"):
+        Task(DATA).index(tmp_path)
+
+
+def test_a_file_that_is_no_table_is_refused_by_name(tmp_path):
+    (tmp_path / "visitors.parquet").write_bytes(b"no")
+    with pytest.raises(DataError, match=r"visitors\.parquet: cannot be read"):
+        Task(DATA).index(tmp_path)
+
+
+def test_a_table_without_a_good_row_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"no row can be used of 10; visitors.csv row 1: visitors is"):
+        Task(DATA).index(raw(tmp_path, table()[:10].assign(visitors=-1.0)))
+
+
+def test_an_unknown_country_is_refused(tmp_path):
+    task = Task(DATA.model_copy(update={"country": "XX"}))
+    with pytest.raises(ConfigError, match=r"data\.country"):
+        task.index(raw(tmp_path, table()))
+
+
+def test_a_column_has_one_role():
+    with pytest.raises(ValidationError, match="column warmth has two roles"):
+        Task.Data(numeric=("warmth",), categorical=("warmth",), **COLUMNS)
+
+
+def test_a_table_with_nothing_to_forecast_is_refused(visitors):
+    task, _, _, spec, *_ = visitors
+    with pytest.raises(DataError, match="no row to forecast: leave visitors empty"):
+        task.encode_raw(table(), spec)
+
+
+def test_a_bad_row_among_those_to_forecast_is_refused_by_number(visitors):
+    task, _, _, spec, *_ = visitors
+    asked = table()
+    asked.loc[4, "visitors"] = -1
+    asked.loc[asked.index[-1], "visitors"] = np.nan
+    with pytest.raises(DataError, match="the table row 5: visitors is -1"):
+        task.encode_raw(asked, spec)
+
+
+def scored(labels: list[float], naive: list[float], predictions: list[float], weight: list[float] | None = None):
+    count = len(labels)
+    examples = pd.DataFrame(
+        {
+            "example": [f"a/{i}" for i in range(count)],
+            "label": labels,
+            "group": ["a"] * (count - 1) + ["b"],
+            "time": pd.date_range("2024-01-01", periods=count, freq="h"),
+            "hour": range(count),
+            "naive": naive,
+        }
+    )
+    task = Task(DATA)
+    spec: Spec = {"places": ["a", "b"], "outputs": ["visitors"]}
+    values = np.array(predictions)[:, None]
+    weights = None if weight is None else np.array(weight)
+    return task, examples, spec, values, task.score(examples, np.zeros(count), values, spec, weights)
+
+
+def test_scores_are_in_visitors_and_percent_and_beside_the_naive_forecast():
+    *_, scores = scored([10, 0, 20], [20, 5, np.nan], [12, 1, 16])
+    assert scores == pytest.approx({"mae": 7 / 3, "rmse": 7**0.5, "mape": 20, "mae_ratio_to_naive": 3 / 15})
+    assert set(scores) == Task.metrics and set(Task.headline) <= Task.metrics
+
+
+def test_a_weight_counts_an_example_that_often():
+    *_, weighed = scored([10, 0, 20], [20, 5, 25], [12, 1, 16], [2, 0, 1])
+    *_, repeated = scored([10, 10, 20], [20, 20, 25], [12, 12, 16])
+    assert weighed == pytest.approx(repeated)
+
+
+def test_errors_are_broken_down_by_hour_and_by_place():
+    task, examples, spec, predictions, scores = scored([10, 0, 20], [20, 5, np.nan], [12, 1, 16])
+    tables = task.tables(examples, np.zeros(3), predictions, spec)
+    assert tables["by_hour"]["mae"].tolist() == [2, 1, 4]
+    by_place = tables["by_place"].set_index("place")
+    assert by_place.loc["a", "mae_ratio_to_naive"] == pytest.approx(3 / 15)
+    assert (by_place["mae"] * by_place["examples"]).sum() / 3 == pytest.approx(scores["mae"])
+
+
+def test_plots_show_hours_two_weeks_of_one_place_and_a_scatter(visitors):
+    task, _, examples, spec, inputs, targets = visitors
+    plots = task.plots(examples, targets, task.decode(targets[:, None], inputs, spec), spec)
+    assert [plot.name for plot in plots] == ["error_by_hour", "last_two_weeks", "forecast_and_actual"]
+    weeks = plots[1]
+    assert len(weeks.table) == 14 * 24 and "spot 1" in weeks.title
+    for plot in plots:
+        assert {plot.x, *([plot.y] if isinstance(plot.y, str) else plot.y)} <= set(plot.table)
+
+
+@pytest.mark.skipif(not (SHARED / "data" / "demand").is_dir(), reason="no real demand data: SLIPWAY_SHARED names none")
+def test_the_real_counts_are_read_with_their_few_bad_rows():
+    index = Task(Task.Data(country="AU", subdivision="VIC")).index(SHARED / "data" / "demand")
+    assert len(index.examples) > 620_000
+    assert {problem.kind for problem in index.problems} == {"no target", "no place"}
+    late = index.examples[index.examples["time"] >= "2014-12-04"].dropna(subset="naive")
+    assert (late["label"] - late["naive"]).abs().mean() == pytest.approx(128.5, abs=0.1)
