@@ -5,10 +5,9 @@ it with some dozens of coefficients a kind of day: each weekday, the days around
 the days beside those, where the anniversary counts more than last week. A second, small blend for each place,
 held near zero by a ridge, lets stations and parks differ.
 
-In: the features of `slipway.tasks.tabular_regression.hourly.describe`. Out: the expected ratio of demand to level. Coefficients are
-least absolute deviations weighted by the level, so that they lower the mean absolute error in the unit of demand;
-found by iteratively reweighted least squares (Schlossmacher, 1973, "An iterative technique for absolute deviations
-curve fitting").
+In: the features of `hourly.describe`. Out: the expected ratio of demand to level. Coefficients are least absolute
+deviations weighted by the level, so that they lower the mean absolute error in the unit of demand; found by iteratively
+reweighted least squares (Schlossmacher, 1973, "An iterative technique for absolute deviations curve fitting").
 """
 
 from typing import Any
