@@ -140,7 +140,7 @@ def test_a_checkpoint_of_other_parameters_is_not_resumed(tmp_path):
 
 def test_a_start_model_is_extended(tmp_path):
     train(tmp_path, "first")
-    tracked = train(tmp_path, "second", model=Model(iterations=20, depth=4), start=tmp_path / "first")
+    tracked = train(tmp_path, "second", model=Model(iterations=20, depth=4), start=tmp_path / "first" / "model.cbm")
     val = splits(tmp_path)[1]
     inputs = val.gather(np.arange(len(val)))
     first, second = (native.load(tmp_path / name)(inputs)[:, 0] for name in ("first", "second"))
@@ -154,7 +154,8 @@ def test_a_start_model_of_other_features_is_refused(tmp_path):
     with pytest.raises(ModelError, match="made for other features"):
         fit(
             *splits(tmp_path), spec, MODEL, TRAIN, seed=7, out=tmp_path / "second",
-            checkpoints=tmp_path / "checkpoints", start=tmp_path / "first", track=lambda iteration, losses: None,
+            checkpoints=tmp_path / "checkpoints", start=tmp_path / "first" / "model.cbm",
+            track=lambda iteration, losses: None,
         )  # fmt: skip
 
 

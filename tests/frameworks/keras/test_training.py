@@ -200,8 +200,15 @@ def test_a_run_starts_from_the_layers_of_another_model_that_fit(split: Split, sp
     source = networks.build(MODEL, three)
     native.save(source, tmp_path / "source")
     still = Train(epochs=1, batch_size=16, learning_rate=1e-12)
-    fit(split("train", 16), split("val", 16), spec, tmp_path / "native", still, start=tmp_path / "source")
-    started = native.read(tmp_path / "native")
+    fit(
+        split("train", 16),
+        split("val", 16),
+        spec,
+        tmp_path / "native",
+        still,
+        start=tmp_path / "source" / "model.keras",
+    )
+    started = native.read(tmp_path / "native" / "model.keras")
     np.testing.assert_array_equal(started.get_layer("conv").get_weights()[0], source.get_layer("conv").get_weights()[0])
     assert started.output_shape == (None, 2)
 
@@ -211,7 +218,7 @@ def test_starting_from_a_network_of_another_kind_is_refused(split: Split, spec: 
     other = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="other")])
     native.save(other, tmp_path / "source")
     with pytest.raises(ModelError, match=r"no layer of this network fits sequential.*same model\.network"):
-        fit(split("train", 16), split("val", 16), spec, tmp_path / "native", start=tmp_path / "source")
+        fit(split("train", 16), split("val", 16), spec, tmp_path / "native", start=tmp_path / "source" / "model.keras")
 
 
 @pytest.mark.usefixtures("tiny")

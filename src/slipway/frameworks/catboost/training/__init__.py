@@ -11,10 +11,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from catboost import CatBoost, CatBoostError, Pool
+from rich.console import Console
+from rich.progress import Progress
 
 from slipway.data.shards import PackedSplit
 from slipway.errors import ConfigError, DataError, ModelError
@@ -22,6 +24,8 @@ from slipway.frameworks.catboost.native import FILE
 from slipway.frameworks.catboost.schema import Model, Train
 from slipway.protocol import Spec
 
+SAID = 10
+"""Every so many reports a line is printed."""
 _SNAPSHOT = "snapshot.cbsnapshot"
 _NO_TIME, _NO_GUID = "1970-01-01T00:00:00Z", "0-0-0-0"
 
@@ -44,7 +48,7 @@ def fit(
     Args:
         track: called every `config.log_every` iterations with `train/loss` and `val/loss`.
         checkpoints: where an interrupted training is kept; one of other data or parameters is thrown away.
-        start: a native folder whose trees come first and stay as they are.
+        start: a native model's file, whose trees come first and stay as they are.
 
     Raises:
         ConfigError: `config.weight` is no feature of the inputs.
@@ -59,9 +63,8 @@ def fit(
     _keep_matching(checkpoints, _key(values, pools, start))
     booster = CatBoost({**values, "train_dir": str(checkpoints), "snapshot_file": _SNAPSHOT})
     try:
-        booster.fit(
-            pools[0], eval_set=pools[1], init_model=begun, callbacks=[_Progress(track, config)], log_cout=_Silence()
-        )
+        with _Progress(track, config, model.iterations) as progress:
+            booster.fit(pools[0], eval_set=pools[1], init_model=begun, callbacks=[progress], log_cout=_Silence())
     except CatBoostError as error:
         raise ModelError(f"CatBoost could not train: {error}")
     _timeless(booster)
@@ -114,11 +117,11 @@ def _pool(split: PackedSplit, spec: Spec, weight: str | None) -> Pool:
 def _begun(start: Path, spec: Spec) -> CatBoost:
     booster = CatBoost()
     try:
-        booster.load_model(str(start / FILE))
+        booster.load_model(str(start))
     except CatBoostError as error:
-        raise ModelError(f"{start / FILE}: no CatBoost model to start from ({error})")
+        raise ModelError(f"{start}: no CatBoost model to start from ({error})")
     if booster.feature_names_ != spec["input"]["names"]:
-        raise ModelError(f"{start / FILE}: made for other features; start from a model of the same inputs")
+        raise ModelError(f"{start}: made for other features; start from a model of the same inputs")
     return booster
 
 
@@ -129,7 +132,7 @@ def _key(values: dict[str, Any], pools: list[Pool], start: Path | None) -> str:
         for array in (pool.get_features(), pool.get_label(), pool.get_weight()):
             digest.update(np.ascontiguousarray(array).tobytes())
     if start is not None:
-        digest.update((start / FILE).read_bytes())
+        digest.update(start.read_bytes())
     return digest.hexdigest()
 
 
@@ -143,18 +146,32 @@ def _keep_matching(checkpoints: Path, key: str) -> None:
 
 
 class _Progress:
-    """CatBoost's callback: passes on the losses every few iterations."""
+    """CatBoost's callback: passes on the losses every few iterations, and shows how far it is."""
 
-    def __init__(self, track: Callable[[int, dict[str, float]], None], config: Train) -> None:
-        self._track, self._every, self._loss = track, config.log_every, config.loss
+    def __init__(self, track: Callable[[int, dict[str, float]], None], config: Train, iterations: int) -> None:
+        self._track, self._every, self._loss, self._iterations = track, config.log_every, config.loss, iterations
+        self._console = Console()
+        self._bar = Progress(console=self._console, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task("training", total=iterations)
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
 
     def after_iteration(self, info: Any) -> bool:
+        self._bar.update(self._task, completed=info.iteration)
         if info.iteration % self._every == 0:
             losses: dict[str, float] = {}
             for name, part in (("train", "learn"), ("val", "validation")):
                 metrics = info.metrics.get(part, {})
                 losses |= {f"{name}/loss": values[-1] for metric, values in metrics.items() if self._loss in metric}
             self._track(info.iteration, losses)
+            if info.iteration % (SAID * self._every) == 0:
+                line = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
+                self._console.print(f"iteration {info.iteration}/{self._iterations}  {line}", highlight=False)
         return True
 
 

@@ -30,7 +30,7 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
     """
     if precision == "int8" and not len(calibration):
         raise DataError("there is no calibration input to take INT8 scales from; raise split.calibration")
-    network = native.read(folder)
+    network = native.read(folder / native.FILE)
     with tempfile.TemporaryDirectory() as temporary:
         _export(network, temporary)
         converter = tf.lite.TFLiteConverter.from_saved_model(temporary)

@@ -57,15 +57,14 @@ def _settled(value: Any, shared: dict[int, int]) -> Any:
     return settled
 
 
-def read(folder: Path) -> Any:
-    """The Keras network in `folder`, as it was saved.
+def read(path: Path) -> Any:
+    """The Keras network in the file `path`, as it was saved.
 
     Raises:
-        ModelError: the folder holds no network that Keras can read.
+        ModelError: there is no network that Keras can read.
     """
-    path = folder / FILE
     if not path.is_file():
-        raise ModelError(f"{path}: no such file; train the model that this folder belongs to, or `dvc pull` it")
+        raise ModelError(f"{path}: no such file; train the model that it belongs to, or `dvc pull` it")
     try:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
@@ -78,7 +77,7 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     Raises:
         ModelError: the folder holds no network that Keras can read.
     """
-    network = read(folder)
+    network = read(folder / FILE)
     shape = network.input_shape[1:]
     infer = tf.function(
         lambda inputs: network(inputs, training=False), input_signature=[tf.TensorSpec((None, *shape), tf.float32)]

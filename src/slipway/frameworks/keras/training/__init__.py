@@ -48,7 +48,7 @@ def fit(
         seed: where all randomness comes from.
         out: where the native model goes, whole or not at all.
         checkpoints: a folder that survives a kill; removed in the end.
-        start: a native model to start from, layer by layer where name and shape agree.
+        start: the file of a native model to start from, layer by layer where name and shape agree.
         track: called after each epoch with its number, from 1, and train/loss, train/accuracy, val/loss,
             val/accuracy and learning_rate.
 

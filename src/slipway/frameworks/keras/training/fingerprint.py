@@ -8,7 +8,6 @@ from pathlib import Path
 
 from slipway.data.shards import PackedSplit
 from slipway.frameworks import keras
-from slipway.frameworks.keras.native import FILE
 from slipway.frameworks.keras.schema import Model, Train
 from slipway.protocol import Spec
 
@@ -25,7 +24,7 @@ def fingerprint(
         "train": config.model_dump(),
         "seed": seed,
         "data": [_digest(sorted(split.folder.glob("*.npy"))) for split in (train, val)],
-        "start": None if start is None else _digest([start / FILE]),
+        "start": None if start is None else _digest([start]),
         "code": _digest(sorted(Path(keras.__file__).parent.rglob("*.py"))),
         "versions": {name: version(name) for name in LIBRARIES},
     }

@@ -9,7 +9,7 @@ from slipway.frameworks.keras.native.runtime import keras
 
 
 class Bar(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shows the steps of a run as they are madeand says what each epoch came to."""
+    """Shows the steps of a run as they are made, and says what each epoch came to."""
 
     def __init__(self, epochs: int, steps: int, done: int) -> None:
         super().__init__()
