@@ -1,10 +1,10 @@
 """Pictures a second of `fit`'s pipeline against Keras' own `model.fit` on arrays in memory.
 
 Both train the same network from the same weights on the same random pictures, in turns, in one process: ours reads a
-packed split and varies every picture (the augmentation of conf/train/keras.yaml), the other neither. The first epoch
+packed split and varies every picture (the augmentation of base-ad-detector), the other neither. The first epoch
 of each, in which TensorFlow traces and warms up, is not counted.
 
-    python benchmarks/training_throughput.py [--side 96] [--examples 640] [--batch 32] [--rounds 3]
+    python benchmarks/training_throughput.py [--side 96] [--examples 640] [--batch 32] [--rounds 5]
 
 Prints one JSON object.
 """
@@ -46,11 +46,11 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=96)
     parser.add_argument("--examples", type=int, default=640)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     tf.config.experimental.enable_op_determinism()
     spec = {"objective": "multiclass", "input": {"shape": [options.side, options.side, 3]}, "outputs": ["a", "b"]}
-    settings = yaml.safe_load((ROOT / "conf/train/keras.yaml").read_text())
+    settings = yaml.safe_load((ROOT / "params/base-ad-detector.yaml").read_text())["train"]
     config = Train(**(settings | {"epochs": options.rounds + 1, "batch_size": options.batch}))
     steps = options.examples // options.batch
     random = np.random.default_rng(0)

@@ -32,7 +32,7 @@ from slipway.errors import ModelError
 
 BLOCK = 10
 """Calls of one model before it is the next one's turn."""
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds after which one model is called no more for one measurement, once it was called `BLOCK` times."""
 LIBRARIES = ("ai-edge-litert", "catboost", "keras", "numpy", "tensorflow")
 
