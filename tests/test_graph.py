@@ -158,3 +158,22 @@ def test_imports_run_one_way() -> None:
 def test_the_code_is_clean(command: list[str]) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_committed_is_what_is_built() -> None:
+    """dvc.lock agrees with the code, the parameters and the reports beside it; only what Git does not keep may lack."""
+    from dvc.repo import Repo
+
+    with Repo(str(ROOT)) as repo:
+        status = repo.status()
+    modified = sorted(
+        f"{stage}: {path}"
+        for stage, changes in status.items()
+        for change in changes
+        if isinstance(change, dict)
+        for paths in change.values()
+        if isinstance(paths, dict)
+        for path, what in paths.items()
+        if what == "modified" or isinstance(what, dict)
+    )
+    assert not modified, "run `make repro` and commit what it wrote; changed since dvc.lock:\n" + "\n".join(modified)

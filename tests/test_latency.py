@@ -71,7 +71,7 @@ def test_a_slow_model_is_called_less_often_than_asked(
     candidates: list[Candidate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(latency, "PATIENCE", 0.0)
-    results = measure(candidates, np.ones((1, 4), np.float32), runs=200, warmup=0, batch=2)
+    results = measure(candidates, np.ones((1, 4), np.float32), runs=30, warmup=0, batch=2)
     assert {times["calls"] for result in results.values() for times in result["single"].values()} == {latency.BLOCK}
 
 

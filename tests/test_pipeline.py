@@ -133,6 +133,28 @@ def test_the_predictor_gives_from_raw_pictures_what_evaluation_counted(built: Pa
     assert (chosen == examples["label"]).mean() == pytest.approx(record["metrics"]["accuracy"]["value"], abs=1e-6)
 
 
+def test_the_predictor_forecasts_from_a_table_of_history_what_evaluation_did(built: Path) -> None:
+    import numpy as np
+    import pandas as pd
+
+    table = pd.read_csv(built / "data/raw" / TABLE / "demand.csv", parse_dates=["timestamp"])
+    ahead = table["timestamp"] > table["timestamp"].max() - pd.Timedelta(hours=24)
+    forecast = Predictor.load(built / "models" / TABLE).predict_array(
+        table.assign(visitors=table["visitors"].mask(ahead))
+    )
+    kept = pd.read_parquet(built / "reports" / TABLE / "predictions.parquet").set_index(["group", "time"])
+    wanted = pd.MultiIndex.from_frame(table.loc[ahead, ["place", "timestamp"]])
+    known = wanted.isin(kept.index)
+    expected = kept.loc[wanted[known], "predicted visitors"].to_numpy()
+    assert known.sum() > 100
+    np.testing.assert_allclose(forecast[known, 0], expected, rtol=1e-4)
+
+
+def test_golden_examples_of_every_variant_hold_on_this_machine(built: Path) -> None:
+    for variant in VARIANTS:
+        assert Predictor.load(built / "models" / variant).check_golden() == 3
+
+
 def test_releases_lists_every_variant(built: Path) -> None:
     table = sh("slipway releases", built)
     rows = json.loads(sh("slipway releases --json", built))
@@ -299,7 +321,7 @@ def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
     sh("dvc exp run --run-all", copy)
     table = sh("dvc exp show --csv --no-pager", copy)
     header, *rows = [line for line in table.splitlines() if line.count(",") > 5]
-    column = header.split(",").index(f"params/{PICTURES}.yaml:train.optimizer")
+    column = next(number for number, name in enumerate(header.split(",")) if name.endswith("train.optimizer"))
     assert {"adam", "sgd"} <= {row.split(",")[column] for row in rows}
 
 

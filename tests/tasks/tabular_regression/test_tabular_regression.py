@@ -1,6 +1,5 @@
 """Forecasting a table of hours and places: what is read, what a feature may see, and how forecasts are scored."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,6 @@ from slipway.errors import ConfigError, DataError
 from slipway.protocol import Spec
 from slipway.tasks.tabular_regression import Task
 
-SHARED = Path(os.environ.get("SLIPWAY_SHARED", Path(__file__).parents[3] / "shared"))
 HOURS = 24 * 7 * 11
 COLUMNS = {"target": "visitors", "time": "hour", "place": "spot", "country": "GB", "subdivision": "ENG"}
 DATA = Task.Data(numeric=("warmth",), categorical=("sky",), **COLUMNS)
@@ -294,9 +292,8 @@ def test_plots_show_hours_two_weeks_of_one_place_and_a_scatter(visitors):
         assert {plot.x, *([plot.y] if isinstance(plot.y, str) else plot.y)} <= set(plot.table)
 
 
-@pytest.mark.skipif(not (SHARED / "data" / "demand").is_dir(), reason="no real demand data: SLIPWAY_SHARED names none")
-def test_the_real_counts_are_read_with_their_few_bad_rows():
-    index = Task(Task.Data(country="AU", subdivision="VIC")).index(SHARED / "data" / "demand")
+def test_the_real_counts_are_read_with_their_few_bad_rows(recordings):
+    index = Task(Task.Data(country="AU", subdivision="VIC")).index(recordings / "demand")
     assert len(index.examples) > 620_000
     assert {problem.kind for problem in index.problems} == {"no target", "no place"}
     late = index.examples[index.examples["time"] >= "2014-12-04"].dropna(subset="naive")
