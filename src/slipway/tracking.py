@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
-from slipway import mlflow_store
+from slipway import atomic, mlflow_store
 
 logger = logging.getLogger(__name__)
 
@@ -145,11 +145,8 @@ class _Journal:
         return [entry for entry in self.entries if entry.step < step]
 
     def open(self, entries: Sequence[Entry]) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._path.with_name(self._path.name + ".tmp")
         lines = [json.dumps(self._head), *(json.dumps(entry._asdict()) for entry in entries)]
-        draft.write_text("".join(line + "\n" for line in lines))
-        draft.replace(self._path)
+        atomic.write_text(self._path, "".join(line + "\n" for line in lines))
         self._file = self._path.open("a")
 
     def append(self, entry: Entry) -> None:

@@ -40,13 +40,15 @@ def _show(variant: str, report: Path) -> None:
     found = json.loads(report.read_text())
     console = Console()
     table = Table(title=f"{variant}: {found['found']:,} examples found")
-    for heading in ("set", "total", "groups", "class", "examples", "share"):
-        table.add_column(heading, justify="left" if heading in ("set", "class") else "right")
+    for heading in ("set", "total", "groups", "class or target", "examples", "share"):
+        table.add_column(heading, justify="left" if heading in ("set", "class or target") else "right")
     for side in (*SIDES, "calibration"):
         counts = found["splits"][side]
         first = (side, f"{counts['total']:,}", f"{counts['groups']:,}")
         rows = [(name, f"{n:,}", f"{n / counts['total']:.1%}") for name, n in counts.get("classes", {}).items()]
-        for row in rows or [("", f"{counts['total']:,}", "")]:
+        if target := counts.get("target"):
+            rows = [(f"mean {target['mean']:,.4g}, {target['min']:,.4g} to {target['max']:,.4g}", "", "")]
+        for row in rows:
             table.add_row(*first, *row)
             first = ("", "", "")
     console.print(table)

@@ -18,6 +18,7 @@ from catboost import CatBoost, CatBoostError, Pool
 from rich.console import Console
 from rich.progress import Progress
 
+from slipway import atomic
 from slipway.data.shards import PackedSplit
 from slipway.errors import ConfigError, DataError, ModelError
 from slipway.frameworks.catboost.native import FILE
@@ -68,7 +69,8 @@ def fit(
     except CatBoostError as error:
         raise ModelError(f"CatBoost could not train: {error}")
     _timeless(booster)
-    _write(booster, out)
+    with atomic.folder(out) as folder:
+        booster.save_model(str(folder / FILE), format="cbm")
     shutil.rmtree(checkpoints)
 
 
@@ -191,12 +193,3 @@ def _timeless(booster: CatBoost) -> None:
     parameters = json.loads(metadata["params"])
     parameters["flat_params"]["train_dir"] = ""
     metadata["params"] = json.dumps(parameters, sort_keys=True)
-
-
-def _write(booster: CatBoost, out: Path) -> None:
-    """Write to a folder beside and rename, so that `out` is whole or absent."""
-    partial = out.with_name(f".{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    booster.save_model(str(partial / FILE), format="cbm")
-    partial.replace(out)

@@ -6,7 +6,6 @@ order of appearance.
 """
 
 import json
-import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from slipway import atomic
 from slipway.errors import ModelError
 from slipway.frameworks.keras.native.runtime import keras, tf
 
@@ -24,20 +24,16 @@ BATCH = 64
 
 def save(network: Any, folder: Path) -> None:
     """Write `network` into `folder`, whole or not at all; a folder that is there is replaced."""
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    stamped = partial / "stamped.keras"
-    network.save(stamped)
-    with zipfile.ZipFile(stamped) as source, zipfile.ZipFile(partial / FILE, "w") as target:
-        for name in sorted(source.namelist()):
-            content = source.read(name)
-            if name.endswith(".json"):
-                content = json.dumps(_settled(json.loads(content), {})).encode()
-            target.writestr(zipfile.ZipInfo(name, DATE), content)
-    stamped.unlink()
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.replace(folder)
+    with atomic.folder(folder) as partial:
+        stamped = partial / "stamped.keras"
+        network.save(stamped)
+        with zipfile.ZipFile(stamped) as source, zipfile.ZipFile(partial / FILE, "w") as target:
+            for name in sorted(source.namelist()):
+                content = source.read(name)
+                if name.endswith(".json"):
+                    content = json.dumps(_settled(json.loads(content), {})).encode()
+                target.writestr(zipfile.ZipInfo(name, DATE), content)
+        stamped.unlink()
 
 
 def _settled(value: Any, shared: dict[int, int]) -> Any:
