@@ -4,6 +4,7 @@ Nothing is dropped in silence: every bad example is listed in the report, and ei
 share) or the whole is refused.
 """
 
+import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,8 +48,9 @@ def prepare(task: Task, raw: Path, out: Path, report: Path, split: Split, checks
     examples = _limited(index.examples, checks.max_examples, split, seed)
     spec_classes = _classes(examples)
     sides = splits.assign(examples, split, classes=spec_classes, seed=seed)
-    spec = task.specify(raw, examples[sides == "train"])
     with atomic.folder(out) as folder:
+        atomic.write_json(folder / "spec.json", task.specify(raw, examples[sides == "train"]))
+        spec: Spec = json.loads((folder / "spec.json").read_text())  # the one that all who come later will read
         packed = {side: _pack(task, raw, folder / side, side, examples[sides == side], spec) for side in splits.SIDES}
         problems = index.problems + [problem for part in packed.values() for problem in part.problems]
         statistics = _statistics(packed, spec)
@@ -59,7 +61,6 @@ def prepare(task: Task, raw: Path, out: Path, report: Path, split: Split, checks
         calibration = _calibrate(folder, split.calibration, seed)
         statistics["calibration"] = _counts(calibration, spec)
         _write_report(report, found, problems, statistics, warnings, pairs)
-        atomic.write_json(folder / "spec.json", spec)
 
 
 def _classes(examples: pd.DataFrame) -> list[str] | None:

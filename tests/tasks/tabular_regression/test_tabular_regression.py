@@ -1,5 +1,6 @@
 """Forecasting a table of hours and places: what is read, what a feature may see, and how forecasts are scored."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -298,3 +299,17 @@ def test_the_real_counts_are_read_with_their_few_bad_rows(recordings):
     assert {problem.kind for problem in index.problems} == {"no target", "no place"}
     late = index.examples[index.examples["time"] >= "2014-12-04"].dropna(subset="naive")
     assert (late["label"] - late["naive"]).abs().mean() == pytest.approx(128.5, abs=0.1)
+
+
+def test_a_spec_read_back_from_sorted_json_encodes_alike(tmp_path):
+    columns = {"target": "visitors", "time": "hour", "place": "spot", "categorical": ("wind", "sky")}
+    rows = table().assign(wind=lambda rows: np.where(rows.index % 5 == 0, "strong", "calm"))
+    rows.to_csv(tmp_path / "rows.csv", index=False)
+    task = Task(Task.Data(**columns))
+    examples = task.index(tmp_path).examples
+    spec = task.specify(tmp_path, examples)
+    read_back = json.loads(json.dumps(spec, sort_keys=True))
+    for ours, theirs in zip(
+        task.encode(tmp_path, examples, spec), task.encode(tmp_path, examples, read_back), strict=True
+    ):
+        np.testing.assert_array_equal(ours.inputs, theirs.inputs)

@@ -94,7 +94,7 @@ class Task:
         """
         table, problems = self._tables(raw)
         self._read = (raw, table)
-        grid = self._grid(table, {})
+        grid = self._grid(table, dict.fromkeys(self.data.categorical, ()))
         hour, place = _positions(grid, table)
         examples = pd.DataFrame(
             {
@@ -292,7 +292,7 @@ class Task:
             table["place"].to_numpy(dtype=object),
             table["target"].to_numpy(dtype=float),
             numeric={name: pd.to_numeric(table[name]).to_numpy(dtype=float) for name in self.data.numeric},
-            categorical={name: _codes(table[name], values) for name, values in categories.items()},
+            categorical={name: _codes(table[name], categories[name]) for name in self.data.categorical},
             holidays=self._holidays(start.year - 3, last.year + 1),
         )
 
