@@ -4,7 +4,7 @@ Both train the same network from the same weights on the same random pictures, i
 packed split and varies every picture (the augmentation of base-ad-detector), the other neither. The first epoch
 of each, in which TensorFlow traces and warms up, is not counted.
 
-    python benchmarks/training_throughput.py [--side 96] [--examples 640] [--batch 32] [--rounds 5]
+    python benchmarks/training_throughput.py [--side 96] [--examples 320] [--batch 16] [--rounds 3]
 
 Prints one JSON object.
 """
@@ -44,9 +44,9 @@ def main() -> None:
     """Measure, print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=96)
-    parser.add_argument("--examples", type=int, default=640)
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--examples", type=int, default=320)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     tf.config.experimental.enable_op_determinism()
     spec = {"objective": "multiclass", "input": {"shape": [options.side, options.side, 3]}, "outputs": ["a", "b"]}
