@@ -13,7 +13,8 @@ import pytest
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.errors import ConfigError, ModelError
 from slipway.frameworks.catboost import native
-from slipway.frameworks.catboost.schema import Model, Train
+from slipway.frameworks.catboost.objectives.tabular_regression import Objective
+from slipway.frameworks.catboost.schema.tabular_regression import Model, Train
 from slipway.frameworks.catboost.training import fit
 
 NAMES = ["level", "a", "b", "c"]
@@ -29,13 +30,13 @@ IN_A_PROCESS = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_training import MODEL, SPEC, TRAIN, fit, splits
+from test_training import MODEL, SPEC, TRAIN, Objective, fit, splits
 
 folder = Path(sys.argv[1])
 def track(iteration, losses):
     print(iteration, flush=True)
     time.sleep(float(sys.argv[2]))
-fit(*splits(folder), SPEC, MODEL, TRAIN.model_copy(update={{"snapshot_seconds": 1, "early_stopping_rounds": 0}}),
+fit(*splits(folder), SPEC, Objective, MODEL, TRAIN.model_copy(update={{"snapshot_seconds": 1, "early_stopping_rounds": 0}}),
     seed=7, out=folder / "native", checkpoints=folder / "checkpoints", start=None, track=track)
 """
 

@@ -3,8 +3,8 @@ import pytest
 
 from slipway.errors import ConfigError
 from slipway.frameworks.keras.native.runtime import keras
-from slipway.frameworks.keras.schema import Model
-from slipway.frameworks.keras.training import networks
+from slipway.frameworks.keras.schema.image_classification import Model
+from slipway.frameworks.keras.objectives.image_classification import networks
 from slipway.protocol import Spec
 
 LABELS_OF_IMAGENET = [str(i) for i in range(1000)]

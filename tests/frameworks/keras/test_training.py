@@ -14,10 +14,12 @@ from slipway.data.shards import PackedSplit
 from slipway.errors import ConfigError, DataError, ModelError
 from slipway.frameworks.keras import native, training
 from slipway.frameworks.keras.native.runtime import keras, tf
-from slipway.frameworks.keras.schema import Augmentation, EarlyStopping, Model, Train
-from slipway.frameworks.keras.training import networks
-from slipway.frameworks.keras.training.augmentation import augment
-from slipway.frameworks.keras.training.batches import class_weights, training_batches
+from slipway.frameworks.keras.objectives.image_classification import Objective, networks
+from slipway.frameworks.keras.objectives.image_classification.augmentation import augment
+from slipway.frameworks.keras.schema import EarlyStopping
+from slipway.frameworks.keras.schema.image_classification import Augmentation, Model, Train
+from slipway.frameworks.keras.training.batches import training_batches
+from slipway.frameworks.keras.training.classification import class_weights
 from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.run import Run
 from slipway.protocol import Spec
@@ -60,7 +62,8 @@ import json, os, signal, sys
 from pathlib import Path
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.keras import training
-from slipway.frameworks.keras.schema import Model, Train
+from slipway.frameworks.keras.objectives.image_classification import Objective
+from slipway.frameworks.keras.schema.image_classification import Model, Train
 
 folder, killed_in_epoch = Path(sys.argv[1]), int(sys.argv[2])
 spec, model, config = json.loads(sys.argv[3])
@@ -79,7 +82,7 @@ if killed_in_epoch:
     Bar.on_train_batch_end = die
 
 training.fit(
-    PackedSplit(folder / "train"), PackedSplit(folder / "val"), spec, Model(**model), Train(**config),
+    PackedSplit(folder / "train"), PackedSplit(folder / "val"), spec, Objective, Model(**model), Train(**config),
     seed=5, out=folder / "interrupted", checkpoints=folder / "checkpoints", start=None, track=track,
 )
 """

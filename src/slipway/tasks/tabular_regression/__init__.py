@@ -21,6 +21,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pydantic import Field, model_validator
 
+from slipway import parity
 from slipway.config import Section
 from slipway.errors import ConfigError, DataError
 from slipway.protocol import Encoded, Index, Plot, Problem, Spec
@@ -139,7 +140,7 @@ class Task:
             targets = batch["label"].to_numpy(dtype=np.float64) / inputs[:, 0] - inputs[:, 1]
             yield Encoded(np.arange(start, start + len(batch)), inputs, targets.astype(np.float32))
 
-    def encode_raw(self, examples: pd.DataFrame, spec: Spec) -> np.ndarray:
+    def encode_raw(self, examples: pd.DataFrame, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
         """Encode the rows without a target in a table of history and hours to come, in the table's order.
 
         The more history the better: a year and two months feed every feature but those of two years ago.
@@ -157,13 +158,27 @@ class Task:
             raise DataError(f"no row to forecast: leave {self.data.target} empty in the rows to forecast")
         grid = self._grid(table, spec["categories"])
         wanted = table[ahead]
-        return self._inputs(grid, wanted["place"], wanted["time"], spec)
+        return self._inputs(grid, wanted["place"], wanted["time"], spec), np.arange(len(wanted))
 
     def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
         """Raw outputs [n, 1] to values of the target [n, 1]: plus expected, times level, and never below 0."""
         ratios = np.asarray(outputs, dtype=np.float64).reshape(len(inputs), 1) + inputs[:, 1:2]
         values: np.ndarray = np.maximum(ratios * inputs[:, :1], 0)
         return values
+
+    def operate(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, Any]:
+        """Nothing is chosen: the forecast is the value."""
+        return {}
+
+    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+        """Forecasts agree within 1 %; differences are shares of the mean forecast."""
+        return parity.numbers(native, converted)
+
+    def present(self, predictions: np.ndarray, examples: pd.DataFrame, spec: Spec) -> list[dict[str, float]]:
+        """The forecast by the target's name, one for each row whose target was empty."""
+        return [{self.data.target: float(value)} for value in predictions[:, 0]]
 
     def score(
         self,

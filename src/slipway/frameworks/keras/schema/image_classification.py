@@ -1,14 +1,11 @@
-"""The sections `model` and `train` of a variant whose framework is Keras."""
+"""The sections `model` and `train` of a classifier of pictures in Keras."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from slipway.config import Section, Share
-
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+from slipway.frameworks.keras.schema import ClassifierTrain, Positive, Rate
 
 
 class Model(Section):
@@ -54,30 +51,7 @@ class Augmentation(Section):
     erasing: Share = 0.0
 
 
-class EarlyStopping(Section):
-    """Stop after `patience` epochs without a better `monitor`, and keep the weights of the best epoch."""
+class Train(ClassifierTrain):
+    """How a classifier of pictures is trained."""
 
-    monitor: Literal["val/loss", "val/accuracy"] = "val/loss"
-    patience: Annotated[int, Field(ge=1)] = 5
-
-
-class Train(Section):
-    """How a network is trained.
-
-    The learning rate rises from 0 over `warmup_epochs` (fractions allowed), then follows `schedule` down to 0
-    (`cosine`) or stays (`constant`). `weight_decay` is decoupled and leaves biases and batch normalisation alone.
-    `class_weights` is `balanced` (every class counts the same in all), `none`, or a weight by class name.
-    Without `early_stopping` the weights of the last epoch are kept.
-    """
-
-    epochs: Annotated[int, Field(ge=1)] = 20
-    batch_size: Annotated[int, Field(ge=1)] = 32
-    optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
-    learning_rate: Positive = 0.002
-    schedule: Literal["cosine", "constant"] = "cosine"
-    warmup_epochs: NotNegative = 1.0
-    weight_decay: NotNegative = 0.0
-    label_smoothing: Rate = 0.0
-    class_weights: Literal["balanced", "none"] | dict[str, NotNegative] = "none"
-    early_stopping: EarlyStopping | None = None
     augmentation: Augmentation = Augmentation()

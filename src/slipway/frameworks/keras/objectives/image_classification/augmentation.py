@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from slipway.frameworks.keras.native.runtime import tf
-from slipway.frameworks.keras.schema import Augmentation
+from slipway.frameworks.keras.schema.image_classification import Augmentation
 
 DRAWS = (
     "flip",

@@ -9,9 +9,9 @@ from typing import Any
 
 from slipway.errors import ConfigError
 from slipway.frameworks.keras.native.runtime import keras
-from slipway.frameworks.keras.schema import Model
-from slipway.frameworks.keras.training.networks.efficientnet_lite import efficientnet_lite0
-from slipway.frameworks.keras.training.networks.mobilenet_v3 import mobilenet_v3
+from slipway.frameworks.keras.schema.image_classification import Model
+from slipway.frameworks.keras.objectives.image_classification.networks.efficientnet_lite import efficientnet_lite0
+from slipway.frameworks.keras.objectives.image_classification.networks.mobilenet_v3 import mobilenet_v3
 from slipway.protocol import Spec
 
 SMALLEST_SIDE = 32
@@ -23,17 +23,13 @@ def build(model: Model, spec: Spec) -> Any:
     Layer names depend on the architecture alone, so that weights can be carried over by name.
 
     Raises:
-        ConfigError: the network cannot take inputs of this shape, or has no head for this objective.
+        ConfigError: the network cannot take inputs of this shape.
     """
     shape = tuple(spec["input"]["shape"])
     if len(shape) != 3 or min(shape[:2]) < SMALLEST_SIDE:
         raise ConfigError(
             f"model.network {model.network} takes [height, width, channels] of at least {SMALLEST_SIDE} x "
             f"{SMALLEST_SIDE}, and the data is encoded as {list(shape)}; change the data section or the network"
-        )
-    if spec["objective"] != "multiclass":
-        raise ConfigError(
-            f"model.network {model.network} is a classifier; it cannot be trained for {spec['objective']}"
         )
     classes = len(spec["outputs"])
     if model.network == "efficientnet_lite0":
