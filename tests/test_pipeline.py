@@ -20,7 +20,7 @@ import yaml
 from conftest import copy_repository
 from slipway.tflite.predictor import Predictor
 
-VARIANTS = list(yaml.safe_load(Path("params.yaml").read_text())["variants"])
+VARIANTS = list(yaml.safe_load(Path("params.yaml").read_text())["all"])
 PICTURES, TABLE = "base-ad-detector", "demand-predictor"
 RECORDER = '''
 """Writes the modules of slipway that a stage had imported when it ended."""
