@@ -132,6 +132,45 @@ def frames(
         raise typer.Exit(DataError.exit_code)
 
 
+@app.command()
+def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: Json = False) -> None:
+    """What the folds of a cross-validation, run as DVC experiments of this commit, come to together."""
+    from slipway.commands import folds
+
+    validations, others = folds.read(variant)
+    if as_json:
+        print(json.dumps([asdict(one) for one in validations], indent=1))
+        return
+    console = Console(width=None if Console().is_terminal else 140)
+    numbers = sorted({fold for one in validations for fold in one.experiments})
+    table = Table(
+        title=f"{variant}: cross-validation of the native model",
+        caption="Folds share training examples, so the intervals are too narrow (Bengio and Grandvalet, 2004).",
+    )
+    for heading in (["parameters"] if len(validations) > 1 else []) + ["metric", "mean", "95 % interval"]:
+        table.add_column(heading, justify="left" if heading in ("parameters", "metric") else "right")
+    for fold in numbers:
+        table.add_column(f"fold {fold}", justify="right")
+    for one in validations:
+        params = "\n".join(f"{key} {value}" for key, value in one.params.items())
+        for row, found in enumerate(one.estimates):
+            values = [_number(found.values.get(fold)) if fold in one.experiments else "" for fold in numbers]
+            interval = "" if found.low is None else f"{_number(found.low)} to {_number(found.high)}"
+            first = [escape(params) if row == 0 else ""] if len(validations) > 1 else []
+            table.add_row(*first, found.metric, _number(found.mean), interval, *values)
+        table.add_section()
+    console.print(table)
+    for one in validations:
+        if one.missing:
+            which = ", ".join(f"{key} {value}" for key, value in one.params.items())
+            lacking = f"{', '.join(map(str, one.missing))} of {one.folds}{f' ({which})' if which else ''}"
+            said = f"missing: fold {lacking}; run\n{folds.command(variant, one.folds, one.missing, one.params)}"
+            console.print(f"[yellow]warning[/]: {escape(said)}", soft_wrap=True)
+    if others:
+        said = f"{others} experiments of this commit failed or are not done: dvc queue status"
+        console.print(f"[yellow]warning[/]: {said}", soft_wrap=True)
+
+
 def _release(variant: str) -> dict[str, Any]:
     """One row, from the release record and the benchmark beside it."""
     path, benchmark_path = Path("models") / variant / "release.json", Path("reports") / variant / "benchmark.json"
