@@ -79,7 +79,7 @@ def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repository
 
 
-@pytest.mark.parametrize(("classes", "each"), [(2, 12), (5, 5), (30, 5)])
+@pytest.mark.parametrize(("classes", "each"), [(2, 12), (30, 5)])
 def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
     smoke: Path, tmp_path: Path, classes: int, each: int
 ) -> None:
@@ -103,22 +103,22 @@ def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
         assert min(report["splits"][side]["classes"].values()) >= 1
 
 
-def test_the_variant_is_built_gated_and_recorded(smoke: Path, tmp_path: Path) -> None:
-    folder = pictures(tmp_path / "pictures", 3, 20)
+def test_five_classes_are_built_gated_and_recorded(smoke: Path, tmp_path: Path) -> None:
+    """The folder stands where it belongs already; a number names what a picture shows, in all classes."""
     raw = Path("data/raw/breads")
-    folder.rename(raw)
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    pictures(tmp_path / "pictures", 5, 12).rename(raw)
     arguments = ["--task", "image_classification", "--data", str(raw), "--group", r"^(?:[^/]+/)?(no \d)", "--json"]
     said = CliRunner().invoke(app, ["new", "breads", *arguments])
     assert said.exit_code == 0, said.output
-    assert json.loads(said.stdout)["classes"]["Brötchen"] == {"examples": 20, "groups": 10}
+    assert json.loads(said.stdout)["classes"]["Brötchen"] == {"examples": 12, "groups": 10}
     sh("dvc repro register@breads")
     record = json.loads(Path("models/breads/release.json").read_text())
-    assert record["spec"]["outputs"] == sorted(NAMES[:3])
-    assert {rule["metric"] for rule in record["gate"]["rules"]} == {"accuracy", "roc_auc"}
-    floor = next(rule["min"] for rule in record["gate"]["rules"] if rule["metric"] == "accuracy")
-    assert floor == 0.66, "half-way from a third to 1"
+    assert record["spec"]["outputs"] == sorted(NAMES[:5])
+    floors = {rule["metric"]: rule["min"] for rule in record["gate"]["rules"]}
+    assert floors == {"accuracy": 0.6, "roc_auc": 0.75}, "half-way from a fifth, and from a half, to 1"
     sizes = {name: record["artifacts"][name]["bytes"] for name in ("model.tflite", "float.tflite")}
-    assert sizes["float.tflite"] > 3 * sizes["model.tflite"], "INT8 is what ships"
+    assert sizes["float.tflite"] > 3.3 * sizes["model.tflite"], "INT8 is what ships"
 
 
 def refused(*arguments: str) -> tuple[int, str]:
