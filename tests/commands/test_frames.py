@@ -1,6 +1,7 @@
 """`slipway frames`: from videos as they come to pictures that prepare takes."""
 
 import json
+import re
 import shutil
 from fractions import Fraction
 from pathlib import Path
@@ -74,6 +75,30 @@ def test_metadata_groups_the_frames_of_a_video_for_prepare(tmp_path: Path) -> No
     index = folders.index(out, folders.class_folders(out, None), recognise, None, "pictures")
     assert not index.problems
     assert index.examples.groupby(["label", "group"]).size().to_dict() == {("ad", "one"): 8, ("content", "two"): 4}
+
+
+def test_frames_by_class_are_a_folder_that_slipway_new_takes(repository: Path, tmp_path: Path) -> None:
+    """The guide's way: a call a class, then the folder as it is."""
+    for number, label in enumerate(["ad", "content"] * 3):
+        clip = video(tmp_path / f"{number}.mp4", EVEN[: 76 + number])
+        run(clip, "--every", "1s", "--out", "data/raw/spots", "--label", label)
+    arguments = ["new", "spots", "--task", "image_classification", "--data", "data/raw/spots", "--json"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    created = json.loads(result.stdout)
+    assert created["classes"] == {name: {"examples": 12, "groups": 3} for name in ("ad", "content")}
+    assert created["grouped"]
+
+
+def test_frames_sorted_by_hand_are_grouped_by_their_names(tmp_path: Path) -> None:
+    """The guide's expression, on frames that were moved into class folders without their metadata.csv."""
+    out, moved = tmp_path / "unsorted", tmp_path / "sorted"
+    run(video(tmp_path / "a_1.mp4"), video(tmp_path / "b.mp4", EVEN[:75]), "--every", "1s", "--out", out)
+    for position, path in enumerate(sorted(out.rglob("*.jpg"))):
+        (moved / ("ad", "content")[position % 2]).mkdir(parents=True, exist_ok=True)
+        shutil.move(path, moved / ("ad", "content")[position % 2])
+    index = folders.index(moved, ("ad", "content"), recognise, re.compile("([^/]+)_[0-9.]+$"), "pictures")
+    assert index.examples["group"].value_counts().to_dict() == {"a_1": 4, "b": 3}
 
 
 def test_a_variable_frame_rate_is_sampled_by_presentation_time(tmp_path: Path) -> None:
