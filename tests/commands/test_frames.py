@@ -228,6 +228,30 @@ def test_frames_without_times_are_counted_by_the_frame_rate(tmp_path: Path) -> N
     assert sorted(path.stem.split("_")[1] for path in (out / "bare").iterdir()) == [f"{n:05}.000" for n in range(4)]
 
 
+def test_a_recording_with_sound_that_is_cut_short_is_reported(tmp_path: Path) -> None:
+    """Matroska states one length for sound and pictures together."""
+    whole = tmp_path / "whole.mkv"
+    with av.open(str(whole), "w") as container:
+        pictures, sound = container.add_stream("libx264", rate=RATE), container.add_stream("aac", rate=8000)
+        pictures.width, pictures.height, pictures.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        noise = np.random.default_rng(0).integers(0, 256, (100, HEIGHT, WIDTH, 3), np.uint8)
+        for number, pixels in enumerate(noise):
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+            if number % RATE == 0:
+                silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), "fltp", "mono")
+                silence.sample_rate = 8000
+                container.mux(sound.encode(silence))
+        for stream in (pictures, sound):
+            container.mux(stream.encode(None))
+    (result,) = run(whole, "--every", "1s", "--out", tmp_path / "out")
+    assert (result["frames"], result["error"]) == (4, None)
+    cut = tmp_path / "cut.mkv"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    (result,) = run(cut, "--every", "1s", "--out", tmp_path / "out", code=3)
+    assert "ends after 2." in str(result["error"])
+    assert result["frames"] == 3
+
+
 def test_damage_within_a_video_is_reported_and_passed_over(tmp_path: Path) -> None:
     whole = video(tmp_path / "whole.ts", keys=10)
     content = bytearray(whole.read_bytes())

@@ -45,6 +45,8 @@ THREADS = 4
 """Of the decoder, on every machine: how many frames an error costs depends on it."""
 SHORT = Fraction(1)
 """Seconds that the last frame may end before the length that the file states; more is a file cut short."""
+OTHERS = Fraction(1, 20)
+"""The share by which the pictures may end before that, where it is the length of sound and pictures together."""
 _UNITS = {"": Fraction(1), "s": Fraction(1), "ms": Fraction(1, 1000), "min": Fraction(60)}
 
 
@@ -224,7 +226,8 @@ def _sample(video: Path, every: Fraction, advance: Callable[[float], None]) -> I
         if time < 0:
             raise VideoError("none of its pictures can be decoded")
         wrong = [f"damaged in {damaged} places"] if damaged else []
-        if length and length - (time + frame_time) > max(SHORT, 2 * frame_time):
+        short = max(SHORT, 2 * frame_time, Fraction(0) if stream.duration else length * OTHERS)
+        if length - (time + frame_time) > short:
             wrong.append(f"ends after {float(time + frame_time):.1f} s of {float(length):.1f} s")
         if wrong:
             raise VideoError(f"{'; '.join(wrong)}; the frames that can be read are kept")
@@ -247,11 +250,11 @@ def _cover(stream: Any) -> bool:
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
-def _length(container: InputContainer, stream: Any) -> Fraction | None:
-    """Seconds that the file states, where it does."""
+def _length(container: InputContainer, stream: Any) -> Fraction:
+    """Seconds that the file states for the pictures, else for all that is in it; 0 where it states none."""
     if stream.duration and stream.time_base:
         return Fraction(stream.duration * stream.time_base)
-    return Fraction(container.duration, av.time_base) if container.duration and len(container.streams) == 1 else None
+    return Fraction(container.duration or 0, av.time_base)
 
 
 def _decode(container: InputContainer, stream: Any) -> Iterator[Any]:

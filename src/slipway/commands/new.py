@@ -27,6 +27,7 @@ from typing import Any
 import pandas as pd
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 import slipway
@@ -78,8 +79,9 @@ def new(variant: str, task: str, folder: Path, *, group: str | None, quarantine:
     own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
     line = _insert(TOP.read_text(), variant, f"{{task: {task}, framework: {recipe['framework']}}}")
     draft = _variant_file(variant, recipe["groups"], own, _floor(recipe, {}))
-    values = _compose(variant, draft, line)
-    index = tasks.load(task, values["data"]).index(folder)
+    with _shown(f"looking through {folder}"):
+        values = _compose(variant, draft, line)
+        index = tasks.load(task, values["data"]).index(folder)
     _check_problems(folder, index, quarantine)
     classes = _classes(index.examples)
     _check_split(folder, index.examples, list(classes), Split(**values["split"]), values["seed"])
@@ -192,7 +194,7 @@ def _floor(recipe: Mapping[str, Any], classes: Mapping[str, Mapping[str, int]]) 
     most = max(counts, key=counts.__getitem__, default="")
     share = counts[most] / sum(counts.values()) if counts else 0.0
     why = f"half-way from {share:.2f}, the share of {most!r}, to 1; say better what you need"
-    return f"gate:\n  rules:\n    {recipe['floor']}: {{min: {math.floor(50 * (1 + share)) / 100}}} # {why}\n"
+    return f"gate:\n  rules:\n    {recipe['floor']}: {{min: {math.floor(500 * (1 + share)) / 1000}}} # {why}\n"
 
 
 def _variant_file(variant: str, groups: Mapping[str, str], own: Mapping[str, Any], gate: str) -> str:
@@ -293,12 +295,19 @@ def _copy(folder: Path, raw: Path) -> None:
 
 def _track(raw: Path) -> None:
     """`dvc add`."""
-    with _progress() as progress:
-        progress.add_task(f"dvc add {raw}", total=None)
+    with _shown(f"dvc add {raw}"):
         done = subprocess.run([sys.executable, "-m", "dvc", "add", str(raw)], capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).removeprefix("ERROR: ")
         raise SlipwayError(f"dvc add {raw}: {said}; what was written is undone")
+
+
+@contextmanager
+def _shown(what: str) -> Iterator[None]:
+    """Tell what is going on, where how long is not known."""
+    with _progress() as progress:
+        progress.add_task(escape(what), total=None)
+        yield
 
 
 def _progress() -> Progress:
