@@ -86,7 +86,8 @@ def new(variant: str, task: str, folder: Path, *, group: str | None, quarantine:
     classes = _classes(index.examples)
     _check_split(folder, index.examples, list(classes), Split(**values["split"]), values["seed"])
 
-    groups = recipe["groups"] | (recipe["few"]["groups"] if len(index.examples) < recipe["few"]["below"] else {})
+    few = recipe.get("few")
+    groups = recipe["groups"] | (few["groups"] if few and len(index.examples) < few["below"] else {})
     text = _variant_file(variant, groups, own, _floor(recipe, classes))
     _compose(variant, text, line)
 
