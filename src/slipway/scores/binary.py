@@ -76,9 +76,9 @@ def operating_point(
     last = np.flatnonzero(np.concatenate([scores[1:] != scores[:-1], [True]]))
     hits, found = positive[order].cumsum()[last], last + 1.0
     low = wilson(hits, found, confidence)
-    reached = bool((low >= precision).any())
-    f1 = 2 * hits / (found + support)
-    best = int(np.flatnonzero(low >= precision)[-1]) if reached else int(f1.argmax())
+    enough = low >= precision
+    reached = bool(enough.any())
+    best = int((np.where(enough, hits, -1) if reached else 2 * hits / (found + support)).argmax())
     below = scores[last[best] + 1] if last[best] + 1 < len(scores) else 0.0
     return {
         "threshold": round(float((scores[last[best]] + below) / 2), 9),
