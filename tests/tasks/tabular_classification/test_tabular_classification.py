@@ -232,7 +232,9 @@ def test_columns_that_cannot_be_meant_are_refused(changed: dict[str, Any], why: 
         Task.Data(**COLUMNS | changed)
 
 
-@pytest.mark.parametrize(("positive", "values"), [(True, [True, False]), (1, [1, 0]), (1, [1.0, 0.0]), ("1", ["1", "no"])])
+@pytest.mark.parametrize(
+    ("positive", "values"), [(True, [True, False]), (1, [1, 0]), (1, [1.0, 0.0]), ("1", ["1", "no"])]
+)
 def test_the_positive_value_may_be_text_a_number_or_true(tmp_path: Path, positive: Any, values: list[Any]) -> None:
     task = Task(Task.Data(**COLUMNS | {"positive": positive}))
     frame = table().assign(kind=[values[row % 2] for row in range(120)])

@@ -1,13 +1,13 @@
 """Fouls in football matches, each with the three events before it; a few are hand balls.
 
-Out: `fouls.csv.gz` with a row a foul, in the columns of the Wyscout match events: where the foul was (x from the own goal
-line to the opponent's, y across, both 0 to 100), the kind of foul (`label`), and of each event before it the kind, whether
-the same team had it, where (from the goal of the team that had it) and how many seconds before.
+Out: `fouls.csv.gz` with a row a foul, in the columns of the Wyscout match events: where the foul was (x from the own
+goal line to the opponent's, y across, both 0 to 100), the kind of foul (`label`), and of each event before it the kind,
+whether the same team had it, where (from the goal of the team that had it) and how many seconds before.
 
-A foul ends one of four situations. After a *duel*, by far the most, it is seldom a hand ball, more often in the air and in
-the box. Where a player takes a ball down (*control*), it often is: the more so the faster the ball came, from the
-opponent and close before. Where a shot or cross is *blocked*, it is when the ball came from near and in the own box. When
-play had *stopped*, it never is. Which of the situations' fouls are hand balls is drawn, so no model can know them all.
+A foul ends one of four situations. After a *duel*, by far the most, it is seldom a hand ball, more often in the air and
+in the box. Where a player takes a ball down (*control*), it often is: the more so the faster the ball came, from the
+opponent and just before. Where a shot or cross is *blocked*, it is when the ball came from near and in the own box. When
+play had *stopped*, it never is. Which fouls of a situation are hand balls is drawn, so no model can know them all.
 """
 
 import gzip
@@ -60,10 +60,10 @@ LENGTH, WIDTH = 105.0, 68.0
 class World(Section):
     """A season of `matches` with `fouls` each on average.
 
-    `hand` moves how often a foul is a hand ball, as an addition to its log-odds (0 is about 4 % of the fouls). `gaps` is
-    the share of events whose place was not recorded, `unseen` the share of fouls with fewer than three events before.
-    `shift` is another reading of the rule: 1 lets balls that come from near on the way to goal go, and punishes every ball
-    that is taken down with the arm; what lies before the foul stays as it is.
+    `hand` moves how often a foul is a hand ball, as an addition to its log-odds (0 is about 4 % of the fouls). `gaps`
+    is the share of events whose place was not recorded, `unseen` the share of fouls with fewer than three events before.
+    `shift` is another reading of the rule, from 0 to 1: shots and crosses that hit an arm from near are let go, and
+    balls taken down with the arm are punished strictly; what lies before a foul stays as it is.
     """
 
     matches: Annotated[int, Field(ge=3)] = 600
@@ -117,10 +117,10 @@ def _match(world: World, number: int, draw: np.random.Generator) -> pd.DataFrame
 def _before(situation: np.ndarray, x: np.ndarray, y: np.ndarray, draw: np.random.Generator) -> list[pd.DataFrame]:
     """The event before each foul, the one before that, and the third, as frames with a row a foul.
 
-    `sub`; `same`: 1 where the team that fouls had it; `x`, `y`: where, from that team's goal line; `dt`: seconds before.
+    `sub`; `same`: 1 where the team that fouls had it; `x`, `y`: where, from that team's own goal; `dt`: seconds before.
     """
     count = len(situation)
-    duel, control, block, stopped = (situation == name for name in SITUATIONS)
+    duel, control, block = (situation == name for name in SITUATIONS[:3])
     kind = draw.choice(list(_DUELS), count, p=_probabilities(_DUELS))
     attacks = draw.random(count) < 0.45
     ground = kind == "Ground"
@@ -184,6 +184,7 @@ def _told(events: list[pd.DataFrame], world: World, draw: np.random.Generator) -
     """The columns of the events as recorders write them: places from the goal of who had the ball, and gaps."""
     told: dict[str, np.ndarray] = {}
     count = len(events[0])
+    missing = np.array(None, object)
     seen = np.where(draw.random(count) < world.unseen, draw.integers(0, 3, count), 3)
     for number, event in enumerate(events, start=1):
         own, there = event["same"].to_numpy() == 1, seen >= number
@@ -191,8 +192,8 @@ def _told(events: list[pd.DataFrame], world: World, draw: np.random.Generator) -
         sub = event["sub"].to_numpy(object)
         kinds = np.array([_EVENTS.get(name, "Duel" if name.endswith("duel") else "Pass") for name in sub], object)
         told |= {
-            f"p{number}_event": np.where(there, kinds, None),
-            f"p{number}_sub": np.where(there, sub, None),
+            f"p{number}_event": np.where(there, kinds, missing),
+            f"p{number}_sub": np.where(there, sub, missing),
             f"p{number}_same_team": np.where(there, event["same"], np.nan),
             f"p{number}_x": np.where(placed, np.where(own, event["x"], 100 - event["x"]).round(), np.nan),
             f"p{number}_y": np.where(placed, np.where(own, event["y"], 100 - event["y"]).round(), np.nan),
