@@ -6,8 +6,8 @@ whether the same team had it, where (from the goal of the team that had it) and 
 
 A foul ends one of four situations. After a *duel*, by far the most, it is seldom a hand ball, more often in the air and
 in the box. Where a player takes a ball down (*control*), it often is: the more so the faster the ball came, from the
-opponent and just before. Where a shot or cross is *blocked*, it is when the ball came from near and in the own box. When
-play had *stopped*, it never is. Which fouls of a situation are hand balls is drawn, so no model can know them all.
+opponent and just before. Where a shot or cross is *blocked*, it is when the ball came from near and in the own box.
+When play had *stopped*, it never is. Which fouls of a situation are hand balls is drawn, so no model can know them all.
 """
 
 import gzip
@@ -61,7 +61,7 @@ class World(Section):
     """A season of `matches` with `fouls` each on average.
 
     `hand` moves how often a foul is a hand ball, as an addition to its log-odds (0 is about 4 % of the fouls). `gaps`
-    is the share of events whose place was not recorded, `unseen` the share of fouls with fewer than three events before.
+    is the share of events whose place was not recorded, `unseen` that of fouls with fewer than three events before.
     `shift` is another reading of the rule, from 0 to 1: shots and crosses that hit an arm from near are let go, and
     balls taken down with the arm are punished strictly; what lies before a foul stays as it is.
     """
@@ -161,14 +161,14 @@ def _log_odds(
     """Of a hand ball, by what happened."""
     last, second = events[0], events[1]
     box = (x < 16.5 / LENGTH * 100) & (np.abs(y - 50) < 20.15 / WIDTH * 100)
-    speed = _metres(last, second) / np.maximum(second["dt"] - last["dt"], 0.15).to_numpy()
-    near = _metres(last, pd.DataFrame({"x": x, "y": y}))
-    fast = second["sub"].isin(_FAST).to_numpy()
-    duel = -4.75 + 1.2 * last["sub"].eq("Air duel").to_numpy() + 1.0 * box + 0.8 * (last["dt"].to_numpy() < 0.8)
-    own = last["same"].to_numpy() == 1
-    control = -2.9 + 2.6 * own + 1.6 * fast + 0.05 * np.minimum(speed, 40) - 0.9 * last["dt"].to_numpy()
-    control += 1.2 * (second["same"].to_numpy() == 0) + 2.5 * world.shift
-    block = 1.2 + 1.6 * box - 0.33 * near - 1.0 * last["dt"].to_numpy() - 4.0 * world.shift
+    since, flight = last["dt"].to_numpy(), np.maximum((second["dt"] - last["dt"]).to_numpy(), 0.15)
+    speed, near = _metres(last, second) / flight, _metres(last, pd.DataFrame({"x": x, "y": y}))
+    air, fast = last["sub"].eq("Air duel").to_numpy(), second["sub"].isin(_FAST).to_numpy()
+    own, theirs = last["same"].to_numpy() == 1, second["same"].to_numpy() == 0
+    duel = -4.9 + 1.2 * air + 1.0 * box + 0.8 * (since < 0.8)
+    control = -8.0 + 8.0 * own + 4.0 * fast + 0.10 * np.minimum(speed, 40) - 2.0 * since + 3.5 * theirs
+    control += 4.0 * world.shift
+    block = 3.0 + 4.0 * box - 0.8 * near - 1.5 * since - 6.0 * world.shift
     odds: np.ndarray = np.select([situation == name for name in SITUATIONS[:3]], [duel, control, block], -12.0)
     return odds + world.hand
 
