@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slipway.tasks.tabular_classification.expressions import Expression
+from slipway.tasks.tabular_classification.expressions import Expression, in_order
 
 COLUMNS = {"a": np.array([1.0, 4.0, np.nan]), "b": np.array([2.0, 0.0, 1.0])}
 
@@ -27,6 +27,13 @@ def test_a_formula_gives_a_number_a_row_and_nan_where_it_is_undefined(formula: s
 
 def test_a_formula_knows_the_columns_that_it_reads() -> None:
     assert set(Expression("where(b > 1, a, abs(a))").columns) == {"a", "b"}
+
+
+def test_formulas_come_after_those_that_they_read_in_whatever_order_they_are_given() -> None:
+    formulas = {"far": "near + z", "near": "a - 1", "z": "far0 * 2", "far0": "b"}
+    orders = [list(in_order(dict(given), ["a", "b"])) for given in (formulas.items(), sorted(formulas.items()))]
+    assert orders[0] == orders[1]
+    assert all(orders[0].index(first) < orders[0].index(then) for first, then in [("z", "far"), ("far0", "z")])
 
 
 @pytest.mark.parametrize(

@@ -223,7 +223,7 @@ def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
         ({"numeric": (), "categorical": (), "derived": {}}, "there is no feature"),
         ({"derived": {"a": "x + unknown"}}, "derived a reads unknown, which is no numeric column"),
         ({"derived": {"a": "event + 1"}}, "derived a reads event"),
-        ({"derived": {"a": "b + x", "b": "x + 1"}}, "derived a reads b"),
+        ({"derived": {"a": "b + x", "b": "a + 1"}}, "derived columns need one another: a, b, a"),
         ({"derived": {"a": "open(x)"}}, "is no number, column, operator"),
     ],
 )

@@ -21,7 +21,7 @@ from slipway.errors import DataError
 from slipway.protocol import Encoded, Index, Plot, Problem, Spec
 from slipway.raw import tables
 from slipway.scores import binary
-from slipway.tasks.tabular_classification import encoding
+from slipway.tasks.tabular_classification import encoding, expressions
 from slipway.tasks.tabular_classification.expressions import Expression
 
 ROWS = 65536
@@ -41,10 +41,10 @@ class Columns(Section):
     is a column whose values name the rows, without which they are numbered by file; rows of one `group` stay on one
     side of a split, without which each row is by itself; `time` is for splits by time.
 
-    `derived` are numeric features by formula (see `expressions`), each of `numeric` columns and of those before it. A
-    category of fewer than `rare` training rows is encoded as one never seen; each is given `smoothing` rows at the
-    overall share of positives; one of at least the share `own` has a 0 or 1 of its own. Files that match a pattern of
-    `exclude` are not read.
+    `derived` are numeric features by formula (see `expressions`) of `numeric` columns and of one another. A category of
+    fewer than `rare` training rows is encoded as one never seen; each is given `smoothing` rows at the overall share of
+    positives; one of at least the share `own` has a 0 or 1 of its own. Files that match a pattern of `exclude` are not
+    read.
 
     The threshold is the one of highest recall whose precision is at least `precision`, with that `confidence`.
     """
@@ -80,13 +80,7 @@ class Columns(Section):
             raise ValueError(f"column {', '.join(twice)} has two roles")
         if taken := sorted(_OWN & set(self.categorical)):
             raise ValueError(f"a categorical column cannot be called {', '.join(taken)}; rename it")
-        known = list(self.numeric)
-        for name, formula in self.derived.items():
-            if unknown := [column for column in Expression(formula).columns if column not in known]:
-                raise ValueError(
-                    f"derived {name} reads {unknown[0]}, which is no numeric column and none derived before"
-                )
-            known.append(name)
+        expressions.in_order(self.derived, self.numeric)
         return self
 
 
@@ -125,7 +119,7 @@ class Task:
             name: encoding.vocabulary(table[name], positive, data.smoothing, data.rare, data.own)
             for name in data.categorical
         }
-        names = encoding.names(data.numeric, list(data.derived), data.categorical, categories)
+        names = encoding.names(data.numeric, list(self._derived), data.categorical, categories)
         return {
             "objective": "binary",
             "input": {"shape": [len(names)], "dtype": "float32", "names": names},
@@ -223,7 +217,7 @@ class Task:
 
     @cached_property
     def _derived(self) -> dict[str, Expression]:
-        return {name: Expression(formula) for name, formula in self.data.derived.items()}
+        return expressions.in_order(self.data.derived, self.data.numeric)
 
     def _inputs(self, table: pd.DataFrame, spec: Spec) -> np.ndarray:
         data = self.data

@@ -73,7 +73,7 @@ def encode(
     Args:
         table: numeric columns as float64, NaN where missing; categorical ones as text, None where missing.
         numeric: those to take as they are.
-        derived: formulas by name; each may read numeric columns and the derived ones before it.
+        derived: formulas by name; each may read numeric columns and the results of those before it.
         categorical: those to encode.
         vocabularies: their categories, as `vocabulary` gave them.
     """

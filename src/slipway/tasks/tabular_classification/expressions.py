@@ -5,7 +5,8 @@ syntax, and nothing else of Python can be said in it. Undefined values (1 / 0, t
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
 
@@ -63,6 +64,23 @@ class Expression:
             values = np.asarray(eval(self._code, {"__builtins__": {}, **FUNCTIONS}, read), np.float64)
         known: np.ndarray = np.where(np.isfinite(values), values, np.nan)
         return known
+
+
+def in_order(formulas: Mapping[str, str], columns: Sequence[str]) -> dict[str, Expression]:
+    """Formulas by name, those that others read first and else by name; each may read `columns` and any other's result.
+
+    Raises:
+        ValueError: a formula is none, reads what there is not, or needs its own result.
+    """
+    parsed = {name: Expression(formulas[name]) for name in sorted(formulas)}
+    for name, expression in parsed.items():
+        if unknown := [column for column in expression.columns if column not in {*columns, *parsed}]:
+            raise ValueError(f"derived {name} reads {unknown[0]}, which is no numeric column and not derived")
+    sorter = TopologicalSorter({name: [one for one in e.columns if one in parsed] for name, e in parsed.items()})
+    try:
+        return {name: parsed[name] for name in sorter.static_order()}
+    except CycleError as error:
+        raise ValueError(f"derived columns need one another: {', '.join(error.args[1])}")
 
 
 def _allowed(node: ast.AST, called: bool) -> bool:
