@@ -5,6 +5,7 @@ In a clone of what is committed: the recordings into data/raw/<variant>, a file 
 
     python benchmarks/own_data.py melbourne-demand
     python benchmarks/own_data.py pitch-objects
+    python benchmarks/own_data.py fouls
 
 The recordings are in the folder that SLIPWAY_SHARED names (../shared by default). Prints one JSON object.
 """
@@ -25,9 +26,16 @@ RECORDINGS = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "d
 TEST_SESSIONS = ("20220716", "20240717")
 VAL_SESSIONS = ("20240222",)
 ENTRIES = {
+    "fouls": "{task: tabular_classification, framework: catboost}",
     "melbourne-demand": "{task: tabular_regression, framework: catboost}",
     "pitch-objects": "{task: image_classification, framework: keras}",
 }
+
+
+def put_fouls(raw: Path) -> None:
+    """The table as it is."""
+    raw.mkdir(parents=True)
+    shutil.copy(RECORDINGS / "fouls" / "fouls.csv.gz", raw)
 
 
 def put_melbourne_demand(raw: Path) -> None:
@@ -56,8 +64,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         clone = Path(temporary) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        put = {"melbourne-demand": put_melbourne_demand, "pitch-objects": put_pitch_objects}[variant]
-        put(clone / "data" / "raw" / variant)
+        put = {
+            "fouls": put_fouls,
+            "melbourne-demand": put_melbourne_demand,
+            "pitch-objects": put_pitch_objects,
+        }
+        put[variant](clone / "data" / "raw" / variant)
         shutil.copy(ROOT / "benchmarks" / "variants" / f"{variant}.yaml", clone / "conf" / "variant")
         top = clone / "params.yaml"
         top.write_text(
@@ -79,9 +91,12 @@ def main() -> None:
         "groups": record["groups"],
         "verdict": record["gate"]["verdict"],
         "bytes": record["artifacts"]["model.tflite"]["bytes"],
+        "largest_difference": record["parity"]["max_difference"],
     }
     if record["spec"]["objective"] == "multiclass":
         figures["majority"] = round(float(predictions["label"].value_counts(normalize=True).max()), 4)
+    elif record["spec"]["objective"] == "binary":
+        figures["positives"] = int(predictions["target"].sum())
     else:
         known = predictions[predictions["naive"].notna()]
         figures["naive_mae"] = round(float((known["label"] - known["naive"]).abs().mean()), 2)

@@ -225,6 +225,35 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "fouls": Benchmark(
+        "own_data.py fouls",
+        (
+            Row(
+                "ROC AUC of the `handball-context` recipe on real fouls, split by match",
+                "plain gradient boosting, as published with the data: 0.93",
+                "0.93",
+                lambda f: f"{_interval(f, 'roc_auc')} on {f['examples']:,} fouls of {f['groups']} matches",
+                lambda f: f["metrics"]["roc_auc"]["value"] >= 0.93,
+            ),
+            Row(
+                "the same: average precision",
+                "the same: 0.83",
+                "0.84",
+                lambda f: (
+                    f"{_interval(f, 'average_precision')}; {f['positives']} fouls, "
+                    f"{f['positives'] / f['examples']:.1%}, are hand balls"
+                ),
+                lambda f: f["metrics"]["average_precision"]["value"] >= 0.84,
+            ),
+            Row(
+                "the same: probabilities as TFLite",
+                "CatBoost's own",
+                "1e-5",
+                lambda f: f"{f['largest_difference']:.1e} at most",
+                lambda f: f["largest_difference"] <= 1e-5,
+            ),
+        ),
+    ),
     "pitch-objects": Benchmark(
         "own_data.py pitch-objects",
         (

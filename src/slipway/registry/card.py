@@ -76,6 +76,10 @@ def _interface(record: Record) -> list[str]:
     lines = ["## Input and output", "", f"- Input: an array `{one['dtype']} {list(one['shape'])}` an example."]
     listed = ", ".join(_text(name) for name in spec["outputs"])
     lines.append(f"- Output: {_OUTPUT[spec['objective']].format(count=len(spec['outputs']), names=listed)}.")
+    if spec["objective"] == "binary" and "threshold" in spec:
+        lines.append(
+            f"- Decision: positive from {spec['threshold']:.4g} on, a threshold chosen on the validation split."
+        )
     if names:
         features = ", ".join(f"`{name}`" for name in names)
         lines += [

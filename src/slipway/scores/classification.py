@@ -35,7 +35,7 @@ def score(targets: np.ndarray, predictions: np.ndarray, weight: np.ndarray | Non
     correct = chosen == targets
     precision, recall, f1 = _precision_recall_f1(_confusion(targets, chosen, count, weight))
     judged = [0] if count == 2 else range(count)
-    areas = np.array([_roc_area(targets == one, probabilities[:, one], weight) for one in judged])
+    areas = np.array([roc_area(targets == one, probabilities[:, one], weight) for one in judged])
     told = probabilities[np.arange(len(targets)), targets]
     surprise = -np.log(np.clip(told, np.finfo(np.float32).eps, 1))
     return {
@@ -44,7 +44,7 @@ def score(targets: np.ndarray, predictions: np.ndarray, weight: np.ndarray | Non
         "recall": _mean(recall[judged]),
         "f1": _mean(f1[judged]),
         "roc_auc": _mean(areas),
-        "ece": _calibration_error(probabilities.max(axis=1), correct, weight),
+        "ece": calibration_error(probabilities.max(axis=1), correct, weight),
         "log_loss": float(weight @ surprise / total),
     }
 
@@ -77,11 +77,11 @@ def plots(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) ->
     confusion = pd.DataFrame({"actual": classes[targets], "predicted": classes[chosen]})
     plots = [
         Plot("confusion", "Confusion matrix", confusion, "actual", "predicted", "confusion", "actual", "predicted"),
-        _roc_plot(targets, predictions, names),
+        roc_plot(targets, predictions, names),
         _reliability_plot(predictions.max(axis=1), chosen == targets),
     ]
     if len(names) == 2:
-        plots.append(_score_plot(targets, predictions[:, 0], names))
+        plots.append(score_plot(targets, predictions[:, 0], names))
     return plots
 
 
@@ -106,7 +106,7 @@ def _precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     return precision, recall, f1
 
 
-def _roc_area(positive: np.ndarray, scores: np.ndarray, weight: np.ndarray) -> float:
+def roc_area(positive: np.ndarray, scores: np.ndarray, weight: np.ndarray) -> float:
     """The chance that a positive example scores above a negative one, ties counting half; nan without both."""
     order = scores.argsort()
     scores, mass = scores[order], weight[order]
@@ -118,19 +118,32 @@ def _roc_area(positive: np.ndarray, scores: np.ndarray, weight: np.ndarray) -> f
     return float(ones @ below / pairs) if pairs else float("nan")
 
 
-def _calibration_error(confidence: np.ndarray, correct: np.ndarray, weight: np.ndarray) -> float:
-    bins = _bins(confidence)
-    gaps = np.bincount(bins, weight * (correct - confidence), CALIBRATION_BINS)
+def average_precision(positive: np.ndarray, scores: np.ndarray, weight: np.ndarray) -> float:
+    """The mean precision over positive examples, each at its own score as threshold; nan without positive examples."""
+    order = scores.argsort()[::-1]
+    scores, mass = scores[order], weight[order]
+    ones = np.where(positive[order], mass, 0).cumsum()
+    last = np.flatnonzero(np.concatenate([scores[1:] != scores[:-1], [True]]))
+    hits, found = ones[last], mass.cumsum()[last]
+    if not hits[-1]:
+        return float("nan")
+    precision = hits / np.where(found == 0, 1, found)
+    return float(np.diff(hits, prepend=0) @ precision / hits[-1])
+
+
+def calibration_error(confidence: np.ndarray, correct: np.ndarray, weight: np.ndarray) -> float:
+    """The mean distance, over bins of confidence, between how sure predictions are and how often they are right."""
+    gaps = np.bincount(bins(confidence), weight * (correct - confidence), CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / weight.sum())
 
 
-def _bins(confidence: np.ndarray) -> np.ndarray:
+def bins(confidence: np.ndarray) -> np.ndarray:
     """The bin of each confidence; a bin holds its upper edge."""
-    bins: np.ndarray = np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1
-    return bins.clip(0, CALIBRATION_BINS - 1)
+    numbers: np.ndarray = np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1
+    return numbers.clip(0, CALIBRATION_BINS - 1)
 
 
-def _roc_plot(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) -> Plot:
+def roc_plot(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) -> Plot:
     """True-positive rates at 101 false-positive rates, a column a class (with two, the positive one only)."""
     rates = np.linspace(0, 1, 101)
     shown = names[:1] if len(names) == 2 else names
@@ -149,7 +162,7 @@ def _roc_plot(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]
 
 def _reliability_plot(confidence: np.ndarray, correct: np.ndarray) -> Plot:
     """How often predictions of a confidence are right: a row a bin that holds any."""
-    frame = pd.DataFrame({"bin": _bins(confidence), "confidence": confidence, "accuracy": correct})
+    frame = pd.DataFrame({"bin": bins(confidence), "confidence": confidence, "accuracy": correct})
     table = frame.groupby("bin").agg(
         confidence=("confidence", "mean"), accuracy=("accuracy", "mean"), n=("accuracy", "size")
     )
@@ -166,7 +179,7 @@ def _reliability_plot(confidence: np.ndarray, correct: np.ndarray) -> Plot:
     )
 
 
-def _score_plot(targets: np.ndarray, scores: np.ndarray, names: Sequence[str]) -> Plot:
+def score_plot(targets: np.ndarray, scores: np.ndarray, names: Sequence[str]) -> Plot:
     """How many examples of each class got which score of the positive class."""
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     table = pd.DataFrame({"score": (edges[1:] + edges[:-1]) / 2})
