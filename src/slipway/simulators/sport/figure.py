@@ -203,7 +203,9 @@ def skeleton(pose: Pose, height: float, at: np.ndarray, facing: float, flip: boo
             ("heel", ankle - 0.03 * toes + 0.025 * sole),
         ):
             joints[_AT[f"{name}_{joint}"]] = value
-    left, skyward, forward = _nodded(_frame(_unit(up + np.array([0, 0.8, 0])), pose.turn[1] + pose.head[0]), pose.head[1])
+    left, skyward, forward = _nodded(
+        _frame(_unit(up + np.array([0, 0.8, 0])), pose.turn[1] + pose.head[0]), pose.head[1]
+    )
     head = joints[_AT["neck"]] + 0.1 * skyward + 0.01 * forward
     joints[_AT["head"]] = head
     joints[_AT["nose"]] = head + 0.062 * forward - 0.008 * skyward
@@ -290,6 +292,7 @@ class Figure:
 
     def limb_depths(self) -> dict[str, float]:
         """How far away each limb is, for drawing the farthest first."""
+
         def mean(*names: str) -> float:
             return float(np.mean([self._depths[_AT[name]] for name in names]))
 
@@ -420,8 +423,12 @@ class _Limb:
             return
         if look.pattern == "hoops":
             for share in (0.2, 0.5, 0.8):
-                self.band(left + (share - 0.07) * (below - left), right + (share - 0.07) * (beyond - right),
-                          right + (share + 0.07) * (beyond - right), left + (share + 0.07) * (below - left))
+                self.band(
+                    left + (share - 0.07) * (below - left),
+                    right + (share - 0.07) * (beyond - right),
+                    right + (share + 0.07) * (beyond - right),
+                    left + (share + 0.07) * (below - left),
+                )
         elif look.pattern == "stripes":
             for share in (0.12, 0.5, 0.88):
                 upper, lower = left + share * (right - left), below + share * (beyond - below)
@@ -461,14 +468,22 @@ class _Limb:
         ahead = self.figure.joints[_AT["nose"]] - self.figure.joints[_AT["head"]]
         towards = -float(_unit(ahead) @ self.figure._facing)
         size = 1.25 if look.helmet else 1.06
-        self.canvas.capsule(head + 0.15 * radius * up, size * radius, head - 0.1 * radius * up, 0.95 * radius, mix(cap, BLACK, 0.2))
+        self.canvas.capsule(
+            head + 0.15 * radius * up, size * radius, head - 0.1 * radius * up, 0.95 * radius, mix(cap, BLACK, 0.2)
+        )
         if towards > -0.45:
             middle = head + 0.42 * face - 0.2 * radius * up
             wide = radius * (0.62 + 0.24 * max(0.0, towards))
             self.canvas.capsule(middle, wide, middle - 0.4 * radius * up, 0.75 * wide, mix(look.skin, BLACK, 0.12))
             self.canvas.disc(middle + 0.15 * radius * self.light, 0.75 * wide, look.skin)
             if look.helmet:
-                self.canvas.capsule(head + 0.5 * face + 0.42 * radius * up, 0.4 * radius, head + 1.25 * face + 0.35 * radius * up, 0.25 * radius, cap)
+                self.canvas.capsule(
+                    head + 0.5 * face + 0.42 * radius * up,
+                    0.4 * radius,
+                    head + 1.25 * face + 0.35 * radius * up,
+                    0.25 * radius,
+                    cap,
+                )
                 bar = max(1, round(0.1 * radius))
                 for drop in (0.15, 0.5, 0.85):
                     across = 0.75 * wide * np.array([-up[1], up[0]])

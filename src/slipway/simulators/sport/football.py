@@ -73,7 +73,7 @@ class Match:
         return Look.person(rng, **{**self.looks[team], "boots": BOOTS[rng.integers(len(BOOTS))]})
 
     def ground(self, canvas: Canvas, view: View, rng: Rng, back: float) -> None:
-        """Grass with its bands, then boards and the crowd from `back` metres behind the middle of play."""
+        """Grass, mown in bands, with some of its lines; boards and the crowd `back` metres behind the middle of play."""
         width, height = canvas.image.size
         canvas.pen.rectangle((0, 0, width, height), self.grass)
         turn = bool(rng.uniform() < 0.5)
@@ -84,6 +84,7 @@ class Match:
             points = np.array([(x, 0, z) if turn else (z, 0, x) for x, z in corners], float)
             canvas.ground(view, points, self.mown)
         canvas.show(_textured(canvas.image, self.turf, rng))
+        _lines(canvas, view, rng)
         self._behind(canvas, view, rng, back)
 
     def _behind(self, canvas: Canvas, view: View, rng: Rng, back: float) -> None:
@@ -120,7 +121,7 @@ class Match:
             canvas.shade(mask.image, BLACK)
 
 
-def lines(canvas: Canvas, view: View, rng: Rng) -> None:
+def _lines(canvas: Canvas, view: View, rng: Rng) -> None:
     """Some of the pitch's lines: a touchline or the penalty area's corner, an arc, a spot."""
     x, z = float(rng.uniform(-6, 6)), float(rng.uniform(-5, 3))
     chalk = mix(WHITE, (120, 170, 90), float(rng.uniform(0, 0.4)))
@@ -352,21 +353,24 @@ def _stand(rng: Rng, night: bool) -> Image.Image:
     """A crowd: heads and shirts as coloured dots in rows."""
     size = (CROWD, 640)
     dots = np.asarray(KITS + ((200, 170, 150), (90, 80, 76), (60, 60, 66)), np.float32)[rng.integers(0, 13, size)]
-    shade = rng.uniform(0.25, 1, (*size, 1)) * np.linspace(0.25 if night else 0.75, 0.8 if night else 1, CROWD)[:, None, None]
+    shade = (
+        rng.uniform(0.25, 1, (*size, 1))
+        * np.linspace(0.25 if night else 0.75, 0.8 if night else 1, CROWD)[:, None, None]
+    )
     shade *= np.where(np.arange(CROWD) % 7 == 0, 0.5, 1)[:, None, None]
     return Image.fromarray((dots * shade).clip(0, 255).astype(np.uint8))
 
 
 def _turf(rng: Rng, height: int, width: int) -> np.ndarray:
-    """What grass adds to a colour: blades and worn patches, int16 [height, width, 1]."""
-    blades = rng.normal(0, 7, (height // 2, width // 2)).astype(np.float32)
+    """What grass adds to a colour: blades and worn patches, int16 [2 height, 2 width, 1]."""
+    blades = rng.normal(0, 7, (height, width)).astype(np.float32)
     patches = Image.fromarray(rng.normal(0, 9, (6, 8)).astype(np.float32))
-    worn = np.asarray(patches.resize((width // 2, height // 2), Image.Resampling.BICUBIC))
+    worn = np.asarray(patches.resize((width, height), Image.Resampling.BICUBIC))
     return (blades + worn).astype(np.int16).repeat(2, 0).repeat(2, 1)[..., None]
 
 
 def _textured(image: Image.Image, turf: np.ndarray, rng: Rng) -> Image.Image:
-    """The picture with the turf's grain, begun elsewhere each time."""
-    rolled = np.roll(turf, tuple(rng.integers(0, turf.shape[0], 2).tolist()), (0, 1))
-    grown = np.asarray(image, np.int16)[: turf.shape[0], : turf.shape[1]] + rolled
+    """The picture with the turf's grain, another part of it each time."""
+    top, left = rng.integers(0, (image.height, image.width)).tolist()
+    grown = np.asarray(image, np.int16) + turf[top : top + image.height, left : left + image.width]
     return Image.fromarray(grown.clip(0, 255).astype(np.uint8))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from slipway.simulators.sport.camera import SUPERSAMPLED, Canvas, Rng, View, finished, moved
 from slipway.simulators.sport.figure import KEYPOINTS, LIMBS, SKELETON, Figure, skeleton
-from slipway.simulators.sport.football import Match, lines, pose
+from slipway.simulators.sport.football import Match, pose
 
 Row = tuple[str, str]
 _OWN = tuple(
@@ -34,7 +34,9 @@ _OWN = tuple(
 """For each keypoint, the limbs that show it."""
 
 
-def simulate(out: Path, groups: int, per_group: int, size: tuple[int, int], knobs: tuple[float, float], seed: int) -> list[Row]:
+def simulate(
+    out: Path, groups: int, per_group: int, size: tuple[int, int], knobs: tuple[float, float], seed: int
+) -> list[Row]:
     """Write the pictures and annotations.json; the rows of metadata.csv.
 
     Args:
@@ -84,7 +86,6 @@ def _picture(
     figures = _players(match, view, width * 1.8 / tall, rng)
     canvas = Canvas(width * SUPERSAMPLED, height * SUPERSAMPLED)
     match.ground(canvas, view, rng, float(rng.uniform(5, 30)))
-    lines(canvas, view, rng)
     match.shadows(canvas, view, figures)
     ids = Canvas(width * SUPERSAMPLED, height * SUPERSAMPLED, "L")
     for number, figure in enumerate(figures):
@@ -140,7 +141,10 @@ def _annotated(figure: Figure, number: int, seen: np.ndarray, size: tuple[int, i
     if counted < 5 or area < 60 or 2 not in marks[2::3]:
         return None
     left, top, right, bottom = figure.box()
-    (left, top), (right, bottom) = finished(np.array([left, top])).tolist(), finished(np.array([right, bottom])).tolist()
+    (left, top), (right, bottom) = (
+        finished(np.array([left, top])).tolist(),
+        finished(np.array([right, bottom])).tolist(),
+    )
     left, top, right, bottom = max(0, left), max(0, top), min(width, right), min(height, bottom)
     box = [round(value, 2) for value in (left, top, right - left, bottom - top)]
     return {"bbox": box, "area": area, "num_keypoints": counted, "keypoints": marks}
