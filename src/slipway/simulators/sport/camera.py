@@ -4,9 +4,9 @@ World coordinates are metres: x to the right, y up, z towards the usual camera; 
 at `SUPERSAMPLED` times its size and then reduced, which is all the antialiasing there is.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -85,12 +85,13 @@ class Canvas:
 
     def capsule(self, one: np.ndarray, radius: float, other: np.ndarray, far: float, colour: Colour | int) -> None:
         """Two circles and all between them: a limb that tapers from `radius` at one end to `far` at the other."""
-        along = other - one
-        turn = np.arctan2(along[1], along[0])
-        arc = _arc() + turn
-        ring = np.stack([np.cos(arc), np.sin(arc)], 1)
-        half = len(arc) // 2
-        self.polygon(np.concatenate([one + radius * ring[:half], other + far * ring[half:]]), colour)
+        x, y = (other - one).tolist()
+        length = max(math.hypot(x, y), 1e-6)
+        u, v = x / length, y / length
+        (a, b), (c, d) = one.tolist(), other.tolist()
+        points = [(a + radius * (s * u - t * v), b + radius * (s * v + t * u)) for s, t in _ARC]
+        points += [(c - far * (s * u - t * v), d - far * (s * v + t * u)) for s, t in _ARC]
+        self.pen.polygon(points, colour)
 
     def ground(self, view: View, points: np.ndarray, colour: Colour) -> None:
         """A polygon of the world [n, 3], cut off at the near plane."""
@@ -111,11 +112,8 @@ class Canvas:
         self.image.paste(colour, None, mask.resize(self.image.size, Image.Resampling.BILINEAR))
 
 
-@cache
-def _arc() -> np.ndarray:
-    """The angles of a capsule that points along x: half a circle about one end, half about the other."""
-    half = np.linspace(np.pi / 2, 3 * np.pi / 2, 6)
-    return np.concatenate([half, half + np.pi])
+_ARC = tuple((math.cos(turn), math.sin(turn)) for turn in (math.pi * (0.5 + step / 5) for step in range(6)))
+"""The half circle that ends a capsule which points along x."""
 
 
 def _in_front(view: View, points: np.ndarray) -> np.ndarray:

@@ -283,8 +283,11 @@ def _plain(value: np.ndarray) -> object:
 class Figure:
     """Somebody in a pose before a camera, ready to be drawn."""
 
-    def __init__(self, joints: np.ndarray, look: Look, view: View) -> None:
-        self.joints, self.look = joints, look
+    def __init__(
+        self, joints: np.ndarray, look: Look, view: View, held: np.ndarray | None = None, wood: Colour = WHITE
+    ) -> None:
+        self.joints, self.look, self.held, self.wood = joints, look, held, wood
+        self.bat = None if held is None else view.project(held)
         self.drawn, self._depths = view.project(joints)
         self.depth = float(self._depths[: len(KEYPOINTS)].mean())
         self._unit = view.scale(self.depth) * look.height
@@ -304,6 +307,8 @@ class Figure:
         for side in SIDES:
             depths[f"{side}_arm"] = mean(f"{side}_elbow", f"{side}_wrist") - 0.01
             depths[f"{side}_leg"] = mean(f"{side}_knee", f"{side}_hip") - 0.005
+        if self.bat is not None:
+            depths["bat"] = float(self.bat[1].mean())
         return depths
 
     def paint(self, canvas: Canvas, light: float = -0.5, ids: Canvas | None = None, first: int = 1) -> None:
@@ -312,7 +317,7 @@ class Figure:
         With `ids`, a canvas of mode L, each limb is drawn there too, in the number `first` + its place in `LIMBS`.
         """
         depths = self.limb_depths()
-        for limb in sorted(LIMBS, key=lambda name: -depths[name]):
+        for limb in sorted(depths, key=lambda name: -depths[name]):
             _Limb(self, canvas, light).draw(limb)
             if ids is not None:
                 _Limb(self, ids, light, first + LIMBS.index(limb)).draw(limb)
@@ -322,8 +327,9 @@ class Figure:
         fallen = self.joints - sun * (self.joints[:, 1:2] / sun[1])
         if ((fallen - view.eye) @ view.axes[2] < 0.5).any():
             return
-        cast = Figure(fallen, self.look, view)
-        for limb in LIMBS:
+        held = None if self.held is None else self.held - sun * (self.held[:, 1:2] / sun[1])
+        cast = Figure(fallen, self.look, view, held)
+        for limb in LIMBS if held is None else (*LIMBS, "bat"):
             _Limb(cast, mask, 0, strength).draw(limb)
 
     def box(self) -> tuple[float, float, float, float]:
@@ -359,6 +365,8 @@ class _Limb:
             self.torso()
         elif limb == "head":
             self.head()
+        elif limb == "bat":
+            self.bat()
         else:
             side, kind = limb.split("_")
             (self.arm if kind == "arm" else self.leg)(side)
@@ -410,6 +418,14 @@ class _Limb:
                     across = across / max(1e-6, float(np.linalg.norm(ankle - knee)))
                     line = np.concatenate([middle - across, middle + across]).tolist()
                     self.canvas.pen.line(line, grey, max(1, round(0.008 * self.unit)))
+
+    def bat(self) -> None:
+        """A cricket bat: handle, then blade."""
+        assert self.figure.bat is not None
+        grip, toe = self.figure.bat[0]
+        neck = grip + 0.34 * (toe - grip)
+        self.bone(grip, 0.011, neck, 0.011, BLACK)
+        self.bone(neck + 0.05 * (toe - grip), 0.026, toe, 0.028, self.figure.wood)
 
     def torso(self) -> None:
         left, right, low, far = (self.at(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))

@@ -6,7 +6,6 @@ away. The box is that of the drawn body, cut at the picture's edges.
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
