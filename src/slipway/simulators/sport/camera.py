@@ -86,8 +86,8 @@ class Canvas:
     def capsule(self, one: np.ndarray, radius: float, other: np.ndarray, far: float, colour: Colour | int) -> None:
         """Two circles and all between them: a limb that tapers from `radius` at one end to `far` at the other."""
         x, y = (other - one).tolist()
-        length = max(math.hypot(x, y), 1e-6)
-        u, v = x / length, y / length
+        length = math.hypot(x, y)
+        u, v = (x / length, y / length) if length > 0 else (1.0, 0.0)
         (a, b), (c, d) = one.tolist(), other.tolist()
         points = [(a + radius * (s * u - t * v), b + radius * (s * v + t * u)) for s, t in _ARC]
         points += [(c - far * (s * u - t * v), d - far * (s * v + t * u)) for s, t in _ARC]
