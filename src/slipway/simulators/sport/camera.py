@@ -173,10 +173,9 @@ class Film:
 
 def moved(image: Image.Image, across: float, down: float) -> Image.Image:
     """The picture as the camera pans while the shutter is open: its mean along a way of (across, down) pixels."""
-    steps = int(min(6, 1 + max(abs(across), abs(down)) // 2))
+    steps = int(min(7, 1 + max(abs(across), abs(down)) // 2))
     result = image
-    for step in range(1, steps + 1):
-        share = step / steps - 0.5
+    for step, share in enumerate(np.linspace(-0.5, 0.5, steps).tolist() if steps > 1 else []):
         there = ImageChops.offset(image, round(share * across), round(share * down))
         result = Image.blend(result, there, 1 / (step + 1))
     return result

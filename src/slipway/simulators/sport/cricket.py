@@ -191,7 +191,7 @@ def simulate(
         innings = Innings.pick(np.random.default_rng([seed, group]), size, knobs)
         name = f"innings{group:04d}"
         for number in range(per_group):
-            stroke = STROKES[(number + group * per_group) % len(STROKES)]
+            stroke = STROKES[(number + group) % len(STROKES)]
             path = f"{stroke}/{name}-{number:02d}.jpg"
             image = innings.frame(stroke, size, knobs, np.random.default_rng([seed, group, number]))
             image.save(out / path, "JPEG", quality=innings.film.quality)
@@ -270,7 +270,7 @@ class Innings:
             blade=mix((226, 196, 142), (190, 150, 96), float(rng.uniform())),
             ball=((150, 24, 30), (150, 24, 30), (240, 240, 236), (240, 110, 140))[rng.integers(4)],
             sun=(float(np.cos(heading)), -float(rng.uniform(0.6, 2)), float(np.sin(heading))),
-            caption=f"{'ABCDEFGHIJ'[rng.integers(10)]}{'LNRST'[rng.integers(5)]}{'DKPWZ'[rng.integers(5)]}  {rng.integers(300)}-{rng.integers(10)}",
+            caption=f"{''.join(rng.choice(list('ADKLNPSW'), 3))}  {rng.integers(300)}-{rng.integers(10)}",
             film=Film.pick(rng, difficulty, shift),
         )
 
@@ -387,7 +387,7 @@ class Innings:
             canvas.stripe(view, (-2.4, z), (0, z), 0.06, WHITE)
         back = -view.axes[2] * [1, 0, 1]
         edge = -back / np.linalg.norm(back) * (42 if self.side_on else 48)
-        bottom, top = view.project(np.array([edge, edge + [0, 1, 0]]))[0][:, 1].tolist()
+        bottom, top = view.project(np.stack([edge, edge + np.array([0, 1, 0])]))[0][:, 1].tolist()
         if bottom <= 0:
             return
         if top > 0:

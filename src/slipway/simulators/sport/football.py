@@ -369,7 +369,7 @@ def _turf(rng: Rng, height: int, width: int) -> np.ndarray:
     blades = rng.normal(0, 7, (height, width)).astype(np.float32)
     patches = Image.fromarray(rng.normal(0, 9, (6, 8)).astype(np.float32))
     worn = np.asarray(patches.resize((width, height), Image.Resampling.BICUBIC))
-    return (blades + worn).astype(np.int16).repeat(2, 0).repeat(2, 1)[..., None]
+    return np.asarray((blades + worn).astype(np.int16).repeat(2, 0).repeat(2, 1)[..., None])
 
 
 def _textured(image: Image.Image, turf: np.ndarray, rng: Rng) -> Image.Image:
