@@ -94,10 +94,12 @@ class Canvas:
         self.pen.polygon(points, colour)
 
     def ground(self, view: View, points: np.ndarray, colour: Colour) -> None:
-        """A polygon of the world [n, 3], cut off at the near plane."""
+        """A polygon of the world [n, 3], cut off at the near plane; never thinner than a drawn pixel."""
         points = _in_front(view, points)
         if len(points) > 2:
-            self.polygon(view.project(points)[0], colour)
+            corners = view.project(points)[0].ravel().tolist()
+            self.pen.polygon(corners, colour)
+            self.pen.line(corners[:4], colour)  # Pillow leaves gaps in a polygon thinner than a pixel
 
     def stripe(self, view: View, start: Sequence[float], end: Sequence[float], width: float, colour: Colour) -> None:
         """A line on the ground from (x, z) to (x, z), metres wide."""

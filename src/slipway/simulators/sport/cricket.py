@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageFont
 
 from slipway.simulators.sport.camera import SUPERSAMPLED, Canvas, Colour, Film, Rng, View, mix, moved
-from slipway.simulators.sport.figure import BLACK, WHITE, Figure, Look, Pair, Pose, Vector, blend, skeleton
+from slipway.simulators.sport.figure import BLACK, KEYPOINTS, WHITE, Figure, Look, Pair, Pose, Vector, blend, skeleton
 
 Row = tuple[str, str]
 STROKES = ("cover_drive", "cut_shot", "hook_shot", "pull_shot", "straight_drive", "sweep")
@@ -204,7 +204,7 @@ class Innings:
     """What all frames of a group share."""
 
     batter: Look
-    fielders: dict[str, object]
+    fielders: tuple[Look, ...]
     left_handed: bool
     style: np.ndarray
     eye: tuple[float, float, float]
@@ -240,6 +240,8 @@ class Innings:
             helmet=mix(COLOURS[one], BLACK, 0.35),
             pads=WHITE if whites or rng.uniform() < 0.5 else COLOURS[one],
         )
+        fielding = WHITE if whites else COLOURS[other]
+        keeper = float(rng.choice([0.0, rng.uniform(1.6, 2.4), rng.uniform(8, 14)], p=[0.25, 0.3, 0.45]))
         side_on = bool(rng.uniform() < 0.4)
         turn = float(rng.normal(0, 0.08 + 0.14 * difficulty)) + 0.25 * shift
         if side_on:
@@ -251,17 +253,20 @@ class Innings:
         heading = rng.uniform(0, 2 * np.pi)
         return Innings(
             batter=batter,
-            fielders={
-                **worn,
-                "shirt": WHITE if whites else COLOURS[other],
-                "shorts": WHITE if whites else COLOURS[other],
-            },
+            fielders=tuple(
+                Look.person(rng, **worn, shirt=fielding, shorts=fielding, **extra)
+                for extra in (
+                    {"gloves": (230, 200, 90), "pads": WHITE, "helmet": BLACK if 0 < keeper < 4 else None},
+                    {},
+                    {},
+                )
+            ),
             left_handed=bool(rng.uniform() < 0.35),
             style=rng.normal(0, 1, 12),
             eye=(far * float(np.cos(turn)), rise, far * float(np.sin(turn))),
             tall=float(rng.uniform(0.56, 0.78)),
             side_on=side_on,
-            keeper=float(rng.choice([0.0, rng.uniform(1.6, 2.4), rng.uniform(8, 14)], p=[0.25, 0.3, 0.45])),
+            keeper=keeper,
             bowler=bool(rng.uniform() < 0.35),
             grass=(round(78 * dark), round(134 * dark), round(56 * dark)),
             strip=mix((206, 182, 132), (150, 150, 96), dusty),
@@ -279,11 +284,10 @@ class Innings:
         height, width = size
         difficulty, shift = knobs
         time = float(np.clip(rng.normal(1.2, 0.22 + 0.3 * difficulty), 0.3, 2.0))
-        crouch = 0.85 if stroke == "sweep" else 1.0
         focal = self.tall * height * float(np.linalg.norm(self.eye)) / 1.85
         at = (0.15 + float(rng.normal(0, 0.12)), 0.85 + float(rng.normal(0, 0.08)), float(rng.normal(0, 0.1)))
         view = View.look(self.eye, at, focal, (width, height), float(rng.normal(0, 0.015)) + 0.07 * shift)
-        batter = self._batter(stroke, time, difficulty * crouch, view, rng)
+        batter = self._batter(stroke, time, difficulty, view, rng)
         canvas = Canvas(width * SUPERSAMPLED, height * SUPERSAMPLED)
         self._ground(canvas, view, rng)
         others = [figure for figure in self._others(view, rng) if figure.drawn[:, 1].min() < view.height]
@@ -292,21 +296,19 @@ class Innings:
         for figure in (batter, *others):
             figure.shadow(shadow, half, np.array(self.sun), 100)
         canvas.shade(shadow.image, BLACK)
-        stumps = np.array([-1.2, 0.35, 0.0])
-        things = [(figure.depth, figure) for figure in (batter, *others)]
-        depth = float((stumps - view.eye) @ view.axes[2])
+        stumps = float((np.array([-1.22, 0.35, 0]) - view.eye) @ view.axes[2])
         lit = -0.5 if self.sun[0] > 0 else 0.5
-        drawn = False
-        for far, figure in sorted(things, key=lambda thing: -thing[0]):
-            if far < depth and not drawn:
-                self._stumps(canvas, view)
-                drawn = True
-            figure.paint(canvas, lit)
-        if not drawn:
-            self._stumps(canvas, view)
+        people = sorted((batter, *others), key=lambda figure: -figure.depth)
+        for figure in people:
+            if figure.depth > stumps:
+                figure.paint(canvas, lit)
+        self._stumps(canvas, view)
+        for figure in people:
+            if figure.depth <= stumps:
+                figure.paint(canvas, lit)
         if rng.uniform() < 0.55:
-            self._ball(canvas, view, batter, stroke, time, rng)
-        if self.caption and self.style[0] > 0.6:
+            self._ball(canvas, view, stroke, time, rng)
+        if self.style[8] > 0.6:
             _captioned(canvas, self.caption, self.behind)
         image = canvas.image
         if rng.uniform() < 0.4:
@@ -330,11 +332,8 @@ class Innings:
         facing = np.pi if self.left_handed else 0.0
         joints = skeleton(pose, self.batter.height, np.array([0, 0, z]), facing, flip=self.left_handed)
         joints[:, 1] -= min(0.0, float(joints[:, 1].min()))
-        grip = joints[[9, 10]]
-        along = grip[1] - grip[0]
-        side = -1 if self.left_handed else 1
-        along = bat * [1, 1, side] if float(np.linalg.norm(along)) < 1e-3 else bat * np.array([1, 1, side])
-        held = np.stack([grip[0] - 0.03 * along, grip[0] + BAT * self.batter.height * along])
+        upper_wrist, along = joints[KEYPOINTS.index("left_wrist")], bat * [1, 1, -1 if self.left_handed else 1]
+        held = np.stack([upper_wrist - 0.03 * along, upper_wrist + BAT * self.batter.height * along])
         return Figure(joints, self.batter, view, held, self.blade)
 
     def _others(self, view: View, rng: Rng) -> list[Figure]:
@@ -342,8 +341,8 @@ class Innings:
         side = -1 if self.left_handed else 1
         found: list[Figure] = []
 
-        def stands(pose: Pose, x: float, z: float, facing: float, **worn: object) -> None:
-            look = Look.person(rng, **{**self.fielders, **worn})
+        def stands(who: int, pose: Pose, x: float, z: float, facing: float) -> None:
+            look = self.fielders[who]
             joints = skeleton(pose.jittered(rng, 0.012), look.height, np.array([x, 0, z]), facing)
             joints[:, 1] -= min(0.0, float(joints[:, 1].min()))
             found.append(Figure(joints, look, view))
@@ -356,19 +355,20 @@ class Innings:
             hands=((-0.08, -0.2, 0.2), (-0.08, -0.2, 0.2)),
         )
         if self.keeper:
-            pads = {"gloves": (230, 200, 90), "pads": WHITE, "helmet": BLACK if self.keeper < 4 else None}
-            stands(ready, -1.2 - self.keeper, side * 0.6, np.pi / 2, **pads)
+            stands(0, ready, -1.2 - self.keeper, side * 0.6, np.pi / 2)
             if self.keeper > 4:
-                stands(ready, -1.5 - self.keeper, side * 2.6, np.pi / 2 - 0.1 * side)
+                stands(1, ready, -1.5 - self.keeper, side * 2.6, np.pi / 2 - 0.1 * side)
         stride = Pose(
             lean=(0.4, 0.1),
             feet=((0.06, 0.04, 0.22), (-0.06, 0.14, -0.28)),
             hands=((0.05, -0.2, 0.2), (0.1, -0.15, -0.2)),
         )
         if self.side_on:
-            stands(Pose(), float(self.style[6]) * 1.5, -np.sign(self.eye[2]) * (14 + 4 * abs(float(self.style[7]))), 0)
+            stands(
+                2, Pose(), float(self.style[6]) * 1.5, -np.sign(self.eye[2]) * (14 + 4 * abs(float(self.style[7]))), 0
+            )
         elif self.bowler:
-            stands(stride, 13 + float(self.style[6]), 1.6 * float(np.sign(self.style[7])), -np.pi / 2)
+            stands(2, stride, 13 + float(self.style[6]), 1.6 * float(np.sign(self.style[7])), -np.pi / 2)
         return found
 
     def _ground(self, canvas: Canvas, view: View, rng: Rng) -> None:
@@ -406,9 +406,8 @@ class Innings:
             radius = max(0.8, 0.022 * view.scale(float(depth[0])))
             canvas.capsule(ends[0], radius, ends[1], radius, wood)
 
-    def _ball(self, canvas: Canvas, view: View, batter: Figure, stroke: str, time: float, rng: Rng) -> None:
+    def _ball(self, canvas: Canvas, view: View, stroke: str, time: float, rng: Rng) -> None:
         side = np.array([1, 1, -1 if self.left_handed else 1])
-        assert batter.held is not None
         _, hand, bat = position(stroke, 1.0)
         meet = (hand + 0.42 * bat) * self.batter.height * side + [0, 0, -0.35 * side[2]]
         late = time - 1.0

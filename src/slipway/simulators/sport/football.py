@@ -55,9 +55,7 @@ class Match:
             night=night,
             lights=tuple((float(np.cos(turn)), -float(steep), float(np.sin(turn))) for turn in turns),
             lit_from=float(np.sign(np.cos(turns[0])) * 0.6) * -1,
-            boards=tuple(
-                (SPONSORS[rng.integers(len(SPONSORS))], KITS[rng.integers(len(KITS))], WHITE) for _ in range(6)
-            ),
+            boards=tuple(_board(rng) for _ in range(6)),
             stand=_stand(rng, night),
             turf=_turf(rng, height * SUPERSAMPLED, width * SUPERSAMPLED),
             film=Film.pick(rng, difficulty, shift),
@@ -350,6 +348,12 @@ def _keeper(rng: Rng) -> dict[str, object]:
     colour = KEEPERS[rng.integers(len(KEEPERS))]
     worn = _kit(colour, rng)
     return {**worn, "pattern": "plain", "shorts": colour, "socks": colour, "long_sleeves": True, "gloves": WHITE}
+
+
+def _board(rng: Rng) -> tuple[str, Colour, Colour]:
+    """An advertisement: its name, colour and ink."""
+    colour = KITS[rng.integers(len(KITS))]
+    return SPONSORS[rng.integers(len(SPONSORS))], colour, BLACK if sum(colour) > 500 else WHITE
 
 
 def _stand(rng: Rng, night: bool) -> Image.Image:
