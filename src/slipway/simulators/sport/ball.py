@@ -61,15 +61,18 @@ class Ball:
     skin: tuple[Colour, Colour]
     spin: float
 
-    def _ends(self) -> np.ndarray:
+    def _ends(self, pan: np.ndarray) -> np.ndarray:
         """The upper left and the lower right corner of all the ball's ways, in drawn pixels."""
-        reach = np.abs(self.way) / 2 + self.radius
+        reach = (np.abs(self.way) + np.abs(pan)) / 2 + self.radius
         return np.stack([self.middle - reach, self.middle + reach])
 
-    def share(self, size: tuple[int, int]) -> list[float]:
-        """The box cut at the edges of a picture of `size` (height, width): middle and size in shares of it."""
+    def share(self, size: tuple[int, int], pan: np.ndarray) -> list[float]:
+        """The box cut at the edges of a picture of `size` (height, width): middle and size in shares of it.
+
+        `pan` is the way (across, down) in drawn pixels that the camera moves while the shutter is open.
+        """
         height, width = size
-        left, top, right, bottom = finished(self._ends()).clip(0, [[width, height]]).ravel().tolist()
+        left, top, right, bottom = finished(self._ends(pan)).clip(0, [[width, height]]).ravel().tolist()
         box = (left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height
         return list(box)
 
@@ -133,12 +136,13 @@ def _picture(
     for thing in things:
         thing.paint(canvas, match.lit_from)
     image = canvas.image
+    pan = np.zeros(2)
     if rng.uniform() < 0.3 * difficulty:
-        reach = SUPERSAMPLED * 0.4 * across
-        image = moved(image, float(rng.normal(0, reach)), 0)
+        pan[0] = SUPERSAMPLED * float(rng.normal(0, 0.4 * across))
+        image = moved(image, pan[0], pan[1])
     if rng.uniform() < 0.3 * difficulty:
         image = _glare(image, rng)
-    label = "" if ball is None else f"0 {' '.join(f'{value:.6f}' for value in ball.share(size))}\n"
+    label = "" if ball is None else f"0 {' '.join(f'{value:.6f}' for value in ball.share(size, pan))}\n"
     return match.film.develop(image, rng), label
 
 
