@@ -1,7 +1,7 @@
 """Keypoint detection: where the joints of a person are, whose box is known (top-down pose estimation).
 
 Raw layout: the folder `images`, and COCO keypoints in `annotations.json` or the only *.json; file names in it are
-relative to `images`. Optionally `metadata.csv` with the columns `path` (relative to the raw folder, as in
+relative to `images`, or start with it. Optionally `metadata.csv` with the columns `path` (relative to the raw folder, as in
 `images/one.jpg`) and any of `group`, `split` and `fold`; where there is one, it lists every picture.
 
 An example is an annotated person. Encoded: the crop around the person's box (`crops`) as uint8 RGB

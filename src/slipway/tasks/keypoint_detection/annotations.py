@@ -129,10 +129,11 @@ def _pictures(path: Path, images: list[Any]) -> dict[Any, tuple[str, int, int]]:
             raise DataError(f"{where}: id {image['id']!r} is no number, or listed before")
         name = PurePosixPath(str(image["file_name"]))
         if name.is_absolute() or ".." in name.parts:
-            raise DataError(f"{where}: file_name {image['file_name']!r} must be a path within {PICTURES}")
+            raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
         if not all(isinstance(image[key], int) and image[key] > 0 for key in ("width", "height")):
             raise DataError(f"{where}: width and height must be pixels, not {image['width']!r} and {image['height']!r}")
-        pictures[image["id"]] = f"{PICTURES}/{name}", image["width"], image["height"]
+        path_of = name if name.parts[:1] == (PICTURES,) else PICTURES / name
+        pictures[image["id"]] = str(path_of), image["width"], image["height"]
     return pictures
 
 
