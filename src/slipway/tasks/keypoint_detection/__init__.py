@@ -1,8 +1,8 @@
 """Keypoint detection: where the joints of a person are, whose box is known (top-down pose estimation).
 
 Raw layout: the folder `images`, and COCO keypoints in `annotations.json` or the only *.json; file names in it are
-relative to `images`, or start with it. Optionally `metadata.csv` with the columns `path` (relative to the raw folder, as in
-`images/one.jpg`) and any of `group`, `split` and `fold`; where there is one, it lists every picture.
+relative to `images`, or start with it. Optionally `metadata.csv` with the columns `path` (relative to the raw folder,
+as in `images/one.jpg`) and any of `group`, `split` and `fold`; where there is one, it lists every picture.
 
 An example is an annotated person. Encoded: the crop around the person's box (`crops`) as uint8 RGB
 [height, width, 3]. Targets: float32 [keypoints, 3], x and y as shares of the crop (beyond 0..1 where a keypoint is

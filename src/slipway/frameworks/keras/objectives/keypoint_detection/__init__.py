@@ -33,7 +33,8 @@ class Objective:
         """Cross-entropy [n] of heatmaps [n, rows, columns, keypoints], for points [n, keypoints, 3] as targets."""
 
         def cross_entropy(points: Any, given: Any) -> Any:
-            wanted = heatmaps.drawn(points, *given.shape[1:3], self._config.sigma)
+            rows, columns = given.shape[1:3]
+            wanted = heatmaps.drawn(points, rows, columns, self._config.sigma)
             given = tf.clip_by_value(given, SMALLEST, 1 - SMALLEST)
             surprise = -(wanted * tf.math.log(given) + (1 - wanted) * tf.math.log(1 - given))
             return _over_annotated(points, tf.reduce_sum(surprise, axis=[1, 2]))
