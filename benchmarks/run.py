@@ -190,6 +190,26 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "transfer": Benchmark(
+        "transfer.py",
+        tuple(
+            Row(
+                f"accuracy of `{kind}-ad-detector`, from the weights of `base-ad-detector`",
+                "the same network from random weights, on the same examples",
+                "higher",
+                lambda f, kind=kind: (
+                    f"{_interval(f[f'{kind}-ad-detector'], 'accuracy')} beside "
+                    f"{_interval(f[f'{kind}-from-random'], 'accuracy')}, both from "
+                    f"{f[f'{kind}-ad-detector']['examples']['train']} training examples"
+                ),
+                lambda f, kind=kind: (
+                    f[f"{kind}-ad-detector"]["metrics"]["accuracy"]["value"]
+                    > f[f"{kind}-from-random"]["metrics"]["accuracy"]["value"]
+                ),
+            )
+            for kind in ("sports", "news")
+        ),
+    ),
     "melbourne-demand": Benchmark(
         "own_data.py melbourne-demand",
         (

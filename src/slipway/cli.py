@@ -28,7 +28,7 @@ def releases(as_json: Annotated[bool, typer.Option("--json", help="For programs.
     params = Path("params.yaml")
     if not params.exists():
         raise typer.BadParameter(f"{params}: no such file; run slipway in the repository's root")
-    rows = [_release(variant) for variant in yaml.safe_load(params.read_text())["variants"]]
+    rows = [_release(variant) for variant in yaml.safe_load(params.read_text())["all"]]
     if as_json:
         print(json.dumps(rows, indent=1))
         return

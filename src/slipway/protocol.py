@@ -54,8 +54,8 @@ class Encoded:
 
     `rows`: positions (int64) in the frame given to `encode`, one that stands there several times having as many inputs
     (the windows of a long sound); a row that is missing was bad, and `problems` says why. `inputs`: [n, *shape];
-    `targets`: [n, *target], int64 classes or float32 values; `hashes`: [n] uint64 perceptual hashes by Hamming distance,
-    where the task has them.
+    `targets`: [n, *target], int64 classes or float32 values; `hashes`: [n] uint64 perceptual hashes by Hamming
+    distance, where the task has them.
     """
 
     rows: np.ndarray

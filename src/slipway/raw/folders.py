@@ -1,7 +1,7 @@
 """Raw folders of one folder a class, with an optional metadata.csv: how pictures and sound clips lie on disk.
 
-`metadata.csv` has the columns `path` (relative to the raw folder) and any of `label`, `group`, `split` and `fold`; other
-columns are not read. Where there is one, it lists every example.
+`metadata.csv` has the columns `path` (relative to the raw folder) and any of `label`, `group`, `split` and `fold`;
+other columns are not read. Where there is one, it lists every example.
 """
 
 import os

@@ -43,12 +43,8 @@ def lineage(lock: Path, variant: str, params: Path, requirements: Path) -> dict[
         raise RegistryError(f"{lock}: no {missing[0]}; run `dvc repro register@{variant}`")
     deps = {dep["path"]: dep for name in names for dep in stages[name]["deps"]}
     code = "\n".join(f"{path} {dep['md5']}" for path, dep in sorted(deps.items()) if path.startswith("src/"))
-    others = {
-        "started from": dep["md5"]
-        for path, dep in deps.items()
-        if path.endswith("/native") and path != f"models/{variant}/native"
-    }
-    return others | {
+    others = [path for path in deps if path.startswith("models/") and not path.startswith(f"models/{variant}/")]
+    return ({"started from": deps[others[0]]["md5"]} if others else {}) | {
         "raw": deps[f"data/raw/{variant}"]["md5"],
         "prepared": deps[f"data/prepared/{variant}"]["md5"],
         "params": digest(params),

@@ -95,7 +95,8 @@ def _top(variant: str) -> dict[str, Any]:
         raise ConfigError(f"{variant}: {where}.{variant}.{min(unknown)} in {TOP}: unknown key")
     if transferred and entry["from"] not in top["all"]:
         raise ConfigError(
-            f"{variant}: transfers.{variant}.from in {TOP}: no variant {entry['from']!r}; it has {', '.join(top['all'])}"
+            f"{variant}: transfers.{variant}.from in {TOP}: no variant {entry['from']!r}; "
+            f"there are {', '.join(top['all'])}"
         )
     if not isinstance(top["seed"], int):
         raise ConfigError(f"{variant}: seed in {TOP} must be a whole number, not {top['seed']!r}")

@@ -9,7 +9,7 @@ declare a dvc.yaml as its output, so it is written beside them.
 
 import importlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any

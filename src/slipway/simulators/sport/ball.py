@@ -18,7 +18,8 @@ from slipway.simulators.sport.football import Match, goal, pose, spot
 
 Row = tuple[str, str]
 DIAMETER = 0.22
-ABSENT = 0.12
+ABSENT = 0.06
+"""The share of pictures with no ball near; about as many have one that is hidden."""
 LEAST_SEEN = 0.35
 """The share of a ball that is seen, below which nobody would mark it."""
 BALLS: tuple[tuple[Colour, Colour], ...] = (
@@ -60,15 +61,28 @@ class Ball:
     skin: tuple[Colour, Colour]
     spin: float
 
-    def box(self) -> np.ndarray:
-        """Left, top, right and bottom of all the ball's ways, in drawn pixels."""
-        ends = np.stack([self.middle - self.way / 2, self.middle + self.way / 2])
-        return np.concatenate([ends.min(0) - self.radius, ends.max(0) + self.radius])
+    def _ends(self, pan: np.ndarray) -> np.ndarray:
+        """The upper left and the lower right corner of all the ball's ways, in drawn pixels."""
+        reach = (np.abs(self.way) + np.abs(pan)) / 2 + self.radius
+        return np.stack([self.middle - reach, self.middle + reach])
 
-    def paint(self, canvas: Canvas, ids: Canvas, light: float) -> None:
-        """Draw it, and 1 where it is into `ids`."""
+    def share(self, size: tuple[int, int], pan: np.ndarray) -> list[float]:
+        """The box cut at the edges of a picture of `size` (height, width): middle and size in shares of it.
+
+        `pan` is the way (across, down) in drawn pixels that the camera moves while the shutter is open.
+        """
+        height, width = size
+        left, top, right, bottom = finished(self._ends(pan)).clip(0, [[width, height]]).ravel().tolist()
+        box = (left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height
+        return list(box)
+
+    def stencil(self, ids: Canvas) -> None:
+        """Draw 1 where the ball is into a canvas of mode L."""
+        ids.capsule(self.middle - self.way / 2, self.radius, self.middle + self.way / 2, self.radius, 1)
+
+    def paint(self, canvas: Canvas, light: float) -> None:
+        """Draw it, lit from the left (-1) to the right (1)."""
         one, other = self.middle - self.way / 2, self.middle + self.way / 2
-        ids.capsule(one, self.radius, other, self.radius, 1)
         if float(np.abs(self.way).max()) < 1:
             self._sharp(canvas, self.middle, light)
             return
@@ -109,30 +123,26 @@ def _picture(
     view = View.look((0, rise, far), aim, focal, (width, height), float(rng.normal(0, 0.02)) + 0.07 * shift)
     figures = _players(match, view, metres, rng)
     ball = None if rng.uniform() < ABSENT else _ball(view, figures, metres, difficulty, skin, rng)
+    if ball is not None and _seen(ball, figures) < LEAST_SEEN:
+        ball = None
     canvas = Canvas(width * SUPERSAMPLED, height * SUPERSAMPLED)
-    ids = Canvas(width * SUPERSAMPLED, height * SUPERSAMPLED, "L")
     back = float(rng.uniform(4, 30))
     match.ground(canvas, view, rng, back)
     _clutter(canvas, view, rng, back, metres)
     match.shadows(canvas, view, figures)
     if ball is not None:
         _shadow(canvas, match, view, ball)
-    drawn = False
-    for figure in figures:
-        if ball is not None and not drawn and figure.depth < ball.depth:
-            ball.paint(canvas, ids, match.lit_from)
-            drawn = True
-        figure.paint(canvas, match.lit_from, ids, 2)
-    if ball is not None and not drawn:
-        ball.paint(canvas, ids, match.lit_from)
+    things: list[Figure | Ball] = sorted([*figures, *([] if ball is None else [ball])], key=lambda thing: -thing.depth)
+    for thing in things:
+        thing.paint(canvas, match.lit_from)
     image = canvas.image
-    box = None if ball is None else _box(ball, np.asarray(ids.image), size)
+    pan = np.zeros(2)
     if rng.uniform() < 0.3 * difficulty:
-        reach = SUPERSAMPLED * 0.4 * across
-        image = moved(image, float(rng.normal(0, reach)), 0)
+        pan[0] = SUPERSAMPLED * float(rng.normal(0, 0.4 * across))
+        image = moved(image, pan[0], pan[1])
     if rng.uniform() < 0.3 * difficulty:
         image = _glare(image, rng)
-    label = "" if box is None else f"0 {' '.join(f'{value:.6f}' for value in box)}\n"
+    label = "" if ball is None else f"0 {' '.join(f'{value:.6f}' for value in ball.share(size, pan))}\n"
     return match.film.develop(image, rng), label
 
 
@@ -179,14 +189,16 @@ def _ball(
     return Ball(at, middle[0], radius, float(depth[0]), way, skin, float(rng.uniform(0, 2 * np.pi)))
 
 
-def _box(ball: Ball, ids: np.ndarray, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
-    """The ball's box cut at the picture's edges, middle and size in shares; None where too little of it is seen."""
+def _seen(ball: Ball, figures: list[Figure]) -> float:
+    """The share of the ball that neither nearer figures nor the picture's edge hide."""
+    view = figures[0].view
+    ids = Canvas(view.width, view.height, "L")
+    ball.stencil(ids)
+    for figure in figures:
+        if figure.depth < ball.depth:
+            figure.stencil(ids, 2)
     whole = np.pi * ball.radius**2 + 2 * ball.radius * float(np.linalg.norm(ball.way))
-    if int((ids == 1).sum()) < LEAST_SEEN * whole:
-        return None
-    height, width = size
-    left, top, right, bottom = finished(ball.box()).clip(0, [width, height, width, height]).tolist()
-    return (left + right) / 2 / width, (top + bottom) / 2 / height, (right - left) / width, (bottom - top) / height
+    return float((np.asarray(ids.image) == 1).sum() / whole)
 
 
 def _shadow(canvas: Canvas, match: Match, view: View, ball: Ball) -> None:

@@ -4,9 +4,9 @@ World coordinates are metres: x to the right, y up, z towards the usual camera; 
 at `SUPERSAMPLED` times its size and then reduced, which is all the antialiasing there is.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -85,18 +85,21 @@ class Canvas:
 
     def capsule(self, one: np.ndarray, radius: float, other: np.ndarray, far: float, colour: Colour | int) -> None:
         """Two circles and all between them: a limb that tapers from `radius` at one end to `far` at the other."""
-        along = other - one
-        turn = np.arctan2(along[1], along[0])
-        arc = _arc() + turn
-        ring = np.stack([np.cos(arc), np.sin(arc)], 1)
-        half = len(arc) // 2
-        self.polygon(np.concatenate([one + radius * ring[:half], other + far * ring[half:]]), colour)
+        x, y = (other - one).tolist()
+        length = math.hypot(x, y)
+        u, v = (x / length, y / length) if length > 0 else (1.0, 0.0)
+        (a, b), (c, d) = one.tolist(), other.tolist()
+        points = [(a + radius * (s * u - t * v), b + radius * (s * v + t * u)) for s, t in _ARC]
+        points += [(c - far * (s * u - t * v), d - far * (s * v + t * u)) for s, t in _ARC]
+        self.pen.polygon(points, colour)
 
     def ground(self, view: View, points: np.ndarray, colour: Colour) -> None:
-        """A polygon of the world [n, 3], cut off at the near plane."""
+        """A polygon of the world [n, 3], cut off at the near plane; never thinner than a drawn pixel."""
         points = _in_front(view, points)
         if len(points) > 2:
-            self.polygon(view.project(points)[0], colour)
+            corners = view.project(points)[0].ravel().tolist()
+            self.pen.polygon(corners, colour)
+            self.pen.line(corners[:4], colour)  # Pillow leaves gaps in a polygon thinner than a pixel
 
     def stripe(self, view: View, start: Sequence[float], end: Sequence[float], width: float, colour: Colour) -> None:
         """A line on the ground from (x, z) to (x, z), metres wide."""
@@ -111,11 +114,8 @@ class Canvas:
         self.image.paste(colour, None, mask.resize(self.image.size, Image.Resampling.BILINEAR))
 
 
-@cache
-def _arc() -> np.ndarray:
-    """The angles of a capsule that points along x: half a circle about one end, half about the other."""
-    half = np.linspace(np.pi / 2, 3 * np.pi / 2, 6)
-    return np.concatenate([half, half + np.pi])
+_ARC = tuple((math.cos(turn), math.sin(turn)) for turn in (math.pi * (0.5 + step / 5) for step in range(6)))
+"""The half circle that ends a capsule which points along x."""
 
 
 def _in_front(view: View, points: np.ndarray) -> np.ndarray:
@@ -175,10 +175,9 @@ class Film:
 
 def moved(image: Image.Image, across: float, down: float) -> Image.Image:
     """The picture as the camera pans while the shutter is open: its mean along a way of (across, down) pixels."""
-    steps = int(min(6, 1 + max(abs(across), abs(down)) // 2))
+    steps = int(min(7, 1 + max(abs(across), abs(down)) // 2))
     result = image
-    for step in range(1, steps + 1):
-        share = step / steps - 0.5
+    for step, share in enumerate(np.linspace(-0.5, 0.5, steps).tolist() if steps > 1 else []):
         there = ImageChops.offset(image, round(share * across), round(share * down))
         result = Image.blend(result, there, 1 / (step + 1))
     return result

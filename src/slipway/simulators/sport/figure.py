@@ -39,7 +39,7 @@ SKELETON = (
 _MORE = ("neck", "head", "left_toe", "right_toe", "left_heel", "right_heel", "left_hand", "right_hand")
 _AT = {name: number for number, name in enumerate(KEYPOINTS + _MORE)}
 SIDES = ("left", "right")
-LIMBS = ("torso", "head", "left_arm", "right_arm", "left_leg", "right_leg")
+LIMBS = ("torso", "head", "left_arm", "right_arm", "left_leg", "right_leg", "bat")
 
 SKINS: tuple[Colour, ...] = ((241, 205, 178), (224, 172, 140), (190, 132, 96), (140, 90, 62), (96, 62, 46))
 HAIRS: tuple[Colour, ...] = ((30, 24, 20), (30, 24, 20), (86, 56, 34), (190, 150, 86), (120, 118, 116), (130, 60, 36))
@@ -221,7 +221,7 @@ def skeleton(pose: Pose, height: float, at: np.ndarray, facing: float, flip: boo
         joints[:, 0] *= -1
     cos, sin = np.cos(facing), np.sin(facing)
     placed = joints @ np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
-    return placed * height + at
+    return np.asarray(placed * height + at)
 
 
 def _frame(up: np.ndarray, turn: float) -> np.ndarray:
@@ -283,15 +283,18 @@ def _plain(value: np.ndarray) -> object:
 class Figure:
     """Somebody in a pose before a camera, ready to be drawn."""
 
-    def __init__(self, joints: np.ndarray, look: Look, view: View) -> None:
-        self.joints, self.look = joints, look
+    def __init__(
+        self, joints: np.ndarray, look: Look, view: View, held: np.ndarray | None = None, wood: Colour = WHITE
+    ) -> None:
+        self.joints, self.look, self.view, self.held, self.wood = joints, look, view, held, wood
+        self.bat = None if held is None else view.project(held)
         self.drawn, self._depths = view.project(joints)
         self.depth = float(self._depths[: len(KEYPOINTS)].mean())
         self._unit = view.scale(self.depth) * look.height
         self._facing = view.axes[2]
 
-    def limb_depths(self) -> dict[str, float]:
-        """How far away each limb is, for drawing the farthest first."""
+    def _farthest_first(self) -> list[str]:
+        """The limbs in the order in which they are drawn."""
 
         def mean(*names: str) -> float:
             return float(np.mean([self._depths[_AT[name]] for name in names]))
@@ -304,26 +307,28 @@ class Figure:
         for side in SIDES:
             depths[f"{side}_arm"] = mean(f"{side}_elbow", f"{side}_wrist") - 0.01
             depths[f"{side}_leg"] = mean(f"{side}_knee", f"{side}_hip") - 0.005
-        return depths
+        if self.bat is not None:
+            depths["bat"] = float(self.bat[1].mean())
+        return sorted(depths, key=lambda limb: -depths[limb])
 
-    def paint(self, canvas: Canvas, light: float = -0.5, ids: Canvas | None = None, first: int = 1) -> None:
-        """Draw the figure, lit from the left (-1) to the right (1).
-
-        With `ids`, a canvas of mode L, each limb is drawn there too, in the number `first` + its place in `LIMBS`.
-        """
-        depths = self.limb_depths()
-        for limb in sorted(LIMBS, key=lambda name: -depths[name]):
+    def paint(self, canvas: Canvas, light: float) -> None:
+        """Draw the figure, lit from the left (-1) to the right (1)."""
+        for limb in self._farthest_first():
             _Limb(self, canvas, light).draw(limb)
-            if ids is not None:
-                _Limb(self, ids, light, first + LIMBS.index(limb)).draw(limb)
+
+    def stencil(self, ids: Canvas, first: int) -> None:
+        """Draw each limb into a canvas of mode L, in the number `first` + its place in `LIMBS`."""
+        for limb in self._farthest_first():
+            _Limb(self, ids, 0, first + LIMBS.index(limb)).draw(limb)
 
     def shadow(self, mask: Canvas, view: View, sun: np.ndarray, strength: int) -> None:
         """Draw the figure's shadow on the ground into a canvas of mode L; `sun` is the way of the light, downwards."""
         fallen = self.joints - sun * (self.joints[:, 1:2] / sun[1])
         if ((fallen - view.eye) @ view.axes[2] < 0.5).any():
             return
-        cast = Figure(fallen, self.look, view)
-        for limb in LIMBS:
+        held = None if self.held is None else self.held - sun * (self.held[:, 1:2] / sun[1])
+        cast = Figure(fallen, self.look, view, held)
+        for limb in cast._farthest_first():
             _Limb(cast, mask, 0, strength).draw(limb)
 
     def box(self) -> tuple[float, float, float, float]:
@@ -352,13 +357,15 @@ class _Limb:
         self.light = np.array([light, -0.6])
 
     def at(self, name: str) -> np.ndarray:
-        return self.figure.drawn[_AT[name]]
+        return np.asarray(self.figure.drawn[_AT[name]])
 
     def draw(self, limb: str) -> None:
         if limb == "torso":
             self.torso()
         elif limb == "head":
             self.head()
+        elif limb == "bat":
+            self.bat()
         else:
             side, kind = limb.split("_")
             (self.arm if kind == "arm" else self.leg)(side)
@@ -410,6 +417,14 @@ class _Limb:
                     across = across / max(1e-6, float(np.linalg.norm(ankle - knee)))
                     line = np.concatenate([middle - across, middle + across]).tolist()
                     self.canvas.pen.line(line, grey, max(1, round(0.008 * self.unit)))
+
+    def bat(self) -> None:
+        """A cricket bat: handle, then blade."""
+        assert self.figure.bat is not None
+        grip, toe = self.figure.bat[0]
+        neck = grip + 0.34 * (toe - grip)
+        self.bone(grip, 0.011, neck, 0.011, BLACK)
+        self.bone(neck + 0.05 * (toe - grip), 0.026, toe, 0.028, self.figure.wood)
 
     def torso(self) -> None:
         left, right, low, far = (self.at(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))

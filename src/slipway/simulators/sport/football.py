@@ -1,9 +1,10 @@
 """A football match: its players, what they do, and the ground on which a camera sees them."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
-from PIL import Image, ImageFont
+from PIL import Image, ImageChops, ImageFont
 
 from slipway.simulators.sport.camera import SUPERSAMPLED, Canvas, Colour, Film, Rng, View, mix
 from slipway.simulators.sport.figure import BLACK, WHITE, Figure, Look, Pose, mirrored
@@ -54,9 +55,7 @@ class Match:
             night=night,
             lights=tuple((float(np.cos(turn)), -float(steep), float(np.sin(turn))) for turn in turns),
             lit_from=float(np.sign(np.cos(turns[0])) * 0.6) * -1,
-            boards=tuple(
-                (SPONSORS[rng.integers(len(SPONSORS))], KITS[rng.integers(len(KITS))], WHITE) for _ in range(6)
-            ),
+            boards=tuple(_board(rng) for _ in range(6)),
             stand=_stand(rng, night),
             turf=_turf(rng, height * SUPERSAMPLED, width * SUPERSAMPLED),
             film=Film.pick(rng, difficulty, shift),
@@ -73,7 +72,7 @@ class Match:
         return Look.person(rng, **{**self.looks[team], "boots": BOOTS[rng.integers(len(BOOTS))]})
 
     def ground(self, canvas: Canvas, view: View, rng: Rng, back: float) -> None:
-        """Grass, mown in bands, with some of its lines; boards and the crowd `back` metres behind the middle of play."""
+        """Grass, mown in bands, with some lines; boards and the crowd `back` metres behind the middle of play."""
         width, height = canvas.image.size
         canvas.pen.rectangle((0, 0, width, height), self.grass)
         turn = bool(rng.uniform() < 0.5)
@@ -114,11 +113,13 @@ class Match:
         strength = 44 if self.night else 110
         size = (canvas.image.width // 2, canvas.image.height // 2)
         half = View(view.eye, view.axes, view.focal / 2, *size)
+        cast = Image.new("L", size)
         for light in self.lights:
             mask = Canvas(*size, "L")
             for figure in figures:
                 figure.shadow(mask, half, np.array(light), strength)
-            canvas.shade(mask.image, BLACK)
+            cast = ImageChops.add(cast, mask.image)
+        canvas.shade(cast, BLACK)
 
 
 def _lines(canvas: Canvas, view: View, rng: Rng) -> None:
@@ -133,7 +134,7 @@ def _lines(canvas: Canvas, view: View, rng: Rng) -> None:
     if kind == 2:
         turns = np.linspace(0, 2 * np.pi, 33)
         ring = np.stack([x + 9.15 * np.cos(turns), z - 9.15 + 9.15 * np.sin(turns)], 1).tolist()
-        for one, other in zip(ring[:-1], ring[1:], strict=True):
+        for one, other in pairwise(ring):
             canvas.stripe(view, one, other, 0.12, chalk)
     if rng.uniform() < 0.3:
         spot(canvas, view, x + float(rng.uniform(-2, 2)), z + float(rng.uniform(-3, 3)), chalk)
@@ -349,10 +350,16 @@ def _keeper(rng: Rng) -> dict[str, object]:
     return {**worn, "pattern": "plain", "shorts": colour, "socks": colour, "long_sleeves": True, "gloves": WHITE}
 
 
+def _board(rng: Rng) -> tuple[str, Colour, Colour]:
+    """An advertisement: its name, colour and ink."""
+    colour = KITS[rng.integers(len(KITS))]
+    return SPONSORS[rng.integers(len(SPONSORS))], colour, BLACK if sum(colour) > 500 else WHITE
+
+
 def _stand(rng: Rng, night: bool) -> Image.Image:
     """A crowd: heads and shirts as coloured dots in rows."""
     size = (CROWD, 640)
-    dots = np.asarray(KITS + ((200, 170, 150), (90, 80, 76), (60, 60, 66)), np.float32)[rng.integers(0, 13, size)]
+    dots = np.asarray((*KITS, (200, 170, 150), (90, 80, 76), (60, 60, 66)), np.float32)[rng.integers(0, 13, size)]
     shade = (
         rng.uniform(0.25, 1, (*size, 1))
         * np.linspace(0.25 if night else 0.75, 0.8 if night else 1, CROWD)[:, None, None]
@@ -366,7 +373,7 @@ def _turf(rng: Rng, height: int, width: int) -> np.ndarray:
     blades = rng.normal(0, 7, (height, width)).astype(np.float32)
     patches = Image.fromarray(rng.normal(0, 9, (6, 8)).astype(np.float32))
     worn = np.asarray(patches.resize((width, height), Image.Resampling.BICUBIC))
-    return (blades + worn).astype(np.int16).repeat(2, 0).repeat(2, 1)[..., None]
+    return np.asarray((blades + worn).astype(np.int16).repeat(2, 0).repeat(2, 1)[..., None])
 
 
 def _textured(image: Image.Image, turf: np.ndarray, rng: Rng) -> Image.Image:

@@ -6,7 +6,6 @@ away. The box is that of the drawn body, cut at the picture's edges.
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,8 @@ def _picture(
     match.shadows(canvas, view, figures)
     ids = Canvas(width * SUPERSAMPLED, height * SUPERSAMPLED, "L")
     for number, figure in enumerate(figures):
-        figure.paint(canvas, match.lit_from, ids, 1 + number * len(LIMBS))
+        figure.paint(canvas, match.lit_from)
+        figure.stencil(ids, 1 + number * len(LIMBS))
     image = canvas.image
     if rng.uniform() < 0.35:
         reach = difficulty * SUPERSAMPLED * height / 256 * 5

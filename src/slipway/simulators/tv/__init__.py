@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
@@ -44,6 +44,10 @@ HEADLINES = ("Storm warning for the coast", "Talks enter third day", "Minister a
 PROGRAMMES = ("NEWS AT TEN", "THE MATCH", "HARBOUR ROAD", "MORNING SHOW", "WORLD TODAY", "LATE NIGHT")
 TEAMS = ("ARS", "BOR", "LIS", "MIL", "OSL", "PRA", "RIG", "VIE", "TUR", "GEN")
 NAMES = ("Anna Berg", "Jon Hale", "Mira Costa", "Dr. P. Lind", "T. Okoro", "Eva Novak")
+SCENES = {"news": "studio", "sports": "pitch"}
+"""The scene of each kind of programme."""
+FAITHFUL = 0.85
+"""Share of the videos of a channel with one kind of programme that show its scene."""
 SKINS: tuple[Colour, ...] = ((241, 205, 178), (224, 172, 140), (190, 132, 96), (140, 90, 62), (96, 62, 46))
 HAIRS: tuple[Colour, ...] = ((30, 24, 20), (86, 56, 34), (170, 126, 70), (120, 118, 116), (130, 60, 36))
 
@@ -51,14 +55,17 @@ HAIRS: tuple[Colour, ...] = ((30, 24, 20), (86, 56, 34), (170, 126, 70), (120, 1
 class World(Section):
     """The `simulate` section.
 
-    `frames`: pictures in all, half of each class; `frames_per_video`: how many share a group; `channels`: how many
-    stations. `confusable`: share of videos made to look like the other class: programmes with sponsors, price-like
-    boards, titles and split screens, advertisements set on a pitch, in a studio or in a story, or beside live pictures.
-    `crossfade`: share of a video's first and last frames that are mixed with the other class; in a third of them the
-    other dominates, and these no model can get right. `shift`: how far colours, contrast and layout have moved from
-    the world that is 0, such as with other cameras in another season; 1 is plainly visible.
+    `programme`: what is on: `any`, or mostly `sports` (pitches with score bugs) or `news` (studios with tickers and
+    straps), and advertisements made to look like it. `frames`: pictures in all, half of each class;
+    `frames_per_video`: how many share a group; `channels`: how many stations. `confusable`: share of videos made to
+    look like the other class: programmes with sponsors, price-like boards, titles and split screens, advertisements
+    set on a pitch, in a studio or in a story, or beside live pictures. `crossfade`: share of a video's first and
+    last frames that are mixed with the other class; in a third of them the other dominates, and these no model can
+    get right. `shift`: how far colours, contrast and layout have moved from the world that is 0, such as with other
+    cameras in another season; 1 is plainly visible.
     """
 
+    programme: Literal["any", "sports", "news"] = "any"
     frames: Annotated[int, Field(ge=2)] = 2400
     frames_per_video: Annotated[int, Field(ge=1)] = 4
     channels: Annotated[int, Field(ge=1)] = 8
@@ -223,9 +230,10 @@ def _season(shift: float, gains: np.ndarray) -> tuple[float, ...]:
 
 
 def _video(world: World, channel: Channel, label: str, count: int, rng: Rng) -> list[Image.Image]:
-    shots = (_ad if label == "ad" else _content)(channel, bool(rng.uniform() < world.confusable), rng)
+    make = {"ad": _ad, "content": _content}
+    shots = make[label](channel, bool(rng.uniform() < world.confusable), world.programme, rng)
     other_rng = np.random.default_rng(rng.integers(2**63))
-    other = (_content if label == "ad" else _ad)(channel, False, other_rng)
+    other = make["content" if label == "ad" else "ad"](channel, False, world.programme, other_rng)
     cuts = np.sort(rng.uniform(0.2, 0.85, len(shots) - 1))
     dimmed = rng.uniform(0.35, 0.7) if rng.uniform() < 0.12 else rng.uniform(0.85, 1.1)
     frames = []
@@ -262,18 +270,24 @@ def _received(image: Image.Image, channel: Channel, brightness: float, rng: Rng)
 # Programmes: a scene, the channel's overlays on it, and sometimes what an advertisement would show.
 
 
-def _content(channel: Channel, confusable: bool, rng: Rng) -> list[Painter]:
-    genre = int(rng.integers(3))
+def _scene(programme: str, scenes: Sequence[str], rng: Rng) -> str:
+    """One of the scenes, mostly the one that the kind of programme shows."""
+    drawn = scenes[int(rng.integers(len(scenes)))]
+    return SCENES[programme] if programme in SCENES and rng.uniform() < FAITHFUL else drawn
+
+
+def _content(channel: Channel, confusable: bool, programme: str, rng: Rng) -> list[Painter]:
+    scene = _scene(programme, ("studio", "pitch", "drama"), rng)
     logo: list[Painter] = [_logo(channel)] if rng.uniform() < 0.9 else []
     overlays: list[Painter] = []
     shots: list[Painter]
-    if genre == 0:
+    if scene == "studio":
         shots = [_filmed(_studio(channel, rng), rng) for _ in range(2)]
         if channel.ticker and rng.uniform() < 0.7:
             overlays.append(_ticker(channel, rng))
         if rng.uniform() < 0.5:
             overlays.append(_name_strap(channel, rng))
-    elif genre == 1:
+    elif scene == "pitch":
         shots = [_filmed(_pitch(rng), rng) for _ in range(2)]
         if rng.uniform() < 0.85:
             overlays.append(_score_bug(channel, rng))
@@ -751,11 +765,12 @@ def _star(canvas: Canvas, x: float, y: float, radius: float, tips: int, inner: f
     return [(x + r * ratio * np.cos(a), y + r * np.sin(a)) for r, a in zip(reach.tolist(), turns.tolist(), strict=True)]
 
 
-def _ad(channel: Channel, confusable: bool, rng: Rng) -> list[Painter]:
+def _ad(channel: Channel, confusable: bool, programme: str, rng: Rng) -> list[Painter]:
     brand = _brand(rng)
     shots: list[Painter]
     if confusable:
-        scene = _filmed((_pitch(rng), _studio(channel, rng), _drama(rng))[int(rng.integers(3))], rng)
+        scenes = {"pitch": _pitch(rng), "studio": _studio(channel, rng), "drama": _drama(rng)}
+        scene = _filmed(scenes[_scene(programme, list(scenes), rng)], rng)
         kind = int(rng.integers(4))
         if kind == 0:
             shots = [scene, _layered([scene, _wordmark(brand, rng)])]

@@ -9,9 +9,9 @@ from typing import Any
 
 from slipway.errors import ConfigError
 from slipway.frameworks.keras.native.runtime import keras
-from slipway.frameworks.keras.schema.image_classification import Model
 from slipway.frameworks.keras.objectives.image_classification.networks.efficientnet_lite import efficientnet_lite0
 from slipway.frameworks.keras.objectives.image_classification.networks.mobilenet_v3 import mobilenet_v3
+from slipway.frameworks.keras.schema.image_classification import Model
 from slipway.protocol import Spec
 
 SMALLEST_SIDE = 32
