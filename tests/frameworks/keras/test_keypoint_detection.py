@@ -45,7 +45,7 @@ def dotted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def brightest(pictures: np.ndarray) -> np.ndarray:
     """Where each channel's dot is: [n, 3, 2] in shares, by the middle of its mass."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH] + 0.5
-    mass = np.maximum(pictures - 100, 0)
+    mass = np.maximum(pictures - 140.0, 0)  # brighter than the noise, and than the grey outside
     total = mass.sum(axis=(1, 2))
     x, y = ((mass * place[None, :, :, None]).sum(axis=(1, 2)) / total for place in (columns / WIDTH, rows / HEIGHT))
     return np.stack([x, y], axis=-1)

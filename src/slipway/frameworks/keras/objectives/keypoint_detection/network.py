@@ -50,7 +50,7 @@ def build(model: Model, spec: Spec) -> Any:
     for number, beside in reversed(list(enumerate(passed[:-1], 1))):
         x = _pointwise(x, beside.shape[-1], f"up{number}_project", model)
         x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{number}_resize")(x)
-        x = layers.Add(name=f"up{number}_add")([x, beside])
+        x = layers.Add(name=f"up{number}_beside")([x, beside])
         x = _separable(x, beside.shape[-1], 1, f"up{number}", model)
     outputs = layers.Conv2D(
         len(spec["outputs"]),
