@@ -17,7 +17,7 @@ from slipway.protocol import Spec
 COARSEST = 16
 STRIDE = 4
 STEM = 32
-STAGES = ((64, 2), (128, 3), (256, 5))
+STAGES = ((64, 2), (128, 3), (384, 4))
 """Filters and blocks at a quarter, an eighth and a sixteenth of the input's size."""
 RARE = -4.0
 """The last bias: an untrained network gives sigmoid(-4), as most cells of a heatmap are near 0."""
@@ -45,7 +45,7 @@ def build(model: Model, spec: Spec) -> Any:
     passed = []
     for number, (filters, blocks) in enumerate(STAGES, 1):
         for block in range(blocks):
-            x = _separable(x, _scaled(filters, model), 2 if block == 0 else 1, f"down{number}{'abcde'[block]}", model)
+            x = _separable(x, _scaled(filters, model), 2 if block == 0 else 1, f"down{number}{'abcd'[block]}", model)
         passed.append(x)
     for number, beside in reversed(list(enumerate(passed[:-1], 1))):
         x = _pointwise(x, beside.shape[-1], f"up{number}_project", model)
