@@ -10,13 +10,15 @@ give equal bytes.
 """
 
 import csv
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from slipway.config import Section, Share
+from slipway.simulators.sport import ball, cricket, pose
+
+SCENES = {"cricket": cricket.simulate, "pose": pose.simulate, "ball": ball.simulate}
 
 
 class World(Section):
@@ -39,9 +41,8 @@ class World(Section):
 def simulate(world: World, seed: int, out: Path) -> None:
     """Write the pictures, labels and metadata.csv of `world` into the folder `out`, made where it does not exist."""
     out.mkdir(parents=True, exist_ok=True)
-    scene = import_module(f"{__name__}.{world.scene}")
     size, knobs = (world.height, world.width), (world.difficulty, world.shift)
-    rows = scene.simulate(out, world.groups, world.per_group, size, knobs, seed)
+    rows = SCENES[world.scene](out, world.groups, world.per_group, size, knobs, seed)
     with (out / "metadata.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("path", "group"))
