@@ -42,24 +42,43 @@ def encode_picture(picture: Picture, height: int, width: int) -> np.ndarray:
         PictureError: it is empty, no JPEG, PNG or WebP, cut short or otherwise damaged, or an array of another form.
     """
     if isinstance(picture, np.ndarray):
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:
-            found = f"{picture.dtype} {list(picture.shape)}"
-            raise PictureError("not a picture", f"an array must be uint8 [height, width, 3], not {found}")
-        resized = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+        resized = Image.fromarray(_rgb_array(picture)).resize((width, height), Image.Resampling.BILINEAR)
         return np.array(resized)
-    content = _content(picture)
+    return _decoded(_content(picture), (height, width))
+
+
+def decode_picture(picture: Picture) -> np.ndarray:
+    """One picture in its own size as uint8 RGB [height, width, 3], upright; transparency is laid on white.
+
+    Raises:
+        PictureError: as `encode_picture`.
+    """
+    return _rgb_array(picture) if isinstance(picture, np.ndarray) else _decoded(_content(picture), None)
+
+
+def _rgb_array(picture: np.ndarray) -> np.ndarray:
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:
+        found = f"{picture.dtype} {list(picture.shape)}"
+        raise PictureError("not a picture", f"an array must be uint8 [height, width, 3], not {found}")
+    return picture
+
+
+def _decoded(content: bytes, size: tuple[int, int] | None) -> np.ndarray:
+    """The picture in `content`, squashed to `size` (height, width) where there is one."""
     recognise(content[:12])
     try:
         with Image.open(BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
-            side = max(height, width)
-            image.draft(None, (side, side))
+            if size is not None:
+                image.draft(None, (max(size), max(size)))
             if image.width * image.height > LARGEST:
                 raise PictureError("too large", f"{image.width} x {image.height} pixels")
             orientation = _orientation(image)
             turn = _UPRIGHT.get(orientation)
-            size = (height, width) if orientation in (5, 6, 7, 8) else (width, height)
-            resized = _rgb(image).resize(size, Image.Resampling.BILINEAR)
-            return np.array(resized if turn is None else resized.transpose(turn))
+            rgb = _rgb(image)
+            if size is not None:
+                stored = size if orientation in (5, 6, 7, 8) else size[::-1]
+                rgb = rgb.resize(stored, Image.Resampling.BILINEAR)
+            return np.array(rgb if turn is None else rgb.transpose(turn))
     except PictureError:
         raise
     except Image.DecompressionBombError as error:

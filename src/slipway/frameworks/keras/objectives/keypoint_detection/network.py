@@ -1,0 +1,89 @@
+"""A network from a crop to one heatmap a keypoint, at a quarter of the crop's size.
+
+After "Simple Baselines for Human Pose Estimation and Tracking" (Xiao et al., ECCV 2018): features are brought down to a
+sixteenth, up again, and a last convolution gives the heatmaps. Three things differ, to be small and to lose little in
+INT8: convolutions are depthwise separable with ReLU6 (MobileNet: Howard et al., 2017); bilinear resizing and a
+convolution stand for transposed ones; and what is brought up is added to the features of its size on the way down, for
+there is no pretrained backbone. Only layers that ship with Keras are used.
+"""
+
+from typing import Any
+
+from slipway.errors import ConfigError
+from slipway.frameworks.keras.native.runtime import keras
+from slipway.frameworks.keras.schema.keypoint_detection import Model
+from slipway.protocol import Spec
+
+COARSEST = 16
+STRIDE = 4
+STEM = 32
+STAGES = ((64, 2), (128, 3), (384, 4))
+"""Filters and blocks at a quarter, an eighth and a sixteenth of the input's size."""
+RARE = -4.0
+"""The last bias: an untrained network gives sigmoid(-4), as most cells of a heatmap are near 0."""
+
+
+def build(model: Model, spec: Spec) -> Any:
+    """From float32 [n, height, width, 3] in 0..255 to [n, height / 4, width / 4, keypoints] in 0..1.
+
+    Raises:
+        ConfigError: height or width cannot be halved four times.
+    """
+    shape = tuple(spec["input"]["shape"])
+    if any(side % COARSEST for side in shape[:2]):
+        raise ConfigError(f"data.height and data.width must be multiples of {COARSEST}, not {shape[0]} and {shape[1]}")
+    layers = keras.layers
+    inputs = layers.Input(shape, name="input")
+    x = layers.Rescaling(1 / 127.5, -1, name="rescaling")(inputs)
+    x = _normal(
+        layers.Conv2D(
+            _scaled(STEM, model), 3, 2, "same", use_bias=False, kernel_initializer="he_normal", name="stem_conv"
+        )(x),
+        "stem",
+        model,
+    )
+    passed = []
+    for number, (filters, blocks) in enumerate(STAGES, 1):
+        for block in range(blocks):
+            x = _separable(x, _scaled(filters, model), 2 if block == 0 else 1, f"down{number}{'abcd'[block]}", model)
+        passed.append(x)
+    for number, beside in reversed(list(enumerate(passed[:-1], 1))):
+        x = _pointwise(x, beside.shape[-1], f"up{number}_project", model)
+        x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{number}_resize")(x)
+        x = layers.Add(name=f"up{number}_beside")([x, beside])
+        x = _separable(x, beside.shape[-1], 1, f"up{number}", model)
+    outputs = layers.Conv2D(
+        len(spec["outputs"]),
+        1,
+        activation="sigmoid",
+        kernel_initializer=keras.initializers.RandomNormal(stddev=0.001),
+        bias_initializer=keras.initializers.Constant(RARE),
+        name="heatmaps",
+    )(x)
+    return keras.Model(inputs, outputs, name="separable_baseline")
+
+
+def _separable(x: Any, filters: int, stride: int, name: str, model: Model) -> Any:
+    """A depthwise and a pointwise convolution; added to its input where the shapes agree."""
+    layers = keras.layers
+    before = x
+    x = layers.DepthwiseConv2D(
+        3, stride, "same", use_bias=False, depthwise_initializer="he_normal", name=f"{name}_depthwise_conv"
+    )(x)
+    x = _pointwise(_normal(x, f"{name}_depthwise", model), filters, f"{name}_pointwise", model)
+    return layers.Add(name=f"{name}_add")([before, x]) if stride == 1 and before.shape[-1] == filters else x
+
+
+def _pointwise(x: Any, filters: int, name: str, model: Model) -> Any:
+    convolution = keras.layers.Conv2D(filters, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv")
+    return _normal(convolution(x), name, model)
+
+
+def _normal(x: Any, name: str, model: Model) -> Any:
+    x = keras.layers.BatchNormalization(momentum=model.batch_norm_momentum, name=f"{name}_norm")(x)
+    return keras.layers.ReLU(6, name=f"{name}_relu6")(x)
+
+
+def _scaled(filters: int, model: Model) -> int:
+    """The number of filters at the model's width, a multiple of 8."""
+    return max(8, round(filters * model.width / 8) * 8)
