@@ -86,9 +86,9 @@ def index(
     ]
     examples = pd.DataFrame(rows, columns=["example", "label"], dtype="str")
     if (raw / METADATA).exists():
-        examples = _described(examples, raw / METADATA, problems)
+        examples = described(examples, raw / METADATA, problems)
     if group is not None:
-        examples = _grouped(examples, group, noun, problems)
+        examples = group_by_name(examples, group, noun, problems)
     elif "group" not in examples:
         examples["group"] = examples["example"]
     for label in classes:
@@ -172,7 +172,7 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], None], problems: 
                 yield where
 
 
-def _described(examples: pd.DataFrame, path: Path, problems: list[Problem]) -> pd.DataFrame:
+def described(examples: pd.DataFrame, path: Path, problems: list[Problem]) -> pd.DataFrame:
     """The examples that metadata.csv lists, with its columns; what disagrees with the folders is a problem."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -232,7 +232,12 @@ def _nothing_left(raw: Path, label: str, noun: str, problems: Sequence[Problem])
     return f"{raw / label}: none of its {len(bad)} files is usable; the first is {bad[0].where} ({bad[0].kind})"
 
 
-def _grouped(examples: pd.DataFrame, group: re.Pattern[str], noun: str, problems: list[Problem]) -> pd.DataFrame:
+def group_by_name(examples: pd.DataFrame, group: re.Pattern[str], noun: str, problems: list[Problem]) -> pd.DataFrame:
+    """The examples with the group that their names give, searched for below the first folder.
+
+    Raises:
+        DataError: the expression fits none of them.
+    """
     examples["group"] = grouped((name.split("/", 1)[1] for name in examples["example"]), group)
     fits = examples["group"].notna()
     if len(examples) and not fits.any():

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.config import Section
+from slipway.config import Section, Share
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -27,6 +27,17 @@ class Frozen(Section):
 
     epochs: Annotated[int, Field(ge=1)] = 2
     learning_rate: Positive = 0.002
+
+
+class Recolouring(Section):
+    """How the colours of training pictures (uint8) are varied; 0 leaves a variation out.
+
+    `brightness` is a share of the range, `contrast` and `saturation` are shares, each way.
+    """
+
+    brightness: Share = 0.0
+    contrast: Share = 0.0
+    saturation: Share = 0.0
 
 
 class Train(Section):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from slipway.config import Section, Share
-from slipway.frameworks.keras.schema import ClassifierTrain, Positive, Rate
+from slipway.frameworks.keras.schema import ClassifierTrain, Positive, Rate, Recolouring
 
 
 class Model(Section):
@@ -32,22 +32,17 @@ class Model(Section):
         return self
 
 
-class Augmentation(Section):
+class Augmentation(Recolouring):
     """How training inputs are varied; 0 leaves a variation out.
 
     Chances: `horizontal_flip`, `erasing` (a rectangle of up to a quarter of the picture becomes grey).
-    Strengths: `translation` (share of the side, each way), `zoom` (share, in and out), `rotation` (degrees, each way),
-    and for pictures in uint8 `brightness` (share of the range, each way), `contrast` and `saturation` (share, each
-    way).
+    Strengths: `translation` (share of the side, each way), `zoom` (share, in and out), `rotation` (degrees, each way).
     """
 
     horizontal_flip: Share = 0.0
     translation: Share = 0.0
     zoom: Rate = 0.0
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
-    brightness: Share = 0.0
-    contrast: Share = 0.0
-    saturation: Share = 0.0
     erasing: Share = 0.0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from slipway.frameworks.keras.native.runtime import tf
 from slipway.frameworks.keras.schema.image_classification import Augmentation
+from slipway.frameworks.keras.training.colour import recolour, signed
 
 DRAWS = (
     "flip",
@@ -40,7 +41,7 @@ def augment(inputs: Any, config: Augmentation, seed: int, step: Any) -> Any:
         inputs = _resample(inputs, config, draws)
     inputs = tf.cast(inputs, tf.float32)
     if pictures:
-        inputs = _recolour(inputs, config, draws)
+        inputs = recolour(inputs, config, draws)
     if config.erasing:
         inputs = _erase(inputs, config, draws, GREY if pictures else 0.0)
     return inputs
@@ -49,11 +50,11 @@ def augment(inputs: Any, config: Augmentation, seed: int, step: Any) -> Any:
 def _resample(inputs: Any, config: Augmentation, draws: dict[str, Any]) -> Any:
     height, width = inputs.shape[1:3]
     mirror = tf.where(draws["flip"] < config.horizontal_flip, -1.0, 1.0)
-    scale = tf.exp(_signed(draws["zoom"]) * -math.log(1 - config.zoom))
-    angle = _signed(draws["rotation"]) * math.radians(config.rotation)
+    scale = tf.exp(signed(draws["zoom"]) * -math.log(1 - config.zoom))
+    angle = signed(draws["rotation"]) * math.radians(config.rotation)
     cosine, sine = tf.cos(angle) * scale, tf.sin(angle) * scale
-    right = _signed(draws["right"]) * config.translation * width
-    down = _signed(draws["down"]) * config.translation * height
+    right = signed(draws["right"]) * config.translation * width
+    down = signed(draws["down"]) * config.translation * height
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     # The operation asks where each output point comes from; the middle is fixed, then moved.
     rows = [
@@ -76,18 +77,6 @@ def _resample(inputs: Any, config: Augmentation, draws: dict[str, Any]) -> Any:
     )
 
 
-def _recolour(inputs: Any, config: Augmentation, draws: dict[str, Any]) -> Any:
-    if not any((config.brightness, config.contrast, config.saturation)):
-        return inputs
-    if config.saturation and inputs.shape[-1] == 3:
-        grey = tf.tensordot(inputs, tf.constant([0.299, 0.587, 0.114]), 1)[..., None]
-        inputs = grey + (inputs - grey) * _each(1 + _signed(draws["saturation"]) * config.saturation)
-    mean = tf.reduce_mean(inputs, axis=[1, 2, 3], keepdims=True)
-    inputs = mean + (inputs - mean) * _each(1 + _signed(draws["contrast"]) * config.contrast)
-    inputs += _each(_signed(draws["brightness"]) * config.brightness * 255)
-    return tf.clip_by_value(inputs, 0.0, 255.0)
-
-
 def _erase(inputs: Any, config: Augmentation, draws: dict[str, Any], value: float) -> Any:
     inside = [
         _within(draws[f"erase_{start}"], draws[f"erase_{side}"], size)
@@ -103,13 +92,3 @@ def _within(start: Any, side: Any, size: int) -> Any:
     start = start * (1 - side)
     positions = (tf.range(size, dtype=tf.float32)[None] + 0.5) / size
     return (positions >= start[:, None]) & (positions < (start + side)[:, None])
-
-
-def _signed(draw: Any) -> Any:
-    """A draw from 0..1 as one from -1..1."""
-    return draw * 2 - 1
-
-
-def _each(value: Any) -> Any:
-    """[n] so that it broadcasts over [n, height, width, channels]."""
-    return value[:, None, None, None]
