@@ -85,17 +85,29 @@ def index(
         if entry.is_file() and entry.name != METADATA and not litter(entry.name)
     ]
     examples = pd.DataFrame(rows, columns=["example", "label"], dtype="str")
-    if (raw / METADATA).exists():
-        examples = described(examples, raw / METADATA, problems)
-    if group is not None:
-        examples = group_by_name(examples, group, noun, problems)
-    elif "group" not in examples:
-        examples["group"] = examples["example"]
+    examples = describe(raw, examples, group, noun, problems)
     for label in classes:
         if not (examples["label"] == label).any():
             raise DataError(_nothing_left(raw, label, noun, problems))
     examples = examples.sort_values("example", ignore_index=True)
     return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)))
+
+
+def describe(
+    raw: Path, examples: pd.DataFrame, group: re.Pattern[str] | None, noun: str, problems: list[Problem]
+) -> pd.DataFrame:
+    """Files (`example`, relative to `raw`, and `label`) with their `group`, and what else metadata.csv says of them.
+
+    What disagrees with metadata.csv, or has no group, is left out and goes to `problems`.
+
+    Raises:
+        DataError: an unusable metadata.csv, or a group expression that fits no example.
+    """
+    if (raw / METADATA).exists():
+        examples = _described(examples, raw / METADATA, problems)
+    if group is not None:
+        return _grouped(examples, group, noun, problems)
+    return examples if "group" in examples else examples.assign(group=examples["example"])
 
 
 def read_ahead(read: Callable[[str], Read], names: Sequence[str]) -> Iterator[tuple[int, list[Read]]]:
@@ -172,7 +184,7 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], None], problems: 
                 yield where
 
 
-def described(examples: pd.DataFrame, path: Path, problems: list[Problem]) -> pd.DataFrame:
+def _described(examples: pd.DataFrame, path: Path, problems: list[Problem]) -> pd.DataFrame:
     """The examples that metadata.csv lists, with its columns; what disagrees with the folders is a problem."""
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -232,12 +244,7 @@ def _nothing_left(raw: Path, label: str, noun: str, problems: Sequence[Problem])
     return f"{raw / label}: none of its {len(bad)} files is usable; the first is {bad[0].where} ({bad[0].kind})"
 
 
-def group_by_name(examples: pd.DataFrame, group: re.Pattern[str], noun: str, problems: list[Problem]) -> pd.DataFrame:
-    """The examples with the group that their names give, searched for below the first folder.
-
-    Raises:
-        DataError: the expression fits none of them.
-    """
+def _grouped(examples: pd.DataFrame, group: re.Pattern[str], noun: str, problems: list[Problem]) -> pd.DataFrame:
     examples["group"] = grouped((name.split("/", 1)[1] for name in examples["example"]), group)
     fits = examples["group"].notna()
     if len(examples) and not fits.any():

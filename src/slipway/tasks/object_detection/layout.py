@@ -35,12 +35,7 @@ def index(raw: Path, names: tuple[str, str], group: re.Pattern[str] | None, most
     unread = {label_of(problem.where) for problem in problems}
     problems += _astray(raw, {label_of(name) for name in pictures} | unread)
     examples = pd.DataFrame(_labelled(raw, pictures, names, most, problems), columns=["example", "label"], dtype="str")
-    if (raw / folders.METADATA).exists():
-        examples = folders.described(examples, raw / folders.METADATA, problems)
-    if group is not None:
-        examples = folders.group_by_name(examples, group, "pictures", problems)
-    elif "group" not in examples:
-        examples["group"] = examples["example"]
+    examples = folders.describe(raw, examples, group, "pictures", problems)
     examples = examples.sort_values("example", ignore_index=True)
     return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)))
 
