@@ -249,8 +249,8 @@ BENCHMARKS = {
                 "the native model",
                 "within 1 point",
                 lambda f: (
-                    f"{f['metrics']['detection_rate']['value']:.4f} beside {f['native']['detection_rate']:.4f}, average "
-                    f"precision {f['metrics']['ap50']['value']:.4f} beside {f['native']['ap50']:.4f}"
+                    f"{f['metrics']['detection_rate']['value']:.4f} beside {f['native']['detection_rate']:.4f}, AP "
+                    f"{f['metrics']['ap50']['value']:.4f} beside {f['native']['ap50']:.4f}"
                 ),
                 lambda f: f["native"]["detection_rate"] - f["metrics"]["detection_rate"]["value"] <= 0.01,
             ),

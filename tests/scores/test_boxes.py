@@ -35,7 +35,9 @@ def world(seed: int, pictures: int = 12) -> tuple[np.ndarray, np.ndarray]:
     for picture in range(pictures):
         count = random.integers(0, 4)
         objects[picture, :count] = random.uniform([0.2] * 2 + [0.05] * 2, [0.8] * 2 + [0.2] * 2, (count, 4))
-        given = [[*(box + random.normal(0, 0.02, 4).clip(-0.04, 0.04)), random.uniform()] for box in objects[picture, :count]]
+        given = [
+            [*(box + random.normal(0, 0.02, 4).clip(-0.04, 0.04)), random.uniform()] for box in objects[picture, :count]
+        ]
         given += [[*random.uniform(0.1, 0.3, 4), random.uniform()] for _ in range(random.integers(0, 2))]
         given.sort(key=lambda box: -box[4])
         if given:

@@ -83,7 +83,9 @@ def test_metadata_gives_groups_splits_and_folds(add: Callable[..., Path]) -> Non
     add("a")
     add("b")
     raw = add("c")
-    table = pd.DataFrame({"path": [f"images/{name}.jpg" for name in "abd"], "group": ["m", "m", "n"], "fold": [1, 2, 3]})
+    table = pd.DataFrame(
+        {"path": [f"images/{name}.jpg" for name in "abd"], "group": ["m", "m", "n"], "fold": [1, 2, 3]}
+    )
     table.assign(split=["train", "test", "val"]).to_csv(raw / "metadata.csv", index=False)
     index = task().index(raw)
     assert index.examples["group"].tolist() == ["m", "m"]
@@ -251,7 +253,9 @@ def test_the_threshold_is_chosen_on_validation_and_used_by_all(add: Callable[...
     scored = one.score(examples, targets, predictions, spec)
     assert scored.keys() == one.metrics
     assert scored == pytest.approx(dict.fromkeys(scored, 1) | {"false_positives_per_picture": 0})
-    assert one.score(examples, targets, predictions * 0.5, spec)["detection_rate"] == 0, "other predictions, other matches"
+    assert one.score(examples, targets, predictions * 0.5, spec)["detection_rate"] == 0, (
+        "other predictions, other matches"
+    )
     assert one.compare(predictions, predictions, spec)["agreement"] == 1
     changed = one.compare(predictions, predictions * [1, 1, 1, 1, 0.5], spec)
     assert (changed["agreement"], changed["max_difference"]) == (0.5, pytest.approx(0.4, abs=1e-6))

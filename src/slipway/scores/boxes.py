@@ -8,6 +8,7 @@ holds for every threshold at once, so examples are matched once, however often t
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ ENOUGH = 0.5
 """IoU from which a detection has found an object."""
 METRICS = frozenset({"detection_rate", "false_positives_per_picture", "precision", "ap50", "mean_iou"})
 """What `score` gives."""
-BANDS = (0, 8, 16, 32, 64, np.inf)
-"""Bounds of the sizes that `tables` tells apart: square root of the area, in pixels of the encoded picture."""
+BANDS = (0, 8, 16, 32, 64)
+"""Where the sizes begin that `tables` tells apart: square root of the area, in pixels of the encoded picture."""
 CURVE_POINTS = 200
 
 
@@ -52,7 +53,12 @@ class Matches:
         self.detected = np.nonzero(given)[0]
         self.score = detections[given][:, 4].astype(np.float64)
         self._coco = _evaluated(
-            self.examples, self.example, boxes, self.detected, detections[given].astype(np.float64)[:, :4] * pixels, self.score
+            self.examples,
+            self.example,
+            boxes,
+            self.detected,
+            detections[given].astype(np.float64)[:, :4] * pixels,
+            self.score,
         )
         self._by_example = self._coco.evalImgs
         self.hit = np.zeros(len(self.score), bool)
@@ -116,10 +122,10 @@ def operating_point(matches: Matches, false_positives: float) -> float:
 def tables(matches: Matches, groups: pd.Series, threshold: float) -> Mapping[str, pd.DataFrame]:
     """`by_size` (objects, detection rate, mean IoU) and `per_group` (with pictures and false positives each)."""
     found = (matches.found >= threshold) & (matches.found > 0)
-    names = [f"{low:g} to {high:g} px" if np.isfinite(high) else f"{low:g} px and more" for low, high in zip(BANDS, BANDS[1:])]
+    names = np.array([f"{low} to {high} px" for low, high in pairwise(BANDS)] + [f"{BANDS[-1]} px and more"])
     objects = pd.DataFrame(
         {
-            "size": pd.Categorical.from_codes(np.digitize(matches.size, BANDS[1:-1]), names, ordered=True),
+            "size": pd.Categorical(names[np.searchsorted(BANDS, matches.size, side="right") - 1], names, ordered=True),
             "group": groups.to_numpy()[matches.example],
             "found": found,
             "iou": np.where(found, matches.iou, np.nan),
@@ -129,7 +135,9 @@ def tables(matches: Matches, groups: pd.Series, threshold: float) -> Mapping[str
     by_size = objects.groupby("size", observed=True).agg(**told).reset_index()
     by_size["size"] = by_size["size"].astype(str)
     false = (matches.score >= threshold) & ~matches.hit
-    pictures = pd.DataFrame({"group": groups.to_numpy(), "false": np.bincount(matches.detected[false], minlength=len(groups))})
+    pictures = pd.DataFrame(
+        {"group": groups.to_numpy(), "false": np.bincount(matches.detected[false], minlength=len(groups))}
+    )
     per_group = pictures.groupby("group").agg(pictures=("false", "size"), false_positives_per_picture=("false", "mean"))
     per_group = per_group.join(objects.groupby("group").agg(**told)).reset_index()
     per_group["objects"] = per_group["objects"].fillna(0).astype(np.int64)
@@ -148,8 +156,8 @@ def plots(matches: Matches, groups: pd.Series, threshold: float) -> Sequence[Plo
             "false_positives_per_picture": false / matches.examples,
         }
     )
-    kept = np.unique(np.linspace(0, len(curve) - 1, CURVE_POINTS).round().astype(int)) if len(curve) else []
-    curve = curve.iloc[kept].reset_index(drop=True)
+    if len(curve) > CURVE_POINTS:
+        curve = curve.iloc[np.linspace(0, len(curve) - 1, CURVE_POINTS).round().astype(int)].reset_index(drop=True)
     return [
         Plot("precision_recall", "Precision and recall", curve, "detection_rate", "precision", x_label="recall"),
         Plot(

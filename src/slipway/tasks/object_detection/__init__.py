@@ -143,7 +143,9 @@ class Task:
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
         """`threshold`: the score that detects most with no more than `data.false_positives` false boxes a picture."""
-        return {"threshold": boxes.operating_point(self._matches(targets, predictions, spec), self._data.false_positives)}
+        return {
+            "threshold": boxes.operating_point(self._matches(targets, predictions, spec), self._data.false_positives)
+        }
 
     def score(
         self,
@@ -171,9 +173,7 @@ class Task:
         """Precision against recall, detection rate against false boxes, detection rate by size."""
         return boxes.plots(self._matches(targets, predictions, spec), examples["group"], spec["threshold"])
 
-    def present(
-        self, predictions: np.ndarray, examples: Sequence[Picture], spec: Spec
-    ) -> list[list[dict[str, float]]]:
+    def present(self, predictions: np.ndarray, examples: Sequence[Picture], spec: Spec) -> list[list[dict[str, float]]]:
         """The boxes above the threshold, the best first: centre `x`, `y`, `width`, `height` and `score`.
 
         In pixels of the picture that was given, turned upright.

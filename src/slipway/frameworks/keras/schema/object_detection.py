@@ -16,7 +16,13 @@ class Model(Section):
     steps needs about 0.9.
     """
 
-    filters: Annotated[tuple[Annotated[int, Field(ge=4)], ...], Field(min_length=3, max_length=6)] = (16, 24, 48, 64, 96)
+    filters: Annotated[tuple[Annotated[int, Field(ge=4)], ...], Field(min_length=3, max_length=6)] = (
+        16,
+        24,
+        48,
+        64,
+        96,
+    )
     batch_norm_momentum: Rate = 0.9
 
 

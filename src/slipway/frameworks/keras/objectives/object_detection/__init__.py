@@ -30,7 +30,9 @@ class Objective:
         """The mean over pictures of what heat and boxes lose."""
 
         def loss(wanted: Any, given: Any) -> Any:
-            return maps.heat_loss(wanted, given) + self._config.box_weight * maps.box_loss(wanted, given, self._smallest)
+            return maps.heat_loss(wanted, given) + self._config.box_weight * maps.box_loss(
+                wanted, given, self._smallest
+            )
 
         return loss
 

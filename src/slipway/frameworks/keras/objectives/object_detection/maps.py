@@ -1,8 +1,8 @@
 """What a heat map should be, and how far one is from it.
 
 The heat map's loss is the penalty-reduced focal loss of Law and Deng, "CornerNet", ECCV 2018, as Zhou et al., "Objects
-as Points", 2019, use it; that of the boxes is the generalised IoU of Rezatofighi et al., CVPR 2019. Both are sums over a
-picture's cells. The form of the map is that of the task (`slipway.tasks.object_detection.heatmap`).
+as Points", 2019, use it; that of the boxes is the generalised IoU of Rezatofighi et al., CVPR 2019. Both are sums over
+a picture's cells. The form of the map is that of the task (`slipway.tasks.object_detection.heatmap`).
 """
 
 from typing import Any
