@@ -276,6 +276,42 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "balls": Benchmark(
+        "own_data.py balls",
+        (
+            Row(
+                "detection rate of the `handball-ball` recipe on balls of a robots' pitch, 416 x 320 px, IoU 0.5, "
+                "split by session",
+                "false positives a picture",
+                "0.90 at 0.1",
+                lambda f: (
+                    f"{_interval(f, 'detection_rate')} at {_interval(f, 'false_positives_per_picture')} on "
+                    f"{f['examples']} pictures of {f['groups']} sessions"
+                ),
+                lambda f: (
+                    f["metrics"]["detection_rate"]["value"] >= 0.90
+                    and f["metrics"]["false_positives_per_picture"]["value"] <= 0.1
+                ),
+            ),
+            Row(
+                "the same: detection rate of INT8",
+                "the native model",
+                "within 1 point",
+                lambda f: (
+                    f"{f['metrics']['detection_rate']['value']:.4f} beside {f['native']['detection_rate']:.4f}, AP "
+                    f"{f['metrics']['ap50']['value']:.4f} beside {f['native']['ap50']:.4f}"
+                ),
+                lambda f: f["native"]["detection_rate"] - f["metrics"]["detection_rate"]["value"] <= 0.01,
+            ),
+            Row(
+                "the same: size of INT8",
+                "float TFLite",
+                "3.3 × smaller",
+                lambda f: f"{f['float_bytes'] / f['bytes']:.2f} × smaller: {f['bytes'] / 2**20:.2f} MiB",
+                lambda f: f["float_bytes"] / f["bytes"] >= 3.3,
+            ),
+        ),
+    ),
 }
 
 

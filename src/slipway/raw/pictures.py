@@ -90,6 +90,22 @@ def _decoded(content: bytes, size: tuple[int, int] | None) -> np.ndarray:
         raise PictureError(kind, str(error) or type(error).__name__)
 
 
+def picture_size(picture: Picture) -> tuple[int, int]:
+    """Height and width in pixels of a picture as `encode_picture` sees it: upright.
+
+    Raises:
+        PictureError: its header cannot be read.
+    """
+    if isinstance(picture, np.ndarray):
+        return int(picture.shape[0]), int(picture.shape[1])
+    try:
+        with Image.open(BytesIO(_content(picture)), formats=("JPEG", "PNG", "WEBP")) as image:
+            turned = _orientation(image) in (5, 6, 7, 8)
+            return (image.width, image.height) if turned else (image.height, image.width)
+    except UnidentifiedImageError:  # its message holds a memory address
+        raise PictureError("damaged", "its header cannot be read")
+
+
 def difference_hash(encoded: np.ndarray) -> int:
     """The 64-bit dHash of one encoded picture [height, width, 3]; near-duplicates differ in few bits."""
     grey = Image.fromarray(encoded).convert("L").resize((9, 8), Image.Resampling.BOX)
