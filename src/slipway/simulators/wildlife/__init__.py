@@ -26,10 +26,13 @@ from slipway.config import Section, Share
 from slipway.simulators.wildlife import scene
 from slipway.simulators.wildlife.voices import SPECIES, Voice
 
-FORMATS = (("wav", "PCM_16"), ("flac", "PCM_16"), ("mp3", "MPEG_LAYER_III"))
+FORMATS = (*4 * (("wav", "PCM_16"),), *3 * (("flac", "PCM_16"),), ("mp3", "MPEG_LAYER_III"))
+"""Suffix and subtype, as often as they are met. An Ogg would hold a random serial number."""
 RATES = (22050, 22050, 32000, 44100)
-"""Hz; an Ogg is not among the formats since each holds a random serial number."""
+"""Hz."""
 PEAK = 0.9
+FAINT = 0.35
+"""The loudest that another species is, beside the clip's own."""
 
 
 class World(Section):
@@ -116,11 +119,11 @@ def _clip(
     confused, far, mixed = rng.uniform(size=3) < (world.confusable, world.far, world.mixed)
     distance = rng.uniform(0.8, 1.0) if far else rng.uniform(0.1, 0.7)
     calls = scene.heard(birds[label].calls(count, rate, bool(confused), rng), rate, distance, rng)
-    other = SPECIES[(SPECIES.index(label) + int(rng.integers(1, len(SPECIES)))) % len(SPECIES)]
-    behind = scene.heard(birds[other].calls(count, rate, False, rng), rate, 0.9, rng)
     sound = calls + scene.background(place, count, rate, rng)
     if mixed:
-        sound = sound + behind * min(1.0, 0.35 * np.abs(calls).max() / max(np.abs(behind).max(), 1e-9))
+        other = SPECIES[(SPECIES.index(label) + int(rng.integers(1, len(SPECIES)))) % len(SPECIES)]
+        behind = scene.heard(birds[other].calls(count, rate, False, rng), rate, 0.9, rng)
+        sound = sound + behind * min(1.0, FAINT * np.abs(calls).max() / max(np.abs(behind).max(), 1e-9))
     sound = scene.response(sound, rate, recorder.low, recorder.high)
     if recorder.channels == 2:
         lag = int(rng.integers(0, 12))

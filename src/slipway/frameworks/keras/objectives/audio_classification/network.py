@@ -1,9 +1,9 @@
 """A convolutional network over log-mel spectrograms, of what integer hardware has: convolutions, ReLU6, pooling.
 
-Blocks of two 3 x 3 convolutions with batch normalisation (as in Kong et al., "PANNs", IEEE/ACM TASLP 28, 2020, and
-Simonyan and Zisserman, 2015), each halving pitch and time; then the mean over pitch, and over time the sum of mean and
-maximum, so that a short call counts and so does a steady sound (PANNs). The first convolution of the first block
-strides, which makes it cheap.
+Blocks of two 3 x 3 convolutions with batch normalisation, the first of stride 2; then the mean over pitch, and over
+time the sum of mean and maximum, so that a short call counts and so does a steady sound. It is the CNN of Kong et al.,
+"PANNs: large-scale pretrained audio neural networks", IEEE/ACM TASLP 28, 2020, with strides in place of pooling, which
+makes it four times cheaper, and without its second dense layer.
 """
 
 from typing import Any
@@ -33,11 +33,8 @@ def build(model: Model, spec: Spec) -> Any:
     inputs = layers.Input(shape, name="input")
     x = layers.Rescaling(1 / 64, -127 / 64, name="rescaling")(inputs)
     for number, filters in enumerate(model.filters, 1):
-        first = number == 1
-        x = _convolution(x, filters, 2 if first else 1, model, f"block{number}a")
+        x = _convolution(x, filters, 2, model, f"block{number}a")
         x = _convolution(x, filters, 1, model, f"block{number}b")
-        if not first:
-            x = layers.MaxPooling2D(2, name=f"block{number}_pool")(x)
     x = layers.AveragePooling2D((x.shape[1], 1), name="over_pitch")(x)
     mean = layers.GlobalAveragePooling2D(name="mean_over_time")(x)
     peak = layers.GlobalMaxPooling2D(name="peak_over_time")(x)
