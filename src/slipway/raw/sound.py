@@ -23,7 +23,9 @@ Sound = bytes | str | Path | tuple[np.ndarray, int]
 """A sound as callers have it: an encoded file's bytes, its path, or samples [n] or [n, channels] and their rate in Hz,
 floats of full scale 1 or integers of their type's."""
 
-_CUT = re.compile(r"^data : (?!0 |4294967295 )\d+ \(should be \d+\)|end-of-stream", re.MULTILINE | re.IGNORECASE)
+_CUT = re.compile(
+    r"^(data : (?!0 |4294967295 )\d+ \(should be|Ogg ?: (junk after the|last page lacks))", re.MULTILINE | re.IGNORECASE
+)
 """What libsndfile notes of a WAV shorter than its header says (0 and 2^32 - 1: written as a stream, of unknown length)
 and of an Ogg without its end."""
 _MP3_FRAMES = 2304

@@ -15,6 +15,7 @@ Equal worlds and seeds give equal bytes.
 
 import csv
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
@@ -84,12 +85,19 @@ def simulate(world: World, seed: int, out: Path) -> None:
             label = SPECIES[(first + clip) % len(SPECIES)]
             path = f"{label}/r{number:04d}-{clip:02d}.{recorder.suffix}"
             samples = _clip(world, recorder, place, birds, label, np.random.default_rng((seed, 1, number, clip)))
-            soundfile.write(out / path, samples, recorder.rate, recorder.subtype)
+            (out / path).write_bytes(_file(samples, recorder))
             rows.append((path, label, f"r{number:04d}"))
     with (out / "metadata.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("path", "label", "group"))
         writer.writerows(sorted(rows))
+
+
+def _file(samples: np.ndarray, recorder: Recorder) -> bytes:
+    """Samples as the recorder keeps them."""
+    buffer = BytesIO()
+    soundfile.write(buffer, samples, recorder.rate, recorder.subtype, format=recorder.suffix)
+    return buffer.getvalue()
 
 
 def _recorder(rng: np.random.Generator, shift: float) -> Recorder:
