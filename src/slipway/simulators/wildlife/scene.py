@@ -11,7 +11,7 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True)
 class Place:
-    """A site in one night: amplitudes of `wind`, `rain` and `insects`, and the insects' `pitch` (Hz) and `pulse` (Hz)."""
+    """A site in one night: amplitudes of `wind`, `rain` and `insects`, and the insects' `pitch` and `pulse` in Hz."""
 
     wind: float
     rain: float

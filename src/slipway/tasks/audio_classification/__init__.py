@@ -92,9 +92,7 @@ class Data(Section):
     @property
     def log_mel(self) -> LogMel:
         """The spectrogram."""
-        return LogMel(
-            self.sample_rate, self.n_fft, self.hop, self.mels, self.fmin, self.fmax, self.floor, self.ceiling
-        )
+        return LogMel(self.sample_rate, self.n_fft, self.hop, self.mels, self.fmin, self.fmax, self.floor, self.ceiling)
 
 
 class Task:

@@ -90,7 +90,7 @@ def _resampled(x: Any, config: Augmentation, draws: dict[str, Any]) -> Any:
 
 def _noisy(x: Any, loudest: float, step_db: float, draws: dict[str, Any], seeds: Any) -> Any:
     """Gaussian noise of a straight spectrum on top: its power in each cell is exponentially distributed."""
-    drawn = tf.random.stateless_uniform(tf.shape(x), seeds + [1, 0], minval=1e-6)
+    drawn = tf.random.stateless_uniform(tf.shape(x), seeds + tf.constant([1, 0], tf.int64), minval=1e-6)
     level = draws["noise"] * loudest / step_db
     tilt = tf.linspace(-0.5, 0.5, x.shape[1])[None, :, None, None] * _each(_signed(draws["tilt"])) * TILT / step_db
     noise = _each(level) + tilt + 10 * tf.math.log(-tf.math.log(drawn)) / math.log(10) / step_db

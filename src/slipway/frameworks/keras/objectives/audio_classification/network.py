@@ -15,7 +15,7 @@ from slipway.protocol import Spec
 
 
 def build(model: Model, spec: Spec) -> Any:
-    """The network of `model`, with random weights: float32 [n, mels, frames, 1] in 0..255 to probabilities [n, classes].
+    """The network of `model` with random weights, from float32 [n, mels, frames, 1] in 0..255 to probabilities.
 
     Layer names depend on the architecture alone, so that weights can be carried over by name.
 
