@@ -138,4 +138,5 @@ def _clip(
         sound = np.stack([sound, np.roll(sound, lag) * rng.uniform(0.6, 1)], axis=1)
     sound = sound + recorder.noise * rng.standard_normal(sound.shape, np.float32)
     loudest = np.abs(sound).max()
-    return (sound * min(1.0, PEAK / loudest)).astype(np.float32)
+    taken: np.ndarray = (sound * min(1.0, PEAK / loudest)).astype(np.float32)
+    return taken

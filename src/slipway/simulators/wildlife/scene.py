@@ -55,7 +55,8 @@ def background(site: Place, count: int, rate: int, rng: Rng) -> np.ndarray:
         wander = np.cumsum(rng.standard_normal(count)) * 0.02
         trill = np.sin(2 * np.pi * site.pitch * t + wander) * response(pulses, rate, 0, 200)
         sound = sound + site.insects * trill
-    return sound.astype(np.float32)
+    sounds: np.ndarray = sound.astype(np.float32)
+    return sounds
 
 
 def response(sound: np.ndarray, rate: int, low: float, high: float) -> np.ndarray:
@@ -75,5 +76,6 @@ def _noise(count: int, rate: int, low: float, high: float, slope: float, rng: Rn
     hertz = rfftfreq(size, 1 / rate)
     shape = np.where(hertz > low, np.maximum(hertz, 1) ** slope, 0) / (1 + (hertz / high) ** 2)
     spectrum = shape * np.exp(2j * np.pi * rng.uniform(size=len(hertz)))
-    noise: np.ndarray = irfft(spectrum, size)[:count]
-    return noise / noise.std()
+    noise = irfft(spectrum, size)[:count]
+    scaled: np.ndarray = noise / noise.std()
+    return scaled

@@ -46,7 +46,8 @@ class LogMel:
         power = self.filters @ (spectrum.real**2 + spectrum.imag**2).T
         decibels = 10 * np.log10(np.maximum(power, 1e-20))
         steps = (decibels - self.floor) * (255 / (self.ceiling - self.floor))
-        return np.rint(steps).clip(0, 255).astype(np.uint8)
+        written: np.ndarray = np.rint(steps).clip(0, 255).astype(np.uint8)
+        return written
 
     @cached_property
     def _window(self) -> np.ndarray:

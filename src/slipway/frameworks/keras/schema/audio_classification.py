@@ -15,7 +15,13 @@ class Model(Section):
     averages the statistics of batch normalisation over many steps: a run of a few hundred steps needs about 0.9.
     """
 
-    filters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=6)] = (32, 64, 128, 256)
+    filters: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, max_length=6)] = (
+        16,
+        32,
+        64,
+        128,
+        256,
+    )
     dropout: Rate = 0.2
     batch_norm_momentum: Rate = 0.9
 
