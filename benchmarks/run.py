@@ -235,7 +235,8 @@ BENCHMARKS = {
                 "random forest on summary features, as published: 0.73",
                 "0.88",
                 lambda f: (
-                    f"{_interval({'metrics': f}, 'accuracy')} on {f['clips']} clips of {f['groups']} recordings; by fold "
+                    f"{_interval({'metrics': f}, 'accuracy')} on {f['clips']} clips of {f['groups']} recordings; "
+                    + "by fold "
                     + ", ".join(f"{fold['float']:.3f}" for fold in f["folds"])
                 ),
                 lambda f: f["accuracy"]["value"] >= 0.88,
