@@ -8,7 +8,7 @@ Encoded: a clip loses the digital silence at its ends, is repeated up to one win
 many windows as it takes to cover it, evenly spread and overlapping by at least `overlap`. A window is a log-mel
 spectrogram (`log_mel`), uint8 [mels, frames, 1], low pitches first. Targets: int64, the position of the class in the
 spec's `outputs`. Predictions: probabilities [n, classes], for a clip the mean of its windows'. Beside each window goes
-the 64-bit difference hash of its spectrogram, by which near-duplicates are found.
+a 64-bit hash of its spectrogram (`fingerprint`), by which near-duplicates are found.
 """
 
 import re
@@ -25,9 +25,9 @@ from slipway.config import Section
 from slipway.errors import DataError
 from slipway.protocol import Encoded, Index, Plot, Problem, Spec
 from slipway.raw import folders
-from slipway.raw.pictures import difference_hash
 from slipway.raw.sound import Sound, SoundError, decode, recognise, trimmed
 from slipway.scores import classification
+from slipway.tasks.audio_classification.fingerprint import fingerprint
 from slipway.tasks.audio_classification.log_mel import LogMel
 
 
@@ -152,7 +152,7 @@ class Task:
                 rows=rows,
                 inputs=inputs,
                 targets=targets[rows],
-                hashes=np.array([difference_hash(window[..., 0]) for window in inputs], np.uint64),
+                hashes=np.array([fingerprint(window[..., 0]) for window in inputs], np.uint64),
                 problems=[result for result in results if isinstance(result, Problem)],
             )
 
