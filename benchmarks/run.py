@@ -312,6 +312,36 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "sounds": Benchmark(
+        "sounds.py",
+        (
+            Row(
+                "accuracy of the `wildlife-detector` recipe on ten kinds of sound (ESC-10), mean of its five folds",
+                "random forest on summary features, as published: 0.73",
+                "0.88",
+                lambda f: (
+                    f"{_interval({'metrics': f}, 'accuracy')} on {f['clips']} clips of {f['groups']} recordings; "
+                    + "by fold "
+                    + ", ".join(f"{fold['float']:.3f}" for fold in f["folds"])
+                ),
+                lambda f: f["accuracy"]["value"] >= 0.88,
+            ),
+            Row(
+                "the same: accuracy of INT8",
+                "the native model",
+                "within 1 point",
+                lambda f: f"{f['accuracy_int8']:.4f} beside {f['accuracy']['value']:.4f}",
+                lambda f: f["accuracy"]["value"] - f["accuracy_int8"] <= 0.01,
+            ),
+            Row(
+                "the same: size of INT8",
+                "float TFLite",
+                "3.3 × smaller",
+                lambda f: f"{f['times_smaller']} × smaller",
+                lambda f: f["times_smaller"] >= 3.3,
+            ),
+        ),
+    ),
 }
 
 
