@@ -89,15 +89,7 @@ def main() -> None:
         puts[variant](clone / "data" / "raw" / variant)
         shutil.copy(ROOT / "benchmarks" / "variants" / f"{variant}.yaml", clone / "conf" / "variant")
         top = clone / "params.yaml"
-<<<<<<< HEAD
-        top.write_text(
-            top.read_text().replace(
-                "variants: &variants\n", f"variants: &variants\n  {variant}: {ENTRIES[variant]}\n", 1
-            )
-        )
-=======
         top.write_text(top.read_text().replace("&variants\n", f"&variants\n  {variant}: {ENTRIES[variant]}\n", 1))
->>>>>>> fouls
         environment = {**os.environ, "MLFLOW_TRACKING_URI": ""}
         for command in (f"dvc add -q data/raw/{variant}", f"dvc repro register@{variant}"):
             subprocess.run(command.split(), cwd=clone, check=True, env=environment, stdout=subprocess.DEVNULL)
