@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import yaml
 from PIL import Image
 from typer.testing import CliRunner
@@ -119,6 +120,20 @@ def test_five_classes_are_built_gated_and_recorded(smoke: Path, tmp_path: Path) 
     assert floors == {"accuracy": 0.6, "roc_auc": 0.75}, "half-way from a fifth, and from a half, to 1"
     sizes = {name: record["artifacts"][name]["bytes"] for name in ("model.tflite", "float.tflite")}
     assert sizes["float.tflite"] > 3.3 * sizes["model.tflite"], "INT8 is what ships"
+
+
+def test_a_folder_of_sounds_becomes_a_variant(repository: Path, tmp_path: Path) -> None:
+    for label in ("rain", "wind"):
+        (tmp_path / "sounds" / label).mkdir(parents=True)
+        for number in range(4):
+            noise = np.random.default_rng(number).normal(0, 0.1, 8000)
+            soundfile.write(tmp_path / "sounds" / label / f"{number}.wav", noise, 8000)
+    arguments = ["new", "weather", "--task", "audio_classification", "--data", str(tmp_path / "sounds"), "--json"]
+    said = CliRunner().invoke(app, arguments)
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout)["classes"]["rain"] == {"examples": 4, "groups": 4}
+    written = yaml.safe_load(Path("conf/variant/weather.yaml").read_text())
+    assert written["gate"]["rules"] == {"accuracy": {"min": 0.75}}
 
 
 def refused(*arguments: str) -> tuple[int, str]:
