@@ -242,7 +242,7 @@ class Innings:
         )
         fielding = WHITE if whites else COLOURS[other]
         keeper = float(rng.choice([0.0, rng.uniform(1.6, 2.4), rng.uniform(8, 14)], p=[0.25, 0.3, 0.45]))
-        side_on = bool(rng.uniform() < 0.4)
+        side_on = bool(rng.uniform() < 0.3)
         turn = float(rng.normal(0, 0.08 + 0.14 * difficulty)) + 0.25 * shift
         if side_on:
             turn += np.pi / 2 * (1 if rng.uniform() < 0.7 else -1)
@@ -264,7 +264,7 @@ class Innings:
             left_handed=bool(rng.uniform() < 0.35),
             style=rng.normal(0, 1, 12),
             eye=(far * float(np.cos(turn)), rise, far * float(np.sin(turn))),
-            tall=float(rng.uniform(0.56, 0.78)),
+            tall=float(rng.uniform(0.62, 0.76)),
             side_on=side_on,
             keeper=keeper,
             bowler=bool(rng.uniform() < 0.35),
@@ -285,7 +285,8 @@ class Innings:
         difficulty, shift = knobs
         time = float(np.clip(rng.normal(1.2, 0.22 + 0.3 * difficulty), 0.3, 2.0))
         focal = self.tall * height * float(np.linalg.norm(self.eye)) / 1.85
-        at = (0.15 + float(rng.normal(0, 0.12)), 0.85 + float(rng.normal(0, 0.08)), float(rng.normal(0, 0.1)))
+        side = 0.3 if self.left_handed else -0.3
+        at = (0.2 + float(rng.normal(0, 0.08)), 0.92 + float(rng.normal(0, 0.05)), side + float(rng.normal(0, 0.08)))
         view = View.look(self.eye, at, focal, (width, height), float(rng.normal(0, 0.015)) + 0.07 * shift)
         batter = self._batter(stroke, time, difficulty, view, rng)
         canvas = Canvas(width * SUPERSAMPLED, height * SUPERSAMPLED)
