@@ -17,8 +17,8 @@ from slipway.protocol import Spec
 COARSEST = 16
 STRIDE = 4
 STEM = 32
-STAGES = ((64, 2), (128, 3), (384, 4))
-"""Filters and blocks at a quarter, an eighth and a sixteenth of the input's size."""
+STAGES = ((64, 3, 2), (128, 3, 3), (384, 5, 4))
+"""Filters, size of the depthwise kernels and blocks at a quarter, an eighth and a sixteenth of the input's size."""
 RARE = -4.0
 """The last bias: an untrained network gives sigmoid(-4), as most cells of a heatmap are near 0."""
 
@@ -35,23 +35,23 @@ def build(model: Model, spec: Spec) -> Any:
     layers = keras.layers
     inputs = layers.Input(shape, name="input")
     x = layers.Rescaling(1 / 127.5, -1, name="rescaling")(inputs)
-    x = _normal(
-        layers.Conv2D(
-            _scaled(STEM, model), 3, 2, "same", use_bias=False, kernel_initializer="he_normal", name="stem_conv"
-        )(x),
-        "stem",
-        model,
-    )
+    x = layers.Conv2D(
+        _scaled(STEM, model), 3, 2, "same", use_bias=False, kernel_initializer="he_normal", name="stem_conv"
+    )(x)
+    x = layers.ReLU(6, name="stem_relu6")(_normal(x, "stem", model))
     passed = []
-    for number, (filters, blocks) in enumerate(STAGES, 1):
+    for number, (filters, kernel, blocks) in enumerate(STAGES, 1):
         for block in range(blocks):
-            x = _separable(x, _scaled(filters, model), 2 if block == 0 else 1, f"down{number}{'abcd'[block]}", model)
+            name = f"down{number}{'abcd'[block]}"
+            x = _separable(x, _scaled(filters, model), kernel, 2 if block == 0 else 1, name, model)
         passed.append(x)
+    x = _informed(x, model)
     for number, beside in reversed(list(enumerate(passed[:-1], 1))):
         x = _pointwise(x, beside.shape[-1], f"up{number}_project", model)
         x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{number}_resize")(x)
         x = layers.Add(name=f"up{number}_beside")([x, beside])
-        x = _separable(x, beside.shape[-1], 1, f"up{number}", model)
+        x = layers.ReLU(6, name=f"up{number}_beside_relu6")(x)
+        x = _separable(x, beside.shape[-1], 3, 1, f"up{number}", model)
     outputs = layers.Conv2D(
         len(spec["outputs"]),
         1,
@@ -63,25 +63,36 @@ def build(model: Model, spec: Spec) -> Any:
     return keras.Model(inputs, outputs, name="separable_baseline")
 
 
-def _separable(x: Any, filters: int, stride: int, name: str, model: Model) -> Any:
-    """A depthwise and a pointwise convolution; added to its input where the shapes agree."""
+def _informed(x: Any, model: Model) -> Any:
+    """Every place told of the whole: which way a person looks decides what is left and right all over the body."""
+    layers = keras.layers
+    whole = layers.GlobalAveragePooling2D(keepdims=True, name="whole_pool")(x)
+    whole = _pointwise(whole, x.shape[-1], "whole", model)
+    return layers.ReLU(6, name="whole_relu6")(layers.Add(name="whole_add")([x, whole]))
+
+
+def _separable(x: Any, filters: int, kernel: int, stride: int, name: str, model: Model) -> Any:
+    """A depthwise and a pointwise convolution; added to its input, before the last ReLU6, where the shapes agree."""
     layers = keras.layers
     before = x
     x = layers.DepthwiseConv2D(
-        3, stride, "same", use_bias=False, depthwise_initializer="he_normal", name=f"{name}_depthwise_conv"
+        kernel, stride, "same", use_bias=False, depthwise_initializer="he_normal", name=f"{name}_depthwise_conv"
     )(x)
-    x = _pointwise(_normal(x, f"{name}_depthwise", model), filters, f"{name}_pointwise", model)
-    return layers.Add(name=f"{name}_add")([before, x]) if stride == 1 and before.shape[-1] == filters else x
+    x = layers.ReLU(6, name=f"{name}_depthwise_relu6")(_normal(x, f"{name}_depthwise", model))
+    x = _pointwise(x, filters, name, model)
+    if stride == 1 and before.shape[-1] == filters:
+        x = layers.Add(name=f"{name}_add")([before, x])
+    return layers.ReLU(6, name=f"{name}_relu6")(x)
 
 
 def _pointwise(x: Any, filters: int, name: str, model: Model) -> Any:
+    """A pointwise convolution, normalised and without activation."""
     convolution = keras.layers.Conv2D(filters, 1, use_bias=False, kernel_initializer="he_normal", name=f"{name}_conv")
     return _normal(convolution(x), name, model)
 
 
 def _normal(x: Any, name: str, model: Model) -> Any:
-    x = keras.layers.BatchNormalization(momentum=model.batch_norm_momentum, name=f"{name}_norm")(x)
-    return keras.layers.ReLU(6, name=f"{name}_relu6")(x)
+    return keras.layers.BatchNormalization(momentum=model.batch_norm_momentum, name=f"{name}_norm")(x)
 
 
 def _scaled(filters: int, model: Model) -> int:
