@@ -215,6 +215,16 @@ def test_a_peak_becomes_the_box_that_its_cell_describes() -> None:
     assert (found[1] == 0).all()
 
 
+def test_the_cells_beside_a_peak_have_a_say_by_their_heat() -> None:
+    maps = empty_maps()
+    put(maps, (0.52, 0.53, 0.1, 0.1), 0.9)
+    row, column = 8, 12
+    maps[0, row, column + 1] = 0.3, (0.56 * 24 - column) / 3, (0.53 * 16 - row + 1) / 3, *maps[0, row, column, 3:]
+    found = task().decode(maps, np.empty(0), SPEC)[0]
+    assert found[0] == pytest.approx([0.53, 0.53, 0.1, 0.1, 0.9], abs=1e-5)
+    assert found[1, 4] == 0
+
+
 def test_cells_beside_a_peak_and_other_views_of_an_object_are_no_more_boxes() -> None:
     maps = empty_maps()
     put(maps, (0.5, 0.5, 0.3, 0.3), 0.9)

@@ -139,9 +139,9 @@ def test_a_picture_that_cannot_be_halved_so_often_is_refused() -> None:
 
 def test_a_trained_detector_finds_discs_and_keeps_them_in_int8(tmp_path: Path) -> None:
     splits = {
-        name: pack(tmp_path / name, count, seed) for seed, (name, count) in enumerate([("train", 160), ("val", 48)])
+        name: pack(tmp_path / name, count, seed) for seed, (name, count) in enumerate([("train", 120), ("val", 48)])
     }
-    config = Train(epochs=8, batch_size=8, learning_rate=0.006, augmentation=Augmentation(horizontal_flip=0.5))
+    config = Train(epochs=6, batch_size=8, learning_rate=0.006, augmentation=Augmentation(horizontal_flip=0.5))
     history: list[dict[str, float]] = []
     training.fit(
         splits["train"],

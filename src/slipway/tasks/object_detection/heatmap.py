@@ -6,6 +6,8 @@ on a logarithmic scale from the smallest size (0) to the whole picture (1). All 
 them, and a step of 1/256 is the same share of a small object as of a large one.
 """
 
+from itertools import product
+
 import numpy as np
 from scipy import ndimage
 
@@ -36,9 +38,8 @@ def boxes(outputs: np.ndarray, spec: Spec) -> np.ndarray:
     best = np.argsort(-flat, axis=1, kind="stable")[:, : CANDIDATES * most]
     scores = np.take_along_axis(flat, best, axis=1)
     row, column = np.divmod(best, columns)
-    places = np.take_along_axis(outputs.reshape(count, -1, 5), best[..., None], axis=1)[..., 1:]
-    centre = np.stack([column, row], axis=-1) + 3 * places[..., :2] - 1
-    centre /= np.array([columns, rows])
+    places = _agreed(outputs, row, column)
+    centre = places[..., :2] / np.array([columns, rows])
     size = smallest ** (1 - places[..., 2:])
     low, high = (centre - size / 2).clip(0, 1), (centre + size / 2).clip(0, 1)
     found = np.concatenate([(low + high) / 2, high - low], axis=-1)
@@ -50,6 +51,25 @@ def boxes(outputs: np.ndarray, spec: Spec) -> np.ndarray:
     out[:, : order.shape[1], :4] = np.take_along_axis(found, order[..., None], axis=1)
     out[out[..., 4] == 0] = 0
     return out
+
+
+def _agreed(outputs: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """What the cells at `row` and `column` [n, k] and those next to them say of a place, [n, k, 4]: their mean, by heat.
+
+    The centre is in cells, the size as in the map. The cells next to a centre learn the same box, so that the mean is
+    more exact than any of them.
+    """
+    count, rows, columns, _ = outputs.shape
+    total, weight = np.zeros((*row.shape, 4)), np.full((*row.shape, 1), np.finfo(float).tiny)
+    for down, right in product((-1, 0, 1), repeat=2):
+        y, x = row + down, column + right
+        inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
+        told = outputs[np.arange(count)[:, None], y.clip(0, rows - 1), x.clip(0, columns - 1)]
+        centre = np.stack([x, y], axis=-1) + 3 * told[..., 1:3] - 1
+        heat = (told[..., 0] * inside)[..., None]
+        total += heat * np.concatenate([centre, told[..., 3:]], axis=-1)
+        weight += heat
+    return total / weight
 
 
 def _distinct(found: np.ndarray, scores: np.ndarray) -> np.ndarray:
