@@ -10,7 +10,7 @@ from slipway.simulators.wildlife import World, simulate
 from slipway.simulators.wildlife.voices import PITCHES, SPECIES, Voice
 from slipway.tasks.audio_classification import Data, Task
 
-SMALL = {"clips": 96, "longest": 3.0}
+SMALL = {"clips": 96, "clips_per_recording": 8, "longest": 3.0}
 RATE = 22050
 
 
@@ -103,7 +103,7 @@ def test_a_shift_raises_voices_without_drawing_others() -> None:
     assert (after.pace, after.harmonics) == (before.pace, before.harmonics)
 
 
-@pytest.mark.parametrize("bad", [{"clips": 3}, {"far": 1.5}, {"longest": 61}, {"bats": 1}])
+@pytest.mark.parametrize("bad", [{"clips": 3}, {"far": 1.5}, {"longest": 61}, {"shortest": 6}, {"bats": 1}])
 def test_a_world_that_cannot_be_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         World(**bad)

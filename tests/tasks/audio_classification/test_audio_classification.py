@@ -169,11 +169,12 @@ def test_a_section_that_cannot_work_is_refused(bad: dict[str, object], message: 
 
 def test_near_duplicates_are_found_by_their_spectrograms(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    sounds = [np.cumsum(rng.standard_normal(4000)) * np.repeat(rng.uniform(0, 0.01, 20), 200) for _ in range(2)]
-    files = {"one/a.wav": sounds[0], "one/b.ogg": sounds[0], "two/c.wav": sounds[1]}
+    songs = [np.concatenate([tone(hertz, 0.05) for hertz in rng.uniform(200, 3500, 10)]) for _ in range(2)]
+    hiss = 0.01 * rng.standard_normal(4000)
+    files = {"one/a.wav": songs[0], "one/b.ogg": 0.7 * songs[0], "two/c.wav": songs[1]}
     for name, samples in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        soundfile.write(tmp_path / name, samples / np.abs(samples).max() / 2, 8000)
+        soundfile.write(tmp_path / name, samples + hiss, 8000)
     examples = task().index(tmp_path).examples
     (batch,) = task().encode(tmp_path, examples, task().specify(tmp_path, examples))
     assert batch.hashes is not None

@@ -17,11 +17,11 @@ import csv
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 import soundfile
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from slipway.config import Section, Share
 from slipway.simulators.wildlife import scene
@@ -47,13 +47,19 @@ class World(Section):
     """
 
     clips: Annotated[int, Field(ge=4)] = 640
-    clips_per_recording: Annotated[int, Field(ge=4)] = 8
+    clips_per_recording: Annotated[int, Field(ge=1)] = 4
     shortest: Annotated[float, Field(ge=0.5)] = 2.0
     longest: Annotated[float, Field(le=60)] = 5.0
     confusable: Share = 0.1
     far: Share = 0.12
     mixed: Share = 0.25
     shift: Annotated[float, Field(ge=0, le=2)] = 0.0
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.shortest > self.longest:
+            raise ValueError(f"shortest {self.shortest:g} s is more than longest {self.longest:g} s")
+        return self
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def _clip(
 ) -> np.ndarray:
     """One clip, float32 [n] or [n, 2]."""
     rate = recorder.rate
-    count = round(rng.uniform(world.shortest, max(world.shortest, world.longest)) * rate)
+    count = round(rng.uniform(world.shortest, world.longest) * rate)
     confused, far, mixed = rng.uniform(size=3) < (world.confusable, world.far, world.mixed)
     distance = rng.uniform(0.8, 1.0) if far else rng.uniform(0.1, 0.7)
     calls = scene.heard(birds[label].calls(count, rate, bool(confused), rng), rate, distance, rng)
