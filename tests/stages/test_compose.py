@@ -1,16 +1,28 @@
 """Compose: what conf/ resolves to, and what each mistake in it says."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from conftest import ROOT
 from slipway import config
 from slipway.errors import ConfigError
 from slipway.stages.compose import compose
 
 VARIANT = "base-ad-detector"
 FILE = Path(f"conf/variant/{VARIANT}.yaml")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what compose reads and writes, which is the working folder of the test."""
+    for name in ("conf", "params"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def edit(path: Path, old: str, new: str) -> None:
