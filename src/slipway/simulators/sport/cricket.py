@@ -242,7 +242,7 @@ class Innings:
         )
         fielding = WHITE if whites else COLOURS[other]
         keeper = float(rng.choice([0.0, rng.uniform(1.6, 2.4), rng.uniform(8, 14)], p=[0.25, 0.3, 0.45]))
-        side_on = bool(rng.uniform() < 0.3)
+        side_on = bool(rng.uniform() < 0.4 * difficulty)
         turn = float(rng.normal(0, 0.08 + 0.14 * difficulty)) + 0.25 * shift
         if side_on:
             turn += np.pi / 2 * (1 if rng.uniform() < 0.7 else -1)
