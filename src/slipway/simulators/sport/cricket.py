@@ -283,7 +283,7 @@ class Innings:
         """A finished frame of a stroke."""
         height, width = size
         difficulty, shift = knobs
-        time = float(np.clip(rng.normal(1.2, 0.22 + 0.3 * difficulty), 0.3, 2.0))
+        time = float(np.clip(rng.normal(1.15, 0.1 + 0.4 * difficulty), 0.3, 2.0))
         focal = self.tall * height * float(np.linalg.norm(self.eye)) / 1.85
         side = 0.3 if self.left_handed else -0.3
         at = (0.2 + float(rng.normal(0, 0.08)), 0.92 + float(rng.normal(0, 0.05)), side + float(rng.normal(0, 0.08)))
