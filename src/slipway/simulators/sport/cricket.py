@@ -242,7 +242,7 @@ class Innings:
         )
         fielding = WHITE if whites else COLOURS[other]
         keeper = float(rng.choice([0.0, rng.uniform(1.6, 2.4), rng.uniform(8, 14)], p=[0.25, 0.3, 0.45]))
-        side_on = bool(rng.uniform() < 0.3)
+        side_on = bool(rng.uniform() < 0.4 * difficulty)
         turn = float(rng.normal(0, 0.08 + 0.14 * difficulty)) + 0.25 * shift
         if side_on:
             turn += np.pi / 2 * (1 if rng.uniform() < 0.7 else -1)
@@ -264,15 +264,15 @@ class Innings:
             left_handed=bool(rng.uniform() < 0.35),
             style=rng.normal(0, 1, 12),
             eye=(far * float(np.cos(turn)), rise, far * float(np.sin(turn))),
-            tall=float(rng.uniform(0.62, 0.76)),
+            tall=float(rng.uniform(0.7, 0.82)),
             side_on=side_on,
             keeper=keeper,
             bowler=bool(rng.uniform() < 0.35),
             grass=(round(78 * dark), round(134 * dark), round(56 * dark)),
-            strip=mix((206, 182, 132), (150, 150, 96), dusty),
+            strip=mix((172, 152, 116), (134, 140, 90), dusty),
             behind=(COLOURS[rng.integers(len(COLOURS))], WHITE, (24, 26, 30))[rng.integers(3)],
             spectators=_spectators(rng),
-            blade=mix((226, 196, 142), (190, 150, 96), float(rng.uniform())),
+            blade=mix((240, 214, 160), (214, 174, 112), float(rng.uniform())),
             ball=((150, 24, 30), (150, 24, 30), (240, 240, 236), (240, 110, 140))[rng.integers(4)],
             sun=(float(np.cos(heading)), -float(rng.uniform(0.6, 2)), float(np.sin(heading))),
             caption=f"{''.join(rng.choice(list('ADKLNPSW'), 3))}  {rng.integers(300)}-{rng.integers(10)}",
@@ -283,7 +283,7 @@ class Innings:
         """A finished frame of a stroke."""
         height, width = size
         difficulty, shift = knobs
-        time = float(np.clip(rng.normal(1.2, 0.22 + 0.3 * difficulty), 0.3, 2.0))
+        time = float(np.clip(rng.normal(1.15, 0.1 + 0.4 * difficulty), 0.3, 2.0))
         focal = self.tall * height * float(np.linalg.norm(self.eye)) / 1.85
         side = 0.3 if self.left_handed else -0.3
         at = (0.2 + float(rng.normal(0, 0.08)), 0.92 + float(rng.normal(0, 0.05)), side + float(rng.normal(0, 0.08)))

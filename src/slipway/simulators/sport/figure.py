@@ -424,7 +424,7 @@ class _Limb:
         grip, toe = self.figure.bat[0]
         neck = grip + 0.34 * (toe - grip)
         self.bone(grip, 0.011, neck, 0.011, BLACK)
-        self.bone(neck + 0.05 * (toe - grip), 0.026, toe, 0.028, self.figure.wood)
+        self.bone(neck + 0.05 * (toe - grip), 0.029, toe, 0.031, self.figure.wood)
 
     def torso(self) -> None:
         left, right, low, far = (self.at(name) for name in ("left_shoulder", "right_shoulder", "left_hip", "right_hip"))
