@@ -1,10 +1,11 @@
 """A network from a crop to one heatmap a keypoint, at a quarter of the crop's size.
 
 After "Simple Baselines for Human Pose Estimation and Tracking" (Xiao et al., ECCV 2018): features are brought down to a
-sixteenth, up again, and a last convolution gives the heatmaps. Three things differ, to be small and to lose little in
-INT8: convolutions are depthwise separable with ReLU6 (MobileNet: Howard et al., 2017); bilinear resizing and a
-convolution stand for transposed ones; and what is brought up is added to the features of its size on the way down, for
-there is no pretrained backbone. Only layers that ship with Keras are used.
+sixteenth, up again, and a last convolution gives the heatmaps. To be small and to lose little in INT8, convolutions are
+depthwise separable with ReLU6 (MobileNet: Howard et al., 2017), and bilinear resizing and a convolution stand for
+transposed ones. As there is no pretrained backbone, blocks are residual (He et al., 2016), what is brought up is added to
+the features of its size on the way down, and the coarsest features are told their own mean. Only layers that ship with
+Keras are used.
 """
 
 from typing import Any
@@ -16,9 +17,11 @@ from slipway.protocol import Spec
 
 COARSEST = 16
 STRIDE = 4
-STEM = 32
-STAGES = ((64, 3, 2), (128, 3, 3), (384, 5, 4))
-"""Filters, size of the depthwise kernels and blocks at a quarter, an eighth and a sixteenth of the input's size."""
+STEM = 48
+DOWN = ((64, 1), (128, 3), (320, 4))
+"""Filters and blocks at a quarter, an eighth and a sixteenth of the input's size."""
+UP = ((96, 1), (128, 2))
+"""The same on the way up, at a quarter and an eighth."""
 RARE = -4.0
 """The last bias: an untrained network gives sigmoid(-4), as most cells of a heatmap are near 0."""
 
@@ -36,22 +39,23 @@ def build(model: Model, spec: Spec) -> Any:
     inputs = layers.Input(shape, name="input")
     x = layers.Rescaling(1 / 127.5, -1, name="rescaling")(inputs)
     x = layers.Conv2D(
-        _scaled(STEM, model), 3, 2, "same", use_bias=False, kernel_initializer="he_normal", name="stem_conv"
+        _scaled(STEM, model), 7, STRIDE, "same", use_bias=False, kernel_initializer="he_normal", name="stem_conv"
     )(x)
     x = layers.ReLU(6, name="stem_relu6")(_normal(x, "stem", model))
     passed = []
-    for number, (filters, kernel, blocks) in enumerate(STAGES, 1):
+    for number, (filters, blocks) in enumerate(DOWN, 1):
         for block in range(blocks):
-            name = f"down{number}{'abcd'[block]}"
-            x = _separable(x, _scaled(filters, model), kernel, 2 if block == 0 else 1, name, model)
+            stride = 2 if number > 1 and block == 0 else 1
+            x = _separable(x, _scaled(filters, model), 5, stride, f"down{number}{'abcd'[block]}", model)
         passed.append(x)
     x = _informed(x, model)
-    for number, beside in reversed(list(enumerate(passed[:-1], 1))):
-        x = _pointwise(x, beside.shape[-1], f"up{number}_project", model)
+    for number, (filters, blocks) in reversed(list(enumerate(UP, 1))):
+        x = _pointwise(x, _scaled(filters, model), f"up{number}_project", model)
         x = layers.UpSampling2D(2, interpolation="bilinear", name=f"up{number}_resize")(x)
-        x = layers.Add(name=f"up{number}_beside")([x, beside])
-        x = layers.ReLU(6, name=f"up{number}_beside_relu6")(x)
-        x = _separable(x, beside.shape[-1], 3, 1, f"up{number}", model)
+        beside = _pointwise(passed[number - 1], _scaled(filters, model), f"up{number}_beside", model)
+        x = layers.ReLU(6, name=f"up{number}_relu6")(layers.Add(name=f"up{number}_add")([x, beside]))
+        for block in range(blocks):
+            x = _separable(x, _scaled(filters, model), 3, 1, f"up{number}{'ab'[block]}", model)
     outputs = layers.Conv2D(
         len(spec["outputs"]),
         1,
