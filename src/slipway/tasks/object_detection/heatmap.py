@@ -54,7 +54,7 @@ def boxes(outputs: np.ndarray, spec: Spec) -> np.ndarray:
 
 
 def _agreed(outputs: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """What the cells at `row` and `column` [n, k] and those next to them say of a place, [n, k, 4]: their mean, by heat.
+    """What the cells at `row` and `column` [n, k] and those next to them say of a place: their mean by heat [n, k, 4].
 
     The centre is in cells, the size as in the map. The cells next to a centre learn the same box, so that the mean is
     more exact than any of them.
