@@ -3,9 +3,9 @@
 After "Simple Baselines for Human Pose Estimation and Tracking" (Xiao et al., ECCV 2018): features are brought down to a
 sixteenth, up again, and a last convolution gives the heatmaps. To be small and to lose little in INT8, convolutions are
 depthwise separable with ReLU6 (MobileNet: Howard et al., 2017), and bilinear resizing and a convolution stand for
-transposed ones. As there is no pretrained backbone, blocks are residual (He et al., 2016), what is brought up is added to
-the features of its size on the way down, and the coarsest features are told their own mean. Only layers that ship with
-Keras are used.
+transposed ones. As there is no pretrained backbone, blocks are residual (He et al., 2016), what is brought up is added
+to the features of its size on the way down, and the coarsest features are told their own mean. Only layers that ship
+with Keras are used.
 """
 
 from typing import Any
