@@ -91,21 +91,21 @@ STANCE = Key(
 
 
 def _keys() -> dict[str, tuple[Key, ...]]:
-    cover, straight = _front_foot(0.16), _front_foot(0.03)
+    cover, straight = _front_foot(0.22), _front_foot(0.0)
     down, hit, end = cover
     strokes = {
         "cover_drive": (
-            Key(0.6, down, (-0.02, 0.58, 0.22), (-0.95, 0.1, -0.1)),
-            Key(1.0, hit, (0.25, 0.5, 0.27), (-0.06, -0.96, 0.22)),
-            Key(1.4, end, (0.38, 0.66, 0.35), (0.5, -0.05, 0.85)),
+            Key(0.6, down, (-0.02, 0.58, 0.24), (-0.95, 0.1, -0.15)),
+            Key(1.0, hit, (0.23, 0.5, 0.32), (-0.06, -0.93, 0.36)),
+            Key(1.4, end, (0.35, 0.66, 0.4), (0.45, -0.05, 0.9)),
             Key(2.0, end, (0.33, 0.86, 0.25), (-0.2, 0.85, 0.5)),
         )
     }
     down, hit, end = straight
     strokes["straight_drive"] = (
         Key(0.6, down, (0.0, 0.58, 0.18), (-0.98, 0.05, 0.02)),
-        Key(1.0, hit, (0.3, 0.5, 0.19), (-0.1, -0.98, 0.03)),
-        Key(1.4, end, (0.46, 0.64, 0.15), (0.98, 0.0, 0.08)),
+        Key(1.0, hit, (0.3, 0.5, 0.17), (-0.1, -0.99, 0.0)),
+        Key(1.4, end, (0.46, 0.64, 0.13), (0.98, 0.05, 0.02)),
         Key(2.0, end, (0.43, 0.87, 0.12), (0.3, 0.95, 0.02)),
     )
     back = Pose(
@@ -283,7 +283,7 @@ class Innings:
         """A finished frame of a stroke."""
         height, width = size
         difficulty, shift = knobs
-        time = float(np.clip(rng.normal(1.15, 0.1 + 0.4 * difficulty), 0.3, 2.0))
+        time = float(np.clip(rng.normal(1.3, 0.1 + 0.5 * difficulty), 0.3, 2.0))
         focal = self.tall * height * float(np.linalg.norm(self.eye)) / 1.85
         side = 0.3 if self.left_handed else -0.3
         at = (0.2 + float(rng.normal(0, 0.08)), 0.92 + float(rng.normal(0, 0.05)), side + float(rng.normal(0, 0.08)))
