@@ -261,7 +261,7 @@ class Innings:
                     {},
                 )
             ),
-            left_handed=bool(rng.uniform() < 0.35),
+            left_handed=bool(rng.uniform() < 0.2),
             style=rng.normal(0, 1, 12),
             eye=(far * float(np.cos(turn)), rise, far * float(np.sin(turn))),
             tall=float(rng.uniform(0.7, 0.82)),
