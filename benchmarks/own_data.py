@@ -5,6 +5,8 @@ In a clone of what is committed: the recordings into data/raw/<variant>, a file 
 
     python benchmarks/own_data.py melbourne-demand
     python benchmarks/own_data.py pitch-objects
+    python benchmarks/own_data.py fouls
+    python benchmarks/own_data.py balls
 
 The recordings are in the folder that SLIPWAY_SHARED names (../shared by default). Prints one JSON object.
 """
@@ -16,6 +18,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -24,10 +27,20 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDINGS = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "data"
 TEST_SESSIONS = ("20220716", "20240717")
 VAL_SESSIONS = ("20240222",)
+BALLS_VAL_SESSIONS = (*VAL_SESSIONS, "20240606")
+"""More to choose the score threshold on, with pictures that show no ball."""
 ENTRIES = {
+    "balls": "{task: object_detection, framework: keras}",
+    "fouls": "{task: tabular_classification, framework: catboost}",
     "melbourne-demand": "{task: tabular_regression, framework: catboost}",
     "pitch-objects": "{task: image_classification, framework: keras}",
 }
+
+
+def put_fouls(raw: Path) -> None:
+    """The table as it is."""
+    raw.mkdir(parents=True)
+    shutil.copy(RECORDINGS / "fouls" / "fouls.csv.gz", raw)
 
 
 def put_melbourne_demand(raw: Path) -> None:
@@ -39,12 +52,23 @@ def put_melbourne_demand(raw: Path) -> None:
 def put_pitch_objects(raw: Path) -> None:
     """The folders as they are, and metadata.csv with the session of each picture and the side that it is on."""
     shutil.copytree(RECORDINGS / "pitch-objects", raw)
+    write_sessions(raw, VAL_SESSIONS)
+
+
+def put_balls(raw: Path) -> None:
+    """Pictures and labels as they are, and metadata.csv with the session of each picture and the side that it is on."""
+    shutil.copytree(RECORDINGS / "balls", raw)
+    write_sessions(raw, BALLS_VAL_SESSIONS)
+
+
+def write_sessions(raw: Path, val: Collection[str]) -> None:
+    """metadata.csv for pictures whose name begins with their session."""
     with (raw / "metadata.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["path", "group", "split"])
         for path in sorted(raw.glob("*/*.jpg")):
             session = path.name.split("_")[0]
-            side = "test" if session in TEST_SESSIONS else "val" if session in VAL_SESSIONS else "train"
+            side = "test" if session in TEST_SESSIONS else "val" if session in val else "train"
             rows.writerow([path.relative_to(raw).as_posix(), session, side])
 
 
@@ -56,11 +80,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         clone = Path(temporary) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        put = {"melbourne-demand": put_melbourne_demand, "pitch-objects": put_pitch_objects}[variant]
-        put(clone / "data" / "raw" / variant)
+        puts = {
+            "balls": put_balls,
+            "fouls": put_fouls,
+            "melbourne-demand": put_melbourne_demand,
+            "pitch-objects": put_pitch_objects,
+        }
+        puts[variant](clone / "data" / "raw" / variant)
         shutil.copy(ROOT / "benchmarks" / "variants" / f"{variant}.yaml", clone / "conf" / "variant")
         top = clone / "params.yaml"
-        top.write_text(top.read_text().replace("variants:\n", f"variants:\n  {variant}: {ENTRIES[variant]}\n", 1))
+        top.write_text(top.read_text().replace("&variants\n", f"&variants\n  {variant}: {ENTRIES[variant]}\n", 1))
         environment = {**os.environ, "MLFLOW_TRACKING_URI": ""}
         for command in (f"dvc add -q data/raw/{variant}", f"dvc repro register@{variant}"):
             subprocess.run(command.split(), cwd=clone, check=True, env=environment, stdout=subprocess.DEVNULL)
@@ -75,10 +104,14 @@ def main() -> None:
         "groups": record["groups"],
         "verdict": record["gate"]["verdict"],
         "bytes": record["artifacts"]["model.tflite"]["bytes"],
+        "float_bytes": record["artifacts"]["float.tflite"]["bytes"],
+        "largest_difference": record["parity"]["max_difference"],
     }
     if record["spec"]["objective"] == "multiclass":
         figures["majority"] = round(float(predictions["label"].value_counts(normalize=True).max()), 4)
-    else:
+    elif record["spec"]["objective"] == "binary":
+        figures["positives"] = int(predictions["target"].sum())
+    elif record["spec"]["objective"] == "regression":
         known = predictions[predictions["naive"].notna()]
         figures["naive_mae"] = round(float((known["label"] - known["naive"]).abs().mean()), 2)
     print(json.dumps(figures, indent=2))

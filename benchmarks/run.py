@@ -190,6 +190,26 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "transfer": Benchmark(
+        "transfer.py",
+        tuple(
+            Row(
+                f"accuracy of `{kind}-ad-detector`, from the weights of `base-ad-detector`",
+                "the same network from random weights, on the same examples",
+                "higher",
+                lambda f, kind=kind: (
+                    f"{_interval(f[f'{kind}-ad-detector'], 'accuracy')} beside "
+                    f"{_interval(f[f'{kind}-from-random'], 'accuracy')}, both from "
+                    f"{f[f'{kind}-ad-detector']['examples']['train']} training examples"
+                ),
+                lambda f, kind=kind: (
+                    f[f"{kind}-ad-detector"]["metrics"]["accuracy"]["value"]
+                    > f[f"{kind}-from-random"]["metrics"]["accuracy"]["value"]
+                ),
+            )
+            for kind in ("sports", "news")
+        ),
+    ),
     "melbourne-demand": Benchmark(
         "own_data.py melbourne-demand",
         (
@@ -202,6 +222,35 @@ BENCHMARKS = {
                     f"{f['naive_mae']:.1f} on {f['examples']:,} hours"
                 ),
                 lambda f: f["metrics"]["mae_ratio_to_naive"]["value"] <= 0.60,
+            ),
+        ),
+    ),
+    "fouls": Benchmark(
+        "own_data.py fouls",
+        (
+            Row(
+                "ROC AUC of the `handball-context` recipe on real fouls, split by match",
+                "plain gradient boosting on another such split: 0.93",
+                "0.93",
+                lambda f: f"{_interval(f, 'roc_auc')} on {f['examples']:,} fouls of {f['groups']} matches",
+                lambda f: f["metrics"]["roc_auc"]["value"] >= 0.93,
+            ),
+            Row(
+                "the same: average precision",
+                "the same: 0.83",
+                "0.84",
+                lambda f: (
+                    f"{_interval(f, 'average_precision')}; {f['positives']} fouls, "
+                    f"{f['positives'] / f['examples']:.1%}, are hand balls"
+                ),
+                lambda f: f["metrics"]["average_precision"]["value"] >= 0.84,
+            ),
+            Row(
+                "the same: probabilities as TFLite",
+                "CatBoost's own",
+                "1e-5",
+                lambda f: f"{f['largest_difference']:.1e} at most",
+                lambda f: f["largest_difference"] <= 1e-5,
             ),
         ),
     ),
@@ -224,6 +273,72 @@ BENCHMARKS = {
                 "within 1 point",
                 lambda f: f"{f['metrics']['accuracy']['value']:.4f} beside {f['native']['accuracy']:.4f}",
                 lambda f: f["native"]["accuracy"] - f["metrics"]["accuracy"]["value"] <= 0.01,
+            ),
+        ),
+    ),
+    "balls": Benchmark(
+        "own_data.py balls",
+        (
+            Row(
+                "detection rate of the `handball-ball` recipe on balls of a robots' pitch, 416 x 320 px, IoU 0.5, "
+                "split by session",
+                "false positives a picture",
+                "0.90 at 0.1",
+                lambda f: (
+                    f"{_interval(f, 'detection_rate')} at {_interval(f, 'false_positives_per_picture')} on "
+                    f"{f['examples']} pictures of {f['groups']} sessions"
+                ),
+                lambda f: (
+                    f["metrics"]["detection_rate"]["value"] >= 0.90
+                    and f["metrics"]["false_positives_per_picture"]["value"] <= 0.1
+                ),
+            ),
+            Row(
+                "the same: detection rate of INT8",
+                "the native model",
+                "within 1 point",
+                lambda f: (
+                    f"{f['metrics']['detection_rate']['value']:.4f} beside {f['native']['detection_rate']:.4f}, AP "
+                    f"{f['metrics']['ap50']['value']:.4f} beside {f['native']['ap50']:.4f}"
+                ),
+                lambda f: f["native"]["detection_rate"] - f["metrics"]["detection_rate"]["value"] <= 0.01,
+            ),
+            Row(
+                "the same: size of INT8",
+                "float TFLite",
+                "3.3 × smaller",
+                lambda f: f"{f['float_bytes'] / f['bytes']:.2f} × smaller: {f['bytes'] / 2**20:.2f} MiB",
+                lambda f: f["float_bytes"] / f["bytes"] >= 3.3,
+            ),
+        ),
+    ),
+    "sounds": Benchmark(
+        "sounds.py",
+        (
+            Row(
+                "accuracy of the `wildlife-detector` recipe on ten kinds of sound (ESC-10), mean of its five folds",
+                "random forest on summary features, as published: 0.73",
+                "0.88",
+                lambda f: (
+                    f"{_interval({'metrics': f}, 'accuracy')} on {f['clips']} clips of {f['groups']} recordings; "
+                    + "by fold "
+                    + ", ".join(f"{fold['float']:.3f}" for fold in f["folds"])
+                ),
+                lambda f: f["accuracy"]["value"] >= 0.88,
+            ),
+            Row(
+                "the same: accuracy of INT8",
+                "the native model",
+                "within 1 point",
+                lambda f: f"{f['accuracy_int8']:.4f} beside {f['accuracy']['value']:.4f}",
+                lambda f: f["accuracy"]["value"] - f["accuracy_int8"] <= 0.01,
+            ),
+            Row(
+                "the same: size of INT8",
+                "float TFLite",
+                "3.3 × smaller",
+                lambda f: f"{f['times_smaller']} × smaller",
+                lambda f: f["times_smaller"] >= 3.3,
             ),
         ),
     ),

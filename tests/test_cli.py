@@ -11,7 +11,7 @@ from slipway.cli import app
 
 @pytest.fixture
 def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "params.yaml").write_text("variants:\n  mine: {task: image_classification, framework: keras}\n")
+    (tmp_path / "params.yaml").write_text("all:\n  mine: {task: image_classification, framework: keras}\n")
     monkeypatch.chdir(tmp_path)
 
 

@@ -17,6 +17,7 @@ from slipway.errors import ConfigError
         ({"train": 0.85, "val": 0.15, "test": 0.0}, "more than 0"),
         ({"folds": 5}, "folds and fold go together"),
         ({"folds": 5, "fold": 6}, "fold 6 of 5 folds"),
+        ({"folds": 5, "fold": 1, "by": "time"}, "folds are dealt by group, and by is time"),
         ({"test_from": "2024-01-01"}, "val_from and test_from go together"),
         ({"tarin": 0.7}, "Extra inputs are not permitted"),
     ],

@@ -14,10 +14,15 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 MODULES = {
-    "compose": ["tasks.{task}", "frameworks.{framework}.schema", "simulators.{simulator}"],
+    "compose": ["tasks.{task}", "frameworks.{framework}.schema.{task}", "simulators.{simulator}"],
     "simulate": ["simulators.{simulator}"],
     "prepare": ["tasks.{task}"],
-    "train": ["frameworks.{framework}.schema", "frameworks.{framework}.training"],
+    "train": [
+        "frameworks.{framework}.schema.{task}",
+        "frameworks.{framework}.objectives.{task}",
+        "frameworks.{framework}.training",
+        "frameworks.{framework}.native",
+    ],
     "evaluate": ["tasks.{task}", "frameworks.{framework}.native"],
     "convert-tflite": ["tasks.{task}", "frameworks.{framework}.native", "frameworks.{framework}.conversion"],
     "benchmark": ["frameworks.{framework}.native", "tflite.interpreter"],
@@ -25,9 +30,20 @@ MODULES = {
 }
 """What each stage imports by a name that it makes up, beside its own import statements. That this is all is shown in
 test_pipeline.py, by what the stages had imported when they ended."""
-WHOLE = {"compose": ["src/slipway/simulators"], "register": ["src/slipway"]}
-"""Where a stage may depend on more than it runs: compose checks the section of whichever simulator a variant has, and
-the record that register writes names the code of every stage."""
+SHARED = ["src/slipway/raw", "src/slipway/scores"]
+"""What several tasks share and some do not use, a dependency of all of them: DVC has no way to tell them apart."""
+WHOLE = {
+    "compose": ["src/slipway/simulators", *SHARED],
+    "prepare": SHARED,
+    "train": ["src/slipway/frameworks"],
+    "evaluate": SHARED,
+    "convert-tflite": SHARED,
+    "register": ["src/slipway"],
+}
+"""Where a stage may depend on more than it runs: compose checks the section of whichever simulator a variant has, the
+objectives of a framework share its training, and the record that register writes names the code of every stage."""
+MODULE = {"transfer": "train"}
+"""The module of a stage that does not bear its name."""
 
 
 @functools.cache
@@ -65,7 +81,7 @@ def stages() -> Iterator[tuple[str, str, list[str]]]:
             if stage.name:
                 name, variant = stage.name.split("@")
                 deps = [dep.def_path for dep in stage.deps if dep.def_path.startswith("src/")]
-                yield name, variant, deps
+                yield MODULE.get(name, name), variant, deps
 
 
 def covered(path: str, deps: list[str]) -> bool:
@@ -75,7 +91,7 @@ def covered(path: str, deps: list[str]) -> bool:
 @functools.cache
 def expected(name: str, variant: str) -> frozenset[str]:
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
-    facts = params["variants"][variant] | {"simulator": params["simulated"].get(variant)}
+    facts = params["all"][variant] | {"simulator": params["simulated"].get(variant)}
     roots = [f"slipway.{module.format(**facts)}" for module in MODULES[name]]
     return frozenset(closure([f"slipway.stages.{name.replace('-', '_')}", *roots]))
 
@@ -129,7 +145,8 @@ def test_every_section_that_a_stage_reads_is_among_its_parameters() -> None:
         }
         if name == "compose" or "params/${key}.yaml" in body["deps"]:
             continue
-        tree = ast.parse((SOURCE / f"slipway/stages/{name.replace('-', '_')}.py").read_text())
+        module = MODULE.get(name, name).replace("-", "_")
+        tree = ast.parse((SOURCE / f"slipway/stages/{module}.py").read_text())
         read = {
             node.slice.value
             for node in ast.walk(tree)

@@ -1,19 +1,38 @@
 """The `slipway` command."""
 
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from typer.core import TyperGroup
 
 from slipway import tasks
+from slipway.errors import DataError, SlipwayError
 from slipway.gate import verdict
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 
+class Commands(TyperGroup):
+    """The commands: a user's mistake ends each with one line and the error's exit code, no traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except SlipwayError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]"}
 
 
@@ -23,12 +42,12 @@ def slipway() -> None:
 
 
 @app.command()
-def releases(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+def releases(as_json: Json = False) -> None:
     """Every variant: what it scored on its test split, its TFLite size and latency, its verdict, and its report."""
     params = Path("params.yaml")
     if not params.exists():
         raise typer.BadParameter(f"{params}: no such file; run slipway in the repository's root")
-    rows = [_release(variant) for variant in yaml.safe_load(params.read_text())["variants"]]
+    rows = [_release(variant) for variant in yaml.safe_load(params.read_text())["all"]]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -50,6 +69,106 @@ def releases(as_json: Annotated[bool, typer.Option("--json", help="For programs.
             row["report"],
         )
     Console(width=None if Console().is_terminal else 140).print(table)
+
+
+@app.command()
+def new(
+    variant: Annotated[str, typer.Argument(help="Its name: letters, digits and -.")],
+    task: Annotated[str, typer.Option(help="The kind of model: image_classification, ...")],
+    data: Annotated[Path, typer.Option(help="The folder of examples; copied to data/raw/VARIANT unless it is that.")],
+    group: Annotated[
+        str | None,
+        typer.Option(help="A regular expression whose (group) in an example's path names its video, session, ..."),
+    ] = None,
+    quarantine: Annotated[float, typer.Option(min=0, max=1, help="The share of bad files to set aside.")] = 0.0,
+    as_json: Json = False,
+) -> None:
+    """A variant of your own: its file in conf/variant, its line in params.yaml, its data in DVC."""
+    from slipway.commands.new import new
+
+    created = new(variant, task, data, group=group, quarantine=quarantine)
+    if as_json:
+        print(json.dumps(asdict(created), ensure_ascii=False, indent=1))
+        return
+    console = Console()
+    table = Table(title=f"{variant}: what is in {data}")
+    for heading in ("class", "examples", "groups"):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
+    for name, counts in created.classes.items():
+        table.add_row(escape(name), f"{counts['examples']:,}", f"{counts['groups']:,}")
+    console.print(table)
+    if created.unusable:
+        console.print(f"{created.unusable:,} files cannot be used and will be set aside", soft_wrap=True)
+    if not created.grouped:
+        advice = "where several are of one video, session or thing, name it with --group or in metadata.csv"
+        console.print(f"[yellow]warning[/]: each example is a group of its own; {advice}", soft_wrap=True)
+    console.print(f"written: {', '.join(created.files)}", soft_wrap=True, markup=False)
+    console.print(f"look at the gate in {created.files[0]}, then: dvc repro register@{variant}", soft_wrap=True)
+
+
+@app.command()
+def frames(
+    videos: Annotated[list[Path], typer.Argument(help="The videos.", metavar="VIDEO...", show_default=False)],
+    every: Annotated[str, typer.Option(help="The time between frames: 1s, 500ms, 2.5s, 0.5.")],
+    out: Annotated[Path, typer.Option(help="The folder that gets the frames and metadata.csv.")],
+    label: Annotated[str | None, typer.Option(help="The class they show; without it they wait to be sorted.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Frames from videos, as pictures to train on. A bad video does not stop the others; the exit code is 3 then."""
+    from slipway.commands.frames import frames, interval
+
+    results = frames(videos, out, interval(every), label)
+    if as_json:
+        print(json.dumps([asdict(one) for one in results], ensure_ascii=False, indent=1))
+    else:
+        table = Table(title=f"Frames in {escape(str(out))}")
+        for heading in ("video", "frames", "last at", "what is wrong"):
+            table.add_column(heading, justify="right" if heading in ("frames", "last at") else "left", overflow="fold")
+        for one in results:
+            wrong = f"[red]{escape(one.error)}[/]" if one.error else ""
+            table.add_row(escape(one.video), f"{one.frames:,}", f"{one.seconds:,.1f} s" if one.frames else "", wrong)
+        Console().print(table)
+    if any(one.error for one in results):
+        raise typer.Exit(DataError.exit_code)
+
+
+@app.command()
+def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: Json = False) -> None:
+    """What the folds of a cross-validation, run as DVC experiments of this commit, come to together."""
+    from slipway.commands import folds
+
+    validations, others = folds.read(variant)
+    if as_json:
+        print(json.dumps([asdict(one) for one in validations], indent=1))
+        return
+    console = Console(width=None if Console().is_terminal else 140)
+    numbers = sorted({fold for one in validations for fold in one.experiments})
+    table = Table(
+        title=f"{variant}: cross-validation of the native model",
+        caption="Folds share training examples, so the intervals are too narrow (Bengio and Grandvalet, 2004).",
+    )
+    for heading in (["parameters"] if len(validations) > 1 else []) + ["metric", "mean", "95 % interval"]:
+        table.add_column(heading, justify="left" if heading in ("parameters", "metric") else "right")
+    for fold in numbers:
+        table.add_column(f"fold {fold}", justify="right")
+    for one in validations:
+        params = "\n".join(f"{key} {value}" for key, value in one.params.items())
+        for row, found in enumerate(one.estimates):
+            values = [_number(found.values.get(fold)) if fold in one.experiments else "" for fold in numbers]
+            interval = "" if found.low is None else f"{_number(found.low)} to {_number(found.high)}"
+            first = [escape(params) if row == 0 else ""] if len(validations) > 1 else []
+            table.add_row(*first, found.metric, _number(found.mean), interval, *values)
+        table.add_section()
+    console.print(table)
+    for one in validations:
+        if one.missing:
+            which = ", ".join(f"{key} {value}" for key, value in one.params.items())
+            lacking = f"{', '.join(map(str, one.missing))} of {one.folds}{f' ({which})' if which else ''}"
+            said = f"missing: fold {lacking}; run\n{folds.command(variant, one.folds, one.missing, one.params)}"
+            console.print(f"[yellow]warning[/]: {escape(said)}", soft_wrap=True)
+    if others:
+        said = f"{others} experiments of this commit failed or are not done: dvc queue status"
+        console.print(f"[yellow]warning[/]: {said}", soft_wrap=True)
 
 
 def _release(variant: str) -> dict[str, Any]:

@@ -55,6 +55,8 @@ class Split(Section):
             raise ValueError("train, val and test must each be more than 0")
         if (self.folds is None) != (self.fold is None):
             raise ValueError("folds and fold go together")
+        if self.folds is not None and self.by == "time":
+            raise ValueError("folds are dealt by group, and by is time; take one of the two out")
         if (self.val_from is None) != (self.test_from is None):
             raise ValueError("val_from and test_from go together")
         if self.folds is not None and self.fold is not None and self.fold > self.folds:

@@ -18,8 +18,10 @@ from slipway.config import Section
 Spec = dict[str, Any]
 """What a model takes and gives, in JSON values: written by prepare, kept in the release record.
 
-Keys of every task: `objective` ("multiclass" or "regression"), `input` ({"shape": without the batch axis, "dtype",
-and for tables "names"}), `outputs` (names, in order: class names or the target's). A task adds its own.
+Keys of every task: `objective` (what a prediction is: "multiclass", "binary", "regression", "keypoints" or "boxes"),
+`input` ({"shape": without the batch axis, "dtype", and for tables "names"}), `outputs` (names, in order: of classes, of
+the target, of keypoints). Where examples have classes to be counted and balanced, `classes` has the names that `label`
+takes. A task adds its own, and what `operate` chose comes on top.
 """
 
 
@@ -50,9 +52,10 @@ class Index:
 class Encoded:
     """A batch of encoded examples.
 
-    `rows`: positions (int64) in the frame given to `encode`; a row that is missing was bad, and `problems` says why.
-    `inputs`: [n, *shape]; `targets`: [n], int64 classes or float32 values; `hashes`: [n] uint64 perceptual hashes by
-    Hamming distance, where the task has them.
+    `rows`: positions (int64) in the frame given to `encode`, one that stands there several times having as many inputs
+    (the windows of a long sound); a row that is missing was bad, and `problems` says why. `inputs`: [n, *shape];
+    `targets`: [n, *target], int64 classes or float32 values; `hashes`: [n] uint64 perceptual hashes by Hamming
+    distance, where the task has them.
     """
 
     rows: np.ndarray
@@ -100,15 +103,29 @@ class Task(Protocol):
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
         """Encode examples in order, in batches of bounded size."""
 
-    def encode_raw(self, examples: Any, spec: Spec) -> np.ndarray:
-        """Encode what a caller of the Predictor has (bytes of pictures, a table's rows) to [n, *shape].
+    def encode_raw(self, examples: Any, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
+        """Encode what a caller of the Predictor has (bytes of pictures, a table's rows).
+
+        Returns:
+            inputs [m, *shape], and for each the number of its example [m]: more than one where a sound has windows.
 
         Raises:
             DataError: an example cannot be read; the message says which.
         """
 
     def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Raw model outputs [n, k] to predictions [n, k] in the unit of the target (probabilities, visitors)."""
+        """Raw model outputs [n, *k] to predictions [n, *p]: probabilities, values in the target's unit, places."""
+
+    def operate(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, Any]:
+        """Choose the operating point on the validation split (a threshold, ...): JSON values that join the spec."""
+
+    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+        """`agreement`, `max_difference` and `mean_difference` of two models' predictions; see `slipway.parity`."""
+
+    def present(self, predictions: np.ndarray, examples: Any, spec: Spec) -> list[Any]:
+        """Predictions as a caller of the Predictor wants them, in JSON values, one for each of its raw examples."""
 
     def score(
         self,

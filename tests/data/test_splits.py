@@ -46,6 +46,27 @@ def test_shares_and_classes_are_kept() -> None:
     assert by_side.to_numpy() == pytest.approx(np.full(3, (frame["label"] == "ad").mean()), abs=0.02)
 
 
+@given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 1)), min_size=1, max_size=20), st.integers(0, 5))
+def test_a_class_with_three_groups_is_on_every_side(sizes: list[tuple[int, int]], seed: int) -> None:
+    """Each class has three groups of one example, and however many more of any size."""
+    dealt = [(1, label) for label in (0, 1) for _ in range(3)] + sizes
+    rows = [(group, label) for group, (size, label) in enumerate(dealt) for _ in range(size)]
+    frame = examples([group for group, _ in rows], [label for _, label in rows])
+    sides = assign(frame, Split(), classes=CLASSES, seed=seed)
+    assert frame.groupby(sides)["label"].nunique().to_dict() == {"train": 2, "val": 2, "test": 2}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_scarce_groups_that_show_several_classes_go_where_a_class_is_lacking(seed: int) -> None:
+    """Five videos, three of which show an advertisement: one of those for each side."""
+    ads, contents = [1, 0, 1, 0, 5], [1, 5, 5, 1, 1]
+    rows = [(video, 0) for video, n in enumerate(ads) for _ in range(n)]
+    rows += [(video, 1) for video, n in enumerate(contents) for _ in range(n)]
+    frame = examples([video for video, _ in rows], [label for _, label in rows])
+    sides = assign(frame, Split(), classes=CLASSES, seed=seed)
+    assert frame.groupby(sides)["label"].nunique().to_dict() == {"train": 2, "val": 2, "test": 2}
+
+
 def test_the_same_seed_divides_alike_and_another_does_not() -> None:
     frame = examples(list(range(200)), [0, 1] * 100)
     one, same, other = (assign(frame, Split(), classes=CLASSES, seed=seed) for seed in (1, 1, 2))

@@ -218,3 +218,8 @@ def test_any_figure_can_be_told(value: float | None, size: int):
         "lineage": {},
     }
     assert card(record).endswith("\n")
+
+
+def test_a_threshold_of_two_classes_is_told(table: dict) -> None:
+    table["spec"] |= {"objective": "binary", "outputs": ["hand_ball"], "threshold": 0.28727}
+    assert "- Output: the probability of hand\\_ball.\n- Decision: positive from 0.2873 on" in card(table)

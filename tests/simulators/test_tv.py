@@ -85,7 +85,17 @@ def test_frames_of_a_video_are_alike_and_not_the_same(tmp_path: Path) -> None:
     assert all(not np.array_equal(one, other) for one, other in pairwise(pictures))
 
 
-@pytest.mark.parametrize("bad", [{"frames": 1}, {"confusable": 1.5}, {"colour": 1}])
+def test_a_kind_of_programme_shows_other_pictures_of_the_same_layout(raw: Path, tmp_path: Path) -> None:
+    greens = {}
+    for programme in ("any", "sports", "news"):
+        folder = written(tmp_path / programme, programme=programme, confusable=0, crossfade=0)
+        assert pd.read_csv(folder / "metadata.csv").equals(pd.read_csv(raw / "metadata.csv"))
+        means = [np.asarray(Image.open(path)).mean(axis=(0, 1)) for path in sorted((folder / "content").iterdir())]
+        greens[programme] = np.mean([green > max(red, blue) for red, green, blue in means])
+    assert greens["news"] < greens["any"] < greens["sports"], "a pitch is green"
+
+
+@pytest.mark.parametrize("bad", [{"programme": "cooking"}, {"frames": 1}, {"confusable": 1.5}, {"colour": 1}])
 def test_a_world_that_cannot_be_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         World(**bad)

@@ -1,10 +1,12 @@
 """Compose: what conf/ resolves to, and what each mistake in it says."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import yaml
 
+from conftest import ROOT
 from slipway import config
 from slipway.errors import ConfigError
 from slipway.stages.compose import compose
@@ -13,13 +15,23 @@ VARIANT = "base-ad-detector"
 FILE = Path(f"conf/variant/{VARIANT}.yaml")
 
 
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what compose reads and writes, which is the working folder of the test."""
+    for name in ("conf", "params"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text, f"{path} no longer has {old!r}"
     path.write_text(text.replace(old, new))
 
 
-@pytest.mark.parametrize("variant", yaml.safe_load(Path("params.yaml").read_text())["variants"])
+@pytest.mark.parametrize("variant", yaml.safe_load(Path("params.yaml").read_text())["all"])
 @pytest.mark.parametrize("profile", ["smoke", "demo", "full"])
 def test_every_variant_resolves_in_every_profile(repository: Path, variant: str, profile: str) -> None:
     edit(Path("params.yaml"), "profile: demo", f"profile: {profile}")
@@ -28,7 +40,7 @@ def test_every_variant_resolves_in_every_profile(repository: Path, variant: str,
 
 
 def test_the_committed_parameters_are_what_conf_resolves_to(repository: Path) -> None:
-    for variant in yaml.safe_load(Path("params.yaml").read_text())["variants"]:
+    for variant in yaml.safe_load(Path("params.yaml").read_text())["all"]:
         before = Path(f"params/{variant}.yaml").read_bytes()
         compose(variant)
         assert Path(f"params/{variant}.yaml").read_bytes() == before
@@ -99,14 +111,60 @@ def test_an_unknown_variant_is_told_the_known_ones(repository: Path) -> None:
 @pytest.mark.parametrize(("key", "value"), [("task", "image_clasification"), ("framework", "torch")])
 def test_an_unknown_task_or_framework_is_told_the_known_ones(repository: Path, key: str, value: str) -> None:
     top = yaml.safe_load(Path("params.yaml").read_text())
-    top["variants"][VARIANT][key] = value
+    top["all"][VARIANT][key] = value
     Path("params.yaml").write_text(yaml.safe_dump(top))
-    with pytest.raises(ConfigError, match=f"variants.{VARIANT}.{key}: '{value}' is not one of"):
+    with pytest.raises(ConfigError, match=f"{VARIANT}.{key}: '{value}' is not one of"):
         compose(VARIANT)
 
 
+def test_a_task_that_the_framework_does_not_fit_is_told_what_it_fits(repository: Path) -> None:
+    edit(
+        Path("params.yaml"),
+        "base-ad-detector: {task: image_classification",
+        "base-ad-detector: {task: tabular_regression",
+    )
+    with pytest.raises(
+        ConfigError, match=r"in framework keras: 'tabular_regression' is not one of .*image_classification"
+    ):
+        compose(VARIANT)
+
+
+def test_a_transfer_says_where_it_starts(repository: Path) -> None:
+    compose("sports-ad-detector")
+    assert config.read("sports-ad-detector")["from"] == VARIANT
+    compose(VARIANT)
+    assert config.read(VARIANT)["from"] is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            ", from: base-ad-detector}",
+            "}",
+            "transfers.sports-ad-detector in params.yaml needs {framework: ..., from: ...",
+        ),
+        ("from: base-ad-detector", "from: best-ad-detector", "from in params.yaml: no variant 'best-ad-detector'"),
+        (
+            "from: base-ad-detector",
+            "from: base-ad-detector, layers: 3",
+            "sports-ad-detector.layers in params.yaml: unknown",
+        ),
+    ],
+)
+def test_a_transfer_that_cannot_be_is_refused(repository: Path, old: str, new: str, message: str) -> None:
+    edit(Path("params.yaml"), old, new)
+    with pytest.raises(ConfigError) as caught:
+        compose("sports-ad-detector")
+    assert message in str(caught.value)
+
+
 def test_a_variant_without_a_file_is_told_which_file(repository: Path) -> None:
-    edit(Path("params.yaml"), "variants:\n", "variants:\n  mine: {task: image_classification, framework: keras}\n")
+    edit(
+        Path("params.yaml"),
+        "variants: &variants\n",
+        "variants: &variants\n  mine: {task: image_classification, framework: keras}\n",
+    )
     with pytest.raises(ConfigError, match=r"conf/variant/mine.yaml: no such file; it has base-ad-detector"):
         compose("mine")
 

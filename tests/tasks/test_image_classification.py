@@ -11,12 +11,14 @@ from sklearn import metrics as reference
 
 from slipway.errors import DataError
 from slipway.protocol import Task as Protocol
-from slipway.tasks.image_classification import Data, PictureError, Task, difference_hash, encode_picture
+from slipway.raw.pictures import PictureError, difference_hash, encode_picture
+from slipway.tasks.image_classification import Data, Task
 
 SPEC = {
     "objective": "multiclass",
     "input": {"shape": [16, 24, 3], "dtype": "uint8"},
     "outputs": ["ad", "content"],
+    "classes": ["ad", "content"],
 }
 
 
@@ -73,7 +75,7 @@ def test_a_picture_whose_name_the_group_expression_does_not_fit_is_a_problem(raw
         ("ad/v2/a.jpg", "no group"),
         ("content/v2/a.jpg", "no group"),
     ]
-    with pytest.raises(DataError, match="fits no picture"):
+    with pytest.raises(DataError, match="fits none of the pictures"):
         task(group="(take)").index(raw)
 
 
@@ -158,7 +160,7 @@ def test_the_order_of_classes_is_the_order_of_outputs(raw: Path) -> None:
     swapped = task(classes=["content", "ad"])
     examples = swapped.index(raw).examples
     spec = swapped.specify(raw, examples)
-    assert spec == {**SPEC, "outputs": ["content", "ad"]}
+    assert spec == {**SPEC, "outputs": ["content", "ad"], "classes": ["content", "ad"]}
     (batch,) = swapped.encode(raw, examples, spec)
     assert batch.targets.tolist() == [1, 1, 1, 0, 0, 0]
     assert task().specify(raw, examples) == SPEC
@@ -260,7 +262,7 @@ def test_a_large_jpeg_is_shrunk_smoothly() -> None:
 def test_bytes_paths_and_arrays_of_one_picture_encode_alike(tmp_path: Path) -> None:
     content = file_of(picture(), "PNG")
     (tmp_path / "a.png").write_bytes(content)
-    encoded = task().encode_raw([content, tmp_path / "a.png", str(tmp_path / "a.png"), np.asarray(picture())], SPEC)
+    encoded, _ = task().encode_raw([content, tmp_path / "a.png", str(tmp_path / "a.png"), np.asarray(picture())], SPEC)
     assert encoded.shape == (4, 16, 24, 3)
     assert (encoded == encoded[0]).all()
 

@@ -129,8 +129,14 @@ class Task:
     def __init__(self, data: Data) -> None:
         self.factor = data.factor
 
-    def encode_raw(self, examples: list[str], spec: dict[str, Any]) -> np.ndarray:
-        return np.array([[float(word) for word in example.split()] for example in examples], np.float32).reshape(-1, 2)
+    def encode_raw(self, examples: list[str], spec: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """An example is lines of two numbers, each line an input."""
+        lines = [(row, line.split()) for row, example in enumerate(examples) for line in example.split("\n")]
+        inputs = np.array([[float(word) for word in words] for _, words in lines], np.float32).reshape(-1, 2)
+        return inputs, np.array([row for row, _ in lines], np.int64)
+
+    def present(self, predictions: np.ndarray, examples: list[str], spec: dict[str, Any]) -> list[dict[str, float]]:
+        return [dict(zip(spec["outputs"], row, strict=True)) for row in predictions.tolist()]
 
     def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: dict[str, Any]) -> np.ndarray:
         return outputs * self.factor
@@ -170,6 +176,11 @@ def test_a_release_turns_raw_examples_into_named_outputs(release: Path) -> None:
     assert predictor.predict(["1 2", "3 4"]) == [{"left": 20, "right": 40}, {"left": 60, "right": 80}]
     assert predictor.predict_array(["1 2"]).tolist() == [[20, 40]]
     assert predictor.predict([]) == []
+
+
+def test_an_example_of_several_inputs_gets_the_mean_of_their_predictions(release: Path) -> None:
+    predictor = Predictor.load(release)
+    assert predictor.predict(["1 2\n5 6", "3 4"]) == [{"left": 60, "right": 80}, {"left": 60, "right": 80}]
 
 
 def test_the_golden_examples_of_a_release_pass(release: Path) -> None:

@@ -100,11 +100,12 @@ def _pack(task: Task, raw: Path, folder: Path, side: str, examples: pd.DataFrame
 
 def _counts(examples: pd.DataFrame, spec: Spec) -> dict[str, Any]:
     """Total, groups, and by class the number, or for a number as target its distribution."""
+    examples = examples.drop_duplicates("example")
     counts: dict[str, Any] = {"total": len(examples), "groups": int(examples["group"].nunique())}
-    if spec["objective"] == "multiclass":
+    if "classes" in spec:
         by_class = examples["label"].value_counts()
-        counts["classes"] = {name: int(by_class.get(name, 0)) for name in spec["outputs"]}
-    else:
+        counts["classes"] = {name: int(by_class.get(name, 0)) for name in spec["classes"]}
+    elif pd.api.types.is_numeric_dtype(examples["label"]):
         described = examples["label"].describe()
         counts["target"] = {key: round(float(described[key]), 6) for key in ("mean", "std", "min", "50%", "max")}
     if "time" in examples and len(examples):
@@ -128,13 +129,13 @@ def _duplicates(packed: dict[str, _Packed], checks: Checks) -> list[dict[str, An
 def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, pairs: list[dict[str, Any]]) -> list[str]:
     warnings = []
     total = sum(side["total"] for side in statistics.values())
-    if spec["objective"] == "multiclass" and len(spec["outputs"]) == 2:
+    if len(spec.get("classes", ())) == 2:
         for side in ("train", "val", "test"):
             classes = statistics.get(side, {}).get("classes", {})
-            share = classes.get(spec["outputs"][0], 0) / max(sum(classes.values()), 1)
+            share = classes.get(spec["classes"][0], 0) / max(sum(classes.values()), 1)
             if classes and not checks.balance[0] <= share <= checks.balance[1]:
                 low, high = (f"{bound:.0%}" for bound in checks.balance)
-                warnings.append(f"{side}: {spec['outputs'][0]} is {share:.1%} of the examples, outside {low} to {high}")
+                warnings.append(f"{side}: {spec['classes'][0]} is {share:.1%} of the examples, outside {low} to {high}")
     recommended = checks.recommended
     if total < recommended.least:
         warnings.append(
@@ -186,13 +187,12 @@ def _refuse(
     for side, part in packed.items():
         if part.examples.empty:
             raise DataError(f"{raw}: {side} has no usable example; see {report}")
-        if spec["objective"] == "multiclass":
-            missing = [name for name in spec["outputs"] if name not in set(part.examples["label"])]
-            if missing:
-                raise DataError(
-                    f"{raw}: {side} has no example of {', '.join(missing)}: add groups (videos, sessions) that show "
-                    f"{'it' if len(missing) == 1 else 'them'}, or change split in the variant's conf/; see {report}"
-                )
+        missing = [name for name in spec.get("classes", ()) if name not in set(part.examples["label"])]
+        if missing:
+            raise DataError(
+                f"{raw}: {side} has no example of {', '.join(missing)}: add groups (videos, sessions) that show "
+                f"{'it' if len(missing) == 1 else 'them'}, or change split in the variant's conf/; see {report}"
+            )
 
 
 def _first(problems: list[Problem]) -> str:

@@ -2,7 +2,8 @@
 
 A group (one video, recording, match, place) never stands on two sides of a split. Groups are dealt greedily, the
 largest first, to the side whose class counts are furthest below its target: stratification over groups in the manner
-of iterative stratification (Sechidis et al., 2011).
+of iterative stratification (Sechidis et al., 2011). Where no more groups of a class are left than sides that lack it,
+those sides go first, so that a class with few groups still has one on each side.
 """
 
 from collections.abc import Sequence
@@ -100,8 +101,14 @@ def _deal(examples: pd.DataFrame, shares: Sequence[float], classes: Sequence[str
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     dealt = np.empty(len(names), int)
     scale = missing.copy()
+    lacking, left = np.ones(missing.shape, bool), (counts > 0).sum(axis=0)
     for group in order:
+        held = counts[group] > 0
+        scarce = held & (left <= lacking.sum(axis=0))
+        rescued = lacking[:, scarce].sum(axis=1)
         need = (missing / scale) @ (counts[group] / totals)
-        dealt[group] = np.argmax(need)
+        dealt[group] = np.argmax(np.where(rescued == rescued.max(), need, -np.inf))
         missing[dealt[group]] -= counts[group]
+        lacking[dealt[group], held] = False
+        left -= held
     return dealt[groups]

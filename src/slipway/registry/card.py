@@ -21,6 +21,14 @@ _MEANING = {
     "fail": "at least one rule is broken. Do not use this model.",
 }
 
+_OUTPUT = {
+    "multiclass": "the probabilities of {count} classes, in this order: {names}",
+    "binary": "the probability of {names}",
+    "regression": "{names}, in the unit of the raw data",
+    "keypoints": "place and score of {count} keypoints, in this order: {names}",
+    "boxes": "boxes with a score, each around one of: {names}",
+}
+
 Record = Mapping[str, Any]
 
 
@@ -66,11 +74,12 @@ def _interface(record: Record) -> list[str]:
     spec = record["spec"]
     one, names = spec["input"], spec["input"].get("names")
     lines = ["## Input and output", "", f"- Input: an array `{one['dtype']} {list(one['shape'])}` an example."]
-    if spec["objective"] == "multiclass":
-        listed = ", ".join(_text(name) for name in spec["outputs"])
-        lines.append(f"- Output: the probabilities of {len(spec['outputs'])} classes, in this order: {listed}.")
-    else:
-        lines.append(f"- Output: {', '.join(_text(name) for name in spec['outputs'])}, in the unit of the raw data.")
+    listed = ", ".join(_text(name) for name in spec["outputs"])
+    lines.append(f"- Output: {_OUTPUT[spec['objective']].format(count=len(spec['outputs']), names=listed)}.")
+    if spec["objective"] == "binary" and "threshold" in spec:
+        lines.append(
+            f"- Decision: positive from {spec['threshold']:.4g} on, a threshold chosen on the validation split."
+        )
     if names:
         features = ", ".join(f"`{name}`" for name in names)
         lines += [
@@ -126,7 +135,7 @@ def _gate(record: Record) -> list[str]:
 
 def _parity(record: Record) -> list[str]:
     parity = record["parity"]
-    unit = "in probability" if record["spec"]["objective"] == "multiclass" else "shares of the mean prediction"
+    unit = "shares of the mean prediction" if record["spec"]["objective"] == "regression" else "absolute"
     rows = [
         (_words(name).lower(), _figure(value))
         for name, value in sorted(parity.items())

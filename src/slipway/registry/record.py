@@ -37,12 +37,14 @@ def lineage(lock: Path, variant: str, params: Path, requirements: Path) -> dict[
         RegistryError: dvc.lock lacks a stage of the variant.
     """
     stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
-    names = [f"{stage}@{variant}" for stage in ("prepare", "train", "evaluate", "convert-tflite", "benchmark")]
+    trained = "transfer" if f"transfer@{variant}" in stages else "train"
+    names = [f"{stage}@{variant}" for stage in ("prepare", trained, "evaluate", "convert-tflite", "benchmark")]
     if missing := [name for name in names if name not in stages]:
         raise RegistryError(f"{lock}: no {missing[0]}; run `dvc repro register@{variant}`")
     deps = {dep["path"]: dep for name in names for dep in stages[name]["deps"]}
     code = "\n".join(f"{path} {dep['md5']}" for path, dep in sorted(deps.items()) if path.startswith("src/"))
-    return {
+    others = [path for path in deps if path.startswith("models/") and not path.startswith(f"models/{variant}/")]
+    return ({"started from": deps[others[0]]["md5"]} if others else {}) | {
         "raw": deps[f"data/raw/{variant}"]["md5"],
         "prepared": deps[f"data/prepared/{variant}"]["md5"],
         "params": digest(params),

@@ -56,6 +56,7 @@ COMMON: dict[str, type[Section]] = {
     "register": Register,
 }
 OPTIONAL = {"simulate", "start"}
+KNOWN = frozenset({"task", "framework"})
 
 
 def compose(variant: str) -> None:
@@ -65,8 +66,8 @@ def compose(variant: str) -> None:
         ConfigError: the configuration cannot be used, or the file was edited by hand.
     """
     top = _top(variant)
-    task = _member(slipway.tasks, top["task"], f"{TOP}: variants.{variant}.task")
-    framework = _member(slipway.frameworks, top["framework"], f"{TOP}: variants.{variant}.framework", ".schema")
+    task = _member(slipway.tasks, top["task"], f"{TOP}: {variant}.task")
+    framework = _schema(variant, top["framework"], top["task"])
     values, files = _compose(variant, top["profile"])
     sections = COMMON | {"data": task.Task.Data, "model": framework.Model, "train": framework.Train}
     sections |= {"start": Start} if values.get("start") else {}
@@ -75,33 +76,47 @@ def compose(variant: str) -> None:
         sections["simulate"] = simulator.World
     resolved = _validate(variant, values, sections, files)
     _check_gate(variant, resolved["gate"]["rules"], task.Task.metrics, files)
-    _write(variant, {key: top[key] for key in ("task", "framework", "profile", "seed")} | resolved, files)
+    _write(variant, {key: top[key] for key in ("task", "framework", "from", "profile", "seed")} | resolved, files)
 
 
 def _top(variant: str) -> dict[str, Any]:
     """What params.yaml says of the variant."""
     top = yaml.safe_load(TOP.read_text())
-    if variant not in top["variants"]:
-        raise ConfigError(f"{variant}: no such variant in {TOP}; it has {', '.join(top['variants'])}")
-    entry = top["variants"][variant]
-    for key in ("task", "framework"):
+    if variant not in top["all"]:
+        raise ConfigError(f"{variant}: no such variant in {TOP}; it has {', '.join(top['all'])}")
+    entry = top["all"][variant]
+    transferred = variant in (top["transfers"] or {})
+    where, known = ("transfers", KNOWN | {"from"}) if transferred else ("variants", KNOWN)
+    for key in sorted(known):
         if not isinstance(entry, Mapping) or key not in entry:
-            raise ConfigError(
-                f"{variant}: variants.{variant} in {TOP} needs {{task: ..., framework: ...}}, not {entry!r}"
-            )
-    if unknown := set(entry) - {"task", "framework"}:
-        raise ConfigError(f"{variant}: variants.{variant}.{min(unknown)} in {TOP}: unknown key")
+            shape = ", ".join(f"{name}: ..." for name in sorted(known))
+            raise ConfigError(f"{variant}: {where}.{variant} in {TOP} needs {{{shape}}}, not {entry!r}")
+    if unknown := set(entry) - known:
+        raise ConfigError(f"{variant}: {where}.{variant}.{min(unknown)} in {TOP}: unknown key")
+    if transferred and entry["from"] not in top["all"]:
+        raise ConfigError(
+            f"{variant}: transfers.{variant}.from in {TOP}: no variant {entry['from']!r}; "
+            f"there are {', '.join(top['all'])}"
+        )
     if not isinstance(top["seed"], int):
         raise ConfigError(f"{variant}: seed in {TOP} must be a whole number, not {top['seed']!r}")
-    return {**entry, "profile": top["profile"], "seed": top["seed"], "simulator": (top["simulated"] or {}).get(variant)}
+    settled = {"from": None, **entry, "profile": top["profile"], "seed": top["seed"]}
+    return {**settled, "simulator": (top["simulated"] or {}).get(variant)}
 
 
-def _member(package: ModuleType, name: str, where: str, part: str = "") -> ModuleType:
-    """The module `name` of one of slipway's open sets: tasks, frameworks, simulators."""
+def _schema(variant: str, framework: str, task: str) -> ModuleType:
+    """The module with the section models `Model` and `Train` of a task in a framework."""
+    _member(slipway.frameworks, framework, f"{TOP}: {variant}.framework")
+    schema = importlib.import_module(f"slipway.frameworks.{framework}.schema")
+    return _member(schema, task, f"{TOP}: {variant}.task, in framework {framework}")
+
+
+def _member(package: ModuleType, name: str, where: str) -> ModuleType:
+    """The module `name` of one of slipway's open sets: tasks, frameworks and what each has a task, simulators."""
     known = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
     if name not in known:
         raise ConfigError(f"{where}: {name!r} is not one of {', '.join(known)}")
-    return importlib.import_module(f"{package.__name__}.{name}{part}")
+    return importlib.import_module(f"{package.__name__}.{name}")
 
 
 def _compose(variant: str, profile: str) -> tuple[dict[str, Any], dict[str, Path]]:

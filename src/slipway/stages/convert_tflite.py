@@ -11,14 +11,18 @@ from pathlib import Path
 
 import numpy as np
 
-from slipway import atomic, config, intervals, parity, tasks
+from slipway import atomic, config, intervals, tasks
+from slipway import spec as specs
 from slipway.config import Convert, Evaluate
 from slipway.data.shards import PackedSplit
+from slipway.pooling import by_example
 from slipway.stages import run
 from slipway.tflite.interpreter import Interpreter
 from slipway.tflite.predictor import golden_examples
 
 GOLDEN = 3
+BATCH = 256
+"""Examples predicted at a time."""
 
 
 def convert_tflite(variant: str) -> None:
@@ -35,19 +39,23 @@ def convert_tflite(variant: str) -> None:
     atomic.write_bytes(models / "model.tflite", shipped)
 
     task = tasks.load(values["task"], values["data"])
-    spec = json.loads((prepared / "spec.json").read_text())
-    test = PackedSplit(prepared / "test")
-    inputs = test.gather(np.arange(len(test)))
+    point = json.loads((Path("reports") / variant / specs.OPERATING_POINT).read_text())
+    spec = {**specs.shared(prepared, models / "native"), **point}
     native = importlib.import_module(f"slipway.frameworks.{values['framework']}.native")
-    predicted = {
-        "native": task.decode(native.load(models / "native")(inputs), inputs, spec),
-        "float": task.decode(Interpreter(reference)(inputs), inputs, spec),
-        "shipped": task.decode(Interpreter(shipped)(inputs), inputs, spec),
+    test = PackedSplit(prepared / "test")
+    run_by = {
+        "native": native.load(models / "native"),
+        "float": Interpreter(reference),
+        "shipped": Interpreter(shipped),
     }
-    points = {name: task.score(test.examples, test.targets, p, spec) for name, p in predicted.items()}
+    predicted: dict[str, np.ndarray] = {}
+    for name, model in run_by.items():
+        decoded = [task.decode(model(inputs), inputs, spec) for inputs, _ in test.batches(BATCH)]
+        examples, targets, predicted[name] = by_example(test.examples, test.targets, np.concatenate(decoded))
+    points = {name: task.score(examples, targets, p, spec) for name, p in predicted.items()}
     measured = intervals.bootstrap(
-        partial(task.score, test.examples, test.targets, predicted["shipped"], spec),
-        test.examples["group"],
+        partial(task.score, examples, targets, predicted["shipped"], spec),
+        examples["group"],
         resamples=statistics.resamples,
         confidence=statistics.confidence,
         seed=values["seed"],
@@ -63,13 +71,15 @@ def convert_tflite(variant: str) -> None:
             "float_size_bytes": len(reference),
             "metrics": measured,
             "parity": {
-                **parity.compare(predicted["native"], predicted["shipped"], spec),
+                **task.compare(predicted["native"], predicted["shipped"], spec),
                 "native_minus_shipped": {metric: one for metric, one in lost.items() if np.isfinite(one)},
             },
-            "float_parity": parity.compare(predicted["native"], predicted["float"], spec),
+            "float_parity": task.compare(predicted["native"], predicted["float"], spec),
         },
     )
-    atomic.write_bytes(models / "golden.npz", golden_examples(Interpreter(shipped), inputs[:GOLDEN]))
+    atomic.write_bytes(
+        models / "golden.npz", golden_examples(Interpreter(shipped), test.gather(np.arange(min(GOLDEN, len(test)))))
+    )
 
 
 if __name__ == "__main__":

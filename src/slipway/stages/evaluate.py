@@ -1,12 +1,15 @@
 """Scores the native model on the test split: metrics with intervals, breakdowns, plots, and every prediction.
 
+Before that it chooses the operating point (a threshold, where the task has one) on the validation split, which all who
+come later use.
+
 `reports/<variant>/dvc.yaml` tells DVC how to draw the plots, which differ from task to task; DVC allows no stage to
 declare a dvc.yaml as its output, so it is written beside them.
 """
 
 import importlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +19,15 @@ import pandas as pd
 import yaml
 
 from slipway import atomic, config, intervals, tasks
+from slipway import spec as specs
 from slipway.config import Evaluate
 from slipway.data.shards import PackedSplit
-from slipway.protocol import Plot
+from slipway.pooling import by_example
+from slipway.protocol import Plot, Spec, Task
 from slipway.stages import run
+
+BATCH = 256
+"""Examples predicted at a time."""
 
 
 def evaluate(variant: str) -> None:
@@ -28,16 +36,17 @@ def evaluate(variant: str) -> None:
     settings = Evaluate(**values["evaluate"])
     prepared, reports = Path("data/prepared") / variant, Path("reports") / variant
     task = tasks.load(values["task"], values["data"])
-    spec = json.loads((prepared / "spec.json").read_text())
-    test = PackedSplit(prepared / "test")
-    inputs = test.gather(np.arange(len(test)))
-    native = importlib.import_module(f"slipway.frameworks.{values['framework']}.native")
-    predictions = task.decode(native.load(Path("models") / variant / "native")(inputs), inputs, spec)
-
-    judged = (test.examples, test.targets, predictions, spec)
+    native = Path("models") / variant / "native"
+    spec = specs.shared(prepared, native)
+    model = importlib.import_module(f"slipway.frameworks.{values['framework']}.native").load(native)
+    chosen = task.operate(*_predicted(task, model, PackedSplit(prepared / "val"), spec), spec)
+    atomic.write_json(reports / specs.OPERATING_POINT, chosen)
+    spec = {**spec, **chosen}
+    examples, targets, predictions = _predicted(task, model, PackedSplit(prepared / "test"), spec)
+    judged = (examples, targets, predictions, spec)
     measured = intervals.bootstrap(
         partial(task.score, *judged),
-        test.examples["group"],
+        examples["group"],
         resamples=settings.resamples,
         confidence=settings.confidence,
         seed=values["seed"],
@@ -46,20 +55,35 @@ def evaluate(variant: str) -> None:
     atomic.write_json(
         reports / "evaluation.json",
         {
-            "examples": len(test),
-            "groups": int(test.examples["group"].nunique()),
+            "examples": len(examples),
+            "groups": int(examples["group"].nunique()),
             "confidence": settings.confidence,
             "metrics": measured,
             "tables": {name: _rows(table) for name, table in task.tables(*judged).items()},
         },
     )
-    kept = test.examples.assign(target=test.targets, **dict(zip(_columns(spec), predictions.T, strict=True)))
+    kept = examples.assign(
+        **_columns("target", targets, ["target"]), **_columns("predicted", predictions, spec["outputs"])
+    )
     atomic.write_bytes(reports / "predictions.parquet", kept.to_parquet(index=False))
     _write_plots(variant, reports, task.plots(*judged))
 
 
-def _columns(spec: Mapping[str, Any]) -> list[str]:
-    return [f"predicted {name}" for name in spec["outputs"]]
+def _predicted(
+    task: Task, model: Callable[[np.ndarray], np.ndarray], split: PackedSplit, spec: Spec
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Rows, targets and predictions of a split, one of each an example."""
+    decoded = [task.decode(model(inputs), inputs, spec) for inputs, _ in split.batches(BATCH)]
+    return by_example(split.examples, split.targets, np.concatenate(decoded))
+
+
+def _columns(what: str, values: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+    """Values [n, *k] as columns of a table: one a name where they are numbers, nested lists where they are places."""
+    if values.ndim == 1:
+        return {what: values}
+    if values.shape[1:] == (len(names),):
+        return {f"{what} {name}": column for name, column in zip(names, values.T, strict=True)}
+    return {what: values.tolist()}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

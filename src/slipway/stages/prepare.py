@@ -48,7 +48,7 @@ def _show(variant: str, report: Path) -> None:
         rows = [(name, f"{n:,}", f"{n / counts['total']:.1%}") for name, n in counts.get("classes", {}).items()]
         if target := counts.get("target"):
             rows = [(f"mean {target['mean']:,.4g}, {target['min']:,.4g} to {target['max']:,.4g}", "", "")]
-        for row in rows:
+        for row in rows or [("", "", "")]:
             table.add_row(*first, *row)
             first = ("", "", "")
     console.print(table)

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from slipway import atomic, config
+from slipway import spec as specs
 from slipway.config import LATENCY_METRICS, PARAMS, Gate, Register
 from slipway.errors import RegistryError
 from slipway.gate import verdict
@@ -22,11 +23,11 @@ def register(variant: str) -> None:
     """Judge, record, describe, register."""
     values = config.read(variant)
     models, reports = Path("models") / variant, Path("reports") / variant
-    dataset, conversion, benchmark, evaluation = (
+    dataset, conversion, benchmark, evaluation, point = (
         json.loads((reports / f"{name}.json").read_text())
-        for name in ("dataset", "conversion", "benchmark", "evaluation")
+        for name in ("dataset", "conversion", "benchmark", "evaluation", "operating_point")
     )
-    spec = json.loads((Path("data/prepared") / variant / "spec.json").read_text())
+    spec = {**specs.prepared(Path("data/prepared") / variant), **point}
     released = {name: models / name for name in ("model.tflite", "float.tflite", "golden.npz")}
     rules = {metric: rule for metric, rule in values["gate"]["rules"].items() if metric not in LATENCY_METRICS}
     judged = verdict.judge(Gate(rules=rules), _measured(conversion))

@@ -1,14 +1,19 @@
-"""Fits the variant's native model, `models/<variant>/native`, with its framework."""
+"""Fits the variant's native model, `models/<variant>/native`, with its framework.
+
+The stages train and transfer run this: the latter's variants start from another's native model.
+"""
 
 import hashlib
 import importlib
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from slipway import config
+from slipway import spec as specs
 from slipway.config import Start
 from slipway.data.shards import PackedSplit
-from slipway.errors import ModelError
+from slipway.errors import ConfigError, ModelError
 from slipway.stages import run
 from slipway.tracking import Tracker
 
@@ -19,11 +24,13 @@ def train(variant: str) -> None:
     """Fit on train, watch val, report every epoch."""
     values = config.read(variant)
     framework = f"slipway.frameworks.{values['framework']}"
-    schema = importlib.import_module(f"{framework}.schema")
+    schema = importlib.import_module(f"{framework}.schema.{values['task']}")
+    objective = importlib.import_module(f"{framework}.objectives.{values['task']}").Objective
     training = importlib.import_module(f"{framework}.training")
     prepared = Path("data/prepared") / variant
-    start = None if values["start"] is None else _verified(Start(**values["start"]))
-    sections = {name: values[name] for name in ("model", "train", "start", "seed")}
+    spec, native = specs.prepared(prepared), Path("models") / variant / "native"
+    start = _start(variant, values["from"], values["start"], importlib.import_module(f"{framework}.native").FILE)
+    sections = {name: values[name] for name in ("model", "train", "start", "from", "seed")}
     with Tracker(
         variant,
         live=Path("reports") / variant / "live",
@@ -34,15 +41,26 @@ def train(variant: str) -> None:
         training.fit(
             PackedSplit(prepared / "train"),
             PackedSplit(prepared / "val"),
-            json.loads((prepared / "spec.json").read_text()),
+            spec,
+            objective,
             schema.Model(**values["model"]),
             schema.Train(**values["train"]),
             seed=values["seed"],
-            out=Path("models") / variant / "native",
+            out=native,
             checkpoints=CHECKPOINTS / variant,
             start=start,
             track=track,
         )
+    specs.keep(spec, native)
+
+
+def _start(variant: str, source: str | None, start: Mapping[str, Any] | None, file: str) -> Path | None:
+    """The file to start from: another variant's native model, or one that the configuration names."""
+    if source is None:
+        return None if start is None else _verified(Start(**start))
+    if start is not None:
+        raise ConfigError(f"{variant}: starts from {source} by params.yaml, and start names a file too; keep one")
+    return Path("models") / source / "native" / file
 
 
 def _verified(start: Start) -> Path:

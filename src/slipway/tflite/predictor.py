@@ -21,6 +21,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from slipway.errors import ModelError
+from slipway.pooling import pool
 from slipway.tflite.interpreter import Interpreter
 
 RECORD = "release.json"
@@ -34,11 +35,14 @@ processor add in another order, and integer ones may differ by a few steps of 1/
 class Task(Protocol):
     """The part of a task (`slipway.protocol`) that prediction needs."""
 
-    def encode_raw(self, examples: Any, spec: dict[str, Any]) -> np.ndarray:
-        """Raw examples to model inputs [n, *shape]."""
+    def encode_raw(self, examples: Any, spec: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Raw examples to model inputs [m, *shape], and the number of each one's example [m]."""
 
     def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: dict[str, Any]) -> np.ndarray:
-        """Model outputs [n, k] to predictions [n, k]."""
+        """Model outputs [m, *k] to predictions [m, *p]."""
+
+    def present(self, predictions: np.ndarray, examples: Any, spec: dict[str, Any]) -> list[Any]:
+        """Predictions [n, *p] as a caller wants them, one for each raw example."""
 
 
 class Predictor:
@@ -79,23 +83,22 @@ class Predictor:
             )
         return cls(folder, interpreter, _task(path, name, data), spec, record)
 
-    def predict(self, examples: Any) -> list[dict[str, float]]:
-        """For each raw example, its outputs by name, in the unit of the target (probabilities, visitors).
+    def predict(self, examples: Any) -> list[Any]:
+        """For each raw example what the model says of it, as the task presents it: probabilities by class, boxes, ...
 
         Raises:
             DataError: an example cannot be read.
         """
-        names = self.spec["outputs"]
-        return [dict(zip(names, map(float, row), strict=True)) for row in self.predict_array(examples)]
+        return self.task.present(self.predict_array(examples), examples, self.spec)
 
     def predict_array(self, examples: Any) -> np.ndarray:
-        """For n raw examples, predictions [n, k] in the order of `spec["outputs"]`.
+        """For n raw examples, predictions [n, *p], in the order of `spec["outputs"]`.
 
         Raises:
             DataError: an example cannot be read.
         """
-        inputs = self.task.encode_raw(examples, self.spec)
-        return self.task.decode(self.interpreter(inputs), inputs, self.spec)
+        inputs, rows = self.task.encode_raw(examples, self.spec)
+        return pool(self.task.decode(self.interpreter(inputs), inputs, self.spec), rows)
 
     def check_golden(self) -> int:
         """Run the golden examples and give how many there are.
@@ -108,7 +111,8 @@ class Predictor:
             inputs, expected = golden["inputs"], golden["outputs"]
         tolerance = TOLERANCE["quantized" if self.interpreter.quantized else "float"]
         actual = self.interpreter(inputs)
-        wrong = (np.abs(actual - expected) > tolerance * np.maximum(1, np.abs(expected))).any(axis=1)
+        beyond = np.abs(actual - expected) > tolerance * np.maximum(1, np.abs(expected))
+        wrong = beyond.reshape(len(inputs), -1).any(axis=1)
         for position in np.flatnonzero(wrong):
             raise ModelError(
                 f"golden example {position}: the model gives {actual[position].tolist()}, the record says "

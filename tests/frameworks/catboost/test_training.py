@@ -13,7 +13,8 @@ import pytest
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.errors import ConfigError, ModelError
 from slipway.frameworks.catboost import native
-from slipway.frameworks.catboost.schema import Model, Train
+from slipway.frameworks.catboost.objectives.tabular_regression import Objective
+from slipway.frameworks.catboost.schema.tabular_regression import Model, Train
 from slipway.frameworks.catboost.training import fit
 
 NAMES = ["level", "a", "b", "c"]
@@ -29,13 +30,14 @@ IN_A_PROCESS = """
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_training import MODEL, SPEC, TRAIN, fit, splits
+from test_training import MODEL, SPEC, TRAIN, Objective, fit, splits
 
 folder = Path(sys.argv[1])
 def track(iteration, losses):
     print(iteration, flush=True)
     time.sleep(float(sys.argv[2]))
-fit(*splits(folder), SPEC, MODEL, TRAIN.model_copy(update={{"snapshot_seconds": 1, "early_stopping_rounds": 0}}),
+slowly = TRAIN.model_copy(update={{"snapshot_seconds": 1, "early_stopping_rounds": 0}})
+fit(*splits(folder), SPEC, Objective, MODEL, slowly,
     seed=7, out=folder / "native", checkpoints=folder / "checkpoints", start=None, track=track)
 """
 
@@ -60,6 +62,7 @@ def train(folder: Path, name: str = "native", config: Train = TRAIN, model: Mode
     fit(
         *splits(folder),
         SPEC,
+        Objective,
         model,
         config,
         seed=7,
@@ -153,7 +156,7 @@ def test_a_start_model_of_other_features_is_refused(tmp_path):
     spec = {**SPEC, "input": {**SPEC["input"], "names": ["level", "a", "b", "x"]}}
     with pytest.raises(ModelError, match="made for other features"):
         fit(
-            *splits(tmp_path), spec, MODEL, TRAIN, seed=7, out=tmp_path / "second",
+            *splits(tmp_path), spec, Objective, MODEL, TRAIN, seed=7, out=tmp_path / "second",
             checkpoints=tmp_path / "checkpoints", start=tmp_path / "first" / "model.cbm",
             track=lambda iteration, losses: None,
         )  # fmt: skip
@@ -168,14 +171,6 @@ def test_rows_can_be_weighed_by_a_feature(tmp_path):
 def test_a_weight_that_is_no_feature_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"train.weight: size is no feature; the features are level, a, b, c"):
         train(tmp_path, config=TRAIN.model_copy(update={"weight": "size"}))
-
-
-def test_classes_are_refused_for_now(tmp_path):
-    with pytest.raises(ModelError, match="objective multiclass is not supported"):
-        fit(
-            *splits(tmp_path), {**SPEC, "objective": "multiclass"}, MODEL, TRAIN, seed=7, out=tmp_path / "native",
-            checkpoints=tmp_path / "checkpoints", start=None, track=lambda iteration, losses: None,
-        )  # fmt: skip
 
 
 def test_a_folder_without_a_model_is_told(tmp_path):

@@ -11,8 +11,8 @@ from slipway.errors import DataError, ModelError
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.conversion import convert
 from slipway.frameworks.keras.native.runtime import keras
-from slipway.frameworks.keras.schema import Model
-from slipway.frameworks.keras.training import networks
+from slipway.frameworks.keras.objectives.image_classification import networks
+from slipway.frameworks.keras.schema.image_classification import Model
 from slipway.protocol import Spec
 
 CONVERT = """

@@ -3,8 +3,8 @@ import pytest
 
 from slipway.errors import ConfigError
 from slipway.frameworks.keras.native.runtime import keras
-from slipway.frameworks.keras.schema import Model
-from slipway.frameworks.keras.training import networks
+from slipway.frameworks.keras.objectives.image_classification import networks
+from slipway.frameworks.keras.schema.image_classification import Model
 from slipway.protocol import Spec
 
 LABELS_OF_IMAGENET = [str(i) for i in range(1000)]
@@ -57,11 +57,6 @@ def test_width_scales_mobilenet(spec: Spec) -> None:
 def test_inputs_that_are_no_pictures_are_refused_by_name(spec: Spec) -> None:
     with pytest.raises(ConfigError, match=r"efficientnet_lite0 takes \[height, width, channels\].*\[10\]"):
         networks.build(Model(network="efficientnet_lite0"), spec | {"input": {"shape": [10]}})
-
-
-def test_a_regression_is_refused(spec: Spec) -> None:
-    with pytest.raises(ConfigError, match="classifier; it cannot be trained for regression"):
-        networks.build(Model(network="efficientnet_lite0"), spec | {"objective": "regression"})
 
 
 @pytest.mark.parametrize(

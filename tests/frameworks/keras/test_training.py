@@ -14,10 +14,12 @@ from slipway.data.shards import PackedSplit
 from slipway.errors import ConfigError, DataError, ModelError
 from slipway.frameworks.keras import native, training
 from slipway.frameworks.keras.native.runtime import keras, tf
-from slipway.frameworks.keras.schema import Augmentation, EarlyStopping, Model, Train
-from slipway.frameworks.keras.training import networks
-from slipway.frameworks.keras.training.augmentation import augment
-from slipway.frameworks.keras.training.batches import class_weights, training_batches
+from slipway.frameworks.keras.objectives.image_classification import Objective, networks
+from slipway.frameworks.keras.objectives.image_classification.augmentation import augment
+from slipway.frameworks.keras.schema import EarlyStopping, Frozen
+from slipway.frameworks.keras.schema.image_classification import Augmentation, Model, Train
+from slipway.frameworks.keras.training.batches import training_batches
+from slipway.frameworks.keras.training.classification import class_weights
 from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.run import Run
 from slipway.protocol import Spec
@@ -60,7 +62,8 @@ import json, os, signal, sys
 from pathlib import Path
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.keras import training
-from slipway.frameworks.keras.schema import Model, Train
+from slipway.frameworks.keras.objectives.image_classification import Objective
+from slipway.frameworks.keras.schema.image_classification import Model, Train
 
 folder, killed_in_epoch = Path(sys.argv[1]), int(sys.argv[2])
 spec, model, config = json.loads(sys.argv[3])
@@ -79,7 +82,7 @@ if killed_in_epoch:
     Bar.on_train_batch_end = die
 
 training.fit(
-    PackedSplit(folder / "train"), PackedSplit(folder / "val"), spec, Model(**model), Train(**config),
+    PackedSplit(folder / "train"), PackedSplit(folder / "val"), spec, Objective, Model(**model), Train(**config),
     seed=5, out=folder / "interrupted", checkpoints=folder / "checkpoints", start=None, track=track,
 )
 """
@@ -95,8 +98,12 @@ def fit(
         "checkpoints": out.with_name("checkpoints"),
         "track": lambda epoch, metrics: tracked.append((epoch, metrics)),
     }
-    training.fit(train, val, spec, MODEL, config, out=out, **(settings | options))
+    training.fit(train, val, spec, Objective, MODEL, config, out=out, **(settings | options))
     return tracked
+
+
+def objective(train: PackedSplit, spec: Spec, config: Train) -> Objective:
+    return Objective(spec, MODEL, config, train.targets)
 
 
 def digest(folder: Path) -> str:
@@ -171,8 +178,9 @@ def test_a_torn_checkpoint_is_not_read(split: Split, spec: Spec, tmp_path: Path)
 def test_early_stopping_ends_a_run_and_keeps_its_best_weights(tmp_path: Path) -> None:
     network = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1, use_bias=False)])
     method = keras.optimizers.SGD(0.1)
+    network.compile(method, "mse")
     method.build(network.trainable_variables)
-    run = Run(network, method, EarlyStopping(patience=2), tmp_path, "run", lambda epoch, metrics: None)
+    run = Run(network, [method], EarlyStopping(patience=2), tmp_path, "run", lambda epoch, metrics: None)
     run.set_model(network)
     for epoch, loss in enumerate([0.9, 0.5, 0.6, 0.7]):
         assert not run.stopped
@@ -180,7 +188,7 @@ def test_early_stopping_ends_a_run_and_keeps_its_best_weights(tmp_path: Path) ->
         run.on_epoch_end(epoch, {"loss": 0.1, "val_loss": loss})
     assert run.stopped
     assert run.best[0] == 1
-    resumed = Run(network, method, EarlyStopping(patience=2), tmp_path, "run", lambda epoch, metrics: None)
+    resumed = Run(network, [method], EarlyStopping(patience=2), tmp_path, "run", lambda epoch, metrics: None)
     assert resumed.resume() == 4
     assert resumed.stopped
     assert resumed.best[0] == 1
@@ -214,6 +222,38 @@ def test_a_run_starts_from_the_layers_of_another_model_that_fit(split: Split, sp
 
 
 @pytest.mark.usefixtures("tiny")
+def test_a_frozen_phase_leaves_all_but_the_last_layer_as_they_were(split: Split, spec: Spec, tmp_path: Path) -> None:
+    keras.utils.set_random_seed(9)
+    source = networks.build(MODEL, spec)
+    native.save(source, tmp_path / "source")
+    seen: dict[int, list[np.ndarray]] = {}
+
+    def stop(epoch: int, metrics: dict[str, float]) -> None:
+        if epoch == 1:
+            return
+        with np.load(tmp_path / "checkpoints" / "epoch.npz") as kept:  # of the epoch before
+            seen[epoch] = [kept[f"best_{i}"] for i in range(len(source.get_weights()))]
+
+    config = Train(epochs=2, batch_size=16, learning_rate=0.01, frozen=Frozen(epochs=2, learning_rate=0.01))
+    start = tmp_path / "source" / "model.keras"
+    fit(split("train", 32), split("val", 16), spec, tmp_path / "native", config, start=start, track=stop)
+    before, after_frozen = source.get_weights(), seen[3]
+    last = len(source.layers[-1].get_weights())
+    for one, other in zip(before[:-last], after_frozen[:-last], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert (before[-last] != after_frozen[-last]).any()
+    ended = native.read(tmp_path / "native" / "model.keras").get_weights()
+    assert (ended[0] != before[0]).any(), "the second phase trains the rest"
+
+
+@pytest.mark.usefixtures("tiny")
+def test_freezing_needs_something_to_start_from(split: Split, spec: Spec, tmp_path: Path) -> None:
+    config = Train(epochs=1, batch_size=16, frozen=Frozen())
+    with pytest.raises(ConfigError, match=r"train\.frozen is set, and there is no other model to start from"):
+        fit(split("train", 16), split("val", 16), spec, tmp_path / "native", config)
+
+
+@pytest.mark.usefixtures("tiny")
 def test_starting_from_a_network_of_another_kind_is_refused(split: Split, spec: Spec, tmp_path: Path) -> None:
     other = keras.Sequential([keras.layers.Input((4,)), keras.layers.Dense(3, name="other")])
     native.save(other, tmp_path / "source")
@@ -235,7 +275,9 @@ def test_an_empty_split_is_refused(split: Split, spec: Spec, tmp_path: Path) -> 
 def test_an_epoch_holds_every_example_once_in_its_own_order(split: Split, spec: Spec) -> None:
     train = split("train", 48)
     config = Train(epochs=2, batch_size=16)
-    pictures = [inputs.numpy() for inputs, _, _ in training_batches(train, spec, config, 0, 0)]
+    pictures = [
+        inputs.numpy() for inputs, _, _ in training_batches(train, objective(train, spec, config), config, 0, 0, 6)
+    ]
     epochs = [np.concatenate(pictures[:3]), np.concatenate(pictures[3:])]
     original = np.sort(train.gather(np.arange(48)).reshape(48, -1).sum(axis=1))
     for epoch in epochs:
@@ -245,8 +287,9 @@ def test_an_epoch_holds_every_example_once_in_its_own_order(split: Split, spec: 
 
 def test_batches_from_a_later_step_are_those_of_the_whole_run(split: Split, spec: Spec) -> None:
     train = split("train", 40)
-    whole = [inputs.numpy() for inputs, _, _ in training_batches(train, spec, QUICK, 3, 0)]
-    rest = [inputs.numpy() for inputs, _, _ in training_batches(train, spec, QUICK, 3, 3)]
+    learnt = objective(train, spec, QUICK)
+    whole = [inputs.numpy() for inputs, _, _ in training_batches(train, learnt, QUICK, 3, 0, 6)]
+    rest = [inputs.numpy() for inputs, _, _ in training_batches(train, learnt, QUICK, 3, 3, 6)]
     np.testing.assert_array_equal(whole[3:], rest)
 
 

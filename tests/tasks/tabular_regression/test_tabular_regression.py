@@ -95,7 +95,7 @@ def test_no_feature_sees_a_target_younger_than_24_hours(visitors, tmp_path, hour
     asked.loc[when == now, "visitors"] = np.nan
     changed = asked.copy()
     changed.loc[when > now - pd.Timedelta(hours=24), "visitors"] *= scale
-    np.testing.assert_array_equal(task.encode_raw(asked, spec), task.encode_raw(changed, spec))
+    np.testing.assert_array_equal(task.encode_raw(asked, spec)[0], task.encode_raw(changed, spec)[0])
 
 
 def test_a_target_24_hours_old_is_seen(visitors):
@@ -105,7 +105,7 @@ def test_a_target_24_hours_old_is_seen(visitors):
     asked.loc[when == when.max(), "visitors"] = np.nan
     changed = asked.copy()
     changed.loc[when == when.max() - pd.Timedelta(hours=24), "visitors"] += 100
-    assert (task.encode_raw(asked, spec) != task.encode_raw(changed, spec)).any()
+    assert (task.encode_raw(asked, spec)[0] != task.encode_raw(changed, spec)[0]).any()
 
 
 def test_rows_to_forecast_get_the_inputs_that_prepare_gave_them(visitors):
@@ -116,7 +116,7 @@ def test_rows_to_forecast_get_the_inputs_that_prepare_gave_them(visitors):
     names = asked[ahead]["spot"] + "/" + pd.to_datetime(asked[ahead]["hour"]).dt.strftime("%Y-%m-%dT%H")
     rows = pd.Index(examples["example"]).get_indexer(names)
     first_day = pd.to_datetime(asked[ahead]["hour"]) < "2024-01-05"
-    np.testing.assert_array_equal(task.encode_raw(asked, spec)[first_day], inputs[rows][first_day])
+    np.testing.assert_array_equal(task.encode_raw(asked, spec)[0][first_day], inputs[rows][first_day])
 
 
 def test_later_rows_do_not_change_what_is_fixed_in_training(tmp_path):
@@ -134,7 +134,7 @@ def test_a_new_place_and_a_new_category_can_be_encoded(visitors):
     asked.loc[asked["spot"] == "spot 3", "sky"] = "hail"
     when = pd.to_datetime(asked["hour"])
     asked.loc[(when == when.max()) & (asked["spot"] == "spot 3"), "visitors"] = np.nan
-    inputs = task.encode_raw(asked, spec)
+    inputs, _ = task.encode_raw(asked, spec)
     names = spec["input"]["names"]
     assert inputs.shape == (1, len(names))
     assert np.isnan(inputs[0, names.index("place")]) and np.isnan(inputs[0, names.index("sky")])

@@ -11,7 +11,6 @@ Scores are in that unit too and stand beside the seasonal-naive forecast, the va
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -21,9 +20,11 @@ import pandas as pd
 import pandera.pandas as pa
 from pydantic import Field, model_validator
 
+from slipway import parity
 from slipway.config import Section
 from slipway.errors import ConfigError, DataError
 from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.raw import tables
 from slipway.tasks.tabular_regression import expectation, hourly
 from slipway.tasks.tabular_regression.hourly import Grid
 
@@ -139,7 +140,7 @@ class Task:
             targets = batch["label"].to_numpy(dtype=np.float64) / inputs[:, 0] - inputs[:, 1]
             yield Encoded(np.arange(start, start + len(batch)), inputs, targets.astype(np.float32))
 
-    def encode_raw(self, examples: pd.DataFrame, spec: Spec) -> np.ndarray:
+    def encode_raw(self, examples: pd.DataFrame, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
         """Encode the rows without a target in a table of history and hours to come, in the table's order.
 
         The more history the better: a year and two months feed every feature but those of two years ago.
@@ -157,13 +158,27 @@ class Task:
             raise DataError(f"no row to forecast: leave {self.data.target} empty in the rows to forecast")
         grid = self._grid(table, spec["categories"])
         wanted = table[ahead]
-        return self._inputs(grid, wanted["place"], wanted["time"], spec)
+        return self._inputs(grid, wanted["place"], wanted["time"], spec), np.arange(len(wanted))
 
     def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
         """Raw outputs [n, 1] to values of the target [n, 1]: plus expected, times level, and never below 0."""
         ratios = np.asarray(outputs, dtype=np.float64).reshape(len(inputs), 1) + inputs[:, 1:2]
         values: np.ndarray = np.maximum(ratios * inputs[:, :1], 0)
         return values
+
+    def operate(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, Any]:
+        """Nothing is chosen: the forecast is the value."""
+        return {}
+
+    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+        """Forecasts agree within 1 %; differences are shares of the mean forecast."""
+        return parity.numbers(native, converted)
+
+    def present(self, predictions: np.ndarray, examples: pd.DataFrame, spec: Spec) -> list[dict[str, float]]:
+        """The forecast by the target's name, one for each row whose target was empty."""
+        return [{self.data.target: float(value)} for value in predictions[:, 0]]
 
     def score(
         self,
@@ -251,15 +266,8 @@ class Task:
         return self._read[1]
 
     def _tables(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
-        paths = [
-            path
-            for pattern in ("*.csv", "*.csv.gz", "*.parquet")
-            for path in sorted(raw.glob(pattern))
-            if not any(fnmatch(path.name, other) for other in self.data.exclude)
-        ]
-        if not paths:
-            raise DataError(f"{raw}: no table; put *.csv, *.csv.gz or *.parquet files there")
-        table = pd.concat([self._table(path) for path in sorted(paths)], ignore_index=True)
+        read = [self._table(name, frame) for name, frame in tables.read_tables(raw, self.data.exclude)]
+        table = pd.concat(read, ignore_index=True)
         problems = _problems(table, self.data)
         good = table.drop(index=[problem.row for problem in problems])
         if good.empty:
@@ -267,23 +275,13 @@ class Task:
         good = good.assign(example=good["place"] + "/" + good["time"].dt.strftime("%Y-%m-%dT%H"))
         return good.sort_values("example", ignore_index=True), [problem.told for problem in problems]
 
-    def _table(self, path: Path) -> pd.DataFrame:
-        try:
-            frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
-        except (ValueError, OSError) as error:
-            raise DataError(f"{path}: cannot be read as a table ({error})")
-        self._require(str(path), frame)
-        return _parse(frame, self.data, path.name)
+    def _table(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
+        self._require(name, frame)
+        return _parse(frame, self.data, name)
 
     def _require(self, name: str, frame: pd.DataFrame) -> None:
         data = self.data
-        wanted = (data.place, data.time, data.target, *data.numeric, *data.categorical)
-        missing = [column for column in wanted if column not in frame]
-        if missing:
-            raise DataError(
-                f"{name}: no column {', '.join(missing)}; it has {', '.join(map(str, frame.columns))}. "
-                "Name the columns in data, or a file that is no table of rows in data.exclude"
-            )
+        tables.require(name, frame, (data.place, data.time, data.target, *data.numeric, *data.categorical))
 
     def _grid(self, table: pd.DataFrame, categories: Mapping[str, Sequence[str]]) -> Grid:
         start, last = table["time"].min(), table["time"].max()
@@ -334,7 +332,7 @@ def _parse(frame: pd.DataFrame, data: Columns, file: str) -> pd.DataFrame:
     `given_time` and `given_target` keep what stood there; `file` and `row` (from 1) say where it was.
     """
     parsed = {
-        "place": frame[data.place].astype("string").str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True).astype(object),
+        "place": tables.texts(frame[data.place]),
         "time": _times(frame[data.time]),
         "target": pd.to_numeric(frame[data.target], errors="coerce").astype(float),
         "given_time": frame[data.time],

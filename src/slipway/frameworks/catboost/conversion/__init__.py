@@ -20,7 +20,8 @@ def convert(native: Path, calibration: np.ndarray, precision: Literal["int8", "f
 
     `calibration` [n, features] is looked at for its width only. The result takes float32 [batch, features], any batch,
     and gives float32 [batch, k], what CatBoost's own predict gives: values for a regressor (after the exponent for
-    Poisson and Tweedie), probabilities in the order of the classes for a classifier.
+    Poisson and Tweedie), for a classifier the probability of the positive class (k = 1), or with more than two classes
+    those of all in order.
 
     Raises:
         ModelError: `precision` is int8, or the model is not one of symmetric trees over `features` numbers.

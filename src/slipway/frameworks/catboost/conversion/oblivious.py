@@ -17,19 +17,21 @@ from catboost import CatBoost, CatBoostError
 
 from slipway.errors import ModelError
 
-Link = Literal["identity", "exponent", "sigmoid", "two-class", "softmax"]
+Link = Literal["identity", "exponent", "sigmoid", "softmax"]
 
 LINKS: dict[str, Link] = {
     "Poisson": "exponent",
     "Tweedie": "exponent",
-    "Logloss": "two-class",
-    "CrossEntropy": "two-class",
+    "Logloss": "sigmoid",
+    "CrossEntropy": "sigmoid",
     "MultiClass": "softmax",
     "MultiClassOneVsAll": "sigmoid",
     "MultiLogloss": "sigmoid",
     "MultiCrossEntropy": "sigmoid",
 }
-"""From the sum of leaf values to what CatBoost predicts, by the loss function; any other loss predicts the sum."""
+"""From the sum of leaf values to what CatBoost predicts, by the loss function; any other loss predicts the sum.
+
+With two classes that is the probability of the second, the positive one."""
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,6 @@ def write(ensemble: Ensemble) -> bytes:
         ModelError: the leaf values do not fit into a TFLite file, or their sum not into float32.
     """
     leaves, bias = ensemble.leaves, ensemble.bias
-    if ensemble.link == "two-class":  # the softmax of (0, v) is (1 - sigmoid(v), sigmoid(v))
-        leaves, bias = np.pad(leaves, ((0, 0), (1, 0))), np.pad(bias, (1, 0))
     k = leaves.shape[1]
     if 2 * 4 * leaves.size > MAX_BYTES:
         raise ModelError(
@@ -61,7 +59,7 @@ def write(ensemble: Ensemble) -> bytes:
             outputs = graph.add("EXP", [outputs], (DYNAMIC, k))
         case "sigmoid":
             outputs = graph.add("LOGISTIC", [outputs], (DYNAMIC, k))
-        case "softmax" | "two-class":
+        case "softmax":
             outputs = graph.add("SOFTMAX", [outputs], (DYNAMIC, k), beta=1.0)
     return graph.serialize(outputs)
 

@@ -9,10 +9,14 @@ from catboost import CatBoost, CatBoostError
 from slipway.errors import ModelError
 
 FILE = "model.cbm"
+TWO_CLASSES = ("Logloss", "CrossEntropy")
+"""Losses of classifiers whose output is the probability of the positive class."""
 
 
 def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """A callable from encoded inputs [n, features] float32 to raw outputs [n, 1] float32.
+    """A callable from encoded inputs [n, features] float32 to raw outputs [n, 1] float32, those of the TFLite model.
+
+    They are the values of a regressor, and the probabilities of the positive class of a classifier.
 
     Raises:
         ModelError: the folder holds no CatBoost model.
@@ -24,10 +28,10 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     except CatBoostError as error:
         raise ModelError(f"{path}: no CatBoost model ({error}); run the train stage")
 
+    kind = "Probability" if booster.get_all_params().get("loss_function") in TWO_CLASSES else "RawFormulaVal"
+
     def predict(inputs: np.ndarray) -> np.ndarray:
-        outputs: np.ndarray = booster.predict(
-            np.ascontiguousarray(inputs), prediction_type="RawFormulaVal", thread_count=1
-        )
-        return outputs.reshape(len(inputs), -1).astype(np.float32)
+        outputs: np.ndarray = booster.predict(np.ascontiguousarray(inputs), prediction_type=kind, thread_count=1)
+        return outputs.reshape(len(inputs), -1)[:, -1:].astype(np.float32)
 
     return predict

@@ -20,9 +20,10 @@ from rich.progress import Progress
 
 from slipway import atomic
 from slipway.data.shards import PackedSplit
-from slipway.errors import ConfigError, DataError, ModelError
+from slipway.errors import ModelError
 from slipway.frameworks.catboost.native import FILE
 from slipway.frameworks.catboost.schema import Model, Train
+from slipway.frameworks.catboost.training.objective import Objective
 from slipway.protocol import Spec
 
 SAID = 10
@@ -35,6 +36,7 @@ def fit(
     train: PackedSplit,
     val: PackedSplit,
     spec: Spec,
+    objective: type[Objective],
     model: Model,
     config: Train,
     *,
@@ -47,27 +49,28 @@ def fit(
     """Grow trees on `train` and write the native model into the new folder `out`.
 
     Args:
+        objective: what the task asks of the trees.
         track: called every `config.log_every` iterations with `train/loss` and `val/loss`.
         checkpoints: where an interrupted training is kept; one of other data or parameters is thrown away.
         start: a native model's file, whose trees come first and stay as they are.
 
     Raises:
-        ConfigError: `config.weight` is no feature of the inputs.
+        ConfigError: the configuration does not fit the inputs.
         DataError: weights are not positive.
-        ModelError: the objective is not regression, or `start` does not fit the inputs.
+        ModelError: CatBoost could not train, or `start` does not fit the inputs.
     """
-    if spec["objective"] != "regression":
-        raise ModelError(f"framework catboost: objective {spec['objective']} is not supported yet, only regression")
-    pools = [_pool(split, spec, config.weight) for split in (train, val)]
-    values = _parameters(model, config, seed)
+    asked = objective(spec, config)
+    pools = [_pool(split, spec, asked) for split in (train, val)]
+    values = _parameters(model, config, seed) | asked.parameters()
     begun = None if start is None else _begun(start, spec)
     _keep_matching(checkpoints, _key(values, pools, start))
     booster = CatBoost({**values, "train_dir": str(checkpoints), "snapshot_file": _SNAPSHOT})
     try:
-        with _Progress(track, config, model.iterations) as progress:
+        with _Progress(track, config, asked.loss, model.iterations) as progress:
             booster.fit(pools[0], eval_set=pools[1], init_model=begun, callbacks=[progress], log_cout=_Silence())
     except CatBoostError as error:
         raise ModelError(f"CatBoost could not train: {error}")
+    asked.finish(booster, val)
     _timeless(booster)
     with atomic.folder(out) as folder:
         booster.save_model(str(folder / FILE), format="cbm")
@@ -77,7 +80,6 @@ def fit(
 def _parameters(model: Model, config: Train, seed: int) -> dict[str, Any]:
     stop = config.early_stopping_rounds
     values: dict[str, Any] = {
-        "loss_function": f"Huber:delta={config.huber_delta!r}" if config.loss == "Huber" else config.loss,
         "iterations": model.iterations,
         "depth": model.depth,
         "border_count": model.borders,
@@ -103,17 +105,14 @@ def _parameters(model: Model, config: Train, seed: int) -> dict[str, Any]:
     return values
 
 
-def _pool(split: PackedSplit, spec: Spec, weight: str | None) -> Pool:
+def _pool(split: PackedSplit, spec: Spec, objective: Objective) -> Pool:
     inputs = split.gather(np.arange(len(split)))
-    names = spec["input"]["names"]
-    weights = None
-    if weight is not None:
-        if weight not in names:
-            raise ConfigError(f"train.weight: {weight} is no feature; the features are {', '.join(names)}")
-        weights = inputs[:, names.index(weight)]
-        if not (weights > 0).all():
-            raise DataError(f"train.weight: {weight} is not above 0 in every row of {split.folder}")
-    return Pool(inputs, split.targets, weight=weights, feature_names=list(names))
+    return Pool(
+        inputs,
+        split.targets,
+        weight=objective.weights(split, inputs),
+        feature_names=list(spec["input"]["names"]),
+    )
 
 
 def _begun(start: Path, spec: Spec) -> CatBoost:
@@ -150,8 +149,10 @@ def _keep_matching(checkpoints: Path, key: str) -> None:
 class _Progress:
     """CatBoost's callback: passes on the losses every few iterations, and shows how far it is."""
 
-    def __init__(self, track: Callable[[int, dict[str, float]], None], config: Train, iterations: int) -> None:
-        self._track, self._every, self._loss, self._iterations = track, config.log_every, config.loss, iterations
+    def __init__(
+        self, track: Callable[[int, dict[str, float]], None], config: Train, loss: str, iterations: int
+    ) -> None:
+        self._track, self._every, self._loss, self._iterations = track, config.log_every, loss, iterations
         self._console = Console()
         self._bar = Progress(console=self._console, disable=not self._console.is_terminal)
         self._task = self._bar.add_task("training", total=iterations)

@@ -68,7 +68,7 @@ def read(path: Path) -> Any:
 
 
 def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from encoded inputs [n, *shape] of any dtype to raw outputs [n, k] float32.
+    """A function from encoded inputs [n, *shape] of any dtype to raw outputs [n, *k] float32.
 
     Raises:
         ModelError: the folder holds no network that Keras can read.
@@ -84,7 +84,7 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
             infer(np.asarray(inputs[start : start + BATCH], np.float32)).numpy()
             for start in range(0, len(inputs), BATCH)
         ]
-        outputs: np.ndarray = np.concatenate(batches) if batches else np.empty((0, network.output_shape[-1]), "f4")
+        outputs: np.ndarray = np.concatenate(batches) if batches else np.empty((0, *network.output_shape[1:]), "f4")
         return outputs
 
     return predict

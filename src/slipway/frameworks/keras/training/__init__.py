@@ -6,17 +6,19 @@ checkpoint. A run that is killed and started again therefore ends with the same 
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from slipway.config import Section
 from slipway.data.shards import PackedSplit
-from slipway.errors import DataError
+from slipway.errors import ConfigError, DataError
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.native.runtime import keras, tf
-from slipway.frameworks.keras.schema import Model, Train
-from slipway.frameworks.keras.training import networks
+from slipway.frameworks.keras.schema import Train
 from slipway.frameworks.keras.training.batches import steps_per_epoch, training_batches, validation_batches
 from slipway.frameworks.keras.training.fingerprint import fingerprint
+from slipway.frameworks.keras.training.objective import Objective
 from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.progress import Bar
 from slipway.frameworks.keras.training.run import Run
@@ -28,7 +30,8 @@ def fit(
     train: PackedSplit,
     val: PackedSplit,
     spec: Spec,
-    model: Model,
+    objective: type[Objective],
+    model: Section,
     config: Train,
     *,
     seed: int,
@@ -40,17 +43,18 @@ def fit(
     """Train the network of `model` and write it into the folder `out`.
 
     Args:
-        train: inputs [n, height, width, channels] and classes [n] to learn from.
+        train: inputs [n, *shape] and targets [n, *target] to learn from.
         val: the same, to judge each epoch by.
         spec: what the model takes and gives.
+        objective: what the task asks of the network.
         model: the network.
         config: how it is trained.
         seed: where all randomness comes from.
         out: where the native model goes, whole or not at all.
         checkpoints: a folder that survives a kill; removed in the end.
         start: the file of a native model to start from, layer by layer where name and shape agree.
-        track: called after each epoch with its number, from 1, and train/loss, train/accuracy, val/loss,
-            val/accuracy and learning_rate.
+        track: called after each epoch with its number, from 1, and train/loss, val/loss, learning_rate
+            and the objective's metrics.
 
     Raises:
         ConfigError: the configuration does not fit the data.
@@ -60,39 +64,64 @@ def fit(
     for name, split in (("train", train), ("val", val)):
         if not len(split):
             raise DataError(f"{split.folder}: the {name} split has no example; change data or split and prepare again")
+    if config.frozen is not None and start is None:
+        raise ConfigError("train.frozen is set, and there is no other model to start from whose layers it would freeze")
     tf.config.experimental.enable_op_determinism()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    network = networks.build(model, spec)
-    if start is not None:
-        start_from(network, start)
+    learnt = objective(spec, model, config, train.targets)
+    network = learnt.network()
+    copied = [] if start is None else start_from(network, start)
     steps = steps_per_epoch(len(train), config)
-    method = optimizer(config, steps)
-    method.build(network.trainable_variables)
+    phases = _phases(network, config, steps, copied)
     identity = fingerprint(train, val, spec, model, config, seed, start)
-    run = Run(network, method, config.early_stopping, checkpoints, identity, track)
+    run = Run(network, [phase.optimizer for phase in phases], config.early_stopping, checkpoints, identity, track)
     epoch = run.resume()
-    bar = Bar(config.epochs, steps, epoch)
-    network.compile(
-        method,
-        keras.losses.CategoricalCrossentropy(label_smoothing=config.label_smoothing),
-        metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-        jit_compile=False,
-    )
-    if epoch < config.epochs and not run.stopped:
-        try:
+    bar = Bar(phases[-1].end, steps, epoch)
+    try:
+        for phase in phases:
+            if epoch >= phase.end or run.stopped:
+                continue
+            for layer in network.layers:
+                layer.trainable = layer.name not in phase.frozen
+            network.compile(phase.optimizer, learnt.loss(), metrics=list(learnt.metrics()), jit_compile=False)
             network.fit(
-                training_batches(train, spec, config, seed, epoch * steps),
+                training_batches(train, learnt, config, seed, epoch * steps, phase.end * steps),
                 initial_epoch=epoch,
-                epochs=config.epochs,
+                epochs=phase.end,
                 steps_per_epoch=steps,
                 shuffle=False,
-                validation_data=validation_batches(val, spec),
+                validation_data=validation_batches(val, learnt),
                 callbacks=[run, bar],
                 verbose=0,
             )
-        finally:
-            bar.close()
+            epoch = phase.end
+    finally:
+        bar.close()
     network.set_weights(run.best)
     native.save(network, out)
     shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+class _Phase(NamedTuple):
+    """Epochs up to `end` with one optimizer, in which the layers `frozen` stay as they are."""
+
+    end: int
+    optimizer: Any
+    frozen: frozenset[str]
+
+
+def _phases(network: Any, config: Train, steps: int, copied: Sequence[str]) -> list[_Phase]:
+    """The phases of a training, with built optimizers; all layers of `network` can be trained afterwards."""
+    phases = []
+    before = 0
+    if config.frozen is not None:
+        frozen = frozenset(copied) - {network.layers[-1].name}
+        before = config.frozen.epochs
+        rates = {"epochs": before, "learning_rate": config.frozen.learning_rate, "warmup_epochs": 0.0}
+        first = optimizer(config.model_copy(update=rates), steps)
+        first.build([v for layer in network.layers if layer.name not in frozen for v in layer.trainable_variables])
+        phases.append(_Phase(before, first, frozen))
+    last = optimizer(config, steps)
+    last.build(network.trainable_variables)
+    return [*phases, _Phase(before + config.epochs, last, frozenset())]

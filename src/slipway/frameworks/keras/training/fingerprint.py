@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
+from slipway.config import Section
 from slipway.data.shards import PackedSplit
 from slipway.frameworks import keras
-from slipway.frameworks.keras.schema import Model, Train
+from slipway.frameworks.keras.schema import Train
 from slipway.protocol import Spec
 
 LIBRARIES = ("keras", "numpy", "tensorflow")
 
 
 def fingerprint(
-    train: PackedSplit, val: PackedSplit, spec: Spec, model: Model, config: Train, seed: int, start: Path | None
+    train: PackedSplit, val: PackedSplit, spec: Spec, model: Section, config: Train, seed: int, start: Path | None
 ) -> str:
     """SHA-256 over data, configuration, start weights, this package's code and the versions of the libraries."""
     parts = {

@@ -1,7 +1,7 @@
 """A run in progress: the metrics of its epochs, the weights of its best one, and whether it is over."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(
         self,
         network: Any,
-        optimizer: Any,
+        optimizers: Sequence[Any],
         early: EarlyStopping | None,
         checkpoints: Path,
         fingerprint: str,
@@ -29,8 +29,8 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self.best: list[Any] = network.get_weights()
-        self._network, self._optimizer, self._early = network, optimizer, early
-        self._variables = [*network.variables, *optimizer.variables]
+        self._network, self._early = network, early
+        self._variables = [*network.variables, *(variable for one in optimizers for variable in one.variables)]
         self._checkpoints, self._fingerprint, self._track = checkpoints, fingerprint, track
         self._history: History = []
 
@@ -56,7 +56,7 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
         Raises:
             ModelError: the loss is no longer a number.
         """
-        metrics = _named(logs or {}) | {"learning_rate": float(self._optimizer.learning_rate)}
+        metrics = _named(logs or {}) | {"learning_rate": float(self._network.optimizer.learning_rate)}
         if not math.isfinite(metrics["train/loss"]):
             raise ModelError(
                 f"training diverged: the loss is {metrics['train/loss']} in epoch {epoch + 1}; "

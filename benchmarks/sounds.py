@@ -1,0 +1,104 @@
+"""Sounds of ten kinds told apart on real recordings (ESC-10), by the guide's way for a user's own data.
+
+In a clone of what is committed: the clips into data/raw/sounds with a metadata.csv of their recordings and folds,
+benchmarks/variants/sounds.yaml into conf/variant, a line in params.yaml, `dvc add`, and for each of the five folds
+`dvc repro convert-tflite@sounds` with that fold as the test split.
+
+    python benchmarks/sounds.py
+
+The recordings are in the folder that SLIPWAY_SHARED names (../shared by default). Prints one JSON object.
+"""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from slipway import intervals
+from slipway.scores import classification
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDINGS = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "data" / "sounds"
+VARIANT = "sounds"
+FOLDS = 5
+
+
+def put_sounds(raw: Path) -> None:
+    """The folders as they are, and metadata.csv with the recording and the fold that each clip's name begins with."""
+    shutil.copytree(RECORDINGS, raw, ignore=shutil.ignore_patterns("*.txt"))
+    with (raw / "metadata.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "group", "fold"])
+        for path in sorted(raw.glob("*/*.ogg")):
+            fold, recording, _ = path.stem.split("-")
+            rows.writerow([path.relative_to(raw).as_posix(), f"{fold}-{recording}", fold])
+
+
+def main() -> None:
+    """Clone, add the variant, build it fold by fold, print what came out."""
+    with tempfile.TemporaryDirectory() as temporary:
+        clone = Path(temporary) / "clone"
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+        put_sounds(clone / "data" / "raw" / VARIANT)
+        top = clone / "params.yaml"
+        entry = f"  {VARIANT}: {{task: audio_classification, framework: keras}}\n"
+        top.write_text(top.read_text().replace("variants: &variants\n", f"variants: &variants\n{entry}", 1))
+        run(clone, f"dvc add -q data/raw/{VARIANT}")
+        folds = [build(clone, fold) for fold in range(1, FOLDS + 1)]
+    predicted = pd.concat([fold.pop("predictions") for fold in folds], ignore_index=True)
+    names = sorted(predicted["label"].unique())
+    score = partial(
+        classification.score,
+        predicted["target"].to_numpy(),
+        predicted[[f"predicted {name}" for name in names]].to_numpy(),
+    )
+    measured = intervals.bootstrap(score, predicted["group"], resamples=1000, confidence=0.95, seed=7)
+    figures = {
+        "clips": len(predicted),
+        "groups": int(predicted["group"].nunique()),
+        "folds": folds,
+        "accuracy": measured["accuracy"],
+        "accuracy_int8": round(sum(fold["int8"] * fold["clips"] for fold in folds) / len(predicted), 4),
+        "times_smaller": round(min(fold["float_bytes"] / fold["bytes"] for fold in folds), 2),
+        "minutes": round(sum(fold["seconds"] for fold in folds) / 60, 1),
+    }
+    print(json.dumps(figures, indent=2))
+
+
+def build(clone: Path, fold: int) -> dict[str, Any]:
+    """What the model that was not trained on `fold` scores on it."""
+    text = (ROOT / "benchmarks" / "variants" / f"{VARIANT}.yaml").read_text()
+    (clone / "conf" / "variant" / f"{VARIANT}.yaml").write_text(text.replace("  fold: 1\n", f"  fold: {fold}\n"))
+    started = time.monotonic()
+    run(clone, f"dvc repro convert-tflite@{VARIANT}")
+    reports = clone / "reports" / VARIANT
+    conversion = json.loads((reports / "conversion.json").read_text())
+    predictions = pd.read_parquet(reports / "predictions.parquet")
+    return {
+        "fold": fold,
+        "clips": len(predictions),
+        "float": json.loads((reports / "metrics.json").read_text())["accuracy"],
+        "int8": conversion["metrics"]["accuracy"]["value"],
+        "bytes": conversion["size_bytes"],
+        "float_bytes": conversion["float_size_bytes"],
+        "seconds": round(time.monotonic() - started),
+        "predictions": predictions,
+    }
+
+
+def run(clone: Path, command: str) -> None:
+    """A command in the clone, its output away."""
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": ""}
+    subprocess.run(command.split(), cwd=clone, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What each task asks of the trees; one package a task, each with a class `Objective`."""

@@ -1,0 +1,75 @@
+"""Two classes: the log loss, classes that count by their weight, and probabilities that are calibrated in the end.
+
+Calibration is Platt's ("Probabilistic Outputs for Support Vector Machines", 1999): a logistic regression of the class
+on the trees' raw value, on the validation split, with his targets of (n + 1) / (n + 2) and 1 / (n + 2) in place of 1
+and 0. Its slope and offset become the trees' scale and bias, so the model needs nothing beside itself to be calibrated.
+"""
+
+from typing import Any
+
+import numpy as np
+import statsmodels.api as sm
+from catboost import CatBoost
+
+from slipway.data.shards import PackedSplit
+from slipway.errors import ConfigError, ModelError
+from slipway.frameworks.catboost.schema.tabular_classification import Train
+from slipway.protocol import Spec
+
+POWER = {"balanced": 1.0, "sqrt_balanced": 0.5}
+
+
+class Objective:
+    """See `slipway.frameworks.catboost.training.objective.Objective`."""
+
+    loss = "Logloss"
+
+    def __init__(self, spec: Spec, config: Train) -> None:
+        if spec["objective"] != "binary":
+            raise ConfigError(f"two classes with one output are trained here, and the data is {spec['objective']}")
+        self._weights = config.class_weights
+
+    def parameters(self) -> dict[str, Any]:
+        """The loss."""
+        return {"loss_function": self.loss}
+
+    def weights(self, split: PackedSplit, inputs: np.ndarray) -> np.ndarray | None:
+        """By class; `balanced` weights are those of this split's own shares, and 1 on average."""
+        if self._weights == "none":
+            return None
+        positive = split.targets == 1
+        if isinstance(self._weights, float):
+            return np.where(positive, self._weights, 1.0)
+        share = positive.mean()
+        weights: np.ndarray = np.where(positive, 0.5 / share, 0.5 / (1 - share)) ** POWER[self._weights]
+        return weights
+
+    def finish(self, booster: CatBoost, val: PackedSplit) -> None:
+        """Calibrate on the validation split.
+
+        Raises:
+            ModelError: the trees rank it no better than chance.
+        """
+        inputs = val.gather(np.arange(len(val)))
+        slope, offset = platt(booster.predict(inputs, prediction_type="RawFormulaVal"), val.targets == 1)
+        if not slope > 0:
+            raise ModelError(
+                f"the trees tell the classes of {val.folder} apart no better than chance: the features say nothing of "
+                "the target there; look at data and at split in the variant's conf/ file"
+            )
+        scale, bias = booster.get_scale_and_bias()
+        booster.set_scale_and_bias(slope * scale, slope * bias + offset)
+
+
+def platt(values: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
+    """Slope and offset of Platt scaling: the probability of positive is sigmoid(slope * value + offset).
+
+    `values` [n] are raw, `positive` [n] says of which class each is. Where all values are one, the slope is 0.
+    """
+    count = int(positive.sum())
+    targets = np.where(positive, (count + 1) / (count + 2), 1 / (len(positive) - count + 2))
+    if np.ptp(values) == 0:
+        return 0.0, float(np.log(targets.mean() / (1 - targets.mean())))
+    fitted = sm.GLM(targets, sm.add_constant(values), family=sm.families.Binomial()).fit()
+    offset, slope = fitted.params
+    return float(slope), float(offset)

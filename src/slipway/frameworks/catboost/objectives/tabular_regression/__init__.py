@@ -1,0 +1,44 @@
+"""Regression: the loss, and rows that count by one of their features."""
+
+from typing import Any
+
+import numpy as np
+from catboost import CatBoost
+
+from slipway.data.shards import PackedSplit
+from slipway.errors import ConfigError, DataError
+from slipway.frameworks.catboost.schema.tabular_regression import Train
+from slipway.protocol import Spec
+
+
+class Objective:
+    """See `slipway.frameworks.catboost.training.objective.Objective`."""
+
+    def __init__(self, spec: Spec, config: Train) -> None:
+        names = spec["input"]["names"]
+        if config.weight is not None and config.weight not in names:
+            raise ConfigError(f"train.weight: {config.weight} is no feature; the features are {', '.join(names)}")
+        self._weight = None if config.weight is None else names.index(config.weight)
+        self._config = config
+        self.loss = config.loss
+
+    def parameters(self) -> dict[str, Any]:
+        """The loss."""
+        config = self._config
+        return {"loss_function": f"Huber:delta={config.huber_delta!r}" if config.loss == "Huber" else config.loss}
+
+    def weights(self, split: PackedSplit, inputs: np.ndarray) -> np.ndarray | None:
+        """The feature that `weight` names.
+
+        Raises:
+            DataError: it is not positive everywhere.
+        """
+        if self._weight is None:
+            return None
+        weights: np.ndarray = inputs[:, self._weight]
+        if not (weights > 0).all():
+            raise DataError(f"train.weight: {self._config.weight} is not above 0 in every row of {split.folder}")
+        return weights
+
+    def finish(self, booster: CatBoost, val: PackedSplit) -> None:
+        """Nothing is left to do: a value is a value."""

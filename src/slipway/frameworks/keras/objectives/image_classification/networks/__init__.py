@@ -1,0 +1,42 @@
+"""The architectures that a configuration can name, all from inputs in their own range to class probabilities.
+
+Every network takes float32 [n, height, width, channels] with pictures in 0..255, rescales them inside the graph, and
+gives [n, classes] that sum to 1. Only layers that ship with Keras are used, so a saved network loads without this
+package.
+"""
+
+from typing import Any
+
+from slipway.errors import ConfigError
+from slipway.frameworks.keras.native.runtime import keras
+from slipway.frameworks.keras.objectives.image_classification.networks.efficientnet_lite import efficientnet_lite0
+from slipway.frameworks.keras.objectives.image_classification.networks.mobilenet_v3 import mobilenet_v3
+from slipway.frameworks.keras.schema.image_classification import Model
+from slipway.protocol import Spec
+
+SMALLEST_SIDE = 32
+
+
+def build(model: Model, spec: Spec) -> Any:
+    """The network of `model` for the inputs and outputs of `spec`, with random weights.
+
+    Layer names depend on the architecture alone, so that weights can be carried over by name.
+
+    Raises:
+        ConfigError: the network cannot take inputs of this shape.
+    """
+    shape = tuple(spec["input"]["shape"])
+    if len(shape) != 3 or min(shape[:2]) < SMALLEST_SIDE:
+        raise ConfigError(
+            f"model.network {model.network} takes [height, width, channels] of at least {SMALLEST_SIDE} x "
+            f"{SMALLEST_SIDE}, and the data is encoded as {list(shape)}; change the data section or the network"
+        )
+    classes = len(spec["outputs"])
+    if model.network == "efficientnet_lite0":
+        network = efficientnet_lite0(shape, classes, model.dropout, model.drop_path)
+    else:
+        network = mobilenet_v3(model.network, shape, classes, model.width, model.dropout)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = model.batch_norm_momentum
+    return network

@@ -1,0 +1,66 @@
+"""Networks that find keypoints: each learns to draw a Gaussian where its keypoint is.
+
+The loss of a keypoint is the cross-entropy of each cell of its heatmap, summed over the cells: its least is where the
+heatmap is the Gaussian itself. A keypoint that is not annotated (v of 0) is left out; one that is outside the crop, by
+nature or by augmentation, is learnt as an empty heatmap.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from slipway.frameworks.keras.native.runtime import keras, tf
+from slipway.frameworks.keras.objectives.keypoint_detection import heatmaps, network
+from slipway.frameworks.keras.objectives.keypoint_detection.augmentation import augment
+from slipway.frameworks.keras.schema.keypoint_detection import Model, Train
+from slipway.protocol import Spec
+
+SMALLEST = 1e-7
+
+
+class Objective:
+    """See `slipway.frameworks.keras.training.objective.Objective`."""
+
+    def __init__(self, spec: Spec, model: Model, config: Train, targets: np.ndarray) -> None:
+        self._spec, self._model, self._config = spec, model, config
+
+    def network(self) -> Any:
+        """The network of `model`."""
+        return network.build(self._model, self._spec)
+
+    def loss(self) -> Any:
+        """Cross-entropy [n] of heatmaps [n, rows, columns, keypoints], for points [n, keypoints, 3] as targets."""
+
+        def cross_entropy(points: Any, given: Any) -> Any:
+            rows, columns = given.shape[1:3]
+            wanted = heatmaps.drawn(points, rows, columns, self._config.sigma)
+            given = tf.clip_by_value(given, SMALLEST, 1 - SMALLEST)
+            surprise = -(wanted * tf.math.log(given) + (1 - wanted) * tf.math.log(1 - given))
+            return _over_annotated(points, tf.reduce_sum(surprise, axis=[1, 2]))
+
+        return cross_entropy
+
+    def metrics(self) -> Sequence[Any]:
+        """The mean distance of the highest cell from its keypoint, in shares of the crop's sides."""
+
+        def error(points: Any, given: Any) -> Any:
+            return _over_annotated(points, tf.norm(heatmaps.tops(given) - points[..., :2], axis=-1))
+
+        return [keras.metrics.MeanMetricWrapper(error, name="error")]
+
+    def vary(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
+        """Varied crops, and their keypoints where they then are."""
+        return augment(inputs, targets, self._spec["mirrored"], self._config.augmentation, seed, step)
+
+    def plain(self, inputs: Any, targets: Any) -> tuple[Any, ...]:
+        """Crops and keypoints."""
+        return tf.cast(inputs, tf.float32), targets
+
+
+def _over_annotated(points: Any, values: Any) -> Any:
+    """The mean of values [n, keypoints] over each example's annotated keypoints, [n]."""
+    return tf.math.divide_no_nan(
+        tf.reduce_sum(tf.where(points[..., 2] > 0, values, 0.0), axis=1),
+        tf.reduce_sum(tf.cast(points[..., 2] > 0, tf.float32), axis=1),
+    )

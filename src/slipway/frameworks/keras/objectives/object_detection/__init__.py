@@ -1,0 +1,56 @@
+"""Detectors: a heat map of where objects are and how large, learnt from boxes that move with the varied picture."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from slipway.frameworks.keras.native.runtime import keras, tf
+from slipway.frameworks.keras.objectives.object_detection import maps, network
+from slipway.frameworks.keras.objectives.object_detection.augmentation import augment
+from slipway.frameworks.keras.schema.object_detection import Model, Train
+from slipway.protocol import Spec
+
+
+class Objective:
+    """See `slipway.frameworks.keras.training.objective.Objective`."""
+
+    def __init__(self, spec: Spec, model: Model, config: Train, targets: np.ndarray) -> None:
+        self._spec, self._model, self._config = spec, model, config
+        height, width, _ = spec["input"]["shape"]
+        stride = spec["heatmap"]["stride"]
+        self._rows, self._columns = height // stride, width // stride
+        self._smallest: float = spec["heatmap"]["smallest"]
+
+    def network(self) -> Any:
+        """The network of `model`."""
+        return network.build(self._model, self._spec)
+
+    def loss(self) -> Any:
+        """The mean over pictures of what heat and boxes lose."""
+
+        def loss(wanted: Any, given: Any) -> Any:
+            return maps.heat_loss(wanted, given) + self._config.box_weight * maps.box_loss(
+                wanted, given, self._smallest
+            )
+
+        return loss
+
+    def metrics(self) -> Sequence[Any]:
+        """The two parts of the loss."""
+        return [
+            keras.metrics.MeanMetricWrapper(maps.heat_loss, name="heat_loss"),
+            keras.metrics.MeanMetricWrapper(maps.box_loss, name="box_loss", smallest=self._smallest),
+        ]
+
+    def vary(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
+        """Varied pictures and the maps of their boxes."""
+        pictures, boxes = augment(inputs, targets, self._config.augmentation, seed, step)
+        return pictures, self._maps(boxes)
+
+    def plain(self, inputs: Any, targets: Any) -> tuple[Any, ...]:
+        """Pictures and the maps of their boxes."""
+        return tf.cast(inputs, tf.float32), self._maps(targets)
+
+    def _maps(self, boxes: Any) -> Any:
+        return maps.drawn(boxes, self._rows, self._columns)

@@ -1,0 +1,52 @@
+"""The sections `model` and `train` of a classifier of pictures in Keras."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from slipway.config import Section, Share
+from slipway.frameworks.keras.schema import ClassifierTrain, Positive, Rate, Recolouring
+
+
+class Model(Section):
+    """A network: its architecture, and what is left out at random while it trains.
+
+    `width` multiplies the number of filters of MobileNetV3. `dropout` is the rate before the last layer; `drop_path`
+    the rate of the deepest residual block of EfficientNet-Lite, rising from 0 at the first (stochastic depth).
+    `batch_norm_momentum` near 1 averages the statistics of batch normalisation over many steps: a run of a few
+    hundred steps needs about 0.9.
+    """
+
+    network: Literal["efficientnet_lite0", "mobilenet_v3_small", "mobilenet_v3_large"]
+    width: Positive = 1.0
+    dropout: Rate = 0.2
+    drop_path: Rate = 0.0
+    batch_norm_momentum: Rate = 0.9
+
+    @model_validator(mode="after")
+    def _known_to_the_network(self) -> Self:
+        if self.network == "efficientnet_lite0" and self.width != 1:
+            raise ValueError("efficientnet_lite0 has no width other than 1")
+        if self.network != "efficientnet_lite0" and self.drop_path:
+            raise ValueError(f"{self.network} has no drop_path; set it to 0")
+        return self
+
+
+class Augmentation(Recolouring):
+    """How training inputs are varied; 0 leaves a variation out.
+
+    Chances: `horizontal_flip`, `erasing` (a rectangle of up to a quarter of the picture becomes grey).
+    Strengths: `translation` (share of the side, each way), `zoom` (share, in and out), `rotation` (degrees, each way).
+    """
+
+    horizontal_flip: Share = 0.0
+    translation: Share = 0.0
+    zoom: Rate = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    erasing: Share = 0.0
+
+
+class Train(ClassifierTrain):
+    """How a classifier of pictures is trained."""
+
+    augmentation: Augmentation = Augmentation()

@@ -1,0 +1,40 @@
+"""The sections `model` and `train` of a network that finds keypoints in Keras."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from slipway.config import Section, Share
+from slipway.frameworks.keras.schema import Positive, Rate, Recolouring
+from slipway.frameworks.keras.schema import Train as CommonTrain
+
+
+class Model(Section):
+    """The network: `width` multiplies its numbers of filters.
+
+    `batch_norm_momentum` near 1 averages the statistics of batch normalisation over many steps: a run of a few
+    hundred steps needs about 0.9.
+    """
+
+    width: Positive = 1.0
+    batch_norm_momentum: Rate = 0.9
+
+
+class Augmentation(Recolouring):
+    """How training crops are varied, their keypoints with them; 0 leaves a variation out.
+
+    `horizontal_flip` is a chance; left and right change names in a mirror. `translation` is a share of the side, each
+    way; `zoom` a share, in and out; `rotation` in degrees, each way. What comes in from outside the crop is grey.
+    """
+
+    horizontal_flip: Share = 0.0
+    translation: Share = 0.0
+    zoom: Rate = 0.0
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+
+
+class Train(CommonTrain):
+    """How the network is trained. `sigma`: the spread of the Gaussians it learns to draw, in cells of its heatmaps."""
+
+    sigma: Positive = 2.0
+    augmentation: Augmentation = Augmentation()

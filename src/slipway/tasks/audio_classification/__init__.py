@@ -1,0 +1,223 @@
+"""Audio classification: which one of a few classes a sound clip holds.
+
+Raw layout: one folder a class, clips in it or in folders below it (WAV, FLAC, Ogg or MP3, told by content, of any rate,
+mono or stereo), and optionally `metadata.csv` with the columns `path` (relative to the raw folder) and any of `label`,
+`group`, `split` and `fold`; other columns are not read. Where there is a `metadata.csv`, it lists every clip.
+
+Encoded: a clip loses the digital silence at its ends, is repeated up to one window where it is shorter, and becomes as
+many windows as it takes to cover it, evenly spread and overlapping by at least `overlap`. A window is a log-mel
+spectrogram (`log_mel`), uint8 [mels, frames, 1], low pitches first. Targets: int64, the position of the class in the
+spec's `outputs`. Predictions: probabilities [n, classes], for a clip the mean of its windows'. Beside each window goes
+a 64-bit hash of its spectrogram (`fingerprint`), by which near-duplicates are found.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator, model_validator
+
+from slipway import parity
+from slipway.config import Section
+from slipway.errors import DataError
+from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.raw import folders
+from slipway.raw.sound import Sound, SoundError, decode, recognise, trimmed
+from slipway.scores import classification
+from slipway.tasks.audio_classification.fingerprint import fingerprint
+from slipway.tasks.audio_classification.log_mel import LogMel
+
+
+class Data(Section):
+    """The `data` section: what clips are encoded to, and what their classes and groups are.
+
+    `sample_rate` in Hz; `window_seconds`: the length of one input; `overlap`: the least share of a window that it has
+    in common with the next. The spectrogram: `n_fft` and `hop` in samples, `mels` filters from `fmin` to `fmax` Hz,
+    `floor` to `ceiling` in dB of a full-scale sine.
+
+    `classes`: folder names in the order of the model's outputs, for two classes the positive one first; null takes
+    all folders by name. `group`: a regular expression whose one group, searched for in a clip's path within its class
+    folder without suffix, names what stays on one side of a split (`^([^/]+)/` for a folder a recording); null takes
+    the `group` column of metadata.csv, and without that each clip is a group of its own.
+    """
+
+    sample_rate: Annotated[int, Field(ge=1000)] = 22050
+    window_seconds: Annotated[float, Field(gt=0, le=60)] = 2.5
+    overlap: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    n_fft: Annotated[int, Field(ge=64)] = 1024
+    hop: Annotated[int, Field(ge=16)] = 512
+    mels: Annotated[int, Field(ge=8)] = 64
+    fmin: Annotated[float, Field(ge=0)] = 50.0
+    fmax: Annotated[float, Field(gt=0)] = 11025.0
+    floor: float = -90.0
+    ceiling: float = 0.0
+    classes: tuple[str, ...] | None = None
+    group: str | None = None
+
+    @field_validator("classes")
+    @classmethod
+    def _distinct(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
+            raise ValueError("classes must be two or more different names")
+        return classes
+
+    @field_validator("group")
+    @classmethod
+    def _one_group(cls, group: str | None) -> str | None:
+        return folders.named_group(group)
+
+    @model_validator(mode="after")
+    def _audible(self) -> Self:
+        if not self.fmin < self.fmax <= self.sample_rate / 2:
+            raise ValueError(
+                f"fmin {self.fmin:g} and fmax {self.fmax:g} Hz must rise, up to half of sample_rate, "
+                f"{self.sample_rate / 2:g} Hz"
+            )
+        if self.floor >= self.ceiling:
+            raise ValueError(f"floor {self.floor:g} dB must be below ceiling {self.ceiling:g} dB")
+        if self.frames < 1:
+            raise ValueError(f"window_seconds {self.window_seconds:g} is shorter than n_fft, {self.n_fft} samples")
+        if empty := int((self.log_mel.filters.max(axis=1) == 0).sum()):
+            raise ValueError(f"mels {self.mels} is too many for n_fft {self.n_fft}: {empty} filters hear nothing")
+        return self
+
+    @property
+    def frames(self) -> int:
+        """How many frames a window has."""
+        return 1 + (round(self.window_seconds * self.sample_rate) - self.n_fft) // self.hop
+
+    @property
+    def log_mel(self) -> LogMel:
+        """The spectrogram."""
+        return LogMel(self.sample_rate, self.n_fft, self.hop, self.mels, self.fmin, self.fmax, self.floor, self.ceiling)
+
+
+class Task:
+    """Audio classification over one variant's `data` section; see `slipway.protocol.Task`."""
+
+    Data: ClassVar[type[Section]] = Data
+    metrics: ClassVar[frozenset[str]] = classification.METRICS
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc")
+
+    def __init__(self, data: Any) -> None:
+        self._data: Data = data
+        self._log_mel = data.log_mel
+        self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
+
+    def index(self, raw: Path) -> Index:
+        """List the clips by their first bytes, without decoding them; `example` is the path relative to `raw`.
+
+        Raises:
+            DataError: no class folders, folders that are no class, a class without clips, an unusable metadata.csv, or
+                a group expression that fits no clip.
+        """
+        classes = folders.class_folders(raw, self._data.classes)
+        return folders.index(raw, classes, recognise, self._group, "clips")
+
+    def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
+        """The input, what its bytes stand for, and the class names; nothing is learnt from `examples`."""
+        classes = list(folders.class_folders(raw, self._data.classes))
+        return {
+            "objective": "multiclass",
+            "input": {
+                "shape": [self._data.mels, self._data.frames, 1],
+                "dtype": "uint8",
+                "sample_rate": self._data.sample_rate,
+                "seconds": round(self._log_mel.samples(self._data.frames) / self._data.sample_rate, 6),
+                "decibels": [self._data.floor, self._data.ceiling],
+            },
+            "outputs": classes,
+            "classes": classes,
+        }
+
+    def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
+        """Decode clips in order on a few threads; a clip's row stands as often as it has windows."""
+        classes = {name: position for position, name in enumerate(spec["outputs"])}
+        targets = examples["label"].map(classes).to_numpy(np.int64)
+
+        def read(name: str) -> np.ndarray | Problem:
+            try:
+                return self._windows(raw / name)
+            except SoundError as error:
+                return Problem(name, error.kind, error.detail)
+
+        for start, results in folders.read_ahead(read, examples["example"].tolist()):
+            good = [(start + row, windows) for row, windows in enumerate(results) if not isinstance(windows, Problem)]
+            rows = np.repeat([row for row, _ in good], [len(windows) for _, windows in good]).astype(np.int64)
+            inputs = np.concatenate([np.empty((0, *spec["input"]["shape"]), np.uint8), *(one for _, one in good)])
+            yield Encoded(
+                rows=rows,
+                inputs=inputs,
+                targets=targets[rows],
+                hashes=np.array([fingerprint(window[..., 0]) for window in inputs], np.uint64),
+                problems=[result for result in results if isinstance(result, Problem)],
+            )
+
+    def encode_raw(self, examples: Sequence[Sound], spec: Spec) -> tuple[np.ndarray, np.ndarray]:
+        """Sounds (bytes, paths or samples with their rate) as windows, as `encode` would give them.
+
+        Raises:
+            DataError: a sound cannot be decoded; the message says which.
+        """
+        encoded = [np.empty((0, *spec["input"]["shape"]), np.uint8)]
+        for position, sound in enumerate(examples):
+            try:
+                encoded.append(self._windows(sound))
+            except SoundError as error:
+                name = f" ({sound})" if isinstance(sound, str | Path) else ""
+                raise DataError(f"sound {position}{name}: {error}")
+        return np.concatenate(encoded), np.repeat(np.arange(len(examples)), [len(windows) for windows in encoded[1:]])
+
+    def _windows(self, sound: Sound) -> np.ndarray:
+        """The windows of one sound, uint8 [n, mels, frames, 1]."""
+        frames = self._data.frames
+        samples = trimmed(decode(sound, self._data.sample_rate))
+        if len(samples) < (least := self._log_mel.samples(frames)):
+            samples = np.resize(samples, least)
+        spectrogram = self._log_mel(samples)
+        beyond = spectrogram.shape[1] - frames
+        count = 1 + int(np.ceil(beyond / (frames * (1 - self._data.overlap))))
+        starts = np.rint(np.linspace(0, beyond, count)).astype(int)
+        return np.stack([spectrogram[:, start : start + frames, None] for start in starts])
+
+    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
+        """Model outputs are probabilities already."""
+        return outputs
+
+    def operate(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, Any]:
+        """Nothing is chosen: the likeliest class is the decision."""
+        return {}
+
+    def score(
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """The scores of class probabilities."""
+        return classification.score(targets, predictions, weight)
+
+    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+        """Agreement of the likeliest classes, differences of probabilities."""
+        return parity.differences(native, converted, native.argmax(axis=1) == converted.argmax(axis=1))
+
+    def tables(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, pd.DataFrame]:
+        """`per_class`: support, precision, recall and F1; `per_group`: clips and accuracy."""
+        return classification.tables(examples["group"], targets, predictions, spec["outputs"])
+
+    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
+        """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
+        return classification.plots(targets, predictions, spec["outputs"])
+
+    def present(self, predictions: np.ndarray, examples: Sequence[Sound], spec: Spec) -> list[dict[str, float]]:
+        """The probability of each class by name."""
+        return [dict(zip(spec["outputs"], map(float, row), strict=True)) for row in predictions]

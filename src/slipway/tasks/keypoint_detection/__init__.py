@@ -1,0 +1,266 @@
+"""Keypoint detection: where the joints of a person are, whose box is known (top-down pose estimation).
+
+Raw layout: the folder `images`, and COCO keypoints in `annotations.json` or the only *.json; file names in it are
+relative to `images`, or start with it. Optionally `metadata.csv` with the columns `path` (relative to the raw folder,
+as in `images/one.jpg`) and any of `group`, `split` and `fold`; where there is one, it lists every picture.
+
+An example is an annotated person. Encoded: the crop around the person's box (`crops`) as uint8 RGB
+[height, width, 3]. Targets: float32 [keypoints, 3], x and y as shares of the crop (beyond 0..1 where a keypoint is
+outside it) and COCO's v: 0 not annotated, 1 hidden, 2 visible. Predictions: float32 [keypoints, 3], x, y and a score in
+0..1, read off heatmaps (`heatmaps`). Scores are counted in pixels of the picture, by the crops in the examples' rows.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator
+
+from slipway import parity
+from slipway.config import Section
+from slipway.errors import DataError
+from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.raw import folders
+from slipway.raw.pictures import Picture, PictureError, decode_picture, difference_hash, recognise
+from slipway.scores import keypoints as scores
+from slipway.tasks.keypoint_detection import annotations, crops, heatmaps
+
+CROP = ["crop_x", "crop_y", "crop_width", "crop_height"]
+CONFIDENT = 0.3
+"""The score from which a keypoint counts when two models are compared."""
+CLOSE = 0.02
+"""The share of the crop's longer side within which two models agree on a keypoint."""
+
+Box = Sequence[float]
+"""x, y, width and height of a person in pixels of the upright picture."""
+Example = Picture | tuple[Picture, Box]
+"""A picture with the box of a person, or a picture that is all of one person."""
+
+
+class Data(Section):
+    """The `data` section: the size crops are encoded to, and what their groups are.
+
+    `margin`: the share by which a person's box is made longer and wider before it is cropped. `group`: a regular
+    expression whose one group, searched for in a picture's path within `images` without suffix, names what stays on
+    one side of a split; null takes the `group` column of metadata.csv, and without that each picture is a group.
+    """
+
+    height: Annotated[int, Field(ge=16)]
+    width: Annotated[int, Field(ge=16)]
+    margin: Annotated[float, Field(ge=0, le=1)] = 0.25
+    group: str | None = None
+
+    @field_validator("group")
+    @classmethod
+    def _one_group(cls, group: str | None) -> str | None:
+        return folders.named_group(group)
+
+
+class Task:
+    """Keypoint detection over one variant's `data` section; see `slipway.protocol.Task`."""
+
+    Data: ClassVar[type[Section]] = Data
+    metrics: ClassVar[frozenset[str]] = scores.METRICS
+    headline: ClassVar[tuple[str, ...]] = ("map", "ap50", "ap75", "pck")
+
+    def __init__(self, data: Any) -> None:
+        self._height: int = data.height
+        self._width: int = data.width
+        self._margin: float = data.margin
+        self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
+
+    def index(self, raw: Path) -> Index:
+        """List the annotated persons, without decoding their pictures.
+
+        Raises:
+            DataError: no pictures or no annotations in COCO's format, an unusable metadata.csv, or a group expression
+                that fits no picture.
+        """
+        problems: list[Problem] = []
+        persons = annotations.read(raw, problems)
+        if unknown := [name for name in persons.names if name not in scores.SIGMAS]:
+            known = ", ".join(scores.SIGMAS)
+            raise DataError(f"{raw}: keypoint {unknown[0]!r} is not one of COCO's, whose spread is known: {known}")
+        paths = sorted(folders.walk(raw, raw / annotations.PICTURES, recognise, problems))
+        bad = {problem.where for problem in problems}
+        problems += [
+            Problem(path, "not annotated", "the annotations do not list it")
+            for path in paths
+            if path not in persons.pictures
+        ]
+        missing = persons.pictures - set(paths) - bad
+        problems += [Problem(path, "missing picture", "the annotations list it") for path in sorted(missing)]
+        pictures = pd.DataFrame(
+            {"example": [path for path in paths if path in persons.pictures], "label": persons.category}, dtype="str"
+        )
+        pictures = folders.describe(raw, pictures, self._group, "pictures", problems)
+        examples = persons.table.merge(pictures.rename(columns={"example": "picture"}), on="picture")
+        crop = crops.around(_lists(examples["box"], 4), self._margin, self._height, self._width)
+        examples = examples.assign(**dict(zip(CROP, crop.T, strict=True)))
+        examples = examples.sort_values("example", ignore_index=True)
+        return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)))
+
+    def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
+        """The input's size, and the keypoints with what is known of them; nothing is learnt from `examples`."""
+        persons = annotations.read(raw, [])
+        return {
+            "objective": "keypoints",
+            "input": {"shape": [self._height, self._width, 3], "dtype": "uint8"},
+            "outputs": persons.names,
+            "skeleton": persons.skeleton,
+            "mirrored": _mirrored(persons.names),
+            "sigmas": [scores.SIGMAS[name] for name in persons.names],
+        }
+
+    def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
+        """Decode each picture once, on a few threads, and cut out its persons."""
+        height, width, _ = spec["input"]["shape"]
+        crop = examples[CROP].to_numpy()
+        points = _lists(examples["keypoints"], 3 * len(spec["outputs"])).reshape(len(examples), -1, 3)
+        targets = crops.to_shares(points, crop).astype(np.float32)
+        targets[targets[..., 2] == 0] = 0
+        pictures, names = pd.factorize(examples["picture"])
+        sizes = examples[["picture_height", "picture_width"]].to_numpy()
+        rows_of = {name: np.flatnonzero(pictures == position) for position, name in enumerate(names)}
+
+        def read(name: str) -> list[np.ndarray | Problem]:
+            rows = rows_of[name]
+            try:
+                picture = decode_picture(raw / name)
+                if picture.shape[:2] != tuple(sizes[rows[0]]):
+                    said = f"{sizes[rows[0]][1]} x {sizes[rows[0]][0]}"
+                    detail = f"it is {picture.shape[1]} x {picture.shape[0]} upright, and the annotations say {said}"
+                    raise PictureError("size disagrees", detail)
+                return [crops.cut(picture, crop[row], height, width) for row in rows]
+            except PictureError as error:
+                return [Problem(examples["example"].iloc[row], error.kind, error.detail) for row in rows]
+
+        for start, results in folders.read_ahead(read, list(names)):
+            rows = np.concatenate([rows_of[name] for name in names[start : start + len(results)]])
+            cut = [one for persons in results for one in persons]
+            good = [position for position, one in enumerate(cut) if not isinstance(one, Problem)]
+            inputs = np.empty((len(good), height, width, 3), np.uint8)
+            for number, position in enumerate(good):
+                inputs[number] = cut[position]
+            yield Encoded(
+                rows=rows[good],
+                inputs=inputs,
+                targets=targets[rows[good]],
+                hashes=np.array([difference_hash(one) for one in inputs], np.uint64),
+                problems=[one for one in cut if isinstance(one, Problem)],
+            )
+
+    def encode_raw(self, examples: Sequence[Example], spec: Spec) -> tuple[np.ndarray, np.ndarray]:
+        """Persons (pictures, or pictures and boxes) as uint8 [n, height, width, 3], as `encode` would give them."""
+        height, width, _ = spec["input"]["shape"]
+        inputs = np.empty((len(examples), height, width, 3), np.uint8)
+        for number, example in enumerate(examples):
+            picture, box = _parted(number, example)
+            try:
+                decoded = decode_picture(picture)
+                inputs[number] = crops.cut(decoded, self._crop(decoded, box), height, width)
+            except PictureError as error:
+                name = f" ({picture})" if isinstance(picture, str | Path) else ""
+                raise DataError(f"picture {number}{name}: {error}")
+        return inputs, np.arange(len(examples))
+
+    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
+        """Heatmaps [n, height / 4, width / 4, keypoints] to places and scores [n, keypoints, 3]."""
+        return heatmaps.places(outputs)
+
+    def operate(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, Any]:
+        """Nothing is chosen: every keypoint is given, with its score."""
+        return {}
+
+    def score(
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """Average precision by COCO's rules, PCK and mean error."""
+        truth, found, size = _in_pixels(examples, targets, predictions)
+        return scores.score(truth, found, examples["area"].to_numpy(), size, spec["sigmas"], weight)
+
+    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+        """Agreement on all keypoints that the native model is confident of; differences of x and y, in shares."""
+        height, width, _ = spec["input"]["shape"]
+        sides = np.array([width, height]) / max(height, width)
+        distance = np.linalg.norm((native[..., :2] - converted[..., :2]) * sides, axis=-1)
+        agree = ((distance <= CLOSE) | (native[..., 2] < CONFIDENT)).all(axis=1)
+        return parity.differences(native[..., :2], converted[..., :2], agree)
+
+    def tables(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, pd.DataFrame]:
+        """`per_keypoint` and `per_group`: PCK and mean error."""
+        truth, found, size = _in_pixels(examples, targets, predictions)
+        return scores.tables(examples["group"], truth, found, size, spec["outputs"])
+
+    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
+        """PCK by threshold, and the mean error of each keypoint."""
+        return scores.plots(*_in_pixels(examples, targets, predictions), spec["outputs"])
+
+    def present(
+        self, predictions: np.ndarray, examples: Sequence[Example], spec: Spec
+    ) -> list[dict[str, dict[str, float]]]:
+        """By name of the keypoint, x and y in pixels of the upright picture, and the score."""
+        crop = np.array([self._crop(*_parted(*numbered)) for numbered in enumerate(examples)]).reshape(-1, 4)
+        return [
+            {
+                name: dict(zip(("x", "y", "score"), map(float, point), strict=True))
+                for name, point in zip(spec["outputs"], person, strict=True)
+            }
+            for person in crops.to_pixels(predictions, crop)
+        ]
+
+    def _crop(self, picture: Picture, box: np.ndarray | None) -> np.ndarray:
+        """The crop around a box, or around the whole picture."""
+        if box is None:
+            height, width, _ = decode_picture(picture).shape
+            box = np.array([0, 0, width, height])
+        return crops.around(box, self._margin, self._height, self._width)
+
+
+def _parted(number: int, example: Example) -> tuple[Picture, np.ndarray | None]:
+    """A caller's picture and, where there is one, the box [4] in it."""
+    if not isinstance(example, tuple):
+        return example, None
+    try:
+        picture, box = example[0], np.array(example[1], np.float64)
+    except (IndexError, TypeError, ValueError):
+        raise DataError(f"picture {number}: give a picture, or a picture and its box, not {len(example)} values")
+    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
+        raise DataError(f"picture {number}: a box is x, y, width and height in pixels, not {example[1]}")
+    return picture, box
+
+
+def _mirrored(names: Sequence[str]) -> list[int]:
+    """For each keypoint the position of the one that it becomes in a mirror: left and right change places."""
+    other = {"left": "right", "right": "left"}
+    positions = {name: position for position, name in enumerate(names)}
+    swapped = [
+        f"{other[side]}_{rest}" if side in other else name for name in names for side, _, rest in [name.partition("_")]
+    ]
+    return [positions.get(swap, position) for position, swap in enumerate(swapped)]
+
+
+def _lists(column: pd.Series, length: int) -> np.ndarray:
+    """A column of lists of one length as an array [n, length]."""
+    return np.array(column.tolist(), np.float64).reshape(-1, length)
+
+
+def _in_pixels(
+    examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Targets and predictions in pixels of their pictures, and the longer side of each person's box."""
+    crop = examples[CROP].to_numpy()
+    size = _lists(examples["box"], 4)[:, 2:].max(axis=1)
+    return crops.to_pixels(targets, crop), crops.to_pixels(predictions, crop), size

@@ -1,0 +1,212 @@
+"""COCO's keypoint annotations as a table with a row a person (https://cocodataset.org/#format-data, version 1.0).
+
+Coordinates are pixels of the upright picture, its left and upper edge being 0.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from slipway.errors import DataError
+from slipway.protocol import Problem
+from slipway.raw.folders import ExampleError
+
+FILE = "annotations.json"
+PICTURES = "images"
+SLACK = 1.0
+"""Pixels by which a box or a keypoint may be beyond the picture: annotations are rounded."""
+
+
+@dataclass(frozen=True)
+class Persons:
+    """What an annotation file holds.
+
+    `category` is what its persons are called; `names` [keypoints] and `skeleton`, pairs of positions in `names`, are
+    the category's. `table` has a row a usable person: `example` (picture and annotation), `picture` (path relative to
+    the raw folder), `picture_width`, `picture_height`, `box` and `keypoints` as flat lists in COCO's order, `area`.
+    `pictures` are the paths of all pictures that the file lists, with persons or without.
+    """
+
+    category: str
+    names: list[str]
+    skeleton: list[list[int]]
+    table: pd.DataFrame
+    pictures: frozenset[str]
+
+
+def read(raw: Path, problems: list[Problem]) -> Persons:
+    """The persons of the one annotation file in `raw`; those that cannot be used go to `problems`.
+
+    Raises:
+        DataError: there is no such file, or it is not in COCO's format.
+    """
+    path = _file(raw)
+    content = _content(path)
+    category = _category(path, content["categories"])
+    pictures = _pictures(path, content["images"])
+    rows, seen = [], set()
+    for number, annotation in enumerate(content["annotations"]):
+        where = f"{path.name}, annotations[{number}]"
+        try:
+            row = _row(annotation, category, pictures)
+            if row["example"] in seen:
+                raise ExampleError("listed twice", f"annotation {annotation['id']} is listed before")
+        except ExampleError as bad:
+            problems.append(Problem(where, bad.kind, bad.detail))
+        else:
+            seen.add(row["example"])
+            rows.append(row)
+    columns = ["example", "picture", "picture_width", "picture_height", "box", "keypoints", "area"]
+    return Persons(
+        category["name"],
+        list(category["keypoints"]),
+        [[one - 1, other - 1] for one, other in category.get("skeleton", [])],
+        pd.DataFrame(rows, columns=columns),
+        frozenset(picture for picture, _, _ in pictures.values()),
+    )
+
+
+def _file(raw: Path) -> Path:
+    if not raw.is_dir():
+        raise DataError(f"{raw}: no such folder; it should hold {PICTURES}/ and {FILE}")
+    if not (raw / PICTURES).is_dir():
+        raise DataError(f"{raw}: no folder {PICTURES}; put the pictures there")
+    if (raw / FILE).is_file():
+        return raw / FILE
+    found = sorted(path for path in raw.glob("*.json") if not path.name.startswith("."))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise DataError(f"{raw}: the COCO keypoints must be in {FILE} or the only *.json; found {names}")
+    return found[0]
+
+
+def _content(path: Path) -> dict[str, list[Any]]:
+    try:
+        content: dict[str, list[Any]] = json.loads(path.read_bytes())
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: not JSON ({error}); export the annotations again")
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(content, dict) or not isinstance(content.get(key), list):
+            raise DataError(f"{path}: no list {key!r}, so not COCO's format; see cocodataset.org/#format-data")
+    return content
+
+
+def _category(path: Path, categories: list[Any]) -> dict[str, Any]:
+    """The one category that has keypoints."""
+    found = [one for one in categories if isinstance(one, dict) and one.get("keypoints")]
+    if len(found) != 1:
+        raise DataError(f"{path}: {len(found)} categories have keypoints; exactly one must, the persons'")
+    (category,) = found
+    names = category["keypoints"]
+    if "id" not in category or not isinstance(category.get("name"), str):
+        raise DataError(f"{path}: the category with keypoints has no id or no name")
+    if not isinstance(names, list) or len(set(map(str, names))) < len(names):
+        raise DataError(f"{path}: the keypoints of {category['name']} must be a list of different names, not {names}")
+    known = range(1, len(names) + 1)
+    for bone in category.get("skeleton", []):
+        if not isinstance(bone, list) or len(bone) != 2 or any(end not in known for end in bone):
+            raise DataError(f"{path}: skeleton {bone} of {category['name']} must be two numbers from 1 to {len(names)}")
+    return category
+
+
+def _pictures(path: Path, images: list[Any]) -> dict[Any, tuple[str, int, int]]:
+    """Path relative to the raw folder, width and height of each picture by its id."""
+    pictures: dict[Any, tuple[str, int, int]] = {}
+    for number, image in enumerate(images):
+        where = f"{path}: images[{number}]"
+        missing = [
+            key for key in ("id", "file_name", "width", "height") if not isinstance(image, dict) or key not in image
+        ]
+        if missing:
+            raise DataError(f"{where} has no {missing[0]}")
+        if not isinstance(image["id"], int | str) or image["id"] in pictures:
+            raise DataError(f"{where}: id {image['id']!r} is no number, or listed before")
+        name = PurePosixPath(str(image["file_name"]))
+        if name.is_absolute() or ".." in name.parts:
+            raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
+        if not all(isinstance(image[key], int) and image[key] > 0 for key in ("width", "height")):
+            raise DataError(f"{where}: width and height must be pixels, not {image['width']!r} and {image['height']!r}")
+        path_of = name if name.parts[:1] == (PICTURES,) else PICTURES / name
+        pictures[image["id"]] = str(path_of), image["width"], image["height"]
+    return pictures
+
+
+def _row(annotation: Any, category: Mapping[str, Any], pictures: Mapping[Any, tuple[str, int, int]]) -> dict[str, Any]:
+    """One annotation, checked."""
+    for key in ("id", "image_id", "category_id", "bbox", "area", "keypoints"):
+        if not isinstance(annotation, dict) or annotation.get(key) is None:
+            raise ExampleError("incomplete", f"it has no {key}")
+    if annotation["category_id"] != category["id"]:
+        raise ExampleError("unknown category", f"category {annotation['category_id']} is not {category['name']}'s")
+    image = annotation["image_id"]
+    if not isinstance(image, int | str) or image not in pictures:
+        raise ExampleError("unknown picture", f"images has no id {image!r}")
+    if annotation.get("iscrowd"):
+        raise ExampleError("crowd", "it stands for several persons; leave it out")
+    picture, width, height = pictures[image]
+    return {
+        "example": f"{picture}#{annotation['id']}",
+        "picture": picture,
+        "picture_width": width,
+        "picture_height": height,
+        "box": _box(annotation["bbox"], width, height),
+        "keypoints": _keypoints(annotation["keypoints"], category["keypoints"], width, height),
+        "area": _area(annotation["area"]),
+    }
+
+
+def _box(values: Any, width: int, height: int) -> list[float]:
+    if not _numbers(values, 4):
+        raise ExampleError("bad box", f"bbox must be four numbers, x, y, width and height, not {values!r}")
+    x, y, w, h = map(float, values)
+    if w <= 0 or h <= 0:
+        raise ExampleError("empty box", f"a box of {w:g} x {h:g} pixels")
+    if x < -SLACK or y < -SLACK or x + w > width + SLACK or y + h > height + SLACK:
+        raise ExampleError("box outside", f"the box {[x, y, w, h]} reaches beyond the picture of {width} x {height}")
+    return [x, y, w, h]
+
+
+def _keypoints(values: Any, names: list[str], width: int, height: int) -> list[float]:
+    if not _numbers(values, 3 * len(names)):
+        found = f"{len(values)} values" if isinstance(values, list) else repr(values)
+        raise ExampleError(
+            "bad keypoints", f"{len(names)} keypoints need {3 * len(names)} numbers, x, y and v each; {found}"
+        )
+    keypoints = np.array(values, np.float64).reshape(-1, 3)
+    annotated = keypoints[:, 2] > 0
+    if not np.isin(keypoints[:, 2], (0, 1, 2)).all():
+        raise ExampleError(
+            "bad keypoints", f"v must be 0, 1 or 2, not {sorted(set(keypoints[:, 2].tolist()) - {0, 1, 2})[0]:g}"
+        )
+    if not annotated.any():
+        raise ExampleError("no keypoint", "not one keypoint is annotated (v above 0)")
+    outside = annotated & ~(
+        (keypoints[:, :2] >= -SLACK).all(axis=1) & (keypoints[:, :2] <= np.array([width, height]) + SLACK).all(axis=1)
+    )
+    for position in np.flatnonzero(outside):
+        x, y = keypoints[position, :2]
+        raise ExampleError(
+            "keypoint outside", f"{names[position]} at {x:g}, {y:g} is beyond the picture of {width} x {height}"
+        )
+    return [float(value) for value in np.where(annotated[:, None], keypoints, 0.0).ravel()]
+
+
+def _area(value: Any) -> float:
+    if not _numbers([value], 1) or value <= 0:
+        raise ExampleError("bad area", f"area must be square pixels, not {value!r}")
+    return float(value)
+
+
+def _numbers(values: Any, count: int) -> bool:
+    """Whether `values` is a list of so many finite numbers."""
+    return (
+        isinstance(values, list)
+        and len(values) == count
+        and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+    )

@@ -1,0 +1,347 @@
+"""Tabular classification with two classes: whether a row is of the kind that is looked for.
+
+In: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with a row an example; the `data` section names the columns. Out: one
+float32 row of features for each, missing values NaN (see `encoding`). Targets: int64, 1 where the target column has the
+positive value. Predictions: the probability of positive [n, 1]. The operating point is a threshold on it, chosen on the
+validation split for a stated precision (see `slipway.scores.binary`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field, field_validator, model_validator
+
+from slipway import parity
+from slipway.config import Section, Share
+from slipway.errors import DataError
+from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.raw import tables
+from slipway.scores import binary
+from slipway.tasks.tabular_classification import encoding, expressions
+from slipway.tasks.tabular_classification.expressions import Expression
+
+ROWS = 65536
+"""Rows encoded at a time."""
+VALUES = 20
+"""Values of a column that a breakdown shows; the others are counted together."""
+
+_DESCRIBED = {"label": "class", "group": "group", "time": "time", "example": "name"}
+"""The columns that every row must have, and what is missing where one has none."""
+_OWN = frozenset({"example", "label", "group", "time", "split", "fold", "file", "row"})
+
+
+class Columns(Section):
+    """Which columns of the raw tables mean what, and how they become features.
+
+    A row is positive, `name`, where the column `target` is `positive`, and `not name` with any other value. `example`
+    is a column whose values name the rows, without which they are numbered by file; rows of one `group` stay on one
+    side of a split, without which each row is by itself; `time` is for splits by time.
+
+    `derived` are numeric features by formula (see `expressions`) of `numeric` columns and of one another. A category of
+    fewer than `rare` training rows is encoded as one never seen; each is given `smoothing` rows at the overall share of
+    positives; one of at least the share `own` has a 0 or 1 of its own. Files that match a pattern of `exclude` are not
+    read.
+
+    The threshold is the one of highest recall whose precision is at least `precision`, with that `confidence`.
+    """
+
+    target: str
+    positive: str
+    name: str
+    example: str | None = None
+    group: str | None = None
+    time: str | None = None
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    derived: dict[str, str] = Field(default_factory=dict)
+    smoothing: Annotated[float, Field(ge=0)] = 20.0
+    rare: Annotated[int, Field(ge=1)] = 10
+    own: Annotated[float, Field(gt=0, le=1)] = 0.01
+    exclude: tuple[str, ...] = ()
+    precision: Share = 0.80
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+
+    @field_validator("positive", mode="before")
+    @classmethod
+    def _as_text(cls, positive: object) -> object:
+        return str(positive) if isinstance(positive, int) else positive
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        features = [*self.numeric, *self.categorical, *self.derived]
+        if not features:
+            raise ValueError("there is no feature; name columns in numeric or categorical")
+        names = [self.target, *(name for name in (self.example, self.group) if name), *features]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"column {', '.join(twice)} has two roles")
+        if taken := sorted(_OWN & set(self.categorical)):
+            raise ValueError(f"a categorical column cannot be called {', '.join(taken)}; rename it")
+        expressions.in_order(self.derived, self.numeric)
+        return self
+
+
+class Task:
+    """Two classes of the rows of a table; see `slipway.protocol.Task`."""
+
+    Data: ClassVar[type[Section]] = Columns
+    metrics: ClassVar[frozenset[str]] = binary.METRICS
+    headline: ClassVar[tuple[str, ...]] = ("average_precision", "roc_auc", "precision", "recall")
+
+    def __init__(self, data: Columns) -> None:
+        self.data = data
+        self._read: tuple[Path, pd.DataFrame, list[Problem]] | None = None
+
+    def index(self, raw: Path) -> Index:
+        """One example a row; beside its name, class and group the `time`, if any, and the categorical columns.
+
+        Raises:
+            DataError: no table, a table without the configured columns, a feature without a single value, no row that
+                is positive, or none that can be used.
+        """
+        table, problems = self._rows(raw)
+        kept = ["example", "label", "group", *(["time"] if self.data.time else []), *self.data.categorical]
+        return Index(table[kept], problems)
+
+    def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
+        """Fix the categories of each column on the training examples.
+
+        Raises:
+            DataError: a feature has no value in any training example.
+        """
+        data, table = self.data, self._of(raw, examples)
+        self._refuse_empty(f"{raw}, train", table)
+        positive = (table["label"] == data.name).to_numpy()
+        categories = {
+            name: encoding.vocabulary(table[name], positive, data.smoothing, data.rare, data.own)
+            for name in data.categorical
+        }
+        names = encoding.names(data.numeric, list(self._derived), data.categorical, categories)
+        return {
+            "objective": "binary",
+            "input": {"shape": [len(names)], "dtype": "float32", "names": names},
+            "outputs": [data.name],
+            "classes": self._classes,
+            "categories": categories,
+        }
+
+    def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
+        """Encode examples in order, `ROWS` at a time."""
+        table = self._of(raw, examples)
+        for start in range(0, len(table), ROWS):
+            batch = table.iloc[start : start + ROWS]
+            targets = (batch["label"] == self.data.name).to_numpy(np.int64)
+            yield Encoded(np.arange(start, start + len(batch)), self._inputs(batch, spec), targets)
+
+    def encode_raw(
+        self, examples: pd.DataFrame | Sequence[Mapping[str, Any]], spec: Spec
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Encode the rows of a table, or of a list of dictionaries by column; target, group and time are not looked at.
+
+        Raises:
+            DataError: a column is missing, or a row is not usable.
+        """
+        frame = pd.DataFrame(examples)
+        tables.require("the table", frame, self._features)
+        table = self._parse(frame, "the table")
+        if problems := _problems(table, self.data.numeric):
+            raise DataError(f"{_some(problems)}; mend or leave out such rows")
+        return self._inputs(table, spec), np.arange(len(table))
+
+    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
+        """Model outputs are probabilities [n, 1] already."""
+        return outputs
+
+    def operate(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, Any]:
+        """`threshold`, and what it was chosen by; see `slipway.scores.binary.operating_point`.
+
+        Where no threshold has the precision that is asked for, it is the one of highest F1, and `chosen_by` says so.
+        """
+        point = binary.operating_point(targets, predictions[:, 0], self.data.precision, self.data.confidence)
+        chosen = "recall at the least precision" if point.pop("reached") else "f1: no threshold has the least precision"
+        return {"threshold": point.pop("threshold"), "operating_point": {"chosen_by": chosen, **point}}
+
+    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+        """Agreement of the decisions at the threshold, differences of probabilities."""
+        threshold = spec["threshold"]
+        return parity.differences(native, converted, ((native >= threshold) == (converted >= threshold)).all(axis=1))
+
+    def present(self, predictions: np.ndarray, examples: Any, spec: Spec) -> list[dict[str, Any]]:
+        """The probability by the name of the output, and the `decision` at the threshold, for each row."""
+        return [
+            {self.data.name: float(probability), "decision": bool(probability >= spec["threshold"])}
+            for probability in predictions[:, 0]
+        ]
+
+    def score(
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """The scores of the probability, and of the decisions at the threshold."""
+        return binary.score(targets, predictions[:, 0], spec["threshold"], weight)
+
+    def tables(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, pd.DataFrame]:
+        """`by_score`: tenths of the examples; `by_<column>`: precision and recall by value of a categorical column."""
+        probability, threshold = predictions[:, 0], spec["threshold"]
+        found = {"by_score": binary.by_score(targets, probability)}
+        for name in self.data.categorical:
+            values = examples[name].astype(object).where(examples[name].notna(), "(missing)")
+            shown = values.value_counts(sort=True).index[:VALUES]
+            values = values.where(values.isin(shown), "(others)")
+            found[f"by_{name}"] = binary.by_value(values, targets, probability, threshold)
+        return found
+
+    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
+        """Confusion matrix at the threshold, precision and recall, ROC, reliability and scores."""
+        return binary.plots(targets, predictions[:, 0], spec["threshold"], spec["classes"])
+
+    @property
+    def _classes(self) -> list[str]:
+        return [self.data.name, f"not {self.data.name}"]
+
+    @property
+    def _features(self) -> list[str]:
+        """The raw columns that features are made of."""
+        return [*self.data.numeric, *self.data.categorical]
+
+    @cached_property
+    def _derived(self) -> dict[str, Expression]:
+        return expressions.in_order(self.data.derived, self.data.numeric)
+
+    def _inputs(self, table: pd.DataFrame, spec: Spec) -> np.ndarray:
+        data = self.data
+        return encoding.encode(table, data.numeric, self._derived, data.categorical, spec["categories"])
+
+    def _of(self, raw: Path, examples: pd.DataFrame) -> pd.DataFrame:
+        """The rows of the examples, in their order."""
+        table, _ = self._rows(raw)
+        position = pd.Index(table["example"]).get_indexer(pd.Index(examples["example"]))
+        rows: pd.DataFrame = table.iloc[position].reset_index(drop=True)
+        return rows
+
+    def _rows(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
+        """The good rows of the raw folder and the others' problems, read once in the life of a task."""
+        if self._read is None or self._read[0] != raw:
+            self._read = (raw, *self._tables(raw))
+        return self._read[1:]
+
+    def _tables(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
+        data = self.data
+        wanted = [*(name for name in (data.target, data.example, data.group, data.time) if name), *self._features]
+        parsed = []
+        for name, frame in tables.read_tables(raw, data.exclude):
+            tables.require(name, frame, wanted)
+            parsed.append(self._parse(frame, name).assign(**self._described(frame, name)))
+        table = pd.concat(parsed, ignore_index=True)
+        self._refuse_empty(str(raw), table)
+        problems = _problems(table, data.numeric, table["fingerprint"].duplicated())
+        good = table.drop(index=[row for row, _ in problems])
+        if good.empty:
+            raise DataError(f"{raw}: no row can be used of {len(table)}; {_some(problems)}")
+        for name, kind in zip(self._classes, ("is", "is not"), strict=True):
+            if name not in set(good["label"]):
+                raise DataError(
+                    f"{raw}: in no usable row {data.target} {kind} {data.positive}; set data.target and data.positive"
+                )
+        return good.sort_values("example", ignore_index=True), [problem for _, problem in problems]
+
+    def _parse(self, frame: pd.DataFrame, file: str) -> pd.DataFrame:
+        """The features' columns: numbers as float64, categories as text; `file` and `row` (from 1) say where it was.
+
+        `given <column>` keeps what stood in a numeric column that is not all numbers.
+        """
+        columns: dict[str, Any] = {"file": file, "row": np.arange(1, len(frame) + 1)}
+        for name in self.data.numeric:
+            columns[name] = pd.to_numeric(frame[name], errors="coerce").astype(np.float64)
+            if not pd.api.types.is_numeric_dtype(frame[name]):
+                columns[f"given {name}"] = frame[name].astype(object)
+        columns |= {name: tables.texts(frame[name]) for name in self.data.categorical}
+        return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
+
+    def _described(self, frame: pd.DataFrame, file: str) -> dict[str, Any]:
+        """What is not a feature: the row's name, class, group and time, None where missing, and the hash of it all."""
+        data, frame = self.data, frame.reset_index(drop=True)
+        rows = pd.Series([f"{file} row {row:07d}" for row in range(1, len(frame) + 1)], dtype=object)
+        told = tables.texts(frame[data.target])
+        example = rows if data.example is None else tables.texts(frame[data.example])
+        label = told.map(lambda value: self._classes[value != data.positive], na_action="ignore")
+        described: dict[str, Any] = {
+            "example": example,
+            "label": label.astype(object),
+            "group": example if data.group is None else tables.texts(frame[data.group]),
+            "fingerprint": pd.util.hash_pandas_object(_hashable(frame), index=False),
+        }
+        if data.time is not None:
+            times = pd.to_datetime(frame[data.time], errors="coerce", format="ISO8601", utc=True)
+            described["time"] = times.dt.tz_localize(None).dt.as_unit("s")
+        return described
+
+    def _refuse_empty(self, where: str, table: pd.DataFrame) -> None:
+        empty = [name for name in self._features if table[name].isna().all()]
+        empty = [name for name in empty if f"given {name}" not in table or table[f"given {name}"].isna().all()]
+        if empty:
+            raise DataError(
+                f"{where}: column {', '.join(empty)} has no value in any row; take it out of data.numeric or "
+                "data.categorical (and of data.derived), or fill it in"
+            )
+
+
+def _problems(
+    table: pd.DataFrame, numeric: Sequence[str], repeated: pd.Series | None = None
+) -> list[tuple[int, Problem]]:
+    """The positions of rows that cannot be used, each once, with what is wrong; `repeated` marks rows seen before."""
+    checks: list[tuple[Any, str, str, str | None]] = [
+        (table[name].isna(), f"no {what}", f"its {what} is empty or cannot be read", None)
+        for name, what in _DESCRIBED.items()
+        if name in table
+    ]
+    for name in numeric:
+        if (given := f"given {name}") in table:
+            checks.append(
+                (
+                    table[given].notna() & table[name].isna(),
+                    "not a number",
+                    name.replace("{", "{{").replace("}", "}}") + " is {}",
+                    given,
+                )
+            )
+        checks.append(
+            (np.isinf(table[name]), "infinite value", name.replace("{", "{{").replace("}", "}}") + " is {}", name)
+        )
+    if repeated is not None:
+        named = table["example"].notna() & table["example"].duplicated() & ~repeated
+        checks.append((repeated, "duplicate row", "it says what a row before it says", None))
+        checks.append((named, "duplicate name", "a second row is called {}", "example"))
+    found: dict[int, list[tuple[str, str]]] = {}
+    for wrong, kind, detail, column in checks:
+        for row in np.flatnonzero(wrong):
+            told = detail if column is None else detail.format(table[column].iloc[row])
+            found.setdefault(int(row), []).append((kind, told))
+    where = table["file"] + " row " + table["row"].astype(str)
+    return [
+        (row, Problem(where.iloc[row], told[0][0], "; ".join(detail for _, detail in told)))
+        for row, told in sorted(found.items())
+    ]
+
+
+def _hashable(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with text for what may be lists or of several types."""
+    return frame.astype({name: "str" for name in frame if frame[name].dtype == object})
+
+
+def _some(problems: Sequence[tuple[int, Problem]], most: int = 3) -> str:
+    """The first few problems in words."""
+    told = [f"{problem.where}: {problem.detail}" for _, problem in problems[:most]]
+    more = len(problems) - most
+    return "; ".join(told) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,237 @@
+"""`slipway new`: from a folder of pictures to a variant, and what is refused."""
+
+import io
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+
+from slipway.cli import app
+from slipway.commands import new as command
+
+NAMES = ["Brötchen", "rye bread", "ちくわ", *(f"kind {number:02}" for number in range(4, 31))]
+
+
+def picture(seed: int, kind: int, form: int) -> tuple[bytes, str]:
+    """A noisy picture of the hue of its kind, in one of the forms that people have; its bytes and suffix."""
+    random = np.random.default_rng((seed, kind))
+    hue = Image.new("HSV", (40, 32), (kind * 8 % 256, 220, 180)).convert("RGB")
+    noisy = np.clip(np.asarray(hue, float) + random.normal(0, 25, (32, 40, 3)), 0, 255).astype(np.uint8)
+    image, out = Image.fromarray(noisy), io.BytesIO()
+    match form % 7:
+        case 0:
+            image.save(out, "JPEG")
+        case 1:
+            image.save(out, "PNG")
+        case 2:
+            image.save(out, "WEBP")
+        case 3:
+            image.convert("L").save(out, "JPEG")
+        case 4:
+            image.convert("CMYK").save(out, "JPEG")
+        case 5:
+            Image.fromarray(noisy[..., 0].astype(np.uint16) * 257).save(out, "PNG")
+        case 6:
+            exif = Image.Exif()
+            exif[0x0112] = 6
+            image.save(out, "JPEG", exif=exif)
+    return out.getvalue(), {1: ".png", 2: ".webp", 5: ".PNG"}.get(form % 7, ".jpg")
+
+
+def pictures(folder: Path, classes: int, each: int) -> Path:
+    """A folder a class; every other picture in a folder below it, with a space and an accent in its name."""
+    for kind, name in enumerate(NAMES[:classes]):
+        for number in range(each):
+            content, suffix = picture(number, kind, number + kind)
+            place = folder / name / ("été 2024" if number % 2 else "")
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"no {number}{suffix}").write_bytes(content)
+    return folder
+
+
+def sh(command: str) -> str:
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def state() -> dict[str, bytes]:
+    """Every file of the repository that is not DVC's or Git's own."""
+    return {
+        str(path): path.read_bytes()
+        for path in sorted(Path().rglob("*"))
+        if path.is_file() and path.parts[0] not in (".git", ".dvc") and "__pycache__" not in path.parts
+    }
+
+
+@pytest.fixture
+def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A scratch copy in profile smoke, with its own DVC."""
+    top = Path("params.yaml")
+    top.write_text(top.read_text().replace("profile: demo", "profile: smoke"))
+    monkeypatch.setenv("PYTHONPATH", f"src{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    return repository
+
+
+@pytest.mark.parametrize(("classes", "each"), [(2, 12), (30, 5)])
+def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
+    smoke: Path, tmp_path: Path, classes: int, each: int
+) -> None:
+    folder = pictures(tmp_path / "my pictures", classes, each)
+    before = Path("params.yaml").read_text()
+    said = CliRunner().invoke(app, ["new", "own-one", "--task", "image_classification", "--data", str(folder)])
+    assert said.exit_code == 0, said.output
+    for name in NAMES[:classes]:
+        assert name in said.output
+    assert "dvc repro register@own-one" in said.output
+    line = "  own-one: {task: image_classification, framework: keras}\n"
+    assert Path("params.yaml").read_text().replace(line, "", 1) == before
+    assert list(yaml.safe_load(Path("params.yaml").read_text())["variants"])[-1] == "own-one"
+
+    sh("dvc repro prepare@own-one")
+    report = json.loads(Path("reports/own-one/dataset.json").read_text())
+    assert report["found"] == classes * each
+    assert report["problems"]["total"] == 0
+    for side in ("train", "val", "test"):
+        assert set(report["splits"][side]["classes"]) == set(NAMES[:classes])
+        assert min(report["splits"][side]["classes"].values()) >= 1
+
+
+def test_five_classes_are_built_gated_and_recorded(smoke: Path, tmp_path: Path) -> None:
+    """The folder stands where it belongs already; a number names what a picture shows, in all classes."""
+    raw = Path("data/raw/breads")
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    pictures(tmp_path / "pictures", 5, 12).rename(raw)
+    arguments = ["--task", "image_classification", "--data", str(raw), "--group", r"^(?:[^/]+/)?(no \d)", "--json"]
+    said = CliRunner().invoke(app, ["new", "breads", *arguments])
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout)["classes"]["Brötchen"] == {"examples": 12, "groups": 10}
+    sh("dvc repro register@breads")
+    record = json.loads(Path("models/breads/release.json").read_text())
+    assert record["spec"]["outputs"] == sorted(NAMES[:5])
+    floors = {rule["metric"]: rule["min"] for rule in record["gate"]["rules"]}
+    assert floors == {"accuracy": 0.6, "roc_auc": 0.75}, "half-way from a fifth, and from a half, to 1"
+    sizes = {name: record["artifacts"][name]["bytes"] for name in ("model.tflite", "float.tflite")}
+    assert sizes["float.tflite"] > 3.3 * sizes["model.tflite"], "INT8 is what ships"
+
+
+def test_a_folder_of_sounds_becomes_a_variant(repository: Path, tmp_path: Path) -> None:
+    for label in ("rain", "wind"):
+        (tmp_path / "sounds" / label).mkdir(parents=True)
+        for number in range(4):
+            noise = np.random.default_rng(number).normal(0, 0.1, 8000)
+            soundfile.write(tmp_path / "sounds" / label / f"{number}.wav", noise, 8000)
+    arguments = ["new", "weather", "--task", "audio_classification", "--data", str(tmp_path / "sounds"), "--json"]
+    said = CliRunner().invoke(app, arguments)
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout)["classes"]["rain"] == {"examples": 4, "groups": 4}
+    written = yaml.safe_load(Path("conf/variant/weather.yaml").read_text())
+    assert written["gate"]["rules"] == {"accuracy": {"min": 0.75}}
+
+
+def refused(*arguments: str) -> tuple[int, str]:
+    """Exit code and message of a `slipway new` that must fail and leave all as it was."""
+    before = state()
+    result = CliRunner().invoke(app, ["new", *arguments])
+    assert state() == before
+    assert result.exit_code != 0
+    assert result.stderr.startswith("error: "), result.output
+    return result.exit_code, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variant", "task", "code", "message"),
+    [
+        ("base-ad-detector", "image_classification", 2, "there is such a variant"),
+        ("Base-Ad-Detector", "image_classification", 2, "base-ad-detector: there is such a variant"),
+        ("my_pictures", "image_classification", 2, "letters, digits and -"),
+        ("größe", "image_classification", 2, "letters, digits and -"),
+        ("-x", "image_classification", 2, "letters, digits and -"),
+        ("yes", "image_classification", 2, "letters, digits and -"),
+        ("mine", "picture_poems", 2, "no such task; slipway new can begin"),
+        ("mine", "tabular_regression", 2, "see docs/guide.md, A variant of your own"),
+    ],
+)
+def test_names_and_tasks_that_cannot_be(
+    repository: Path, tmp_path: Path, variant: str, task: str, code: int, message: str
+) -> None:
+    folder = pictures(tmp_path / "pictures", 2, 3)
+    exit_code, said = refused("--task", task, "--data", str(folder), "--", variant)
+    assert exit_code == code
+    assert message in said
+
+
+def test_folders_that_are_not_in_the_tasks_layout(repository: Path, tmp_path: Path) -> None:
+    def said(folder: Path, *more: str) -> str:
+        code, message = refused("mine", "--task", "image_classification", "--data", str(folder), *more)
+        assert code == 3
+        return message
+
+    assert "no such folder" in said(tmp_path / "absent")
+    assert "1 class folders; classification needs at least two" in said(pictures(tmp_path / "one", 1, 3))
+    few = pictures(pictures(tmp_path / "few", 3, 2), 2, 9)
+    assert "test would have no example of ちくわ: each class needs at least three groups" in said(few)
+    litter = pictures(tmp_path / "litter", 2, 12)
+    (litter / "README.md").write_text("About.")
+    (litter / "rye bread" / "notes.txt").write_text("About.")
+    listed = said(litter)
+    assert "2 of 26 files cannot be used" in listed
+    assert "--quarantine 0.077" in listed
+    assert "README.md: not in a class folder" in listed
+    taken = Path("data/raw/mine/ad")
+    taken.mkdir(parents=True)
+    assert "there is such a folder" in said(pictures(tmp_path / "good", 2, 3))
+    assert "it contains data/raw/other" in refused("other", "--task", "image_classification", "--data", "data")[1]
+
+
+def test_bad_files_are_set_aside_where_that_is_asked_for(repository: Path, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "pictures", 2, 12)
+    (folder / "README.md").write_text("About.")
+    arguments = ["--task", "image_classification", "--data", str(folder), "--quarantine", "0.05"]
+    said = CliRunner().invoke(app, ["new", "mine", *arguments])
+    assert said.exit_code == 0, said.output
+    assert "1 files cannot be used and will be set aside" in said.output
+    assert yaml.safe_load(Path("conf/variant/mine.yaml").read_text())["checks"] == {"quarantine": 0.05}
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError("No space left on device")])
+def test_what_was_written_is_undone_when_it_fails_late(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    folder = pictures(tmp_path / "pictures", 2, 3)
+    write = command.atomic.write_text
+
+    def fail(path: Path, text: str) -> None:
+        write(path, text)
+        if path == Path("params.yaml"):
+            assert Path("data/raw/mine.dvc").exists()
+            raise failure
+
+    before = state()
+    monkeypatch.setattr(command.atomic, "write_text", fail)
+    result = CliRunner().invoke(app, ["new", "mine", "--task", "image_classification", "--data", str(folder)])
+    assert result.exit_code != 0
+    assert state() == before
+    assert not Path("data/raw/mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "variants: &v\n  a: {x: 1} # of a\n\n# next\nall: {<<: *v}\n",
+            "variants: &v\n  a: {x: 1} # of a\n  b: {x: 2}\n",
+        ),
+        ("variants: &v\n  a:\n    x: 1\n# next\nall: {<<: *v}\n", "variants: &v\n  a:\n    x: 1\n  b: {x: 2}\n# next"),
+        ("variants: &v {}\nall: {<<: *v}\n", "variants: &v\n  b: {x: 2}\nall: {<<: *v}\n"),
+    ],
+)
+def test_the_line_in_params_yaml_comes_last_and_leaves_the_rest(text: str, expected: str) -> None:
+    assert command._insert(text, "b", "{x: 2}").startswith(expected)

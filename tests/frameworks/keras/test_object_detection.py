@@ -1,0 +1,188 @@
+"""The detector in Keras: what it learns from, how pictures vary with their boxes, and what conversion leaves of it."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slipway import tasks
+from slipway.data.shards import PackedSplit, ShardWriter
+from slipway.errors import ConfigError
+from slipway.frameworks.keras import conversion, native, training
+from slipway.frameworks.keras.native.runtime import tf
+from slipway.frameworks.keras.objectives.object_detection import Objective, maps
+from slipway.frameworks.keras.objectives.object_detection.augmentation import augment
+from slipway.frameworks.keras.schema.object_detection import Augmentation, Model, Train
+from slipway.protocol import Spec
+from slipway.tflite.interpreter import Interpreter
+
+HEIGHT, WIDTH = 64, 96
+TASK = tasks.load("object_detection", {"height": HEIGHT, "width": WIDTH, "name": "ball", "max_boxes": 3})
+SPEC: Spec = TASK.specify(Path(), pd.DataFrame({"label": ["ball", "no ball"]}))
+SMALL = Model(filters=(8, 16, 16))
+
+
+def boxes(*several: list[list[float]]) -> np.ndarray:
+    out = np.full((len(several), 3, 4), np.nan, np.float32)
+    for picture, many in enumerate(several):
+        out[picture, : len(many)] = np.reshape(many, (-1, 4))
+    return out
+
+
+def objective(**config: Any) -> Objective:
+    return Objective(SPEC, SMALL, Train(**config), boxes())
+
+
+def as_given(wanted: np.ndarray) -> np.ndarray:
+    """The map that a network would give for the maps that it should give."""
+    _, rows, columns, _ = wanted.shape
+    cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)
+    centre = (wanted[..., 1:3] * [columns, rows] - cells + 1) / 3
+    size = 1 - np.log(wanted[..., 3:5]) / np.log(SPEC["heatmap"]["smallest"])
+    return np.concatenate([wanted[..., :1], np.concatenate([centre, size], axis=-1).clip(0, 1)], axis=-1)
+
+
+def test_the_task_reads_boxes_back_from_the_maps_that_they_are_drawn_to() -> None:
+    drawn = boxes([[0.31, 0.62, 0.05, 0.08], [0.75, 0.3, 0.4, 0.5]], [], [[0.999, 0.001, 0.002, 0.002]])
+    wanted = maps.drawn(tf.constant(drawn), HEIGHT // 4, WIDTH // 4).numpy()
+    assert wanted.shape == (3, 16, 24, 6)
+    assert wanted[0, ..., 0].max() == 1
+    assert (wanted[1, ..., 0] == 0).all()
+    found = TASK.decode(as_given(wanted), np.empty(0), SPEC)
+    in_order = found[0][np.argsort(found[0, :2, 0])]
+    assert in_order == pytest.approx(np.column_stack([drawn[0, :2], [1, 1]]), abs=1e-4)
+    assert found[1].max() == 0
+    smallest = SPEC["heatmap"]["smallest"]
+    assert found[2, 0, 2] == pytest.approx(0.001 + smallest / 2, abs=1e-3), "the size stops at the smallest"
+
+
+def test_the_loss_is_least_where_the_map_is_right_and_each_part_sees_its_own() -> None:
+    wanted = maps.drawn(tf.constant(boxes([[0.3, 0.6, 0.1, 0.15]], [])), 16, 24)
+    right = as_given(wanted.numpy()).astype(np.float32)
+    smallest = SPEC["heatmap"]["smallest"]
+    heat, box = maps.heat_loss(wanted, right).numpy(), maps.box_loss(wanted, right, smallest).numpy()
+    assert box == pytest.approx([0, 0], abs=1e-3)
+    colder, larger = right.copy(), right.copy()
+    colder[..., 0] *= 0.5
+    larger[..., 3:] += 0.05
+    assert maps.heat_loss(wanted, colder)[0] > heat[0]
+    assert maps.box_loss(wanted, larger, smallest)[0] > 0.1
+    assert maps.heat_loss(wanted, larger).numpy() == pytest.approx(heat)
+    assert objective(box_weight=2).loss()(wanted, larger).numpy() == pytest.approx(
+        maps.heat_loss(wanted, larger).numpy() + 2 * maps.box_loss(wanted, larger, smallest).numpy()
+    )
+
+
+def test_boxes_move_with_what_they_are_around() -> None:
+    random = np.random.default_rng(0)
+    pictures = np.full((32, HEIGHT, WIDTH, 3), 40, np.uint8)
+    around = boxes(*([] for _ in pictures))
+    for picture in range(32):
+        top, left = random.integers(8, 40), random.integers(8, 70)
+        pictures[picture, top : top + 12, left : left + 9] = 250
+        around[picture, 0] = (left + 4.5) / WIDTH, (top + 6) / HEIGHT, 9 / WIDTH, 12 / HEIGHT
+    config = Augmentation(horizontal_flip=0.5, translation=0.2, zoom=0.4, visible=0.3)
+    moved, after = (part.numpy() for part in augment(tf.constant(pictures), tf.constant(around), config, 3, 5))
+    assert np.nanmean(np.abs(after[:, 0] - around[:, 0])) > 0.02
+    assert np.isnan(after[:, 1:]).all()
+    for picture, (box, *_) in zip(moved, after, strict=True):
+        bright = picture[..., 0] > 190
+        if np.isnan(box).any():
+            assert bright.sum() < 0.6 * 9 * 12 / 0.6**2
+            continue
+        rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
+        seen = columns[0] / WIDTH, rows[0] / HEIGHT, (columns[-1] + 1) / WIDTH, (rows[-1] + 1) / HEIGHT
+        told = *(box[:2] - box[2:] / 2), *(box[:2] + box[2:] / 2)
+        assert np.abs(np.subtract(seen, told)).max() < 1.5 / HEIGHT
+
+
+def test_a_box_that_leaves_the_picture_is_none_and_nothing_is_mirrored_in() -> None:
+    pictures = np.zeros((64, HEIGHT, WIDTH, 3), np.uint8)
+    pictures[:, :, :6] = 250
+    around = boxes(*([[[3 / WIDTH, 0.5, 6 / WIDTH, 1.0]]] * 64))
+    config = Augmentation(translation=0.3)
+    moved, after = (part.numpy() for part in augment(tf.constant(pictures), tf.constant(around), config, 1, 1))
+    gone = np.isnan(after[:, 0, 0])
+    assert 0 < gone.sum() < 64
+    assert (moved.max(axis=(1, 2, 3)) > 200)[~gone].all()
+    assert (moved[gone] > 200).mean() < 0.02
+
+
+def test_variations_follow_from_seed_and_step_alone() -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (4, HEIGHT, WIDTH, 3), np.uint8)
+    around = tf.constant(boxes(*([[[0.5, 0.5, 0.2, 0.2]]] * 4)))
+    learnt = objective(augmentation={"horizontal_flip": 0.5, "zoom": 0.3, "brightness": 0.2, "saturation": 0.3})
+    one, again, other = (learnt.vary(tf.constant(pictures), around, 1, step) for step in (3, 3, 4))
+    assert all((a.numpy() == b.numpy()).all() for a, b in zip(one, again, strict=True))
+    assert np.abs(one[0] - other[0]).max() > 1
+    plain, wanted = learnt.plain(tf.constant(pictures), around)
+    assert (plain.numpy() == pictures).all()
+    assert wanted.shape == (4, 16, 24, 6)
+
+
+def test_the_map_has_a_cell_for_four_pixels_each_way_and_shares_in_it() -> None:
+    network = objective().network()
+    assert network.output_shape == (None, HEIGHT // 4, WIDTH // 4, 5)
+    given = network(np.random.default_rng(0).uniform(0, 255, (2, HEIGHT, WIDTH, 3)).astype(np.float32)).numpy()
+    assert 0 <= given.min() < given.max() <= 1
+    assert given[..., 0].mean() < 0.05, "an untrained network finds hardly anything"
+    again = objective().network()
+    assert [layer.name for layer in again.layers] == [layer.name for layer in network.layers]
+
+
+def test_a_picture_that_cannot_be_halved_so_often_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"model.filters has 6 levels, .* 64 x 96 cannot be divided by 64"):
+        Objective(SPEC, Model(filters=(8,) * 6), Train(), boxes()).network()
+
+
+def test_a_trained_detector_finds_discs_and_keeps_them_in_int8(tmp_path: Path) -> None:
+    splits = {
+        name: pack(tmp_path / name, count, seed) for seed, (name, count) in enumerate([("train", 120), ("val", 48)])
+    }
+    config = Train(epochs=6, batch_size=8, learning_rate=0.006, augmentation=Augmentation(horizontal_flip=0.5))
+    history: list[dict[str, float]] = []
+    training.fit(
+        splits["train"],
+        splits["val"],
+        SPEC,
+        Objective,
+        SMALL,
+        config,
+        seed=1,
+        out=tmp_path / "native",
+        checkpoints=tmp_path / "checkpoints",
+        start=None,
+        track=lambda epoch, metrics: history.append(metrics),
+    )
+    assert {"val/loss", "val/heat_loss", "val/box_loss"} <= history[0].keys()
+    assert history[-1]["val/loss"] < history[0]["val/loss"] / 2
+    inputs, targets = splits["val"].gather(np.arange(48)), splits["val"].targets
+    small = conversion.convert(tmp_path / "native", inputs[:24], "int8")
+    outputs = native.load(tmp_path / "native")(inputs), Interpreter(small)(inputs)
+    found = [TASK.decode(one, inputs, SPEC) for one in outputs]
+    spec = SPEC | TASK.operate(splits["val"].examples, targets, found[0], SPEC)
+    rates = [TASK.score(splits["val"].examples, targets, one, spec)["detection_rate"] for one in found]
+    assert rates[0] > 0.8
+    assert rates[1] > rates[0] - 0.1
+    assert TASK.compare(*found, spec)["agreement"] > 0.8
+
+
+def pack(folder: Path, count: int, seed: int) -> PackedSplit:
+    """Pictures of noise with a bright disc of 6 to 20 pixels; every sixth has none."""
+    random = np.random.default_rng(seed)
+    inputs = random.integers(0, 120, (count, HEIGHT, WIDTH, 3)).astype(np.uint8)
+    targets = boxes(*([] for _ in range(count)))
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    for picture in range(count):
+        if picture % 6:
+            radius = random.uniform(3, 10)
+            column, row = random.uniform(radius, WIDTH - radius), random.uniform(radius, HEIGHT - radius)
+            inputs[picture][(x - column) ** 2 + (y - row) ** 2 < radius**2] = [250, 230, 40]
+            targets[picture, 0] = column / WIDTH, row / HEIGHT, 2 * radius / WIDTH, 2 * radius / HEIGHT
+    writer = ShardWriter(folder)
+    writer.append(inputs, targets)
+    names = [str(number) for number in range(count)]
+    writer.close(pd.DataFrame({"example": names, "group": names}))
+    return PackedSplit(folder)

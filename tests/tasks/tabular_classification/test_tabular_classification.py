@@ -1,0 +1,292 @@
+"""Two classes of a table's rows: what is read, what is refused, what a model is given, and what it is held to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from conftest import ROOT
+from slipway.config import Split
+from slipway.data.splits import assign
+from slipway.errors import DataError
+from slipway.protocol import Spec
+from slipway.tasks.tabular_classification import Task
+
+COLUMNS: dict[str, Any] = {
+    "target": "kind",
+    "positive": "hand",
+    "name": "hand_ball",
+    "example": "id",
+    "group": "match",
+    "numeric": ("x", "speed"),
+    "categorical": ("event",),
+    "derived": {"distance": "abs(x - 50)", "energy": "speed ** 2 * distance"},
+    "rare": 3,
+    "own": 0.2,
+}
+TASK = Task(Task.Data(**COLUMNS))
+
+
+def table(count: int = 120, seed: int = 0) -> pd.DataFrame:
+    """Hand balls after a touch, more often at speed; now and then a value is missing, and one event is rare."""
+    draw = np.random.default_rng(seed)
+    event = draw.choice(["duel", "touch", "shot"], count, p=[0.6, 0.3, 0.1])
+    speed = draw.gamma(2, 3, count).round(2)
+    hand = (event == "touch") & (speed > 4)
+    frame = pd.DataFrame(
+        {
+            "id": np.arange(count) + 1000,
+            "match": np.arange(count) // 10,
+            "x": draw.uniform(0, 100, count).round(1),
+            "speed": speed,
+            "event": event.astype(object),
+            "kind": np.where(hand, "hand", draw.choice(["foul", "protest"], count)),
+        }
+    )
+    frame.loc[3, "event"] = "drop ball"
+    frame.loc[4, "event"] = None
+    frame.loc[5, "x"] = np.nan
+    return frame
+
+
+def raw(folder: Path, frame: pd.DataFrame, name: str = "fouls.csv") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(folder / name, index=False)
+    return folder
+
+
+def encoded(folder: Path, task: Task = TASK) -> tuple[pd.DataFrame, Spec, pd.DataFrame, np.ndarray]:
+    """Examples, the spec of all of them, their inputs by name, their targets."""
+    examples = task.index(folder).examples
+    spec = task.specify(folder, examples)
+    batches = list(task.encode(folder, examples, spec))
+    inputs = np.concatenate([batch.inputs for batch in batches])
+    assert inputs.dtype == np.float32 and list(inputs.shape[1:]) == spec["input"]["shape"]
+    return (
+        examples,
+        spec,
+        pd.DataFrame(inputs, columns=spec["input"]["names"]),
+        np.concatenate([b.targets for b in batches]),
+    )
+
+
+@pytest.fixture(scope="module")
+def fouls(tmp_path_factory):
+    return encoded(raw(tmp_path_factory.mktemp("fouls"), table()))
+
+
+def test_an_example_is_a_row_with_its_name_class_and_group(fouls):
+    examples, spec, _, targets = fouls
+    row = examples.set_index("example").loc["1012"]
+    assert (row["group"], row["event"]) == ("1", table()["event"][12])
+    assert spec["classes"] == ["hand_ball", "not hand_ball"] and spec["outputs"] == ["hand_ball"]
+    assert spec["objective"] == "binary" and targets.dtype == np.int64
+    np.testing.assert_array_equal(targets == 1, examples["label"] == "hand_ball")
+    assert targets.sum() == (table()["kind"] == "hand").sum()
+
+
+def test_numbers_are_themselves_and_missing_ones_stay_so(fouls):
+    examples, _, inputs, _ = fouls
+    given = table().set_index(table()["id"].astype(str)).loc[examples["example"]]
+    np.testing.assert_array_equal(inputs["x"], given["x"].astype(np.float32))
+    np.testing.assert_allclose(inputs["distance"], np.abs(given["x"] - 50), rtol=1e-5)
+    np.testing.assert_allclose(inputs["energy"], given["speed"] ** 2 * np.abs(given["x"] - 50), rtol=1e-5)
+    assert np.isnan(inputs["energy"]).sum() == 1
+
+
+def test_a_category_is_its_smoothed_share_of_positives_how_common_it_is_and_a_mark_of_its_own(fouls):
+    examples, _, inputs, targets = fouls
+    touch = (examples["event"] == "touch").to_numpy()
+    share = (targets[touch].sum() + 20 * targets.mean()) / (touch.sum() + 20)
+    assert inputs["event: positive"][touch].unique() == pytest.approx([share])
+    assert inputs["event: common"][touch].unique() == pytest.approx([touch.mean()])
+    np.testing.assert_array_equal(inputs["event = touch"] == 1, touch)
+    assert "event = shot" not in inputs
+
+
+def test_a_rare_category_is_as_one_never_seen_and_a_missing_one_is_missing(fouls):
+    examples, spec, inputs, _ = fouls
+    rare, missing = ((examples["example"] == name).to_numpy() for name in ("1003", "1004"))
+    columns = ["event: positive", "event: common", "event = touch"]
+    assert inputs.loc[rare, columns].to_numpy().tolist()[0][1:] == [0, 0] and inputs.loc[rare, columns[0]].isna().all()
+    assert inputs.loc[missing, columns].isna().all(axis=None)
+    new, _ = TASK.encode_raw([{"x": 1, "speed": 2, "event": "seen by nobody"}], spec)
+    np.testing.assert_array_equal(new[0, 4:], inputs.loc[rare].to_numpy()[0, 4:])
+
+
+def test_a_caller_gets_the_inputs_that_prepare_gave(fouls):
+    examples, spec, inputs, _ = fouls
+    spec = json.loads(json.dumps(spec, sort_keys=True))
+    frame = table().drop(columns=["kind", "id", "match"])
+    order = pd.Index(examples["example"]).get_indexer(table()["id"].astype(str))
+    found, rows = TASK.encode_raw(frame, spec)
+    np.testing.assert_array_equal(found, inputs.to_numpy()[order])
+    assert rows.tolist() == list(range(len(frame)))
+    np.testing.assert_array_equal(TASK.encode_raw(frame.to_dict("records"), spec)[0], found)
+
+
+def test_what_training_fixes_does_not_depend_on_other_rows(tmp_path):
+    folder = raw(tmp_path, table(seed=1))
+    examples = TASK.index(folder).examples
+    train = examples[examples["group"].astype(int) < 8]
+    other = table(seed=1)
+    other.loc[80:, "event"] = "shot"
+    assert TASK.specify(folder, train) == TASK.specify(raw(tmp_path / "other", other), train)
+
+
+def test_bad_rows_are_listed_with_file_row_and_reason_and_left_out(tmp_path):
+    frame = table().astype({"x": object, "speed": object})
+    frame.loc[0, "kind"] = None
+    frame.loc[1, "x"] = "far"
+    frame.loc[2, "speed"] = "inf"
+    frame.loc[6, "match"] = None
+    frame.loc[8] = frame.loc[7]
+    frame.loc[9, "id"] = frame.loc[7, "id"]
+    frame.loc[10, "id"] = None
+    frame.loc[11, ["x", "speed"]] = ["near", "-inf"]
+    index = TASK.index(raw(tmp_path, frame))
+    assert [(problem.where, problem.kind) for problem in index.problems] == [
+        ("fouls.csv row 1", "no class"),
+        ("fouls.csv row 2", "not a number"),
+        ("fouls.csv row 3", "infinite value"),
+        ("fouls.csv row 7", "no group"),
+        ("fouls.csv row 9", "duplicate row"),
+        ("fouls.csv row 10", "duplicate name"),
+        ("fouls.csv row 11", "no name"),
+        ("fouls.csv row 12", "not a number"),
+    ]
+    assert index.problems[-1].detail == "x is near; speed is -inf"
+    assert len(index.examples) == len(frame) - 8
+
+
+def test_rows_without_a_name_are_numbered_and_without_a_group_are_by_themselves(tmp_path):
+    plain = Task(Task.Data(**COLUMNS | {"example": None, "group": None}))
+    examples = plain.index(raw(tmp_path, table())).examples
+    assert examples["example"].iloc[1] == "fouls.csv row 0000002" == examples["group"].iloc[1]
+
+
+def test_times_are_read_for_splits_by_time(tmp_path):
+    timed = Task(Task.Data(**COLUMNS | {"time": "day"}))
+    frame = table().assign(day=pd.date_range("2024-01-01", periods=120).astype(str))
+    frame.loc[7, "day"] = "soon"
+    index = timed.index(raw(tmp_path, frame))
+    assert [problem.kind for problem in index.problems] == ["no time"]
+    sides = assign(index.examples, Split(by="time"), classes=None, seed=0)
+    assert index.examples["time"][sides == "train"].max() < index.examples["time"][sides == "test"].min()
+
+
+def refusal(folder: Path, frame: pd.DataFrame, task: Task = TASK) -> str:
+    with pytest.raises(DataError) as refused:
+        task.index(raw(folder, frame))
+    return str(refused.value)
+
+
+def test_tables_that_cannot_be_used_are_refused_with_what_to_do(tmp_path):
+    assert "no column kind, event; it has id, match, x, speed" in refusal(
+        tmp_path / "a", table().drop(columns=["kind", "event"])
+    )
+    assert "column speed, event has no value in any row; take it out" in refusal(
+        tmp_path / "b", table().assign(speed=np.nan, event=None)
+    )
+    assert "in no usable row kind is hand" in refusal(tmp_path / "c", table().assign(kind="foul"))
+    assert "in no usable row kind is not hand" in refusal(tmp_path / "d", table().assign(kind="hand"))
+    assert "no row can be used of 120; fouls.csv row 1: x is far" in refusal(tmp_path / "e", table().assign(x="far"))
+
+
+def test_a_feature_that_is_empty_in_training_is_refused(tmp_path):
+    frame = table()
+    frame.loc[frame["match"] < 8, "speed"] = np.nan
+    folder = raw(tmp_path, frame)
+    examples = TASK.index(folder).examples
+    with pytest.raises(DataError, match="train: column speed has no value"):
+        TASK.specify(folder, examples[examples["group"].astype(int) < 8])
+
+
+def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
+    _, spec, *_ = fouls
+    with pytest.raises(DataError, match="the table row 2: x is far; mend or leave out"):
+        TASK.encode_raw(table().astype({"x": object}).head(3).assign(x=[1, "far", 2]), spec)
+    with pytest.raises(DataError, match="the table: no column speed"):
+        TASK.encode_raw([{"x": 1, "event": "duel"}], spec)
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        ({"categorical": ("x",)}, "column x has two roles"),
+        ({"categorical": ("label",)}, "cannot be called label"),
+        ({"numeric": (), "categorical": (), "derived": {}}, "there is no feature"),
+        ({"derived": {"a": "x + unknown"}}, "derived a reads unknown, which is no numeric column"),
+        ({"derived": {"a": "event + 1"}}, "derived a reads event"),
+        ({"derived": {"a": "b + x", "b": "a + 1"}}, "derived columns need one another: a, b, a"),
+        ({"derived": {"a": "open(x)"}}, "is no number, column, operator"),
+    ],
+)
+def test_columns_that_cannot_be_meant_are_refused(changed: dict[str, Any], why: str) -> None:
+    with pytest.raises(ValidationError, match=why):
+        Task.Data(**COLUMNS | changed)
+
+
+@pytest.mark.parametrize(
+    ("positive", "values"), [(True, [True, False]), (1, [1, 0]), (1, [1.0, 0.0]), ("1", ["1", "no"])]
+)
+def test_the_positive_value_may_be_text_a_number_or_true(tmp_path: Path, positive: Any, values: list[Any]) -> None:
+    task = Task(Task.Data(**COLUMNS | {"positive": positive}))
+    frame = table().assign(kind=[values[row % 2] for row in range(120)])
+    labels = task.index(raw(tmp_path, frame)).examples["label"]
+    assert (labels == "hand_ball").sum() == 60
+
+
+def judged() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:
+    draw = np.random.default_rng(0)
+    targets = (draw.random(500) < 0.3).astype(np.int64)
+    probability = np.clip(0.25 + 0.5 * targets + draw.normal(0, 0.15, 500), 0, 1)
+    examples = pd.DataFrame({"event": draw.choice([None, *(f"event {one}" for one in range(30))], 500)})
+    return examples, targets, probability[:, None].astype(np.float32), {"classes": ["hand_ball", "not hand_ball"]}
+
+
+def test_the_operating_point_joins_the_spec_and_decides():
+    examples, targets, predictions, spec = judged()
+    chosen = TASK.operate(examples, targets, predictions, spec)
+    assert chosen["operating_point"]["chosen_by"] == "recall at the least precision"
+    assert chosen["operating_point"]["precision"] >= chosen["operating_point"]["precision_low"] >= 0.8
+    spec = json.loads(json.dumps({**spec, **chosen}))
+    scores = TASK.score(examples, targets, predictions, spec)
+    assert set(scores) == Task.metrics and set(Task.headline) <= Task.metrics
+    assert scores["precision"] == pytest.approx(chosen["operating_point"]["precision"], abs=1e-6)
+    told = TASK.present(predictions[:2], None, spec)
+    assert told[0] == {"hand_ball": float(predictions[0, 0]), "decision": bool(predictions[0, 0] >= spec["threshold"])}
+    moved = np.where(np.arange(500)[:, None] == 0, 1 - predictions, predictions)
+    assert TASK.compare(predictions, moved, spec)["agreement"] in (1, 0.998)
+
+
+def test_a_precision_that_no_threshold_has_is_told():
+    examples, targets, predictions, spec = judged()
+    chosen = TASK.operate(examples, targets, 0.5 + 0 * predictions, spec)
+    assert chosen["operating_point"]["chosen_by"] == "f1: no threshold has the least precision"
+    assert chosen["operating_point"]["recall"] == 1
+
+
+def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_together():
+    examples, targets, predictions, spec = judged()
+    tables = TASK.tables(examples, targets, predictions, {**spec, "threshold": 0.5})
+    assert list(tables) == ["by_score", "by_event"]
+    assert len(tables["by_event"]) == 21 and tables["by_event"]["examples"].sum() == 500
+    assert "(others)" in set(tables["by_event"]["value"])
+
+
+def test_real_fouls_are_read_whole(recordings: Path) -> None:
+    data = yaml.safe_load((ROOT / "conf/data/fouls.yaml").read_text())
+    task = Task(Task.Data(**data))
+    index = task.index(recordings / "fouls")
+    assert len(index.examples) == 47_955 and not index.problems
+    assert (index.examples["label"] == "hand_ball").sum() == 1_941
+    head = index.examples.head(2000)
+    spec = task.specify(recordings / "fouls", head)
+    inputs = next(task.encode(recordings / "fouls", head, spec)).inputs
+    assert np.isfinite(inputs).mean() > 0.99
