@@ -46,7 +46,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
                 layers.Input(tuple(spec["input"]["shape"]), name="input"),
                 layers.Rescaling(1 / 128, -1),
                 layers.Conv2D(8, 3, 4, use_bias=False, name="conv"),
-                layers.BatchNormalization(momentum=model.batch_norm_momentum),
+                layers.BatchNormalization(momentum=model.batch_norm_momentum, name="norm"),
                 layers.ReLU(6),
                 layers.Flatten(),
                 layers.Dropout(model.dropout),
