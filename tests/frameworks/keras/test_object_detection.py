@@ -22,6 +22,7 @@ HEIGHT, WIDTH = 64, 96
 TASK = tasks.load("object_detection", {"height": HEIGHT, "width": WIDTH, "name": "ball", "max_boxes": 3})
 SPEC: Spec = TASK.specify(Path(), pd.DataFrame({"label": ["ball", "no ball"]}))
 SMALL = Model(filters=(8, 16, 16))
+PICTURE = HEIGHT // 4, WIDTH // 4
 
 
 def boxes(*several: list[list[float]]) -> np.ndarray:
@@ -36,11 +37,11 @@ def objective(**config: Any) -> Objective:
 
 
 def as_given(wanted: np.ndarray) -> np.ndarray:
-    """The map that a network would give for the maps that it should give."""
+    """The map that a network would give for the maps, of pictures or of windows of them, that it should give."""
     _, rows, columns, _ = wanted.shape
     cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)
-    centre = (wanted[..., 1:3] * [columns, rows] - cells + 1) / 3
-    size = 1 - np.log(wanted[..., 3:5]) / np.log(SPEC["heatmap"]["smallest"])
+    centre = (wanted[..., 1:3] - cells + 1) / 3
+    size = 1 - np.log(wanted[..., 3:5] / PICTURE[::-1]) / np.log(SPEC["heatmap"]["smallest"])
     return np.concatenate([wanted[..., :1], np.concatenate([centre, size], axis=-1).clip(0, 1)], axis=-1)
 
 
@@ -62,16 +63,16 @@ def test_the_loss_is_least_where_the_map_is_right_and_each_part_sees_its_own() -
     wanted = maps.drawn(tf.constant(boxes([[0.3, 0.6, 0.1, 0.15]], [])), 16, 24)
     right = as_given(wanted.numpy()).astype(np.float32)
     smallest = SPEC["heatmap"]["smallest"]
-    heat, box = maps.heat_loss(wanted, right).numpy(), maps.box_loss(wanted, right, smallest).numpy()
+    heat, box = maps.heat_loss(wanted, right).numpy(), maps.box_loss(wanted, right, smallest, PICTURE).numpy()
     assert box == pytest.approx([0, 0], abs=1e-3)
     colder, larger = right.copy(), right.copy()
     colder[..., 0] *= 0.5
     larger[..., 3:] += 0.05
     assert maps.heat_loss(wanted, colder)[0] > heat[0]
-    assert maps.box_loss(wanted, larger, smallest)[0] > 0.1
+    assert maps.box_loss(wanted, larger, smallest, PICTURE)[0] > 0.1
     assert maps.heat_loss(wanted, larger).numpy() == pytest.approx(heat)
     assert objective(box_weight=2).loss()(wanted, larger).numpy() == pytest.approx(
-        maps.heat_loss(wanted, larger).numpy() + 2 * maps.box_loss(wanted, larger, smallest).numpy()
+        maps.heat_loss(wanted, larger).numpy() + 2 * maps.box_loss(wanted, larger, smallest, PICTURE).numpy()
     )
 
 
@@ -110,6 +111,51 @@ def test_a_box_that_leaves_the_picture_is_none_and_nothing_is_mirrored_in() -> N
     assert (moved[gone] > 200).mean() < 0.02
 
 
+def test_a_window_shows_its_part_of_the_picture_and_boxes_keep_their_size_in_pixels() -> None:
+    pictures = np.full((64, HEIGHT, WIDTH, 3), 40, np.uint8)
+    random = np.random.default_rng(0)
+    around = boxes(*([] for _ in pictures))
+    for picture in range(64):
+        top, left = random.integers(0, HEIGHT - 12), random.integers(0, WIDTH - 9)
+        pictures[picture, top : top + 12, left : left + 9] = 250
+        around[picture, 0] = (left + 4.5) / WIDTH, (top + 6) / HEIGHT, 9 / WIDTH, 12 / HEIGHT
+    config = Augmentation(crop=32, around=0.5, visible=0.9)
+    windows, after = (part.numpy() for part in augment(tf.constant(pictures), tf.constant(around), config, 3, 5))
+    assert windows.shape == (64, 32, 32, 3)
+    assert windows.min() == 40, "no window reaches beyond its picture"
+    shown = ~np.isnan(after[:, 0, 0])
+    assert 20 < shown.sum() < 60, "about half lie about the object"
+    for window, (box, *_) in zip(windows[shown], after[shown], strict=True):
+        rows, columns = (np.flatnonzero((window[..., 0] > 145).any(axis=axis)) for axis in (1, 0))
+        seen = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+        told = 32 * np.array([*(box[:2] - box[2:] / 2), *(box[:2] + box[2:] / 2)])
+        assert np.abs(seen - told).max() <= 1
+    always = augment(tf.constant(pictures), tf.constant(around), Augmentation(crop=32, around=1, visible=0.01), 3, 5)[1]
+    assert not np.isnan(always[:, 0, 0]).any()
+
+
+def test_the_maps_of_a_window_are_those_of_the_picture_there() -> None:
+    whole = maps.drawn(tf.constant(boxes([[0.5, 0.5, 0.1, 0.2]])), *PICTURE).numpy()
+    window = maps.drawn(tf.constant(boxes([[0.5, 0.5, 0.1 * WIDTH / 32, 0.2 * HEIGHT / 32]])), 8, 8).numpy()
+    inside = whole[:, 4:12, 8:16].copy()
+    inside[..., 1:3] -= 8, 4
+    near = window[..., 5] > 0
+    assert window[near] == pytest.approx(inside[near], abs=1e-5)
+    smallest = SPEC["heatmap"]["smallest"]
+    assert maps.box_loss(window, as_given(window).astype("f4"), smallest, PICTURE).numpy() == pytest.approx([0], abs=1e-3)
+    cropped = objective(augmentation={"crop": 32})
+    pictures = np.zeros((2, HEIGHT, WIDTH, 3), np.uint8)
+    inputs, wanted = cropped.vary(tf.constant(pictures), tf.constant(boxes([[0.5, 0.5, 0.1, 0.1]], [])), 1, 1)
+    assert (inputs.shape, wanted.shape) == ((2, 32, 32, 3), (2, 8, 8, 6))
+    assert cropped.network()(inputs).shape == (2, 8, 8, 5)
+
+
+@pytest.mark.parametrize("crop", [36, 96])
+def test_a_window_that_does_not_fit_is_refused(crop: int) -> None:
+    with pytest.raises(ConfigError, match=rf"crop is {crop}: a window must fit into 64 x 96, .* multiple of 8"):
+        objective(augmentation={"crop": crop})
+
+
 def test_variations_follow_from_seed_and_step_alone() -> None:
     pictures = np.random.default_rng(0).integers(0, 255, (4, HEIGHT, WIDTH, 3), np.uint8)
     around = tf.constant(boxes(*([[[0.5, 0.5, 0.2, 0.2]]] * 4)))
@@ -124,8 +170,8 @@ def test_variations_follow_from_seed_and_step_alone() -> None:
 
 def test_the_map_has_a_cell_for_four_pixels_each_way_and_shares_in_it() -> None:
     network = objective().network()
-    assert network.output_shape == (None, HEIGHT // 4, WIDTH // 4, 5)
     given = network(np.random.default_rng(0).uniform(0, 255, (2, HEIGHT, WIDTH, 3)).astype(np.float32)).numpy()
+    assert given.shape == (2, HEIGHT // 4, WIDTH // 4, 5)
     assert 0 <= given.min() < given.max() <= 1
     assert given[..., 0].mean() < 0.05, "an untrained network finds hardly anything"
     again = objective().network()

@@ -1,5 +1,7 @@
 """Pictures of footballers with their keypoints: `images/`, `annotations.json` (COCO) and `metadata.csv` (path, group).
 
+In the easiest world (a difficulty of 0) players are alone and face the camera; from 0.5 on they look anywhere, and half
+of them have others around.
 A picture shows 1 to 3 players of 60 to 200 px at a height of 256 px, at play. A keypoint is 2 where it is seen and 1
 where another limb or player hides it; it is 0, and at (0, 0), where it is beyond the picture or on a face that looks
 away. The box is that of the drawn body, cut at the picture's edges.
@@ -82,7 +84,7 @@ def _picture(
     focal = tall * far / 1.8
     aim = (float(rng.normal(0, 0.15)), 0.9 + float(rng.uniform(-0.15, 0.15)), 0.0)
     view = View.look((0, rise, far), aim, focal, (width, height), float(rng.normal(0, 0.02)) + 0.07 * shift)
-    figures = _players(match, view, width * 1.8 / tall, rng)
+    figures = _players(match, view, width * 1.8 / tall, min(1.0, 2 * difficulty), rng)
     canvas = Canvas(width * SUPERSAMPLED, height * SUPERSAMPLED)
     match.ground(canvas, view, rng, float(rng.uniform(5, 30)))
     match.shadows(canvas, view, figures)
@@ -99,9 +101,13 @@ def _picture(
     return match.film.develop(image, rng), people
 
 
-def _players(match: Match, view: View, across: float, rng: Rng) -> list[Figure]:
-    """1 to 3 players, the farthest first; `across` is the picture's width in metres where they are."""
-    count = int(rng.choice([1, 2, 3], p=[0.5, 0.35, 0.15]))
+def _players(match: Match, view: View, across: float, varied: float, rng: Rng) -> list[Figure]:
+    """1 to 3 players, the farthest first.
+
+    `across` is the picture's width in metres where they are; `varied` from 0, where there is one who faces the camera, to
+    1.
+    """
+    count = int(rng.choice([1, 2, 3], p=[1 - 0.5 * varied, 0.35 * varied, 0.15 * varied]))
     x, z = float(rng.uniform(-0.3, 0.3)) * across, 0.0
     figures = []
     for number in range(count):
@@ -111,7 +117,8 @@ def _players(match: Match, view: View, across: float, rng: Rng) -> list[Figure]:
             x = float(np.clip(x, -0.5 * across, 0.5 * across))
             z = float(rng.uniform(-1.2, 0.8))
         look = match.player(rng, float(rng.uniform()))
-        joints = skeleton(pose(rng), look.height, np.array([x, 0, z]), float(rng.uniform(-np.pi, np.pi)))
+        facing = varied * float(rng.uniform(-np.pi, np.pi))
+        joints = skeleton(pose(rng), look.height, np.array([x, 0, z]), facing)
         joints[:, 1] -= min(0.0, float(joints[:, 1].min()))
         figures.append(Figure(joints, look, view))
     return sorted(figures, key=lambda figure: -figure.depth)

@@ -21,7 +21,7 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
 
     Args:
         folder: the native model.
-        calibration: encoded inputs [n, *shape] to take INT8 scales from; not read for float32.
+        calibration: encoded inputs [n, *shape] to take INT8 scales from; of these, float32 takes the shape only.
         precision: `int8` for INT8 from uint8 (of pictures) or float32 inputs, `float32` for plain float.
 
     Raises:
@@ -32,7 +32,7 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
         raise DataError("there is no calibration input to take INT8 scales from; raise split.calibration")
     network = native.read(folder / native.FILE)
     with tempfile.TemporaryDirectory() as temporary:
-        _export(network, temporary)
+        _export(network, calibration.shape[1:], temporary)
         converter = tf.lite.TFLiteConverter.from_saved_model(temporary)
         if precision == "int8":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -45,13 +45,16 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
     return model
 
 
-def _export(network: Any, folder: str) -> None:
-    """Write inference of `network` as a SavedModel; `network.export` does the same in more than twice the time."""
+def _export(network: Any, shape: tuple[int, ...], folder: str) -> None:
+    """Write inference of `network` on inputs [n, *shape] as a SavedModel.
+
+    `network.export` does the same in more than twice the time.
+    """
     module = tf.Module()
     module.variables_of_network = [variable.value for variable in network.variables]
     module.infer = tf.function(
         lambda inputs: network(inputs, training=False),
-        input_signature=[tf.TensorSpec(network.input_shape, tf.float32, name="inputs")],
+        input_signature=[tf.TensorSpec((None, *shape), tf.float32, name="inputs")],
     )
     tf.saved_model.save(module, folder, signatures=module.infer)
 

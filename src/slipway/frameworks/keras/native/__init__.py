@@ -82,9 +82,9 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     def predict(inputs: np.ndarray) -> np.ndarray:
         batches = [
             infer(np.asarray(inputs[start : start + BATCH], np.float32)).numpy()
-            for start in range(0, len(inputs), BATCH)
+            for start in range(0, max(1, len(inputs)), BATCH)
         ]
-        outputs: np.ndarray = np.concatenate(batches) if batches else np.empty((0, *network.output_shape[1:]), "f4")
+        outputs: np.ndarray = np.concatenate(batches)
         return outputs
 
     return predict

@@ -1,10 +1,14 @@
-"""Detectors: a heat map of where objects are and how large, learnt from boxes that move with the varied picture."""
+"""Detectors: a heat map of where objects are and how large, learnt from boxes that move with the varied picture.
+
+A network may learn from windows of pictures: the sizes in its map are shares of the whole picture all the same.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from slipway.errors import ConfigError
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.object_detection import maps, network
 from slipway.frameworks.keras.objectives.object_detection.augmentation import augment
@@ -18,8 +22,14 @@ class Objective:
     def __init__(self, spec: Spec, model: Model, config: Train, targets: np.ndarray) -> None:
         self._spec, self._model, self._config = spec, model, config
         height, width, _ = spec["input"]["shape"]
-        stride = spec["heatmap"]["stride"]
-        self._rows, self._columns = height // stride, width // stride
+        crop, coarsest = config.augmentation.crop, network.coarsest(model)
+        if crop is not None and (crop > min(height, width) or crop % coarsest):
+            raise ConfigError(
+                f"train.augmentation.crop is {crop}: a window must fit into {height} x {width}, and its side be a "
+                f"multiple of {coarsest}"
+            )
+        self._stride: int = spec["heatmap"]["stride"]
+        self._picture = height // self._stride, width // self._stride
         self._smallest: float = spec["heatmap"]["smallest"]
 
     def network(self) -> Any:
@@ -30,9 +40,8 @@ class Objective:
         """The mean over pictures of what heat and boxes lose."""
 
         def loss(wanted: Any, given: Any) -> Any:
-            return maps.heat_loss(wanted, given) + self._config.box_weight * maps.box_loss(
-                wanted, given, self._smallest
-            )
+            box = maps.box_loss(wanted, given, self._smallest, self._picture)
+            return maps.heat_loss(wanted, given) + self._config.box_weight * box
 
         return loss
 
@@ -40,17 +49,20 @@ class Objective:
         """The two parts of the loss."""
         return [
             keras.metrics.MeanMetricWrapper(maps.heat_loss, name="heat_loss"),
-            keras.metrics.MeanMetricWrapper(maps.box_loss, name="box_loss", smallest=self._smallest),
+            keras.metrics.MeanMetricWrapper(
+                maps.box_loss, name="box_loss", smallest=self._smallest, picture=self._picture
+            ),
         ]
 
     def vary(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
         """Varied pictures and the maps of their boxes."""
         pictures, boxes = augment(inputs, targets, self._config.augmentation, seed, step)
-        return pictures, self._maps(boxes)
+        return pictures, self._maps(pictures, boxes)
 
     def plain(self, inputs: Any, targets: Any) -> tuple[Any, ...]:
         """Pictures and the maps of their boxes."""
-        return tf.cast(inputs, tf.float32), self._maps(targets)
+        return tf.cast(inputs, tf.float32), self._maps(inputs, targets)
 
-    def _maps(self, boxes: Any) -> Any:
-        return maps.drawn(boxes, self._rows, self._columns)
+    def _maps(self, pictures: Any, boxes: Any) -> Any:
+        height, width = pictures.shape[1:3]
+        return maps.drawn(boxes, height // self._stride, width // self._stride)

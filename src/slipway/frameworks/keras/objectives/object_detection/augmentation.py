@@ -1,8 +1,8 @@
 """Random variations of pictures together with their boxes, each drawn from (seed, step) alone.
 
 All of a batch's random numbers are drawn at once, a column a variation, so that turning one on or off leaves the
-others as they were. Flip, translation and zoom are one affine resampling; what comes in from outside the picture is
-grey, not its mirror image, which would show objects that no box is around.
+others as they were. Window, flip, translation and zoom are one affine resampling; what comes in from outside the
+picture is grey, not its mirror image, which would show objects that no box is around.
 """
 
 import math
@@ -12,31 +12,50 @@ from slipway.frameworks.keras.native.runtime import tf
 from slipway.frameworks.keras.schema.object_detection import Augmentation
 from slipway.frameworks.keras.training.colour import recolour, signed
 
-DRAWS = ("flip", "right", "down", "zoom", "brightness", "contrast", "saturation")
+DRAWS = ("flip", "right", "down", "zoom", "brightness", "contrast", "saturation", "around", "which", "x", "y")
 GREY = 127.0
 
 
 def augment(inputs: Any, boxes: Any, config: Augmentation, seed: int, step: Any) -> tuple[Any, Any]:
-    """Vary `inputs` uint8 [n, height, width, 3] and `boxes` [n, m, 4] in shares; float32 of the same shapes.
+    """Vary `inputs` uint8 [n, height, width, 3] and `boxes` [n, m, 4] in shares of them.
 
-    Boxes are cut off at the picture's edges; those of which too little is left are NaN, as those that never were.
+    Returns:
+        float32 [n, height, width, 3], or windows [n, crop, crop, 3], and boxes in shares of these: cut off at the
+        edges; those of which too little is left are NaN, as those that never were.
     """
     numbers = tf.random.stateless_uniform([tf.shape(inputs)[0], len(DRAWS)], [tf.cast(seed, tf.int64), step])
     draws = dict(zip(DRAWS, tf.unstack(numbers, axis=1), strict=True))
-    if any((config.horizontal_flip, config.translation, config.zoom)):
+    if any((config.horizontal_flip, config.translation, config.zoom, config.crop)):
+        height, width = inputs.shape[1:3]
+        picture = tf.constant([width, height], tf.float32)
+        window = picture if config.crop is None else tf.fill([2], float(config.crop))
         mirror = tf.where(draws["flip"] < config.horizontal_flip, -1.0, 1.0)
         zoom = tf.exp(signed(draws["zoom"]) * -math.log(1 - config.zoom))
         scale = tf.stack([mirror * zoom, zoom], axis=1)
-        shift = tf.stack([signed(draws["right"]), signed(draws["down"])], axis=1) * config.translation
-        inputs, boxes = _resample(inputs, scale, shift), _moved(boxes, scale, shift, config.visible)
+        shift = tf.stack([signed(draws["right"]), signed(draws["down"])], axis=1) * config.translation * window
+        middle = _middle(boxes, picture, window, config.around, draws) + shift
+        size = (height, width) if config.crop is None else (config.crop, config.crop)
+        inputs = _resample(inputs, scale, middle, size)
+        boxes = _moved(boxes, picture, window, scale, middle, config.visible)
     return recolour(tf.cast(inputs, tf.float32), config, draws), boxes
 
 
-def _resample(inputs: Any, scale: Any, shift: Any) -> Any:
-    """Each place of the result comes from its distance from the middle times `scale` [n, 2], moved by `shift`."""
-    height, width = inputs.shape[1:3]
-    sides = tf.constant([width, height], tf.float32)
-    start = scale * (1 - sides) / 2 + (sides - 1) / 2 + shift * sides
+def _middle(boxes: Any, picture: Any, window: Any, around: float, draws: dict[str, Any]) -> Any:
+    """The middles [n, 2] of windows within the picture, in pixels; `picture` and `window` are [2], width and height."""
+    place = tf.stack([draws["x"], draws["y"]], axis=1)
+    anywhere = window / 2 + place * (picture - window)
+    count = tf.reduce_sum(tf.cast(tf.logical_not(tf.math.is_nan(boxes[..., 0])), tf.float32), axis=1)
+    which = tf.cast(tf.floor(draws["which"] * count), tf.int32)
+    centre = tf.gather(boxes[..., :2], which, batch_dims=1) * picture
+    near = tf.clip_by_value(centre + (place - 0.5) * window, window / 2, picture - window / 2)
+    chosen = (count > 0) & (draws["around"] < around)
+    return tf.where(chosen[:, None], near, anywhere)
+
+
+def _resample(inputs: Any, scale: Any, middle: Any, size: tuple[int, int]) -> Any:
+    """Each place of the result comes from its distance from its middle times `scale` [n, 2], about `middle` [n, 2]."""
+    height, width = size
+    start = scale * (1 - tf.constant([width, height], tf.float32)) / 2 + middle - 0.5
     zero = tf.zeros_like(start[:, 0])
     return tf.raw_ops.ImageProjectiveTransformV3(
         images=inputs,
@@ -48,10 +67,9 @@ def _resample(inputs: Any, scale: Any, shift: Any) -> Any:
     )
 
 
-def _moved(boxes: Any, scale: Any, shift: Any, visible: float) -> Any:
-    scale, shift = scale[:, None], shift[:, None]
-    centre = 0.5 + (boxes[..., :2] - 0.5 - shift) / scale
-    size = boxes[..., 2:] / tf.abs(scale)
+def _moved(boxes: Any, picture: Any, window: Any, scale: Any, middle: Any, visible: float) -> Any:
+    centre = 0.5 + (boxes[..., :2] * picture - middle[:, None]) / (scale[:, None] * window)
+    size = boxes[..., 2:] * picture / (tf.abs(scale[:, None]) * window)
     low, high = (tf.clip_by_value(edge, 0.0, 1.0) for edge in (centre - size / 2, centre + size / 2))
     left = tf.reduce_prod(high - low, axis=-1) >= visible * tf.reduce_prod(size, axis=-1)
     moved = tf.concat([(low + high) / 2, high - low], axis=-1)

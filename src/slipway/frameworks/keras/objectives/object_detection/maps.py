@@ -18,15 +18,15 @@ def drawn(boxes: Any, rows: int, columns: int) -> Any:
     """Boxes [n, m, 4] in shares, NaN where there are fewer, as maps [n, rows, columns, 6].
 
     In each cell: the heat, 1 at the cell of an object's centre and falling off around it; the box of the object that is
-    hottest there (x, y, width, height); and how much that box counts, which is the heat next to the centre and 0
-    farther away.
+    hottest there (x, y, width, height), in cells; and how much that box counts, which is the heat next to the centre and
+    0 farther away.
     """
     known = tf.logical_not(tf.math.is_nan(boxes[..., 0]))
-    boxes = tf.where(known[..., None], boxes, tf.ones_like(boxes) / 2)
+    boxes = tf.where(known[..., None], boxes, tf.ones_like(boxes) / 2) * [columns, rows, columns, rows]
     x, y, width, height = tf.unstack(boxes, axis=-1)
     right = _distance(x, columns)
     down = _distance(y, rows)
-    away = (right / _spread(width * columns)) ** 2, (down / _spread(height * rows)) ** 2
+    away = (right / _spread(width)) ** 2, (down / _spread(height)) ** 2
     heat = tf.exp(-(away[1][:, :, :, None] + away[0][:, :, None, :]) / 2) * tf.cast(known, tf.float32)[..., None, None]
     near = (tf.abs(down) <= 1)[:, :, :, None] & (tf.abs(right) <= 1)[:, :, None, :]
     hottest = tf.argmax(heat, axis=1)
@@ -43,20 +43,24 @@ def heat_loss(wanted: Any, given: Any) -> Any:
     return tf.reduce_sum(tf.where(heat > 1 - EPSILON, at_centre, elsewhere), axis=[1, 2])
 
 
-def box_loss(wanted: Any, given: Any, smallest: float) -> Any:
-    """[n]: 1 - GIoU of the boxes of each picture's cells near a centre, each as often as it counts."""
+def box_loss(wanted: Any, given: Any, smallest: float, picture: tuple[int, int]) -> Any:
+    """[n]: 1 - GIoU of the boxes of each picture's cells near a centre, each as often as it counts.
+
+    `picture` is how many cells a whole picture is high and wide: `wanted` and `given` may show a window of it.
+    """
     low, high = _edges(wanted[..., 1:3], wanted[..., 3:5])
-    found_low, found_high = _edges(*_read(given, smallest))
+    rows, columns = wanted.shape[1:3]
+    found_low, found_high = _edges(*_read(tf.ensure_shape(given, (None, rows, columns, 5)), smallest, picture))
     shared = _area(tf.minimum(high, found_high) - tf.maximum(low, found_low))
     union = _area(high - low) + _area(found_high - found_low) - shared
     hull = _area(tf.maximum(high, found_high) - tf.minimum(low, found_low))
-    lost = 2 - shared / (union + EPSILON**2) - union / (hull + EPSILON**2)
+    lost = 2 - shared / (union + EPSILON) - union / (hull + EPSILON)
     return tf.reduce_sum(lost * wanted[..., 5], axis=[1, 2])
 
 
 def _distance(centre: Any, cells: int) -> Any:
     """Cells [n, m, cells] from the one that each centre [n, m] is in."""
-    cell = tf.clip_by_value(tf.floor(centre * cells), 0, cells - 1)
+    cell = tf.clip_by_value(tf.floor(centre), 0, cells - 1)
     return tf.range(cells, dtype=tf.float32) - cell[..., None]
 
 
@@ -64,11 +68,11 @@ def _spread(cells: Any) -> Any:
     return tf.maximum(cells / 6, NARROWEST)[..., None]
 
 
-def _read(given: Any, smallest: float) -> tuple[Any, Any]:
-    """Centres and sizes in shares [n, rows, columns, 2] of maps as networks give them."""
+def _read(given: Any, smallest: float, picture: tuple[int, int]) -> tuple[Any, Any]:
+    """Centres and sizes in cells [n, rows, columns, 2] of maps as networks give them."""
     rows, columns = given.shape[1:3]
     cells = tf.stack(tf.meshgrid(tf.range(columns, dtype=tf.float32), tf.range(rows, dtype=tf.float32)), axis=-1)
-    return (cells + 3 * given[..., 1:3] - 1) / [columns, rows], smallest ** (1 - given[..., 3:5])
+    return cells + 3 * given[..., 1:3] - 1, smallest ** (1 - given[..., 3:5]) * [picture[1], picture[0]]
 
 
 def _edges(centre: Any, size: Any) -> tuple[Any, Any]:

@@ -21,18 +21,19 @@ RARE = 0.005
 def build(model: Model, spec: Spec) -> Any:
     """The network, from pictures float32 [n, height, width, 3] in 0..255 to heat maps [n, rows, columns, 5] in 0..1.
 
+    It takes pictures of any size that can be halved as often as there are levels, so that it can learn from windows.
+
     Raises:
         ConfigError: the picture cannot be halved as often as there are levels, or the map is finer or coarser than any.
     """
     shape, stride = tuple(spec["input"]["shape"]), spec["heatmap"]["stride"]
-    coarsest = 2 ** len(model.filters)
-    if any(side % coarsest for side in shape[:2]):
+    if any(side % coarsest(model) for side in shape[:2]):
         raise ConfigError(
             f"model.filters has {len(model.filters)} levels, each half the one before, and {shape[0]} x {shape[1]} "
-            f"cannot be divided by {coarsest}; change data.height and data.width, or use fewer levels"
+            f"cannot be divided by {coarsest(model)}; change data.height and data.width, or use fewer levels"
         )
     layers = keras.layers
-    inputs = layers.Input(shape, name="input")
+    inputs = layers.Input((None, None, shape[-1]), name="input")
     x = layers.Rescaling(1 / 128, -127 / 128, name="rescaling")(inputs)
     levels = []
     for level, filters in enumerate(model.filters, 1):
@@ -60,6 +61,11 @@ def build(model: Model, spec: Spec) -> Any:
         4, 1, activation="sigmoid", kernel_initializer=keras.initializers.RandomNormal(stddev=0.01), name="place"
     )(x)
     return keras.Model(inputs, layers.Concatenate(name="map")([heat, place]), name="detector")
+
+
+def coarsest(model: Model) -> int:
+    """Pixels to a cell of the last level."""
+    return int(2 ** len(model.filters))
 
 
 def _residual(x: Any, name: str, model: Model) -> Any:

@@ -11,6 +11,7 @@ from slipway.errors import ConfigError
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.objectives.image_classification.networks.efficientnet_lite import efficientnet_lite0
 from slipway.frameworks.keras.objectives.image_classification.networks.mobilenet_v3 import mobilenet_v3
+from slipway.frameworks.keras.objectives.image_classification.networks.resnet import resnet18
 from slipway.frameworks.keras.schema.image_classification import Model
 from slipway.protocol import Spec
 
@@ -34,6 +35,8 @@ def build(model: Model, spec: Spec) -> Any:
     classes = len(spec["outputs"])
     if model.network == "efficientnet_lite0":
         network = efficientnet_lite0(shape, classes, model.dropout, model.drop_path)
+    elif model.network == "resnet18":
+        network = resnet18(shape, classes, model)
     else:
         network = mobilenet_v3(model.network, shape, classes, model.width, model.dropout)
     for layer in network.layers:
