@@ -142,7 +142,9 @@ def test_the_maps_of_a_window_are_those_of_the_picture_there() -> None:
     near = window[..., 5] > 0
     assert window[near] == pytest.approx(inside[near], abs=1e-5)
     smallest = SPEC["heatmap"]["smallest"]
-    assert maps.box_loss(window, as_given(window).astype("f4"), smallest, PICTURE).numpy() == pytest.approx([0], abs=1e-3)
+    assert maps.box_loss(window, as_given(window).astype("f4"), smallest, PICTURE).numpy() == pytest.approx(
+        [0], abs=1e-3
+    )
     cropped = objective(augmentation={"crop": 32})
     pictures = np.zeros((2, HEIGHT, WIDTH, 3), np.uint8)
     inputs, wanted = cropped.vary(tf.constant(pictures), tf.constant(boxes([[0.5, 0.5, 0.1, 0.1]], [])), 1, 1)

@@ -104,8 +104,7 @@ def _picture(
 def _players(match: Match, view: View, across: float, varied: float, rng: Rng) -> list[Figure]:
     """1 to 3 players, the farthest first.
 
-    `across` is the picture's width in metres where they are; `varied` from 0, where there is one who faces the camera, to
-    1.
+    `across` is the picture's width in metres where they are; `varied` is from 0, one who faces the camera, to 1.
     """
     count = int(rng.choice([1, 2, 3], p=[1 - 0.5 * varied, 0.35 * varied, 0.15 * varied]))
     x, z = float(rng.uniform(-0.3, 0.3)) * across, 0.0

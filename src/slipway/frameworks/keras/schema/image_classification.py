@@ -11,8 +11,9 @@ from slipway.frameworks.keras.schema import ClassifierTrain, Positive, Rate, Rec
 class Model(Section):
     """A network: its architecture, and what is left out at random while it trains.
 
-    `width` multiplies the number of filters of MobileNetV3 and of ResNet-18. `dropout` is the rate before the last layer; `drop_path`
-    the rate of the deepest residual block of EfficientNet-Lite, rising from 0 at the first (stochastic depth).
+    `width` multiplies the number of filters of MobileNetV3 and of ResNet-18. `dropout` is the rate before the last
+    layer; `drop_path` the rate of the deepest residual block of EfficientNet-Lite, rising from 0 at the first
+    (stochastic depth).
     `batch_norm_momentum` near 1 averages the statistics of batch normalisation over many steps: a run of a few
     hundred steps needs about 0.9.
     """

@@ -30,10 +30,10 @@ class Augmentation(Recolouring):
     """How training pictures and their boxes are varied; 0 leaves a variation out.
 
     `horizontal_flip` is a chance; `translation` (share of the side, each way) and `zoom` (share, in and out) are
-    strengths. With `crop`, a network learns from a square window of that many pixels a side instead of the whole picture:
-    a step is so much cheaper that many more fit into the same time. The window lies about an object with the chance
-    `around`, where the picture shows one, and anywhere else. A box of which less than `visible` stays in sight is no
-    object there.
+    strengths. With `crop`, a network learns from a square window of that many pixels a side instead of the whole
+    picture: a step is so much cheaper that many more fit into the same time. The window lies about an object with the
+    chance `around`, where the picture shows one, or else anywhere. A box of which less than `visible` stays in sight is
+    no object there.
     """
 
     horizontal_flip: Share = 0.0

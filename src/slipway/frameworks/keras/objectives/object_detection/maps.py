@@ -18,8 +18,8 @@ def drawn(boxes: Any, rows: int, columns: int) -> Any:
     """Boxes [n, m, 4] in shares, NaN where there are fewer, as maps [n, rows, columns, 6].
 
     In each cell: the heat, 1 at the cell of an object's centre and falling off around it; the box of the object that is
-    hottest there (x, y, width, height), in cells; and how much that box counts, which is the heat next to the centre and
-    0 farther away.
+    hottest there (x, y, width, height), in cells; and how much that box counts: the heat next to the centre, and 0
+    farther away.
     """
     known = tf.logical_not(tf.math.is_nan(boxes[..., 0]))
     boxes = tf.where(known[..., None], boxes, tf.ones_like(boxes) / 2) * [columns, rows, columns, rows]
