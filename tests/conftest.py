@@ -1,5 +1,6 @@
-"""Fixtures shared by all tests: a scratch copy of the repository, and the real recordings where they are."""
+"""What all tests share: a scratch copy of the repository, the real recordings where they are, and hashes of files."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -42,6 +43,15 @@ def copy_repository(to: Path) -> Path:
     for command in ("git init -q -b main", "git add -A", "git commit -q -m start"):
         subprocess.run(command.split(), cwd=to, check=True)
     return to
+
+
+def fingerprints(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file by its path in the folder."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 @pytest.fixture

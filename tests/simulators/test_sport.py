@@ -1,4 +1,3 @@
-import hashlib
 import json
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from conftest import fingerprints
 from slipway.simulators.sport import World, simulate
 from slipway.simulators.sport.camera import Canvas, View
 from slipway.simulators.sport.cricket import KEYS, STROKES, position
@@ -15,14 +15,6 @@ from slipway.tasks.image_classification import Data, Task
 
 SMALL = {"groups": 4, "per_group": 6, "height": 72, "width": 96}
 SCENES = ("cricket", "pose", "ball")
-
-
-def fingerprints(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def written(folder: Path, scene: str, seed: int = 3, **world: object) -> Path:

@@ -1,4 +1,3 @@
-import hashlib
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,18 +6,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from conftest import fingerprints
 from slipway.simulators.tv import World, simulate
 from slipway.tasks.image_classification import Data, Task
 
 SMALL = {"frames": 240, "frames_per_video": 6, "channels": 4, "height": 72, "width": 128}
-
-
-def fingerprints(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def written(folder: Path, seed: int = 3, **world: object) -> Path:

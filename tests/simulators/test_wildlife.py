@@ -1,4 +1,3 @@
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -6,20 +5,13 @@ import pandas as pd
 import pytest
 import soundfile
 
+from conftest import fingerprints
 from slipway.simulators.wildlife import World, simulate
 from slipway.simulators.wildlife.voices import PITCHES, SPECIES, Voice
 from slipway.tasks.audio_classification import Data, Task
 
 SMALL = {"clips": 96, "clips_per_recording": 8, "longest": 3.0}
 RATE = 22050
-
-
-def fingerprints(folder: Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 def written(folder: Path, seed: int = 3, **world: object) -> Path:

@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 import pandas as pd
+from pydantic import AfterValidator
 
 from slipway.errors import DataError
 from slipway.protocol import Index, Problem
@@ -141,6 +142,10 @@ def named_group(group: str | None) -> str | None:
         if groups != 1:
             raise ValueError(f"the expression must have exactly one (group), not {groups}")
     return group
+
+
+Group = Annotated[str | None, AfterValidator(named_group)]
+"""The `group` of a `data` section."""
 
 
 def grouped(names: Iterable[str], group: re.Pattern[str]) -> list[str | None]:

@@ -5,11 +5,13 @@ calibration error is that of Guo et al., "On Calibration of Modern Neural Networ
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from slipway.protocol import Plot
+from slipway import parity
+from slipway.protocol import Plot, Spec
 
 CALIBRATION_BINS = 15
 HISTOGRAM_BINS = 20
@@ -83,6 +85,52 @@ def plots(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) ->
     if len(names) == 2:
         plots.append(score_plot(targets, predictions[:, 0], names))
     return plots
+
+
+class Classifier:
+    """What a task does with class probabilities; see `slipway.protocol.Task`."""
+
+    metrics: ClassVar[frozenset[str]] = METRICS
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc")
+
+    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
+        """Model outputs are probabilities already."""
+        return outputs
+
+    def operate(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, Any]:
+        """Nothing is chosen: the likeliest class is the decision."""
+        return {}
+
+    def score(
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """The scores of class probabilities."""
+        return score(targets, predictions, weight)
+
+    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+        """Agreement of the likeliest classes, differences of probabilities."""
+        return parity.differences(native, converted, native.argmax(axis=1) == converted.argmax(axis=1))
+
+    def tables(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, pd.DataFrame]:
+        """`per_class`: support, precision, recall and F1; `per_group`: examples and accuracy."""
+        return tables(examples["group"], targets, predictions, spec["outputs"])
+
+    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
+        """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
+        return plots(targets, predictions, spec["outputs"])
+
+    def present(self, predictions: np.ndarray, examples: Sequence[Any], spec: Spec) -> list[dict[str, float]]:
+        """The probability of each class by name."""
+        return [dict(zip(spec["outputs"], map(float, row), strict=True)) for row in predictions]
 
 
 def _mean(values: np.ndarray) -> float:

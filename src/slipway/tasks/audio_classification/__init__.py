@@ -12,7 +12,7 @@ a 64-bit hash of its spectrogram (`fingerprint`), by which near-duplicates are f
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -20,13 +20,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from slipway import parity
 from slipway.config import Section
 from slipway.errors import DataError
-from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.protocol import Encoded, Index, Problem, Spec
 from slipway.raw import folders
 from slipway.raw.sound import Sound, SoundError, decode, recognise, trimmed
-from slipway.scores import classification
+from slipway.scores.classification import Classifier
 from slipway.tasks.audio_classification.fingerprint import fingerprint
 from slipway.tasks.audio_classification.log_mel import LogMel
 
@@ -55,7 +54,7 @@ class Data(Section):
     floor: float = -90.0
     ceiling: float = 0.0
     classes: tuple[str, ...] | None = None
-    group: str | None = None
+    group: folders.Group = None
 
     @field_validator("classes")
     @classmethod
@@ -63,11 +62,6 @@ class Data(Section):
         if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
             raise ValueError("classes must be two or more different names")
         return classes
-
-    @field_validator("group")
-    @classmethod
-    def _one_group(cls, group: str | None) -> str | None:
-        return folders.named_group(group)
 
     @model_validator(mode="after")
     def _audible(self) -> Self:
@@ -95,12 +89,10 @@ class Data(Section):
         return LogMel(self.sample_rate, self.n_fft, self.hop, self.mels, self.fmin, self.fmax, self.floor, self.ceiling)
 
 
-class Task:
+class Task(Classifier):
     """Audio classification over one variant's `data` section; see `slipway.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
-    metrics: ClassVar[frozenset[str]] = classification.METRICS
-    headline: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc")
 
     def __init__(self, data: Any) -> None:
         self._data: Data = data
@@ -182,42 +174,3 @@ class Task:
         count = 1 + int(np.ceil(beyond / (frames * (1 - self._data.overlap))))
         starts = np.rint(np.linspace(0, beyond, count)).astype(int)
         return np.stack([spectrogram[:, start : start + frames, None] for start in starts])
-
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Model outputs are probabilities already."""
-        return outputs
-
-    def operate(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
-    ) -> Mapping[str, Any]:
-        """Nothing is chosen: the likeliest class is the decision."""
-        return {}
-
-    def score(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> dict[str, float]:
-        """The scores of class probabilities."""
-        return classification.score(targets, predictions, weight)
-
-    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
-        """Agreement of the likeliest classes, differences of probabilities."""
-        return parity.differences(native, converted, native.argmax(axis=1) == converted.argmax(axis=1))
-
-    def tables(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
-    ) -> Mapping[str, pd.DataFrame]:
-        """`per_class`: support, precision, recall and F1; `per_group`: clips and accuracy."""
-        return classification.tables(examples["group"], targets, predictions, spec["outputs"])
-
-    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
-        """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
-        return classification.plots(targets, predictions, spec["outputs"])
-
-    def present(self, predictions: np.ndarray, examples: Sequence[Sound], spec: Spec) -> list[dict[str, float]]:
-        """The probability of each class by name."""
-        return [dict(zip(spec["outputs"], map(float, row), strict=True)) for row in predictions]

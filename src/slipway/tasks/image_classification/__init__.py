@@ -11,7 +11,7 @@ darker than its right neighbour), by which near-duplicates are found.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -19,12 +19,11 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator
 
-from slipway import parity
 from slipway.config import Section
-from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.protocol import Encoded, Index, Problem, Spec
 from slipway.raw import folders
 from slipway.raw.pictures import Picture, PictureError, difference_hash, encode_picture, encode_pictures, recognise
-from slipway.scores import classification
+from slipway.scores.classification import Classifier
 
 
 class Data(Section):
@@ -39,7 +38,7 @@ class Data(Section):
     height: Annotated[int, Field(ge=8)]
     width: Annotated[int, Field(ge=8)]
     classes: tuple[str, ...] | None = None
-    group: str | None = None
+    group: folders.Group = None
 
     @field_validator("classes")
     @classmethod
@@ -48,18 +47,11 @@ class Data(Section):
             raise ValueError("classes must be two or more different names")
         return classes
 
-    @field_validator("group")
-    @classmethod
-    def _one_group(cls, group: str | None) -> str | None:
-        return folders.named_group(group)
 
-
-class Task:
+class Task(Classifier):
     """Image classification over one variant's `data` section; see `slipway.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
-    metrics: ClassVar[frozenset[str]] = classification.METRICS
-    headline: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc")
 
     def __init__(self, data: Any) -> None:
         self._height: int = data.height
@@ -118,42 +110,3 @@ class Task:
         """Pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], as `encode` would give them."""
         height, width, _ = spec["input"]["shape"]
         return encode_pictures(examples, height, width), np.arange(len(examples))
-
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Model outputs are probabilities already."""
-        return outputs
-
-    def operate(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
-    ) -> Mapping[str, Any]:
-        """Nothing is chosen: the likeliest class is the decision."""
-        return {}
-
-    def score(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> dict[str, float]:
-        """The scores of class probabilities."""
-        return classification.score(targets, predictions, weight)
-
-    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
-        """Agreement of the likeliest classes, differences of probabilities."""
-        return parity.differences(native, converted, native.argmax(axis=1) == converted.argmax(axis=1))
-
-    def tables(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
-    ) -> Mapping[str, pd.DataFrame]:
-        """`per_class`: support, precision, recall and F1; `per_group`: pictures and accuracy."""
-        return classification.tables(examples["group"], targets, predictions, spec["outputs"])
-
-    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
-        """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
-        return classification.plots(targets, predictions, spec["outputs"])
-
-    def present(self, predictions: np.ndarray, examples: Sequence[Picture], spec: Spec) -> list[dict[str, float]]:
-        """The probability of each class by name."""
-        return [dict(zip(spec["outputs"], map(float, row), strict=True)) for row in predictions]

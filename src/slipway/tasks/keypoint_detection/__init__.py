@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from slipway import parity
 from slipway.config import Section
@@ -52,12 +52,7 @@ class Data(Section):
     height: Annotated[int, Field(ge=16)]
     width: Annotated[int, Field(ge=16)]
     margin: Annotated[float, Field(ge=0, le=1)] = 0.25
-    group: str | None = None
-
-    @field_validator("group")
-    @classmethod
-    def _one_group(cls, group: str | None) -> str | None:
-        return folders.named_group(group)
+    group: folders.Group = None
 
 
 class Task:

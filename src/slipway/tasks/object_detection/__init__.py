@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from slipway import parity
 from slipway.config import Section
@@ -57,12 +57,7 @@ class Data(Section):
     name: Annotated[str, Field(min_length=1)]
     max_boxes: Annotated[int, Field(ge=1)] = 8
     false_positives: Annotated[float, Field(gt=0)] = 0.1
-    group: str | None = None
-
-    @field_validator("group")
-    @classmethod
-    def _one_group(cls, group: str | None) -> str | None:
-        return folders.named_group(group)
+    group: folders.Group = None
 
 
 class Task:
