@@ -58,4 +58,5 @@ def _sums(values: np.ndarray, reach: int) -> np.ndarray:
     """The sum of each bin of [..., bins] and `reach` more on either side, where there are."""
     padded = np.pad(values, [(0, 0)] * (values.ndim - 1) + [(reach + 1, reach)])
     summed = padded.cumsum(axis=-1)
-    return summed[..., 2 * reach + 1 :] - summed[..., : -2 * reach - 1]
+    around: np.ndarray = summed[..., 2 * reach + 1 :] - summed[..., : -2 * reach - 1]
+    return around
