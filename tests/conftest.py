@@ -28,6 +28,11 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The file that takes longest comes first, so that nobody waits for it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+
+
 def copy_repository(to: Path) -> Path:
     """The working tree as Git would commit it, as a new repository with one commit."""
     listed = subprocess.run(

@@ -25,7 +25,12 @@ def test_efficientnet_lite0_uses_only_what_integer_hardware_has(spec: Spec) -> N
     assert {layer.max_value for layer in network.layers if isinstance(layer, keras.layers.ReLU)} == {6}
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenet_v3_small", "mobilenet_v3_large"])
+def test_resnet18_has_the_published_number_of_parameters(spec: Spec) -> None:
+    network = networks.build(Model(network="resnet18"), spec | {"outputs": LABELS_OF_IMAGENET})
+    assert sum(weight.numpy().size for weight in network.trainable_weights) == 11_689_512
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenet_v3_small", "mobilenet_v3_large", "resnet18"])
 def test_every_network_gives_probabilities_of_the_classes_from_pixels(name: str, spec: Spec) -> None:
     network = networks.build(Model.model_validate({"network": name}), spec)
     pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
@@ -47,10 +52,10 @@ def test_batch_normalisation_averages_as_the_model_says(spec: Spec) -> None:
     assert momenta == {0.8}
 
 
-def test_width_scales_mobilenet(spec: Spec) -> None:
-    sizes = [
-        networks.build(Model(network="mobilenet_v3_small", width=width), spec).count_params() for width in (0.5, 1.0)
-    ]
+@pytest.mark.parametrize("name", ["mobilenet_v3_small", "resnet18"])
+def test_width_scales_the_number_of_filters(name: str, spec: Spec) -> None:
+    models = [Model.model_validate({"network": name, "width": width}) for width in (0.5, 1.0)]
+    sizes = [networks.build(model, spec).count_params() for model in models]
     assert sizes[0] < 0.5 * sizes[1]
 
 
