@@ -5,15 +5,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from slipway.data.shards import PackedSplit, ShardWriter
+from slipway.errors import ConfigError
 from slipway.frameworks.keras import conversion, native, training
 from slipway.frameworks.keras.native.runtime import keras, tf
-from slipway.frameworks.keras.objectives.keypoint_detection import Objective, axes, network
+from slipway.frameworks.keras.objectives.keypoint_detection import Objective, heatmaps, network
 from slipway.frameworks.keras.objectives.keypoint_detection.augmentation import augment
 from slipway.frameworks.keras.schema.keypoint_detection import Augmentation, Model, Train
 from slipway.protocol import Spec
-from slipway.tasks.keypoint_detection.axes import places, settings
+from slipway.tasks.keypoint_detection.heatmaps import places
 from slipway.tflite.interpreter import Interpreter
 
 HEIGHT, WIDTH = 64, 48
@@ -22,9 +24,8 @@ SPEC: Spec = {
     "input": {"shape": [HEIGHT, WIDTH, 3], "dtype": "uint8"},
     "outputs": ["nose", "left_wrist", "right_wrist"],
     "mirrored": [0, 2, 1],
-    "axes": settings(HEIGHT, WIDTH),
 }
-SMALL = Model(width=0.125, units=64)
+SMALL = Model(width=0.25)
 MOVES = Augmentation(horizontal_flip=0.5, translation=0.1, zoom=0.2, rotation=30)
 
 
@@ -50,14 +51,13 @@ def brightest(pictures: np.ndarray) -> np.ndarray:
     return np.stack([x, y], axis=-1)
 
 
-def test_distributions_read_give_the_points_that_were_drawn() -> None:
+def test_a_heatmap_read_gives_the_point_that_was_drawn() -> None:
     points = np.random.default_rng(1).uniform(0.1, 0.9, (5, 3, 3)).astype(np.float32)
-    drawn = axes.drawn(tf.constant(points), SPEC).numpy()
-    assert drawn.shape == (5, 3, 2 * (WIDTH + HEIGHT))
-    np.testing.assert_allclose(drawn.sum(axis=-1), 2, rtol=1e-5)
-    np.testing.assert_allclose(places(drawn, SPEC)[..., :2], points[..., :2], atol=2e-3)
-    likeliest = axes.likeliest(tf.constant(drawn), SPEC).numpy()
-    assert (np.abs(likeliest - points[..., :2]) <= np.array([0.25 / WIDTH, 0.25 / HEIGHT]) + 1e-6).all()
+    drawn = heatmaps.drawn(tf.constant(points), 16, 12, 1.5).numpy()
+    assert drawn.shape == (5, 16, 12, 3)
+    np.testing.assert_allclose(places(drawn)[..., :2], points[..., :2], atol=1e-3)
+    tops = heatmaps.tops(tf.constant(drawn)).numpy()
+    assert (np.abs(tops - points[..., :2]) <= np.array([0.5 / 12, 0.5 / 16]) + 1e-6).all()
 
 
 def test_keypoints_move_with_the_picture_and_left_and_right_change_in_a_mirror() -> None:
@@ -86,37 +86,40 @@ def test_variations_follow_from_seed_and_step_alone() -> None:
     assert (untouched[1].numpy() == points.numpy()).all()
 
 
-def test_the_loss_is_least_at_the_gaussians_and_leaves_out_what_is_not_annotated_or_outside() -> None:
+def test_the_loss_is_least_at_the_gaussian_and_leaves_out_what_is_not_annotated() -> None:
     _, points = dotted(2)
-    objective = Objective(SPEC, SMALL, Train(), points)
+    objective = Objective(SPEC, SMALL, Train(sigma=1.5), points)
     loss = objective.loss()
-    wanted = axes.drawn(tf.constant(points), SPEC)
+    wanted = heatmaps.drawn(tf.constant(points), 16, 12, 1.5)
     least = loss(tf.constant(points), wanted).numpy()
     assert least.shape == (2,)
-    plain = tf.ones_like(wanted) / tf.constant([2.0 * WIDTH] * 2 * WIDTH + [2.0 * HEIGHT] * 2 * HEIGHT)
-    for other in (0.9 * wanted + 0.1 * plain, plain, tf.roll(wanted, 1, axis=2)):
+    for other in (wanted * 0.9, wanted**2, 1 - wanted, tf.roll(wanted, 1, axis=1)):
         assert (loss(tf.constant(points), other).numpy() > least).all()
-    points[0, 1, 2] = 0
-    points[1, 1, 0] = 1.2
-    spoilt = tf.stack([wanted[:, 0], plain[:, 1], wanted[:, 2]], axis=1)
+    points[:, 1, 2] = 0
+    spoilt = tf.stack([wanted[..., 0], 1 - wanted[..., 1], wanted[..., 2]], axis=-1)
     (error,) = objective.metrics()
     for given in (wanted, spoilt):
         error.update_state(tf.constant(points), given)
-        assert error.result() < 0.01
+        assert error.result() < 0.05
     np.testing.assert_allclose(
         loss(tf.constant(points), spoilt).numpy(), loss(tf.constant(points), wanted).numpy(), rtol=1e-6
     )
 
 
-def test_the_network_gives_two_distributions_a_keypoint() -> None:
+def test_the_network_gives_a_heatmap_a_keypoint_at_a_quarter_of_the_size() -> None:
     built = network.build(SMALL, SPEC)
-    assert built.output_shape == (None, 3, 2 * (WIDTH + HEIGHT))
-    given = built(np.zeros((1, HEIGHT, WIDTH, 3), np.float32), training=False).numpy()
-    np.testing.assert_allclose(given[..., : 2 * WIDTH].sum(axis=-1), 1, rtol=1e-5)
-    np.testing.assert_allclose(given[..., 2 * WIDTH :].sum(axis=-1), 1, rtol=1e-5)
-    assert given.max() < 0.1, "an untrained network knows nothing"
+    assert built.output_shape == (None, 16, 12, 3)
+    heat = built(np.zeros((1, HEIGHT, WIDTH, 3), np.float32), training=False).numpy()
+    np.testing.assert_allclose(heat, 0.018, atol=0.01)
+    kinds = {type(layer).__name__ for layer in built.layers}
+    assert "Conv2DTranspose" not in kinds
     assert {layer.max_value for layer in built.layers if isinstance(layer, keras.layers.ReLU)} == {6}
-    assert network.build(Model(width=0.25, units=64), SPEC).count_params() > 2 * built.count_params()
+    assert network.build(Model(width=0.5), SPEC).count_params() > 2 * built.count_params()
+
+
+def test_an_input_that_cannot_be_halved_four_times_is_refused() -> None:
+    with pytest.raises(ConfigError, match="multiples of 16, not 64 and 40"):
+        network.build(SMALL, SPEC | {"input": {"shape": [64, 40, 3]}})
 
 
 def pack(folder: Path, n: int, seed: int) -> PackedSplit:
@@ -127,8 +130,8 @@ def pack(folder: Path, n: int, seed: int) -> PackedSplit:
 
 
 def test_dots_are_found_after_a_short_training_in_int8_too(tmp_path: Path) -> None:
-    config = Train(epochs=8, batch_size=16, learning_rate=0.005, augmentation=Augmentation(translation=0.1))
-    train, val = pack(tmp_path / "train", 480, 1), pack(tmp_path / "val", 32, 2)
+    config = Train(epochs=5, batch_size=16, learning_rate=0.01, sigma=1.5)
+    train, val = pack(tmp_path / "train", 160, 1), pack(tmp_path / "val", 32, 2)
     told: list[dict[str, float]] = []
     training.fit(
         train,
@@ -147,5 +150,5 @@ def test_dots_are_found_after_a_short_training_in_int8_too(tmp_path: Path) -> No
     inputs, targets = dotted(32, 3)
     model = Interpreter(conversion.convert(tmp_path / "native", inputs, "int8"))
     for predict in (native.load(tmp_path / "native"), model):
-        off = np.linalg.norm(places(predict(inputs), SPEC)[..., :2] - targets[..., :2], axis=-1)
-        assert np.median(off) < 0.08
+        off = np.linalg.norm(places(predict(inputs))[..., :2] - targets[..., :2], axis=-1)
+        assert np.median(off) < 0.03

@@ -24,7 +24,6 @@ SPEC = {
     "outputs": NAMES,
     "skeleton": [[15, 13]],
     "mirrored": [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15],
-    "axes": {"columns": 48, "rows": 64, "sigma": 1.0},
     "sigmas": list(SIGMAS.values()),
 }
 

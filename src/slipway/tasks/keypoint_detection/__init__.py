@@ -7,7 +7,7 @@ as in `images/one.jpg`) and any of `group`, `split` and `fold`; where there is o
 An example is an annotated person. Encoded: the crop around the person's box (`crops`) as uint8 RGB
 [height, width, 3]. Targets: float32 [keypoints, 3], x and y as shares of the crop (beyond 0..1 where a keypoint is
 outside it) and COCO's v: 0 not annotated, 1 hidden, 2 visible. Predictions: float32 [keypoints, 3], x, y and a score in
-0..1, read off a distribution along each axis (`axes`). Scores are counted in pixels of the picture, by the crops in the
+0..1, read off heatmaps (`heatmaps`). Scores are counted in pixels of the picture, by the crops in the
 examples' rows.
 """
 
@@ -27,7 +27,7 @@ from slipway.protocol import Encoded, Index, Plot, Problem, Spec
 from slipway.raw import folders
 from slipway.raw.pictures import Picture, PictureError, decode_picture, difference_hash, recognise
 from slipway.scores import keypoints as scores
-from slipway.tasks.keypoint_detection import annotations, axes, crops
+from slipway.tasks.keypoint_detection import annotations, crops, heatmaps
 
 CROP = ["crop_x", "crop_y", "crop_width", "crop_height"]
 CONFIDENT = 0.3
@@ -108,7 +108,6 @@ class Task:
             "outputs": persons.names,
             "skeleton": persons.skeleton,
             "mirrored": _mirrored(persons.names),
-            "axes": axes.settings(self._height, self._width),
             "sigmas": [scores.SIGMAS[name] for name in persons.names],
         }
 
@@ -165,8 +164,8 @@ class Task:
         return inputs, np.arange(len(examples))
 
     def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Distributions [n, keypoints, columns + rows] to places and scores [n, keypoints, 3]."""
-        return axes.places(outputs, spec)
+        """Heatmaps [n, height / 4, width / 4, keypoints] to places and scores [n, keypoints, 3]."""
+        return heatmaps.places(outputs)
 
     def operate(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec

@@ -10,16 +10,13 @@ from slipway.frameworks.keras.schema import Train as CommonTrain
 
 
 class Model(Section):
-    """The network: `width` multiplies its numbers of filters, `units` are those of the layer that sees the whole crop.
+    """The network: `width` multiplies its numbers of filters.
 
-    `dropout` is the rate after that layer.
     `batch_norm_momentum` near 1 averages the statistics of batch normalisation over many steps: a run of a few
     hundred steps needs about 0.9.
     """
 
     width: Positive = 1.0
-    units: Annotated[int, Field(ge=1)] = 256
-    dropout: Rate = 0.0
     batch_norm_momentum: Rate = 0.9
 
 
@@ -37,6 +34,7 @@ class Augmentation(Recolouring):
 
 
 class Train(CommonTrain):
-    """How the network is trained."""
+    """How the network is trained. `sigma`: the spread of the Gaussians it learns to draw, in cells of its heatmaps."""
 
+    sigma: Positive = 2.0
     augmentation: Augmentation = Augmentation()

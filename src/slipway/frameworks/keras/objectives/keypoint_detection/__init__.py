@@ -1,7 +1,8 @@
-"""Networks that find keypoints: for each they learn a Gaussian over the crop's columns, and one over its rows.
+"""Networks that find keypoints: each learns to draw a Gaussian where its keypoint is.
 
-The loss of a keypoint is the cross-entropy of the two; its least is where they are the Gaussians themselves. A keypoint
-that is not annotated (v of 0), or is outside the crop by nature or by augmentation, is left out.
+The loss of a keypoint is the cross-entropy of each cell of its heatmap, summed over the cells: its least is where the
+heatmap is the Gaussian itself. A keypoint that is not annotated (v of 0) is left out; one that is outside the crop, by
+nature or by augmentation, is learnt as an empty heatmap.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from slipway.frameworks.keras.native.runtime import keras, tf
-from slipway.frameworks.keras.objectives.keypoint_detection import axes, network
+from slipway.frameworks.keras.objectives.keypoint_detection import heatmaps, network
 from slipway.frameworks.keras.objectives.keypoint_detection.augmentation import augment
 from slipway.frameworks.keras.schema.keypoint_detection import Model, Train
 from slipway.protocol import Spec
@@ -29,19 +30,22 @@ class Objective:
         return network.build(self._model, self._spec)
 
     def loss(self) -> Any:
-        """Cross-entropy [n] of distributions [n, keypoints, columns + rows], for targets [n, keypoints, 3]."""
+        """Cross-entropy [n] of heatmaps [n, rows, columns, keypoints], for points [n, keypoints, 3] as targets."""
 
         def cross_entropy(points: Any, given: Any) -> Any:
-            surprise = -axes.drawn(points, self._spec) * tf.math.log(tf.maximum(given, SMALLEST))
-            return _over_known(points, tf.reduce_sum(surprise, axis=-1))
+            rows, columns = given.shape[1:3]
+            wanted = heatmaps.drawn(points, rows, columns, self._config.sigma)
+            given = tf.clip_by_value(given, SMALLEST, 1 - SMALLEST)
+            surprise = -(wanted * tf.math.log(given) + (1 - wanted) * tf.math.log(1 - given))
+            return _over_annotated(points, tf.reduce_sum(surprise, axis=[1, 2]))
 
         return cross_entropy
 
     def metrics(self) -> Sequence[Any]:
-        """The mean distance of the likeliest place from its keypoint, in shares of the crop's sides."""
+        """The mean distance of the highest cell from its keypoint, in shares of the crop's sides."""
 
         def error(points: Any, given: Any) -> Any:
-            return _over_known(points, tf.norm(axes.likeliest(given, self._spec) - points[..., :2], axis=-1))
+            return _over_annotated(points, tf.norm(heatmaps.tops(given) - points[..., :2], axis=-1))
 
         return [keras.metrics.MeanMetricWrapper(error, name="error")]
 
@@ -54,10 +58,9 @@ class Objective:
         return tf.cast(inputs, tf.float32), targets
 
 
-def _over_known(points: Any, values: Any) -> Any:
-    """The mean of values [n, keypoints] over each example's keypoints that are annotated and in the crop, [n]."""
-    inside = tf.reduce_all((points[..., :2] >= 0) & (points[..., :2] <= 1), axis=-1)
-    known = (points[..., 2] > 0) & inside
+def _over_annotated(points: Any, values: Any) -> Any:
+    """The mean of values [n, keypoints] over each example's annotated keypoints, [n]."""
     return tf.math.divide_no_nan(
-        tf.reduce_sum(tf.where(known, values, 0.0), axis=1), tf.reduce_sum(tf.cast(known, tf.float32), axis=1)
+        tf.reduce_sum(tf.where(points[..., 2] > 0, values, 0.0), axis=1),
+        tf.reduce_sum(tf.cast(points[..., 2] > 0, tf.float32), axis=1),
     )

@@ -36,7 +36,7 @@ def build(model: Model, spec: Spec) -> Any:
     if model.network == "efficientnet_lite0":
         network = efficientnet_lite0(shape, classes, model.dropout, model.drop_path)
     elif model.network == "resnet18":
-        network = resnet18(shape, classes, model)
+        network = resnet18(shape, classes, model.width, model.dropout)
     else:
         network = mobilenet_v3(model.network, shape, classes, model.width, model.dropout)
     for layer in network.layers:
