@@ -116,12 +116,13 @@ def _gate(record: Record) -> list[str]:
     rules = record["gate"]["rules"]
     rows = []
     for rule in rules:
+        lost = " lost in conversion" if rule.get("kind") == "conversion" else ""
         floor = "" if rule["min"] is None else f"≥ {_bound(rule['min'])}"
         ceiling = "" if rule["max"] is None else f"≤ {_bound(rule['max'])}"
         value, low, high = _figures(rule[part] for part in ("value", "low", "high"))
         measured = value if low == high == UNKNOWN else f"{value} ({low} to {high})"
         bound = ", ".join(part for part in (floor, ceiling) if part)
-        rows.append((_text(rule["metric"]), bound, measured, f"**{rule['verdict']}**"))
+        rows.append((_text(f"{rule['metric']}{lost}"), bound, measured, f"**{rule['verdict']}**"))
     short = [f"- {rule['verdict']}: {_text(rule['reason'])}" for rule in rules if rule["verdict"] != "pass"]
     return [
         "## What the gate asked",
@@ -129,7 +130,8 @@ def _gate(record: Record) -> list[str]:
         *(_table(("metric", "rule", "measured", "verdict"), rows) if rows else ["No rules are set."]),
         *(["", *short] if short else []),
         "",
-        "Latency depends on the machine: its rules are judged in the benchmark report, not here.",
+        "Latency depends on the machine: its rules are judged in the benchmark report, not here. What may be lost "
+        "against the version in production is judged by `slipway gate`.",
     ]
 
 
