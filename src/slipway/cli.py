@@ -198,12 +198,13 @@ def gate(
 ) -> None:
     """Judge every rule. Exit code 0: pass, 1: fail, 2: hold, the data cannot tell, 3: it could not be judged."""
     from slipway.commands import gate
+    from slipway.gate.judged import EXIT_CODES, exit_code, named
 
     try:
         judged = [gate.judge(variant, baseline) for variant in gate.variants(variants or [])]
     except SlipwayError as error:
         print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(gate.EXIT_CODES["unjudged"])
+        raise typer.Exit(EXIT_CODES["unjudged"])
     if as_json:
         print(json.dumps([one.to_json() for one in judged], ensure_ascii=False, indent=1))
     else:
@@ -211,7 +212,7 @@ def gate(
         for heading in ("variant", "verdict", "rule", "says"):
             table.add_column(heading, overflow="fold")
         for one in judged:
-            rules = [(escape(gate.rule(rule)), f"{MARKS[rule.verdict]}: {escape(rule.reason)}") for rule in one.rules]
+            rules = [(escape(named(rule)), f"{MARKS[rule.verdict]}: {escape(rule.reason)}") for rule in one.rules]
             if one.why is not None:
                 rules = [("", f"could not be judged: {escape(one.why)}")]
             for number, (rule, says) in enumerate(rules or [("", "there are no rules")]):
@@ -219,7 +220,7 @@ def gate(
                 table.add_row(*([name, MARKS[one.verdict]] if number == 0 else ["", ""]), rule, says)
             table.add_section()
         Console(width=None if Console().is_terminal else 140).print(table)
-    raise typer.Exit(gate.exit_code(judged))
+    raise typer.Exit(exit_code(judged))
 
 
 def _release(variant: str) -> dict[str, Any]:

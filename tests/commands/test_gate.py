@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import released
 from slipway.cli import app
-from slipway.commands import gate
+from slipway.gate.judged import Judged, Said, exit_code
 
 BASELINE = {"overall": {"accuracy": {"most": 0.05}}}
 
@@ -224,8 +224,8 @@ def test_mistakes_on_the_command_line_are_not_a_hold(root: Path) -> None:
 
 
 def test_the_exit_code_is_that_of_the_worst_variant() -> None:
-    def ended(*verdicts: gate.Said) -> int:
-        return gate.exit_code([gate.Judged("mine", verdict, None) for verdict in verdicts])
+    def ended(*verdicts: Said) -> int:
+        return exit_code([Judged("mine", verdict, None) for verdict in verdicts])
 
     assert ended() == 0
     assert ended("pass", "hold") == 2

@@ -310,7 +310,7 @@ def _flips(old: Scored, new: Scored) -> list[Flip]:
             label.iloc[at],
             f"off by {old.errors[at]:.4g}",
             f"off by {new.errors[at]:.4g}",
-            change[at] < 0,
+            bool(change[at] < 0),
         )
         for at in order
         if change[at] != 0
