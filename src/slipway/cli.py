@@ -223,6 +223,33 @@ def gate(
     raise typer.Exit(exit_code(judged))
 
 
+@app.command(cls=Judging)
+def report(
+    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
+    baseline: Annotated[str | None, typer.Option(metavar="REV", help="Not the version that holds production.")] = None,
+    out: Annotated[Path, typer.Option(help="The Markdown; the HTML goes beside it.")] = Path("report.md"),
+    links: Annotated[
+        str, typer.Option(metavar="URL", help="Before the paths of model cards, where the page is read elsewhere.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """The gate's word as one page for a pull request, in Markdown and in HTML. It exits as `slipway gate` does."""
+    from slipway.commands import report
+    from slipway.gate.judged import EXIT_CODES, exit_code
+
+    try:
+        judged, written = report.write(variants or [], baseline, out, links)
+    except SlipwayError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(EXIT_CODES["unjudged"])
+    if as_json:
+        verdicts = {one.variant: one.verdict for one in judged}
+        print(json.dumps({"verdicts": verdicts, "written": [str(path) for path in written]}, indent=1))
+    else:
+        Console().print(f"written: {', '.join(map(str, written))}", soft_wrap=True, markup=False)
+    raise typer.Exit(exit_code(judged))
+
+
 def _release(variant: str) -> dict[str, Any]:
     """One row, from the release record and the benchmark beside it."""
     path, benchmark_path = Path("models") / variant / "release.json", Path("reports") / variant / "benchmark.json"

@@ -222,7 +222,7 @@ def _of_machine_or_file(
         else:
             continue
         lost = None if old is None or new is None else {"value": (new - old) / (old if rule.relative else 1)}
-        yield may_lose("baseline", metric, None, rule.most, lost, "point")
+        yield may_lose("baseline", metric, None, rule.most, lost, "point", rule.relative)
 
 
 def _at(values: Any, *keys: str) -> float | None:
@@ -246,7 +246,7 @@ def _unanswered(
 
 
 def _undecided(metric: str, of: str | None, rule: BaselineLoss, outcome: Outcome, why: str) -> Judgement:
-    return Judgement("baseline", metric, of, None, rule.most, None, None, None, outcome, why)
+    return Judgement("baseline", metric, of, None, rule.most, None, None, None, outcome, why, rule.relative)
 
 
 def _line(error: Exception) -> str:

@@ -19,6 +19,7 @@ exactly the same lose exactly nothing.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,9 @@ LEAST_EXAMPLES = 20
 OTHERS = "(others)"
 RATIO_RESAMPLES = 4000
 """Draws of scores that are ratios of sums, which cost little."""
+MOST_KEPT = 1000
+BLOCK = 100
+"""Draws of more units than `MOST_KEPT` are made and used so many at a time, which bounds the memory."""
 MOST_SHOWN = 20
 
 
@@ -216,9 +220,8 @@ def _answer(
         assert question.old is not None and question.new is not None  # else it was drawn
         before, after = (_sums(parts, question.inside, units, count) for parts in (question.old, question.new))
         value = float(_lost(question, _ratio(before.sum(axis=1)), _ratio(after.sum(axis=1))))
-        random = np.random.default_rng(seed)
-        times = random.multinomial(count, np.full(count, 1 / count), size=RATIO_RESAMPLES if count > 1 else 0)
-        draws = _lost(question, _ratio(before @ times.T), _ratio(after @ times.T))
+        drawn_sums = _resampled(np.concatenate([before, after]), seed)
+        draws = _lost(question, _ratio(drawn_sums[:2]), _ratio(drawn_sums[2:]))
     p, unchanged = None, False
     if question.decided and old.right is not None and new.right is not None:
         worse = int((question.inside & old.right & ~new.right).sum())
@@ -240,12 +243,13 @@ def _answer(
 def _judge(question: _Question, answer: _Answer, decide: Decision, level: float, asked: int) -> Judgement:
     how = question.rule.decide_on or decide
     lost = {"value": answer.value, "low": answer.low, "high": answer.high}
-    judged = may_lose("baseline", question.metric, question.of, question.rule.most, lost, how)
+    rule = question.rule
+    judged = may_lose("baseline", question.metric, question.of, rule.most, lost, how, rule.relative)
     if how == "point" or not np.isfinite(answer.value):
         return judged
     if answer.low is None:
         return replace(judged, verdict="hold", reason=f"{judged.reason}: one test example gives no interval")
-    chance = answer.surely is not None and answer.surely <= question.rule.most
+    chance = answer.surely is not None and answer.surely <= rule.most
     if judged.verdict == "fail" and (chance or (answer.p is not None and answer.p > level)):
         among = f"one of {asked} rules" if asked > 1 else "the test examples"
         return replace(judged, verdict="hold", reason=f"{judged.reason}, but {among} may come to that by chance")
@@ -274,6 +278,29 @@ def _units(inside: np.ndarray, groups: pd.Series) -> tuple[np.ndarray, int]:
 def _sums(parts: Ratio, inside: np.ndarray, units: np.ndarray, count: int) -> np.ndarray:
     """Numerator and denominator [2, units] of a slice."""
     return np.stack([np.bincount(units, part * inside, minlength=count) for part in parts])
+
+
+def _resampled(sums: np.ndarray, seed: int) -> np.ndarray:
+    """Totals [k, draws] of sums [k, units] over units drawn with replacement; none of a single unit."""
+    count = sums.shape[1]
+    if count < 2:
+        return np.empty((len(sums), 0))
+    if count <= MOST_KEPT:
+        return sums @ _times(count, RATIO_RESAMPLES, seed)
+    seeds = np.random.default_rng(seed).integers(2**63, size=RATIO_RESAMPLES // BLOCK)
+    return np.concatenate([sums @ _drawn_times(count, BLOCK, int(one)) for one in seeds], axis=1)
+
+
+@lru_cache(maxsize=4)
+def _times(count: int, draws: int, seed: int) -> np.ndarray:
+    """How often each unit is drawn [units, draws]: kept, since a variant's rules ask for the same ones."""
+    return _drawn_times(count, draws, seed)
+
+
+def _drawn_times(count: int, draws: int, seed: int) -> np.ndarray:
+    random = np.random.default_rng(seed)
+    times: np.ndarray = random.multinomial(count, np.full(count, 1 / count), size=draws).T.astype(np.float64)
+    return times
 
 
 def _ratio(sums: np.ndarray) -> np.ndarray:

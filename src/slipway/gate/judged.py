@@ -59,7 +59,8 @@ def named(judgement: Judgement) -> str:
     """A rule in words."""
     name = judgement.metric if judgement.of is None else f"{judgement.metric} of {judgement.of}"
     if judgement.kind != "bound":
-        return f"{name}: {'conversion' if judgement.kind == 'conversion' else 'baseline'}, ≤ {judgement.max:,.6g} lost"
+        most = f"{100 * (judgement.max or 0):.4g} %" if judgement.relative else f"{judgement.max:,.6g}"
+        return f"{name}: {'conversion' if judgement.kind == 'conversion' else 'baseline'}, ≤ {most} lost"
     floor, ceiling = judgement.min, judgement.max
     bounds = [f"≥ {floor:,.10g}" if floor is not None else "", f"≤ {ceiling:,.10g}" if ceiling is not None else ""]
     return f"{name} {' and '.join(bound for bound in bounds if bound)}"

@@ -32,7 +32,8 @@ class Judgement:
     """One rule's outcome: its bounds, what was measured, and why.
 
     Of a `conversion` or `baseline` rule `max` is the most that may be lost, and value, low and high are what was. `of`
-    names the class or the group that the rule is on, None where it is on all examples.
+    names the class or the group that the rule is on, None where it is on all examples; `relative` says that a loss is a
+    share of what the other model has.
     """
 
     kind: Kind
@@ -45,6 +46,7 @@ class Judgement:
     high: float | None
     verdict: Outcome
     reason: str
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def judge(gate: Gate, measured: Measured, native: Measured | None = None, lost: 
         if loss.relative and figures is not None:
             base = _number(((native or {}).get(metric) or {}).get("value"))
             figures = {name: _share(figure, base) for name, figure in figures.items()}
-        rules.append(may_lose("conversion", metric, None, loss.most, figures, loss.decide_on or gate.decide_on))
+        decide = loss.decide_on or gate.decide_on
+        rules.append(may_lose("conversion", metric, None, loss.most, figures, decide, loss.relative))
     return Verdict(worst([rule.verdict for rule in rules]), tuple(rules))
 
 
@@ -114,15 +117,17 @@ def bounded(metric: str, least: float | None, most: float | None, measured: Figu
     return Judgement("bound", metric, None, least, most, value, low, high, outcome, reason)
 
 
-def may_lose(kind: Kind, metric: str, of: str | None, most: float, lost: Figures | None, decide: str) -> Judgement:
+def may_lose(
+    kind: Kind, metric: str, of: str | None, most: float, lost: Figures | None, decide: str, relative: bool = False
+) -> Judgement:
     """Judge a ceiling on what is lost: `lost` is positive where the model is worse."""
     value, low, high = _ends(lost)
     if wrong := _wrong(f"what is lost of {metric}", lost):
-        return Judgement(kind, metric, of, None, most, value, low, high, "fail", wrong)
+        return Judgement(kind, metric, of, None, most, value, low, high, "fail", wrong, relative)
     outcome, _ = _outcome(_decisive(value, low, high, decide), None, most)
     how = {"pass": "no more than", "hold": "which straddles", "fail": "more than"}
-    reason = f"loses {_figures(value, low, high)}, {how[outcome]} the {_said(most)} that it may"
-    return Judgement(kind, metric, of, None, most, value, low, high, outcome, reason)
+    reason = f"loses {_figures(value, low, high, 3)}, {how[outcome]} the {_said(most)} that it may"
+    return Judgement(kind, metric, of, None, most, value, low, high, outcome, reason, relative)
 
 
 def _ends(measured: Figures | None) -> tuple[float | None, float | None, float | None]:
@@ -164,16 +169,16 @@ def _outcome(ends: tuple[float, float], least: float | None, most: float | None)
     return "pass", ""
 
 
-def _figures(value: float | None, low: float | None, high: float | None) -> str:
+def _figures(value: float | None, low: float | None, high: float | None, digits: int = 6) -> str:
     if value is None or low is None or high is None:
-        return _said(value)
-    return f"{_said(value)} ({_said(min(low, value))} to {_said(max(high, value))})"
+        return _said(value, digits)
+    return f"{_said(value, digits)} ({_said(min(low, value), digits)} to {_said(max(high, value), digits)})"
 
 
-def _said(figure: float | None) -> str:
+def _said(figure: float | None, digits: int = 6) -> str:
     if figure is None:
         return ""
-    return f"{figure:,.0f}" if abs(figure) >= 1e6 else f"{figure:,.6g}"
+    return f"{figure:,.0f}" if abs(figure) >= 1e6 else f"{figure:,.{digits}g}"
 
 
 def _number(value: float | None) -> float | None:
