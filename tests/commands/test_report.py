@@ -151,7 +151,7 @@ def test_programs_get_the_verdicts_and_cards_the_address_that_is_asked_for(root:
 
 def test_the_report_quotes_the_simulation_of_this_test_size_and_no_other(root: Path) -> None:
     figures = {
-        "metric": "accuracy", "most": 0.05, "examples": 400, "groups": 100, "draws": 2000,
+        "metric": "accuracy", "most": 0.05, "examples": 400, "groups": 100, "draws": 2000, "churn": 0.04,
         "equal": {"pass": 0.9, "hold": 0.09, "fail": 0.01},
         "worse": [{"points": 5, "pass": 0.2, "hold": 0.5, "fail": 0.3}],
     }  # fmt: skip

@@ -163,6 +163,20 @@ def test_rare_groups_are_judged_together() -> None:
     assert {name: int(inside.sum()) for name, inside in slices(values).items()} == {"long": LEAST_EXAMPLES, OTHERS: 3}
 
 
+@pytest.mark.parametrize("videos", [12, 60])
+def test_a_model_that_is_as_good_fails_no_more_often_than_stated(videos: int) -> None:
+    """With nothing allowed to be lost, which is the worst case; flips of one video come together."""
+    random, draws, failed = np.random.default_rng(5), 200, 0
+    group = np.arange(240) * videos // 240
+    for _ in range(draws):
+        hard = np.minimum(random.exponential(size=videos), 4)[group]
+        old = random.random(240) < 0.9
+        flips = random.random(240) < np.where(old, 0.03 / 0.9, 0.03 / 0.1) * hard
+        judged = against(model(old, group), model(old ^ flips, group), most=0).rules[0]
+        failed += judged.verdict == "fail"
+    assert failed / draws <= 0.025 + 2 * (0.025 * 0.975 / draws) ** 0.5
+
+
 def test_a_score_that_is_no_ratio_is_compared_on_the_same_draws() -> None:
     full, less = np.ones(300, bool), np.arange(300) >= 60
     (rule,) = against(model(full), model(less), overall={"f1": {"most": 0.02}}).rules

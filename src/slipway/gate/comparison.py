@@ -286,7 +286,8 @@ def _resampled(sums: np.ndarray, seed: int) -> np.ndarray:
     if count < 2:
         return np.empty((len(sums), 0))
     if count <= MOST_KEPT:
-        return sums @ _times(count, RATIO_RESAMPLES, seed)
+        totals: np.ndarray = sums @ _times(count, RATIO_RESAMPLES, seed)
+        return totals
     seeds = np.random.default_rng(seed).integers(2**63, size=RATIO_RESAMPLES // BLOCK)
     return np.concatenate([sums @ _drawn_times(count, BLOCK, int(one)) for one in seeds], axis=1)
 

@@ -152,12 +152,13 @@ def _sureness(entry: Entry) -> list[str]:
     said = ", ".join(f"{points:g} {one['pass']:.1%}" for points, one in sorted(passes.items()))
     fails = ", ".join(f"{points:g} {one['fail']:.1%}" for points, one in sorted(passes.items()))
     equal = figures["equal"]
+    size = f"{figures['examples']:,} examples in {figures['groups']:,} groups"
+    rule = f"{markdown.text(figures['metric'])}, of which {figures['most']:g} may be lost"
     return [
-        f"Simulated {figures['draws']:,} times at this test size ({figures['examples']:,} examples in "
-        f"{figures['groups']:,} groups) for {markdown.text(figures['metric'])}, of which {figures['most']:g} may be "
-        f"lost: a model that is truly as good fails {equal['fail']:.1%}, holds {equal['hold']:.1%} and "
-        f"passes {equal['pass']:.1%} of the time. One that is worse by so many points passes: {said}; and "
-        f"fails: {fails}.",
+        f"Simulated {figures['draws']:,} times at this test size ({size}) for {rule}, with trainings that differ on "
+        f"{figures['churn']:.1%} of the examples: a model that is truly as good fails {equal['fail']:.1%}, holds "
+        f"{equal['hold']:.1%} and passes {equal['pass']:.1%} of the time. One that is worse by so many points passes: "
+        f"{said}; and fails: {fails}.",
     ]
 
 
