@@ -29,6 +29,12 @@ def pictures(n: int = 60) -> Scored:
     return Scored(task, spec, frame(n, label=np.array(names)[targets]), targets, predictions)
 
 
+def adverts() -> Scored:
+    many = pictures()
+    spec = {"objective": "multiclass", "outputs": ["a", "b"], "classes": ["a", "b"]}
+    return Scored(many.task, spec, many.examples, many.targets % 2, many.predictions[:, :2])
+
+
 def fouls(n: int = 60) -> Scored:
     random = rng()
     targets = random.integers(2, size=n)
@@ -87,12 +93,13 @@ def balls(n: int = 30) -> Scored:
     ("scored", "metrics"),
     [
         (pictures(), {"accuracy"}),
-        (fouls(), {"accuracy"}),
+        (fouls(), {"accuracy", "recall", "f1"}),
+        (adverts(), {"accuracy", "recall", "f1"}),
         (demand(), {"mae", "mae_ratio_to_naive"}),
         (pose(), {"pck", "error"}),
         (balls(), {"detection_rate", "false_positives_per_picture"}),
     ],
-    ids=["pictures", "fouls", "demand", "pose", "balls"],
+    ids=["pictures", "fouls", "adverts", "demand", "pose", "balls"],
 )
 def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[str]) -> None:
     count = len(scored.examples)

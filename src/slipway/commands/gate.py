@@ -113,14 +113,20 @@ def _built(variant: str) -> tuple[dict[str, Any], dict[str, Any], list[Judgement
     record, benchmark = _checked(_read(path, again), str(path)), _read(timed, again)
     if record.get("variant") != variant or record["lineage"].get("params") != digest(PARAMS / f"{variant}.yaml"):
         raise ModelError(f"{path} is not of the parameters in {PARAMS}/{variant}.yaml; {again}")
-    try:
-        rules = [Judgement(**rule) for rule in (*record["gate"]["rules"], *benchmark["gate"]["rules"])]
-        said: list[Outcome] = [record["gate"]["verdict"], benchmark["gate"]["verdict"]]
-        if worst(said) != worst([rule.verdict for rule in rules]):
-            raise ModelError(f"{path} and {timed}: the verdict is not that of the rules; {again}")
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{path} or {timed}: a rule cannot be read ({_line(error)}); {again}")
+    rules = [*_rules(record, path, again), *_rules(benchmark, timed, again)]
     return record, benchmark, rules
+
+
+def _rules(values: Mapping[str, Any], path: Path, again: str) -> list[Judgement]:
+    """The rules that a stage judged, if its verdict is theirs."""
+    try:
+        rules = [Judgement(**rule) for rule in values["gate"]["rules"]]
+        same = values["gate"]["verdict"] == worst([rule.verdict for rule in rules])
+    except (KeyError, TypeError):
+        raise ModelError(f"{path}: its rules are not in the form that this version of slipway writes; {again}")
+    if not same:
+        raise ModelError(f"{path}: the verdict is not that of its rules; {again}")
+    return rules
 
 
 def _read(path: Path, again: str) -> dict[str, Any]:

@@ -101,6 +101,12 @@ class Scored:
         match self.spec["objective"], metric:
             case (("multiclass" | "binary"), "accuracy") if self.right is not None:
                 return self.right.astype(float), ones
+            case (("multiclass" | "binary"), ("recall" | "f1")) if len(self.classes) == 2:
+                positive, decided = (
+                    (np.asarray(one) == self.classes[0]).astype(float) for one in (self.actual, self.decisions)
+                )
+                hits = positive * decided
+                return (hits, positive) if metric == "recall" else (2 * hits, positive + decided)
             case "regression", "mae" if self.errors is not None:
                 return self.errors, ones
             case "regression", "mae_ratio_to_naive" if self.errors is not None:
