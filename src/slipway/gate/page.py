@@ -101,13 +101,15 @@ def confusion_plot(judged: Judged) -> str:
 
 
 def latency(judged: Judged) -> str:
-    """Median latency of one example by model, one thread."""
+    """Median latency of one example by model: TFLite on one thread, the native one on its own."""
     models = (judged.benchmark or {}).get("models") or {}
-    times = {name: one["single"]["1"]["p50_ms"] for name, one in models.items() if "single" in one}
+    single = {name: one.get("single") or {} for name, one in models.items()}
+    timed = {name: one.get("1") or one.get("own") for name, one in single.items()}
+    times = {name: one["p50_ms"] for name, one in timed.items() if one}
     if not times:
         return ""
     left, right, longest = 130, WIDTH - 110, max(times.values()) or 1.0
-    parts = [_text(left, 14, "median latency of one example, one thread", "start")]
+    parts = [_text(left, 14, "median latency of one example, TFLite on one thread", "start")]
     order = [name for name in ("model.tflite", "float.tflite", "native") if name in times]
     for row, name in enumerate(order):
         width, y = (right - left) * times[name] / longest, 26 + 26 * row
