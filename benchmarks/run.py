@@ -123,6 +123,46 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "gate_speed": Benchmark(
+        "gate_speed.py",
+        (
+            Row(
+                "`slipway gate` on every variant, each compared with another version in production",
+                "by the clock, imports and all",
+                "5 s",
+                lambda f: (
+                    f"{f['seconds']} s: {f['variants']} variants, {f['rules']} rules, {f['test_examples']:,} examples"
+                ),
+                lambda f: f["seconds"] <= 5,
+            ),
+        ),
+    ),
+    "gate_calibration": Benchmark(
+        "gate_calibration.py",
+        (
+            Row(
+                "equal models that the gate fails, at each variant's test size, when nothing may be lost",
+                "the stated level",
+                "2.5 %",
+                lambda f: _by_variant(f, lambda one: f"{one['equal_when_nothing_may_be_lost']['fail']:.1%}"),
+                lambda f: f["largest_share_of_equal_that_fail"] <= f["level"],
+            ),
+            Row(
+                "equal models that pass what the variant's rule allows",
+                "that rule",
+                "(stated)",
+                lambda f: _by_variant(f, lambda one: f"{one['equal']['pass']:.0%} of {one['most']:g}"),
+                lambda f: True,
+            ),
+            Row(
+                "models that are 1, 2 and 5 points worse and pass all the same",
+                "the same",
+                "(stated)",
+                lambda f: _by_variant(f, lambda one: " ".join(f"{worse['pass']:.0%}" for worse in one["worse"])),
+                lambda f: True,
+            ),
+        ),
+    ),
     "training_throughput": Benchmark(
         "training_throughput.py",
         (
@@ -365,6 +405,10 @@ BENCHMARKS = {
         ),
     ),
 }
+
+
+def _by_variant(figures: Figures, said: Callable[[Figures], str]) -> str:
+    return "; ".join(f"`{variant}` {said(one)}" for variant, one in figures["variants"].items())
 
 
 def _interval(figures: Figures, metric: str) -> str:

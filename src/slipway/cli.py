@@ -11,7 +11,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from slipway import tasks
 from slipway.errors import DataError, SlipwayError
@@ -33,7 +33,12 @@ class Commands(TyperGroup):
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
-MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]"}
+MARKS = {
+    "pass": "[green]pass[/]",
+    "hold": "[yellow]hold[/]",
+    "fail": "[red]fail[/]",
+    "unjudged": "[red]not judged[/]",
+}
 
 
 @app.callback()
@@ -169,6 +174,80 @@ def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json:
     if others:
         said = f"{others} experiments of this commit failed or are not done: dvc queue status"
         console.print(f"[yellow]warning[/]: {said}", soft_wrap=True)
+
+
+class Judging(TyperCommand):
+    """A command whose exit code 2 is a verdict: a mistake on its command line ends with 3, as what it cannot judge."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the command line."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except Exception as error:
+            if getattr(error, "exit_code", None) != 2:  # the one of a mistake, in whichever click typer brings
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(3)
+
+
+@app.command(cls=Judging)
+def gate(
+    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
+    baseline: Annotated[str | None, typer.Option(metavar="REV", help="Not the version that holds production.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge every rule. Exit code 0: pass, 1: fail, 2: hold, the data cannot tell, 3: it could not be judged."""
+    from slipway.commands import gate
+    from slipway.gate.judged import EXIT_CODES, exit_code, named
+
+    try:
+        judged = [gate.judge(variant, baseline) for variant in gate.variants(variants or [])]
+    except SlipwayError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(EXIT_CODES["unjudged"])
+    if as_json:
+        print(json.dumps([one.to_json() for one in judged], ensure_ascii=False, indent=1))
+    else:
+        table = Table(title="The gate")
+        for heading in ("variant", "verdict", "rule", "says"):
+            table.add_column(heading, overflow="fold")
+        for one in judged:
+            rules = [(escape(named(rule)), f"{MARKS[rule.verdict]}: {escape(rule.reason)}") for rule in one.rules]
+            if one.why is not None:
+                rules = [("", f"could not be judged: {escape(one.why)}")]
+            for number, (rule, says) in enumerate(rules or [("", "there are no rules")]):
+                name = f"{escape(one.variant)}\n[dim]beside {escape(one.beside)}[/]"
+                table.add_row(*([name, MARKS[one.verdict]] if number == 0 else ["", ""]), rule, says)
+            table.add_section()
+        Console(width=None if Console().is_terminal else 140).print(table)
+    raise typer.Exit(exit_code(judged))
+
+
+@app.command(cls=Judging)
+def report(
+    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
+    baseline: Annotated[str | None, typer.Option(metavar="REV", help="Not the version that holds production.")] = None,
+    out: Annotated[Path, typer.Option(help="The Markdown; the HTML goes beside it.")] = Path("report.md"),
+    links: Annotated[
+        str, typer.Option(metavar="URL", help="Before the paths of model cards, where the page is read elsewhere.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """The gate's word as one page for a pull request, in Markdown and in HTML. It exits as `slipway gate` does."""
+    from slipway.commands import report
+    from slipway.gate.judged import EXIT_CODES, exit_code
+
+    try:
+        judged, written = report.write(variants or [], baseline, out, links)
+    except SlipwayError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(EXIT_CODES["unjudged"])
+    if as_json:
+        verdicts = {one.variant: one.verdict for one in judged}
+        print(json.dumps({"verdicts": verdicts, "written": [str(path) for path in written]}, indent=1))
+    else:
+        Console().print(f"written: {', '.join(map(str, written))}", soft_wrap=True, markup=False)
+    raise typer.Exit(exit_code(judged))
 
 
 def _release(variant: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.config import Gate, Rule
+from slipway.gate.rules import Baseline, BaselineLoss, Gate, Loss, Rule
 from slipway.gate.verdict import judge, worst
 
 figures = st.floats(-1e6, 1e6)
@@ -60,6 +60,55 @@ def test_a_figure_that_is_not_finite_fails(bad: float | None, end: str):
 
 def test_an_interval_of_nones_is_no_interval():
     assert one(Rule(min=0.5), value=0.9, low=None, high=None).verdict == "pass"
+
+
+def lost(rule: Loss, metric: str, **difference: float | None):
+    figures = {metric: difference} if difference else {}
+    return judge(Gate(rules={}, conversion={metric: rule}), {}, {metric: {"value": 2.0}}, figures).rules[0]
+
+
+def test_what_conversion_loses_is_judged_by_its_interval():
+    most = Loss(most=0.02)
+    assert lost(most, "accuracy", value=0.01, low=0.0, high=0.02).verdict == "pass"
+    assert lost(most, "accuracy", value=0.01, low=0.0, high=0.03).verdict == "hold"
+    assert lost(most, "accuracy", value=0.04, low=0.03, high=0.05).verdict == "fail"
+    assert lost(most, "accuracy", value=-0.5, low=-0.6, high=-0.4).verdict == "pass"
+    assert lost(most, "accuracy", value=0.01, low=0.0, high=0.02).reason == (
+        "loses 0.01 (0 to 0.02), no more than the 0.02 that it may"
+    )
+
+
+def test_of_an_error_more_is_a_loss():
+    worse = lost(Loss(most=0.02), "mae", value=-0.5, low=-0.6, high=-0.4)
+    assert (worse.value, worse.low, worse.high, worse.verdict) == (0.5, 0.4, 0.6, "fail")
+
+
+def test_a_relative_loss_is_a_share_of_the_native_models_score():
+    assert lost(Loss(most=0.3, relative=True), "accuracy", value=0.5, low=0.4, high=0.6).value == 0.25
+
+
+def test_a_loss_that_was_not_measured_fails():
+    assert lost(Loss(most=1), "accuracy").verdict == "fail"
+    assert lost(Loss(most=1), "accuracy", value=math.nan).verdict == "fail"
+
+
+def test_decided_on_the_point_a_rule_never_holds():
+    gate = Gate(rules={"accuracy": Rule(min=0.9)}, decide_on="point")
+    assert judge(gate, {"accuracy": {"value": 0.91, "low": 0.8, "high": 0.95}}).verdict == "pass"
+    assert judge(gate, {"accuracy": {"value": 0.89, "low": 0.8, "high": 0.95}}).verdict == "fail"
+    own = Gate(rules={"accuracy": Rule(min=0.9, decide_on="interval")}, decide_on="point")
+    assert judge(own, {"accuracy": {"value": 0.91, "low": 0.8, "high": 0.95}}).verdict == "hold"
+
+
+def test_rules_of_the_machine_and_of_the_model_are_told_apart():
+    gate = Gate(
+        rules={"accuracy": Rule(min=0.9), "latency_p95_ms": Rule(max=9)},
+        conversion={"accuracy": Loss(most=1)},
+        baseline=Baseline(overall={"accuracy": BaselineLoss(most=1)}),
+    )
+    assert set(gate.of_machine.rules) == {"latency_p95_ms"} and not gate.of_machine.conversion
+    assert set(gate.of_model.rules) == {"accuracy"} and gate.of_model.conversion
+    assert gate.baseline and not gate.of_machine.baseline and not gate.of_model.baseline
 
 
 def test_no_rules_is_a_pass():

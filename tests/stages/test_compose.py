@@ -79,6 +79,21 @@ def test_a_variant_of_ones_own_data_has_no_simulation(repository: Path) -> None:
             "\ngate: {rules: {mae: {max: 1}}}\nconvert:",
             "gate.rules.mae: no such metric in conf/variant/base-ad-detector.yaml:",
         ),
+        (
+            "\nconvert:",
+            "\ngate: {baseline: {per_class: {recall: {most: 0.1, classes: [cat]}}}}\nconvert:",
+            "gate.baseline.per_class.recall.classes: no such class as 'cat' in conf/variant/base-ad-detector.yaml:",
+        ),
+        (
+            "\nconvert:",
+            "\ngate: {baseline: {per_group: {period: {accuracy: {most: 0.1}}}}}\nconvert:",
+            "gate.baseline.per_group.period: no such kind of group in conf/variant/base-ad-detector.yaml:",
+        ),
+        (
+            "\nconvert:",
+            "\ngate: {conversion: {mae: {most: 0.1}}}\nconvert:",
+            "gate.conversion.mae: no such metric in conf/variant/base-ad-detector.yaml:",
+        ),
         ("\nconvert:", "\nsplit: {train: 0.8}\nconvert:", "split: Value error, train + val + test must be 1, not 1.1"),
     ],
 )

@@ -1,9 +1,13 @@
-"""The gate's rules on one model: floors and ceilings, judged with the uncertainty of what was measured.
+"""The gate's rules on one model: floors, ceilings and what conversion may lose, judged with their uncertainty.
 
-A rule passes when the whole interval of the metric keeps within the bound, fails when the whole interval is beyond it,
-and holds when the interval straddles it: the data cannot tell. A metric without an interval (a size, a latency) is
-judged by its value. A value or an end of an interval that equals the bound keeps within it. What is missing or not
-finite fails. The verdict over all rules is the worst of them; without rules nothing is asked, so it is a pass.
+A rule passes when the whole interval of what was measured keeps within the bound, fails when the whole interval is
+beyond it, and holds when the interval straddles it: the data cannot tell. With `decide_on: point`, and for what has no
+interval (a size, a latency), the value alone decides. A value or an end of an interval that equals the bound keeps
+within it. What is missing or not finite fails. The verdict over all rules is the worst of them; without rules nothing
+is asked, so it is a pass.
+
+A loss is a ceiling on how much worse a model is than another; `slipway.gate.comparison` judges those against the
+baseline, which depend on what is in production and are no part of a record.
 """
 
 import math
@@ -11,20 +15,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from slipway.config import Gate, Rule
+from slipway.gate.rules import LOWER_IS_BETTER, Gate
 
 Outcome = Literal["pass", "hold", "fail"]
+Kind = Literal["bound", "conversion", "baseline"]
 _WORSE: dict[Outcome, int] = {"pass": 0, "hold": 1, "fail": 2}
 
-Measured = Mapping[str, Mapping[str, float | None]]
-"""By metric: `value`, and where there is an interval `low` and `high`."""
+Figures = Mapping[str, float | None]
+"""`value`, and where there is an interval `low` and `high`."""
+Measured = Mapping[str, Figures]
+"""Figures by metric."""
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """One rule's outcome: its bounds, what was measured, and why."""
+    """One rule's outcome: its bounds, what was measured, and why.
 
+    Of a `conversion` or `baseline` rule `max` is the most that may be lost, and value, low and high are what was. `of`
+    names the class or the group that the rule is on, None where it is on all examples; `relative` says that a loss is a
+    share of what the other model has.
+    """
+
+    kind: Kind
     metric: str
+    of: str | None
     min: float | None
     max: float | None
     value: float | None
@@ -32,24 +46,42 @@ class Judgement:
     high: float | None
     verdict: Outcome
     reason: str
+    relative: bool = False
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The worst outcome, and every rule's own, in the order of the metrics' names."""
+    """The worst outcome, and every rule's own: bounds first, each in the order of the metrics' names."""
 
     verdict: Outcome
     rules: tuple[Judgement, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values: {"verdict", "rules": [{"metric", "min", "max", "value", "low", "high", ...}]}."""
+        """Plain JSON values: {"verdict", "rules": [{"kind", "metric", "of", "min", "max", "value", "low", ...}]}."""
         return {"verdict": self.verdict, "rules": [asdict(rule) for rule in self.rules]}
 
 
-def judge(gate: Gate, measured: Measured) -> Verdict:
-    """Judge every rule of `gate` on what was measured; metrics without a rule are not looked at."""
-    rules = tuple(_judge(metric, gate.rules[metric], measured.get(metric)) for metric in sorted(gate.rules))
-    return Verdict(worst([rule.verdict for rule in rules]), rules)
+def judge(gate: Gate, measured: Measured, native: Measured | None = None, lost: Measured | None = None) -> Verdict:
+    """Judge the rules of `gate` on one model; metrics without a rule are not looked at.
+
+    Args:
+        gate: the rules; those against a baseline are not looked at.
+        measured: the scores of the model that ships, its size and what else conversion gave.
+        native: the scores of the native model: what a relative loss is a share of.
+        lost: native score minus that of the model that ships.
+    """
+    rules = [
+        bounded(metric, rule.min, rule.max, measured.get(metric), rule.decide_on or gate.decide_on)
+        for metric, rule in sorted(gate.rules.items())
+    ]
+    for metric, loss in sorted(gate.conversion.items()):
+        figures = worse(metric, (lost or {}).get(metric))
+        if loss.relative and figures is not None:
+            base = _number(((native or {}).get(metric) or {}).get("value"))
+            figures = {name: _share(figure, base) for name, figure in figures.items()}
+        decide = loss.decide_on or gate.decide_on
+        rules.append(may_lose("conversion", metric, None, loss.most, figures, decide, loss.relative))
+    return Verdict(worst([rule.verdict for rule in rules]), tuple(rules))
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
@@ -57,50 +89,101 @@ def worst(outcomes: Sequence[Outcome]) -> Outcome:
     return max(outcomes, key=_WORSE.__getitem__, default="pass")
 
 
-def _judge(metric: str, rule: Rule, measured: Mapping[str, float | None] | None) -> Judgement:
+def worse(metric: str, difference: Figures | None) -> dict[str, float | None] | None:
+    """How much worse the second model is, from the first one's score minus the second's."""
+    if difference is None:
+        return None
+    value, low, high = (_number(difference.get(name)) for name in ("value", "low", "high"))
+    if metric in LOWER_IS_BETTER:
+        value, low, high = (None if one is None else -one + 0.0 for one in (value, high, low))
+    return {"value": value, "low": low, "high": high}
+
+
+def bounded(metric: str, least: float | None, most: float | None, measured: Figures | None, decide: str) -> Judgement:
+    """Judge a floor, a ceiling or both."""
+    value, low, high = _ends(measured)
+    if wrong := _wrong(metric, measured):
+        return Judgement("bound", metric, None, least, most, value, low, high, "fail", wrong)
+    outcome, which = _outcome(_decisive(value, low, high, decide), least, most)
+    bounds = {"floor": least, "ceiling": most}
+    named = [f"the {name} {_said(bound)}" for name, bound in bounds.items() if bound is not None]
+    beyond = {"floor": "below", "ceiling": "above"}
+    how = {
+        "pass": f"keeps to {' and '.join(named)}",
+        "hold": f"straddles the {which} {_said(bounds.get(which))}",
+        "fail": f"is {beyond.get(which)} the {which} {_said(bounds.get(which))}",
+    }
+    reason = f"{_figures(value, low, high)} {how[outcome]}"
+    return Judgement("bound", metric, None, least, most, value, low, high, outcome, reason)
+
+
+def may_lose(
+    kind: Kind, metric: str, of: str | None, most: float, lost: Figures | None, decide: str, relative: bool = False
+) -> Judgement:
+    """Judge a ceiling on what is lost: `lost` is positive where the model is worse."""
+    value, low, high = _ends(lost)
+    if wrong := _wrong(f"what is lost of {metric}", lost):
+        return Judgement(kind, metric, of, None, most, value, low, high, "fail", wrong, relative)
+    outcome, _ = _outcome(_decisive(value, low, high, decide), None, most)
+    how = {"pass": "no more than", "hold": "which straddles", "fail": "more than"}
+    reason = f"loses {_figures(value, low, high, 3)}, {how[outcome]} the {_said(most)} that it may"
+    return Judgement(kind, metric, of, None, most, value, low, high, outcome, reason, relative)
+
+
+def _ends(measured: Figures | None) -> tuple[float | None, float | None, float | None]:
     value, low, high = (_number((measured or {}).get(name)) for name in ("value", "low", "high"))
-    outcome, reason = _compare(metric, rule, measured, value, low, high)
-    return Judgement(metric, rule.min, rule.max, value, low, high, outcome, reason)
+    return value, low, high
 
 
-def _compare(
-    metric: str,
-    rule: Rule,
-    measured: Mapping[str, float | None] | None,
-    value: float | None,
-    low: float | None,
-    high: float | None,
-) -> tuple[Outcome, str]:
-    if value is None:
-        return "fail", f"{metric} was not measured" if measured is None else f"{metric} is not a finite number"
-    if low is None or high is None:
-        if any((measured or {}).get(name) is not None for name in ("low", "high")):
-            return "fail", f"the interval of {metric} is not a finite number"
-        low = high = value
-        said = f"{_said(value)}"
-    else:
-        low, high = min(low, value), max(high, value)
-        said = f"{_said(value)} ({_said(low)} to {_said(high)})"
-    if rule.min is not None and high < rule.min:
-        return "fail", f"{said} is below the floor {_said(rule.min)}"
-    if rule.max is not None and low > rule.max:
-        return "fail", f"{said} is above the ceiling {_said(rule.max)}"
-    if rule.min is not None and low < rule.min:
-        return "hold", f"{said} straddles the floor {_said(rule.min)}"
-    if rule.max is not None and high > rule.max:
-        return "hold", f"{said} straddles the ceiling {_said(rule.max)}"
-    return "pass", f"{said} keeps to {_bounds(rule)}"
+def _wrong(name: str, measured: Figures | None) -> str | None:
+    """Why what was measured cannot be judged, if it cannot."""
+    if measured is None:
+        return f"{name} was not measured"
+    if _number(measured.get("value")) is None:
+        return f"{name} is not a finite number"
+    ends = [measured.get(end) for end in ("low", "high")]
+    if ends != [None, None] and None in map(_number, ends):
+        return f"the interval of {name} is not a finite number"
+    return None
 
 
-def _bounds(rule: Rule) -> str:
-    floor = None if rule.min is None else f"the floor {_said(rule.min)}"
-    ceiling = None if rule.max is None else f"the ceiling {_said(rule.max)}"
-    return " and ".join(bound for bound in (floor, ceiling) if bound)
+def _decisive(value: float | None, low: float | None, high: float | None, decide: str) -> tuple[float, float]:
+    """The two ends that decide."""
+    assert value is not None  # _wrong has looked
+    if decide == "point" or low is None or high is None:
+        return value, value
+    return min(low, value), max(high, value)
 
 
-def _said(figure: float) -> str:
-    return f"{figure:,.0f}" if abs(figure) >= 1e6 else f"{figure:,.6g}"
+def _outcome(ends: tuple[float, float], least: float | None, most: float | None) -> tuple[Outcome, str]:
+    """Where an interval lies, and the bound that decided."""
+    low, high = ends
+    if least is not None and high < least:
+        return "fail", "floor"
+    if most is not None and low > most:
+        return "fail", "ceiling"
+    if least is not None and low < least:
+        return "hold", "floor"
+    if most is not None and high > most:
+        return "hold", "ceiling"
+    return "pass", ""
+
+
+def _figures(value: float | None, low: float | None, high: float | None, digits: int = 6) -> str:
+    if value is None or low is None or high is None:
+        return _said(value, digits)
+    return f"{_said(value, digits)} ({_said(min(low, value), digits)} to {_said(max(high, value), digits)})"
+
+
+def _said(figure: float | None, digits: int = 6) -> str:
+    if figure is None:
+        return ""
+    return f"{figure:,.0f}" if abs(figure) >= 1e6 else f"{figure:,.{digits}g}"
 
 
 def _number(value: float | None) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _share(part: float | None, whole: float | None) -> float | None:
+    return part / abs(whole) if part is not None and whole else None

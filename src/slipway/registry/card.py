@@ -4,16 +4,15 @@ The form follows Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019):
 how it was measured and on what, and where it ends. All of it comes from the record, so equal records give equal cards.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from slipway import markdown
 
 FEW_GROUPS = 20
 """Below so many groups a percentile bootstrap over groups gives intervals that are too narrow."""
 FEW_EXAMPLES = 30
 """Below so many test examples of a class its scores are hardly known."""
-
-UNKNOWN = "n/a"
 
 _MEANING = {
     "pass": "every rule is met.",
@@ -53,9 +52,9 @@ def _summary(record: Record) -> list[str]:
     model = record["artifacts"]["model.tflite"]
     precision = f" in {record['precision']}" if "precision" in record else ""
     facts = [
-        ("task", _words(record["task"])),
+        ("task", markdown.words(record["task"])),
         ("trained with", str(record["framework"])),
-        ("runs as", f"TFLite{precision}, {_size(model['bytes'])}"),
+        ("runs as", f"TFLite{precision}, {markdown.size(model['bytes'])}"),
         *([("profile", str(record["profile"]))] if "profile" in record else []),
         ("SHA-256", f"`{model['sha256']}`"),
     ]
@@ -66,7 +65,7 @@ def _summary(record: Record) -> list[str]:
         "",
         f"> The gate says **{verdict}**: {_MEANING[verdict]}",
         "",
-        *_table(("", ""), facts),
+        *markdown.table(("", ""), facts),
     ]
 
 
@@ -74,7 +73,7 @@ def _interface(record: Record) -> list[str]:
     spec = record["spec"]
     one, names = spec["input"], spec["input"].get("names")
     lines = ["## Input and output", "", f"- Input: an array `{one['dtype']} {list(one['shape'])}` an example."]
-    listed = ", ".join(_text(name) for name in spec["outputs"])
+    listed = ", ".join(markdown.text(name) for name in spec["outputs"])
     lines.append(f"- Output: {_OUTPUT[spec['objective']].format(count=len(spec['outputs']), names=listed)}.")
     if spec["objective"] == "binary" and "threshold" in spec:
         lines.append(
@@ -100,15 +99,17 @@ def _metrics(record: Record) -> list[str]:
     level = f"{100 * record.get('confidence', 0.95):g} %"
     rows = []
     for name in order:
-        value, low, high = _figures(metrics[name].get(part) for part in ("value", "low", "high"))
-        rows.append((_text(name), value, UNKNOWN if low == high == UNKNOWN else f"{low} to {high}"))
+        value, low, high = markdown.figures(metrics[name].get(part) for part in ("value", "low", "high"))
+        rows.append(
+            (markdown.text(name), value, markdown.UNKNOWN if low == high == markdown.UNKNOWN else f"{low} to {high}")
+        )
     return [
         "## What it scores",
         "",
         f"The TFLite model on {_measured_on(record)} that it was not trained on. The intervals come from a bootstrap "
         "over groups.",
         "",
-        *_table(("metric", "value", f"{level} interval"), rows, numbers=2),
+        *markdown.table(("metric", "value", f"{level} interval"), rows, numbers=2),
     ]
 
 
@@ -116,20 +117,22 @@ def _gate(record: Record) -> list[str]:
     rules = record["gate"]["rules"]
     rows = []
     for rule in rules:
-        floor = "" if rule["min"] is None else f"≥ {_bound(rule['min'])}"
-        ceiling = "" if rule["max"] is None else f"≤ {_bound(rule['max'])}"
-        value, low, high = _figures(rule[part] for part in ("value", "low", "high"))
-        measured = value if low == high == UNKNOWN else f"{value} ({low} to {high})"
+        lost = " lost in conversion" if rule.get("kind") == "conversion" else ""
+        floor = "" if rule["min"] is None else f"≥ {markdown.bound(rule['min'])}"
+        ceiling = "" if rule["max"] is None else f"≤ {markdown.bound(rule['max'])}"
+        value, low, high = markdown.figures(rule[part] for part in ("value", "low", "high"))
+        measured = value if low == high == markdown.UNKNOWN else f"{value} ({low} to {high})"
         bound = ", ".join(part for part in (floor, ceiling) if part)
-        rows.append((_text(rule["metric"]), bound, measured, f"**{rule['verdict']}**"))
-    short = [f"- {rule['verdict']}: {_text(rule['reason'])}" for rule in rules if rule["verdict"] != "pass"]
+        rows.append((markdown.text(f"{rule['metric']}{lost}"), bound, measured, f"**{rule['verdict']}**"))
+    short = [f"- {rule['verdict']}: {markdown.text(rule['reason'])}" for rule in rules if rule["verdict"] != "pass"]
     return [
         "## What the gate asked",
         "",
-        *(_table(("metric", "rule", "measured", "verdict"), rows) if rows else ["No rules are set."]),
+        *(markdown.table(("metric", "rule", "measured", "verdict"), rows) if rows else ["No rules are set."]),
         *(["", *short] if short else []),
         "",
-        "Latency depends on the machine: its rules are judged in the benchmark report, not here.",
+        "Latency depends on the machine: its rules are judged in the benchmark report, not here. What may be lost "
+        "against the version in production is judged by `slipway gate`.",
     ]
 
 
@@ -137,22 +140,23 @@ def _parity(record: Record) -> list[str]:
     parity = record["parity"]
     unit = "shares of the mean prediction" if record["spec"]["objective"] == "regression" else "absolute"
     rows = [
-        (_words(name).lower(), _figure(value))
+        (markdown.words(name).lower(), markdown.figure(value))
         for name, value in sorted(parity.items())
         if not isinstance(value, Mapping) and name != "agreement"
     ]
     for group, values in sorted(parity.items()):
         if isinstance(values, Mapping):
             rows += [
-                (f"{_text(metric)}, {_words(group).lower()}", _figure(values[metric])) for metric in sorted(values)
+                (f"{markdown.text(metric)}, {markdown.words(group).lower()}", markdown.figure(values[metric]))
+                for metric in sorted(values)
             ]
     return [
         "## What conversion cost",
         "",
-        f"The TFLite model and the native one agree on {_share(parity['agreement'])} of the test examples. "
+        f"The TFLite model and the native one agree on {markdown.share(parity['agreement'])} of the test examples. "
         f"Differences of predictions are {unit}.",
         "",
-        *_table(("", "difference"), rows, numbers=1),
+        *markdown.table(("", "difference"), rows, numbers=1),
     ]
 
 
@@ -164,13 +168,18 @@ def _dataset(record: Record) -> list[str]:
     for name in names:
         counts = [(dataset[side].get("classes") or {}).get(name, 0) for side in sides]
         totals = [dataset[side]["total"] for side in sides]
-        shares = [f"{n:,} ({_share(n / of if of else 0.0)})" for n, of in zip(counts, totals, strict=True)]
-        rows.append((_text(name), *shares))
-    lines = ["## What it learnt from", "", *_table(("examples", *sides), rows, numbers=len(sides))]
+        shares = [f"{n:,} ({markdown.share(n / of if of else 0.0)})" for n, of in zip(counts, totals, strict=True)]
+        rows.append((markdown.text(name), *shares))
+    lines = ["## What it learnt from", "", *markdown.table(("examples", *sides), rows, numbers=len(sides))]
     if dataset.get("quarantined"):
         lines += ["", f"{dataset['quarantined']:,} examples could not be used and were left out."]
     if dataset.get("warnings"):
-        lines += ["", "The preparation warned:", "", *(f"- {_text(warning)}" for warning in dataset["warnings"])]
+        lines += [
+            "",
+            "The preparation warned:",
+            "",
+            *(f"- {markdown.text(warning)}" for warning in dataset["warnings"]),
+        ]
     return lines
 
 
@@ -189,7 +198,7 @@ def _limits(record: Record) -> list[str]:
         )
     few = [name for name, count in (test.get("classes") or {}).items() if count < FEW_EXAMPLES]
     if few:
-        listed = ", ".join(_text(name) for name in few)
+        listed = ", ".join(markdown.text(name) for name in few)
         lines.append(f"- Fewer than {FEW_EXAMPLES} test examples show {listed}: what it scores there is hardly known.")
     if spec["objective"] == "multiclass":
         lines.append("- It names one of its classes for every input, one that shows none of them included.")
@@ -217,16 +226,18 @@ def _loading(record: Record) -> list[str]:
 
 def _lineage(record: Record) -> list[str]:
     files = [
-        (f"`{name}`", _size(one["bytes"]), f"`{one['sha256']}`") for name, one in sorted(record["artifacts"].items())
+        (f"`{name}`", markdown.size(one["bytes"]), f"`{one['sha256']}`")
+        for name, one in sorted(record["artifacts"].items())
     ]
     return [
         "## Where it comes from",
         "",
-        *_table(
-            ("made from", "hash"), [(_text(name), f"`{value}`") for name, value in sorted(record["lineage"].items())]
+        *markdown.table(
+            ("made from", "hash"),
+            [(markdown.text(name), f"`{value}`") for name, value in sorted(record["lineage"].items())],
         ),
         "",
-        *_table(("file", "size", "SHA-256"), files),
+        *markdown.table(("file", "size", "SHA-256"), files),
     ]
 
 
@@ -235,50 +246,3 @@ def _measured_on(record: Record) -> str:
     count = record.get("examples", test.get("total"))
     examples = "test examples" if count is None else f"{count:,} test examples"
     return f"{examples} in {record['groups']:,} groups" if "groups" in record else examples
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> list[str]:
-    """A table whose last `numbers` columns are set flush right."""
-    rule = [*["---"] * (len(head) - numbers), *["---:"] * numbers]
-    return [f"| {' | '.join(cells)} |" for cells in (head, rule, *rows)]
-
-
-def _figures(values: Iterable[float | None]) -> list[str]:
-    """Figures of one row with the same number of decimals: four significant digits of the largest."""
-    given = list(values)
-    largest = max((abs(value) for value in given if value is not None), default=0.0)
-    decimals = min(max(3 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 0
-    return [UNKNOWN if value is None else f"{value:,.{decimals}f}" for value in given]
-
-
-def _bound(value: float) -> str:
-    return f"{value:,.10g}"
-
-
-def _figure(value: float | None) -> str:
-    return UNKNOWN if value is None else "0" if value == 0 else f"{value:.3g}"
-
-
-def _share(share: float) -> str:
-    """A share in percent; what is not all is not rounded to all."""
-    percent = 100 * share
-    return f"{percent:.1f} %" if percent <= 99.9 or percent == 100 else f"{math.floor(percent * 1000) / 1000:g} %"
-
-
-def _size(count: int) -> str:
-    for unit, size in (("MiB", 2**20), ("KiB", 2**10)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
-def _text(value: object) -> str:
-    """Text of unknown origin, so that it neither breaks a table nor turns into markup."""
-    text = " ".join(str(value).split())
-    for mark in "\\`*_[]|~":
-        text = text.replace(mark, f"\\{mark}")
-    return text.replace("&", "&amp;").replace("<", "&lt;")

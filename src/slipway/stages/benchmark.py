@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from slipway import atomic, config, latency
-from slipway.config import LATENCY_METRICS, Benchmark, Gate
+from slipway.config import LATENCY_METRICS, Benchmark
 from slipway.data.shards import PackedSplit
 from slipway.gate import verdict
+from slipway.gate.rules import Gate
 from slipway.latency import Candidate, tflite
 from slipway.stages import run
 
@@ -36,14 +37,13 @@ def benchmark(variant: str) -> None:
     )
     single = measured["model.tflite"]["single"]["1"]
     metrics = {metric: {"value": single[metric.removeprefix("latency_")]} for metric in sorted(LATENCY_METRICS)}
-    rules = {metric: rule for metric, rule in values["gate"]["rules"].items() if metric in LATENCY_METRICS}
     atomic.write_json(
         Path("reports") / variant / "benchmark.json",
         {
             "machine": latency.fingerprint(),
             "models": measured,
             "metrics": metrics,
-            "gate": verdict.judge(Gate(rules=rules), metrics).to_json(),
+            "gate": verdict.judge(Gate(**values["gate"]).of_machine, metrics).to_json(),
         },
     )
 

@@ -11,7 +11,7 @@ The file's second line is the SHA-256 of what follows it: a file edited by hand 
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,20 +28,19 @@ import slipway.simulators
 import slipway.tasks
 from slipway import atomic
 from slipway.config import (
-    CONVERSION_METRICS,
-    LATENCY_METRICS,
     PARAMS,
     Benchmark,
     Checks,
     Convert,
     Evaluate,
-    Gate,
     Register,
     Section,
     Split,
     Start,
 )
 from slipway.errors import ConfigError
+from slipway.gate import rules
+from slipway.gate.rules import Gate
 from slipway.stages import run
 
 CONF = Path("conf")
@@ -75,7 +74,7 @@ def compose(variant: str) -> None:
         simulator = _member(slipway.simulators, top["simulator"], f"{TOP}: simulated.{variant}")
         sections["simulate"] = simulator.World
     resolved = _validate(variant, values, sections, files)
-    _check_gate(variant, resolved["gate"]["rules"], task.Task.metrics, files)
+    _check_gate(variant, resolved, top["task"], task.Task.metrics, files)
     _write(variant, {key: top[key] for key in ("task", "framework", "from", "profile", "seed")} | resolved, files)
 
 
@@ -197,15 +196,16 @@ def _line(node: yaml.Node | None, keys: Sequence[str]) -> int | None:
     return line
 
 
-def _check_gate(variant: str, rules: Iterable[str], metrics: frozenset[str], files: Mapping[str, Path]) -> None:
-    """Refuse a rule on a metric that nothing measures."""
-    known = metrics | LATENCY_METRICS | CONVERSION_METRICS
-    for metric in rules:
-        if metric not in known:
-            place = _place(["gate", "rules", metric], files)
-            raise ConfigError(
-                f"{variant}: gate.rules.{metric}: no such metric in {place}; known: {', '.join(sorted(known))}"
-            )
+def _check_gate(
+    variant: str, resolved: Mapping[str, Any], task: str, metrics: frozenset[str], files: Mapping[str, Path]
+) -> None:
+    """Refuse rules on what nothing measures: a metric, a class or a kind of group that the task does not have."""
+    wrong = [
+        f"{variant}: {'.'.join(('gate', *path))}: {what} in {_place(['gate', *path], files)}; {instead}"
+        for path, what, instead in rules.refusals(Gate(**resolved["gate"]), metrics, task, resolved["data"])
+    ]
+    if wrong:
+        raise ConfigError("\n".join(wrong))
 
 
 def _write(variant: str, resolved: Mapping[str, Any], files: Mapping[str, Path]) -> None:

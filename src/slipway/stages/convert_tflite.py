@@ -1,11 +1,13 @@
 """Converts the native model to TFLite, and measures on the test split what that costs.
 
 `model.tflite` is what ships, in the configured precision; `float.tflite` is the same in float32, to compare with (the
-same bytes where the variant ships float32). `golden.npz` holds a few inputs and the outputs they must give.
+same bytes where the variant ships float32). `golden.npz` holds a few inputs and the outputs they must give, and
+`shipped.parquet` what `model.tflite` says of every test example, by which the gate compares it with others.
 """
 
 import importlib
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from slipway import spec as specs
 from slipway.config import Convert, Evaluate
 from slipway.data.shards import PackedSplit
 from slipway.pooling import by_example
+from slipway.predictions import table
 from slipway.stages import run
 from slipway.tflite.interpreter import Interpreter
 from slipway.tflite.predictor import golden_examples
@@ -23,6 +26,7 @@ from slipway.tflite.predictor import golden_examples
 GOLDEN = 3
 BATCH = 256
 """Examples predicted at a time."""
+LOST = "lost "
 
 
 def convert_tflite(variant: str) -> None:
@@ -52,16 +56,21 @@ def convert_tflite(variant: str) -> None:
     for name, model in run_by.items():
         decoded = [task.decode(model(inputs), inputs, spec) for inputs, _ in test.batches(BATCH)]
         examples, targets, predicted[name] = by_example(test.examples, test.targets, np.concatenate(decoded))
-    points = {name: task.score(examples, targets, p, spec) for name, p in predicted.items()}
+    # A task of its own for each: tasks keep the matching of the predictions that they scored last.
+    score = {
+        name: partial(tasks.load(values["task"], values["data"]).score, examples, targets, predicted[name], spec)
+        for name in ("native", "shipped")
+    }
     measured = intervals.bootstrap(
-        partial(task.score, examples, targets, predicted["shipped"], spec),
+        lambda weight: _with_losses(score["native"](weight), score["shipped"](weight)),
         examples["group"],
         resamples=statistics.resamples,
         confidence=statistics.confidence,
         seed=values["seed"],
     )
     lost = {
-        metric: round(points["native"][metric] - points["shipped"][metric], 6) + 0.0 for metric in sorted(task.metrics)
+        metric: {end: None if one is None else one + 0.0 for end, one in measured[f"{LOST}{metric}"].items()}
+        for metric in sorted(task.metrics)
     }
     atomic.write_json(
         Path("reports") / variant / "conversion.json",
@@ -69,17 +78,27 @@ def convert_tflite(variant: str) -> None:
             "precision": settings.precision,
             "size_bytes": len(shipped),
             "float_size_bytes": len(reference),
-            "metrics": measured,
+            "metrics": {metric: measured[metric] for metric in sorted(task.metrics)},
+            "lost": lost,
             "parity": {
                 **task.compare(predicted["native"], predicted["shipped"], spec),
-                "native_minus_shipped": {metric: one for metric, one in lost.items() if np.isfinite(one)},
+                "native_minus_shipped": {
+                    metric: one["value"] for metric, one in lost.items() if one["value"] is not None
+                },
             },
             "float_parity": task.compare(predicted["native"], predicted["float"], spec),
         },
     )
+    shown = table(examples, targets, predicted["shipped"], spec["outputs"])
+    atomic.write_bytes(Path("reports") / variant / "shipped.parquet", shown)
     atomic.write_bytes(
         models / "golden.npz", golden_examples(Interpreter(shipped), test.gather(np.arange(min(GOLDEN, len(test)))))
     )
+
+
+def _with_losses(native: Mapping[str, float], shipped: Mapping[str, float]) -> dict[str, float]:
+    """The scores of the model that ships, and beside each how much less that is than the native one's."""
+    return {**shipped, **{f"{LOST}{metric}": native[metric] - shipped[metric] + 0.0 for metric in shipped}}
 
 
 if __name__ == "__main__":

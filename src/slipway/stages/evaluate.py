@@ -23,6 +23,7 @@ from slipway import spec as specs
 from slipway.config import Evaluate
 from slipway.data.shards import PackedSplit
 from slipway.pooling import by_example
+from slipway.predictions import table
 from slipway.protocol import Plot, Spec, Task
 from slipway.stages import run
 
@@ -59,13 +60,10 @@ def evaluate(variant: str) -> None:
             "groups": int(examples["group"].nunique()),
             "confidence": settings.confidence,
             "metrics": measured,
-            "tables": {name: _rows(table) for name, table in task.tables(*judged).items()},
+            "tables": {name: _rows(rows) for name, rows in task.tables(*judged).items()},
         },
     )
-    kept = examples.assign(
-        **_columns("target", targets, ["target"]), **_columns("predicted", predictions, spec["outputs"])
-    )
-    atomic.write_bytes(reports / "predictions.parquet", kept.to_parquet(index=False))
+    atomic.write_bytes(reports / "predictions.parquet", table(examples, targets, predictions, spec["outputs"]))
     _write_plots(variant, reports, task.plots(*judged))
 
 
@@ -77,18 +75,9 @@ def _predicted(
     return by_example(split.examples, split.targets, np.concatenate(decoded))
 
 
-def _columns(what: str, values: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
-    """Values [n, *k] as columns of a table: one a name where they are numbers, nested lists where they are places."""
-    if values.ndim == 1:
-        return {what: values}
-    if values.shape[1:] == (len(names),):
-        return {f"{what} {name}": column for name, column in zip(names, values.T, strict=True)}
-    return {what: values.tolist()}
-
-
-def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+def _rows(values: pd.DataFrame) -> list[dict[str, Any]]:
     """A table as JSON rows of rounded values, None for what is undefined."""
-    rows: list[dict[str, Any]] = json.loads(table.to_json(orient="records", double_precision=6, date_format="iso"))
+    rows: list[dict[str, Any]] = json.loads(values.to_json(orient="records", double_precision=6, date_format="iso"))
     return rows
 
 

@@ -1,6 +1,7 @@
 """Writes the release record and the model card, and registers the model in MLflow when the gate passes.
 
-Latency is a fact of a machine: its rules are judged in `benchmark.json`, outside the record, and joined here.
+Latency is a fact of a machine: its rules are judged in `benchmark.json`, outside the record, and joined here. What may
+be lost against the version in production depends on which that is, so `slipway gate` judges it and no stage does.
 """
 
 import json
@@ -12,9 +13,10 @@ from rich.console import Console
 
 from slipway import atomic, config
 from slipway import spec as specs
-from slipway.config import LATENCY_METRICS, PARAMS, Gate, Register
+from slipway.config import PARAMS, Register
 from slipway.errors import RegistryError
 from slipway.gate import verdict
+from slipway.gate.rules import Gate
 from slipway.registry import card, mlflow, record
 from slipway.stages import run
 
@@ -29,8 +31,8 @@ def register(variant: str) -> None:
     )
     spec = {**specs.prepared(Path("data/prepared") / variant), **point}
     released = {name: models / name for name in ("model.tflite", "float.tflite", "golden.npz")}
-    rules = {metric: rule for metric, rule in values["gate"]["rules"].items() if metric not in LATENCY_METRICS}
-    judged = verdict.judge(Gate(rules=rules), _measured(conversion))
+    gate = Gate(**values["gate"]).of_model
+    judged = verdict.judge(gate, _measured(conversion), evaluation["metrics"], conversion["lost"])
     made = record.build(
         variant,
         values,

@@ -1,0 +1,106 @@
+"""`slipway gate` on every built variant beside a version in production that says otherwise, in a scratch repository.
+
+    python benchmarks/gate_speed.py [--rounds 5]
+
+What is in production says of 3 % of the test examples what it says of another one, so that every comparison has
+something to draw. Prints one JSON object.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from slipway import predictions
+from slipway.gate.baseline import CACHE
+
+ROOT = Path(__file__).resolve().parents[1]
+DIFFERENT = 0.03
+
+
+def main() -> None:
+    """Build the scratch repository, time, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    built = sorted(path.parent.name for path in ROOT.glob("reports/*/shipped.parquet"))
+    if not built:
+        raise SystemExit("no reports/*/shipped.parquet; run `make repro` first")
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        kept = {variant: _production(scratch, variant) for variant in built}
+        _commit(scratch, kept)
+        for variant in built:
+            shutil.copy(ROOT / "reports" / variant / "shipped.parquet", scratch / "reports" / variant)
+        seconds, said = [], ""
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+        for _ in range(rounds + 1):
+            began = time.perf_counter()
+            done = subprocess.run(
+                ["slipway", "gate", "--json"], cwd=scratch, env=environment, capture_output=True, text=True
+            )
+            seconds.append(time.perf_counter() - began)
+            said = done.stdout
+    judged = json.loads(said)
+    if unjudged := [one for one in judged if one["comparison"] is None]:
+        raise SystemExit(f"{unjudged[0]['variant']} was not compared: {unjudged[0]['why'] or unjudged[0]['rules']}")
+    figures = {
+        "variants": len(judged),
+        "test_examples": sum(one["comparison"]["examples"] for one in judged),
+        "rules": sum(len(one["rules"]) for one in judged),
+        "seconds": round(statistics.median(seconds[1:]), 2),
+    }
+    print(json.dumps(figures, indent=1))
+
+
+def _production(scratch: Path, variant: str) -> bytes:
+    """Copy what the gate reads of a variant, and make the predictions of the version in production."""
+    for path in (Path("models") / variant / "release.json", Path("params") / f"{variant}.yaml"):
+        (scratch / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, scratch / path)
+    reports = scratch / "reports" / variant
+    reports.mkdir(parents=True)
+    shutil.copy(ROOT / "reports" / variant / "benchmark.json", reports)
+    spec = json.loads((ROOT / "models" / variant / "release.json").read_text())["spec"]
+    shipped = (ROOT / "reports" / variant / "shipped.parquet").read_bytes()
+    examples, targets, predicted = predictions.read(shipped)
+    random = np.random.default_rng(5)
+    chosen = random.random(len(examples)) < DIFFERENT
+    chosen[:1] = True
+    other = predicted.copy()
+    other[chosen] = predicted[random.permutation(len(examples))[: chosen.sum()]]
+    return predictions.table(examples, targets, other, spec["outputs"])
+
+
+def _commit(scratch: Path, kept: dict[str, bytes]) -> None:
+    """One commit, as DVC and Git would have it, that is in production."""
+    stages = {}
+    for variant, content in kept.items():
+        md5 = hashlib.md5(content).hexdigest()
+        cached = scratch / CACHE / md5[:2] / md5[2:]
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        cached.write_bytes(content)
+        outs = [{"path": f"reports/{variant}/shipped.parquet", "hash": "md5", "md5": md5, "size": len(content)}]
+        stages[f"convert-tflite@{variant}"] = {"cmd": "true", "outs": outs}
+    top = yaml.safe_load((ROOT / "params.yaml").read_text())
+    (scratch / "params.yaml").write_text(yaml.safe_dump(top | {"all": {name: top["all"][name] for name in kept}}))
+    (scratch / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    (scratch / ".gitignore").write_text("*.parquet\n")
+    author = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org"]
+    commands = [["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "in production"]]
+    commands += [[*author, "tag", "-a", f"{variant}#production#1", "-m", "in production"] for variant in kept]
+    for command in commands:
+        subprocess.run(["git", *command], cwd=scratch, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""`slipway report`: the gate's word on every variant, as Markdown for a pull request and as a page of its own."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from slipway import atomic, config
+from slipway.commands import gate
+from slipway.errors import ConfigError
+from slipway.gate.judged import Judged
+from slipway.gate.page import page
+from slipway.gate.report import Change, Entry, report
+
+CALIBRATION = Path("benchmarks/results/gate_calibration.json")
+
+
+def write(
+    variants: Sequence[str], revision: str | None, out: Path, links: str = ""
+) -> tuple[list[Judged], tuple[Path, Path]]:
+    """Judge the variants and write `out` in Markdown, and beside it the same in HTML.
+
+    `links` goes before the paths of model cards.
+
+    Raises:
+        ConfigError: there is no such variant, or no params.yaml.
+    """
+    entries = [_entry(variant, revision) for variant in gate.variants(variants)]
+    beside = out.with_suffix(".html")
+    atomic.write_text(out, report(entries, links))
+    atomic.write_text(beside, page(entries, links))
+    return [entry.judged for entry in entries], (out, beside)
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
+    """The keys whose values differ, by their dotted names."""
+    old, new = dict(_leaves(before)), dict(_leaves(now))
+    return [
+        (key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)
+    ]
+
+
+def _entry(variant: str, revision: str | None) -> Entry:
+    judged = gate.judge(variant, revision, compare=True)
+    params: list[Change] = []
+    if judged.version is not None:
+        before = judged.version.text(f"params/{variant}.yaml")
+        try:
+            params = changes(yaml.safe_load(before or "") or {}, config.read(variant))
+        except (ConfigError, yaml.YAMLError):  # told by the gate, or a baseline whose file is no YAML
+            params = []
+    return Entry(judged, params, _calibration(judged))
+
+
+def _calibration(judged: Judged) -> dict[str, Any] | None:
+    """What the simulation came to, where it was of this test size and rule."""
+    if not CALIBRATION.exists() or judged.record is None:
+        return None
+    kept: dict[str, Any] = json.loads(CALIBRATION.read_text())["figures"]["variants"].get(judged.variant) or {}
+    size = {key: judged.record.get(key) for key in ("examples", "groups")}
+    asked = [rule.max for rule in judged.rules if rule.kind == "baseline" and rule.metric == kept.get("metric")]
+    return kept if kept and size == {key: kept[key] for key in size} and kept["most"] in asked else None
+
+
+def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value

@@ -1,0 +1,72 @@
+"""All that the gate says of a variant, and the exit code that it comes to."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from slipway.gate.baseline import Version
+from slipway.gate.comparison import Comparison
+from slipway.gate.contributions import Scored
+from slipway.gate.verdict import Judgement
+
+Said = Literal["pass", "fail", "hold", "unjudged"]
+EXIT_CODES: dict[Said, int] = {"pass": 0, "fail": 1, "hold": 2, "unjudged": 3}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the gate says of a variant.
+
+    `why`: what stood in the way where it could not be judged. `record`, `benchmark`: what was built. `version`: the
+    baseline, with `old_record` and `old_benchmark`, empty where its commit has none. `old`, `new`: both models on the
+    test examples, where they were compared.
+    """
+
+    variant: str
+    verdict: Said
+    why: str | None
+    rules: tuple[Judgement, ...] = ()
+    record: Mapping[str, Any] | None = None
+    benchmark: Mapping[str, Any] | None = None
+    version: Version | None = None
+    old_record: Mapping[str, Any] | None = None
+    old_benchmark: Mapping[str, Any] | None = None
+    comparison: Comparison | None = None
+    old: Scored | None = None
+    new: Scored | None = None
+
+    @property
+    def beside(self) -> str:
+        """The baseline in words."""
+        return "no baseline" if self.version is None else self.version.name
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values: variant, verdict, why, baseline, rules, and what flipped."""
+        compared = None
+        if self.comparison is not None:
+            compared = {name: one for name, one in asdict(self.comparison).items() if name != "rules"}
+        return {
+            "variant": self.variant,
+            "verdict": self.verdict,
+            "why": self.why,
+            "baseline": None if self.version is None else asdict(self.version),
+            "rules": [asdict(rule) for rule in self.rules],
+            "comparison": compared,
+        }
+
+
+def named(judgement: Judgement) -> str:
+    """A rule in words."""
+    name = judgement.metric if judgement.of is None else f"{judgement.metric} of {judgement.of}"
+    if judgement.kind != "bound":
+        most = f"{100 * (judgement.max or 0):.4g} %" if judgement.relative else f"{judgement.max:,.6g}"
+        return f"{name}: {'conversion' if judgement.kind == 'conversion' else 'baseline'}, ≤ {most} lost"
+    floor, ceiling = judgement.min, judgement.max
+    bounds = [f"≥ {floor:,.10g}" if floor is not None else "", f"≤ {ceiling:,.10g}" if ceiling is not None else ""]
+    return f"{name} {' and '.join(bound for bound in bounds if bound)}"
+
+
+def exit_code(judged: Sequence[Judged]) -> int:
+    """That of the worst verdict: a failure goes before what could not be judged, and that before a hold."""
+    order: list[Said] = ["fail", "unjudged", "hold", "pass"]
+    return EXIT_CODES[min((one.verdict for one in judged), key=order.index, default="pass")]

@@ -1,0 +1,75 @@
+"""A baseline that was tested on other examples, run on today's.
+
+The prepared split serves where the baseline takes the same inputs; else today's raw examples are encoded as it learnt
+them: at its size, with its vocabularies.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from slipway.data.shards import PackedSplit
+from slipway.errors import ModelError
+from slipway.gate.contributions import Scored
+from slipway.pooling import by_example
+from slipway.protocol import Spec, Task
+from slipway.tflite.interpreter import Interpreter
+
+BATCH = 256
+"""Examples predicted at a time."""
+
+
+def replay(task: Task, spec: Spec, model: bytes, names: pd.Series, test: Path, raw: Path, alike: bool) -> Scored:
+    """The predictions of a baseline on test examples.
+
+    Args:
+        task: the baseline's, over its own `data` section.
+        spec: of its release record.
+        model: its TFLite file.
+        names: [n] the test examples, by their name in the index.
+        test: the prepared test split, looked at where the baseline takes the same inputs.
+        raw: the raw folder, looked at where it does not.
+        alike: whether it does.
+
+    Raises:
+        ModelError: what is needed is not on this disk, or lacks an example.
+        DataError: the raw folder cannot be read as the baseline reads it.
+    """
+    interpreter = Interpreter(model)
+    frames, targets, predictions = [], [], []
+    for examples, inputs, truth in _prepared(test) if alike else _encoded(task, spec, names, raw):
+        frames.append(examples)
+        targets.append(truth)
+        predictions.append(task.decode(interpreter(inputs), inputs, spec))
+    one = by_example(pd.concat(frames, ignore_index=True), np.concatenate(targets), np.concatenate(predictions))
+    return Scored(task, spec, *one)
+
+
+Batches = Iterator[tuple[pd.DataFrame, np.ndarray, np.ndarray]]
+
+
+def _prepared(test: Path) -> Batches:
+    if not (test / "examples.parquet").is_file():
+        raise ModelError(f"{test} is not here, on which it would be run: dvc pull {test.parent}")
+    split = PackedSplit(test)
+    start = 0
+    for inputs, targets in split.batches(BATCH):
+        yield split.examples.iloc[start : start + len(inputs)], inputs, targets
+        start += len(inputs)
+
+
+def _encoded(task: Task, spec: Spec, names: pd.Series, raw: Path) -> Batches:
+    if not raw.is_dir():
+        raise ModelError(f"{raw} is not here, which it would be run on: dvc pull {raw}")
+    indexed = task.index(raw).examples
+    position = pd.Index(indexed["example"]).get_indexer(pd.Index(names))
+    if (position < 0).any():
+        missing = names[position < 0].iloc[0]
+        raise ModelError(
+            f"{raw} as the baseline reads it has no {missing}, and {int((position < 0).sum())} lack in all"
+        )
+    examples = indexed.iloc[position].reset_index(drop=True)
+    for encoded in task.encode(raw, examples, spec):
+        yield examples.iloc[encoded.rows], encoded.inputs, encoded.targets

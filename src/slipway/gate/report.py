@@ -1,0 +1,357 @@
+"""What the gate says of all variants, as one page of Markdown for a pull request.
+
+The verdict comes first, then a row a variant; all else of a variant is under a fold. Tables and Mermaid only, which the
+places where pull requests are read draw themselves: nothing is loaded from elsewhere. `<!-- plot: NAME VARIANT -->` is
+where `slipway.gate.page` puts its plots.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from slipway import markdown
+from slipway.gate.contributions import Scored
+from slipway.gate.judged import Judged, Said, named
+from slipway.gate.rules import LOWER_IS_BETTER
+
+MOST_ROWS = 24
+"""Of longer tables only the rows that changed most are shown."""
+CHANGED_ROWS = 10
+LONGEST = 60
+"""Characters of a value of a parameter that are shown."""
+MARKS: dict[Said, str] = {"pass": "✅ pass", "hold": "⏸️ hold", "fail": "❌ fail", "unjudged": "❔ not judged"}
+MEANS: dict[Said, str] = {
+    "pass": "every rule is met",
+    "hold": "the data cannot tell whether every rule is met",
+    "fail": "a rule is broken",
+    "unjudged": "it could not be judged, which is no pass",
+}
+ORDER: tuple[Said, ...] = ("fail", "unjudged", "hold", "pass")
+
+Change = tuple[str, Any, Any]
+"""A parameter by its dotted key, its value in the baseline and its value now; None where there is none."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One variant: the gate's word, the resolved parameters that changed, and how often the gate errs at its size.
+
+    `calibration`: what the simulation of benchmarks/gate_calibration.py came to for this variant, None where it was not
+    run or was of other rules or another test split.
+    """
+
+    judged: Judged
+    params: Sequence[Change] = ()
+    calibration: Mapping[str, Any] | None = None
+
+
+def report(entries: Sequence[Entry], links: str = "") -> str:
+    """The page, ending in a newline; `links` goes before the paths of model cards."""
+    counts = {said: sum(entry.judged.verdict == said for entry in entries) for said in ORDER}
+    worst: Said = next((said for said in ORDER if counts[said]), "pass")
+    listed = ", ".join(f"{count} {MARKS[said]}" for said, count in counts.items() if count)
+    lines = [f"# {MARKS[worst]}", "", f"Of {len(entries)} variants: {listed or 'none'}. **{_say(worst)}.**", ""]
+    lines += markdown.table(
+        ("variant", "verdict", "beside", "main score, before → now", "flipped", "size", "p95 ms", "why"),
+        [_row(entry) for entry in entries],
+    )
+    for entry in entries:
+        lines += ["", *_fold(entry, links)]
+    return "\n".join(lines) + "\n"
+
+
+def _say(worst: Said) -> str:
+    return f"{MEANS[worst][0].upper()}{MEANS[worst][1:]}"
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    judged = entry.judged
+    name, verdict = f"[{judged.variant}](#{_anchor(judged)})", f"**{MARKS[judged.verdict]}**"
+    if judged.record is None or judged.benchmark is None:
+        return name, verdict, "", "", "", "", "", markdown.text(judged.why or "")
+    compared = judged.comparison
+    flipped = "" if compared is None else f"{compared.worse} worse, {compared.better} better"
+    latency = _at(judged.benchmark, "metrics", "latency_p95_ms", "value")
+    why = [f"{_name(rule.metric, rule.of)}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
+    size = _at(judged.record, "artifacts", "model.tflite", "bytes")
+    return (
+        name,
+        verdict,
+        markdown.text(judged.beside),
+        _main(judged),
+        flipped,
+        "" if size is None else markdown.size(int(size)),
+        markdown.figure(latency),
+        "<br>".join(markdown.text(one) for one in [*why, *([judged.why] if judged.why else [])]),
+    )
+
+
+def _main(judged: Judged) -> str:
+    """The first metric that a rule is on, before and now."""
+    assert judged.record is not None
+    metric = next((rule.metric for rule in judged.rules if rule.metric in judged.record["metrics"]), None)
+    metric = metric or next(iter(judged.record["metrics"]), None)
+    if metric is None:
+        return ""
+    now = _at(judged.record, "metrics", metric, "value")
+    before = None if judged.old is None else judged.old.score()[metric]
+    figures = markdown.figures([before, now])
+    return f"{markdown.text(metric)} {figures[1] if before is None else ' → '.join(figures)}"
+
+
+def _fold(entry: Entry, links: str) -> list[str]:
+    judged = entry.judged
+    lines = [
+        f'<a id="{_anchor(judged)}"></a>',
+        "",
+        f"<details><summary><b>{judged.variant}</b>: {MARKS[judged.verdict]}, beside {_html(judged.beside)}</summary>",
+        "",
+    ]
+    if judged.why is not None:
+        lines += [f"Not judged: {markdown.text(judged.why)}", ""]
+    for title, body in _sections(entry):
+        if body:
+            lines += [f"#### {title}", "", *body, ""]
+    if judged.record is not None:
+        lines += [f"[Model card]({links}models/{judged.variant}/card.md)", ""]
+    return [*lines, "</details>"]
+
+
+def _sections(entry: Entry) -> Iterator[tuple[str, list[str]]]:
+    judged = entry.judged
+    if judged.record is None or judged.benchmark is None:
+        return
+    yield "Rules", _rules(judged)
+    yield "How sure this is", _sureness(entry)
+    yield "Metrics", _metrics(judged)
+    if judged.old is not None and judged.new is not None:
+        for name, now in _tables(judged.new).items():
+            yield markdown.words(name), _breakdown(_tables(judged.old).get(name), now)
+        yield "Confusion matrix", _confusion(judged, judged.old, judged.new)
+        yield "Examples that flipped", _flips(judged)
+    yield "Parameters that changed", _params(entry)
+    yield "Data", _data(judged)
+    yield "Latency and size", _latency(judged)
+
+
+def _rules(judged: Judged) -> list[str]:
+    rows = [
+        (markdown.text(named(rule)), markdown.text(rule.reason), f"**{MARKS[rule.verdict]}**") for rule in judged.rules
+    ]
+    return [*markdown.table(("rule", "measured", "verdict"), rows), "", f"<!-- plot: losses {judged.variant} -->"]
+
+
+def _sureness(entry: Entry) -> list[str]:
+    figures = entry.calibration
+    if figures is None:
+        return []
+    passes = {one["points"]: one for one in figures["worse"]}
+    said = ", ".join(f"{points:g} {one['pass']:.1%}" for points, one in sorted(passes.items()))
+    fails = ", ".join(f"{points:g} {one['fail']:.1%}" for points, one in sorted(passes.items()))
+    equal = figures["equal"]
+    size = f"{figures['examples']:,} examples in {figures['groups']:,} groups"
+    rule = f"{markdown.text(figures['metric'])}, of which {figures['most']:g} may be lost"
+    return [
+        f"Simulated {figures['draws']:,} times at this test size ({size}) for {rule}, with trainings that differ on "
+        f"{figures['churn']:.1%} of the examples: a model that is truly as good fails {equal['fail']:.1%}, holds "
+        f"{equal['hold']:.1%} and passes {equal['pass']:.1%} of the time. One that is worse by so many points passes: "
+        f"{said}; and fails: {fails}.",
+    ]
+
+
+def _metrics(judged: Judged) -> list[str]:
+    assert judged.record is not None
+    before = None if judged.old is None else judged.old.score()
+    noted = (judged.old_record or {}).get("metrics") or {}
+    rows = []
+    for metric, one in sorted(judged.record["metrics"].items()):
+        old = None if before is None else before[metric]
+        own = noted.get(metric) or {}
+        if old is None or own.get("value") is None or abs(own["value"] - old) > 1e-4 * max(1, abs(old)):
+            own = {"value": old}
+        change = None if old is None or one["value"] is None else one["value"] - old
+        rows.append((markdown.text(metric), _measured(own), _measured(one), _direction(metric, change)))
+    lines = markdown.table(("metric", "before", "now", "change"), rows, numbers=3)
+    if before is None:
+        return lines
+    return [*lines, "", "Both on today's test examples, with 95 % intervals of each where it is known."]
+
+
+def _measured(one: Mapping[str, float | None]) -> str:
+    value, low, high = (one.get(part) for part in ("value", "low", "high"))
+    if value is None:
+        return markdown.UNKNOWN if "low" in one else ""
+    said = markdown.figures([value, low, high])
+    return said[0] if low is None or high is None else f"{said[0]} ({said[1]} to {said[2]})"
+
+
+def _direction(metric: str, change: float | None) -> str:
+    if change is None:
+        return ""
+    if abs(change) < 5e-7:
+        return "0"
+    better = (change < 0) == (metric in LOWER_IS_BETTER)
+    return f"{change:+.4g} {'better' if better else 'worse'}"
+
+
+def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
+    tables = scored.task.tables(scored.examples, scored.targets, scored.predictions, scored.spec)
+    return {name: table for name, table in tables.items() if name != "by_score"}
+
+
+def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> list[str]:
+    """A table of scores before → now, a row a class, keypoint, hour, ..., those that changed most where it is long."""
+    key = str(new.columns[0])
+    if old is None or list(old.columns) != list(new.columns):
+        return []
+    scores = [str(name) for name in new.columns[1:] if pd.api.types.is_float_dtype(new[name])]
+    counts = [str(name) for name in new.columns[1:] if str(name) not in scores]
+    both = new.merge(old, on=key, how="left", suffixes=("", " before"))
+    change = sum((both[name] - both[f"{name} before"]).abs().fillna(0) for name in scores)
+    dropped = 0
+    if len(both) > MOST_ROWS:
+        largest = np.argsort(-np.asarray(change), kind="stable")[:CHANGED_ROWS]
+        dropped, both = len(both) - len(largest), both.iloc[np.sort(largest)]
+    rows = []
+    for row in both.to_dict("records"):
+        cells = [markdown.text(row[key]), *(f"{row[name]:,}" for name in counts)]
+        for name in scores:
+            before, now = (None if pd.isna(one) else float(one) for one in (row[f"{name} before"], row[name]))
+            said = markdown.figures([before, now])
+            cells.append(said[1] if before == now else f"{said[0]} → **{said[1]}**")
+        rows.append(cells)
+    lines = markdown.table((markdown.text(key), *counts, *map(markdown.text, scores)), rows, len(counts) + len(scores))
+    return [*lines, "", f"{dropped:,} rows that changed less are not shown."] if dropped else lines
+
+
+def confusion(scored: Scored) -> np.ndarray:
+    """Test examples by actual class (row) and decided class (column), in the order of the classes."""
+    decided = np.asarray(scored.decisions)
+    cells = [[int(((scored.actual == a) & (decided == d)).sum()) for d in scored.classes] for a in scored.classes]
+    return np.array(cells)
+
+
+def _confusion(judged: Judged, old: Scored, new: Scored) -> list[str]:
+    if not new.classes or old.classes != new.classes:
+        return []
+    now, before = confusion(new), confusion(old)
+    rows = [
+        (
+            f"**{markdown.text(name)}**",
+            *(f"{one:,}" if one == was else f"{one:,} ({one - was:+,})" for one, was in zip(n, b, strict=True)),
+        )
+        for name, n, b in zip(new.classes, now, before, strict=True)
+    ]
+    head = ("actual, decided as:", *map(markdown.text, new.classes))
+    return [*markdown.table(head, rows, len(new.classes)), "", f"<!-- plot: confusion {judged.variant} -->"]
+
+
+def _flips(judged: Judged) -> list[str]:
+    compared = judged.comparison
+    if compared is None:
+        return []
+    if not compared.flips:
+        return [f"None of {compared.examples:,} test examples."]
+    same = compared.examples - compared.worse - compared.better
+    chance = "" if compared.p is None else f"; McNemar's exact test of as many either way: p = {compared.p:.3g}"
+    rows = [
+        ("better" if flip.better else "**worse**", *map(markdown.text, (flip.example, flip.actual, flip.old, flip.new)))
+        for flip in compared.flips
+    ]
+    return [
+        f"Of {compared.examples:,} test examples in {compared.groups:,} groups {compared.worse:,} got worse and "
+        f"{compared.better:,} better{chance}. The first of each:",
+        "",
+        *markdown.table(("", "example", "actual", "before", "now"), rows),
+        "",
+        "```mermaid",
+        "pie title Test examples",
+        *(
+            f'  "{name}" : {count}'
+            for name, count in (("as before", same), ("worse", compared.worse), ("better", compared.better))
+            if count
+        ),
+        "```",
+    ]
+
+
+def _params(entry: Entry) -> list[str]:
+    if entry.judged.version is None or entry.judged.old_record is None:
+        return []
+    if not entry.params:
+        return ["None."]
+    rows = [(f"`{key}`", _value(old), _value(new)) for key, old, new in entry.params]
+    return markdown.table(("parameter", "before", "now"), rows)
+
+
+def _value(value: Any) -> str:
+    said = str(value)
+    return markdown.text(said if len(said) <= LONGEST else f"{said[:LONGEST]}...")
+
+
+def _data(judged: Judged) -> list[str]:
+    assert judged.record is not None
+    now, before = judged.record, judged.old_record or {}
+    rows = []
+    for side in ("train", "val", "test", "calibration"):
+        counted = [((one.get("dataset") or {}).get(side)) or {} for one in (before, now)]
+        rows.append((side, *_change(*(one.get("total") for one in counted))))
+        names = dict.fromkeys(name for one in counted for name in one.get("classes") or {})
+        for name in names:
+            pair = [(one.get("classes") or {}).get(name) for one in counted]
+            if pair[0] != pair[1] and pair[0] is not None:
+                rows.append((f"{side}, {markdown.text(name)}", *_change(*pair)))
+    rows = [row for row in rows if row[2]]
+    for name, key in (("raw data", "raw"), ("prepared data", "prepared")):
+        old, new = ((one.get("lineage") or {}).get(key) for one in (before, now))
+        if old is not None and old != new:
+            rows.append((f"{name}, DVC's hash", f"`{str(old)[:12]}`", f"`{str(new)[:12]}`"))
+    warned = [f"- {markdown.text(warning)}" for warning in (now.get("dataset") or {}).get("warnings") or ()]
+    return [*markdown.table(("", "before", "now"), rows, numbers=2), *(["", *warned] if warned else [])] if rows else []
+
+
+def _change(before: int | None, now: int | None) -> tuple[str, str]:
+    return "" if before is None else f"{before:,}", "" if now is None else f"{now:,}"
+
+
+def _latency(judged: Judged) -> list[str]:
+    now, before = judged.benchmark or {}, judged.old_benchmark or {}
+    rows = []
+    shipped = (
+        f"model.tflite{', ' + judged.record['precision'] if judged.record and 'precision' in judged.record else ''}"
+    )
+    titles = {"model.tflite": (shipped, "1"), "float.tflite": ("float.tflite", "1"), "native": ("native", "own")}
+    for name, (title, threads) in titles.items():
+        old = _at(before, "models", name, "single", threads, "p50_ms")
+        timed = [_at(now, "models", name, "single", threads, part) for part in ("p50_ms", "p95_ms")]
+        size = _at(now, "models", name, "size_bytes")
+        if timed != [None, None]:
+            rows.append((title, *map(markdown.figure, (old, *timed)), "" if size is None else markdown.size(int(size))))
+    if not rows:
+        return []
+    head = ("one example, TFLite on one thread", "p50 ms before", "p50 ms", "p95 ms", "size")
+    lines = [*markdown.table(head, rows, numbers=4), "", f"<!-- plot: latency {judged.variant} -->"]
+    if before and before.get("machine") != now.get("machine"):
+        lines += ["", "The baseline was measured on another machine: its times are no comparison."]
+    return lines
+
+
+def _name(metric: str, of: str | None) -> str:
+    return metric if of is None else f"{metric} of {of}"
+
+
+def _at(values: Any, *keys: str) -> float | None:
+    for key in keys:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return float(values) if isinstance(values, int | float) else None
+
+
+def _anchor(judged: Judged) -> str:
+    return f"gate-{judged.variant}"
+
+
+def _html(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,233 @@
+"""`slipway gate` on repositories with a version in production: what it says, and how it ends."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import released
+from slipway.cli import app
+from slipway.gate.judged import Judged, Said, exit_code
+
+BASELINE = {"overall": {"accuracy": {"most": 0.05}}}
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository whose first commit has `mine`, and that version in production."""
+    root = tmp_path_factory.mktemp("first")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        released.begin("mine")
+        released.build("mine")
+        released.commit("first")
+        released.git("tag", "-a", "mine#production#1", "-m", "ship it")
+    return root
+
+
+@pytest.fixture
+def root(first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, which is the working folder of the test."""
+    root = tmp_path / "repository"
+    shutil.copytree(first, root)
+    monkeypatch.chdir(root)
+    return root
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, ["gate", *arguments])
+    return result.exit_code, result.output
+
+
+def judged(*arguments: str) -> dict[str, Any]:
+    (one,) = json.loads(CliRunner().invoke(app, ["gate", "mine", "--json", *arguments]).stdout)
+    return one
+
+
+def baseline_rule(*arguments: str) -> dict[str, Any]:
+    return next(rule for rule in judged(*arguments)["rules"] if rule["kind"] == "baseline")
+
+
+def test_the_model_in_production_passes_beside_itself(root: Path) -> None:
+    code, said = run()
+    assert code == 0
+    assert "mine#production#1" in said
+    rule = baseline_rule()
+    assert (rule["value"], rule["low"], rule["high"], rule["verdict"]) == (0, 0, 0, "pass")
+
+
+def test_a_model_that_is_much_worse_fails_with_the_examples_that_flipped(root: Path) -> None:
+    released.build("mine", offset=3.0)
+    assert run()[0] == 1
+    said = judged()
+    assert said["verdict"] == "fail"
+    compared = said["comparison"]
+    assert compared["worse"] > compared["better"]
+    assert compared["p"] < 0.001
+    flip = compared["flips"][0]
+    assert (flip["actual"], flip["old"], flip["new"], flip["better"]) == ("not ball", "not ball", "ball", False)
+
+
+def test_a_model_that_may_be_worse_holds(root: Path) -> None:
+    released.build("mine", offset=1.2)
+    assert run()[0] == 2
+    assert "straddles" in baseline_rule()["reason"]
+
+
+def test_decided_on_the_point_it_does_not_hold(root: Path) -> None:
+    rules = released.DEFAULT_GATE | {"baseline": {"overall": {"accuracy": {"most": 0.05, "decide_on": "point"}}}}
+    released.build("mine", offset=1.2, gate=rules)
+    assert run()[0] == 0
+
+
+def test_a_better_model_passes(root: Path) -> None:
+    released.build("mine", offset=3.0)
+    released.commit("worse")
+    released.git("tag", "-a", "mine#production#2", "-m", "by mistake")
+    released.build("mine")
+    assert run()[0] == 0
+    assert baseline_rule()["value"] < 0
+
+
+def test_the_newest_assignment_is_the_baseline_and_one_that_was_taken_back_is_none(root: Path) -> None:
+    assert judged()["baseline"]["name"] == "mine#production#1"
+    for number in (2, 10):
+        released.git("tag", "-a", f"mine#production#{number}", "-m", "again")
+    assert judged()["baseline"]["name"] == "mine#production#10"
+    released.git("tag", "-a", "mine#production!#11", "-m", "take it back")
+    assert judged()["baseline"] is None
+
+
+def test_any_revision_can_be_the_baseline(root: Path) -> None:
+    first = released.git("rev-parse", "HEAD")
+    assert judged("--baseline", "HEAD")["baseline"] == {"name": "HEAD", "commit": first}
+    code, said = run("--baseline", "no-such-thing")
+    assert code == 3
+    assert "no-such-thing: no such revision" in said
+
+
+def test_without_a_version_in_production_a_rule_holds_unless_it_says_first_release_pass(root: Path) -> None:
+    released.git("tag", "-d", "mine#production#1")
+    assert run()[0] == 2
+    assert "no version holds production yet" in baseline_rule()["reason"]
+    released.build("mine", gate=released.DEFAULT_GATE | {"baseline": BASELINE | {"first_release": "pass"}})
+    assert run()[0] == 0
+    first = {"overall": {"accuracy": {"most": 0.05, "first_release": "pass"}}}
+    released.build("mine", gate=released.DEFAULT_GATE | {"baseline": first})
+    assert run()[0] == 0
+
+
+def test_a_baseline_tested_on_other_rows_is_fetched_and_run_on_todays(root: Path) -> None:
+    released.build("mine", test=slice(100, 300))
+    rule = baseline_rule()
+    assert (rule["value"], rule["verdict"]) == (0, "pass")
+    assert judged()["comparison"]["examples"] == 200
+
+
+def test_a_baseline_of_other_raw_data_is_run_on_todays(root: Path) -> None:
+    released.rows("mine", seed=1)
+    released.build("mine")
+    assert baseline_rule()["value"] == 0
+    assert judged()["comparison"]["examples"] == 400
+
+
+def test_a_baseline_with_another_threshold_decides_by_its_own(root: Path) -> None:
+    record = Path("models/mine/release.json")
+    values = json.loads(record.read_text())
+    values["spec"]["threshold"] = 0.99
+    record.write_text(json.dumps(values))
+    released.git("add", ".")
+    released.git("commit", "-q", "-m", "a stricter one")
+    released.git("tag", "-a", "mine#production#2", "-m", "ship it")
+    released.build("mine", test=slice(0, 300))
+    assert judged()["comparison"]["better"] > judged()["comparison"]["worse"]
+
+
+def test_predictions_that_are_only_at_the_remote_are_fetched(root: Path) -> None:
+    shutil.move(".dvc/cache", "../store")
+    released.build("mine", offset=3.0)
+    assert baseline_rule()["verdict"] == "fail"
+
+
+def test_a_baseline_that_cannot_be_fetched_holds_and_says_why(root: Path) -> None:
+    shutil.rmtree(".dvc/cache")
+    code, _ = run()
+    assert code == 2
+    rule = baseline_rule()
+    assert rule["verdict"] == "hold"
+    assert "models/mine/model.tflite of mine#production#1 cannot be fetched" in rule["reason"]
+
+
+def test_size_is_compared_and_latency_only_on_one_machine(root: Path) -> None:
+    overall = {"latency_p95_ms": {"most": 0.2, "relative": True}, "size_bytes": {"most": 0}}
+    rules = released.DEFAULT_GATE | {"baseline": {"overall": overall}}
+    released.build("mine", gate=rules, latency=1.1)
+    assert run()[0] == 0
+    released.build("mine", gate=rules, latency=1.3)
+    assert run()[0] == 1
+    released.build("mine", gate=rules, machine="another")
+    assert run()[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "said"),
+    [
+        ("models/mine/release.json", None, "no such file; run `dvc repro register@mine`"),
+        ("models/mine/release.json", "{", "not JSON"),
+        ("models/mine/release.json", "[]", "not a JSON object"),
+        ("models/mine/release.json", '{"schema": 9}', "schema 9 is not 1"),
+        ("models/mine/release.json", '{"schema": 1}', "not a release record, it has no task"),
+        ("reports/mine/benchmark.json", None, "no such file"),
+        ("reports/mine/benchmark.json", "{}", "its rules are not in the form that this version"),
+        ("params/mine.yaml", "gate: {rules: {}}", "is not of the parameters"),
+        ("params/mine.yaml", "gate: {rules: {accuracy: {}}}", "a rule needs min, max or both"),
+    ],
+)
+def test_what_cannot_be_read_is_not_judged_and_never_passes(
+    root: Path, path: str, content: str | None, said: str
+) -> None:
+    Path(path).unlink()
+    if content is not None:
+        Path(path).write_text(content)
+    assert run()[0] == 3
+    assert judged()["verdict"] == "unjudged"
+    assert said in judged()["why"]
+
+
+def test_predictions_of_another_model_than_the_records_are_not_judged(root: Path) -> None:
+    kept = Path("reports/mine/shipped.parquet").read_bytes()
+    released.build("mine", offset=3.0)
+    Path("reports/mine/shipped.parquet").write_bytes(kept)
+    assert run()[0] == 3
+    assert "of the record; run `dvc repro`" in judged()["why"]
+
+
+def test_a_verdict_edited_by_hand_is_not_believed(root: Path) -> None:
+    released.build("mine", gate={"rules": {"accuracy": {"min": 0.999}}})
+    record = Path("models/mine/release.json")
+    values = json.loads(record.read_text())
+    assert values["gate"]["verdict"] == "fail"
+    values["gate"]["verdict"] = "pass"
+    record.write_text(json.dumps(values))
+    assert run()[0] == 3
+
+
+def test_mistakes_on_the_command_line_are_not_a_hold(root: Path) -> None:
+    assert run("--nonsense")[0] == 3
+    code, said = run("yours")
+    assert code == 3
+    assert "yours: no such variant in params.yaml; it has mine" in said
+    assert run("--help")[0] == 0
+
+
+def test_the_exit_code_is_that_of_the_worst_variant() -> None:
+    def ended(*verdicts: Said) -> int:
+        return exit_code([Judged("mine", verdict, None) for verdict in verdicts])
+
+    assert ended() == 0
+    assert ended("pass", "hold") == 2
+    assert ended("hold", "unjudged", "pass") == 3
+    assert ended("unjudged", "fail", "hold") == 1

@@ -1,0 +1,144 @@
+"""The parts of a score add up to what the task itself says, whatever the draw."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slipway import tasks
+from slipway.gate.contributions import Scored, aligned
+from slipway.scores.keypoints import SIGMAS
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(3)
+
+
+def frame(n: int, **more: Any) -> pd.DataFrame:
+    names = [f"e{number:03d}" for number in range(n)]
+    return pd.DataFrame({"example": names, "group": [f"g{number // 3}" for number in range(n)], **more})
+
+
+def pictures(n: int = 60) -> Scored:
+    random, names = rng(), ["a", "b", "c"]
+    targets = random.integers(3, size=n)
+    predictions = random.dirichlet(np.ones(3), size=n).astype(np.float32)
+    spec = {"objective": "multiclass", "outputs": names, "classes": names}
+    task = tasks.load("image_classification", {"height": 8, "width": 8})
+    return Scored(task, spec, frame(n, label=np.array(names)[targets]), targets, predictions)
+
+
+def adverts() -> Scored:
+    many = pictures()
+    spec = {"objective": "multiclass", "outputs": ["a", "b"], "classes": ["a", "b"]}
+    return Scored(many.task, spec, many.examples, many.targets % 2, many.predictions[:, :2])
+
+
+def fouls(n: int = 60) -> Scored:
+    random = rng()
+    targets = random.integers(2, size=n)
+    spec = {"objective": "binary", "outputs": ["ball"], "classes": ["ball", "not ball"], "threshold": 0.6}
+    task = tasks.load("tabular_classification", {"target": "y", "positive": "1", "name": "ball", "numeric": ["x"]})
+    label = np.where(targets == 1, "ball", "not ball")
+    return Scored(task, spec, frame(n, label=label), targets, random.random((n, 1)).astype(np.float32))
+
+
+def demand(n: int = 60) -> Scored:
+    random = rng()
+    label, naive = random.random(n) * 100, random.random(n) * 100
+    naive[:5] = np.nan
+    hours = pd.date_range("2024-01-01", periods=n, freq="h")
+    data = {"target": "visitors", "time": "time", "place": "place"}
+    examples = frame(n, label=label, naive=naive, time=hours, hour=hours.hour)
+    spec = {"objective": "regression", "outputs": ["visitors"]}
+    task = tasks.load("tabular_regression", data)
+    return Scored(task, spec, examples, label.astype(np.float32), (label + random.normal(size=n) * 9)[:, None])
+
+
+def pose(n: int = 30) -> Scored:
+    random, names = rng(), list(SIGMAS)[:5]
+    targets = random.random((n, 5, 3)).astype(np.float32)
+    targets[..., 2] = random.integers(3, size=(n, 5))
+    targets[:, 0, 2] = 2
+    predictions = targets + random.normal(scale=0.08, size=targets.shape).astype(np.float32)
+    box = random.uniform(20, 80, size=(n, 4))
+    crop = {f"crop_{part}": column for part, column in zip(("x", "y", "width", "height"), box.T, strict=True)}
+    examples = frame(n, label="person", box=box.tolist(), area=box[:, 2] * box[:, 3], **crop)
+    spec = {
+        "objective": "keypoints", "outputs": names, "sigmas": [SIGMAS[name] for name in names],
+        "input": {"shape": [64, 48, 3]},
+    }  # fmt: skip
+    return Scored(tasks.load("keypoint_detection", {"height": 64, "width": 48}), spec, examples, targets, predictions)
+
+
+def balls(n: int = 30) -> Scored:
+    random = rng()
+    targets = np.full((n, 2, 4), np.nan, np.float32)
+    targets[: n - 6, 0] = random.uniform(0.2, 0.6, size=(n - 6, 4))
+    predictions = np.zeros((n, 3, 5), np.float32)
+    predictions[:, 0, :4] = np.nan_to_num(targets[:, 0], nan=0.4) + random.normal(scale=0.02, size=(n, 4))
+    predictions[:, 1, :4] = random.uniform(0.2, 0.6, size=(n, 4))
+    predictions[..., 4] = random.random((n, 3))
+    predictions[:, 2] = 0
+    spec = {
+        "objective": "boxes", "outputs": ["ball"], "classes": ["ball"], "threshold": 0.4,
+        "input": {"shape": [96, 96, 3]},
+    }  # fmt: skip
+    task = tasks.load("object_detection", {"height": 96, "width": 96, "name": "ball"})
+    return Scored(task, spec, frame(n, label="ball"), targets, predictions)
+
+
+@pytest.mark.parametrize(
+    ("scored", "metrics"),
+    [
+        (pictures(), {"accuracy"}),
+        (fouls(), {"accuracy", "recall", "f1"}),
+        (adverts(), {"accuracy", "recall", "f1"}),
+        (demand(), {"mae", "mae_ratio_to_naive"}),
+        (pose(), {"pck", "error"}),
+        (balls(), {"detection_rate", "false_positives_per_picture"}),
+    ],
+    ids=["pictures", "fouls", "adverts", "demand", "pose", "balls"],
+)
+def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[str]) -> None:
+    count = len(scored.examples)
+    for weight in (np.ones(count), rng().integers(4, size=count).astype(float)):
+        whole = scored.score(weight)
+        known = {metric: parts for metric in whole if (parts := scored.ratio(metric)) is not None}
+        assert set(known) == metrics
+        for metric, (above, below) in known.items():
+            assert weight @ above / (weight @ below) == pytest.approx(whole[metric], rel=1e-6)
+
+
+def test_recall_of_a_class_is_that_of_the_tables() -> None:
+    scored = pictures()
+    table = scored.task.tables(scored.examples, scored.targets, scored.predictions, scored.spec)["per_class"]
+    for name, recall in zip(table["class"], table["recall"], strict=True):
+        parts = scored.recall(name)
+        assert parts is not None
+        assert parts[0].sum() / parts[1].sum() == pytest.approx(recall)
+
+
+def test_a_picture_is_right_when_all_is_found_and_nothing_else() -> None:
+    scored = balls()
+    assert scored.right is not None and scored.errors is None
+    found, objects = scored.ratio("detection_rate") or ((), ())
+    false, _ = scored.ratio("false_positives_per_picture") or ((), ())
+    assert scored.right.tolist() == [f == o and not e for f, o, e in zip(found, objects, false, strict=True)]
+
+
+def test_lengths_and_amounts_have_errors_and_no_decision() -> None:
+    for scored in (demand(), pose()):
+        assert scored.right is None and scored.decisions is None and not scored.classes
+        assert scored.errors is not None and (scored.errors >= 0).all()
+
+
+def test_examples_are_lined_up_by_name() -> None:
+    scored = pictures()
+    names = scored.examples["example"].tolist()[::-1]
+    turned = aligned(scored, names)
+    assert turned is not None
+    assert turned.examples["example"].tolist() == names
+    assert turned.score() == pytest.approx(scored.score())
+    assert aligned(scored, ["e000", "unknown"]) is None

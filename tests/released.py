@@ -1,0 +1,163 @@
+"""A small repository with released models, as Git and DVC have them: real commits, real TFLite, no training."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from slipway import predictions, tasks
+from slipway.data.shards import ShardWriter
+from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
+from slipway.gate import verdict
+from slipway.gate.rules import Gate
+from slipway.tflite.interpreter import Interpreter
+
+DATA = {"target": "seen", "positive": "1", "name": "ball", "group": "match", "numeric": ["x"], "example": "name"}
+DEFAULT_GATE: Mapping[str, Any] = {
+    "rules": {"accuracy": {"min": 0.5}, "latency_p95_ms": {"max": 100}},
+    "baseline": {"overall": {"accuracy": {"most": 0.05}}},
+}
+
+
+def git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def begin(*variants: str) -> None:
+    """A repository with raw data, in the working folder; its remote is the folder `store`."""
+    git("init", "-q", "-b", "main")
+    subprocess.run(["dvc", "init", "-q"], check=True)
+    subprocess.run(["dvc", "remote", "add", "-q", "-d", "store", "../store"], check=True)
+    Path(".gitignore").write_text("/data\n/store\n*.parquet\n*.tflite\n")
+    line = {"task": "tabular_classification", "framework": "catboost"}
+    Path("params.yaml").write_text(yaml.safe_dump({"all": dict.fromkeys(variants, line), "variants": {}}))
+    for variant in variants:
+        rows(variant)
+
+
+def rows(variant: str, seed: int = 0, count: int = 400) -> None:
+    """Raw data: `x` says mostly whether the ball was seen."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=count).round(6)
+    table = pd.DataFrame(
+        {
+            "name": [f"row{seed}-{number:04d}" for number in range(count)],
+            "match": [f"m{number // 4:03d}" for number in range(count)],
+            "x": x,
+            "seen": (x + random.normal(scale=0.5, size=count) > 0).astype(int),
+        }
+    )
+    folder = Path("data/raw") / variant
+    folder.mkdir(parents=True, exist_ok=True)
+    table.to_csv(folder / "rows.csv", index=False)
+
+
+def logistic(slope: float, offset: float = 0.0) -> bytes:
+    """A model of one number: the probability is that of `slope * x + offset`."""
+    graph = Graph("logistic", (DYNAMIC, 1))
+    scaled = graph.add("MUL", [graph.input, np.float32([slope])], (DYNAMIC, 1))
+    moved = graph.add("ADD", [scaled, np.float32([offset])], (DYNAMIC, 1))
+    return graph.serialize(graph.add("LOGISTIC", [moved], (DYNAMIC, 1)))
+
+
+def build(
+    variant: str,
+    slope: float = 4.0,
+    offset: float = 0.0,
+    *,
+    gate: Mapping[str, Any] = DEFAULT_GATE,
+    test: slice = slice(0, 400),
+    machine: str = "one",
+    latency: float = 1.0,
+) -> None:
+    """What the stages would have written: a model, its predictions on the rows in `test`, its record, its benchmark."""
+    raw, prepared = Path("data/raw") / variant, Path("data/prepared") / variant
+    models, reports = Path("models") / variant, Path("reports") / variant
+    for folder in (models, reports, Path("params")):
+        folder.mkdir(parents=True, exist_ok=True)
+    task = tasks.load("tabular_classification", DATA)
+    examples = task.index(raw).examples.iloc[test].reset_index(drop=True)
+    spec = {**task.specify(raw, examples), "threshold": 0.5}
+    (encoded,) = task.encode(raw, examples, spec)
+    shutil.rmtree(prepared, ignore_errors=True)
+    writer = ShardWriter(prepared / "test")
+    writer.append(encoded.inputs, encoded.targets)
+    writer.close(examples)
+    model = logistic(slope, offset)
+    predicted = Interpreter(model)(encoded.inputs)
+    (models / "model.tflite").write_bytes(model)
+    shown = predictions.table(examples, encoded.targets, predicted, spec["outputs"])
+    (reports / "shipped.parquet").write_bytes(shown)
+
+    params = {
+        "data": DATA, "evaluate": {"resamples": 200}, "gate": gate, "seed": 7, "task": "tabular_classification",
+        "train": {"slope": slope},
+    }  # fmt: skip
+    (Path("params") / f"{variant}.yaml").write_text(yaml.safe_dump(params))
+    points = task.score(examples, encoded.targets, predicted, spec)
+    metrics = {name: {"value": one, "low": one - 0.02, "high": one + 0.02} for name, one in points.items()}
+    rules = Gate(**gate)
+    nothing = {name: {"value": 0.0, "low": 0.0, "high": 0.0} for name in points}
+    counts = {"total": len(examples), "classes": {"ball": 1, "not ball": 1}}
+    record = {
+        "schema": 1,
+        "variant": variant,
+        "task": "tabular_classification",
+        "framework": "catboost",
+        "profile": "smoke",
+        "data": DATA,
+        "spec": spec,
+        "dataset": {"train": counts, "test": counts, "warnings": [], "quarantined": 0, "simulated": True},
+        "metrics": metrics,
+        "examples": len(examples),
+        "groups": int(examples["group"].nunique()),
+        "precision": "float32",
+        "parity": {"agreement": 1.0},
+        "gate": verdict.judge(rules.of_model, metrics, metrics, nothing).to_json(),
+        "artifacts": {"model.tflite": {"bytes": len(model), "sha256": hashlib.sha256(model).hexdigest()}},
+        "lineage": {
+            "raw": hashlib.md5((raw / "rows.csv").read_bytes()).hexdigest(),
+            "params": hashlib.sha256((Path("params") / f"{variant}.yaml").read_bytes()).hexdigest(),
+        },
+    }
+    (models / "release.json").write_text(json.dumps(record))
+    (models / "card.md").write_text(f"# {variant}\n")
+    timed = {f"latency_{name}_ms": {"value": latency} for name in ("mean", "p50", "p95", "p99")}
+    single = {"single": {"1": {"p50_ms": latency, "p95_ms": latency}}, "size_bytes": len(model)}
+    native = {"single": {"own": single["single"]["1"]}, "size_bytes": len(model)}  # its own threads
+    benchmark = {
+        "machine": {"processor": machine},
+        "metrics": timed,
+        "models": {"model.tflite": single, "float.tflite": single, "native": native},
+        "gate": verdict.judge(rules.of_machine, timed).to_json(),
+    }
+    (reports / "benchmark.json").write_text(json.dumps(benchmark))
+
+
+def commit(message: str, store: Path = Path(".dvc/cache")) -> str:
+    """Commit what is built, with what DVC keeps in `store` and its hashes in dvc.lock."""
+    stages, locked = {}, {}
+    for model in sorted(Path("models").glob("*/model.tflite")):
+        variant, outs = model.parent.name, []
+        for path in (model, Path("reports") / model.parent.name / "shipped.parquet"):
+            content = path.read_bytes()
+            md5 = hashlib.md5(content).hexdigest()
+            kept = store / "files" / "md5" / md5[:2] / md5[2:]
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(content)
+            outs.append({"path": str(path), "hash": "md5", "md5": md5, "size": len(content)})
+        stages[variant] = {"cmd": "true", "outs": [out["path"] for out in outs]}
+        locked[variant] = {"cmd": "true", "outs": outs}
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": locked}))
+    git("add", ".")
+    git("commit", "-q", "-m", message)
+    return git("rev-parse", "HEAD")
