@@ -32,6 +32,8 @@ EVENTS = {
     "deprecate": "deprecation",
 }
 """What `gto history` calls them."""
+FACTS = ("Verdict: ", "SHA-256: ")
+"""Lines of a tag's message that the table leaves out; --json has them."""
 COLOURS = {"deployed": "green", "testing": "cyan", "failed": "red", "retired": "dim"}
 
 
@@ -317,7 +319,8 @@ def _print_events(events: Iterable[Mapping[str, Any]]) -> None:
         table.add_column(heading, overflow="fold")
     for one in events:
         version = f"{one['variant']}@{one['version']}"
-        table.add_row(one["when"], escape(one["who"]), one["what"], version, one["role"] or "", escape(one["why"]))
+        why = "\n".join(line for line in one["why"].splitlines() if line and not line.startswith(FACTS))
+        table.add_row(one["when"], escape(one["who"]), one["what"], version, one["role"] or "", escape(why))
     _console().print(table)
 
 
