@@ -1,6 +1,5 @@
 """MLflow made equal to Git, on a real server, from nothing, again, and after it was cut off."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,11 +20,13 @@ VARIANT, MODEL = "base-ad-detector", "base_ad_detector"
 
 @pytest.fixture
 def client(server: str, monkeypatch: pytest.MonkeyPatch):
-    """Of a server without a registered model."""
+    """Of a server without a registered model or a run."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     client = mlflow_store.connect(server)
     for model in client.search_registered_models():
         client.delete_registered_model(model.name)
+    for run in client.search_runs([one.experiment_id for one in client.search_experiments()]):
+        client.delete_run(run.info.run_id)
     return client
 
 
@@ -67,8 +68,7 @@ def test_a_version_has_its_files_parameters_and_metrics_and_says_which_bytes_are
     lost = (
         f"{VARIANT}@{versions['lost']}: model.tflite is neither in DVC's cache nor in the remote; mirrored without it"
     )
-    first = client.get_run(by_git[versions["lost"]].run_id)
-    assert lost in done.warnings or first.info.status == "FINISHED"
+    assert done.warnings == [lost]
 
 
 def test_aliases_follow_the_roles_and_go_with_them(versions: Mapping[str, str], root: Path, client):
@@ -134,7 +134,7 @@ def test_a_server_that_is_down_costs_a_warning(root: Path, monkeypatch: pytest.M
 def test_random_walks_with_crashes_end_with_git_and_mlflow_agreeing(
     built: Path, commits: Mapping[str, str], server: str
 ):
-    shutil.rmtree(built / "walks", ignore_errors=True)
+    """benchmarks/registry_walks.py does 1,000 of them."""
     run_state_machine_as_test(
         walks.walk(built, dict(commits), server),
         settings=settings(

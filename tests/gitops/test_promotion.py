@@ -107,7 +107,7 @@ def test_bytes_that_are_not_those_of_the_record_are_refused(
 
 def test_without_a_remote_nothing_can_be_promoted(versions: Mapping[str, str], root: Path):
     (root / ".dvc" / "config").write_text("")
-    with pytest.raises(RegistryError, match="DVC cannot say what can be fetched: .*no remote specified"):
+    with pytest.raises(RegistryError, match=r"DVC cannot say what can be fetched: .*no remote specified"):
         promotion.promote(f"{VARIANT}@{versions['good-1']}", "staging")
 
 
