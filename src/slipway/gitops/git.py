@@ -1,5 +1,6 @@
 """Git itself, asked as few times as can be: one process for all tags, one for all files at all commits."""
 
+import os
 import subprocess
 from collections.abc import Sequence
 
@@ -12,7 +13,8 @@ def run(*arguments: str, text: str | None = None) -> str:
     Raises:
         RegistryError: it failed; the message is Git's own, on one line.
     """
-    done = subprocess.run(["git", *arguments], input=(text or "").encode(), capture_output=True)
+    english = {**os.environ, "LC_ALL": "C"}  # `tags` reads why a push was refused
+    done = subprocess.run(["git", *arguments], input=(text or "").encode(), capture_output=True, env=english)
     if done.returncode:
         said = " ".join(done.stderr.decode(errors="replace").split())
         raise RegistryError(f"git {arguments[0]}: {said or f'exit code {done.returncode}'}")

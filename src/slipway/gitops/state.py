@@ -5,6 +5,7 @@ the versions that were given a role and not relieved of it, the one that was giv
 by any number of versions, the other roles by one each.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -129,27 +130,25 @@ def find(variants: Mapping[str, Variant], name: str) -> Version:
     Raises:
         RegistryError: there is none.
     """
-    variant, role = variants.get(name.partition("#")[0]), name.partition("#")[2]
-    if role and variant is not None:
-        holder = variant.holder(role)
-        if holder is None:
-            raise RegistryError(
-                f"{name}: no version of {variant.name} holds {role}; `slipway registry list` shows the roles"
-            )
-        return holder
-    base, at, version = name.partition("@")
-    if not at:
+    base = re.split("[@#]", name)[0]
+    sign, rest = name[len(base) : len(base) + 1], name[len(base) + 1 :]
+    if not rest:
         raise RegistryError(f"{name!r} is no version; write VARIANT@VERSION, such as base-ad-detector@v1.2.0")
     variant = variants.get(base)
     if variant is None or not variant.versions:
         raise RegistryError(f"{base} has no versions; `slipway register {base}` makes one")
-    if version == LATEST:
+    if sign == "#":
+        holder = variant.holder(rest)
+        if holder is None:
+            raise RegistryError(f"{name}: no version of {base} holds {rest}; `slipway registry list` shows the roles")
+        return holder
+    if rest == LATEST:
         return next(iter(variant.versions.values()))
-    if version not in variant.versions:
+    if rest not in variant.versions:
         have = list(variant.versions)
         listed = ", ".join(have[:5]) + (", ..." if len(have) > 5 else "")
         raise RegistryError(f"{name}: no such version; {base} has {listed}")
-    return variant.versions[version]
+    return variant.versions[rest]
 
 
 def order(version: str) -> semver.Version:
