@@ -115,7 +115,7 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
         "gate": _gate("accuracy", accuracy, outcome),
         "artifacts": {"model.tflite": {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}},
         "dataset": {"train": {"total": 100 + at}, "test": {"total": 50}},
-        "lineage": {"raw": f"raw{at}", "prepared": f"prepared{at}", "code": "code", "requirements.lock": "lock"},
+        "lineage": {"raw": f"{at}raw", "prepared": f"{at}prepared", "code": "code", "requirements.lock": "lock"},
     }
     slow = name == "slow"
     latency = 500.0 if slow else 2.0

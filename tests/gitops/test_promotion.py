@@ -219,11 +219,11 @@ def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str
         if one["metric"] == "accuracy"
     ]
     assert accuracy["absolute"] == pytest.approx(0.01) and accuracy["percent"] == pytest.approx(100 / 90)
-    assert accuracy["apart"] is False
-    assert "overlap" in command("registry", "compare", first, second)[1]
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx((0.01 - 2**0.5 / 100, 0.01 + 2**0.5 / 100))
+    assert "+0.01 (-0.004142 to +0.02414)" in command("registry", "compare", first, second)[1]
     change = json.loads(command("registry", "changelog", VARIANT, "--json")[1])[-2]
     assert change["parameters"] == ["train.learning_rate 0.001 → 0.002"]
-    assert change["data"] == ["raw data raw0 → raw1", "prepared data prepare → prepare", "train examples 100 → 101"]
+    assert change["data"] == ["raw data 0raw → 1raw", "prepared data 0prepar → 1prepar", "train examples 100 → 101"]
     assert "train.learning_rate 0.001 → 0.002" in command("registry", "changelog", VARIANT)[1]
 
 

@@ -1,5 +1,6 @@
 """Tags: GTO's grammar, dates in order, all or none, and one of two who write at once."""
 
+import os
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -52,9 +53,9 @@ def test_tags_of_a_variant_are_dated_one_after_the_other_though_written_within_a
 
 
 def test_a_clock_that_is_behind_does_not_hide_a_newer_tag(root: Path, commits: Mapping[str, str]):
-    env = {"GIT_COMMITTER_DATE": "2090-01-01T00:00:00Z"}
+    env = os.environ | {"GIT_COMMITTER_DATE": "2090-01-01T00:00:00Z"}
     name = f"{VARIANT}#staging#1"
-    subprocess.run(["git", "tag", "-a", "-m", "fast clock", name, commits["good-1"]], check=True, env=_environment(env))
+    subprocess.run(["git", "tag", "-a", "-m", "fast clock", name, commits["good-1"]], check=True, env=env)
     tags.write(tags.moment(VARIANT), [New(f"{VARIANT}#staging#2", commits["good-2"], "why")])
     assert tags.read(VARIANT)[-1].name == f"{VARIANT}#staging#2"
 
@@ -138,9 +139,3 @@ def test_without_a_remote_a_push_is_refused_before_anything_is_written(root: Pat
     with pytest.raises(RegistryError, match="origin"):
         promotion.register(VARIANT, revision=commits["good-1"], push=True)
     assert tags.read() == []
-
-
-def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    import os
-
-    return {**os.environ, **more}

@@ -162,10 +162,10 @@ def compare(first: Named, second: Named, as_json: Json = False) -> None:
         return
     table = Table(
         title=f"{one.name} and {other.name}",
-        caption="Intervals that lie apart are a difference; ones that overlap do not say that there is none.",
+        caption="95 % intervals; that of the difference takes both as independent: too wide for one test split.",
     )
-    for heading in ("metric", one.version, other.version, "difference", "percent", "intervals"):
-        table.add_column(heading, justify="left" if heading in ("metric", "intervals") else "right")
+    for heading in ("metric", one.version, other.version, "difference", "percent"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right")
     for each in differences:
         table.add_row(*_cells(each))
     _console().print(table)
@@ -207,8 +207,8 @@ def changelog(variant: Annotated[str, typer.Argument(help="The variant.")], as_j
                 console.print(f"  {heading}: {escape(line)}", soft_wrap=True)
         for each in one.metrics:
             if each.absolute or each.first is None or each.second is None:
-                metric, was, now, by, percent, _ = _cells(each)
-                console.print(f"  {metric}: {was} → {now}{f', {by} ({percent})' if by else ''}", soft_wrap=True)
+                metric, was, now, by, percent = _cells(each)
+                console.print(f"  {metric}: {was} → {now}{f', {by}, {percent}' if by else ''}", soft_wrap=True)
 
 
 @app.command()
@@ -324,11 +324,13 @@ def _print_events(events: Iterable[Mapping[str, Any]]) -> None:
     _console().print(table)
 
 
-def _cells(one: Difference) -> tuple[str, str, str, str, str, str]:
-    apart = {True: "apart", False: "overlap", None: ""}[one.apart]
-    by = "" if one.absolute is None else f"{one.absolute:+.4g}"
+def _cells(one: Difference) -> tuple[str, str, str, str, str]:
+    by = ""
+    if one.absolute is not None:
+        between = "" if one.low is None or one.high is None else f" ({one.low:+.4g} to {one.high:+.4g})"
+        by = f"{one.absolute:+.4g}{between}"
     percent = "" if one.percent is None else f"{one.percent:+.1f} %"
-    return one.metric, _measured(one.first), _measured(one.second), by, percent, apart
+    return one.metric, _measured(one.first), _measured(one.second), by, percent
 
 
 def _measured(one: Mapping[str, float | None] | None) -> str:

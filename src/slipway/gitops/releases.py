@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 
@@ -26,27 +26,35 @@ class Release:
 
     @property
     def record(self) -> dict[str, Any] | None:
-        """The release record; None where there is none, or it is no JSON."""
-        return _mapping(self.record_bytes)
+        """The release record; None where there is none, or it is not one."""
+        record = _mapping(self.record_bytes)
+        try:
+            known = record is not None and record["artifacts"]["model.tflite"]["sha256"] and _verdict(record)
+        except (KeyError, TypeError):
+            return None
+        return record if known else None
 
     @property
     def benchmark(self) -> dict[str, Any] | None:
-        """benchmark.json, which has the verdict on the latency rules."""
-        return _mapping(self.benchmark_bytes)
-
-    @property
-    def verdict(self) -> verdict.Outcome | None:
-        """The gate's verdict on the record and the latency together; None where one of the two is missing."""
+        """benchmark.json, which has the verdict on the latency rules; None where there is none, or it is not one."""
+        benchmark = _mapping(self.benchmark_bytes)
         try:
-            outcomes = [part["gate"]["verdict"] for part in (self.record, self.benchmark) if part is not None]
-            return verdict.worst(outcomes) if len(outcomes) == 2 else None
+            return benchmark if benchmark is not None and _verdict(benchmark) else None
         except (KeyError, TypeError):
             return None
 
     @property
+    def verdict(self) -> verdict.Outcome | None:
+        """The gate's verdict on the record and the latency together; None where one of the two is missing."""
+        record, benchmark = self.record, self.benchmark
+        return verdict.worst([_verdict(record), _verdict(benchmark)]) if record and benchmark else None
+
+    @property
     def rules(self) -> list[dict[str, Any]]:
         """Every rule's outcome, those on latency last."""
-        return [rule for part in (self.record, self.benchmark) if part is not None for rule in part["gate"]["rules"]]
+        return [
+            rule for part in (self.record, self.benchmark) if part is not None for rule in part["gate"].get("rules", [])
+        ]
 
 
 def record_path(variant: str) -> str:
@@ -97,6 +105,13 @@ def variants() -> list[str]:
         raise RegistryError(f"{path}: no such file; run slipway in the repository's root")
     listed: Mapping[str, Any] = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
     return list(listed.get("all") or {})
+
+
+def _verdict(part: Mapping[str, Any]) -> verdict.Outcome:
+    outcome: verdict.Outcome = part["gate"]["verdict"]
+    if outcome not in get_args(verdict.Outcome):
+        raise KeyError(outcome)
+    return outcome
 
 
 def _mapping(content: bytes | None) -> dict[str, Any] | None:
