@@ -222,6 +222,36 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "registry_list": Benchmark(
+        "registry_list.py",
+        (
+            Row(
+                "`slipway registry list` over 1,000 versions of 30 variants",
+                "`gto show`",
+                "under 2 s",
+                lambda f: (
+                    f"{f['seconds']['slipway registry list']:.2f} beside {f['seconds']['gto show']:.1f} s, "
+                    f"{f['tags']:,} tags"
+                ),
+                lambda f: f["seconds"]["slipway registry list"] < 2,
+            ),
+        ),
+    ),
+    "registry_walks": Benchmark(
+        "registry_walks.py",
+        (
+            Row(
+                "random walks of register, promote, rollback, retire, sync with crashes between writes",
+                "Git, GTO and MLflow after the next sync",
+                "1,000 walks, all agree",
+                lambda f: (
+                    f"{f['walks']:,} walks, {f['disagree']} disagree; {f['promotions']:,} promotions, "
+                    f"{f['syncs begun']:,} syncs"
+                ),
+                lambda f: f["walks"] >= 1000 and not f["disagree"],
+            ),
+        ),
+    ),
     "clones": Benchmark(
         "clones.py",
         (

@@ -14,6 +14,7 @@ from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
 from slipway import tasks
+from slipway.commands import registry
 from slipway.errors import DataError, SlipwayError
 from slipway.gate import verdict
 
@@ -274,6 +275,11 @@ def _number(value: float | None) -> str:
 
 def _interval(one: dict[str, float | None]) -> str:
     return "" if one["low"] is None else f" ({_number(one['low'])} to {_number(one['high'])})"
+
+
+app.add_typer(registry.app, name="registry")
+for command in (registry.register, registry.promote, registry.rollback, registry.retire):
+    app.command()(command)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Git as the registry of versions and roles, and MLflow as its mirror."""

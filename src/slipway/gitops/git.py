@@ -1,0 +1,57 @@
+"""Git itself, asked as few times as can be: one process for all tags, one for all files at all commits."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+from slipway.errors import RegistryError
+
+
+def run(*arguments: str, text: str | None = None) -> str:
+    """What `git ARGUMENTS` prints, given `text` on its standard input.
+
+    Raises:
+        RegistryError: it failed; the message is Git's own, on one line.
+    """
+    english = {**os.environ, "LC_ALL": "C"}  # `tags` reads why a push was refused
+    done = subprocess.run(["git", *arguments], input=(text or "").encode(), capture_output=True, env=english)
+    if done.returncode:
+        said = " ".join(done.stderr.decode(errors="replace").split())
+        raise RegistryError(f"git {arguments[0]}: {said or f'exit code {done.returncode}'}")
+    return done.stdout.decode(errors="replace")
+
+
+def commit(revision: str) -> str:
+    """The full name of the commit that a revision means.
+
+    Raises:
+        RegistryError: there is no such commit.
+    """
+    try:
+        return run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
+    except RegistryError:
+        raise RegistryError(f"{revision}: no such commit in this repository; `git log` shows those there are")
+
+
+def contents(objects: Sequence[str]) -> list[bytes | None]:
+    """The content of each object, such as `<commit>:<path>`, in order; None for one that is not there."""
+    if not objects:
+        return []
+    done = subprocess.run(
+        ["git", "cat-file", "--batch"], input="".join(f"{one}\n" for one in objects).encode(), capture_output=True
+    )
+    if done.returncode:
+        raise RegistryError(f"git cat-file: {' '.join(done.stderr.decode(errors='replace').split())}")
+    found: list[bytes | None] = []
+    at = 0
+    for _ in objects:
+        end = done.stdout.index(b"\n", at)
+        head = done.stdout[at:end].rsplit(b" ", 2)
+        if len(head) == 3 and head[2].isdigit():
+            size = int(head[2])
+            found.append(done.stdout[end + 1 : end + 1 + size])
+            at = end + 1 + size + 1
+        else:
+            found.append(None)
+            at = end + 1
+    return found

@@ -1,0 +1,262 @@
+"""Registering, promoting, rolling back, retiring: each checks, then writes its tags in one transaction.
+
+A role that people rely on (staging, canary, production) is given to a version only when the gate passed for exactly
+its bytes and these can be fetched. Whoever must, forces it and says why; the tag keeps both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from slipway.errors import RegistryError
+from slipway.gitops import artifacts, git, releases, state, tags
+from slipway.gitops.state import Variant, Version
+from slipway.gitops.tags import Moment, New
+
+Bump = Literal["major", "minor", "patch"]
+FIRST = "v1.0.0"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was written: the tags, what they say, and what had to be overruled to write them."""
+
+    variant: str
+    version: str
+    role: str | None
+    tags: tuple[str, ...]
+    overruled: tuple[str, ...]
+    pushed: bool
+
+
+def register(
+    variant: str,
+    *,
+    version: str | None = None,
+    bump: Bump = "minor",
+    revision: str = "HEAD",
+    reason: str | None = None,
+    push: bool = False,
+) -> Done:
+    """Make what is at a commit a version of the variant, whatever the gate says of it.
+
+    Args:
+        variant: the variant; its release record must be committed.
+        version: its name, such as v1.2.0; without it the highest one there is goes up by `bump`.
+        bump: the part that goes up; the first version is v1.0.0.
+        revision: the commit.
+        reason: why, for the tag's message.
+        push: to the remote too.
+
+    Raises:
+        RegistryError: there is no record, or it is a version already, or the name is taken or not one.
+    """
+    commit = git.commit(revision)
+    moment = tags.moment(variant, push=push)
+    known = Variant(variant, moment.tags)
+    release = releases.read([(variant, commit)])[0]
+    path = releases.record_path(variant)
+    if release.record is None:
+        raise RegistryError(
+            f"{path}: not in commit {commit[:7]}; run `dvc repro register@{variant}`, commit it, then register"
+        )
+    if revision == "HEAD" and git.run("status", "--porcelain", "--", path, releases.benchmark_path(variant)).strip():
+        raise RegistryError(f"{path} or its benchmark differs from commit {commit[:7]}: commit it, then register")
+    if (there := known.version_at(commit)) is not None:
+        raise RegistryError(f"{variant}@{there} is commit {commit[:7]} already; one commit has one version")
+    _check_new(known, release)
+    version = _name(known, version, bump)
+    outcome = release.verdict or "unknown"
+    sha256 = release.record["artifacts"]["model.tflite"]["sha256"]
+    message = _message(f"Register {variant} {version}", reason, {"Verdict": outcome, "SHA-256": sha256})
+    return _write(moment, [New(f"{variant}@{version}", commit, message)], version, None, (), push)
+
+
+def promote(name: str, role: str, *, force: bool = False, reason: str | None = None, push: bool = False) -> Done:
+    """Give a version a role.
+
+    Args:
+        name: `VARIANT@VERSION`, `VARIANT@latest` or `VARIANT#ROLE`.
+        role: staging, canary or production.
+        force: although it did not pass or cannot be fetched; needs a reason.
+        reason: why, for the tag's message.
+        push: to the remote too.
+
+    Raises:
+        RegistryError: it may not have the role, or has it.
+    """
+    if role not in tags.LIVE:
+        raise RegistryError(f"{role!r} is no role to promote to; there are {', '.join(tags.LIVE)}")
+    moment = tags.moment(_variant(name), push=push)
+    known = _known(moment)
+    version = state.find({known.name: known}, name)
+    holder = known.holder(role)
+    if holder is not None and holder.version == version.version:
+        raise RegistryError(f"{version.name} holds {role} already")
+    return _assign(moment, version, role, "Promote", force, reason, push)
+
+
+def rollback(
+    variant: str,
+    to: str | None = None,
+    *,
+    role: str = "production",
+    force: bool = False,
+    reason: str | None = None,
+    push: bool = False,
+) -> Done:
+    """Give a role back to the last good version that held it, or to one that is named.
+
+    Good is a version that passed and is not archived. One that was itself rolled back from is not gone back to.
+
+    Raises:
+        RegistryError: there is no such version, or it cannot be fetched.
+    """
+    if role not in tags.LIVE:
+        raise RegistryError(f"{role!r} is no role to roll back; there are {', '.join(tags.LIVE)}")
+    moment = tags.moment(variant, push=push)
+    known = _known(moment)
+    holder = known.holder(role)
+    if holder is None:
+        raise RegistryError(f"no version of {variant} holds {role}; promote one")
+    if to is not None:
+        version = state.find({variant: known}, f"{variant}@{to}")
+        if version.version == holder.version:
+            raise RegistryError(f"{version.name} holds {role} already")
+        if not known.was(version.version, role):
+            raise RegistryError(f"{version.name} never held {role}: promote it instead")
+    else:
+        version = _last_good(known, role, holder)
+    return _assign(moment, version, role, f"Roll back from {holder.version}:", force, reason, push)
+
+
+def retire(name: str, *, force: bool = False, reason: str | None = None, push: bool = False) -> Done:
+    """Archive a version and take its roles from it.
+
+    GTO gives a role that is taken from its holder back to the one before. So that no old version comes back by itself,
+    the role is taken from all that ever had it, in the same transaction.
+
+    Raises:
+        RegistryError: it is archived, or holds production and is not forced out of it.
+    """
+    moment = tags.moment(_variant(name), push=push)
+    known = _known(moment)
+    version = state.find({known.name: known}, name)
+    if "archived" in version.roles:
+        raise RegistryError(f"{version.name} is archived already")
+    overruled = []
+    if "production" in version.roles:
+        overruled.append("it holds production, which is left empty")
+        if not force:
+            raise RegistryError(
+                f"{version.name} holds production: promote another or roll back first, or leave production empty with "
+                "--force --reason '...'"
+            )
+    _check_forced(force, reason)
+    number = moment.next()
+    message = _message(f"Retire {version.name}", reason, {"Forced": overruled})
+    new = []
+    for role in sorted({tag.role for tag in known.tags if tag.role} - {"archived"}):
+        assigned = known.assigned(role)
+        leaving = assigned if role in version.roles else [one for one in assigned if one == version.version]
+        for one in leaving:
+            new.append(New(f"{known.name}#{role}!#{number}", known.versions[one].commit, message))
+            number += 1
+    new.append(New(f"{known.name}#archived#{number}", version.commit, message))
+    return _write(moment, new, version.version, "archived", overruled, push)
+
+
+def _assign(
+    moment: Moment, version: Version, role: str, verb: str, force: bool, reason: str | None, push: bool
+) -> Done:
+    release = releases.of(version)
+    outcome = release.verdict
+    wrong = []
+    if "archived" in version.roles:
+        wrong.append("it is archived")
+    if outcome != "pass":
+        short = [f"{rule['metric']}: {rule['reason']}" for rule in release.rules if rule["verdict"] != "pass"]
+        wrong.append(
+            f"the gate says {outcome}" + (f" ({'; '.join(short)})" if short else "") if outcome else "it has no verdict"
+        )
+    wrong += artifacts.problems(version.variant, version.commit, release)
+    _check_forced(force, reason)
+    if wrong and not force:
+        raise RegistryError(
+            f"{version.name} is refused {role}: {'; '.join(wrong)}. Whoever must can use --force --reason '...'"
+        )
+    sha256 = release.record["artifacts"]["model.tflite"]["sha256"] if release.record else "unknown"
+    facts = {"Verdict": outcome or "unknown", "SHA-256": sha256, "Forced": wrong}
+    message = _message(f"{verb} {version.name} to {role}", reason, facts)
+    number = moment.next()
+    new = []
+    if "archived" in version.roles:
+        new.append(New(f"{version.variant}#archived!#{number}", version.commit, message))
+        number += 1
+    new.append(New(f"{version.variant}#{role}#{number}", version.commit, message))
+    return _write(moment, new, version.version, role, wrong, push)
+
+
+def _write(
+    moment: Moment, new: Sequence[New], version: str, role: str | None, overruled: Sequence[str], push: bool
+) -> Done:
+    tags.write(moment, new, push=push)
+    return Done(moment.variant, version, role, tuple(tag.name for tag in new), tuple(overruled), push)
+
+
+def _known(moment: Moment) -> Variant:
+    if not moment.tags:
+        raise RegistryError(f"{moment.variant} has no versions; `slipway register {moment.variant}` makes one")
+    return Variant(moment.variant, moment.tags)
+
+
+def _last_good(known: Variant, role: str, holder: Version) -> Version:
+    earlier = [known.versions[name] for name in known.line(role) if name != holder.version]
+    outcomes = releases.read([(version.variant, version.commit) for version in earlier])
+    good = [
+        version
+        for version, release in zip(earlier, outcomes, strict=True)
+        if release.verdict == "pass" and "archived" not in version.roles
+    ]
+    if not good:
+        raise RegistryError(
+            f"no version held {role} before {holder.name} that passed and is not archived; promote one, or name one "
+            "with --to"
+        )
+    return good[-1]
+
+
+def _check_new(known: Variant, release: releases.Release) -> None:
+    """Equal records and verdicts are one version: which of two is meant nobody could tell."""
+    versions = list(known.versions.values())
+    there = releases.read([(one.variant, one.commit) for one in versions])
+    for version, other in zip(versions, there, strict=True):
+        if other.record_bytes == release.record_bytes and other.verdict == release.verdict:
+            raise RegistryError(
+                f"{version.name} has this release record and verdict already: there is nothing new to register"
+            )
+
+
+def _name(known: Variant, version: str | None, bump: Bump) -> str:
+    if version is None:
+        highest = max(map(state.order, known.versions), default=None)
+        return FIRST if highest is None else f"v{highest.next_version(bump)}"
+    if not tags.VERSION.fullmatch(version):
+        raise RegistryError(f"{version!r} is no version: v and three numbers, such as v1.2.0 (semver.org)")
+    if any(tag.version == version for tag in known.tags):
+        raise RegistryError(f"{known.name}@{version} is there already; a version is never moved")
+    return version
+
+
+def _variant(name: str) -> str:
+    return name.partition("@")[0].partition("#")[0]
+
+
+def _check_forced(force: bool, reason: str | None) -> None:
+    if force and not (reason or "").strip():
+        raise RegistryError("--force needs --reason: it is kept in the tag")
+
+
+def _message(what: str, reason: str | None, facts: dict[str, str | list[str]]) -> str:
+    lines = [f"{key}: {'; '.join(said) if isinstance(said, list) else said}" for key, said in facts.items() if said]
+    return "\n\n".join(part for part in (what, (reason or "").strip(), "\n".join(lines)) if part)

@@ -1,0 +1,217 @@
+"""The registry's tags, in GTO's grammar: how they are named, read in one go, and written all or none.
+
+    base-ad-detector@v1.2.0          the version v1.2.0
+    base-ad-detector@v1.2.0!         it is a version no longer
+    base-ad-detector#production#7    the version at this commit is given the role
+    base-ad-detector#production!#8   the role is taken from it
+    base-ad-detector@deprecated      the variant is
+
+A tag's author, date and message are the history: who, when and why. `gto show` and `gto history` read the same tags.
+GTO goes by the date, to the second; `write` dates each tag of a variant later than the one before, whatever the clocks
+of two machines say, so that the last one written is the last one read.
+
+**One wins.** Beside its tags a variant has a ref, refs/slipway/<variant>, that each write moves on. A write names the
+value that its decision was made on, in the same ref transaction as the tags: whoever comes second is refused, in one
+clone by `git update-ref`, between clones by an atomic push with a lease on that ref. A transaction has all of its tags
+or none.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from slipway.errors import RegistryError
+from slipway.gitops import git
+
+Action = Literal["register", "deregister", "assign", "unassign", "deprecate"]
+
+ROLES = ("staging", "canary", "production", "archived")
+LIVE = ("staging", "canary", "production")
+"""The roles that one version of a variant holds at a time, and that a model must pass for."""
+REMOTE = "origin"
+
+_SEMVER = r"v(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
+_NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?"
+_TAG = re.compile(
+    rf"(?P<variant>{_NAME})"
+    rf"(?:(?:#(?P<role>{_NAME})|@(?P<version>{_SEMVER}))(?P<cancel>!?)|@(?P<deprecated>deprecated))"
+    r"(?:#(?P<counter>\d+))?"
+)
+VERSION = re.compile(_SEMVER)
+_FIELDS = ("refname:strip=2", "objecttype", "objectname", "*objectname", "taggername", "taggeremail:trim", "contents")
+_FORMAT = "%00".join(["%(taggerdate:unix)", *(f"%({field})" for field in _FIELDS), ""])
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One annotated tag: what it says of which commit, and who said it when (seconds since 1970) and why."""
+
+    name: str
+    id: str
+    commit: str
+    variant: str
+    action: Action
+    version: str | None
+    role: str | None
+    counter: int
+    who: str
+    email: str
+    when: int
+    why: str
+
+    @property
+    def time(self) -> str:
+        """When, in ISO 8601."""
+        return datetime.fromtimestamp(self.when, UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class New:
+    """A tag to be written."""
+
+    name: str
+    commit: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The tags of one variant as they were when a decision was made; `write` refuses it once it has passed."""
+
+    variant: str
+    tags: tuple[Tag, ...]
+    pointer: str
+    """What refs/slipway/<variant> was; empty where there was none."""
+
+    def next(self) -> int:
+        """The number of the next assignment: GTO counts all roles of a variant together."""
+        return max((tag.counter for tag in self.tags), default=0) + 1
+
+
+def parse(name: str) -> tuple[str, Action, str | None, str | None, int] | None:
+    """Variant, action, version, role and counter (0 without one) of a tag's name; None for a tag of another kind."""
+    found = _TAG.fullmatch(name)
+    if found is None:
+        return None
+    action: Action = "deprecate"
+    if found["version"]:
+        action = "deregister" if found["cancel"] else "register"
+    elif found["role"]:
+        action = "unassign" if found["cancel"] else "assign"
+    return found["variant"], action, found["version"], found["role"], int(found["counter"] or 0)
+
+
+def read(variant: str | None = None) -> list[Tag]:
+    """All tags of the registry, or of one variant, in the order in which they were made; lightweight ones are none."""
+    patterns = ["refs/tags"] if variant is None else [f"refs/tags/{variant}@*", f"refs/tags/{variant}#*"]
+    fields = len(_FIELDS) + 1
+    parts = git.run("for-each-ref", f"--format={_FORMAT}", *patterns).split("\0")
+    tags = []
+    for start in range(0, len(parts) - 1, fields):
+        when, name, kind, identity, commit, who, email, why = parts[start : start + fields]
+        parsed = parse(name)
+        if parsed is None or kind != "tag" or (variant is not None and parsed[0] != variant):
+            continue
+        tags.append(Tag(name, identity, commit, *parsed, who=who, email=email, when=int(when), why=why.strip()))
+    return sorted(tags, key=lambda tag: (tag.when, tag.counter, tag.name))
+
+
+def moment(variant: str, *, push: bool = False) -> Moment:
+    """The tags of a variant now; with `push` those of the remote too, which are fetched."""
+    if push:
+        _fetch(variant)
+    pointer = git.run("for-each-ref", "--format=%(objectname)", _pointer(variant)).strip()
+    return Moment(variant, tuple(read(variant)), pointer)
+
+
+def write(moment: Moment, new: Sequence[New], *, push: bool = False) -> None:
+    """Write annotated tags of a variant, all or none, with a later date than any that it has.
+
+    Args:
+        moment: what the decision to write them was made on.
+        new: the tags, in the order in which they are to be read.
+        push: to the remote as well; refused there, they are taken back here.
+
+    Raises:
+        RegistryError: another write was quicker, here or at the remote, or Git refuses.
+    """
+    name, _, zone = git.run("var", "GIT_COMMITTER_IDENT").strip().rsplit(" ", 2)
+    when = max([int(time.time()), *(tag.when + 1 for tag in moment.tags)])
+    made = {}
+    for offset, tag in enumerate(new):
+        head = f"object {tag.commit}\ntype commit\ntag {tag.name}\ntagger {name} {when + offset} {zone}"
+        made[tag.name] = git.run("mktag", text=f"{head}\n\n{tag.message.strip()}\n").strip()
+    last = made[new[-1].name]
+    lines = [f"update {_pointer(moment.variant)} {last} {moment.pointer or _zeros(last)}"]
+    lines += [f"create refs/tags/{tag} {identity}" for tag, identity in made.items()]
+    if [tag.id for tag in read(moment.variant)] != [tag.id for tag in moment.tags]:
+        raise _overtaken(moment)
+    try:
+        git.run("update-ref", "--stdin", text="".join(f"{line}\n" for line in ["start", *lines, "prepare", "commit"]))
+    except RegistryError as error:
+        if [tag.id for tag in read(moment.variant)] != [tag.id for tag in moment.tags]:
+            raise _overtaken(moment)
+        raise error
+    if push:
+        _push(moment, made, last)
+
+
+def _push(moment: Moment, made: dict[str, str], last: str) -> None:
+    pointer = _pointer(moment.variant)
+    refs = [f"{last}:{pointer}", *(f"refs/tags/{name}" for name in made)]
+    # A tag that is there already refuses the push by itself.
+    lease = f"--force-with-lease={pointer}:{moment.pointer}"
+    try:
+        git.run("push", "--quiet", "--atomic", lease, REMOTE, *refs)
+    except RegistryError as error:
+        back = f"update {pointer} {moment.pointer} {last}" if moment.pointer else f"delete {pointer} {last}"
+        lines = [back, *(f"delete refs/tags/{name} {identity}" for name, identity in made.items())]
+        git.run("update-ref", "--stdin", text="".join(f"{line}\n" for line in ["start", *lines, "prepare", "commit"]))
+        if re.search("stale info|already exists|fetch first|atomic", str(error)):
+            raise _overtaken(moment, f" at {REMOTE}")
+        raise RegistryError(f"{REMOTE} did not take {', '.join(made)}, which are taken back here too: {error}")
+
+
+def _fetch(variant: str) -> None:
+    # The ref is asked for before the tags: a write in between leaves it older than them, and ours is refused.
+    pointer = git.run("ls-remote", REMOTE, _pointer(variant)).partition("\t")[0]
+    specs = [f"refs/tags/{variant}{sign}*:refs/tags/{variant}{sign}*" for sign in "@#"]
+    try:
+        git.run("fetch", "--quiet", "--no-tags", REMOTE, *specs)
+    except RegistryError as error:
+        if "would clobber" not in str(error):
+            raise
+        raise RegistryError(
+            f"a tag of {variant} is another here than at {REMOTE}: see which in `git fetch {REMOTE} --tags`, delete "
+            "yours with `git tag -d` and run again"
+        )
+    if pointer:
+        git.run("update-ref", _pointer(variant), pointer)
+    else:
+        git.run("update-ref", "-d", _pointer(variant))
+
+
+def _pointer(variant: str) -> str:
+    return f"refs/slipway/{variant}"
+
+
+def _zeros(identity: str) -> str:
+    return "0" * len(identity)
+
+
+def _overtaken(moment: Moment, where: str = "") -> RegistryError:
+    """Somebody else was quicker: say who, as far as it can be known here."""
+    known = {tag.id for tag in moment.tags}
+    others = _said(tag for tag in read(moment.variant) if tag.id not in known)
+    look = f"`git fetch {REMOTE} --tags` and " if where else ""
+    return RegistryError(
+        f"{moment.variant} was changed{where} at the same time{others}; nothing was written: look with {look}`slipway "
+        f"registry history {moment.variant}`, then run again if it still holds"
+    )
+
+
+def _said(tags: Iterable[Tag]) -> str:
+    return "".join(f", {tag.name} by {tag.who}" for tag in tags)

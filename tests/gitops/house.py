@@ -1,0 +1,147 @@
+"""A small repository of two variants, built by DVC itself: commits to register, a remote, and what is wrong with some.
+
+The commits, by name, are kept in commits.json beside the repository:
+
+    good-1, good-2, good-3   pass, in the remote
+    fails                    the gate says fail
+    holds                    the gate says hold
+    slow                     the record passes and the benchmark fails
+    lost                     passes, and its bytes are in no remote
+    edited                   the record was changed by hand into one that passes
+"""
+
+import contextlib
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+VARIANTS = ("base-ad-detector", "demand-predictor")
+PASSING = ("good-1", "good-2", "good-3")
+REFUSED = {
+    "fails": "the gate says fail",
+    "holds": "the gate says hold",
+    "slow": "the gate says fail",
+    "lost": "not in the DVC remote",
+    "edited": "not what the register stage of dvc.lock wrote",
+}
+
+_STAGES = """
+stages:
+  convert-tflite:
+    foreach: ${all}
+    do:
+      cmd: cp source/${key}.model models/${key}/model.tflite
+      deps:
+      - source/${key}.model
+      outs:
+      - models/${key}/model.tflite
+  benchmark:
+    foreach: ${all}
+    do:
+      cmd: cp source/${key}.benchmark reports/${key}/benchmark.json
+      deps:
+      - source/${key}.benchmark
+      - models/${key}/model.tflite
+      outs:
+      - reports/${key}/benchmark.json: {cache: false}
+  register:
+    foreach: ${all}
+    do:
+      cmd: cp source/${key}.record models/${key}/release.json
+      deps:
+      - source/${key}.record
+      - models/${key}/model.tflite
+      outs:
+      - models/${key}/release.json: {cache: false}
+"""
+
+
+def build(root: Path) -> None:
+    """The repository `root`, its remote beside it, and commits.json."""
+    root.mkdir()
+    for command in ("git init -q -b main", "dvc init -q", f"dvc remote add -q -d local {root.parent / 'remote'}"):
+        subprocess.run(command.split(), cwd=root, check=True)
+    (root / "params.yaml").write_text(yaml.safe_dump({"all": {key: {"task": "made_up"} for key in VARIANTS}}))
+    (root / "dvc.yaml").write_text(_STAGES)
+    for variant in VARIANTS:
+        for folder in ("models", "reports"):
+            (root / folder / variant).mkdir(parents=True)
+    (root / "params").mkdir()
+    (root / "source").mkdir()
+    commits: dict[str, str] = {}
+    for at, name in enumerate([*PASSING, *REFUSED]):
+        for variant in VARIANTS:
+            _source(root, variant, name, at)
+        _reproduce(root, push=name != "lost")
+        if name == "edited":
+            for variant in VARIANTS:
+                path = root / "models" / variant / "release.json"
+                path.write_text(path.read_text().replace('"fail"', '"pass"'))
+        subprocess.run(["git", "add", "-A"], cwd=root, check=True)
+        subprocess.run(["git", "commit", "-q", "-m", f"Build {name}"], cwd=root, check=True)
+        commits[name] = git(root, "rev-parse", "HEAD")
+    subprocess.run(["dvc", "gc", "-q", "-f", "--workspace"], cwd=root, check=True)
+    cache = root / ".dvc" / "cache" / "files" / "md5"
+    for variant in VARIANTS:  # `lost` was built on a machine that is gone
+        md5 = hashlib.md5(_model(variant, "lost")).hexdigest()
+        (cache / md5[:2] / md5[2:]).unlink(missing_ok=True)
+    (root.parent / "commits.json").write_text(json.dumps(commits))
+
+
+def git(root: Path, *arguments: str) -> str:
+    """What Git prints, run in `root`."""
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _model(variant: str, name: str) -> bytes:
+    return f"model of {variant}, {name}".encode()
+
+
+def _source(root: Path, variant: str, name: str, at: int) -> None:
+    model = _model(variant, name)
+    accuracy = 0.5 if name in ("fails", "edited") else round(0.9 + at / 100, 2)
+    outcome = {"fails": "fail", "edited": "fail", "holds": "hold"}.get(name, "pass")
+    metrics = {"accuracy": {"value": accuracy, "low": accuracy - 0.01, "high": accuracy + 0.01}}
+    record = {
+        "schema": 1,
+        "variant": variant,
+        "task": "made_up",
+        "description": "Made up.",
+        "metrics": metrics,
+        "gate": _gate("accuracy", accuracy, outcome),
+        "artifacts": {"model.tflite": {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}},
+        "dataset": {"train": {"total": 100 + at}, "test": {"total": 50}},
+        "lineage": {"raw": f"{at}raw", "prepared": f"{at}prepared", "code": "code", "requirements.lock": "lock"},
+    }
+    slow = name == "slow"
+    latency = 500.0 if slow else 2.0
+    benchmark = {
+        "gate": _gate("latency_p95_ms", latency, "fail" if slow else "pass"),
+        "metrics": {"latency_p95_ms": {"value": latency}},
+    }
+    params = {
+        "train": {"learning_rate": 0.001 * (at + 1)},
+        "register": {"name": variant.replace("-", "_"), "description": "Made up.", "dry_run": False},
+    }
+    (root / "source" / f"{variant}.model").write_bytes(model)
+    for kind, content in (("record", record), ("benchmark", benchmark)):
+        (root / "source" / f"{variant}.{kind}").write_text(json.dumps(content, sort_keys=True, indent=1) + "\n")
+    (root / "params" / f"{variant}.yaml").write_text(yaml.safe_dump(params))
+
+
+def _gate(metric: str, value: float, outcome: str) -> dict[str, Any]:
+    rule = {"metric": metric, "value": value, "verdict": outcome, "reason": f"{value:g}: {outcome}"}
+    return {"verdict": outcome, "rules": [rule]}
+
+
+def _reproduce(root: Path, *, push: bool) -> None:
+    from dvc.repo import Repo
+
+    with contextlib.chdir(root), Repo() as repo:
+        repo.reproduce()
+        if push:
+            repo.push()

@@ -1,0 +1,41 @@
+"""Every command of docs/gitops.md does what the page says, in its order."""
+
+import re
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from conftest import ROOT
+from gitops.house import PASSING, git
+from slipway.cli import app
+from slipway.gitops import state
+
+
+def test_the_page_can_be_followed(
+    root: Path, commits: Mapping[str, str], server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    subprocess.run(["git", "clone", "-q", "--bare", str(root), str(tmp_path / "origin")], check=True)
+    git(root, "remote", "add", "origin", str(tmp_path / "origin"))
+    builds = iter(PASSING)
+    blocks = re.findall("```sh\n(.*?)```", (ROOT / "docs" / "gitops.md").read_text(), re.DOTALL)
+    for block in blocks:
+        if "slipway register" in block:
+            git(root, "checkout", "-q", commits[next(builds)])
+        for line in block.splitlines():
+            command = shlex.split(line)
+            if command[0] == "slipway":
+                done = CliRunner().invoke(app, command[1:])
+                assert done.exit_code == 0, f"{line}\n{done.output}"
+            else:
+                subprocess.run(command, cwd=root, check=True)
+    versions = state.read()["base-ad-detector"].versions
+    assert {name: one.roles for name, one in versions.items()} == {
+        "v1.0.0": ("production", "canary"),
+        "v1.1.0": ("archived",),
+    }
+    assert "#canary#" in git(tmp_path / "origin", "tag")

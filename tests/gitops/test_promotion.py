@@ -1,0 +1,248 @@
+"""Registering, promoting, rolling back, retiring, in a repository that DVC built."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gitops.house import PASSING, REFUSED, git
+from slipway.cli import app
+from slipway.errors import RegistryError
+from slipway.gitops import promotion, releases, state, tags
+
+VARIANT = "base-ad-detector"
+
+
+def holder(role: str = "production") -> str | None:
+    found = state.read()[VARIANT].holder(role)
+    return found.version if found else None
+
+
+def command(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, list(arguments))
+    return done.exit_code, done.output
+
+
+def test_versions_go_up_from_the_first_by_the_part_that_is_named(root: Path, commits: Mapping[str, str]):
+    first, second, third = (commits[name] for name in PASSING)
+    assert promotion.register(VARIANT, revision=first).version == "v1.0.0"
+    assert promotion.register(VARIANT, revision=second).version == "v1.1.0"
+    assert promotion.register(VARIANT, revision=third, bump="major").version == "v2.0.0"
+
+
+def test_a_commit_without_a_record_is_no_version(root: Path):
+    with pytest.raises(
+        RegistryError, match=r"models/unknown/release.json: not in commit .* run `dvc repro register@unk"
+    ):
+        promotion.register("unknown")
+
+
+def test_what_is_not_committed_is_no_version(root: Path):
+    path = root / releases.record_path(VARIANT)
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(RegistryError, match="differs from commit"):
+        promotion.register(VARIANT)
+
+
+def test_a_commit_or_a_record_is_registered_once(root: Path, commits: Mapping[str, str]):
+    promotion.register(VARIANT, revision=commits["good-1"])
+    with pytest.raises(RegistryError, match=r"@v1.0.0 is commit .* already"):
+        promotion.register(VARIANT, revision=commits["good-1"], version="v7.0.0")
+    git(root, "checkout", "-q", commits["good-1"])
+    git(root, "commit", "-q", "--allow-empty", "-m", "Nothing new")
+    with pytest.raises(RegistryError, match="has this release record and verdict already"):
+        promotion.register(VARIANT)
+
+
+@pytest.mark.parametrize("version", ["1.2.0", "v1.2", "v01.2.0", "latest"])
+def test_a_version_is_three_numbers_after_a_v(root: Path, version: str):
+    with pytest.raises(RegistryError, match="is no version"):
+        promotion.register(VARIANT, version=version)
+
+
+def test_a_version_that_was_taken_back_is_not_made_again(versions: Mapping[str, str], commits: Mapping[str, str]):
+    git(Path(), "tag", "-a", "-m", "bad", f"{VARIANT}@v1.0.0!", commits["good-1"])
+    with pytest.raises(RegistryError, match="a version is never moved"):
+        promotion.register(VARIANT, revision=commits["good-1"], version="v1.0.0")
+
+
+def test_a_version_that_passed_gets_the_role_and_the_tag_says_of_which_bytes(versions: Mapping[str, str]):
+    done = promotion.promote(f"{VARIANT}@{versions['good-1']}", "canary", reason="quiet week")
+    assert done.tags == (f"{VARIANT}#canary#1",)
+    (tag,) = [tag for tag in tags.read() if tag.role]
+    record = releases.of(state.find(state.read(), f"{VARIANT}#canary")).record
+    assert record is not None
+    sha256 = record["artifacts"]["model.tflite"]["sha256"]
+    assert tag.why == f"Promote {VARIANT}@v1.0.0 to canary\n\nquiet week\n\nVerdict: pass\nSHA-256: {sha256}"
+    assert (tag.who, tag.email) == ("Tester", "tester@example.org")
+
+
+@pytest.mark.parametrize("role", tags.LIVE)
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_version_that_may_not_have_a_role_is_refused_with_its_reason(
+    versions: Mapping[str, str], name: str, role: str
+):
+    with pytest.raises(RegistryError, match=REFUSED[name]):
+        promotion.promote(f"{VARIANT}@{versions[name]}", role)
+    assert holder(role) is None
+
+
+def test_bytes_that_are_not_those_of_the_record_are_refused(
+    versions: Mapping[str, str], root: Path, built: Path, tmp_path: Path
+):
+    shutil.copytree(built / "remote", tmp_path / "remote")
+    config = root / ".dvc" / "config"
+    config.write_text(config.read_text().replace(str(built / "remote"), str(tmp_path / "remote")))
+    for path in (tmp_path / "remote" / "files").rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+            path.write_bytes(b"other bytes")
+    with pytest.raises(RegistryError, match=r"in the remote has SHA-256 .*, and the record says"):
+        promotion.promote(f"{VARIANT}@{versions['good-1']}", "staging")
+
+
+def test_without_a_remote_nothing_can_be_promoted(versions: Mapping[str, str], root: Path):
+    (root / ".dvc" / "config").write_text("")
+    with pytest.raises(RegistryError, match=r"DVC cannot say what can be fetched: .*no remote specified"):
+        promotion.promote(f"{VARIANT}@{versions['good-1']}", "staging")
+
+
+def test_force_needs_a_reason_and_the_tag_keeps_it_with_what_was_overruled(versions: Mapping[str, str]):
+    name = f"{VARIANT}@{versions['holds']}"
+    with pytest.raises(RegistryError, match="--force needs --reason"):
+        promotion.promote(name, "staging", force=True)
+    promotion.promote(name, "staging", force=True, reason="for a look")
+    assert holder("staging") == versions["holds"]
+    why = tags.read()[-1].why
+    assert "for a look" in why and "Forced: the gate says hold (accuracy: 0.94: hold)" in why
+
+
+def test_rolling_back_goes_to_the_version_before_and_again_to_the_one_before_that(versions: Mapping[str, str]):
+    for name in PASSING:
+        promotion.promote(f"{VARIANT}@{versions[name]}", "production")
+    assert promotion.rollback(VARIANT).version == versions["good-2"]
+    assert promotion.rollback(VARIANT).version == versions["good-1"]
+    with pytest.raises(RegistryError, match="no version held production before"):
+        promotion.rollback(VARIANT)
+    promotion.promote(f"{VARIANT}@{versions['good-3']}", "production")
+    assert promotion.rollback(VARIANT).version == versions["good-1"]
+
+
+def test_rolling_back_passes_over_what_was_forced_and_what_is_archived(versions: Mapping[str, str]):
+    promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
+    promotion.promote(f"{VARIANT}@{versions['fails']}", "production", force=True, reason="we must")
+    promotion.promote(f"{VARIANT}@{versions['good-2']}", "production")
+    promotion.promote(f"{VARIANT}@{versions['good-3']}", "production")
+    promotion.retire(f"{VARIANT}@{versions['good-2']}")
+    assert promotion.rollback(VARIANT).version == versions["good-1"]
+
+
+def test_rolling_back_to_a_version_checks_that_it_held_the_role_and_can_be_fetched(versions: Mapping[str, str]):
+    promotion.promote(f"{VARIANT}@{versions['lost']}", "production", force=True, reason="on the shelf")
+    promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
+    with pytest.raises(RegistryError, match="not in the DVC remote"):
+        promotion.rollback(VARIANT, versions["lost"])
+    with pytest.raises(RegistryError, match="never held production: promote it instead"):
+        promotion.rollback(VARIANT, versions["good-2"])
+
+
+def test_a_retired_version_has_no_role_and_none_comes_back_by_itself(versions: Mapping[str, str]):
+    for name in ("good-1", "good-2"):
+        promotion.promote(f"{VARIANT}@{versions[name]}", "canary")
+    promotion.retire(f"{VARIANT}@{versions['good-2']}", reason="flickers")
+    assert holder("canary") is None
+    assert state.find(state.read(), f"{VARIANT}@{versions['good-2']}").roles == ("archived",)
+    with pytest.raises(RegistryError, match="it is archived"):
+        promotion.promote(f"{VARIANT}@{versions['good-2']}", "canary")
+    promotion.promote(f"{VARIANT}@{versions['good-2']}", "canary", force=True, reason="mended")
+    assert state.find(state.read(), f"{VARIANT}@{versions['good-2']}").roles == ("canary",)
+
+
+def test_production_is_left_empty_only_by_force(versions: Mapping[str, str]):
+    promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
+    with pytest.raises(RegistryError, match="promote another or roll back first"):
+        promotion.retire(f"{VARIANT}@{versions['good-1']}")
+    promotion.retire(f"{VARIANT}@{versions['good-1']}", force=True, reason="the product ends")
+    assert holder() is None
+
+
+def test_gto_shows_what_the_list_shows(versions: Mapping[str, str], root: Path):
+    promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
+    promotion.promote(f"{VARIANT}@{versions['good-2']}", "production")
+    promotion.promote(f"{VARIANT}@{versions['good-3']}", "staging")
+    promotion.rollback(VARIANT)
+    promotion.retire(f"{VARIANT}@{versions['fails']}")
+    rows = json.loads(command("registry", "list", VARIANT, "--json")[1])
+    shown = json.loads(subprocess.run(["gto", "show", "--json"], capture_output=True, check=True).stdout)[VARIANT]
+    assert shown["version"] == rows[0]["version"]
+    assert shown["stage"] == {role: row["version"] for row in rows for role in row["roles"]}
+    theirs = json.loads(subprocess.run(["gto", "history", "--json"], capture_output=True, check=True).stdout)
+    ours = json.loads(command("registry", "history", "--json")[1])
+    assert [(one["ref"], one["event"], one["version"], one["stage"], one["message"]) for one in theirs] == [
+        (one["tag"], one["what"], one["version"], one["role"], one["why"]) for one in ours
+    ]
+
+
+def test_the_list_says_where_each_version_stands_and_can_be_filtered(versions: Mapping[str, str]):
+    promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
+    promotion.promote(f"{VARIANT}@{versions['good-2']}", "production")
+    promotion.promote(f"{VARIANT}@{versions['good-3']}", "staging")
+    rows = json.loads(command("registry", "list", "--json")[1])
+    stands = {row["version"]: row["lifecycle"] for row in rows}
+    assert {name: stands[versions[name]] for name in ("good-1", "good-2", "good-3", "fails", "holds")} == {
+        "good-1": "retired",
+        "good-2": "deployed",
+        "good-3": "testing",
+        "fails": "failed",
+        "holds": "validation",
+    }
+    assert [row["variant"] for row in rows if row["version"] is None] == ["demand-predictor"]
+    assert [row["version"] for row in json.loads(command("registry", "list", "--role", "staging", "--json")[1])] == [
+        versions["good-3"]
+    ]
+    code, output = command("registry", "list", "--lifecycle", "deployed")
+    assert code == 0 and versions["good-2"] in output and versions["good-1"] not in output
+
+
+def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str]):
+    first, second = (f"{VARIANT}@{versions[name]}" for name in PASSING[:2])
+    assert command("registry", "show", first)[0] == 0
+    shown = json.loads(command("registry", "show", first, "--json")[1])
+    assert shown["metrics"]["accuracy"] == {"value": 0.9, "low": 0.89, "high": 0.91}
+    (accuracy,) = [
+        one
+        for one in json.loads(command("registry", "compare", first, second, "--json")[1])
+        if one["metric"] == "accuracy"
+    ]
+    assert accuracy["absolute"] == pytest.approx(0.01) and accuracy["percent"] == pytest.approx(100 / 90)
+    assert (accuracy["low"], accuracy["high"]) == pytest.approx((0.01 - 2**0.5 / 100, 0.01 + 2**0.5 / 100))
+    assert "+0.01 (-0.004142 to +0.02414)" in command("registry", "compare", first, second)[1]
+    change = json.loads(command("registry", "changelog", VARIANT, "--json")[1])[-2]
+    assert change["parameters"] == ["train.learning_rate 0.001 → 0.002"]
+    assert change["data"] == ["raw data 0raw → 1raw", "prepared data 0prepar → 1prepar", "train examples 100 → 101"]
+    assert "train.learning_rate 0.001 → 0.002" in command("registry", "changelog", VARIANT)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["registry", "show", "base-ad-detector"], "write VARIANT@VERSION"),
+        (["registry", "show", "base-ad-detector@v9.0.0"], "no such version; base-ad-detector has v1.7.0"),
+        (["registry", "show", "base-ad-detector#canary"], "no version of base-ad-detector holds canary"),
+        (["registry", "history", "unknown"], "unknown has no versions"),
+        (["registry", "list", "--role", "prod"], "is no role"),
+        (["promote", "base-ad-detector@v1.0.0", "--to", "prod"], "is no role to promote to"),
+        (["rollback", "base-ad-detector"], "no version of base-ad-detector holds production; promote one"),
+        (["register", "base-ad-detector", "--rev", "nowhere"], "nowhere: no such commit"),
+    ],
+)
+def test_a_mistake_ends_with_one_line_and_the_exit_code_of_the_registry(
+    versions: Mapping[str, str], arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+):
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == RegistryError.exit_code
+    assert said in done.output and len(done.output.strip().splitlines()) == 1

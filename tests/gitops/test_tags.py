@@ -1,0 +1,141 @@
+"""Tags: GTO's grammar, dates in order, all or none, and one of two who write at once."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gitops.house import git
+from slipway.errors import RegistryError
+from slipway.gitops import promotion, tags
+from slipway.gitops.tags import New
+
+VARIANT = "base-ad-detector"
+
+
+@given(
+    st.one_of(
+        st.from_regex(
+            r"[a-z][a-z0-9-]{0,6}(@v[0-9]{1,2}\.[0-9]\.[0-9](-rc\.1)?|#[a-z]{1,8})!?(#[0-9]{1,3})?", fullmatch=True
+        ),
+        st.from_regex(r"[a-zA-Z0-9/_-]{0,8}@(deprecated|v[0-9.]{1,7})(#[0-9]+)?", fullmatch=True),
+        st.text("ab/#@!v.0123456789-_", max_size=14),
+    )
+)
+def test_names_are_read_as_gto_reads_them(name: str):
+    from gto.constants import Action
+    from gto.tag import parse_name
+
+    theirs = parse_name(name, raise_on_fail=False)
+    ours = tags.parse(name)
+    if not theirs or "action" not in theirs or ":" in theirs["name"]:
+        assert ours is None or not theirs
+        return
+    assert ours is not None
+    variant, action, version, role, counter = ours
+    assert (variant, version, role) == (theirs["name"], theirs.get("version"), theirs.get("stage"))
+    assert Action(action) == theirs["action"]
+    assert counter == theirs.get("counter", 0)
+
+
+def test_tags_of_a_variant_are_dated_one_after_the_other_though_written_within_a_second(
+    root: Path, commits: Mapping[str, str]
+):
+    for at in range(1, 4):
+        tags.write(tags.moment(VARIANT), [New(f"{VARIANT}#staging#{at}", commits["good-1"], "why")])
+    times = [tag.when for tag in tags.read(VARIANT)]
+    assert times == sorted(set(times))
+
+
+def test_a_clock_that_is_behind_does_not_hide_a_newer_tag(root: Path, commits: Mapping[str, str]):
+    env = os.environ | {"GIT_COMMITTER_DATE": "2090-01-01T00:00:00Z"}
+    name = f"{VARIANT}#staging#1"
+    subprocess.run(["git", "tag", "-a", "-m", "fast clock", name, commits["good-1"]], check=True, env=env)
+    tags.write(tags.moment(VARIANT), [New(f"{VARIANT}#staging#2", commits["good-2"], "why")])
+    assert tags.read(VARIANT)[-1].name == f"{VARIANT}#staging#2"
+
+
+def test_several_tags_are_written_all_or_none(root: Path, commits: Mapping[str, str]):
+    moment = tags.moment(VARIANT)
+    git(root, "tag", f"{VARIANT}#staging#2", commits["good-1"])  # lightweight: no tag of the registry, and in the way
+    new = [New(f"{VARIANT}#staging#{at}", commits["good-1"], "why") for at in (1, 2)]
+    with pytest.raises(RegistryError):
+        tags.write(moment, new)
+    assert tags.read() == []
+
+
+def test_what_was_decided_on_an_older_state_is_refused_and_says_who_was_quicker(root: Path, commits: Mapping[str, str]):
+    moment = tags.moment(VARIANT)
+    tags.write(moment, [New(f"{VARIANT}@v1.0.0", commits["good-1"], "first")])
+    with pytest.raises(
+        RegistryError, match=r"changed at the same time, base-ad-detector@v1.0.0 by Tester; nothing was"
+    ):
+        tags.write(moment, [New(f"{VARIANT}#staging#1", commits["good-1"], "second")])
+    assert [tag.name for tag in tags.read()] == [f"{VARIANT}@v1.0.0"]
+
+
+def test_of_two_threads_that_write_at_once_one_wins(root: Path, commits: Mapping[str, str]):
+    moment = tags.moment(VARIANT)
+    refused: list[Exception] = []
+
+    def write(name: str) -> None:
+        try:
+            tags.write(moment, [New(name, commits["good-1"], "why")])
+        except RegistryError as error:
+            refused.append(error)
+
+    writers = [threading.Thread(target=write, args=[f"{VARIANT}#{role}#1"]) for role in tags.LIVE]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert (len(tags.read()), len(refused)) == (1, 2)
+
+
+@pytest.fixture
+def clones(root: Path, tmp_path: Path, commits: Mapping[str, str]) -> tuple[Path, Path]:
+    """Two clones of one remote, with three versions registered."""
+    for name in ("good-1", "good-2", "good-3"):
+        promotion.register(VARIANT, revision=commits[name])
+    subprocess.run(["git", "clone", "-q", "--bare", str(root), str(tmp_path / "origin")], check=True)
+    for name in ("ann", "ben"):
+        subprocess.run(["git", "clone", "-q", str(tmp_path / "origin"), str(tmp_path / name)], check=True)
+    return tmp_path / "ann", tmp_path / "ben"
+
+
+def test_what_is_pushed_is_seen_by_the_next_one_who_pushes(clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):
+    ann, ben = clones
+    monkeypatch.chdir(ann)
+    promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
+    monkeypatch.chdir(ben)
+    with pytest.raises(RegistryError, match="holds production already"):
+        promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
+    assert promotion.promote(f"{VARIANT}@v1.1.0", "production", push=True).tags == (f"{VARIANT}#production#2",)
+
+
+@pytest.mark.parametrize("role", ["production", "staging"])
+def test_of_two_people_who_push_at_once_one_wins_and_the_other_keeps_nothing(
+    clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, role: str
+):
+    ann, ben = clones
+    monkeypatch.chdir(ben)
+    moment = tags.moment(VARIANT, push=True)
+    commit = git(ben, "rev-parse", f"{VARIANT}@v1.1.0^{{commit}}")
+    monkeypatch.chdir(ann)
+    promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
+    monkeypatch.chdir(ben)
+    before = git(ben, "for-each-ref")
+    with pytest.raises(RegistryError, match="changed at origin at the same time"):
+        tags.write(moment, [New(f"{VARIANT}#{role}#1", commit, "why")], push=True)
+    assert git(ben, "for-each-ref") == before
+
+
+def test_without_a_remote_a_push_is_refused_before_anything_is_written(root: Path, commits: Mapping[str, str]):
+    with pytest.raises(RegistryError, match="origin"):
+        promotion.register(VARIANT, revision=commits["good-1"], push=True)
+    assert tags.read() == []
