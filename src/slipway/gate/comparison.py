@@ -300,8 +300,8 @@ def _times(count: int, draws: int, seed: int) -> np.ndarray:
 
 def _drawn_times(count: int, draws: int, seed: int) -> np.ndarray:
     random = np.random.default_rng(seed)
-    times: np.ndarray = random.multinomial(count, np.full(count, 1 / count), size=draws).T.astype(np.float64)
-    return times
+    times = random.multinomial(count, np.full(count, 1 / count), size=draws)
+    return np.ascontiguousarray(times.T, np.float64)
 
 
 def _ratio(sums: np.ndarray) -> np.ndarray:
