@@ -1,10 +1,12 @@
-"""Two clean clones of what is committed, `make repro` in each with this environment: do their outputs agree?
+"""Two clean clones of what is committed, `make repro` in each: do their outputs agree?
 
-    python benchmarks/clones.py
+    python benchmarks/clones.py          # builds both, with this environment
+    python benchmarks/clones.py CLONE    # builds one, beside a clone of the same commit that was built somewhere else
 
-Takes twice the time of `make repro`. Prints one JSON object, with the seconds of each build.
+Takes twice, or once, the time of `make repro`. Prints one JSON object, with the seconds of each build that it made.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -17,25 +19,42 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def build(place: Path) -> tuple[dict[str, str], float, list[str]]:
-    """Hashes of the outputs of a fresh clone in `place`, the seconds it took, and what Git says has changed."""
+def build(place: Path) -> float:
+    """Clone and build; the seconds that the build took."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(place)], check=True)
     (place / ".venv").symlink_to(ROOT / ".venv")
     environment = {**os.environ, "MLFLOW_TRACKING_URI": ""}
     began = time.perf_counter()
     command = ["make", "repro", "--assume-old=.venv/ready"]
     subprocess.run(command, cwd=place, check=True, env=environment, capture_output=True)
-    seconds = time.perf_counter() - began
+    return round(time.perf_counter() - began, 1)
+
+
+def found(place: Path) -> tuple[dict[str, str], list[str]]:
+    """Hashes of the outputs of a built clone, and what Git says has changed in it."""
     lock = yaml.safe_load((place / "dvc.lock").read_text())
     hashes = {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
     status = subprocess.run(["git", "status", "--porcelain"], cwd=place, capture_output=True, text=True, check=True)
-    return hashes, seconds, [line[3:] for line in status.stdout.splitlines() if line[3:] != ".venv"]
+    return hashes, [line[3:] for line in status.stdout.splitlines() if line[3:] != ".venv"]
+
+
+def head(place: Path) -> str:
+    """The commit that is checked out."""
+    command = ["git", "rev-parse", "HEAD"]
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=True).stdout
 
 
 def main() -> None:
-    """Build twice, compare, print."""
+    """Build, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("clone", nargs="?", type=Path)
+    there: Path | None = parser.parse_args().clone
+    if there is not None and head(there) != head(ROOT):
+        parser.error(f"{there} is a clone of another commit than {ROOT} has")
     with tempfile.TemporaryDirectory() as temporary:
-        (one, first, changed), (two, second, _) = (build(Path(temporary) / name) for name in ("one", "two"))
+        places = [Path(temporary) / "one", there or Path(temporary) / "two"]
+        seconds = [build(place) for place in places if place != there]
+        (one, changed), (two, _) = map(found, places)
     differ = sorted(path for path in one.keys() | two.keys() if one.get(path) != two.get(path))
     told = [path for path in differ if not path.endswith("/benchmark.json")]
     print(
@@ -44,7 +63,7 @@ def main() -> None:
                 "outputs": len(one),
                 "differ": told,
                 "same": 1 - len(told) / len(one),
-                "seconds": [round(first, 1), round(second, 1)],
+                "seconds": seconds,
                 "changed_in_git": changed,
             },
             indent=2,
