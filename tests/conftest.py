@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+import smoke
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -74,3 +77,22 @@ def recordings() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: set SLIPWAY_SHARED to the folder that holds data/ with the real recordings")
     return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scratch copy built in profile smoke: one process builds it, the others wait and share it."""
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke"
+    with FileLock(f"{place}.lock"):
+        if not (place / "done").exists():
+            shutil.rmtree(place, ignore_errors=True)
+            smoke.build(copy_repository(place / "repository"))
+            (place / "done").touch()
+    return place / "repository"
+
+
+@pytest.fixture
+def copy(built: Path, tmp_path: Path) -> Path:
+    """A copy of the build to change."""
+    return Path(shutil.copytree(built, tmp_path / "copy", symlinks=True))

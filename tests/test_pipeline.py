@@ -1,85 +1,16 @@
-"""The whole, as a user runs it: `dvc repro` in profile smoke on a scratch copy, and what can befall it.
+"""The whole, as a user runs it: what `dvc repro` builds, and what a change builds again."""
 
-One build is made for all tests of this file; each test that changes something does it in a copy of that build.
-"""
-
-import csv
 import json
 import os
 import shutil
-import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from conftest import copy_repository
 from slipway.tflite.predictor import Predictor
-
-TASKS = {name: one["task"] for name, one in yaml.safe_load(Path("params.yaml").read_text())["all"].items()}
-VARIANTS = list(TASKS)
-PICTURES, TABLE = "base-ad-detector", "demand-predictor"
-RECORDER = '''
-"""Writes the modules of slipway that a stage had imported when it ended."""
-import atexit, json, os, sys
-
-def write():
-    names = [m.__file__ for n, m in sorted(sys.modules.items()) if n.split(".")[0] == "slipway" and m.__file__]
-    argv = [part for part in sys.orig_argv if part.startswith("slipway.stages.")]
-    if argv and len(sys.argv) > 1:
-        path = os.path.join(os.environ["LOADED"], f"{argv[0].split('.')[-1]}@{sys.argv[1]}@{os.getpid()}.json")
-        with open(path, "w") as file:
-            json.dump(names, file)
-
-if "LOADED" in os.environ:
-    atexit.register(write)
-'''
-
-
-def sh(command: str, cwd: Path, check: bool = True, **environment: str) -> str:
-    """Run a command; its output."""
-    done = subprocess.run(
-        command, shell=True, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment}
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == 0 or not check, f"{command} ended with {done.returncode}:\n{output[-6000:]}"
-    return output
-
-
-def outputs(root: Path) -> dict[str, str]:
-    """The hash of every output in dvc.lock but benchmark.json, by path."""
-    lock = yaml.safe_load((root / "dvc.lock").read_text())
-    return {
-        out["path"]: out["md5"]
-        for stage in lock["stages"].values()
-        for out in stage["outs"]
-        if not out["path"].endswith("/benchmark.json")
-    }
-
-
-@pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scratch copy in profile smoke, built once; `loaded/` beside it says what each stage imported."""
-    place = tmp_path_factory.mktemp("built")
-    root = copy_repository(place / "repository")
-    for name in ("hook", "loaded"):
-        (place / name).mkdir()
-    (place / "hook" / "sitecustomize.py").write_text(RECORDER)
-    top = root / "params.yaml"
-    top.write_text(top.read_text().replace("profile: demo", "profile: smoke"))
-    sh("dvc repro", root, PYTHONPATH=str(place / "hook"), LOADED=str(place / "loaded"))
-    sh("git add -A && git commit -q -m built", root)
-    return root
-
-
-@pytest.fixture
-def copy(built: Path, tmp_path: Path) -> Path:
-    """A copy of the build to change."""
-    return Path(shutil.copytree(built, tmp_path / "copy", symlinks=True))
+from smoke import PICTURES, TABLE, TASKS, VARIANTS, sh, stale
 
 
 def test_every_variant_ends_with_a_record_whose_hashes_are_those_of_its_files(built: Path) -> None:
@@ -212,11 +143,6 @@ def test_a_new_base_trains_its_transfers_again(copy: Path) -> None:
     assert f'"train@{PICTURES}" -> "transfer@sports-ad-detector"' in dag
 
 
-def stale(root: Path) -> list[str]:
-    """Stages whose dependencies have changed."""
-    return sorted(json.loads(sh("dvc status --json", root)))
-
-
 def test_a_file_of_parameters_edited_by_hand_stops_repro_and_stays(copy: Path) -> None:
     path = copy / f"params/{TABLE}.yaml"
     path.write_text(path.read_text().replace("warmup: 20", "warmup: 5"))
@@ -260,84 +186,3 @@ def test_bad_data_ends_the_stage_with_a_message_and_its_exit_code(copy: Path) ->
     assert done.returncode == 3
     assert "examples are bad" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.fixture
-def killing(copy: Path) -> Iterator[Callable[[str], None]]:
-    """Removes a variant's trained model, and kills the next training of it with SIGKILL after its first epochs."""
-    processes: list[subprocess.Popen[Any]] = []
-
-    def kill(variant: str) -> None:
-        shutil.rmtree(copy / "models" / variant / "native")
-        shutil.rmtree(copy / ".dvc/cache")
-        process = subprocess.Popen(["dvc", "repro", f"train@{variant}"], cwd=copy, start_new_session=True)
-        processes.append(process)
-        journal = copy / ".checkpoints" / f"{variant}.jsonl"
-        deadline = time.monotonic() + 300
-        while not (journal.exists() and len(journal.read_text().splitlines()) >= 2):
-            assert process.poll() is None and time.monotonic() < deadline, "training ended before it could be killed"
-            time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-    yield kill
-    for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-@pytest.mark.parametrize("variant", [PICTURES, TABLE])
-def test_training_killed_with_sigkill_finishes_with_the_same_hashes(
-    built: Path, copy: Path, killing: Callable[[str], None], variant: str
-) -> None:
-    killing(variant)
-    assert not (copy / "models" / variant / "native").exists()
-    sh(f"dvc repro evaluate@{variant}", copy)
-    ours = {path: md5 for path, md5 in outputs(copy).items() if variant in path}
-    assert ours == {path: md5 for path, md5 in outputs(built).items() if variant in path}
-    assert not list((copy / ".checkpoints").glob(f"{variant}*"))
-
-
-def test_a_second_build_elsewhere_gives_the_same_hashes(built: Path, tmp_path: Path) -> None:
-    """A variant of each task; `benchmarks/clones.py` compares all of them, in profile demo."""
-    clone = tmp_path / "another" / "clone"
-    clone.parent.mkdir()
-    sh(f"git clone -q {built} {clone}", tmp_path)
-    first = {task: variant for variant, task in reversed(TASKS.items())}
-    sh(f"dvc repro {' '.join(f'convert-tflite@{variant}' for variant in first.values())}", clone)
-    assert outputs(clone) == outputs(built)
-    changed = {line[3:] for line in sh("git status --porcelain", clone).splitlines()}
-    assert changed <= {"dvc.lock", *(f"reports/{variant}/benchmark.json" for variant in VARIANTS)}
-
-
-def test_an_experiment_changes_one_parameter(copy: Path) -> None:
-    sh(f"dvc exp run -n slower -S 'conf/variant/{TABLE}.yaml:train.learning_rate=0.02' evaluate@{TABLE}", copy)
-    table = json.loads(sh("dvc exp show --json --no-pager", copy).splitlines()[-1])
-    names = [one["name"] for base in table for one in base["experiments"] or [] for one in one["revs"]]
-    assert "slower" in names
-    assert "train.learning_rate" in sh("dvc params diff HEAD slower", copy)
-
-
-def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
-    """The guide's grid over learning rate, batch size and optimizer, here with one choice each and two optimizers."""
-    file = f"conf/variant/{PICTURES}.yaml:train"
-    sh(
-        f"dvc exp run --queue -S '{file}.learning_rate=0.001' -S '{file}.batch_size=24' "
-        f"-S '{file}.optimizer=choice(adam,sgd)' evaluate@{PICTURES}",
-        copy,
-    )
-    sh("dvc exp run --run-all", copy)
-    table = sh("dvc exp show --csv --no-pager", copy)
-    rows = list(csv.DictReader(table[table.index("Experiment,") :].splitlines()))
-    column = next(name for name in rows[0] if name.endswith("train.optimizer"))
-    assert {"adam", "sgd"} <= {row[column] for row in rows}
-
-
-def test_a_dry_run_records_and_registers_nothing(copy: Path) -> None:
-    path = copy / f"conf/variant/{TABLE}.yaml"
-    path.write_text(path.read_text().replace("register:\n", "register:\n  dry_run: true\n"))
-    for left in copy.glob("mlflow.db*"):
-        left.unlink()
-    sh(f"dvc repro --single-item compose@{TABLE}", copy)
-    assert "recorded and not registered" in sh(f"dvc repro --single-item --force register@{TABLE}", copy)
-    assert not list(copy.glob("mlflow.db*"))

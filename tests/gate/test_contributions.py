@@ -96,7 +96,7 @@ def balls(n: int = 30) -> Scored:
         (fouls(), {"accuracy", "recall", "f1"}),
         (adverts(), {"accuracy", "recall", "f1"}),
         (demand(), {"mae", "mae_ratio_to_naive"}),
-        (pose(), {"pck", "error"}),
+        (pose(), {"pck", "mean_error"}),
         (balls(), {"detection_rate", "false_positives_per_picture"}),
     ],
     ids=["pictures", "fouls", "adverts", "demand", "pose", "balls"],

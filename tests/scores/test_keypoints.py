@@ -43,10 +43,10 @@ def test_average_precision_is_that_of_persons_ranked_by_score() -> None:
 def test_perfect_keypoints_score_one_and_wrong_ones_nothing() -> None:
     truth, _, area, size, _ = judged()
     scores = keypoints.score(truth, truth, area, size, SIGMAS)
-    assert scores == pytest.approx({"map": 1, "ap50": 1, "ap75": 1, "pck": 1, "error": 0})
+    assert scores == pytest.approx({"map": 1, "ap50": 1, "ap75": 1, "pck": 1, "mean_error": 0})
     elsewhere = truth + np.array([1000, 0, 0])
     scores = keypoints.score(truth, elsewhere, area, size, SIGMAS)
-    assert scores == pytest.approx({"map": 0, "ap50": 0, "ap75": 0, "pck": 0, "error": 10})
+    assert scores == pytest.approx({"map": 0, "ap50": 0, "ap75": 0, "pck": 0, "mean_error": 10})
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -87,7 +87,7 @@ def test_pck_and_error_count_annotated_keypoints_only() -> None:
     found = np.array([[[10.0, 14, 0.9], [20, 25, 0.9], [80, 80, 0.9]]])
     scores = keypoints.score(truth, found, np.array([400.0]), np.array([50.0]), SIGMAS[:3])
     assert scores["pck"] == 0.5
-    assert scores["error"] == pytest.approx((4 + 15) / 2 / 50)
+    assert scores["mean_error"] == pytest.approx((4 + 15) / 2 / 50)
 
 
 def test_tables_add_up_to_the_score_and_plots_hold_what_they_draw() -> None:
@@ -99,7 +99,7 @@ def test_tables_add_up_to_the_score_and_plots_hold_what_they_draw() -> None:
     assert tables["per_keypoint"]["keypoint"].tolist() == names
     assert tables["per_group"]["group"].tolist() == ["g0", "g1", "g2"]
     for table in tables.values():
-        for metric in ("pck", "error"):
+        for metric in ("pck", "mean_error"):
             assert np.average(table[metric], weights=table["n"]) == pytest.approx(scores[metric])
     curve, errors = keypoints.plots(truth, found, size, names)
     assert curve.table["pck"].is_monotonic_increasing

@@ -117,7 +117,7 @@ class Scored:
                 off, annotated = self._distances
                 near = (off <= keypoints.PCK_THRESHOLD) & annotated
                 return near.sum(axis=1).astype(float), annotated.sum(axis=1).astype(float)
-            case "keypoints", "error":
+            case "keypoints", "mean_error":
                 off, annotated = self._distances
                 return off.sum(axis=1), annotated.sum(axis=1).astype(float)
             case "boxes", "detection_rate":

@@ -33,7 +33,7 @@ FirstRelease = Literal["hold", "pass"]
 LOWER_IS_BETTER = (
     LATENCY_METRICS
     | {"size_bytes", "max_difference", "mean_difference", "ece", "log_loss", "mae", "rmse", "mape"}
-    | {"mae_ratio_to_naive", "false_positives_per_picture", "error"}
+    | {"mae_ratio_to_naive", "false_positives_per_picture", "mean_error"}
 )
 """Metrics of which less is better; of all others more is."""
 CLASS_METRICS = frozenset({"recall"})

@@ -44,7 +44,7 @@ SIGMAS = {
 """The 17 keypoints of COCO, and the spread of each one's annotations as a share of the square root of the area."""
 PCK_THRESHOLD = 0.1
 PCK_CURVE = np.linspace(0, 0.2, 41)
-METRICS = frozenset({"map", "ap50", "ap75", "pck", "error"})
+METRICS = frozenset({"map", "ap50", "ap75", "pck", "mean_error"})
 """What `score` gives: AP over OKS 0.50 to 0.95, at 0.50 and at 0.75, PCK, and the mean distance as a share of the
 longer side of the box."""
 
@@ -78,7 +78,7 @@ def score(
     return {
         **_average_precision(evaluation, times),
         "pck": float((mass * (error <= PCK_THRESHOLD)).sum() / mass.sum()),
-        "error": float((mass * error).sum() / mass.sum()),
+        "mean_error": float((mass * error).sum() / mass.sum()),
     }
 
 
@@ -105,7 +105,7 @@ def tables(
     )
 
     def by(column: str) -> pd.DataFrame:
-        judged = {"n": ("error", "size"), "pck": ("correct", "mean"), "error": ("error", "mean")}
+        judged = {"n": ("error", "size"), "pck": ("correct", "mean"), "mean_error": ("error", "mean")}
         return flat.groupby(column, sort=True).agg(**judged).reset_index()
 
     per_keypoint = by("keypoint")
@@ -118,7 +118,7 @@ def plots(truth: np.ndarray, found: np.ndarray, size: np.ndarray, names: Sequenc
     error = errors(truth, found, size)[truth[..., 2] > 0]
     curve = pd.DataFrame({"threshold": PCK_CURVE, "pck": [(error <= threshold).mean() for threshold in PCK_CURVE]})
     groups = pd.Series(np.zeros(len(truth), np.int64))
-    per_keypoint = tables(groups, truth, found, size, names)["per_keypoint"][["keypoint", "error"]]
+    per_keypoint = tables(groups, truth, found, size, names)["per_keypoint"][["keypoint", "mean_error"]]
     return [
         Plot(
             "pck",
@@ -134,7 +134,7 @@ def plots(truth: np.ndarray, found: np.ndarray, size: np.ndarray, names: Sequenc
             "error_by_keypoint",
             "Error by keypoint",
             per_keypoint,
-            "error",
+            "mean_error",
             "keypoint",
             "bar_horizontal",
             "mean distance, share of the box's longer side",

@@ -146,7 +146,7 @@ def test_dots_are_found_after_a_short_training_in_int8_too(tmp_path: Path) -> No
         start=None,
         track=lambda epoch, metrics: told.append(metrics),
     )
-    assert set(told[0]) == {"train/loss", "train/error", "val/loss", "val/error", "learning_rate"}
+    assert set(told[0]) == {"train/loss", "train/mean_error", "val/loss", "val/mean_error", "learning_rate"}
     inputs, targets = dotted(32, 3)
     model = Interpreter(conversion.convert(tmp_path / "native", inputs, "int8"))
     for predict in (native.load(tmp_path / "native"), model):

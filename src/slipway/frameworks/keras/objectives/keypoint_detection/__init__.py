@@ -47,7 +47,7 @@ class Objective:
         def error(points: Any, given: Any) -> Any:
             return _over_annotated(points, tf.norm(heatmaps.tops(given) - points[..., :2], axis=-1))
 
-        return [keras.metrics.MeanMetricWrapper(error, name="error")]
+        return [keras.metrics.MeanMetricWrapper(error, name="mean_error")]
 
     def vary(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
         """Varied crops, and their keypoints where they then are."""
