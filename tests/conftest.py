@@ -88,11 +88,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not (place / "done").exists():
             shutil.rmtree(place, ignore_errors=True)
             smoke.build(copy_repository(place / "repository"))
+            shutil.copytree(place / "repository", place / "untouched", symlinks=True)
             (place / "done").touch()
     return place / "repository"
 
 
 @pytest.fixture
 def copy(built: Path, tmp_path: Path) -> Path:
-    """A copy of the build to change."""
-    return Path(shutil.copytree(built, tmp_path / "copy", symlinks=True))
+    """A copy of the build to change; of one in which nobody runs DVC meanwhile, as another process may in `built`."""
+    return Path(shutil.copytree(built.parent / "untouched", tmp_path / "copy", symlinks=True))

@@ -1,4 +1,7 @@
-"""The repository built in profile smoke by `dvc repro`, as a user builds it, for tests to look at and to copy."""
+"""The repository built in profile smoke by `dvc repro`, as a user builds it, for tests to look at and to copy.
+
+Two variants are left out, which run the code of others on other data: every task and a transfer remain.
+"""
 
 import json
 import os
@@ -7,7 +10,12 @@ from pathlib import Path
 
 import yaml
 
-TASKS = {name: one["task"] for name, one in yaml.safe_load(Path("params.yaml").read_text())["all"].items()}
+LEFT_OUT = ("cricket-shot-detector", "news-ad-detector")
+TASKS = {
+    name: one["task"]
+    for name, one in yaml.safe_load(Path("params.yaml").read_text())["all"].items()
+    if name not in LEFT_OUT
+}
 VARIANTS = list(TASKS)
 PICTURES, TABLE = "base-ad-detector", "demand-predictor"
 RECORDER = '''
@@ -54,11 +62,12 @@ def stale(root: Path) -> list[str]:
 
 
 def build(root: Path) -> None:
-    """Build all variants in `root`, a scratch copy; `loaded/` beside it says what each stage imported."""
+    """Build the variants in `root`, a scratch copy; `loaded/` beside it says what each stage imported."""
     for name in ("hook", "loaded"):
         (root.parent / name).mkdir()
     (root.parent / "hook" / "sitecustomize.py").write_text(RECORDER)
     top = root / "params.yaml"
-    top.write_text(top.read_text().replace("profile: demo", "profile: smoke"))
+    lines = [line for line in top.read_text().splitlines() if not line.strip().startswith(LEFT_OUT)]
+    top.write_text("\n".join(lines).replace("profile: demo", "profile: smoke") + "\n")
     sh("dvc repro", root, PYTHONPATH=str(root.parent / "hook"), LOADED=str(root.parent / "loaded"))
     sh("git add -A && git commit -q -m built", root)
