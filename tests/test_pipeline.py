@@ -113,7 +113,10 @@ def test_dvc_shows_metrics_params_and_plots(built: Path, tmp_path: Path) -> None
     page = (tmp_path / "plots" / "index.html").read_text()
     for variant in VARIANTS:
         for plot in yaml.safe_load((built / "reports" / variant / "dvc.yaml").read_text())["plots"]:
-            assert next(iter(plot)) in page
+            ((title, drawn),) = plot.items()
+            tables = [(built / "reports" / variant / file).read_text().splitlines() for file in drawn["y"]]
+            empty = all(len(rows) == 1 for rows in tables)  # a detector of profile smoke may find nothing
+            assert empty or title in page
 
 
 def test_a_change_of_one_parameter_reruns_only_what_it_concerns(copy: Path) -> None:
