@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gitops import house, servers
+import servers
+from gitops import house
 from slipway.gitops import promotion
 
 
