@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 
 from slipway import predictions
-from slipway.gate.baseline import CACHE
+from slipway.gitops.artifacts import CACHE
 
 ROOT = Path(__file__).resolve().parents[1]
 DIFFERENT = 0.03
@@ -97,7 +97,8 @@ def _commit(scratch: Path, kept: dict[str, bytes]) -> None:
     (scratch / ".gitignore").write_text("*.parquet\n")
     author = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org"]
     commands = [["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "in production"]]
-    commands += [[*author, "tag", "-a", f"{variant}#production#1", "-m", "in production"] for variant in kept]
+    tags = [f"{variant}{said}" for variant in kept for said in ("@v1.0.0", "#production#1")]
+    commands += [[*author, "tag", "-a", tag, "-m", "in production"] for tag in tags]
     for command in commands:
         subprocess.run(["git", *command], cwd=scratch, check=True)
 

@@ -31,6 +31,12 @@ def git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
+def ship(variant: str, version: str, number: int = 1) -> None:
+    """Make what is committed a version, and put it into production."""
+    for name in (f"{variant}@{version}", f"{variant}#production#{number}"):
+        git("tag", "-a", name, "-m", "ship it")
+
+
 def begin(*variants: str) -> None:
     """A repository with raw data, in the working folder; its remote is the folder `store`."""
     git("init", "-q", "-b", "main")

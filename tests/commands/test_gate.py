@@ -24,7 +24,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
         released.begin("mine")
         released.build("mine")
         released.commit("first")
-        released.git("tag", "-a", "mine#production#1", "-m", "ship it")
+        released.ship("mine", "v1.0.0")
     return root
 
 
@@ -54,7 +54,7 @@ def baseline_rule(*arguments: str) -> dict[str, Any]:
 def test_the_model_in_production_passes_beside_itself(root: Path) -> None:
     code, said = run()
     assert code == 0
-    assert "mine#production#1" in said
+    assert "mine@v1.0.0" in said
     rule = baseline_rule()
     assert (rule["value"], rule["low"], rule["high"], rule["verdict"]) == (0, 0, 0, "pass")
 
@@ -86,18 +86,21 @@ def test_decided_on_the_point_it_does_not_hold(root: Path) -> None:
 def test_a_better_model_passes(root: Path) -> None:
     released.build("mine", offset=3.0)
     released.commit("worse")
-    released.git("tag", "-a", "mine#production#2", "-m", "by mistake")
+    released.ship("mine", "v1.1.0", number=2)
     released.build("mine")
     assert run()[0] == 0
     assert baseline_rule()["value"] < 0
 
 
-def test_the_newest_assignment_is_the_baseline_and_one_that_was_taken_back_is_none(root: Path) -> None:
-    assert judged()["baseline"]["name"] == "mine#production#1"
-    for number in (2, 10):
-        released.git("tag", "-a", f"mine#production#{number}", "-m", "again")
-    assert judged()["baseline"]["name"] == "mine#production#10"
+def test_the_holder_of_production_is_the_baseline_also_after_a_role_was_taken_back(root: Path) -> None:
+    assert judged()["baseline"]["name"] == "mine@v1.0.0"
+    released.build("mine", offset=0.5)
+    released.commit("second")
+    released.ship("mine", "v1.1.0", number=10)
+    assert judged()["baseline"]["name"] == "mine@v1.1.0"
     released.git("tag", "-a", "mine#production!#11", "-m", "take it back")
+    assert judged()["baseline"]["name"] == "mine@v1.0.0"
+    released.git("tag", "-a", "mine#production!#12", "-m", "that one too", "mine@v1.0.0^{}")
     assert judged()["baseline"] is None
 
 
@@ -106,11 +109,11 @@ def test_any_revision_can_be_the_baseline(root: Path) -> None:
     assert judged("--baseline", "HEAD")["baseline"] == {"name": "HEAD", "commit": first}
     code, said = run("--baseline", "no-such-thing")
     assert code == 3
-    assert "no-such-thing: no such revision" in said
+    assert "no-such-thing: no such commit" in said
 
 
 def test_without_a_version_in_production_a_rule_holds_unless_it_says_first_release_pass(root: Path) -> None:
-    released.git("tag", "-d", "mine#production#1")
+    released.git("tag", "-d", "mine#production#1", "mine@v1.0.0")
     assert run()[0] == 2
     assert "no version holds production yet" in baseline_rule()["reason"]
     released.build("mine", gate=released.DEFAULT_GATE | {"baseline": BASELINE | {"first_release": "pass"}})
@@ -141,7 +144,7 @@ def test_a_baseline_with_another_threshold_decides_by_its_own(root: Path) -> Non
     record.write_text(json.dumps(values))
     released.git("add", ".")
     released.git("commit", "-q", "-m", "a stricter one")
-    released.git("tag", "-a", "mine#production#2", "-m", "ship it")
+    released.ship("mine", "v1.1.0", number=2)
     released.build("mine", test=slice(0, 300))
     assert judged()["comparison"]["better"] > judged()["comparison"]["worse"]
 
@@ -152,13 +155,25 @@ def test_predictions_that_are_only_at_the_remote_are_fetched(root: Path) -> None
     assert baseline_rule()["verdict"] == "fail"
 
 
+def test_a_damaged_object_of_the_cache_is_not_believed(root: Path) -> None:
+    shutil.copytree(".dvc/cache", "../store")
+    for path in Path(".dvc/cache").rglob("*"):
+        if path.is_file():
+            path.chmod(0o644)
+            path.write_bytes(path.read_bytes()[:-1])
+    released.build("mine", offset=3.0)
+    assert baseline_rule()["verdict"] == "fail"
+    shutil.rmtree("../store")
+    assert baseline_rule()["verdict"] == "hold"
+
+
 def test_a_baseline_that_cannot_be_fetched_holds_and_says_why(root: Path) -> None:
     shutil.rmtree(".dvc/cache")
     code, _ = run()
     assert code == 2
     rule = baseline_rule()
     assert rule["verdict"] == "hold"
-    assert "models/mine/model.tflite of mine#production#1 cannot be fetched" in rule["reason"]
+    assert "mine@v1.0.0: models/mine/model.tflite of commit" in rule["reason"]
 
 
 def test_size_is_compared_and_latency_only_on_one_machine(root: Path) -> None:

@@ -37,7 +37,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             released.build(variant, gate=GATE)
         released.commit("first")
         for variant in ("worse", "same", "broken"):
-            released.git("tag", "-a", f"{variant}#production#1", "-m", "ship it")
+            released.ship(variant, "v1.0.0")
         released.build("worse", slope=3.0, offset=3.0, gate=GATE, latency=2.5, test=slice(0, 380))
         released.build("fresh", gate=GATE)
         Path("models/broken/release.json").write_text("{")

@@ -17,13 +17,14 @@ from pydantic import ValidationError
 from slipway import config, predictions, tasks
 from slipway.config import PARAMS
 from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
-from slipway.gate import baseline, comparison
-from slipway.gate.baseline import Version
+from slipway.gate import comparison
 from slipway.gate.contributions import Scored, aligned
-from slipway.gate.judged import Judged
+from slipway.gate.judged import Judged, Version
 from slipway.gate.replay import replay
 from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Gate
 from slipway.gate.verdict import Judgement, Outcome, may_lose, worst
+from slipway.gitops import artifacts, git, tags
+from slipway.gitops.state import Variant
 from slipway.registry.record import SCHEMA, digest
 
 SAME = 1e-4
@@ -66,19 +67,19 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
     except (KeyError, TypeError, ValidationError) as error:
         raise ConfigError(f"{PARAMS}/{variant}.yaml: gate: {_line(error)}; run `dvc repro compose@{variant}`")
     record, benchmark, rules = _built(variant)
-    version = baseline.find(variant, revision)
+    version = _beside(variant, revision)
     judged = Judged(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
     if not (gate.baseline or compare):
         return _concluded(judged, rules)
-    if version is None or version.text(f"models/{variant}/release.json") is None:
+    if version is None or _text(version, f"models/{variant}/release.json") is None:
         found = "no version holds production" if version is None else f"{version.name} has no release of {variant}"
         return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"{found} yet", first=True)])
     try:
-        old_record = _checked(version.json(f"models/{variant}/release.json"), f"{version.name}: release.json")
+        old_record = _checked(_json(version, f"models/{variant}/release.json"), f"{version.name}: release.json")
         if old_record["task"] != record["task"]:
             raise ModelError(f"{version.name} is of the task {old_record['task']}")
-        text = version.text(f"reports/{variant}/benchmark.json")
-        old_benchmark = {} if text is None else version.json(f"reports/{variant}/benchmark.json")
+        timed = f"reports/{variant}/benchmark.json"
+        old_benchmark = {} if _text(version, timed) is None else _json(version, timed)
     except ModelError as error:
         return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"cannot be compared: {error}")])
     judged = replace(judged, old_record=old_record, old_benchmark=old_benchmark)
@@ -100,6 +101,30 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
         seed=values["seed"],
     )
     return _concluded(replace(judged, comparison=compared, old=old, new=new), [*rules, *compared.rules])
+
+
+def _beside(variant: str, revision: str | None) -> Version | None:
+    """The baseline: `revision`, or else the version that holds production; None where there is none yet."""
+    if revision is not None:
+        return Version(revision, git.commit(revision))
+    holder = Variant(variant, tags.read(variant)).holder("production")
+    return None if holder is None else Version(holder.name, holder.commit)
+
+
+def _text(version: Version, path: str) -> bytes | None:
+    """A file that Git keeps at the baseline's commit."""
+    return git.contents([f"{version.commit}:{path}"])[0]
+
+
+def _json(version: Version, path: str) -> dict[str, Any]:
+    content = _text(version, path)
+    try:
+        values = json.loads(content or b"")
+    except ValueError:
+        values = None
+    if not isinstance(values, dict):
+        raise ModelError(f"{path} {'is not there' if content is None else 'is no JSON object'} in {version.name}")
+    return values
 
 
 def _concluded(judged: Judged, rules: Sequence[Judgement]) -> Judged:
@@ -156,7 +181,7 @@ def _checked(record: dict[str, Any], name: str) -> dict[str, Any]:
 def _shipped(variant: str, record: Mapping[str, Any]) -> Scored:
     """The built model on the test examples, if it is the one that the record is of."""
     path = Path("reports") / variant / "shipped.parquet"
-    content = path.read_bytes() if path.exists() else baseline.fetched(str(path), None, str(path))
+    content = path.read_bytes() if path.exists() else artifacts.read(str(path))
     new = _scored(record, content)
     for metric, value in new.score().items():
         noted = (record["metrics"].get(metric) or {}).get("value")
@@ -175,12 +200,12 @@ def _of_baseline(
     """The baseline on the examples of `new`: its own predictions where it was tested on them, else it is run."""
     names = new.examples["example"]
     try:
-        old = _scored(old_record, version.artifact(f"reports/{variant}/shipped.parquet"))
+        old = _scored(old_record, artifacts.read(f"reports/{variant}/shipped.parquet", version.commit))
         same = _same_examples(old, new, old_record, record)
     except ModelError:  # released before there were such predictions, or they are gone: the model tells as much
         same = False
     if not same:
-        model = version.artifact(f"models/{variant}/model.tflite")
+        model = artifacts.read(f"models/{variant}/model.tflite", version.commit)
         task = tasks.load(old_record["task"], old_record["data"])
         alike = _encoding(old_record) == _encoding(record)
         test, raw = Path("data/prepared") / variant / "test", Path("data/raw") / variant

@@ -13,6 +13,7 @@ from slipway.errors import ConfigError
 from slipway.gate.judged import Judged
 from slipway.gate.page import page
 from slipway.gate.report import Change, Entry, report
+from slipway.gitops import git
 
 CALIBRATION = Path("benchmarks/results/gate_calibration.json")
 
@@ -46,9 +47,9 @@ def _entry(variant: str, revision: str | None) -> Entry:
     judged = gate.judge(variant, revision, compare=True)
     params: list[Change] = []
     if judged.version is not None:
-        before = judged.version.text(f"params/{variant}.yaml")
+        (before,) = git.contents([f"{judged.version.commit}:params/{variant}.yaml"])
         try:
-            params = changes(yaml.safe_load(before or "") or {}, config.read(variant))
+            params = changes(yaml.safe_load(before or b"") or {}, config.read(variant))
         except (ConfigError, yaml.YAMLError):  # told by the gate, or a baseline whose file is no YAML
             params = []
     return Entry(judged, params, _calibration(judged))

@@ -4,13 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from slipway.gate.baseline import Version
 from slipway.gate.comparison import Comparison
 from slipway.gate.contributions import Scored
 from slipway.gate.verdict import Judgement
 
 Said = Literal["pass", "fail", "hold", "unjudged"]
 EXIT_CODES: dict[Said, int] = {"pass": 0, "fail": 1, "hold": 2, "unjudged": 3}
+
+
+@dataclass(frozen=True)
+class Version:
+    """What a model is judged beside: a commit, and the version or revision by which it was found."""
+
+    name: str
+    commit: str
 
 
 @dataclass(frozen=True)

@@ -2,31 +2,28 @@
 
 A tag promises that a machine anywhere can have the model. So the bytes are read from the DVC remote, by the hash in the
 dvc.lock of the version's commit, and their SHA-256 is compared with that of the release record; what lies in the cache
-of this machine does not count. The remotes are those of the working folder's configuration.
+of this machine does not count. Whoever only wants the bytes takes them from the cache where they are there and whole.
+The remotes are those of the working folder's configuration.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from slipway import atomic
-from slipway.errors import RegistryError
+from slipway.errors import ModelError, RegistryError
 from slipway.gitops import git, releases
 from slipway.gitops.releases import Release
 
+LOCK = "dvc.lock"
+CACHE = Path(".dvc/cache/files/md5")
+"""Where DVC's cache is unless it is configured elsewhere: looked at first, since DVC takes a second to be imported."""
 _CHUNK = 1 << 20
-
-
-@dataclass(frozen=True)
-class Locked:
-    """A file as DVC locked it: the hash by which it is found."""
-
-    md5: str
 
 
 def problems(variant: str, commit: str, release: Release) -> list[str]:
@@ -52,26 +49,58 @@ def problems(variant: str, commit: str, release: Release) -> list[str]:
 
 def fetch(variant: str, commit: str, record: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     """The files of a release that can be had, from the cache or the remote, by name; each is checked by its SHA-256."""
-    outs = _outs(_lock(commit), f"convert-tflite@{variant}")
     got = {}
     for name in sorted(record["artifacts"]):
-        locked = outs.get(f"models/{variant}/{name}")
-        content = _content(locked) if locked is not None else None
-        if content is not None and hashlib.sha256(content).hexdigest() == record["artifacts"][name]["sha256"]:
+        try:
+            content = read(f"models/{variant}/{name}", commit)
+        except ModelError:
+            continue
+        if hashlib.sha256(content).hexdigest() == record["artifacts"][name]["sha256"]:
             got[name] = folder / name
             atomic.write_bytes(got[name], content)
     return got
 
 
-def _lock(commit: str) -> dict[str, Any]:
-    (content,) = git.contents([f"{commit}:dvc.lock"])
-    parsed = yaml.load(content or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+def read(path: str, commit: str | None = None) -> bytes:
+    """An output of a stage at a commit, None for the working tree, from the cache or the default remote.
+
+    Raises:
+        ModelError: neither has the bytes of dvc.lock, or dvc.lock has no such output.
+    """
+    where = "" if commit is None else f" of commit {commit[:7]}"
+    lock = _lock(commit)
+    md5 = next((outs[path] for outs in (_outs(lock, stage) for stage in lock) if path in outs), None)
+    if md5 is None:
+        raise ModelError(f"{path} is not in {LOCK}{where}")
+    try:
+        content = _whole(CACHE / md5[:2] / md5[2:], md5)
+        return _fetched(md5) if content is None else content
+    except Exception as error:  # whatever the remote raises
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"{path}{where} cannot be fetched ({said[:200]})")
+
+
+def _lock(commit: str | None) -> dict[str, Any]:
+    """The stages of dvc.lock at a commit, None for the working tree."""
+    if commit is not None:
+        return _locked(commit)
+    return _stages(Path(LOCK).read_bytes() if Path(LOCK).exists() else None)
+
+
+@lru_cache(maxsize=8)
+def _locked(commit: str) -> dict[str, Any]:
+    return _stages(git.contents([f"{commit}:{LOCK}"])[0])
+
+
+def _stages(lock: bytes | None) -> dict[str, Any]:
+    parsed = yaml.load(lock or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     stages = parsed.get("stages") if isinstance(parsed, dict) else None
     return stages or {}
 
 
-def _outs(stages: Mapping[str, Any], stage: str, kind: str = "outs") -> dict[str, Locked]:
-    return {one["path"]: Locked(str(one.get("md5"))) for one in (stages.get(stage) or {}).get(kind) or []}
+def _outs(stages: Mapping[str, Any], stage: str, kind: str = "outs") -> dict[str, str]:
+    """The hashes by which DVC finds what a stage wrote, or read, by path."""
+    return {one["path"]: str(one.get("md5")) for one in (stages.get(stage) or {}).get(kind) or []}
 
 
 def _disagreements(variant: str, stages: Mapping[str, Any], release: Release) -> list[str]:
@@ -87,10 +116,10 @@ def _disagreements(variant: str, stages: Mapping[str, Any], release: Release) ->
         locked = _outs(stages, f"{stage}@{variant}").get(path)
         if content is None or locked is None:
             wrong.append(f"{path} is not there, or not in dvc.lock")
-        elif hashlib.md5(content, usedforsecurity=False).hexdigest() != locked.md5:
+        elif hashlib.md5(content, usedforsecurity=False).hexdigest() != locked:
             wrong.append(f"{path} is not what the {stage} stage of dvc.lock wrote")
         used = _outs(stages, f"{stage}@{variant}", "deps").get(model)
-        if shipped is not None and (used is None or used.md5 != shipped.md5):
+        if shipped is not None and (used != shipped):
             wrong.append(f"{path} was made of another {model} than the one of dvc.lock")
     return wrong
 
@@ -110,11 +139,11 @@ def _remote() -> Iterator[Any]:
         raise RegistryError(f"the DVC remote cannot be reached: {error}")
 
 
-def _digest(locked: Locked) -> str | None:
+def _digest(md5: str) -> str | None:
     """SHA-256 of what the remote has under a hash; None where it has nothing."""
     with _remote() as remote:
         try:
-            with remote.fs.open(remote.oid_to_path(locked.md5), "rb") as file:
+            with remote.fs.open(remote.oid_to_path(md5), "rb") as file:
                 found = hashlib.sha256()
                 while part := file.read(_CHUNK):
                     found.update(part)
@@ -123,16 +152,24 @@ def _digest(locked: Locked) -> str | None:
     return found.hexdigest()
 
 
-def _content(locked: Locked) -> bytes | None:
+def _fetched(md5: str) -> bytes:
+    """The bytes of a hash from DVC's cache, wherever it is, or from the remote."""
     from dvc.repo import Repo
 
     with Repo() as repo:
-        cache = Path(repo.cache.local.oid_to_path(locked.md5))
-        if cache.exists():
-            return cache.read_bytes()
-    try:
-        with _remote() as remote, remote.fs.open(remote.oid_to_path(locked.md5), "rb") as file:
-            content: bytes = file.read()
-    except (FileNotFoundError, RegistryError):
-        return None
+        content = _whole(Path(repo.cache.local.oid_to_path(md5)), md5)
+    if content is not None:
+        return content
+    with _remote() as remote, remote.fs.open(remote.oid_to_path(md5), "rb") as file:
+        content = bytes(file.read())
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise RegistryError("what the remote has is damaged: `dvc push` where it was built, after removing it there")
     return content
+
+
+def _whole(path: Path, md5: str) -> bytes | None:
+    """A file of the cache; None where it is not there or damaged."""
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    return content if hashlib.md5(content, usedforsecurity=False).hexdigest() == md5 else None
