@@ -20,10 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def build(place: Path) -> float:
-    """Clone and build; the seconds that the build took."""
+    """Clone and build, with the clone's own code; the seconds that the build took."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(place)], check=True)
     (place / ".venv").symlink_to(ROOT / ".venv")
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": ""}
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": "", "PYTHONPATH": str(place / "src")}
     began = time.perf_counter()
     command = ["make", "repro", "--assume-old=.venv/ready"]
     subprocess.run(command, cwd=place, check=True, env=environment, capture_output=True)

@@ -133,6 +133,7 @@ def _times(predicts: Sequence[Predict], inputs: np.ndarray, rows: int, runs: int
     seconds: list[list[float]] = [[] for _ in predicts]
     collecting = gc.isenabled()
     gc.disable()
+    gc.freeze()  # what the libraries hold need not be looked through after every block
     try:
         for first in range(0, runs, BLOCK):
             for predict, taken in zip(predicts, seconds, strict=True):
@@ -145,6 +146,7 @@ def _times(predicts: Sequence[Predict], inputs: np.ndarray, rows: int, runs: int
                     taken.append(time.perf_counter() - begin)
             gc.collect()
     finally:
+        gc.unfreeze()
         if collecting:
             gc.enable()
     return [np.array(taken) for taken in seconds]

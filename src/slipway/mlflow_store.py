@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from filelock import FileLock
+
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
@@ -47,7 +49,10 @@ def shown(uri: str) -> str:
 
 
 def connect(uri: str) -> "MlflowClient":
-    """A client of the store, with MLflow's telemetry and chatter off; nothing is asked of the store yet."""
+    """A client of the store, with MLflow's telemetry and chatter off.
+
+    Nothing is asked of a server yet; the default store is made where it is missing.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     import mlflow.store.db.utils
@@ -56,7 +61,12 @@ def connect(uri: str) -> "MlflowClient":
     mlflow.store.db.utils.MAX_RETRY_COUNT = 3  # 15 by default: the better part of an hour for a database that is down
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    return MlflowClient(tracking_uri=uri)
+    if uri != _default():
+        return MlflowClient(tracking_uri=uri)
+    with FileLock(f"{DATABASE}.lock"):  # MLflow makes its tables one by one, and another stage may run beside this one
+        client = MlflowClient(tracking_uri=uri)
+        client.search_experiments(max_results=1)
+        return client
 
 
 @contextmanager

@@ -134,7 +134,7 @@ def test_a_run_killed_halfway_ends_with_the_bytes_of_one_left_alone(split: Split
 
     killed = run(killed_in_epoch=3)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert killed.stdout.splitlines()[-1].startswith("epoch 2/3")
+    assert killed.stdout.splitlines()[-1].startswith("checkpoints  epoch 2/3")
     again = run(killed_in_epoch=0)
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines()[0] == "3", "it went on with the epoch in which it was killed"

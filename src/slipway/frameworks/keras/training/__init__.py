@@ -51,7 +51,7 @@ def fit(
         config: how it is trained.
         seed: where all randomness comes from.
         out: where the native model goes, whole or not at all.
-        checkpoints: a folder that survives a kill; removed in the end.
+        checkpoints: a folder of the run's name that survives a kill; removed in the end.
         start: the file of a native model to start from, layer by layer where name and shape agree.
         track: called after each epoch with its number, from 1, and train/loss, val/loss, learning_rate
             and the objective's metrics.
@@ -77,7 +77,7 @@ def fit(
     identity = fingerprint(train, val, spec, model, config, seed, start)
     run = Run(network, [phase.optimizer for phase in phases], config.early_stopping, checkpoints, identity, track)
     epoch = run.resume()
-    bar = Bar(phases[-1].end, steps, epoch)
+    bar = Bar(checkpoints.name, phases[-1].end, steps, epoch)
     try:
         for phase in phases:
             if epoch >= phase.end or run.stopped:

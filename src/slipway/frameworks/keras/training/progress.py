@@ -9,10 +9,11 @@ from slipway.frameworks.keras.native.runtime import keras
 
 
 class Bar(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shows the steps of a run as they are made, and says what each epoch came to."""
+    """Shows the steps of a run as they are made, and says what each epoch came to; `name` tells runs apart."""
 
-    def __init__(self, epochs: int, steps: int, done: int) -> None:
+    def __init__(self, name: str, epochs: int, steps: int, done: int) -> None:
         super().__init__()
+        self._name = name
         self._epochs = epochs
         self._console = Console()
         self._progress = Progress(
@@ -24,7 +25,7 @@ class Bar(keras.callbacks.Callback):  # type: ignore[misc]
             console=self._console,
             disable=not self._console.is_terminal,
         )
-        self._task = self._progress.add_task("training", total=epochs * steps, completed=done * steps)
+        self._task = self._progress.add_task(name, total=epochs * steps, completed=done * steps)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Draw the bar."""
@@ -41,4 +42,4 @@ class Bar(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Say what the epoch came to."""
         line = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
-        self._console.print(f"epoch {epoch + 1}/{self._epochs}  {line}", highlight=False, soft_wrap=True)
+        self._console.print(f"{self._name}  epoch {epoch + 1}/{self._epochs}  {line}", highlight=False, soft_wrap=True)
