@@ -8,10 +8,11 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # they wrote. Times and the models in MLflow are facts of a machine, so `make repro` has them of this one, once.
 MEASURE = dvc repro --force --single-item --glob 'benchmark@*' 'register@*' && touch .dvc/tmp/measured
 
-# DVC runs one stage after another, which leaves the second core idle half of the time: so variants are built up to their
-# TFLite JOBS at a time, and `dvc repro` does what is left, alone: what is timed, and what waited for another variant.
+# DVC runs one stage after another, which leaves the second core idle half of the time: so variants that start from no other
+# are built up to their TFLite JOBS at a time, and `dvc repro` does what is left, alone: the others, and what is timed.
 JOBS ?= 2
-SIDE_BY_SIDE = dvc stage list --name-only | grep '^convert-tflite@' | xargs -r -n 1 -P $(JOBS) dvc --wait-for-lock repro
+SIDE_BY_SIDE = dvc stage list --name-only | sed -n 's/^train@/convert-tflite@/p' \
+	| xargs -r -n 1 -P $(JOBS) sh -c 'dvc --wait-for-lock repro "$$0" || exit 1'
 
 repro: .venv/ready
 	@dvc status --quiet 2>/dev/null || { $(SIDE_BY_SIDE); } || true

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -26,7 +27,7 @@ def build(place: Path) -> float:
     environment = {**os.environ, "MLFLOW_TRACKING_URI": "", "PYTHONPATH": str(place / "src")}
     began = time.perf_counter()
     command = ["make", "repro", "--assume-old=.venv/ready"]
-    subprocess.run(command, cwd=place, check=True, env=environment, capture_output=True)
+    subprocess.run(command, cwd=place, check=True, env=environment, stdout=sys.stderr)
     return round(time.perf_counter() - began, 1)
 
 
