@@ -8,11 +8,15 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # they wrote. Times and the models in MLflow are facts of a machine, so `make repro` has them of this one, once.
 MEASURE = dvc repro --force --single-item --glob 'benchmark@*' 'register@*' && touch .dvc/tmp/measured
 
-# DVC runs one stage after another, which leaves the second core idle half of the time: so variants that start from no other
-# are built up to their TFLite JOBS at a time, and `dvc repro` does what is left, alone: the others, and what is timed.
+# DVC runs one stage after another, which leaves the second core idle half of the time: so variants are built up to their
+# TFLite JOBS at a time, those that start from the weights of another last and stage by stage, since they share its stages,
+# which DVC locks. `dvc repro` does what is left, alone: what is timed.
 JOBS ?= 2
-SIDE_BY_SIDE = dvc stage list --name-only | sed -n 's/^train@/convert-tflite@/p' \
-	| xargs -r -n 1 -P $(JOBS) sh -c 'dvc --wait-for-lock repro "$$0" || exit 1'
+STAGES = dvc stage list --name-only
+BESIDE = xargs -r -n 1 -P $(JOBS) sh -c
+SIDE_BY_SIDE = $(STAGES) | sed -n 's/^train@/convert-tflite@/p; s/^transfer@/prepare@/p' \
+	| $(BESIDE) 'dvc --wait-for-lock repro "$$0" || exit 1' && $(STAGES) | sed -n 's/^transfer@//p' \
+	| $(BESIDE) 'dvc --wait-for-lock repro --single-item transfer@"$$0" evaluate@"$$0" convert-tflite@"$$0" || exit 1'
 
 repro: .venv/ready
 	@dvc status --quiet 2>/dev/null || { $(SIDE_BY_SIDE); } || true

@@ -251,6 +251,24 @@ def report(
     raise typer.Exit(exit_code(judged))
 
 
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """What is wrong with this clone, each with the command that mends it. Exit code 1 where anything is."""
+    from slipway.commands.doctor import CHECKS, examine
+
+    found = examine()
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
+    elif not found:
+        Console().print(f"nothing is wrong: {', '.join(CHECKS)}", soft_wrap=True)
+    else:
+        console = Console()
+        for one in found:
+            console.print(f"[red]{one.check}[/]: {escape(one.wrong)}", soft_wrap=True)
+            console.print(f"  [bold]{escape(one.mend)}[/]", soft_wrap=True)
+    raise typer.Exit(1 if found else 0)
+
+
 def _release(variant: str) -> dict[str, Any]:
     """One row, from the release record and the benchmark beside it."""
     path, benchmark_path = Path("models") / variant / "release.json", Path("reports") / variant / "benchmark.json"

@@ -1,0 +1,171 @@
+"""`slipway doctor` in clones that something is wrong with: what it says, and that its command mends it."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from slipway.cli import app
+from slipway.commands.doctor import Finding, examine
+from slipway.gitops import promotion
+
+MORE_STAGES = """
+  compose:
+    cmd: mkdir -p params && echo 1 > params/mine.yaml
+    outs:
+    - params/mine.yaml: {cache: false}
+  simulate:
+    cmd: mkdir -p data/raw/mine && echo a picture > data/raw/mine/one.jpg
+    outs:
+    - data/raw/mine
+"""
+
+
+@pytest.fixture
+def clone(root: Path, built: Path, commits: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A healthy clone, whose remotes are its own."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copytree(built / "remote", root.parent / "store")
+    Path("requirements.lock").write_text(f"dvc=={metadata.version('dvc')} \\\n    --hash=sha256:00\n")
+    with Path(".git/info/exclude").open("a") as file:
+        file.write("/requirements.lock\n")
+    run(f"git checkout -q {commits['good-3']}")
+    run(f"dvc remote modify -q --local local url {root.parent / 'store'}")
+    run("dvc pull -q")
+    run(f"git init -q --bare {root.parent / 'origin'}")
+    run(f"git remote add origin {root.parent / 'origin'}")
+    return root
+
+
+def run(command: str) -> None:
+    subprocess.run(command, shell=True, check=True, capture_output=True)
+
+
+def mended() -> Finding:
+    """The one thing that is wrong; its command leaves nothing wrong."""
+    (found,) = examine()
+    run(found.mend)
+    assert examine() == []
+    return found
+
+
+def test_nothing_is_wrong_with_a_healthy_clone(clone: Path) -> None:
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 0
+    assert result.output.startswith("nothing is wrong: environment, ")
+
+
+def test_what_is_wrong_is_said_with_exit_code_1(clone: Path) -> None:
+    Path("requirements.lock").write_text(
+        "dvc==0.1\nnot-a-package==1.0 ; python_version > '3'\nnever==1 ; python_version < '3'\n"
+    )
+    result = CliRunner().invoke(app, ["doctor", "--json"])
+    assert result.exit_code == 1
+    found = json.loads(result.stdout)
+    assert [one["wrong"] for one in found] == [
+        "not installed: not-a-package",
+        f"installed in another version: dvc {metadata.version('dvc')} (pinned: ==0.1)",
+    ]
+    assert {one["mend"] for one in found} == {"touch requirements.lock && make .venv/ready"}
+
+
+def test_parameters_edited_by_hand(clone: Path) -> None:
+    built_more()
+    Path("params/mine.yaml").write_text("2\n")
+    assert mended().wrong == "params/mine.yaml was edited by hand; say it in conf/"
+    assert Path("params/mine.yaml").read_text() == "1\n"
+
+
+@pytest.mark.parametrize("gone", ["data/raw/mine", "data/raw/mine .dvc/cache ../store"])
+def test_lost_raw_data(clone: Path, gone: str) -> None:
+    built_more()
+    run(f"dvc push -q && cp -r .dvc/cache ../kept && rm -r {gone}")
+    if "cache" in gone:
+        found = examine()[0]
+        run(found.mend)
+    else:
+        found = mended()
+    assert found.wrong.startswith("data/raw/mine is ")
+    assert Path("data/raw/mine/one.jpg").read_text() == "a picture\n"
+
+
+def test_a_stage_that_is_not_as_built(clone: Path) -> None:
+    model = Path("models/base-ad-detector/model.tflite")
+    model.chmod(0o644)
+    model.write_bytes(b"another")
+    assert mended().wrong.startswith("not as built: convert-tflite@base-ad-detector")
+
+
+def test_a_damaged_object_of_the_cache(clone: Path) -> None:
+    path = next(path for path in sorted(Path(".dvc/cache/files/md5").glob("*/*")) if b"good-3" in path.read_bytes())
+    path.chmod(0o644)
+    path.write_bytes(b"damaged")
+    assert mended().wrong == f"damaged: {path}"
+
+
+def test_objects_that_only_this_clone_has(clone: Path) -> None:
+    shutil.rmtree("../store/files")
+    assert mended() == Finding("remote", "2 objects are only in this clone's cache", "dvc push")
+
+
+def test_a_remote_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(key, "nobody")
+    run("dvc remote add -q --local -f local s3://models/slipway")
+    run("dvc remote modify -q --local local endpointurl http://127.0.0.1:9")
+    (found,) = examine()
+    assert found.check == "remote"
+    assert found.wrong.startswith("could not be checked: ")
+
+
+def test_a_version_in_use_whose_bytes_are_gone(clone: Path) -> None:
+    promotion.register("base-ad-detector")
+    promotion.promote("base-ad-detector@v1.0.0", "production")
+    run("git push -q --tags origin")
+    assert examine() == []
+    for path in Path("../store/files/md5").glob("*/*"):
+        path.chmod(0o644)
+        path.write_bytes(b"damaged")
+    found, other = examine()
+    assert found.check == "versions in use"
+    assert "base-ad-detector@v1.0.0 holds production: models/base-ad-detector/model.tflite in the remote" in found.wrong
+    assert "slipway rollback base-ad-detector --role production" in found.mend
+    assert other == Finding("remote", "2 objects are only in this clone's cache", "dvc push")
+    run(other.mend)
+    assert examine() == []
+
+
+def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
+    promotion.register("base-ad-detector")
+    promotion.promote("base-ad-detector@v1.0.0", "staging")
+    assert mended().wrong == "not at origin: base-ad-detector#staging#1, base-ad-detector@v1.0.0"
+    run("git tag -d base-ad-detector#staging#1")
+    assert mended().wrong == "not fetched: base-ad-detector#staging#1"
+    run("git tag -f -a base-ad-detector#staging#1 -m 'not that one' HEAD~1")
+    assert mended().wrong == "another at origin than here: base-ad-detector#staging#1"
+
+
+def test_an_mlflow_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
+    (found,) = examine()
+    assert found.wrong.startswith("http://127.0.0.1:9 does not answer: ")
+    assert "secret" not in found.wrong
+
+
+def test_it_is_asked_in_the_root_of_the_repository(clone: Path) -> None:
+    os.chdir("models")
+    assert CliRunner().invoke(app, ["doctor"]).exit_code == 5
+
+
+def built_more() -> None:
+    """Two stages more, with an output in params/ and one in data/raw/."""
+    with Path("dvc.yaml").open("a") as file:
+        file.write(MORE_STAGES)
+    run("dvc repro -q compose simulate && dvc push -q")
