@@ -1,7 +1,5 @@
-"""The same again: after a kill, in another clone, in experiments, without registration."""
+"""The same again: after a kill, in another clone, without registration."""
 
-import csv
-import json
 import os
 import shutil
 import signal
@@ -61,29 +59,6 @@ def test_a_second_build_elsewhere_gives_the_same_hashes(built: Path, tmp_path: P
     assert outputs(clone) == outputs(built)
     changed = {line[3:] for line in sh("git status --porcelain", clone).splitlines()}
     assert changed <= {"dvc.lock", *(f"reports/{variant}/benchmark.json" for variant in VARIANTS)}
-
-
-def test_an_experiment_changes_one_parameter(copy: Path) -> None:
-    sh(f"dvc exp run -n slower -S 'conf/variant/{TABLE}.yaml:train.learning_rate=0.02' evaluate@{TABLE}", copy)
-    table = json.loads(sh("dvc exp show --json --no-pager", copy).splitlines()[-1])
-    names = [one["name"] for base in table for one in base["experiments"] or [] for one in one["revs"]]
-    assert "slower" in names
-    assert "train.learning_rate" in sh("dvc params diff HEAD slower", copy)
-
-
-def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
-    """The guide's grid over learning rate, batch size and optimizer, here with one choice each and two optimizers."""
-    file = f"conf/variant/{PICTURES}.yaml:train"
-    sh(
-        f"dvc exp run --queue -S '{file}.learning_rate=0.001' -S '{file}.batch_size=24' "
-        f"-S '{file}.optimizer=choice(adam,sgd)' evaluate@{PICTURES}",
-        copy,
-    )
-    sh("dvc exp run --run-all", copy)
-    table = sh("dvc exp show --csv --no-pager", copy)
-    rows = list(csv.DictReader(table[table.index("Experiment,") :].splitlines()))
-    column = next(name for name in rows[0] if name.endswith("train.optimizer"))
-    assert {"adam", "sgd"} <= {row[column] for row in rows}
 
 
 def test_a_dry_run_records_and_registers_nothing(copy: Path) -> None:

@@ -1,0 +1,30 @@
+"""`dvc exp`: one changed parameter, and a queued grid of them."""
+
+import csv
+import json
+from pathlib import Path
+
+from smoke import PICTURES, TABLE, sh
+
+
+def test_an_experiment_changes_one_parameter(copy: Path) -> None:
+    sh(f"dvc exp run -n slower -S 'conf/variant/{TABLE}.yaml:train.learning_rate=0.02' evaluate@{TABLE}", copy)
+    table = json.loads(sh("dvc exp show --json --no-pager", copy).splitlines()[-1])
+    names = [one["name"] for base in table for one in base["experiments"] or [] for one in one["revs"]]
+    assert "slower" in names
+    assert "train.learning_rate" in sh("dvc params diff HEAD slower", copy)
+
+
+def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
+    """The guide's grid over learning rate, batch size and optimizer, here with one choice each and two optimizers."""
+    file = f"conf/variant/{PICTURES}.yaml:train"
+    sh(
+        f"dvc exp run --queue -S '{file}.learning_rate=0.001' -S '{file}.batch_size=24' "
+        f"-S '{file}.optimizer=choice(adam,sgd)' evaluate@{PICTURES}",
+        copy,
+    )
+    sh("dvc exp run --run-all", copy)
+    table = sh("dvc exp show --csv --no-pager", copy)
+    rows = list(csv.DictReader(table[table.index("Experiment,") :].splitlines()))
+    column = next(name for name in rows[0] if name.endswith("train.optimizer"))
+    assert {"adam", "sgd"} <= {row[column] for row in rows}
