@@ -135,16 +135,13 @@ def _remote() -> Said:
 
 
 def _tags() -> Said:
-    """Versions whose bytes cannot be fetched, those in use checked to the last byte."""
-    for variant in state.read().values():
-        versions = list(variant.versions.values())
-        read = releases.read([(one.variant, one.commit) for one in versions])
-        for version, release in zip(versions, read, strict=True):
-            live = [role for role in version.roles if role in tags.LIVE]
-            if not live:
-                continue
-            for wrong in artifacts.problems(version.variant, version.commit, release):
-                yield f"{version.name} holds {', '.join(live)}: {wrong}", _mend(version, live[0])
+    """Versions in use that cannot be relied on, or whose bytes cannot be fetched: read to the last one."""
+    versions = [version for variant in state.read().values() for version in variant.versions.values()]
+    used = [version for version in versions if set(version.roles) & set(tags.LIVE)]
+    for version, release in zip(used, releases.read([(one.variant, one.commit) for one in used]), strict=True):
+        live = [role for role in version.roles if role in tags.LIVE]
+        for wrong in artifacts.problems(version.variant, version.commit, release):
+            yield f"{version.name} holds {', '.join(live)}: {wrong}", _mend(version, live[0])
 
 
 def _mend(version: Version, role: str) -> str:
@@ -156,17 +153,16 @@ def _shared() -> Said:
     """Tags of the registry that are only here, only at origin, or are another there."""
     if tags.REMOTE not in git.run("remote").split():
         return
-    here = {f"refs/tags/{tag.name}": tag.id for tag in tags.read()}
-    told = (line.split("\t") for line in git.run("ls-remote", "--tags", "--refs", tags.REMOTE).splitlines())
-    there = {name: identity for identity, name in told if tags.parse(name.removeprefix("refs/tags/")) is not None}
-    short = {name: name.removeprefix("refs/tags/") for name in (*here, *there)}
-    if other := [short[name] for name in sorted(here.keys() & there.keys()) if here[name] != there[name]]:
+    here = {tag.name: tag.id for tag in tags.read()}
+    told = (line.split("\trefs/tags/") for line in git.run("ls-remote", "--tags", "--refs", tags.REMOTE).splitlines())
+    there = {name: identity for identity, name in told if tags.parse(name) is not None}
+    if other := [name for name in sorted(here.keys() & there.keys()) if here[name] != there[name]]:
         mine = " ".join(map(shlex.quote, other))
         mend = f"git tag -d {mine} && git fetch --tags {tags.REMOTE}"
         yield f"another at {tags.REMOTE} than here: {_listed(other)}", mend
-    if unseen := [short[name] for name in sorted(there.keys() - here.keys())]:
+    if unseen := sorted(there.keys() - here.keys()):
         yield f"not fetched: {_listed(unseen)}", f"git fetch --tags {tags.REMOTE}"
-    if alone := [short[name] for name in sorted(here.keys() - there.keys())]:
+    if alone := sorted(here.keys() - there.keys()):
         names = " ".join(map(shlex.quote, alone))
         yield f"not at {tags.REMOTE}: {_listed(alone)}", f"git push --atomic {tags.REMOTE} {names}"
 
