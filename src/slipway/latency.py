@@ -34,6 +34,8 @@ BLOCK = 10
 """Calls of one model before it is the next one's turn."""
 PATIENCE = 1.0
 """Seconds after which one model is called no more for one measurement, once it was called `BLOCK` times."""
+WARMUP = 0.25
+"""Seconds after which one model is warm enough for one measurement, however few calls that were."""
 LIBRARIES = ("ai-edge-litert", "catboost", "keras", "numpy", "tensorflow")
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -69,7 +71,8 @@ def measure(
     - `single` and `batch`, each by threads ("1", "8", or "own" where the library chooses): `rows` a call, `calls`,
       `mean_ms`, `p50_ms`, `p95_ms`, `p99_ms` a call, and `rows_per_second`.
 
-    `runs` is how many calls are timed (fewer where they take more than `PATIENCE` seconds), after `warmup` calls.
+    `runs` is how many calls are timed (fewer where they take more than `PATIENCE` seconds), after `warmup` calls (fewer
+    where they take more than `WARMUP` seconds).
 
     Raises:
         ModelError: a candidate cannot be loaded or does not run.
@@ -127,7 +130,7 @@ def _times(predicts: Sequence[Predict], inputs: np.ndarray, rows: int, runs: int
     for predict in predicts:
         begin = time.perf_counter()
         for call in range(warmup):
-            if time.perf_counter() - begin > PATIENCE:
+            if time.perf_counter() - begin > WARMUP:
                 break
             predict(calls[call % len(calls)])
     seconds: list[list[float]] = [[] for _ in predicts]
