@@ -65,7 +65,7 @@ def releases(as_json: Json = False) -> None:
             table.add_row(row["variant"], "", "", "", "not built", f"dvc repro register@{row['variant']}")
             continue
         scores = [f"{name} {_number(one['value'])}{_interval(one)}" for name, one in row["scores"].items()]
-        why = [f"{rule['metric']}: {rule['reason']}" for rule in row["rules"] if rule["verdict"] != "pass"]
+        why = [f"{verdict.subject(rule)}: {rule['reason']}" for rule in row["rules"] if rule["verdict"] != "pass"]
         table.add_row(
             row["variant"],
             "\n".join(scores),

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from slipway import atomic
 from slipway.errors import RegistryError
+from slipway.gate.verdict import subject
 from slipway.gitops import artifacts, comparison, promotion, releases, state, tags
 from slipway.gitops.comparison import Difference
 from slipway.gitops.promotion import Bump, Done
@@ -149,7 +150,7 @@ def show(version: Named, as_json: Json = False) -> None:
         table.add_row(name, _number(one["value"]), _interval(one))
     console.print(table)
     for rule in release.rules:
-        console.print(f"{MARKS[rule['verdict']]} {escape(rule['metric'])}: {escape(rule['reason'])}", soft_wrap=True)
+        console.print(f"{MARKS[rule['verdict']]} {escape(subject(rule))}: {escape(rule['reason'])}", soft_wrap=True)
     _print_events(told["history"])
 
 

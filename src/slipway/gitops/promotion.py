@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slipway.errors import RegistryError
+from slipway.gate.verdict import subject
 from slipway.gitops import artifacts, git, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New
@@ -187,7 +188,7 @@ def refusals(version: Version, release: releases.Release) -> list[str]:
     if "archived" in version.roles:
         wrong.append("it is archived")
     if outcome != "pass":
-        short = [f"{rule['metric']}: {rule['reason']}" for rule in release.rules if rule["verdict"] != "pass"]
+        short = [f"{subject(rule)}: {rule['reason']}" for rule in release.rules if rule["verdict"] != "pass"]
         wrong.append(
             f"the gate says {outcome}" + (f" ({'; '.join(short)})" if short else "") if outcome else "it has no verdict"
         )
