@@ -9,14 +9,14 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 MEASURE = dvc repro --force --single-item --glob 'benchmark@*' 'register@*' && touch .dvc/tmp/measured
 
 # DVC runs one stage after another, which leaves the second core idle half of the time: so variants are built up to their
-# TFLite JOBS at a time, those that start from the weights of another last and stage by stage, since they share its stages,
-# which DVC locks. `dvc repro` does what is left, alone: what is timed.
+# TFLite JOBS at a time. Those that start from the weights of another come last, when that one is long ready, and stage by
+# stage, since they share its stages, which DVC locks. `dvc repro` does what is left, alone: what is timed.
 JOBS ?= 2
-STAGES = dvc stage list --name-only
-BESIDE = xargs -r -n 1 -P $(JOBS) sh -c
-SIDE_BY_SIDE = $(STAGES) | sed -n 's/^train@/convert-tflite@/p; s/^transfer@/prepare@/p' \
-	| $(BESIDE) 'dvc --wait-for-lock repro "$$0" || exit 1' && $(STAGES) | sed -n 's/^transfer@//p' \
-	| $(BESIDE) 'dvc --wait-for-lock repro --single-item transfer@"$$0" evaluate@"$$0" convert-tflite@"$$0" || exit 1'
+BUILD = dvc --wait-for-lock repro
+SIDE_BY_SIDE = dvc stage list --name-only | sed -n \
+	-e 's/^train@\(.*\)/$(BUILD) convert-tflite@\1/p' \
+	-e 's/^transfer@\(.*\)/$(BUILD) prepare@\1 \&\& $(BUILD) --single-item transfer@\1 evaluate@\1 convert-tflite@\1/p' \
+	| xargs -P $(JOBS) -I COMMAND sh -c 'COMMAND || exit 1'
 
 repro: .venv/ready
 	@dvc status --quiet 2>/dev/null || { $(SIDE_BY_SIDE); } || true
