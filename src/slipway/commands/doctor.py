@@ -123,15 +123,18 @@ def _cache() -> Said:
 
 
 def _remote() -> Said:
-    """Whether the default DVC remote answers and has what is built."""
+    """Whether the default DVC remote answers, has what is built, and is not believed without a look at the hash."""
     from dvc.repo import Repo
 
     with Repo() as repo:
         status = repo.cloud.status([one for objects in repo.used_objs().values() for one in objects])
+        remote = repo.cloud.get_remote()
     if status.new:
         yield f"{len(status.new):,} objects are only in this clone's cache", "dvc push"
     if status.missing:
         yield f"{len(status.missing):,} objects are neither here nor in the remote", "dvc repro && dvc push"
+    if not remote.odb.verify:
+        yield "what it gives is taken without a look at the hash", f"dvc remote modify {remote.name} verify true"
 
 
 def _tags() -> Said:
