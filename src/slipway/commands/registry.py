@@ -14,7 +14,7 @@ from rich.table import Table
 from slipway import atomic
 from slipway.errors import RegistryError
 from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, comparison, promotion, releases, state, tags
+from slipway.gitops import artifacts, comparison, git, promotion, releases, state, tags
 from slipway.gitops.comparison import Difference
 from slipway.gitops.promotion import Bump, Done
 from slipway.gitops.state import Variant
@@ -25,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Named = Annotated[str, typer.Argument(help="VARIANT@VERSION, VARIANT@latest or VARIANT#ROLE.", metavar="VERSION")]
 Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why; kept in the tag.")]
 Force = Annotated[bool, typer.Option("--force", help="Although it is refused; needs --reason, kept in the tag.")]
-Push = Annotated[bool, typer.Option("--push", help="To origin too: of two people at once, one is refused.")]
+Push = Annotated[bool, typer.Option("--push", help="To Git's remote too: of two people at once, one is refused.")]
 MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]", None: "none"}
 EVENTS = {
     "register": "registration",
@@ -344,7 +344,8 @@ def _report(done: Done, as_json: bool) -> None:
     console.print(f"{done.variant}@{done.version} {what}: {', '.join(done.tags)}", soft_wrap=True, markup=False)
     if not done.pushed:
         quoted = " ".join(f"'{tag}'" for tag in done.tags)
-        console.print(f"to share it: git push --atomic {tags.REMOTE} {quoted}", soft_wrap=True, markup=False)
+        remote = git.remote() or "origin"
+        console.print(f"to share it: git push --atomic {remote} {quoted}", soft_wrap=True, markup=False)
 
 
 def _event(variant: Variant, tag: tags.Tag) -> dict[str, Any]:
