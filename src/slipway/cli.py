@@ -269,6 +269,37 @@ def doctor(as_json: Json = False) -> None:
     raise typer.Exit(1 if found else 0)
 
 
+@app.command()
+def replay(
+    tag: Annotated[str, typer.Argument(help="Of a version or a promotion; also VARIANT@latest or VARIANT#ROLE.")],
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Run every stage again and compare the bytes.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Derive a version's verdict again, by its own code from its own data. Exit code 1: it differs, 5: it cannot be."""
+    from slipway.commands.replay import replay
+
+    done = replay(tag, rebuild)
+    if as_json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
+        raise typer.Exit(0 if done.same else 1)
+    console = Console(width=None if Console().is_terminal else 140)
+    table = Table(title=f"{tag}, commit {done.commit[:7]}", caption="Times are those of benchmark.json.")
+    for heading in ("what", "as recorded", "rebuilt" if rebuild else "as derived", "same"):
+        table.add_column(heading, overflow="fold")
+    for line in done.lines:
+        mark = "[green]yes[/]" if line.same else "[red]no[/]"
+        table.add_row(escape(line.what), escape(line.recorded), escape(line.derived), mark)
+    console.print(table)
+    if done.warning is not None:
+        console.print(f"[yellow]warning[/]: {escape(done.warning)}", soft_wrap=True)
+    if done.recorded != done.derived:
+        said = f"[red]the verdict differs[/]: {done.recorded} as recorded, {done.derived} as derived"
+    else:
+        said = f"the verdict is the same, {done.recorded}{'' if done.same else '; [red]what is marked differs[/]'}"
+    console.print(f"{escape(tag)}: {said}", soft_wrap=True)
+    raise typer.Exit(0 if done.same else 1)
+
+
 def _release(variant: str) -> dict[str, Any]:
     """One row, from the release record and the benchmark beside it."""
     path, benchmark_path = Path("models") / variant / "release.json", Path("reports") / variant / "benchmark.json"
