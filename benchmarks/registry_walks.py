@@ -35,7 +35,8 @@ def main() -> None:
     options = parser.parse_args()
     os.environ |= {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
 
-    from gitops import house, servers, walks
+    import servers
+    from gitops import house, walks
     from slipway.gitops import mirror, tags
 
     counts: collections.Counter[str] = collections.Counter()

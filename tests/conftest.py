@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Git has an author, commands of the environment are found, and no server of the user's is written to."""
+    """Git has an author, commands of the environment are found, and servers are those of this machine."""
     home = tmp_path_factory.mktemp("home")
     os.environ |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -27,6 +27,8 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
         "GIT_COMMITTER_NAME": "Tester",
         "GIT_COMMITTER_EMAIL": "tester@example.org",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
     }
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 

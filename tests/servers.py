@@ -1,15 +1,19 @@
-"""A real MLflow server over SQLite on this machine, started and stopped."""
+"""Real servers on this machine, started and stopped: MLflow over SQLite, and S3."""
 
+import json
+import logging
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -47,3 +51,81 @@ def mlflow(folder: Path) -> Iterator[str]:
             process.wait(10)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+class Bucket:
+    """The bucket `models` of an S3 server that checks the signature of each request: one key opens it."""
+
+    def __init__(self, address: str) -> None:
+        import boto3
+
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+        setup = {"endpoint_url": address, "region_name": "eu-west-1"}
+        nobody = {"aws_access_key_id": "nobody", "aws_secret_access_key": "nothing"}
+        users = boto3.client("iam", **setup, **nobody)
+        users.create_user(UserName="team")
+        users.put_user_policy(UserName="team", PolicyName="all", PolicyDocument=json.dumps(policy))
+        made = users.create_access_key(UserName="team")["AccessKey"]
+        self.address, self.key, self.secret = address, made["AccessKeyId"], made["SecretAccessKey"]
+        self.client = boto3.client("s3", **setup, aws_access_key_id=self.key, aws_secret_access_key=self.secret)
+        self.client.create_bucket(Bucket="models", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+        self.stuck = threading.Event()
+        self._over = threading.Event()
+        self._left: threading.Semaphore | None = None
+
+    def objects(self) -> list[str]:
+        """The names of all that is in it."""
+        return [one["Key"] for one in self.client.list_objects_v2(Bucket="models").get("Contents", [])]
+
+    def put(self, name: str, content: bytes) -> None:
+        self.client.put_object(Bucket="models", Key=name, Body=content)
+
+    def remove(self, name: str) -> None:
+        self.client.delete_object(Bucket="models", Key=name)
+
+    @contextmanager
+    def stalled(self, after: int) -> Iterator[None]:
+        """So many uploads arrive; one more is not answered, which `stuck` says, and does not."""
+        self.stuck.clear()
+        self._over.clear()
+        self._left = threading.Semaphore(after)
+        try:
+            yield
+        finally:
+            self._left = None
+            self._over.set()
+
+    def is_lost(self, method: str) -> bool:
+        """Whether a request is one that does not arrive; told when nobody waits for it any more."""
+        if method != "PUT" or self._left is None or self._left.acquire(blocking=False):
+            return False
+        self.stuck.set()
+        self._over.wait(60)
+        return True
+
+
+@contextmanager
+def s3() -> Iterator[Bucket]:
+    """The bucket of moto's server."""
+    from moto.core import enable_iam_authentication
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
+    moto = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, moto, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        bucket = Bucket(f"http://127.0.0.1:{server.server_port}")
+
+        def answer(environ: dict[str, Any], start: Any) -> Any:
+            if bucket.is_lost(environ["REQUEST_METHOD"]):
+                start("503 Slow Down", [])
+                return []
+            return moto(environ, start)
+
+        server.app = answer
+        with enable_iam_authentication():
+            yield bucket
+    finally:
+        server.shutdown()

@@ -20,7 +20,7 @@ def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
     file = f"conf/variant/{PICTURES}.yaml:train"
     sh(
         f"dvc exp run --queue -S '{file}.learning_rate=0.001' -S '{file}.batch_size=24' "
-        f"-S '{file}.optimizer=choice(adam,sgd)' evaluate@{PICTURES}",
+        f"-S '{file}.optimizer=choice(adam,sgd)' train@{PICTURES}",
         copy,
     )
     sh("dvc exp run --run-all", copy)

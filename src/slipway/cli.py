@@ -65,7 +65,7 @@ def releases(as_json: Json = False) -> None:
             table.add_row(row["variant"], "", "", "", "not built", f"dvc repro register@{row['variant']}")
             continue
         scores = [f"{name} {_number(one['value'])}{_interval(one)}" for name, one in row["scores"].items()]
-        why = [f"{rule['metric']}: {rule['reason']}" for rule in row["rules"] if rule["verdict"] != "pass"]
+        why = [f"{verdict.subject(rule)}: {rule['reason']}" for rule in row["rules"] if rule["verdict"] != "pass"]
         table.add_row(
             row["variant"],
             "\n".join(scores),
@@ -267,6 +267,37 @@ def doctor(as_json: Json = False) -> None:
             console.print(f"[red]{one.check}[/]: {escape(one.wrong)}", soft_wrap=True)
             console.print(f"  [bold]{escape(one.mend)}[/]", soft_wrap=True)
     raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def replay(
+    tag: Annotated[str, typer.Argument(help="Of a version or a promotion; also VARIANT@latest or VARIANT#ROLE.")],
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Run every stage again and compare the bytes.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Derive a version's verdict again, by its own code from its own data. Exit code 1: it differs, 5: it cannot be."""
+    from slipway.commands.replay import replay
+
+    done = replay(tag, rebuild)
+    if as_json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
+        raise typer.Exit(0 if done.same else 1)
+    console = Console(width=None if Console().is_terminal else 140)
+    table = Table(title=f"{tag}, commit {done.commit[:7]}", caption="Times are those of benchmark.json.")
+    for heading in ("what", "as recorded", "rebuilt" if rebuild else "as derived", "same"):
+        table.add_column(heading, overflow="fold")
+    for line in done.lines:
+        mark = "[green]yes[/]" if line.same else "[red]no[/]"
+        table.add_row(escape(line.what), escape(line.recorded), escape(line.derived), mark)
+    console.print(table)
+    if done.warning is not None:
+        console.print(f"[yellow]warning[/]: {escape(done.warning)}", soft_wrap=True)
+    if done.recorded != done.derived:
+        said = f"[red]the verdict differs[/]: {done.recorded} as recorded, {done.derived} as derived"
+    else:
+        said = f"the verdict is the same, {done.recorded}{'' if done.same else '; [red]what is marked differs[/]'}"
+    console.print(f"{escape(tag)}: {said}", soft_wrap=True)
+    raise typer.Exit(0 if done.same else 1)
 
 
 def _release(variant: str) -> dict[str, Any]:

@@ -52,6 +52,16 @@ def test_a_metric_that_the_task_does_not_have_is_refused() -> None:
     assert refused(*DEMAND, baseline={"overall": {"accuracy": {"most": 1}}})[0][0] == "baseline.overall.accuracy"
 
 
+def test_floors_by_class_and_by_group_are_held_to_the_same() -> None:
+    least = {"min": 0.5}
+    assert not refused(*PICTURES, per_class={"recall": least}, per_group={"group": {"accuracy": least}})
+    assert refused(*PICTURES, per_class={"f1": least})[0][:2] == ("per_class.f1", "no such metric of one class")
+    assert refused(*PICTURES, per_class={"recall": least | {"classes": ["cat"]}})[0][0] == "per_class.recall.classes"
+    assert refused(*DEMAND, per_class={"recall": least})[0][0] == "per_class.recall"
+    assert refused(*PICTURES, per_group={"channel": {"accuracy": least}})[0][1] == "no such kind of group"
+    assert refused(*PICTURES, per_group={"group": {"mae": least}})[0][0] == "per_group.group.mae"
+
+
 def test_a_class_that_the_task_does_not_have_is_refused() -> None:
     rule = {"per_class": {"recall": {"most": 0.1, "classes": ["ad", "cat"]}}}
     assert refused(*PICTURES, baseline=rule) == [

@@ -152,6 +152,12 @@ def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
     assert mended().wrong == "another at origin than here: base-ad-detector#staging#1"
 
 
+def test_tags_are_looked_for_where_git_pushes_to(clone: Path) -> None:
+    run("git remote rename origin team")
+    promotion.register("base-ad-detector")
+    assert mended().wrong == "not at team: base-ad-detector@v1.0.0"
+
+
 def test_an_mlflow_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
     (found,) = examine()

@@ -121,6 +121,68 @@ def test_force_needs_a_reason_and_the_tag_keeps_it_with_what_was_overruled(versi
     assert "for a look" in why and "Forced: the gate says hold (accuracy: 0.94: hold)" in why
 
 
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_tag_that_someone_wrote_by_hand_is_held_to_the_same(
+    versions: Mapping[str, str], commits: Mapping[str, str], name: str
+):
+    good, bad = f"{VARIANT}#production#1", f"{VARIANT}#production#2"
+    git(Path(), "tag", "-a", "-m", "ship it", good, commits["good-1"])
+    git(Path(), "tag", "-a", "-m", "ship it", bad, commits[name])
+    assert command("registry", "verify", good) == (0, f"{VARIANT}@v1.0.0 may hold production\n")
+    code, said = command("registry", "verify", bad)
+    assert code == RegistryError.exit_code
+    assert f"{bad} is refused: {VARIANT}@{versions[name]} may not hold production: " in said and REFUSED[name] in said
+
+
+def test_a_promotion_by_force_and_a_role_that_is_taken_are_verified(versions: Mapping[str, str]):
+    forced = promotion.promote(f"{VARIANT}@{versions['holds']}", "staging", force=True, reason="for a look")
+    assert command("registry", "verify", *forced.tags) == (0, f"{VARIANT}@{versions['holds']} may hold staging\n")
+    taken, archived = promotion.retire(f"{VARIANT}@{versions['holds']}").tags
+    for tag in (taken, archived):
+        assert command("registry", "verify", tag) == (0, f"{tag} gives no role that is relied on\n")
+
+
+@pytest.mark.parametrize("tag", ["nonsense", f"{VARIANT}#production#7", "a-lightweight#production#1"])
+def test_what_is_no_tag_of_the_registry_is_not_verified(versions: Mapping[str, str], tag: str):
+    git(Path(), "tag", "a-lightweight#production#1")
+    with pytest.raises(RegistryError, match="no annotated tag of the registry"):
+        promotion.verify(tag)
+
+
+def test_a_role_of_a_commit_that_is_no_version_is_refused(root: Path):
+    git(root, "tag", "-a", "-m", "ship it", f"{VARIANT}#production#1")
+    with pytest.raises(RegistryError, match="is no version of"):
+        promotion.verify(f"{VARIANT}#production#1")
+
+
+def test_all_variants_whose_record_passed_and_is_new_are_registered_at_once(root: Path, commits: Mapping[str, str]):
+    git(root, "checkout", "-q", commits["fails"])
+    assert command("register")[1] == "nothing to register: no record passed that is of no version yet\n"
+    git(root, "checkout", "-q", commits["good-1"])
+    promotion.register(VARIANT)
+    code, said = command("register", "--json")
+    assert (code, [one["tags"] for one in json.loads(said)]) == (0, [["demand-predictor@v1.0.0"]])
+    git(root, "commit", "-q", "--allow-empty", "-m", "Nothing new")
+    assert json.loads(command("register", "--json")[1]) == []
+
+
+def test_the_files_of_a_version_are_fetched_by_its_name_its_role_or_its_tag(
+    versions: Mapping[str, str], commits: Mapping[str, str], tmp_path: Path
+):
+    tag = promotion.promote(f"{VARIANT}@v1.0.0", "canary").tags[0]
+    promotion.promote(f"{VARIANT}@{versions['good-2']}", "canary")
+    record = git(Path(), "show", f"{commits['good-1']}:models/{VARIANT}/release.json")
+    for name in (f"{VARIANT}@v1.0.0", tag):
+        assert command("registry", "fetch", name, "--out", str(tmp_path / name))[0] == 0
+        assert (tmp_path / name / "model.tflite").read_bytes() == f"model of {VARIANT}, good-1".encode()
+        assert (tmp_path / name / "release.json").read_text().strip() == record
+    assert command("registry", "fetch", f"{VARIANT}#canary", "--out", str(tmp_path / "now"))[0] == 0
+    assert (tmp_path / "now" / "model.tflite").read_bytes() == f"model of {VARIANT}, good-2".encode()
+    code, said = command("registry", "fetch", f"{VARIANT}@{versions['lost']}", "--out", str(tmp_path / "lost"))
+    assert code == RegistryError.exit_code
+    assert "model.tflite cannot be fetched whole" in said and not list((tmp_path / "lost").iterdir())
+
+
 def test_rolling_back_goes_to_the_version_before_and_again_to_the_one_before_that(versions: Mapping[str, str]):
     for name in PASSING:
         promotion.promote(f"{VARIANT}@{versions[name]}", "production")

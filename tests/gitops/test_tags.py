@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gitops.house import git
 from slipway.errors import RegistryError
 from slipway.gitops import promotion, tags
+from slipway.gitops.git import remote
 from slipway.gitops.tags import New
 
 VARIANT = "base-ad-detector"
@@ -135,7 +136,59 @@ def test_of_two_people_who_push_at_once_one_wins_and_the_other_keeps_nothing(
     assert git(ben, "for-each-ref") == before
 
 
+@pytest.mark.parametrize(
+    ("remotes", "configuration", "expected"),
+    [
+        ("", {}, None),
+        ("team", {}, "team"),
+        ("fork team", {}, None),
+        ("fork origin", {}, "origin"),
+        ("fork origin", {"branch.main.remote": "fork"}, "fork"),
+        ("fork origin team", {"branch.main.remote": "fork", "remote.pushDefault": "team"}, "team"),
+        ("fork origin team", {"branch.main.pushRemote": "fork", "remote.pushDefault": "team"}, "fork"),
+        ("fork origin", {"branch.other.pushRemote": "fork"}, "origin"),
+        ("fork origin", {"branch.main.remote": "."}, "origin"),
+    ],
+)
+def test_the_remote_is_the_one_that_git_pushes_to(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    remotes: str,
+    configuration: Mapping[str, str],
+    expected: str | None,
+):
+    monkeypatch.chdir(tmp_path)
+    git(tmp_path, "init", "-q", "-b", "main")
+    for name in remotes.split():
+        git(tmp_path, "remote", "add", name, f"../{name}")
+    for key, value in configuration.items():
+        git(tmp_path, "config", key, value)
+    assert remote() == expected
+
+
+def test_a_detached_head_pushes_by_default_too(root: Path):
+    git(root, "checkout", "-q", "--detach")
+    for name in ("origin", "team"):
+        git(root, "remote", "add", name, f"../{name}")
+    assert remote() == "origin"
+    git(root, "config", "remote.pushDefault", "team")
+    assert remote() == "team"
+
+
+def test_tags_are_pushed_where_git_pushes_to(
+    clones: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    ann, _ = clones
+    git(tmp_path, "clone", "-q", "--bare", str(tmp_path / "origin"), str(tmp_path / "team"))
+    git(ann, "remote", "add", "team", str(tmp_path / "team"))
+    git(ann, "config", "remote.pushDefault", "team")
+    monkeypatch.chdir(ann)
+    promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
+    assert "#production#" in git(tmp_path / "team", "tag")
+    assert "#production#" not in git(tmp_path / "origin", "tag")
+
+
 def test_without_a_remote_a_push_is_refused_before_anything_is_written(root: Path, commits: Mapping[str, str]):
-    with pytest.raises(RegistryError, match="origin"):
+    with pytest.raises(RegistryError, match="there is no Git remote to push to: add one with `git remote add origin"):
         promotion.register(VARIANT, revision=commits["good-1"], push=True)
     assert tags.read() == []

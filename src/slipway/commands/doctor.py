@@ -123,15 +123,18 @@ def _cache() -> Said:
 
 
 def _remote() -> Said:
-    """Whether the default DVC remote answers and has what is built."""
+    """Whether the default DVC remote answers, has what is built, and is not believed without a look at the hash."""
     from dvc.repo import Repo
 
     with Repo() as repo:
         status = repo.cloud.status([one for objects in repo.used_objs().values() for one in objects])
+        remote = repo.cloud.get_remote()
     if status.new:
         yield f"{len(status.new):,} objects are only in this clone's cache", "dvc push"
     if status.missing:
         yield f"{len(status.missing):,} objects are neither here nor in the remote", "dvc repro && dvc push"
+    if not remote.odb.verify:
+        yield "what it gives is taken without a look at the hash", f"dvc remote modify {remote.name} verify true"
 
 
 def _tags() -> Said:
@@ -150,21 +153,21 @@ def _mend(version: Version, role: str) -> str:
 
 
 def _shared() -> Said:
-    """Tags of the registry that are only here, only at origin, or are another there."""
-    if tags.REMOTE not in git.run("remote").split():
+    """Tags of the registry that are only here, only at the remote that Git pushes to, or are another there."""
+    remote = git.remote()
+    if remote is None:
         return
     here = {tag.name: tag.id for tag in tags.read()}
-    told = (line.split("\trefs/tags/") for line in git.run("ls-remote", "--tags", "--refs", tags.REMOTE).splitlines())
+    told = (line.split("\trefs/tags/") for line in git.run("ls-remote", "--tags", "--refs", remote).splitlines())
     there = {name: identity for identity, name in told if tags.parse(name) is not None}
     if other := [name for name in sorted(here.keys() & there.keys()) if here[name] != there[name]]:
         mine = " ".join(map(shlex.quote, other))
-        mend = f"git tag -d {mine} && git fetch --tags {tags.REMOTE}"
-        yield f"another at {tags.REMOTE} than here: {_listed(other)}", mend
+        yield f"another at {remote} than here: {_listed(other)}", f"git tag -d {mine} && git fetch --tags {remote}"
     if unseen := sorted(there.keys() - here.keys()):
-        yield f"not fetched: {_listed(unseen)}", f"git fetch --tags {tags.REMOTE}"
+        yield f"not fetched: {_listed(unseen)}", f"git fetch --tags {remote}"
     if alone := sorted(here.keys() - there.keys()):
         names = " ".join(map(shlex.quote, alone))
-        yield f"not at {tags.REMOTE}: {_listed(alone)}", f"git push --atomic {tags.REMOTE} {names}"
+        yield f"not at {remote}: {_listed(alone)}", f"git push --atomic {remote} {names}"
 
 
 def _mlflow() -> Said:
@@ -187,7 +190,7 @@ CHECKS: Mapping[str, tuple[Callable[[], Said], str]] = {
     "versions in use": (_tags, "dvc remote list, then correct its url or credentials in .dvc/config.local"),
     "parameters, data and stages": (_built, "dvc status"),
     "remote": (_remote, "dvc remote list, then correct its url or credentials in .dvc/config.local"),
-    "shared tags": (_shared, f"git remote -v, then correct the address of {tags.REMOTE}"),
+    "shared tags": (_shared, "git remote -v, then correct its address"),
     "mlflow": (_mlflow, "slipway registry sync"),
 }
 """By name: what is looked at, and what to do where that cannot be done."""

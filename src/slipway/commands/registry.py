@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,8 +11,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from slipway import atomic
 from slipway.errors import RegistryError
-from slipway.gitops import comparison, promotion, releases, state, tags
+from slipway.gate.verdict import subject
+from slipway.gitops import artifacts, comparison, git, promotion, releases, state, tags
 from slipway.gitops.comparison import Difference
 from slipway.gitops.promotion import Bump, Done
 from slipway.gitops.state import Variant
@@ -22,7 +25,7 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Named = Annotated[str, typer.Argument(help="VARIANT@VERSION, VARIANT@latest or VARIANT#ROLE.", metavar="VERSION")]
 Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why; kept in the tag.")]
 Force = Annotated[bool, typer.Option("--force", help="Although it is refused; needs --reason, kept in the tag.")]
-Push = Annotated[bool, typer.Option("--push", help="To origin too: of two people at once, one is refused.")]
+Push = Annotated[bool, typer.Option("--push", help="To Git's remote too: of two people at once, one is refused.")]
 MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]", None: "none"}
 EVENTS = {
     "register": "registration",
@@ -147,7 +150,7 @@ def show(version: Named, as_json: Json = False) -> None:
         table.add_row(name, _number(one["value"]), _interval(one))
     console.print(table)
     for rule in release.rules:
-        console.print(f"{MARKS[rule['verdict']]} {escape(rule['metric'])}: {escape(rule['reason'])}", soft_wrap=True)
+        console.print(f"{MARKS[rule['verdict']]} {escape(subject(rule))}: {escape(rule['reason'])}", soft_wrap=True)
     _print_events(told["history"])
 
 
@@ -237,8 +240,43 @@ def sync(
     console.print(f"{done.store}: {len(done.changes)} changes, {done.versions} versions as in Git", soft_wrap=True)
 
 
+@app.command()
+def verify(tag: Annotated[str, typer.Argument(help="The tag of an assignment, VARIANT#ROLE#NUMBER.")]) -> None:
+    """May a version hold the role that a tag gives it? Exit code 5 where not: whoever can push can write any tag."""
+    found = promotion.verify(tag)
+    said = f"{tag} gives no role that is relied on" if found is None else f"{found[0].name} may hold {found[1]}"
+    _console().print(said, soft_wrap=True, markup=False)
+
+
+@app.command()
+def fetch(
+    version: Named,
+    out: Annotated[Path, typer.Option(help="The folder that gets the files.")],
+    as_json: Json = False,
+) -> None:
+    """The files of a version, from the cache or the DVC remote: each is checked by its SHA-256 before it is written."""
+    found = state.find(state.read(), version)
+    release = releases.of(found)
+    if release.record is None or release.record_bytes is None:
+        raise RegistryError(f"{found.name} has no release record")
+    out.mkdir(parents=True, exist_ok=True)
+    got = artifacts.fetch(found.variant, found.commit, release.record, out)
+    if lacking := sorted(release.record["artifacts"].keys() - got.keys()):
+        raise RegistryError(
+            f"{found.name}: {', '.join(lacking)} cannot be fetched whole; run `dvc push` where it was built"
+        )
+    atomic.write_bytes(out / "release.json", release.record_bytes)
+    written = [str(path) for path in (*got.values(), out / "release.json")]
+    if as_json:
+        print(json.dumps({"version": found.name, "written": written}, indent=1))
+        return
+    _console().print(f"{found.name}: {', '.join(written)}", soft_wrap=True, markup=False)
+
+
 def register(
-    variant: Annotated[str, typer.Argument(help="The variant.")],
+    variant: Annotated[
+        str | None, typer.Argument(help="The variant; without it all whose record passed and is of no version yet.")
+    ] = None,
     version: Annotated[str | None, typer.Option(help="Its name, such as v1.2.0.")] = None,
     bump: Annotated[Bump, typer.Option(help="Without a name: what goes up, from v1.0.0 on.")] = "minor",
     revision: Annotated[str, typer.Option("--rev", help="The commit that has its release record.")] = "HEAD",
@@ -247,9 +285,20 @@ def register(
     as_json: Json = False,
 ) -> None:
     """Make what is committed of a variant a version: an annotated tag."""
-    _report(
-        promotion.register(variant, version=version, bump=bump, revision=revision, reason=reason, push=push), as_json
-    )
+    if variant is None and version is not None:
+        raise RegistryError("--version names one version: say of which variant")
+    variants = promotion.unregistered(revision) if variant is None else [variant]
+    done = [
+        promotion.register(one, version=version, bump=bump, revision=revision, reason=reason, push=push)
+        for one in variants
+    ]
+    if variant is None and as_json:
+        print(json.dumps([asdict(one) for one in done], ensure_ascii=False, indent=1))
+        return
+    for one in done:
+        _report(one, as_json)
+    if not done:
+        _console().print("nothing to register: no record passed that is of no version yet", soft_wrap=True)
 
 
 def promote(
@@ -295,7 +344,8 @@ def _report(done: Done, as_json: bool) -> None:
     console.print(f"{done.variant}@{done.version} {what}: {', '.join(done.tags)}", soft_wrap=True, markup=False)
     if not done.pushed:
         quoted = " ".join(f"'{tag}'" for tag in done.tags)
-        console.print(f"to share it: git push --atomic {tags.REMOTE} {quoted}", soft_wrap=True, markup=False)
+        remote = git.remote() or "origin"
+        console.print(f"to share it: git push --atomic {remote} {quoted}", soft_wrap=True, markup=False)
 
 
 def _event(variant: Variant, tag: tags.Tag) -> dict[str, Any]:

@@ -1,10 +1,8 @@
 """Two models on the same test examples: how much worse the new one is, how sure that is, and which examples flipped.
 
 Both are scored on the same draws, so what makes an example hard is not counted as a difference between them. Groups
-(videos, matches, places) are drawn with replacement, in a slice that is one group its examples. The interval is the
-percentile one with its tails widened for few groups (Hesterberg, "What Teachers Should Know About the Bootstrap", The
-American Statistician 69, 2015, section 5.4: a bootstrap of n groups is too narrow by sqrt((n-1)/n), and normal where
-Student's t is due).
+(videos, matches, places) are drawn with replacement, in a slice that is one group its examples. Intervals are those of
+`slices`.
 
 A rule passes when its whole 95 % interval is within what may be lost. All rules must pass, so each may be asked at the
 full level (the intersection-union test of Berger, Technometrics 24, 1982). One rule is enough to fail, so for that the
@@ -18,25 +16,16 @@ exactly the same lose exactly nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from slipway.gate.contributions import Ratio, Scored
 from slipway.gate.rules import LOWER_IS_BETTER, MACHINE_OR_FILE, Baseline, BaselineLoss, Decision
-from slipway.gate.verdict import Judgement, may_lose
+from slipway.gate.slices import ratio, resampled, slices, sums, tail, units_of, unseen
+from slipway.gate.verdict import Judgement, by_chance, may_lose, without_interval
 
-LEAST_EXAMPLES = 20
-"""Groups with fewer test examples are judged together, as `OTHERS`."""
-OTHERS = "(others)"
-RATIO_RESAMPLES = 4000
-"""Draws of scores that are ratios of sums, which cost little."""
-MOST_KEPT = 1000
-BLOCK = 100
-"""Draws of more units than `MOST_KEPT` are made and used so many at a time, which bounds the memory."""
 MOST_SHOWN = 20
 
 
@@ -134,19 +123,6 @@ def mcnemar(worse: int, better: int, alternative: str = "greater") -> float:
     return float(stats.binomtest(worse, worse + better, 0.5, alternative=alternative).pvalue)
 
 
-def tail(level: float, groups: int) -> float:
-    """The share of draws beyond an end of the interval: `level` itself for many groups, less for few."""
-    return float(stats.norm.cdf(stats.t.ppf(level, groups - 1) * np.sqrt(groups / (groups - 1))))
-
-
-def slices(values: pd.Series) -> dict[str, np.ndarray]:
-    """Which examples [n] have each value of a column; rare values together."""
-    text = values.astype(object).where(values.notna(), "(missing)").astype(str)
-    counts = text.value_counts()
-    text = text.where(text.map(counts) >= LEAST_EXAMPLES, OTHERS)
-    return {name: (text == name).to_numpy() for name in sorted(text.unique())}
-
-
 def _questions(rules: Baseline, old: Scored, new: Scored) -> Iterator[_Question]:
     every = np.ones(len(new.examples), bool)
     for metric, rule in sorted(rules.overall.items()):
@@ -188,7 +164,7 @@ def _drawn(
         by_slice.setdefault(questions[number].inside.tobytes(), []).append(number)
     for numbers in by_slice.values():
         inside = questions[numbers[0]].inside
-        units, count = _units(inside, new.groups)
+        units, count = units_of(inside, new.groups)
         random = np.random.default_rng(seed)
         times = [np.ones(count)] + [
             np.bincount(random.integers(count, size=count), minlength=count).astype(float)
@@ -211,17 +187,17 @@ def _answer(
     asked: int,
     seed: int,
 ) -> _Answer:
-    units, count = _units(question.inside, new.groups)
+    units, count = units_of(question.inside, new.groups)
     if drawn is not None:
         pairs = np.array(drawn)
         lost = _lost(question, pairs[:, 0], pairs[:, 1])
         value, draws = float(lost[0]), lost[1:]
     else:
         assert question.old is not None and question.new is not None  # else it was drawn
-        before, after = (_sums(parts, question.inside, units, count) for parts in (question.old, question.new))
-        value = float(_lost(question, _ratio(before.sum(axis=1)), _ratio(after.sum(axis=1))))
-        drawn_sums = _resampled(np.concatenate([before, after]), seed)
-        draws = _lost(question, _ratio(drawn_sums[:2]), _ratio(drawn_sums[2:]))
+        before, after = (sums(parts, question.inside, units, count) for parts in (question.old, question.new))
+        value = float(_lost(question, ratio(before.sum(axis=1)), ratio(after.sum(axis=1))))
+        drawn_sums = resampled(np.concatenate([before, after]), seed)
+        draws = _lost(question, ratio(drawn_sums[:2]), ratio(drawn_sums[2:]))
     p, unchanged = None, False
     if question.decided and old.right is not None and new.right is not None:
         worse = int((question.inside & old.right & ~new.right).sum())
@@ -235,8 +211,8 @@ def _answer(
     low, high = (float(np.quantile(draws, end)) for end in (tail(level, count), 1 - tail(level, count)))
     surely = float(np.quantile(draws, tail(level / asked, count)))
     if unchanged:
-        unseen = 1 - level ** (1 / int(question.inside.sum()))
-        low, high, surely = -unseen, unseen, -unseen
+        most = unseen(level, int(question.inside.sum()))
+        low, high, surely = -most, most, -most
     return _Answer(value, min(low, value), max(high, value), min(surely, value), p)
 
 
@@ -248,11 +224,10 @@ def _judge(question: _Question, answer: _Answer, decide: Decision, level: float,
     if how == "point" or not np.isfinite(answer.value):
         return judged
     if answer.low is None:
-        return replace(judged, verdict="hold", reason=f"{judged.reason}: one test example gives no interval")
+        return without_interval(judged)
     chance = answer.surely is not None and answer.surely <= rule.most
     if judged.verdict == "fail" and (chance or (answer.p is not None and answer.p > level)):
-        among = f"one of {asked} rules" if asked > 1 else "the test examples"
-        return replace(judged, verdict="hold", reason=f"{judged.reason}, but {among} may come to that by chance")
+        return by_chance(judged, asked)
     return judged
 
 
@@ -263,51 +238,6 @@ def _lost(question: _Question, old: np.ndarray, new: np.ndarray) -> np.ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
             lost = lost / np.abs(old)
     return np.asarray(lost)
-
-
-def _units(inside: np.ndarray, groups: pd.Series) -> tuple[np.ndarray, int]:
-    """The unit [n] that each example of a slice is drawn with, and how many there are; 0 for examples outside."""
-    units = np.zeros(len(inside), np.int64)
-    codes, names = pd.factorize(groups[inside], sort=True)
-    if len(names) <= 1:
-        codes, names = np.arange(int(inside.sum())), pd.Index(range(int(inside.sum())))
-    units[inside] = codes
-    return units, len(names)
-
-
-def _sums(parts: Ratio, inside: np.ndarray, units: np.ndarray, count: int) -> np.ndarray:
-    """Numerator and denominator [2, units] of a slice."""
-    return np.stack([np.bincount(units, part * inside, minlength=count) for part in parts])
-
-
-def _resampled(sums: np.ndarray, seed: int) -> np.ndarray:
-    """Totals [k, draws] of sums [k, units] over units drawn with replacement; none of a single unit."""
-    count = sums.shape[1]
-    if count < 2:
-        return np.empty((len(sums), 0))
-    if count <= MOST_KEPT:
-        totals: np.ndarray = sums @ _times(count, RATIO_RESAMPLES, seed)
-        return totals
-    seeds = np.random.default_rng(seed).integers(2**63, size=RATIO_RESAMPLES // BLOCK)
-    return np.concatenate([sums @ _drawn_times(count, BLOCK, int(one)) for one in seeds], axis=1)
-
-
-@lru_cache(maxsize=4)
-def _times(count: int, draws: int, seed: int) -> np.ndarray:
-    """How often each unit is drawn [units, draws]: kept, since a variant's rules ask for the same ones."""
-    return _drawn_times(count, draws, seed)
-
-
-def _drawn_times(count: int, draws: int, seed: int) -> np.ndarray:
-    random = np.random.default_rng(seed)
-    times = random.multinomial(count, np.full(count, 1 / count), size=draws)
-    return np.ascontiguousarray(times.T, np.float64)
-
-
-def _ratio(sums: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio: np.ndarray = np.asarray(sums[0] / sums[1])
-    return ratio
 
 
 def _alike(old: Scored, new: Scored) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from slipway.gate.comparison import Comparison
 from slipway.gate.contributions import Scored
-from slipway.gate.verdict import Judgement
+from slipway.gate.verdict import Judgement, subject
 
 Said = Literal["pass", "fail", "hold", "unjudged"]
 EXIT_CODES: dict[Said, int] = {"pass": 0, "fail": 1, "hold": 2, "unjudged": 3}
@@ -64,7 +64,7 @@ class Judged:
 
 def named(judgement: Judgement) -> str:
     """A rule in words."""
-    name = judgement.metric if judgement.of is None else f"{judgement.metric} of {judgement.of}"
+    name = subject(asdict(judgement))
     if judgement.kind != "bound":
         most = f"{100 * (judgement.max or 0):.4g} %" if judgement.relative else f"{judgement.max:,.6g}"
         return f"{name}: {'conversion' if judgement.kind == 'conversion' else 'baseline'}, ≤ {most} lost"

@@ -6,7 +6,7 @@ where `slipway.gate.page` puts its plots.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from slipway import markdown
 from slipway.gate.contributions import Scored
 from slipway.gate.judged import Judged, Said, named
 from slipway.gate.rules import LOWER_IS_BETTER
+from slipway.gate.verdict import subject
 
 MOST_ROWS = 24
 """Of longer tables only the rows that changed most are shown."""
@@ -75,7 +76,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     compared = judged.comparison
     flipped = "" if compared is None else f"{compared.worse} worse, {compared.better} better"
     latency = _at(judged.benchmark, "metrics", "latency_p95_ms", "value")
-    why = [f"{_name(rule.metric, rule.of)}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
+    why = [f"{subject(asdict(rule))}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
     size = _at(judged.record, "artifacts", "model.tflite", "bytes")
     return (
         name,
@@ -337,10 +338,6 @@ def _latency(judged: Judged) -> list[str]:
     if before and before.get("machine") != now.get("machine"):
         lines += ["", "The baseline was measured on another machine: its times are no comparison."]
     return lines
-
-
-def _name(metric: str, of: str | None) -> str:
-    return metric if of is None else f"{metric} of {of}"
 
 
 def _at(values: Any, *keys: str) -> float | None:

@@ -3,6 +3,10 @@
     decide_on: interval         # or point: the naive reading, which never holds
     rules:                      # floors and ceilings of the model that ships
       accuracy: {min: 0.90}
+    per_class:                  # the same for each class
+      recall: {min: 0.80}
+    per_group:                  # and for each group of a kind
+      group: {accuracy: {min: 0.50}}
     conversion:                 # the most that the model that ships may be worse than the native one
       accuracy: {most: 0.01}
     baseline:                   # the most that it may be worse than the version in production
@@ -48,6 +52,12 @@ class Rule(config.Rule):
     decide_on: Decision | None = None
 
 
+class ClassRule(Rule):
+    """The same for each class, or for those that are named."""
+
+    classes: tuple[str, ...] | None = None
+
+
 class Loss(Section):
     """The most that may be lost in one metric: in its unit, or as a share of the other model's value."""
 
@@ -88,6 +98,8 @@ class Gate(config.Gate):
 
     decide_on: Decision = "interval"
     rules: dict[str, Rule]  # type: ignore[assignment]  # each of the base's rules with one key more
+    per_class: dict[str, ClassRule] = Field(default_factory=dict)
+    per_group: dict[str, dict[str, Rule]] = Field(default_factory=dict)
     conversion: dict[str, Loss] = Field(default_factory=dict)
     baseline: Baseline = Baseline()
 
@@ -95,7 +107,9 @@ class Gate(config.Gate):
     def of_machine(self) -> "Gate":
         """The rules on latency, which the benchmark judges."""
         kept = {metric: rule for metric, rule in self.rules.items() if metric in LATENCY_METRICS}
-        return self.model_copy(update={"rules": kept, "conversion": {}, "baseline": Baseline()})
+        return self.model_copy(
+            update={"rules": kept, "per_class": {}, "per_group": {}, "conversion": {}, "baseline": Baseline()}
+        )
 
     @property
     def of_model(self) -> "Gate":
@@ -140,18 +154,25 @@ def refusals(gate: Gate, metrics: frozenset[str], task: str, data: Mapping[str, 
     """
     yield from _unknown(gate.rules, metrics | LATENCY_METRICS | CONVERSION_METRICS, "metric", ("rules",))
     yield from _unknown(gate.conversion, metrics, "metric", ("conversion",))
-    baseline = gate.baseline
-    yield from _unknown(baseline.overall, metrics | MACHINE_OR_FILE, "metric", ("baseline", "overall"))
-    yield from _unknown(baseline.per_group, kinds(task, data), "kind of group", ("baseline", "per_group"))
-    for kind, rules in baseline.per_group.items():
-        yield from _unknown(rules, metrics, "metric", ("baseline", "per_group", kind))
+    yield from _unknown(gate.baseline.overall, metrics | MACHINE_OR_FILE, "metric", ("baseline", "overall"))
+    for part, above in ((gate, ()), (gate.baseline, ("baseline",))):
+        yield from _of_slices(part, above, metrics, task, data)
+
+
+def _of_slices(
+    part: Gate | Baseline, above: tuple[str, ...], metrics: frozenset[str], task: str, data: Mapping[str, Any]
+) -> Iterator[Refusal]:
+    """The same for rules by class and by group."""
+    yield from _unknown(part.per_group, kinds(task, data), "kind of group", (*above, "per_group"))
+    for kind, rules in part.per_group.items():
+        yield from _unknown(rules, metrics, "metric", (*above, "per_group", kind))
     known = classes(task, data)
-    for metric, rule in baseline.per_class.items():
-        path = ("baseline", "per_class", metric)
+    for metric, rule in part.per_class.items():
+        path = (*above, "per_class", metric)
         if known == ():
             yield Refusal(path, f"{task} does not decide between classes", "take per_class out")
             continue
-        yield from _unknown([metric], CLASS_METRICS, "metric of one class", path[:2])
+        yield from _unknown([metric], CLASS_METRICS, "metric of one class", path[:-1])
         if known is not None:
             yield from _unknown(rule.classes or (), known, "class", (*path, "classes"), below=False)
 

@@ -12,7 +12,7 @@ baseline, which depend on what is in production and are no part of a record.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from slipway.gate.rules import LOWER_IS_BETTER, Gate
@@ -99,11 +99,13 @@ def worse(metric: str, difference: Figures | None) -> dict[str, float | None] | 
     return {"value": value, "low": low, "high": high}
 
 
-def bounded(metric: str, least: float | None, most: float | None, measured: Figures | None, decide: str) -> Judgement:
-    """Judge a floor, a ceiling or both."""
+def bounded(
+    metric: str, least: float | None, most: float | None, measured: Figures | None, decide: str, of: str | None = None
+) -> Judgement:
+    """Judge a floor, a ceiling or both, of all test examples or of a class or group."""
     value, low, high = _ends(measured)
     if wrong := _wrong(metric, measured):
-        return Judgement("bound", metric, None, least, most, value, low, high, "fail", wrong)
+        return Judgement("bound", metric, of, least, most, value, low, high, "fail", wrong)
     outcome, which = _outcome(_decisive(value, low, high, decide), least, most)
     bounds = {"floor": least, "ceiling": most}
     named = [f"the {name} {_said(bound)}" for name, bound in bounds.items() if bound is not None]
@@ -114,7 +116,7 @@ def bounded(metric: str, least: float | None, most: float | None, measured: Figu
         "fail": f"is {beyond.get(which)} the {which} {_said(bounds.get(which))}",
     }
     reason = f"{_figures(value, low, high)} {how[outcome]}"
-    return Judgement("bound", metric, None, least, most, value, low, high, outcome, reason)
+    return Judgement("bound", metric, of, least, most, value, low, high, outcome, reason)
 
 
 def may_lose(
@@ -128,6 +130,22 @@ def may_lose(
     how = {"pass": "no more than", "hold": "which straddles", "fail": "more than"}
     reason = f"loses {_figures(value, low, high, 3)}, {how[outcome]} the {_said(most)} that it may"
     return Judgement(kind, metric, of, None, most, value, low, high, outcome, reason, relative)
+
+
+def without_interval(judged: Judgement) -> Judgement:
+    """Held: a single unit was measured, so nobody knows how sure it is."""
+    return replace(judged, verdict="hold", reason=f"{judged.reason}: one test example gives no interval")
+
+
+def by_chance(judged: Judgement, asked: int) -> Judgement:
+    """Held: of so many rules one may fail though nothing is wrong."""
+    among = f"one of {asked} rules" if asked > 1 else "the test examples"
+    return replace(judged, verdict="hold", reason=f"{judged.reason}, but {among} may come to that by chance")
+
+
+def subject(rule: Mapping[str, Any]) -> str:
+    """What a judged rule is on: its metric, and the class or group if it is on one."""
+    return rule["metric"] if rule.get("of") is None else f"{rule['metric']} of {rule['of']}"
 
 
 def _ends(measured: Figures | None) -> tuple[float | None, float | None, float | None]:

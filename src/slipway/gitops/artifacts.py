@@ -43,7 +43,8 @@ def problems(variant: str, commit: str, release: Release) -> list[str]:
         if found is None:
             wrong.append(f"{path} is not in the DVC remote; run `dvc push` where it was built")
         elif found != sha256:
-            wrong.append(f"{path} in the remote has SHA-256 {found[:12]}…, and the record says {sha256[:12]}…")
+            said = f"{path} in the remote has SHA-256 {found[:12]}…, and the record says {sha256[:12]}…"
+            wrong.append(f"{said}: {_again(outs[path])}")
     return wrong
 
 
@@ -76,8 +77,7 @@ def read(path: str, commit: str | None = None) -> bytes:
         content = _whole(CACHE / md5[:2] / md5[2:], md5)
         return _fetched(md5) if content is None else content
     except Exception as error:  # whatever the remote raises
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise ModelError(f"{path}{where} cannot be fetched ({said[:200]})")
+        raise ModelError(f"{path}{where} cannot be fetched ({_said(error)})")
 
 
 def _lock(commit: str | None) -> dict[str, Any]:
@@ -125,30 +125,36 @@ def _disagreements(variant: str, stages: Mapping[str, Any], release: Release) ->
 
 
 @contextmanager
-def _remote() -> Iterator[Any]:
+def _remote(md5: str) -> Iterator[Any]:
+    """The file that the remote has under a hash, open; FileNotFoundError where it has none."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         with Repo() as repo:
-            yield repo.cloud.get_remote_odb(None, "fetch", hash_name="md5")
+            remote = repo.cloud.get_remote_odb(None, "fetch", hash_name="md5")
+            with remote.fs.open(remote.oid_to_path(md5), "rb") as file:
+                yield file
+    except FileNotFoundError:
+        raise
     except DvcException as error:
-        said = " ".join(str(error).split())
-        raise RegistryError(f"DVC cannot say what can be fetched: {said}")
-    except OSError as error:
-        raise RegistryError(f"the DVC remote cannot be reached: {error}")
+        raise RegistryError(f"DVC cannot say what can be fetched: {_said(error)}")
+    except Exception as error:  # each kind of remote has errors of its own
+        raise RegistryError(
+            f"the DVC remote cannot be reached: {_said(error)}; look at its url in .dvc/config, and at its credentials "
+            "in the environment or .dvc/config.local"
+        )
 
 
 def _digest(md5: str) -> str | None:
     """SHA-256 of what the remote has under a hash; None where it has nothing."""
-    with _remote() as remote:
-        try:
-            with remote.fs.open(remote.oid_to_path(md5), "rb") as file:
-                found = hashlib.sha256()
-                while part := file.read(_CHUNK):
-                    found.update(part)
-        except FileNotFoundError:
-            return None
+    found = hashlib.sha256()
+    try:
+        with _remote(md5) as file:
+            while part := file.read(_CHUNK):
+                found.update(part)
+    except FileNotFoundError:
+        return None
     return found.hexdigest()
 
 
@@ -160,11 +166,23 @@ def _fetched(md5: str) -> bytes:
         content = _whole(Path(repo.cache.local.oid_to_path(md5)), md5)
     if content is not None:
         return content
-    with _remote() as remote, remote.fs.open(remote.oid_to_path(md5), "rb") as file:
-        content = bytes(file.read())
+    try:
+        with _remote(md5) as file:
+            content = bytes(file.read())
+    except FileNotFoundError:
+        raise RegistryError("it is not in the DVC remote; run `dvc push` where it was built")
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-        raise RegistryError("what the remote has is damaged: `dvc push` where it was built, after removing it there")
+        raise RegistryError(f"what the remote has is damaged: {_again(md5)}")
     return content
+
+
+def _again(md5: str) -> str:
+    """How a damaged object is replaced: `dvc push` passes over one that is there."""
+    return f"remove files/md5/{md5[:2]}/{md5[2:]} there, then run `dvc push` where it was built"
+
+
+def _said(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
 
 
 def _whole(path: Path, md5: str) -> bytes | None:

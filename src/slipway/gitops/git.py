@@ -21,6 +21,16 @@ def run(*arguments: str, text: str | None = None) -> str:
     return done.stdout.decode(errors="replace")
 
 
+def remote() -> str | None:
+    """The remote that `git push` goes to, else the only one; None where there is none, or which is not said."""
+    names = run("remote").split()
+    branch = run("branch", "--show-current").strip()
+    keys = (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote")
+    said = [run("config", "--default", "", "--get", key).strip() for key in keys]
+    only = names if len(names) == 1 else []
+    return next((name for name in (*said, "origin", *only) if name in names), None)
+
+
 def commit(revision: str) -> str:
     """The full name of the commit that a revision means.
 

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slipway.errors import RegistryError
+from slipway.gate.verdict import subject
 from slipway.gitops import artifacts, git, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New
 
 Bump = Literal["major", "minor", "patch"]
 FIRST = "v1.0.0"
+FORCED = "Forced"
+"""Begins the line of a tag's message that says what was overruled."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,18 @@ def register(
     sha256 = release.record["artifacts"]["model.tflite"]["sha256"]
     message = _message(f"Register {variant} {version}", reason, {"Verdict": outcome, "SHA-256": sha256})
     return _write(moment, [New(f"{variant}@{version}", commit, message)], version, None, (), push)
+
+
+def unregistered(revision: str = "HEAD") -> list[str]:
+    """The variants of params.yaml whose record at a commit passed and is of no version yet."""
+    commit = git.commit(revision)
+    names = releases.variants()
+    found = zip(names, releases.read([(name, commit) for name in names]), strict=True)
+    return [
+        name
+        for name, release in found
+        if release.verdict == "pass" and _twin(Variant(name, tags.read(name)), release) is None
+    ]
 
 
 def promote(name: str, role: str, *, force: bool = False, reason: str | None = None, push: bool = False) -> Done:
@@ -154,7 +169,7 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
             )
     _check_forced(force, reason)
     number = moment.next()
-    message = _message(f"Retire {version.name}", reason, {"Forced": overruled})
+    message = _message(f"Retire {version.name}", reason, {FORCED: overruled})
     new = []
     for role in sorted({tag.role for tag in known.tags if tag.role} - {"archived"}):
         assigned = known.assigned(role)
@@ -166,27 +181,56 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
     return _write(moment, new, version.version, "archived", overruled, push)
 
 
-def _assign(
-    moment: Moment, version: Version, role: str, verb: str, force: bool, reason: str | None, push: bool
-) -> Done:
-    release = releases.of(version)
+def refusals(version: Version, release: releases.Release) -> list[str]:
+    """Why people may not rely on a version: nothing, when its gate passed, for bytes that can be fetched."""
     outcome = release.verdict
     wrong = []
     if "archived" in version.roles:
         wrong.append("it is archived")
     if outcome != "pass":
-        short = [f"{rule['metric']}: {rule['reason']}" for rule in release.rules if rule["verdict"] != "pass"]
+        short = [f"{subject(rule)}: {rule['reason']}" for rule in release.rules if rule["verdict"] != "pass"]
         wrong.append(
             f"the gate says {outcome}" + (f" ({'; '.join(short)})" if short else "") if outcome else "it has no verdict"
         )
-    wrong += artifacts.problems(version.variant, version.commit, release)
+    return wrong + artifacts.problems(version.variant, version.commit, release)
+
+
+def verify(name: str) -> tuple[Version, str] | None:
+    """The version that a tag gives a role to, and the role, once it is sure that it may; None for other tags.
+
+    Whoever can push can write any tag, with `gto` or with Git; a promotion by force says so, and why.
+
+    Raises:
+        RegistryError: it is no tag of the registry, or its version may not have the role.
+    """
+    parsed = tags.parse(name)
+    known = Variant(parsed[0], tags.read(parsed[0])) if parsed else None
+    tag = next((one for one in known.tags if one.name == name), None) if known else None
+    if known is None or tag is None:
+        raise RegistryError(f"{name}: no annotated tag of the registry; `slipway registry history` has them")
+    if tag.action != "assign" or tag.role not in tags.LIVE:
+        return None
+    version = known.versions.get(known.version_at(tag.commit) or "")
+    if version is None:
+        raise RegistryError(f"{name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
+    wrong = [] if f"\n{FORCED}: " in tag.why else refusals(version, releases.of(version))
+    if wrong:
+        raise RegistryError(f"{name} is refused: {version.name} may not hold {tag.role}: {'; '.join(wrong)}")
+    return version, tag.role
+
+
+def _assign(
+    moment: Moment, version: Version, role: str, verb: str, force: bool, reason: str | None, push: bool
+) -> Done:
+    release = releases.of(version)
+    wrong = refusals(version, release)
     _check_forced(force, reason)
     if wrong and not force:
         raise RegistryError(
             f"{version.name} is refused {role}: {'; '.join(wrong)}. Whoever must can use --force --reason '...'"
         )
     sha256 = release.record["artifacts"]["model.tflite"]["sha256"] if release.record else "unknown"
-    facts = {"Verdict": outcome or "unknown", "SHA-256": sha256, "Forced": wrong}
+    facts = {"Verdict": release.verdict or "unknown", "SHA-256": sha256, FORCED: wrong}
     message = _message(f"{verb} {version.name} to {role}", reason, facts)
     number = moment.next()
     new = []
@@ -228,13 +272,20 @@ def _last_good(known: Variant, role: str, holder: Version) -> Version:
 
 def _check_new(known: Variant, release: releases.Release) -> None:
     """Equal records and verdicts are one version: which of two is meant nobody could tell."""
+    if (twin := _twin(known, release)) is not None:
+        raise RegistryError(
+            f"{twin.name} has this release record and verdict already: there is nothing new to register"
+        )
+
+
+def _twin(known: Variant, release: releases.Release) -> Version | None:
+    """The version with an equal record and verdict."""
     versions = list(known.versions.values())
     there = releases.read([(one.variant, one.commit) for one in versions])
     for version, other in zip(versions, there, strict=True):
         if other.record_bytes == release.record_bytes and other.verdict == release.verdict:
-            raise RegistryError(
-                f"{version.name} has this release record and verdict already: there is nothing new to register"
-            )
+            return version
+    return None
 
 
 def _name(known: Variant, version: str | None, bump: Bump) -> str:

@@ -125,7 +125,7 @@ def read() -> dict[str, Variant]:
 
 
 def find(variants: Mapping[str, Variant], name: str) -> Version:
-    """The version that `VARIANT@VERSION`, `VARIANT@latest` or `VARIANT#ROLE` means.
+    """The version that `VARIANT@VERSION`, `VARIANT@latest` or `VARIANT#ROLE` means, or the tag of an assignment.
 
     Raises:
         RegistryError: there is none.
@@ -137,6 +137,8 @@ def find(variants: Mapping[str, Variant], name: str) -> Version:
     variant = variants.get(base)
     if variant is None or not variant.versions:
         raise RegistryError(f"{base} has no versions; `slipway register {base}` makes one")
+    if tag := next((one for one in variant.tags if one.role and one.name == name), None):
+        rest, sign = variant.version_at(tag.commit) or rest, "@"
     if sign == "#":
         holder = variant.holder(rest)
         if holder is None:

@@ -31,7 +31,6 @@ Action = Literal["register", "deregister", "assign", "unassign", "deprecate"]
 ROLES = ("staging", "canary", "production", "archived")
 LIVE = ("staging", "canary", "production")
 """The roles that one version of a variant holds at a time, and that a model must pass for."""
-REMOTE = "origin"
 
 _SEMVER = r"v(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
 _NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?"
@@ -122,7 +121,7 @@ def read(variant: str | None = None) -> list[Tag]:
 def moment(variant: str, *, push: bool = False) -> Moment:
     """The tags of a variant now; with `push` those of the remote too, which are fetched."""
     if push:
-        _fetch(variant)
+        _fetch(_remote(), variant)
     pointer = git.run("for-each-ref", "--format=%(objectname)", _pointer(variant)).strip()
     return Moment(variant, tuple(read(variant)), pointer)
 
@@ -138,6 +137,7 @@ def write(moment: Moment, new: Sequence[New], *, push: bool = False) -> None:
     Raises:
         RegistryError: another write was quicker, here or at the remote, or Git refuses.
     """
+    remote = _remote() if push else None
     name, _, zone = git.run("var", "GIT_COMMITTER_IDENT").strip().rsplit(" ", 2)
     when = max([int(time.time()), *(tag.when + 1 for tag in moment.tags)])
     made = {}
@@ -155,43 +155,53 @@ def write(moment: Moment, new: Sequence[New], *, push: bool = False) -> None:
         if [tag.id for tag in read(moment.variant)] != [tag.id for tag in moment.tags]:
             raise _overtaken(moment)
         raise error
-    if push:
-        _push(moment, made, last)
+    if remote is not None:
+        _push(remote, moment, made, last)
 
 
-def _push(moment: Moment, made: dict[str, str], last: str) -> None:
+def _push(remote: str, moment: Moment, made: dict[str, str], last: str) -> None:
     pointer = _pointer(moment.variant)
     refs = [f"{last}:{pointer}", *(f"refs/tags/{name}" for name in made)]
     # A tag that is there already refuses the push by itself.
     lease = f"--force-with-lease={pointer}:{moment.pointer}"
     try:
-        git.run("push", "--quiet", "--atomic", lease, REMOTE, *refs)
+        git.run("push", "--quiet", "--atomic", lease, remote, *refs)
     except RegistryError as error:
         back = f"update {pointer} {moment.pointer} {last}" if moment.pointer else f"delete {pointer} {last}"
         lines = [back, *(f"delete refs/tags/{name} {identity}" for name, identity in made.items())]
         git.run("update-ref", "--stdin", text="".join(f"{line}\n" for line in ["start", *lines, "prepare", "commit"]))
         if re.search("stale info|already exists|fetch first|atomic", str(error)):
-            raise _overtaken(moment, f" at {REMOTE}")
-        raise RegistryError(f"{REMOTE} did not take {', '.join(made)}, which are taken back here too: {error}")
+            raise _overtaken(moment, remote)
+        raise RegistryError(f"{remote} did not take {', '.join(made)}, which are taken back here too: {error}")
 
 
-def _fetch(variant: str) -> None:
+def _fetch(remote: str, variant: str) -> None:
     # The ref is asked for before the tags: a write in between leaves it older than them, and ours is refused.
-    pointer = git.run("ls-remote", REMOTE, _pointer(variant)).partition("\t")[0]
+    pointer = git.run("ls-remote", remote, _pointer(variant)).partition("\t")[0]
     specs = [f"refs/tags/{variant}{sign}*:refs/tags/{variant}{sign}*" for sign in "@#"]
     try:
-        git.run("fetch", "--quiet", "--no-tags", REMOTE, *specs)
+        git.run("fetch", "--quiet", "--no-tags", remote, *specs)
     except RegistryError as error:
         if "would clobber" not in str(error):
             raise
         raise RegistryError(
-            f"a tag of {variant} is another here than at {REMOTE}: see which in `git fetch {REMOTE} --tags`, delete "
+            f"a tag of {variant} is another here than at {remote}: see which in `git fetch {remote} --tags`, delete "
             "yours with `git tag -d` and run again"
         )
     if pointer:
         git.run("update-ref", _pointer(variant), pointer)
     else:
         git.run("update-ref", "-d", _pointer(variant))
+
+
+def _remote() -> str:
+    remote = git.remote()
+    if remote is None:
+        raise RegistryError(
+            "there is no Git remote to push to: add one with `git remote add origin ADDRESS`, or say which with `git "
+            "config remote.pushDefault NAME`"
+        )
+    return remote
 
 
 def _pointer(variant: str) -> str:
@@ -202,11 +212,11 @@ def _zeros(identity: str) -> str:
     return "0" * len(identity)
 
 
-def _overtaken(moment: Moment, where: str = "") -> RegistryError:
-    """Somebody else was quicker: say who, as far as it can be known here."""
+def _overtaken(moment: Moment, remote: str | None = None) -> RegistryError:
+    """Somebody else was quicker, here or at a remote: say who, as far as it can be known here."""
     known = {tag.id for tag in moment.tags}
     others = _said(tag for tag in read(moment.variant) if tag.id not in known)
-    look = f"`git fetch {REMOTE} --tags` and " if where else ""
+    where, look = (f" at {remote}", f"`git fetch {remote} --tags` and ") if remote else ("", "")
     return RegistryError(
         f"{moment.variant} was changed{where} at the same time{others}; nothing was written: look with {look}`slipway "
         f"registry history {moment.variant}`, then run again if it still holds"

@@ -117,13 +117,14 @@ def _gate(record: Record) -> list[str]:
     rules = record["gate"]["rules"]
     rows = []
     for rule in rules:
+        of = "" if rule.get("of") is None else f" of {rule['of']}"
         lost = " lost in conversion" if rule.get("kind") == "conversion" else ""
         floor = "" if rule["min"] is None else f"≥ {markdown.bound(rule['min'])}"
         ceiling = "" if rule["max"] is None else f"≤ {markdown.bound(rule['max'])}"
         value, low, high = markdown.figures(rule[part] for part in ("value", "low", "high"))
         measured = value if low == high == markdown.UNKNOWN else f"{value} ({low} to {high})"
         bound = ", ".join(part for part in (floor, ceiling) if part)
-        rows.append((markdown.text(f"{rule['metric']}{lost}"), bound, measured, f"**{rule['verdict']}**"))
+        rows.append((markdown.text(f"{rule['metric']}{of}{lost}"), bound, measured, f"**{rule['verdict']}**"))
     short = [f"- {rule['verdict']}: {markdown.text(rule['reason'])}" for rule in rules if rule["verdict"] != "pass"]
     return [
         "## What the gate asked",

@@ -11,12 +11,15 @@ from typing import Any
 
 from rich.console import Console
 
-from slipway import atomic, config
+from slipway import atomic, config, predictions, tasks
 from slipway import spec as specs
-from slipway.config import PARAMS, Register
+from slipway.config import PARAMS, Evaluate, Register
 from slipway.errors import RegistryError
-from slipway.gate import verdict
+from slipway.gate import floors, verdict
+from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
+from slipway.gate.verdict import Judgement, Verdict
+from slipway.protocol import Spec
 from slipway.registry import card, mlflow, record
 from slipway.stages import run
 
@@ -33,6 +36,8 @@ def register(variant: str) -> None:
     released = {name: models / name for name in ("model.tflite", "float.tflite", "golden.npz")}
     gate = Gate(**values["gate"]).of_model
     judged = verdict.judge(gate, _measured(conversion), evaluation["metrics"], conversion["lost"])
+    rules = (*judged.rules, *_by_slice(reports / "shipped.parquet", values, gate, spec))
+    judged = Verdict(verdict.worst([rule.verdict for rule in rules]), rules)
     made = record.build(
         variant,
         values,
@@ -47,6 +52,13 @@ def register(variant: str) -> None:
     atomic.write_json(models / "release.json", made)
     atomic.write_text(models / "card.md", card.card(made))
     _mirror(values, made, verdict.worst([judged.verdict, benchmark["gate"]["verdict"]]), models)
+
+
+def _by_slice(shipped: Path, values: Mapping[str, Any], gate: Gate, spec: Spec) -> list[Judgement]:
+    """The rules by class and by group, on what the model that ships says of each test example."""
+    task, statistics = tasks.load(values["task"], values["data"]), Evaluate(**values["evaluate"])
+    scored = Scored(task, spec, *predictions.read(shipped.read_bytes()))
+    return floors.judge(gate, scored, **statistics.model_dump(), seed=values["seed"])
 
 
 def _measured(conversion: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:

@@ -1,0 +1,143 @@
+"""Runs the jobs of .github/workflows as a runner of GitHub does: a fresh clone, then each `run:` step in order.
+
+What others wrote (`uses:`) is left out, but for the effect of it: the clone, the environment, DVC's store of the last
+run, and `cml`, of which a stand-in records what it is asked. The repository's own actions are run.
+"""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ENVIRONMENT = Path(sys.prefix)
+CML = """#!/bin/sh
+printf '%s\\n' "$*" >> {place}/cml.log
+for last; do :; done
+if [ -f "$last" ]; then cp "$last" {place}/comment.md; fi
+"""
+EXPRESSION = re.compile(r"\$\{\{ *(.*?) *\}\}")
+
+
+@dataclass
+class Ran:
+    """What became of a job: the name of the step that failed, the job's summary, and what its steps printed."""
+
+    failed: str | None = None
+    summary: str = ""
+    output: str = ""
+
+
+@dataclass
+class Runner:
+    """Runs jobs on clones of `origin`, in `place`; `context` has the values of expressions that all jobs know."""
+
+    origin: Path
+    place: Path
+    context: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("bin", "store"):
+            (self.place / name).mkdir(parents=True)
+        (self.place / "bin" / "cml").write_text(CML.format(place=shlex.quote(str(self.place))))
+        (self.place / "bin" / "cml").chmod(0o755)
+
+    @property
+    def asked(self) -> list[str]:
+        """What `cml` was asked, oldest first."""
+        log = self.place / "cml.log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def run(self, workflow: str, job: str, revision: str, context: Mapping[str, str]) -> Ran:
+        """Run a job with `revision` checked out; `context` has the values of expressions of its event."""
+        number = len(list(self.place.glob("run*")))
+        folder = self.place / f"run{number}"
+        checkout = self._checkout(folder, revision)
+        declared = yaml.safe_load((checkout / f".github/workflows/{workflow}.yml").read_text())
+        assert declared["defaults"] == {"run": {"shell": "bash"}}
+        files = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
+        for path in files.values():
+            path.touch()
+        known = {**self.context, **context}
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("GIT_CONFIG_COUNT")},
+            **{name: str(path) for name, path in files.items()},
+            "RUNNER_TEMP": str(folder),
+            **_resolved(declared["jobs"][job].get("env"), known),
+        }
+        ran = Ran()
+        for step in self._steps(checkout, declared["jobs"][job]["steps"]):
+            if "if" in step and not _value(step["if"], known):
+                continue
+            added = files["GITHUB_PATH"].read_text().split()
+            path = os.pathsep.join([str(self.place / "bin"), *reversed(added), os.environ["PATH"]])
+            files["GITHUB_OUTPUT"].write_text("")
+            done = subprocess.run(
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+                cwd=checkout,
+                env={**environment, "PATH": path, **_resolved(step.get("env"), known)},
+                capture_output=True,
+                text=True,
+            )
+            ran.output += done.stdout + done.stderr
+            for line in files["GITHUB_OUTPUT"].read_text().splitlines():
+                name, _, value = line.partition("=")
+                known[f"steps.{step['id']}.outputs.{name}"] = value
+            if done.returncode:
+                ran.failed = step["name"]
+                break
+        ran.summary = files["GITHUB_STEP_SUMMARY"].read_text()
+        return ran
+
+    def _checkout(self, folder: Path, revision: str) -> Path:
+        checkout = folder / "checkout"
+        _git("clone", "--quiet", str(self.origin), str(checkout))
+        _git("-C", str(checkout), "fetch", "--quiet", "origin", "+refs/pull/*:refs/remotes/pull/*")
+        _git("-C", str(checkout), "checkout", "--quiet", revision)
+        (checkout / ".venv").symlink_to(ENVIRONMENT)
+        for name in ("requirements.lock", "pyproject.toml"):
+            os.utime(checkout / name, (0, 0))  # the environment is newer, as after an installation
+        (checkout / ".dvc" / "cache").symlink_to(self.place / "store")
+        return checkout
+
+    def _steps(self, checkout: Path, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The steps that run something, those of the repository's own actions among them."""
+        found = []
+        for step in steps:
+            uses = step.get("uses", "")
+            if uses.startswith("$/"):
+                action = yaml.safe_load((checkout / uses.removeprefix("$/") / "action.yml").read_text())
+                found += self._steps(checkout, action["runs"]["steps"])
+            elif "run" in step:
+                found.append(step)
+        return found
+
+
+def _resolved(environment: Mapping[str, Any] | None, known: Mapping[str, str]) -> dict[str, str]:
+    """Variables with their expressions replaced."""
+    return {
+        name: EXPRESSION.sub(lambda found: _value(found[1], known), str(value))
+        for name, value in (environment or {}).items()
+    }
+
+
+def _value(expression: str, known: Mapping[str, str]) -> str:
+    """Of the expressions that the workflows use: a name, `a == b`, `a || b`."""
+    if " == " in expression:
+        first, second = (_value(part, known) for part in expression.split(" == "))
+        return "true" if first == second else ""
+    if " || " in expression:
+        return next((value for part in expression.split(" || ") if (value := _value(part, known))), "")
+    if expression.startswith(("secrets.", "steps.")):
+        return known.get(expression, "")
+    return known[expression]
+
+
+def _git(*arguments: str) -> None:
+    subprocess.run(["git", *arguments], check=True)

@@ -1,0 +1,116 @@
+"""Floors and ceilings by class and by group."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slipway import tasks
+from slipway.gate import floors
+from slipway.gate.contributions import Scored
+from slipway.gate.rules import Gate
+from slipway.gate.verdict import Judgement
+
+NAMES = ("a", "b")
+
+
+def model(right: np.ndarray, videos: int | None = None) -> Scored:
+    """A model of two classes in turns that is right where it says [n]; `videos` groups of neighbours."""
+    count = len(right)
+    targets = np.arange(count) % 2
+    predictions = np.eye(2, dtype=np.float32)[np.where(right, targets, 1 - targets)] * 0.8 + 0.1
+    groups = np.arange(count) * (videos or count) // count
+    examples = pd.DataFrame(
+        {
+            "example": [f"e{number}" for number in range(count)],
+            "label": np.array(NAMES)[targets],
+            "group": [f"g{one}" for one in groups],
+        }
+    )
+    spec = {"objective": "multiclass", "outputs": list(NAMES), "classes": list(NAMES)}
+    return Scored(tasks.load("image_classification", {"height": 8, "width": 8}), spec, examples, targets, predictions)
+
+
+def judged(scored: Scored, **rules: Any) -> dict[str | None, Judgement]:
+    gate = Gate(**{"rules": {}, **rules})
+    return {one.of: one for one in floors.judge(gate, scored, resamples=200, confidence=0.95, seed=1)}
+
+
+def recall(least: float, **more: Any) -> dict[str, Any]:
+    return {"per_class": {"recall": {"min": least, **more}}}
+
+
+def test_a_class_below_its_floor_fails_where_the_whole_hides_it() -> None:
+    wrong = (np.arange(600) % 2 == 0) & (np.arange(600) < 200)
+    found = judged(model(~wrong), **recall(0.8))
+    assert (found["a"].verdict, found["b"].verdict) == ("fail", "pass")
+    assert found["a"].value == pytest.approx(2 / 3, abs=1e-6)
+    assert found["a"].reason.endswith("is below the floor 0.8")
+
+
+def test_an_interval_that_straddles_the_floor_holds_and_the_point_decides_where_it_is_asked_to() -> None:
+    right = np.arange(100) % 10 > 0
+    assert judged(model(right), **recall(0.79))["a"].verdict == "hold"
+    assert judged(model(right), **recall(0.79, decide_on="point"))["a"].verdict == "pass"
+    assert judged(model(right), decide_on="point", **recall(0.81))["a"].verdict == "fail"
+
+
+def test_only_the_named_classes_are_asked_and_one_that_is_not_known_fails() -> None:
+    found = judged(model(np.ones(100, bool)), **recall(0.5, classes=["b", "cat"]))
+    assert {of: one.verdict for of, one in found.items()} == {"b": "pass", "cat": "fail"}
+
+
+def test_a_class_without_an_error_is_as_sure_as_it_has_examples() -> None:
+    few, many = (judged(model(np.ones(count, bool)), **recall(0.9))["a"] for count in (20, 200))
+    assert (few.value, few.verdict) == (1, "hold")
+    assert few.low == pytest.approx(0.025 ** (1 / 10), abs=1e-6)
+    assert (many.value, many.verdict) == (1, "pass")
+
+
+def test_each_group_of_a_kind_is_asked_and_rare_ones_together() -> None:
+    scored = model(np.ones(120, bool))
+    place = ["north"] * 60 + ["south"] * 50 + [f"p{number}" for number in range(10)]
+    scored = replace(scored, examples=scored.examples.assign(place=place))
+    found = judged(scored, per_group={"place": {"accuracy": {"min": 0.5}, "f1": {"min": 0.5}}})
+    assert set(found) == {"place north", "place south", "place (others)"}
+    assert {one.verdict for one in found.values()} == {"pass"}
+
+
+def test_a_metric_that_is_no_ratio_of_sums_is_drawn() -> None:
+    found = judged(model(np.arange(200) % 10 > 0), per_group={"group": {"log_loss": {"max": 1.0}}})
+    (one,) = found.values()
+    assert one.low is not None and one.value is not None and one.high is not None
+    assert one.low < one.value < one.high < 1
+    assert one.verdict == "pass"
+
+
+def test_a_single_example_gives_no_interval_and_holds() -> None:
+    scored = model(np.ones(1, bool))
+    (one,) = judged(scored, per_group={"group": {"accuracy": {"min": 0.5}}}).values()
+    assert (one.verdict, one.low) == ("hold", None)
+    assert "one test example gives no interval" in one.reason
+
+
+def test_the_more_is_asked_the_more_it_takes_to_fail() -> None:
+    right = np.arange(400) % 20 > 2
+    assert judged(model(right), per_group={"group": {"accuracy": {"min": 0.885}}})["group (others)"].verdict == "fail"
+    columns = {f"k{number}": ["x"] * 400 for number in range(9)}
+    scored = model(right)
+    scored = replace(scored, examples=scored.examples.assign(**columns))
+    others = {name: {"accuracy": {"min": 0.0}} for name in columns}
+    among = judged(scored, per_group={"group": {"accuracy": {"min": 0.885}}, **others})["group (others)"]
+    assert among.verdict == "hold"
+    assert "one of 10 rules may come to that by chance" in among.reason
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.booleans(), min_size=20, max_size=80), st.floats(0, 1), st.floats(0, 1))
+def test_a_higher_floor_is_never_easier(right: list[bool], floor: float, other: float) -> None:
+    low, high = sorted((floor, other))
+    order = ["pass", "hold", "fail"]
+    easy, hard = (judged(model(np.array(right)), **recall(least)) for least in (low, high))
+    assert all(order.index(easy[name].verdict) <= order.index(hard[name].verdict) for name in NAMES)

@@ -1,0 +1,216 @@
+"""The workflows of GitHub: they are valid and safe, and their own steps take a change to production and back."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from mlflow import MlflowClient
+
+import servers
+from actions import Ran, Runner
+from conftest import ROOT
+from smoke import sh
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+KEPT = ("demand-predictor", "handball-context")
+VARIANT = "demand-predictor"
+
+
+def test_the_workflows_keep_to_the_schema_of_github() -> None:
+    actions = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
+    for kind, files in (("workflows", WORKFLOWS), ("actions", actions)):
+        subprocess.run(["check-jsonschema", "--builtin-schema", f"vendor.github-{kind}", *files], check=True)
+
+
+def test_zizmor_finds_nothing_unsafe() -> None:
+    done = subprocess.run(
+        ["zizmor", "--offline", "--no-progress", ROOT / ".github"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_may_do_nothing_that_it_does_not_say_and_does_not_run_twice_at_once(path: Path) -> None:
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["permissions"] == {}
+    assert workflow["concurrency"]["group"]
+    for job in workflow["jobs"].values():
+        assert job["permissions"]
+        assert job["timeout-minutes"]
+        uses = [step["uses"] for step in job["steps"] if "uses" in step]
+        assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}|\$/.*", one) for one in uses)
+
+
+def test_the_tests_of_a_pull_request_are_those_of_the_readme() -> None:
+    steps = yaml.safe_load((ROOT / ".github/workflows/pull-request.yml").read_text())["jobs"]["tests"]["steps"]
+    assert [step["run"] for step in steps if "run" in step] == ["make test"]
+
+
+class Team:
+    """A bare repository as origin, a folder as DVC remote, someone's clone, and the runner of the workflows."""
+
+    def __init__(self, copy: Path, place: Path, server: str) -> None:
+        self.clone, self.origin, self.remote = copy, place / "origin.git", place / "remote"
+        self.runner = Runner(
+            self.origin,
+            place / "actions",
+            {
+                "github.token": "",
+                "github.server_url": "https://git.example",
+                "github.repository": "team/models",
+                "vars.MLFLOW_TRACKING_URI": server,
+            },
+        )
+        lines = (copy / "params.yaml").read_text().splitlines()
+        others = [name for name in _variants(copy) if name not in KEPT]
+        lines = [line for line in lines if not line.strip().startswith(tuple(f"{name}:" for name in others))]
+        lines = [line.replace("transfers: &transfers", "transfers: &transfers {}") for line in lines]
+        (copy / "params.yaml").write_text("\n".join(lines) + "\n")
+        lock = yaml.safe_load((copy / "dvc.lock").read_text())
+        lock["stages"] = {name: one for name, one in lock["stages"].items() if name.partition("@")[2] in KEPT}
+        (copy / "dvc.lock").write_text(yaml.safe_dump(lock, sort_keys=False))
+        sh(f"dvc remote modify local url {self.remote}", copy)
+        self.commit("Two variants")
+        sh(f"git init -q --bare -b main {self.origin}", copy)
+        sh(f"git remote add origin {self.origin} && git push -q -u origin main", copy)
+
+    def commit(self, message: str) -> str:
+        """What is in the clone, as a commit."""
+        return sh(f"git add -A && git commit -q -m '{message}' && git rev-parse HEAD", self.clone).strip()
+
+    def change(self, branch: str, iterations: int) -> tuple[str, str]:
+        """A branch with another number of trees, pushed and not built: its head, and its merge into main."""
+        sh(f"git checkout -q main && git pull -q && git checkout -q -b {branch}", self.clone)
+        path = self.clone / "conf" / "variant" / f"{VARIANT}.yaml"
+        path.write_text(
+            re.sub(r"\nmodel:.*", "", path.read_text(), flags=re.DOTALL) + f"\nmodel:\n  iterations: {iterations}\n"
+        )
+        head = self.commit(branch)
+        sh("git checkout -q -b merge main", self.clone)
+        sh(f"git merge -q --no-ff {branch} -m 'Merge {branch}'", self.clone)
+        merge = sh("git rev-parse HEAD", self.clone).strip()
+        sh(f"git push -q origin {branch} merge:refs/pull/{branch}/merge", self.clone)
+        sh("git checkout -q main && git branch -q -D merge", self.clone)
+        return head, merge
+
+    def pull_request(self, head: str, merge: str, repository: str = "team/models") -> Ran:
+        """The job `gate` on a pull request."""
+        base = sh("git rev-parse origin/main", self.clone).strip()
+        return self.runner.run(
+            "pull-request",
+            "gate",
+            merge,
+            {
+                "github.event.pull_request.base.sha": base,
+                "github.event.pull_request.head.sha": head,
+                "github.event.pull_request.head.repo.full_name": repository,
+            },
+        )
+
+    def merge(self, merge: str) -> Ran:
+        """The merge becomes main, and main.yml runs."""
+        sh(f"git push -q origin {merge}:main", self.clone)
+        ran = self.runner.run("main", "release", "main", {})
+        sh("git checkout -q main && git pull -q --tags", self.clone)
+        return ran
+
+    def tagged(self, tag: str) -> Ran:
+        """promote.yml runs for a tag that was pushed."""
+        ran = self.runner.run(
+            "promote", "promote", "main", {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
+        )
+        sh("git fetch -q --prune --prune-tags --force", self.clone)
+        return ran
+
+
+def _variants(root: Path) -> list[str]:
+    return list(yaml.safe_load((root / "params.yaml").read_text())["all"])
+
+
+@pytest.fixture
+def team(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
+    monkeypatch.chdir(copy)
+    with servers.mlflow(tmp_path / "mlflow") as address:
+        yield Team(copy, tmp_path, address)
+
+
+def test_a_change_goes_from_a_pull_request_to_production_and_back(team: Team) -> None:
+    """Pull request, merge, version, staging, production; a bad model is refused; rollback."""
+    client = MlflowClient(team.runner.context["vars.MLFLOW_TRACKING_URI"])
+
+    first = team.runner.run("main", "release", "main", {})
+    assert first.failed is None, first.output
+    tags = sh("git fetch -q --tags && git tag", team.clone).split()
+    assert tags == [f"{name}@v1.0.0" for name in KEPT]
+    assert_production(team, client, f"{VARIANT}@v1.0.0", number=1)
+
+    head, merge = team.change("better", iterations=400)
+    judged = team.pull_request(head, merge)
+    assert judged.failed is None, judged.output
+    assert team.runner.asked == ["comment update --target=pr report.md"]
+    comment = (team.runner.place / "comment.md").read_text()
+    assert comment == judged.summary
+    assert VARIANT in comment
+    team.pull_request(head, merge)
+    assert set(team.runner.asked) == {"comment update --target=pr report.md"}, "one comment, updated"
+
+    merged = team.merge(merge)
+    assert merged.failed is None, merged.output
+    assert "[skip ci]" in sh("git log -1 --format=%s", team.clone)
+    assert sh("git tag --points-at HEAD", team.clone).split() == [f"{VARIANT}@v1.1.0"]
+    staged = sh(f"slipway promote {VARIANT}@v1.1.0 --to staging --push --json", team.clone)
+    assert team.tagged(json.loads(staged)["tags"][0]).failed is None
+    assert_production(team, client, f"{VARIANT}@v1.1.0", number=3)
+    assert client.get_model_version_by_alias("demand_predictor", "staging").tags["git_tag"] == f"{VARIANT}@v1.1.0"
+
+    head, merge = team.change("worse", iterations=1)
+    judged = team.pull_request(head, merge)
+    assert judged.failed == "Gate"
+    assert "fail" in judged.summary
+    team.merge(merge)
+    assert sh("git tag --points-at HEAD", team.clone).split() == [], "what did not pass is no version"
+    sh(f"git tag -a {VARIANT}@v1.2.0 -m v1.2.0 && git tag -a '{VARIANT}#production#4' -m 'ship it'", team.clone)
+    sh("git push -q origin --tags", team.clone)
+    refused = team.tagged(f"{VARIANT}#production#4")
+    assert refused.failed == "Verify"
+    assert "may not hold production: the gate says fail" in refused.summary
+    assert f"{VARIANT}#production#4" not in sh("git tag", team.clone)
+    assert_agree(team, client, f"{VARIANT}@v1.1.0")
+
+    back = sh(f"slipway rollback {VARIANT} --reason 'too many on Sundays' --push --json", team.clone)
+    assert team.tagged(json.loads(back)["tags"][0]).failed is None
+    assert_agree(team, client, f"{VARIANT}@v1.0.0")
+
+
+def assert_production(team: Team, client: MlflowClient, version: str, number: int) -> None:
+    """Promote to production; the workflow publishes the files of the version."""
+    sh(f"slipway promote {version} --to production --push", team.clone)
+    ran = team.tagged(f"{VARIANT}#production#{number}")
+    assert ran.failed is None, ran.output
+    assert f"{version} may hold production" in ran.summary
+    published = sorted(team.runner.place.glob("run*"), key=lambda path: int(path.name[3:]))[-1] / "checkout" / "release"
+    assert {"model.tflite", "release.json"} <= {path.name for path in published.iterdir()}
+    assert_agree(team, client, version)
+
+
+def assert_agree(team: Team, client: MlflowClient, version: str) -> None:
+    """Slipway, GTO and MLflow say the same of who is in production."""
+    (row,) = json.loads(sh(f"slipway registry list {VARIANT} --role production --json", team.clone))
+    assert f"{VARIANT}@{row['version']}" == version
+    shown = json.loads(sh(f"gto show '{VARIANT}#production' --json", team.clone))
+    assert [one["version"] for one in shown] == [row["version"]]
+    assert client.get_model_version_by_alias("demand_predictor", "production").tags["git_tag"] == version
+
+
+def test_a_fork_without_secrets_gets_a_full_gate(team: Team) -> None:
+    """The remote cannot be reached, so base and change are built in profile smoke and compared."""
+    head, merge = team.change("fork", iterations=400)
+    ran = team.pull_request(head, merge, repository="somebody/models")
+    assert ran.failed is None, ran.output
+    assert "profile smoke" in ran.summary
+    assert "could not be judged" not in ran.summary
+    assert team.runner.asked == [], "its token may not write a comment"
