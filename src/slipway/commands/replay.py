@@ -207,17 +207,14 @@ def _fetch(
 
 def _checkout(repo: Any, path: str, out: Any) -> None:
     """Put an output of DVC's where it belongs, from the cache or else from the remote."""
-    from dvc.output import CollectCacheError
-
     if out is None:
         if not Path(path).exists():
             raise RegistryError(f"neither Git nor DVC has {path}")
         return
     if out.changed_cache():
         repo.cloud.pull([out.hash_info], remote=out.remote)  # says what is wrong with a remote, as the next does not
-        with suppress(CollectCacheError):
-            for odb, objects in out.get_used_objs().items():
-                repo.cloud.pull(objects, odb=odb)
+        for odb, objects in out.get_used_objs(force=True).items():  # else it asks the terminal about what is missing
+            repo.cloud.pull(objects, odb=odb)
         if out.changed_cache():
             raise RegistryError(f"{path} is neither in the DVC cache nor in the remote")
     out.checkout()
