@@ -133,8 +133,9 @@ def replay(name: str, rebuild: bool = False) -> Replay:
         if _content(REQUIREMENTS) != here:
             warning = f"the commit has another {REQUIREMENTS} than this clone, whose environment was used"
     same = all(line.same for line in lines)
-    outcomes = (str(one.verdict) for one in (release, derived))
-    return Replay(tag.name, variant, commit, rebuild, *outcomes, same=same, warning=warning, lines=tuple(lines))
+    return Replay(
+        tag.name, variant, commit, rebuild, release.verdict, str(derived.verdict), same, warning, tuple(lines)
+    )
 
 
 def _tag(name: str) -> Tag:
@@ -207,17 +208,14 @@ def _fetch(
 
 def _checkout(repo: Any, path: str, out: Any) -> None:
     """Put an output of DVC's where it belongs, from the cache or else from the remote."""
-    from dvc.output import CollectCacheError
-
     if out is None:
         if not Path(path).exists():
             raise RegistryError(f"neither Git nor DVC has {path}")
         return
     if out.changed_cache():
         repo.cloud.pull([out.hash_info], remote=out.remote)  # says what is wrong with a remote, as the next does not
-        with suppress(CollectCacheError):
-            for odb, objects in out.get_used_objs().items():
-                repo.cloud.pull(objects, odb=odb)
+        for odb, objects in out.get_used_objs(force=True).items():  # else it asks the terminal about what is missing
+            repo.cloud.pull(objects, odb=odb)
         if out.changed_cache():
             raise RegistryError(f"{path} is neither in the DVC cache nor in the remote")
     out.checkout()
@@ -284,12 +282,13 @@ def _judged(release: Release, derived: Release) -> Iterator[Line]:
     yield Line("verdict", str(release.verdict), str(derived.verdict), release.verdict == derived.verdict)
     was, now = ({_rule(rule): rule for rule in one.rules} for one in (release, derived))
     for name in {**was, **now}:
-        said = [
-            f"{rule['verdict']}: {rule['reason']}" if rule else "no such rule"
-            for rule in (was.get(name), now.get(name))
-        ]
-        same = name in was and name in now and _alike(was[name] | {"reason": ""}, now[name] | {"reason": ""})
-        yield Line(name, *said, same=same)
+        recorded, found = was.get(name, {}), now.get(name, {})
+        same = _alike({**recorded, "reason": ""}, {**found, "reason": ""})
+        yield Line(name, _outcome(recorded), _outcome(found), same)
+
+
+def _outcome(rule: Mapping[str, Any]) -> str:
+    return f"{rule['verdict']}: {rule['reason']}" if rule else "no such rule"
 
 
 def _rule(rule: Mapping[str, Any]) -> str:
