@@ -100,6 +100,7 @@ class Runner:
         _git("clone", "--quiet", str(self.origin), str(checkout))
         _git("-C", str(checkout), "fetch", "--quiet", "origin", "+refs/pull/*:refs/remotes/pull/*")
         _git("-C", str(checkout), "checkout", "--quiet", revision)
+        (checkout / ".git" / "info" / "exclude").write_text(".venv\n")
         (checkout / ".venv").symlink_to(ENVIRONMENT)
         for name in ("requirements.lock", "pyproject.toml"):
             os.utime(checkout / name, (0, 0))  # the environment is newer, as after an installation

@@ -3,7 +3,6 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,8 @@ from smoke import sh
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 KEPT = ("demand-predictor", "handball-context")
 VARIANT = "demand-predictor"
+FASTER = ("learning_rate: 0.05", "learning_rate: 0.06")
+LAZIER = ("register:", "model:\n  iterations: 1\n\nregister:")
 
 
 def test_the_workflows_keep_to_the_schema_of_github() -> None:
@@ -53,7 +54,7 @@ def test_the_tests_of_a_pull_request_are_those_of_the_readme() -> None:
 class Team:
     """A bare repository as origin, a folder as DVC remote, someone's clone, and the runner of the workflows."""
 
-    def __init__(self, copy: Path, place: Path, server: str) -> None:
+    def __init__(self, copy: Path, place: Path, server: str, *kept: str) -> None:
         self.clone, self.origin, self.remote = copy, place / "origin.git", place / "remote"
         self.runner = Runner(
             self.origin,
@@ -66,15 +67,18 @@ class Team:
             },
         )
         lines = (copy / "params.yaml").read_text().splitlines()
-        others = [name for name in _variants(copy) if name not in KEPT]
+        others = [name for name in _variants(copy) if name not in kept]
         lines = [line for line in lines if not line.strip().startswith(tuple(f"{name}:" for name in others))]
-        lines = [line.replace("transfers: &transfers", "transfers: &transfers {}") for line in lines]
+        lines = ["transfers: &transfers {}" if line == "transfers: &transfers" else line for line in lines]
         (copy / "params.yaml").write_text("\n".join(lines) + "\n")
         lock = yaml.safe_load((copy / "dvc.lock").read_text())
-        lock["stages"] = {name: one for name, one in lock["stages"].items() if name.partition("@")[2] in KEPT}
+        lock["stages"] = {name: one for name, one in lock["stages"].items() if name.partition("@")[2] in kept}
         (copy / "dvc.lock").write_text(yaml.safe_dump(lock, sort_keys=False))
-        sh(f"dvc remote modify local url {self.remote}", copy)
-        self.commit("Two variants")
+        sh(f"dvc remote modify local url {self.remote} && dvc push -q", copy)
+        path = copy / "conf" / "gate" / "demand.yaml"
+        bar = "max: 0.77\n    decide_on: point"
+        path.write_text(path.read_text().replace("max: ${by_profile:{smoke:10,demo:1,full:0.85}}", bar))
+        self.commit("Two variants, one with a bar")
         sh(f"git init -q --bare -b main {self.origin}", copy)
         sh(f"git remote add origin {self.origin} && git push -q -u origin main", copy)
 
@@ -82,13 +86,12 @@ class Team:
         """What is in the clone, as a commit."""
         return sh(f"git add -A && git commit -q -m '{message}' && git rev-parse HEAD", self.clone).strip()
 
-    def change(self, branch: str, iterations: int) -> tuple[str, str]:
-        """A branch with another number of trees, pushed and not built: its head, and its merge into main."""
+    def change(self, branch: str, old: str, new: str) -> tuple[str, str]:
+        """A branch with another text in the variant's file, pushed and not built: its head, and its merge into main."""
         sh(f"git checkout -q main && git pull -q && git checkout -q -b {branch}", self.clone)
         path = self.clone / "conf" / "variant" / f"{VARIANT}.yaml"
-        path.write_text(
-            re.sub(r"\nmodel:.*", "", path.read_text(), flags=re.DOTALL) + f"\nmodel:\n  iterations: {iterations}\n"
-        )
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
         head = self.commit(branch)
         sh("git checkout -q -b merge main", self.clone)
         sh(f"git merge -q --no-ff {branch} -m 'Merge {branch}'", self.clone)
@@ -131,32 +134,26 @@ def _variants(root: Path) -> list[str]:
     return list(yaml.safe_load((root / "params.yaml").read_text())["all"])
 
 
-@pytest.fixture
-def team(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Team]:
-    monkeypatch.chdir(copy)
-    with servers.mlflow(tmp_path / "mlflow") as address:
-        yield Team(copy, tmp_path, address)
-
-
-def test_a_change_goes_from_a_pull_request_to_production_and_back(team: Team) -> None:
+def test_a_change_goes_from_a_pull_request_to_production_and_back(copy: Path, tmp_path: Path) -> None:
     """Pull request, merge, version, staging, production; a bad model is refused; rollback."""
-    client = MlflowClient(team.runner.context["vars.MLFLOW_TRACKING_URI"])
+    with servers.mlflow(tmp_path / "mlflow") as address:
+        walk(Team(copy, tmp_path, address, *KEPT), MlflowClient(address))
 
+
+def walk(team: Team, client: MlflowClient) -> None:
     first = team.runner.run("main", "release", "main", {})
     assert first.failed is None, first.output
     tags = sh("git fetch -q --tags && git tag", team.clone).split()
     assert tags == [f"{name}@v1.0.0" for name in KEPT]
     assert_production(team, client, f"{VARIANT}@v1.0.0", number=1)
 
-    head, merge = team.change("better", iterations=400)
+    head, merge = team.change("better", *FASTER)
     judged = team.pull_request(head, merge)
     assert judged.failed is None, judged.output
-    assert team.runner.asked == ["comment update --target=pr report.md"]
+    assert team.runner.asked == ["comment update --target=pr report.md"], "one comment, which is updated"
     comment = (team.runner.place / "comment.md").read_text()
     assert comment == judged.summary
     assert VARIANT in comment
-    team.pull_request(head, merge)
-    assert set(team.runner.asked) == {"comment update --target=pr report.md"}, "one comment, updated"
 
     merged = team.merge(merge)
     assert merged.failed is None, merged.output
@@ -167,7 +164,7 @@ def test_a_change_goes_from_a_pull_request_to_production_and_back(team: Team) ->
     assert_production(team, client, f"{VARIANT}@v1.1.0", number=3)
     assert client.get_model_version_by_alias("demand_predictor", "staging").tags["git_tag"] == f"{VARIANT}@v1.1.0"
 
-    head, merge = team.change("worse", iterations=1)
+    head, merge = team.change("worse", *LAZIER)
     judged = team.pull_request(head, merge)
     assert judged.failed == "Gate"
     assert "fail" in judged.summary
@@ -184,6 +181,16 @@ def test_a_change_goes_from_a_pull_request_to_production_and_back(team: Team) ->
     back = sh(f"slipway rollback {VARIANT} --reason 'too many on Sundays' --push --json", team.clone)
     assert team.tagged(json.loads(back)["tags"][0]).failed is None
     assert_agree(team, client, f"{VARIANT}@v1.0.0")
+
+    idle = team.runner.run("retrain", "retrain", "main", {})
+    assert (idle.failed, idle.summary) == (None, "Nothing has changed.\n")
+    _, merge = team.change("renamed", "Forecasts", "Foresees")
+    sh(f"git push -q origin {merge}:main", team.clone)
+    retrained = team.runner.run("retrain", "retrain", "main", {})
+    assert retrained.failed is None, retrained.output
+    assert team.runner.asked[-1].startswith(
+        f"pr create --title Retrain --message Retrain --body {retrained.summary[:9]}"
+    )
 
 
 def assert_production(team: Team, client: MlflowClient, version: str, number: int) -> None:
@@ -206,11 +213,13 @@ def assert_agree(team: Team, client: MlflowClient, version: str) -> None:
     assert client.get_model_version_by_alias("demand_predictor", "production").tags["git_tag"] == version
 
 
-def test_a_fork_without_secrets_gets_a_full_gate(team: Team) -> None:
+def test_a_fork_without_secrets_gets_a_full_gate(copy: Path, tmp_path: Path) -> None:
     """The remote cannot be reached, so base and change are built in profile smoke and compared."""
-    head, merge = team.change("fork", iterations=400)
+    team = Team(copy, tmp_path, "", VARIANT)
+    team.remote.rename(tmp_path / "out of reach")
+    head, merge = team.change("fork", *FASTER)
     ran = team.pull_request(head, merge, repository="somebody/models")
     assert ran.failed is None, ran.output
     assert "profile smoke" in ran.summary
-    assert "could not be judged" not in ran.summary
+    assert re.search(r"mae: baseline, ≤ 100 % lost .*✅ pass", ran.summary), "compared with its base"
     assert team.runner.asked == [], "its token may not write a comment"
