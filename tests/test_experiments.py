@@ -8,7 +8,7 @@ from smoke import PICTURES, TABLE, sh
 
 
 def test_an_experiment_changes_one_parameter(copy: Path) -> None:
-    sh(f"dvc exp run -n slower -S 'conf/variant/{TABLE}.yaml:train.learning_rate=0.02' train@{TABLE}", copy)
+    sh(f"dvc exp run -n slower -S 'conf/variant/{TABLE}.yaml:train.learning_rate=0.02' compose@{TABLE}", copy)
     table = json.loads(sh("dvc exp show --json --no-pager", copy).splitlines()[-1])
     names = [one["name"] for base in table for one in base["experiments"] or [] for one in one["revs"]]
     assert "slower" in names
