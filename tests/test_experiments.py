@@ -8,7 +8,7 @@ from smoke import PICTURES, TABLE, sh
 
 
 def test_an_experiment_changes_one_parameter(copy: Path) -> None:
-    sh(f"dvc exp run -n slower -S 'conf/variant/{TABLE}.yaml:train.learning_rate=0.02' compose@{TABLE}", copy)
+    sh(f"dvc exp run -n slower -S 'conf/variant/{TABLE}.yaml:train.learning_rate=0.02' evaluate@{TABLE}", copy)
     table = json.loads(sh("dvc exp show --json --no-pager", copy).splitlines()[-1])
     names = [one["name"] for base in table for one in base["experiments"] or [] for one in one["revs"]]
     assert "slower" in names
@@ -20,7 +20,7 @@ def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
     file = f"conf/variant/{PICTURES}.yaml:train"
     sh(
         f"dvc exp run --queue -S '{file}.learning_rate=0.001' -S '{file}.batch_size=24' "
-        f"-S '{file}.optimizer=choice(adam,sgd)' train@{PICTURES}",
+        f"-S '{file}.optimizer=choice(adam,sgd)' evaluate@{PICTURES}",
         copy,
     )
     sh("dvc exp run --run-all", copy)

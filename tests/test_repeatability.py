@@ -54,11 +54,11 @@ def test_training_killed_with_sigkill_finishes_with_the_same_hashes(
 
 
 def test_a_second_build_elsewhere_gives_the_same_hashes(built: Path, tmp_path: Path) -> None:
-    """Pictures and a model; one of Keras is trained again above. `benchmarks/clones.py` compares all outputs."""
+    """A model of each framework; `benchmarks/clones.py` compares all outputs, in profile demo."""
     clone = tmp_path / "another" / "clone"
     clone.parent.mkdir()
     sh(f"git clone -q {built} {clone}", tmp_path)
-    sh(f"dvc repro prepare@{PICTURES} convert-tflite@{TABLE}", clone)
+    sh(f"dvc repro convert-tflite@{PICTURES} convert-tflite@{TABLE}", clone)
     assert outputs(clone) == outputs(built)
     changed = {line[3:] for line in sh("git status --porcelain", clone).splitlines()}
     assert changed <= {"dvc.lock", *(f"reports/{variant}/benchmark.json" for variant in VARIANTS)}

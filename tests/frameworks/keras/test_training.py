@@ -1,4 +1,8 @@
 import hashlib
+import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,6 +57,37 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(networks, "build", build)
 
 
+FIT = """
+import json, os, signal, sys
+from pathlib import Path
+from slipway.data.shards import PackedSplit
+from slipway.frameworks.keras import training
+from slipway.frameworks.keras.objectives.image_classification import Objective
+from slipway.frameworks.keras.schema.image_classification import Model, Train
+
+folder, killed_in_epoch = Path(sys.argv[1]), int(sys.argv[2])
+spec, model, config = json.loads(sys.argv[3])
+batches = 0
+
+def track(epoch, metrics):
+    print(epoch, flush=True)
+
+if killed_in_epoch:
+    from slipway.frameworks.keras.training.progress import Bar
+    def die(self, batch, logs=None):
+        global batches
+        batches += 1
+        if batches == 4 * (killed_in_epoch - 1) + 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+    Bar.on_train_batch_end = die
+
+training.fit(
+    PackedSplit(folder / "train"), PackedSplit(folder / "val"), spec, Objective, Model(**model), Train(**config),
+    seed=5, out=folder / "interrupted", checkpoints=folder / "checkpoints", start=None, track=track,
+)
+"""
+
+
 def fit(
     train: PackedSplit, val: PackedSplit, spec: Spec, out: Path, config: Train = QUICK, **options: Any
 ) -> list[Any]:
@@ -87,6 +122,25 @@ def test_a_run_learns_and_tells_of_every_epoch(split: Split, spec: Spec, tmp_pat
     assert probabilities.dtype == np.float32
     assert (probabilities.argmax(axis=1) == held_out.targets).mean() > 0.9
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_a_run_killed_halfway_ends_with_the_bytes_of_one_left_alone(split: Split, spec: Spec, tmp_path: Path) -> None:
+    train, val = split("train", 64), split("val", 16)
+    inputs = json.dumps([spec, MODEL.model_dump(), QUICK.model_dump()])
+
+    def run(killed_in_epoch: int) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", FIT, str(tmp_path), str(killed_in_epoch), inputs]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    killed = run(killed_in_epoch=3)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert killed.stdout.splitlines()[-1].startswith("checkpoints  epoch 2/3")
+    again = run(killed_in_epoch=0)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.splitlines()[0] == "3", "it went on with the epoch in which it was killed"
+    assert again.stderr == ""
+    fit(train, val, spec, tmp_path / "undisturbed", seed=5)
+    assert digest(tmp_path / "interrupted") == digest(tmp_path / "undisturbed")
 
 
 @pytest.mark.usefixtures("tiny")
