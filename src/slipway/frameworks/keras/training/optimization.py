@@ -18,10 +18,8 @@ def optimizer(config: Train, steps_per_epoch: int) -> Any:
     )
     decay = config.weight_decay or None
     optimizers = keras.optimizers
-    if config.optimizer == "adam":
+    if config.optimizer in ("adam", "adamw"):  # one method in Keras, which decouples the decay of every optimizer
         made = optimizers.Adam(rate, weight_decay=decay)
-    elif config.optimizer == "adamw":
-        made = optimizers.AdamW(rate, weight_decay=config.weight_decay)
     elif config.optimizer == "sgd":
         made = optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)
     else:
