@@ -152,8 +152,8 @@ def test_programs_get_the_verdicts_and_cards_the_address_that_is_asked_for(root:
 def test_the_report_quotes_the_simulation_of_this_test_size_and_no_other(root: Path) -> None:
     figures = {
         "metric": "accuracy", "most": 0.05, "examples": 400, "groups": 100, "draws": 2000, "churn": 0.04,
-        "equal": {"pass": 0.9, "hold": 0.09, "fail": 0.01},
-        "worse": [{"points": 5, "pass": 0.2, "hold": 0.5, "fail": 0.3}],
+        "equal": {"pass": 0.9, "hold": 0.09, "fail": 0.01, "when_nothing_may_be_lost": {"fail": 0.02}},
+        "worse": [{"points": 5, "pass": 0.2, "hold": 0.5, "fail": 0.3, "when_nothing_may_be_lost": {"fail": 0.8}}],
     }  # fmt: skip
     kept = Path("benchmarks/results/gate_calibration.json")
     kept.parent.mkdir(parents=True)
@@ -161,6 +161,7 @@ def test_the_report_quotes_the_simulation_of_this_test_size_and_no_other(root: P
     CliRunner().invoke(app, ["report"])
     page = Path("report.md").read_text()
     assert "a model that is truly as good fails 1.0%, holds 9.0% and passes 90.0% of the time" in fold(page, "same")
+    assert "it would fail: 5 80.0% (the power), and one that is as good 2.0%" in fold(page, "same")
     assert "Simulated" not in fold(page, "worse")
 
 

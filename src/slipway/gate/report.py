@@ -149,9 +149,10 @@ def _sureness(entry: Entry) -> list[str]:
     figures = entry.calibration
     if figures is None:
         return []
-    passes = {one["points"]: one for one in figures["worse"]}
-    said = ", ".join(f"{points:g} {one['pass']:.1%}" for points, one in sorted(passes.items()))
-    fails = ", ".join(f"{points:g} {one['fail']:.1%}" for points, one in sorted(passes.items()))
+    worse = sorted(figures["worse"], key=lambda one: one["points"])
+    passes = ", ".join(f"{one['points']:g} {one['pass']:.1%}" for one in worse)
+    fails = ", ".join(f"{one['points']:g} {one['fail']:.1%}" for one in worse)
+    power = ", ".join(f"{one['points']:g} {one['when_nothing_may_be_lost']['fail']:.1%}" for one in worse)
     equal = figures["equal"]
     size = f"{figures['examples']:,} examples in {figures['groups']:,} groups"
     rule = f"{markdown.text(figures['metric'])}, of which {figures['most']:g} may be lost"
@@ -159,7 +160,8 @@ def _sureness(entry: Entry) -> list[str]:
         f"Simulated {figures['draws']:,} times at this test size ({size}) for {rule}, with trainings that differ on "
         f"{figures['churn']:.1%} of the examples: a model that is truly as good fails {equal['fail']:.1%}, holds "
         f"{equal['hold']:.1%} and passes {equal['pass']:.1%} of the time. One that is worse by so many points passes: "
-        f"{said}; and fails: {fails}.",
+        f"{passes}; and fails: {fails}. If nothing might be lost it would fail: {power} (the power), and one that is "
+        f"as good {equal['when_nothing_may_be_lost']['fail']:.1%}.",
     ]
 
 
