@@ -20,8 +20,8 @@ from ai_edge_litert.interpreter import Interpreter
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.conversion import convert
 from slipway.frameworks.keras.native.runtime import keras
-from slipway.frameworks.keras.schema import Model
-from slipway.frameworks.keras.training import networks
+from slipway.frameworks.keras.objectives.image_classification import networks
+from slipway.frameworks.keras.schema.image_classification import Model
 
 WARMUP = 10
 
@@ -57,9 +57,9 @@ def main() -> None:
     figures = {
         "latency_p50_ms": {kind: round(value, 3) for kind, value in median.items()},
         "latency_p95_ms": {kind: round(float(np.quantile(v, 0.95)), 3) for kind, v in milliseconds.items()},
-        "times_faster": round(median["float32"] / median["int8"], 2),
+        "times_faster": median["float32"] / median["int8"],
         "bytes": sizes,
-        "times_smaller": round(sizes["float32"] / sizes["int8"], 2),
+        "times_smaller": sizes["float32"] / sizes["int8"],
         "network": options.network,
         "side": options.side,
     }

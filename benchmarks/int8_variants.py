@@ -32,7 +32,7 @@ def main() -> None:
             "metric": metric,
             "int8": round(shipped, 4),
             "native": round(shipped + conversion["parity"]["native_minus_shipped"][metric], 4),
-            "times_smaller": round(conversion["float_size_bytes"] / conversion["size_bytes"], 2),
+            "times_smaller": conversion["float_size_bytes"] / conversion["size_bytes"],
         }
     print(json.dumps(figures, indent=2))
 

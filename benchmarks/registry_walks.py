@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from hypothesis import HealthCheck, settings
@@ -47,7 +48,7 @@ def main() -> None:
         counts["tags"] += len(new)
         counts["promotions"] += any(f"#{role}#" in tag.name for tag in new for role in tags.LIVE)
 
-    def syncing(*arguments: object) -> object:
+    def syncing(*arguments: Any) -> Any:
         counts["syncs begun"] += 1
         done = sync(*arguments)
         counts["syncs ended"] += 1

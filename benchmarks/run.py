@@ -43,6 +43,20 @@ class Benchmark:
     rows: tuple[Row, ...]
 
 
+def _transferred(kind: str) -> Row:
+    trained, from_random = f"{kind}-ad-detector", f"{kind}-from-random"
+    return Row(
+        f"accuracy of `{trained}`, from the weights of `base-ad-detector`",
+        "the same network from random weights, on the same examples",
+        "higher",
+        lambda f: (
+            f"{_interval(f[trained], 'accuracy')} beside {_interval(f[from_random], 'accuracy')}, both from "
+            f"{f[trained]['examples']['train']} training examples"
+        ),
+        lambda f: f[trained]["metrics"]["accuracy"]["value"] > f[from_random]["metrics"]["accuracy"]["value"],
+    )
+
+
 BENCHMARKS = {
     "int8": Benchmark(
         "int8.py",
@@ -52,7 +66,7 @@ BENCHMARKS = {
                 "float TFLite",
                 "2 × faster",
                 lambda f: (
-                    f"{f['times_faster']} × faster: {f['latency_p50_ms']['int8']:.2f} beside "
+                    f"{f['times_faster']:.2f} × faster: {f['latency_p50_ms']['int8']:.2f} beside "
                     f"{f['latency_p50_ms']['float32']:.2f} ms"
                 ),
                 lambda f: f["times_faster"] >= 2,
@@ -62,7 +76,7 @@ BENCHMARKS = {
                 "float TFLite",
                 "3.3 × smaller",
                 lambda f: (
-                    f"{f['times_smaller']} × smaller: {f['bytes']['int8'] / 2**20:.2f} beside "
+                    f"{f['times_smaller']:.2f} × smaller: {f['bytes']['int8'] / 2**20:.2f} beside "
                     f"{f['bytes']['float32'] / 2**20:.2f} MiB"
                 ),
                 lambda f: f["times_smaller"] >= 3.3,
@@ -294,23 +308,7 @@ BENCHMARKS = {
     ),
     "transfer": Benchmark(
         "transfer.py",
-        tuple(
-            Row(
-                f"accuracy of `{kind}-ad-detector`, from the weights of `base-ad-detector`",
-                "the same network from random weights, on the same examples",
-                "higher",
-                lambda f, kind=kind: (
-                    f"{_interval(f[f'{kind}-ad-detector'], 'accuracy')} beside "
-                    f"{_interval(f[f'{kind}-from-random'], 'accuracy')}, both from "
-                    f"{f[f'{kind}-ad-detector']['examples']['train']} training examples"
-                ),
-                lambda f, kind=kind: (
-                    f[f"{kind}-ad-detector"]["metrics"]["accuracy"]["value"]
-                    > f[f"{kind}-from-random"]["metrics"]["accuracy"]["value"]
-                ),
-            )
-            for kind in ("sports", "news")
-        ),
+        (_transferred("sports"), _transferred("news")),
     ),
     "melbourne-demand": Benchmark(
         "own_data.py melbourne-demand",
@@ -439,7 +437,7 @@ BENCHMARKS = {
                 "the same: size of INT8",
                 "float TFLite",
                 "3.3 × smaller",
-                lambda f: f"{f['times_smaller']} × smaller",
+                lambda f: f"{f['times_smaller']:.2f} × smaller",
                 lambda f: f["times_smaller"] >= 3.3,
             ),
         ),

@@ -67,7 +67,7 @@ def main() -> None:
         "folds": folds,
         "accuracy": measured["accuracy"],
         "accuracy_int8": round(sum(fold["int8"] * fold["clips"] for fold in folds) / len(predicted), 4),
-        "times_smaller": round(min(fold["float_bytes"] / fold["bytes"] for fold in folds), 2),
+        "times_smaller": min(fold["float_bytes"] / fold["bytes"] for fold in folds),
         "minutes": round(sum(fold["seconds"] for fold in folds) / 60, 1),
     }
     print(json.dumps(figures, indent=2))

@@ -23,19 +23,19 @@ import yaml
 
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.frameworks.keras.native.runtime import keras, tf
-from slipway.frameworks.keras.schema import Model, Train
-from slipway.frameworks.keras.training import networks
+from slipway.frameworks.keras.objectives.image_classification import Objective
+from slipway.frameworks.keras.schema.image_classification import Model, Train
 from slipway.frameworks.keras.training.batches import training_batches
 from slipway.frameworks.keras.training.optimization import optimizer
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def compiled(spec: dict[str, Any], config: Train, steps: int) -> Any:
-    """EfficientNet-Lite0, ready to be trained."""
+def compiled(objective: Objective, config: Train, steps: int) -> Any:
+    """The network of `objective`, ready to be trained."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
-    network = networks.build(Model(network="efficientnet_lite0"), spec)
+    network = objective.network()
     network.compile(optimizer(config, steps), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     return network
 
@@ -64,9 +64,10 @@ def main() -> None:
         writer.append(inputs, targets)
         writer.close(pd.DataFrame({"example": range(options.examples)}))
         split = PackedSplit(Path(temporary) / "train")
-        ours, bare = compiled(spec, config, steps), compiled(spec, config, steps)
+        objective = Objective(spec, Model(network="efficientnet_lite0"), config, split.targets)
+        ours, bare = compiled(objective, config, steps), compiled(objective, config, steps)
         for number in range(options.rounds + 1):
-            batches = training_batches(split, spec, config, 0, number * steps)
+            batches = training_batches(split, objective, config, 0, number * steps, (number + 1) * steps)
             began = time.perf_counter()
             ours.fit(batches, steps_per_epoch=steps, verbose=0, shuffle=False)
             between = time.perf_counter()
@@ -78,8 +79,8 @@ def main() -> None:
     ratios = [a / b for a, b in zip(rates["slipway"], rates["model.fit"], strict=True)]
     figures = {
         "pictures_per_second": {name: round(statistics.median(values), 1) for name, values in rates.items()},
-        "ratio": round(statistics.median(ratios), 3),
-        "ratios": [round(ratio, 3) for ratio in ratios],
+        "ratio": statistics.median(ratios),
+        "ratios": ratios,
         "side": options.side,
         "batch": options.batch,
     }

@@ -9,15 +9,18 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from catboost import CatBoostRegressor
 
 from slipway.frameworks.catboost.conversion import convert
-from slipway.latency import fingerprint, size
+from slipway.latency import Predict, fingerprint, size
 from slipway.tflite.interpreter import Interpreter
 
 TURNS = 20
+
+Figures = dict[str, Any]
 
 
 def main() -> None:
@@ -58,9 +61,12 @@ def main() -> None:
     print(json.dumps(result, indent=2))
 
 
-def compare(interpreter: Interpreter, model: CatBoostRegressor, inputs: np.ndarray, rows: int, calls: int) -> dict:
+def compare(interpreter: Interpreter, model: CatBoostRegressor, inputs: np.ndarray, rows: int, calls: int) -> Figures:
     """Median milliseconds a call of both, in turns."""
-    predicts = {"tflite_ms": interpreter, "catboost_ms": lambda rows: model.predict(rows, thread_count=1)}
+    predicts: dict[str, Predict] = {
+        "tflite_ms": interpreter,
+        "catboost_ms": lambda rows: model.predict(rows, thread_count=1),
+    }
     taken: dict[str, list[float]] = {name: [] for name in predicts}
     for turn in range(TURNS):
         for name, predict in predicts.items():

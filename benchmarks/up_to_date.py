@@ -30,8 +30,8 @@ def main() -> None:
                 raise SystemExit(f"{name}: there is something to do; run `make repro` first")
             if number:
                 seconds[name].append(time.perf_counter() - began)
-    medians = {name: round(statistics.median(values), 3) for name, values in seconds.items()}
-    print(json.dumps({"seconds": medians, "ratio": round(medians["dvc repro"] / medians["dvc status"], 2)}, indent=2))
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    print(json.dumps({"seconds": medians, "ratio": medians["dvc repro"] / medians["dvc status"]}, indent=2))
 
 
 if __name__ == "__main__":
