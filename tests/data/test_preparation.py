@@ -134,6 +134,27 @@ def test_near_duplicates_across_the_split_are_found(tmp_path: Path, make: Make) 
 
 def test_no_more_examples_than_asked_keep_the_classes_shares(tmp_path: Path, make: Make) -> None:
     pictures(tmp_path / "raw", {"ad": 40, "content": 80})
-    splits = make(Checks(max_examples=60))["splits"]
-    sides = [splits[side]["classes"] for side in ("train", "val", "test")]
+    report = make(Checks(max_examples=60))
+    assert (report["found"], report["left_out"]) == (120, 60)
+    sides = [report["splits"][side]["classes"] for side in ("train", "val", "test")]
     assert [sum(side[name] for side in sides) for name in ("ad", "content")] == [20, 40]
+
+
+def test_the_share_of_bad_pictures_is_that_of_the_ones_looked_at(tmp_path: Path, make: Make) -> None:
+    raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
+    for path in sorted(raw.glob("*/*"))[::10]:
+        path.write_bytes(path.read_bytes()[:400])
+    bad = r"of 40 examples are bad, .*, and checks.quarantine allows 5.00%"
+    with pytest.raises(DataError, match=bad):
+        make(Checks(max_examples=40, quarantine=0.05))
+
+
+@pytest.mark.parametrize("classes", [{"ad": 60}, {"ad": 1, "content": 1}])
+def test_data_that_cannot_be_used_leaves_the_reason_in_the_report(
+    tmp_path: Path, make: Make, classes: dict[str, int]
+) -> None:
+    pictures(tmp_path / "raw", classes)
+    with pytest.raises(DataError) as refused:
+        make()
+    (problem,) = make.report["problems"]["examples"]  # type: ignore[attr-defined]
+    assert problem["detail"] == str(refused.value)

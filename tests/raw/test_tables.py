@@ -28,6 +28,14 @@ def test_a_folder_without_a_table_and_a_file_that_is_none_are_refused(tmp_path):
         list(read_tables(tmp_path))
 
 
+def test_a_truncated_archive_is_refused(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    pd.DataFrame({"a": np.random.default_rng(0).normal(size=5000)}).to_csv(path, index=False)
+    path.write_bytes(path.read_bytes()[:20000])
+    with pytest.raises(DataError, match=r"a\.csv\.gz: cannot be read"):
+        list(read_tables(tmp_path))
+
+
 def test_a_missing_column_is_named_beside_those_there_are():
     with pytest.raises(DataError, match=r"a\.csv: no column y, z; it has x"):
         require("a.csv", pd.DataFrame({"x": [1]}), ["x", "y", "z"])

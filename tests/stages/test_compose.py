@@ -132,6 +132,22 @@ def test_an_unknown_task_or_framework_is_told_the_known_ones(repository: Path, k
         compose(VARIANT)
 
 
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("profile: 3", "profile in params.yaml must be a name in conf/profile, not 3"),
+        ("seed: -1", "seed in params.yaml must be a whole number from 0 to"),
+        ("seed: true", "seed in params.yaml must be a whole number from 0 to"),
+    ],
+)
+def test_a_profile_or_seed_of_another_kind_is_refused(repository: Path, line: str, wrong: str) -> None:
+    key = line.partition(":")[0]
+    kept = [one for one in Path("params.yaml").read_text().splitlines() if not one.startswith(f"{key}:")]
+    Path("params.yaml").write_text("\n".join([*kept, line]))
+    with pytest.raises(ConfigError, match=f"{VARIANT}: {wrong}"):
+        compose(VARIANT)
+
+
 def test_a_task_that_the_framework_does_not_fit_is_told_what_it_fits(repository: Path) -> None:
     edit(
         Path("params.yaml"),

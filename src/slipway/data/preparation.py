@@ -20,18 +20,24 @@ from slipway.config import Checks, Split
 from slipway.data import duplicates, splits
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.errors import DataError
-from slipway.protocol import Problem, Spec, Task
+from slipway.protocol import Index, Problem, Spec, Task
 
 LISTED = 100
+MOSTLY_MISSING = 0.5
+"""The share of missing values from which a column is warned of."""
 
 
 @dataclass(frozen=True)
 class _Packed:
-    """What one side of the split came to: rows of the index that were packed, their hashes, the bad ones."""
+    """What one side of the split came to: rows of the index that were packed, their hashes, the bad ones.
+
+    `missing`: [features] how often each is NaN in the inputs, None where inputs are no rows of features.
+    """
 
     examples: pd.DataFrame
     hashes: np.ndarray | None
     problems: list[Problem]
+    missing: np.ndarray | None
 
 
 def prepare(task: Task, raw: Path, out: Path, report: Path, split: Split, checks: Checks, seed: int) -> None:
@@ -40,14 +46,17 @@ def prepare(task: Task, raw: Path, out: Path, report: Path, split: Split, checks
     Raises:
         DataError: the data cannot be used; what was found is in the message and, by example, in the report.
     """
-    index = task.index(raw)
-    if index.examples.empty:
-        _write_report(report, 0, index.problems, {}, [], [])
-        raise DataError(f"{raw}: no usable example{_first(index.problems)}; see {report}")
+    index = _index(task, raw, report)
     found = len(index.examples) + len(index.problems)
     examples = _limited(index.examples, checks.max_examples, split, seed)
+    left_out = len(index.examples) - len(examples)
     spec_classes = _classes(examples)
-    sides = splits.assign(examples, split, classes=spec_classes, seed=seed)
+    try:
+        sides = splits.assign(examples, split, classes=spec_classes, seed=seed)
+    except DataError as error:
+        refused = [*index.problems, Problem(str(raw), "cannot be split", str(error))]
+        _write_report(report, found, left_out, refused, {}, [], [])
+        raise
     with atomic.folder(out) as folder:
         atomic.write_json(folder / "spec.json", task.specify(raw, examples[sides == "train"]))
         spec: Spec = json.loads((folder / "spec.json").read_text())  # the one that all who come later will read
@@ -56,11 +65,24 @@ def prepare(task: Task, raw: Path, out: Path, report: Path, split: Split, checks
         statistics = _statistics(packed, spec)
         pairs = _duplicates(packed, checks)
         warnings = _warnings(statistics, spec, checks, pairs)
-        _write_report(report, found, problems, statistics, warnings, pairs)
-        _refuse(raw, report, found, problems, packed, spec, checks)
+        _write_report(report, found, left_out, problems, statistics, warnings, pairs)
+        _refuse(raw, report, found - left_out, problems, packed, spec, checks)
         calibration = _calibrate(folder, split.calibration, seed)
         statistics["calibration"] = _counts(calibration, spec)
-        _write_report(report, found, problems, statistics, warnings, pairs)
+        _write_report(report, found, left_out, problems, statistics, warnings, pairs)
+
+
+def _index(task: Task, raw: Path, report: Path) -> Index:
+    """The index of the raw folder; where it cannot be used, the report says why."""
+    try:
+        index = task.index(raw)
+    except DataError as error:
+        _write_report(report, 0, 0, [Problem(str(raw), "cannot be used", str(error))], {}, [], [])
+        raise
+    if index.examples.empty:
+        _write_report(report, len(index.problems), 0, index.problems, {}, [], [])
+        raise DataError(f"{raw}: no usable example{_first(index.problems)}; see {report}")
+    return index
 
 
 def _classes(examples: pd.DataFrame) -> list[str] | None:
@@ -83,6 +105,7 @@ def _pack(task: Task, raw: Path, folder: Path, side: str, examples: pd.DataFrame
     """Encode one side into shards."""
     writer = ShardWriter(folder)
     rows, hashes, problems = [], [], []
+    missing = np.zeros(len(spec["input"]["names"]), np.int64) if "names" in spec["input"] else None
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task(f"packing {side}", total=len(examples))
@@ -90,12 +113,14 @@ def _pack(task: Task, raw: Path, folder: Path, side: str, examples: pd.DataFrame
             writer.append(batch.inputs, batch.targets)
             rows.append(batch.rows)
             problems += batch.problems
+            if missing is not None:
+                missing += np.isnan(batch.inputs).sum(axis=0)
             if batch.hashes is not None:
                 hashes.append(batch.hashes)
             progress.update(bar, advance=len(batch.rows) + len(batch.problems))
     kept = examples.iloc[np.concatenate(rows)] if rows else examples.iloc[:0]
     writer.close(kept)
-    return _Packed(kept, np.concatenate(hashes) if hashes else None, problems)
+    return _Packed(kept, np.concatenate(hashes) if hashes else None, problems, missing)
 
 
 def _counts(examples: pd.DataFrame, spec: Spec) -> dict[str, Any]:
@@ -114,7 +139,14 @@ def _counts(examples: pd.DataFrame, spec: Spec) -> dict[str, Any]:
 
 
 def _statistics(packed: dict[str, _Packed], spec: Spec) -> dict[str, Any]:
-    return {side: _counts(part.examples, spec) for side, part in packed.items() if len(part.examples)}
+    """By side its counts, and by feature the share of missing values where there are some."""
+    statistics = {side: _counts(part.examples, spec) for side, part in packed.items() if len(part.examples)}
+    for side, counts in statistics.items():
+        missing = packed[side].missing
+        if missing is not None and missing.any():
+            shares = dict(zip(spec["input"]["names"], missing / len(packed[side].examples), strict=True))
+            counts["missing"] = {name: round(float(share), 6) for name, share in shares.items() if share}
+    return statistics
 
 
 def _duplicates(packed: dict[str, _Packed], checks: Checks) -> list[dict[str, Any]]:
@@ -136,6 +168,13 @@ def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, pairs: lis
             if classes and not checks.balance[0] <= share <= checks.balance[1]:
                 low, high = (f"{bound:.0%}" for bound in checks.balance)
                 warnings.append(f"{side}: {spec['classes'][0]} is {share:.1%} of the examples, outside {low} to {high}")
+    empty = [
+        f"{name} {share:.0%}"
+        for name, share in statistics.get("train", {}).get("missing", {}).items()
+        if share >= MOSTLY_MISSING
+    ]
+    if empty:
+        warnings.append(f"train: mostly missing: {', '.join(empty)}")
     recommended = checks.recommended
     if total < recommended.least:
         warnings.append(
@@ -150,6 +189,7 @@ def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, pairs: lis
 def _write_report(
     path: Path,
     found: int,
+    left_out: int,
     problems: list[Problem],
     statistics: dict[str, Any],
     warnings: list[str],
@@ -157,6 +197,7 @@ def _write_report(
 ) -> None:
     values = {
         "found": found,
+        "left_out": left_out,
         "problems": {
             "total": len(problems),
             "kinds": dict(Counter(problem.kind for problem in problems)),
@@ -172,17 +213,17 @@ def _write_report(
 def _refuse(
     raw: Path,
     report: Path,
-    found: int,
+    looked_at: int,
     problems: list[Problem],
     packed: dict[str, _Packed],
     spec: Spec,
     checks: Checks,
 ) -> None:
     """End here when too much is bad, or a side lacks a class."""
-    if len(problems) > checks.quarantine * found:
+    if len(problems) > checks.quarantine * looked_at:
         raise DataError(
-            f"{raw}: {len(problems)} of {found} examples are bad, {len(problems) / found:.2%}, and checks.quarantine "
-            f"allows {checks.quarantine:.2%}{_first(problems)}; all are listed in {report}"
+            f"{raw}: {len(problems)} of {looked_at} examples are bad, {len(problems) / looked_at:.2%}, and "
+            f"checks.quarantine allows {checks.quarantine:.2%}{_first(problems)}; all are listed in {report}"
         )
     for side, part in packed.items():
         if part.examples.empty:

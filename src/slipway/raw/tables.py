@@ -1,5 +1,6 @@
 """Raw folders of tables: `*.csv`, `*.csv.gz` and `*.parquet` files that are read one after the other."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -24,7 +25,7 @@ def read_tables(raw: Path, exclude: Sequence[str] = ()) -> Iterator[tuple[str, p
     for path in paths:
         try:
             frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, EOFError, zlib.error) as error:  # the last two: a truncated or damaged .gz
             raise DataError(f"{path}: cannot be read as a table ({error})")
         yield path.name, frame
 

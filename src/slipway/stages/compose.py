@@ -97,8 +97,10 @@ def _top(variant: str) -> dict[str, Any]:
             f"{variant}: transfers.{variant}.from in {TOP}: no variant {entry['from']!r}; "
             f"there are {', '.join(top['all'])}"
         )
-    if not isinstance(top["seed"], int):
-        raise ConfigError(f"{variant}: seed in {TOP} must be a whole number, not {top['seed']!r}")
+    if type(top["seed"]) is not int or not 0 <= top["seed"] < 2**32:
+        raise ConfigError(f"{variant}: seed in {TOP} must be a whole number from 0 to 2^32 - 1, not {top['seed']!r}")
+    if not isinstance(top["profile"], str):
+        raise ConfigError(f"{variant}: profile in {TOP} must be a name in {CONF}/profile, not {top['profile']!r}")
     settled = {"from": None, **entry, "profile": top["profile"], "seed": top["seed"]}
     return {**settled, "simulator": (top["simulated"] or {}).get(variant)}
 

@@ -52,6 +52,8 @@ def _show(variant: str, report: Path) -> None:
             table.add_row(*first, *row)
             first = ("", "", "")
     console.print(table)
+    if found["left_out"]:
+        console.print(f"left out: {found['left_out']:,}, beyond checks.max_examples", soft_wrap=True)
     for kind, count in found["problems"]["kinds"].items():
         console.print(f"set aside: {count:,} ({kind}), listed in {report}", soft_wrap=True)
     for warning in found["warnings"]:
