@@ -6,6 +6,8 @@ from pathlib import Path
 
 from smoke import PICTURES, TABLE, sh
 
+KEYS = ("optimizer", "learning_rate", "batch_size")
+
 
 def test_an_experiment_changes_one_parameter(copy: Path) -> None:
     sh(f"dvc exp run -n slower -S 'conf/variant/{TABLE}.yaml:train.learning_rate=0.02' evaluate@{TABLE}", copy)
@@ -26,5 +28,6 @@ def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
     sh("dvc exp run --run-all", copy)
     table = sh("dvc exp show --csv --no-pager", copy)
     rows = list(csv.DictReader(table[table.index("Experiment,") :].splitlines()))
-    column = next(name for name in rows[0] if name.endswith("train.optimizer"))
-    assert {"adam", "sgd"} <= {row[column] for row in rows}
+    columns = [next(name for name in rows[0] if name.endswith(f"train.{key}")) for key in KEYS]
+    ran = {tuple(row[column] for column in columns) for row in rows}
+    assert {("adam", "0.001", "24"), ("sgd", "0.001", "24")} <= ran
