@@ -275,7 +275,7 @@ def fetch(
 
 def register(
     variant: Annotated[
-        str | None, typer.Argument(help="The variant; without it all whose record passed and is of no version yet.")
+        str | None, typer.Argument(help="The variant; without it all that are new and that `slipway gate` passes.")
     ] = None,
     version: Annotated[str | None, typer.Option(help="Its name, such as v1.2.0.")] = None,
     bump: Annotated[Bump, typer.Option(help="Without a name: what goes up, from v1.0.0 on.")] = "minor",
@@ -285,9 +285,9 @@ def register(
     as_json: Json = False,
 ) -> None:
     """Make what is committed of a variant a version: an annotated tag."""
-    if variant is None and version is not None:
-        raise RegistryError("--version names one version: say of which variant")
-    variants = promotion.unregistered(revision) if variant is None else [variant]
+    if variant is None and (version is not None or revision != "HEAD"):
+        raise RegistryError("--version and --rev are of one variant: say which")
+    variants = _new_and_passed() if variant is None else [variant]
     done = [
         promotion.register(one, version=version, bump=bump, revision=revision, reason=reason, push=push)
         for one in variants
@@ -298,7 +298,24 @@ def register(
     for one in done:
         _report(one, as_json)
     if not done:
-        _console().print("nothing to register: no record passed that is of no version yet", soft_wrap=True)
+        _console().print("nothing to register: nothing passed that is of no version yet", soft_wrap=True)
+
+
+def _new_and_passed() -> list[str]:
+    """The variants to register unasked: new ones that are not worse, too, than what is in production."""
+    from slipway.commands import gate  # with pandas and SciPy, which the other commands do without
+    from slipway.gate.judged import named
+
+    passed = []
+    for judged in map(gate.judge, promotion.unregistered()):
+        if judged.verdict == "pass":
+            passed.append(judged.variant)
+            continue
+        said = f"{judged.variant} is not registered: the gate says {judged.verdict}, beside {judged.beside}"
+        why = [judged.why] if judged.why else []
+        why += [f"{named(rule)}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
+        Console(stderr=True).print(f"[yellow]warning[/]: {escape('; '.join([said, *why]))}", soft_wrap=True)
+    return passed
 
 
 def promote(
