@@ -73,7 +73,8 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
         values = config.read(variant)
         gate, settings, seed = Gate(**values["gate"]), config.Evaluate(**values["evaluate"]), int(values["seed"])
     except (KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors, and text that is no UTF-8
-        raise ConfigError(f"{PARAMS}/{variant}.yaml: {_line(error)}; run `dvc repro compose@{variant}`")
+        why = f"no section {error}" if isinstance(error, KeyError) else _line(error)
+        raise ConfigError(f"{PARAMS}/{variant}.yaml: {why}; run `dvc repro compose@{variant}`")
     record, benchmark, rules = _built(variant, gate)
     version = _beside(variant, revision)
     judged = Judged(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
@@ -213,10 +214,10 @@ def _of_baseline(
     except ModelError:  # released before there were such predictions, or they are gone: the model tells as much
         same = False
     if not same:
-        model = artifacts.read(f"models/{variant}/model.tflite", version.commit)
         task = _task(old_record)
         if unknown := _unknown(old_record, new):
-            raise ModelError(f"it does not know {', '.join(unknown)}, which the test examples are of")
+            raise ModelError(f"it does not know {', '.join(unknown)}, which test examples are of")
+        model = artifacts.read(f"models/{variant}/model.tflite", version.commit)
         alike = _encoding(old_record) == _encoding(record)
         test, raw = Path("data/prepared") / variant / "test", Path("data/raw") / variant
         old = replay(task, old_record["spec"], model, names, test, raw, alike)
