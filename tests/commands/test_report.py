@@ -181,7 +181,7 @@ def test_a_simulation_in_another_form_is_not_quoted(root: Path, content: str) ->
 
 def test_parameters_of_the_baseline_that_are_no_mapping_are_not_compared(root: Path) -> None:
     built = Path("params/same.yaml").read_text()
-    Path("params/same.yaml").write_text("[]")
+    Path("params/same.yaml").write_text("[1]")
     released.git("add", "params")
     released.git("commit", "-q", "-m", "no mapping")
     released.ship("same", "v1.1.0", number=2)
