@@ -25,6 +25,13 @@ DEFAULT_GATE: Mapping[str, Any] = {
     "baseline": {"overall": {"accuracy": {"most": 0.05}}},
 }
 
+WRITTEN = {
+    "convert-tflite": ("models/{}/model.tflite", "reports/{}/shipped.parquet"),
+    "benchmark": ("reports/{}/benchmark.json",),
+    "register": ("models/{}/release.json",),
+}
+"""What each stage writes; DVC keeps what the first one does, and Git the rest."""
+
 
 def git(*arguments: str) -> str:
     done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
@@ -45,6 +52,11 @@ def begin(*variants: str) -> None:
     Path(".gitignore").write_text("/data\n/store\n*.parquet\n*.tflite\n")
     line = {"task": "tabular_classification", "framework": "catboost"}
     Path("params.yaml").write_text(yaml.safe_dump({"all": dict.fromkeys(variants, line), "variants": {}}))
+    stages = {
+        stage: {"foreach": "${all}", "do": {"cmd": "true", "outs": [path.format("${key}") for path in paths]}}
+        for stage, paths in WRITTEN.items()
+    }
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
     for variant in variants:
         rows(variant)
 
@@ -146,24 +158,35 @@ def build(
         "gate": verdict.judge(rules.of_machine, timed).to_json(),
     }
     (reports / "benchmark.json").write_text(json.dumps(benchmark))
+    lock()
+
+
+def lock() -> None:
+    """dvc.lock of what is built, as if its stages had written it: what `dvc commit` does."""
+    stages = {}
+    for model in sorted(Path("models").glob("*/model.tflite")):
+        variant = model.parent.name
+        for stage, paths in WRITTEN.items():
+            outs = [_hashed(path.format(variant)) for path in paths]
+            deps = [] if stage == "convert-tflite" else [_hashed(str(model))]
+            stages[f"{stage}@{variant}"] = {"cmd": "true", "deps": deps, "outs": outs}
+    Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+
+
+def _hashed(path: str) -> dict[str, Any]:
+    content = Path(path).read_bytes()
+    return {"path": path, "hash": "md5", "md5": hashlib.md5(content).hexdigest(), "size": len(content)}
 
 
 def commit(message: str, store: Path = Path(".dvc/cache")) -> str:
     """Commit what is built, with what DVC keeps in `store` and its hashes in dvc.lock."""
-    stages, locked = {}, {}
-    for model in sorted(Path("models").glob("*/model.tflite")):
-        variant, outs = model.parent.name, []
-        for path in (model, Path("reports") / model.parent.name / "shipped.parquet"):
-            content = path.read_bytes()
-            md5 = hashlib.md5(content).hexdigest()
-            kept = store / "files" / "md5" / md5[:2] / md5[2:]
+    lock()
+    for model in Path("models").glob("*/model.tflite"):
+        for path in WRITTEN["convert-tflite"]:
+            out = _hashed(path.format(model.parent.name))
+            kept = store / "files" / "md5" / out["md5"][:2] / out["md5"][2:]
             kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_bytes(content)
-            outs.append({"path": str(path), "hash": "md5", "md5": md5, "size": len(content)})
-        stages[variant] = {"cmd": "true", "outs": [out["path"] for out in outs]}
-        locked[variant] = {"cmd": "true", "outs": outs}
-    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
-    Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": locked}))
+            shutil.copyfile(out["path"], kept)
     git("add", ".")
     git("commit", "-q", "-m", message)
     return git("rev-parse", "HEAD")

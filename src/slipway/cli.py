@@ -2,6 +2,7 @@
 
 import json
 import sys
+import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -178,7 +179,7 @@ def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json:
 
 
 class Judging(TyperCommand):
-    """A command whose exit code 2 is a verdict: a mistake on its command line ends with 3, as what it cannot judge."""
+    """A command whose exit codes 1 and 2 are verdicts: whatever stops it ends with 3, as what it cannot judge."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the command line."""
@@ -190,6 +191,18 @@ class Judging(TyperCommand):
             print(f"error: {error}", file=sys.stderr)
             sys.exit(3)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run it; an error that nobody foresaw is no verdict either."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except SlipwayError as error:
+            print(f"error: {error}", file=sys.stderr)
+        except Exception:
+            traceback.print_exc()
+        sys.exit(3)
+
 
 @app.command(cls=Judging)
 def gate(
@@ -199,13 +212,9 @@ def gate(
 ) -> None:
     """Judge every rule. Exit code 0: pass, 1: fail, 2: hold, the data cannot tell, 3: it could not be judged."""
     from slipway.commands import gate
-    from slipway.gate.judged import EXIT_CODES, exit_code, named
+    from slipway.gate.judged import exit_code, named
 
-    try:
-        judged = [gate.judge(variant, baseline) for variant in gate.variants(variants or [])]
-    except SlipwayError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(EXIT_CODES["unjudged"])
+    judged = [gate.judge(variant, baseline) for variant in gate.variants(variants or [])]
     if as_json:
         print(json.dumps([one.to_json() for one in judged], ensure_ascii=False, indent=1))
     else:
@@ -236,13 +245,9 @@ def report(
 ) -> None:
     """The gate's word as one page for a pull request, in Markdown and in HTML. It exits as `slipway gate` does."""
     from slipway.commands import report
-    from slipway.gate.judged import EXIT_CODES, exit_code
+    from slipway.gate.judged import exit_code
 
-    try:
-        judged, written = report.write(variants or [], baseline, out, links)
-    except SlipwayError as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(EXIT_CODES["unjudged"])
+    judged, written = report.write(variants or [], baseline, out, links)
     if as_json:
         verdicts = {one.variant: one.verdict for one in judged}
         print(json.dumps({"verdicts": verdicts, "written": [str(path) for path in written]}, indent=1))

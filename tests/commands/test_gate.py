@@ -5,12 +5,18 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 import released
+from slipway import tasks
 from slipway.cli import app
-from slipway.gate.judged import Judged, Said, exit_code
+from slipway.commands import gate
+from slipway.errors import ModelError
+from slipway.gate.contributions import Scored
+from slipway.gate.judged import Judged, Said, Version, exit_code
 
 BASELINE = {"overall": {"accuracy": {"most": 0.05}}}
 
@@ -123,6 +129,60 @@ def test_without_a_version_in_production_a_rule_holds_unless_it_says_first_relea
     assert run()[0] == 0
 
 
+def test_a_version_in_production_without_a_record_is_no_first_release(root: Path) -> None:
+    released.git("rm", "-q", "--cached", "models/mine/release.json")
+    released.git("commit", "-q", "-m", "without its record")
+    released.ship("mine", "v1.1.0", number=2)
+    released.build("mine", gate=released.DEFAULT_GATE | {"baseline": BASELINE | {"first_release": "pass"}})
+    assert run()[0] == 2
+    assert baseline_rule()["reason"].endswith("models/mine/release.json is not there in mine@v1.1.0")
+    assert run("--baseline", "HEAD")[0] == 0
+    assert baseline_rule("--baseline", "HEAD")["reason"] == "HEAD has no release of mine yet"
+
+
+def test_a_class_with_another_name_does_not_lose_its_rule(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = released.DEFAULT_GATE | {"baseline": {"first_release": "pass", "per_class": {"recall": {"most": 0.1}}}}
+    monkeypatch.setitem(released.DATA, "name", "football")
+    released.build("mine", gate=rules)
+    assert run()[0] == 1
+    found = {rule["of"]: rule["verdict"] for rule in judged()["rules"] if rule["kind"] == "baseline"}
+    assert found == {"football": "hold", "not football": "hold", "ball": "fail", "not ball": "fail"}
+
+
+def test_a_baseline_whose_predictions_are_damaged_is_run_and_holds_where_it_cannot_be(root: Path) -> None:
+    whole = Path("reports/mine/shipped.parquet").read_bytes()
+    Path("reports/mine/shipped.parquet").write_bytes(whole[:-100])
+    released.commit("damaged")
+    released.ship("mine", "v1.1.0", number=2)
+    released.build("mine")
+    assert baseline_rule()["verdict"] == "pass"
+    shutil.rmtree("data/prepared")
+    assert run()[0] == 2
+    assert "data/prepared/mine/test is not here" in baseline_rule()["reason"]
+
+
+def test_a_baseline_with_a_data_section_of_another_time_holds(root: Path) -> None:
+    record = Path("models/mine/release.json")
+    values = json.loads(record.read_text())
+    values["data"]["forgotten"] = 1
+    record.write_text(json.dumps(values))
+    released.commit("of another time")
+    released.ship("mine", "v1.1.0", number=2)
+    released.build("mine")
+    assert run()[0] == 2
+    assert "its data section is not one that this version of slipway reads" in baseline_rule()["reason"]
+
+
+def test_a_baseline_is_not_run_on_classes_that_it_has_no_output_for(root: Path) -> None:
+    spec = {"objective": "multiclass", "outputs": ["a", "c"], "classes": ["a", "c"]}
+    record = {"task": "image_classification", "data": {"height": 8, "width": 8}, "spec": spec}
+    old_record = record | {"spec": spec | {"outputs": ["a", "b"], "classes": ["a", "b"]}}
+    examples = pd.DataFrame({"example": ["one", "two"]})
+    new = Scored(tasks.load("image_classification", record["data"]), spec, examples, np.arange(2), np.eye(2))
+    with pytest.raises(ModelError, match="it does not know c, which test examples are of"):
+        gate._of_baseline("yours", Version("HEAD", released.git("rev-parse", "HEAD")), old_record, record, new)
+
+
 def test_a_baseline_tested_on_other_rows_is_fetched_and_run_on_todays(root: Path) -> None:
     released.build("mine", test=slice(100, 300))
     rule = baseline_rule()
@@ -197,7 +257,11 @@ def test_size_is_compared_and_latency_only_on_one_machine(root: Path) -> None:
         ("models/mine/release.json", '{"schema": 1}', "not a release record, it has no task"),
         ("reports/mine/benchmark.json", None, "no such file"),
         ("reports/mine/benchmark.json", "{}", "its rules are not in the form that this version"),
-        ("params/mine.yaml", "gate: {rules: {}}", "is not of the parameters"),
+        ("params/mine.yaml", "{gate: {rules: {}}, evaluate: {}, seed: 7}", "is not of the parameters"),
+        ("params/mine.yaml", "gate: {rules: {}}", "no section 'evaluate'; run `dvc repro compose@mine`"),
+        ("reports/mine/shipped.parquet", "PAR1", "the predictions cannot be read"),
+        ("dvc.lock", "{", "dvc.lock: not YAML"),
+        ("dvc.lock", "", "models/mine/release.json is not there, or not in dvc.lock; run `dvc repro register@mine`"),
         ("params/mine.yaml", "gate: {rules: {accuracy: {}}}", "a rule needs min, max or both"),
     ],
 )
@@ -227,7 +291,31 @@ def test_a_verdict_edited_by_hand_is_not_believed(root: Path) -> None:
     assert values["gate"]["verdict"] == "fail"
     values["gate"]["verdict"] = "pass"
     record.write_text(json.dumps(values))
+    released.lock()
     assert run()[0] == 3
+    assert "the verdict is not that of its rules" in judged()["why"]
+
+
+@pytest.mark.parametrize("path", ["models/mine/release.json", "reports/mine/benchmark.json"])
+def test_bytes_that_no_stage_wrote_are_not_believed(root: Path, path: str) -> None:
+    written = Path(path)
+    written.write_text(written.read_text() + "\n")
+    assert run()[0] == 3
+    assert f"{path} is not what the " in judged()["why"]
+    assert "of dvc.lock wrote; run `dvc repro register@mine`" in judged()["why"]
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [("models/mine/release.json", "accuracy ≥ 0.5"), ("reports/mine/benchmark.json", "latency_p95_ms ≤ 100")],
+)
+def test_a_rule_that_was_taken_out_is_missed_though_dvc_locked_it(root: Path, path: str, rule: str) -> None:
+    values = json.loads(Path(path).read_text())
+    values["gate"] = {"verdict": "pass", "rules": []}
+    Path(path).write_text(json.dumps(values))
+    released.lock()
+    assert run()[0] == 3
+    assert judged()["why"] == f"{path}: the rule {rule} was not judged; run `dvc repro register@mine`"
 
 
 def test_mistakes_on_the_command_line_are_not_a_hold(root: Path) -> None:
@@ -236,6 +324,25 @@ def test_mistakes_on_the_command_line_are_not_a_hold(root: Path) -> None:
     assert code == 3
     assert "yours: no such variant in params.yaml; it has mine" in said
     assert run("--help")[0] == 0
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b"", b"variants: {}", b"all: mine", b"\xff"])
+def test_a_damaged_params_yaml_ends_with_one_line_and_is_no_failure_of_a_model(root: Path, content: bytes) -> None:
+    Path("params.yaml").write_bytes(content)
+    code, said = run()
+    assert code == 3
+    assert said.startswith("error: params.yaml: ")
+    assert said.count("\n") == 1
+
+
+def test_an_error_that_nobody_foresaw_is_no_failure_of_a_model(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("slipway.commands.gate.judge", broken)
+    code, said = run()
+    assert code == 3
+    assert "ZeroDivisionError" in said
 
 
 def test_the_exit_code_is_that_of_the_worst_variant() -> None:

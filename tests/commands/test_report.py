@@ -165,6 +165,30 @@ def test_the_report_quotes_the_simulation_of_this_test_size_and_no_other(root: P
     assert "Simulated" not in fold(page, "worse")
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '{"figures": {"variants": []}}', '{"figures": {"variants": {"same": 1}}}', json.dumps({"figures": {
+        "variants": {"same": {"metric": "accuracy", "most": 0.05, "examples": 400, "groups": 100, "worse": [{}]}}
+    }})],
+)  # fmt: skip
+def test_a_simulation_in_another_form_is_not_quoted(root: Path, content: str) -> None:
+    kept = Path("benchmarks/results/gate_calibration.json")
+    kept.parent.mkdir(parents=True)
+    kept.write_text(content)
+    assert CliRunner().invoke(app, ["report", "same"]).exit_code == 0
+    assert "Simulated" not in Path("report.md").read_text()
+
+
+def test_parameters_of_the_baseline_that_are_no_mapping_are_not_compared(root: Path) -> None:
+    built = Path("params/same.yaml").read_text()
+    Path("params/same.yaml").write_text("[1]")
+    released.git("add", "params")
+    released.git("commit", "-q", "-m", "no mapping")
+    released.ship("same", "v1.1.0", number=2)
+    Path("params/same.yaml").write_text(built)
+    assert CliRunner().invoke(app, ["report", "same"]).exit_code == 0
+
+
 def test_changes_are_told_by_dotted_key() -> None:
     before = {"train": {"rate": 1, "gone": 2}, "same": 3}
     assert changes(before, {"train": {"rate": 4}, "same": 3, "new": {"list": [1]}}) == [

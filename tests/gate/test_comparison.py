@@ -157,6 +157,29 @@ def test_a_class_that_the_model_does_not_know_fails() -> None:
     assert (rule.of, rule.verdict) == ("cat", "fail")
 
 
+def renamed(one: Scored, *classes: str) -> Scored:
+    return replace(one, spec=one.spec | {"outputs": list(classes), "classes": list(classes)})
+
+
+def test_a_class_that_the_baseline_does_not_know_holds_also_where_a_first_release_passes() -> None:
+    old = model(np.ones(50, bool))
+    rules = {"first_release": "pass", "per_class": {"recall": {"most": 0.5, "first_release": "pass"}}}
+    found = {rule.of: rule for rule in against(old, renamed(old, "a", "c"), **rules).rules}
+    assert (found["a"].verdict, found["c"].verdict) == ("pass", "hold")
+    assert found["c"].reason == "the baseline does not know this class"
+
+
+def test_a_class_that_only_the_baseline_knows_fails_unless_the_rule_names_others() -> None:
+    old = model(np.ones(50, bool))
+    found = {
+        rule.of: rule.verdict
+        for rule in against(old, renamed(old, "a", "c"), per_class={"recall": {"most": 0.5}}).rules
+    }
+    assert found["b"] == "fail"
+    (rule,) = against(old, renamed(old, "a", "c"), per_class={"recall": {"most": 0.5, "classes": ["a"]}}).rules
+    assert (rule.of, rule.verdict) == ("a", "pass")
+
+
 @pytest.mark.parametrize("videos", [12, 60])
 def test_a_model_that_is_as_good_fails_no_more_often_than_stated(videos: int) -> None:
     """With nothing allowed to be lost, which is the worst case; flips of one video come together."""

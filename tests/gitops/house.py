@@ -8,16 +8,21 @@ The commits, by name, are kept in commits.json beside the repository:
     slow                     the record passes and the benchmark fails
     lost                     passes, and its bytes are in no remote
     edited                   the record was changed by hand into one that passes
+    emptied                  its rules were taken out of the record by hand, which `dvc commit` then locked
+    flattered                a rule was changed by hand into one that passes, and locked
 """
 
 import contextlib
 import hashlib
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from slipway.gate.verdict import Judgement, Outcome, Verdict
 
 VARIANTS = ("base-ad-detector", "demand-predictor")
 PASSING = ("good-1", "good-2", "good-3")
@@ -27,6 +32,8 @@ REFUSED = {
     "slow": "the gate says fail",
     "lost": "not in the DVC remote",
     "edited": "not what the register stage of dvc.lock wrote",
+    "emptied": "the rule accuracy ≥ 0.8 was not judged",
+    "flattered": "the rule accuracy ≥ 0.8 says pass, and its figures do not",
 }
 
 _CONFIG = """\
@@ -122,36 +129,46 @@ def _model(variant: str, name: str) -> bytes:
 
 def _source(root: Path, variant: str, name: str, at: int) -> None:
     model = _model(variant, name)
-    accuracy = 0.5 if name in ("fails", "edited") else round(0.9 + at / 100, 2)
-    outcome = {"fails": "fail", "edited": "fail", "holds": "hold"}.get(name, "pass")
-    metrics = {"accuracy": {"value": accuracy, "low": accuracy - 0.01, "high": accuracy + 0.01}}
+    accuracy = 0.5 if name in ("fails", "edited", "emptied", "flattered") else round(0.9 + at / 100, 2)
+    outcomes: dict[str, Outcome] = {"fails": "fail", "edited": "fail", "holds": "hold"}
+    outcome = outcomes.get(name, "pass")
+    figures = {"value": accuracy, "low": 0.7 if name == "holds" else accuracy - 0.01, "high": accuracy + 0.01}
+    params = {
+        "gate": {"rules": {"accuracy": {"min": 0.8}, "latency_p95_ms": {"max": 100}}},
+        "train": {"learning_rate": 0.001 * (at + 1)},
+        "register": {"name": variant.replace("-", "_"), "description": "Made up.", "dry_run": False},
+    }
+    resolved = yaml.safe_dump(params)
+    judged = _gate("accuracy", figures, outcome, least=0.8)
+    lineage = {"params": hashlib.sha256(resolved.encode()).hexdigest(), "code": "code", "requirements.lock": "lock"}
     record = {
         "schema": 1,
         "variant": variant,
         "task": "made_up",
         "description": "Made up.",
-        "metrics": metrics,
-        "gate": _gate("accuracy", accuracy, outcome),
+        "metrics": {"accuracy": figures},
+        "gate": judged | {"rules": []} if name == "emptied" else judged,
         "artifacts": {"model.tflite": {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}},
         "dataset": {"train": {"total": 100 + at}, "test": {"total": 50}},
-        "lineage": {"raw": f"{at}raw", "prepared": f"{at}prepared", "code": "code", "requirements.lock": "lock"},
+        "lineage": {"raw": f"{at}raw", "prepared": f"{at}prepared", **lineage},
     }
     slow = name == "slow"
-    latency = 500.0 if slow else 2.0
+    latency = {"value": 500.0 if slow else 2.0}
     benchmark = {
-        "gate": _gate("latency_p95_ms", latency, "fail" if slow else "pass"),
-        "metrics": {"latency_p95_ms": {"value": latency}},
-    }
-    params = {
-        "train": {"learning_rate": 0.001 * (at + 1)},
-        "register": {"name": variant.replace("-", "_"), "description": "Made up.", "dry_run": False},
+        "gate": _gate("latency_p95_ms", latency, "fail" if slow else "pass", most=100),
+        "metrics": {"latency_p95_ms": latency},
     }
     (root / "source" / f"{variant}.model").write_bytes(model)
     for kind, content in (("record", record), ("benchmark", benchmark)):
         (root / "source" / f"{variant}.{kind}").write_text(json.dumps(content, sort_keys=True, indent=1) + "\n")
-    (root / "params" / f"{variant}.yaml").write_text(yaml.safe_dump(params))
+    (root / "params" / f"{variant}.yaml").write_text(resolved)
 
 
-def _gate(metric: str, value: float, outcome: str) -> dict[str, Any]:
-    rule = {"metric": metric, "value": value, "verdict": outcome, "reason": f"{value:g}: {outcome}"}
-    return {"verdict": outcome, "rules": [rule]}
+def _gate(
+    metric: str, figures: Mapping[str, float], outcome: Outcome, least: float | None = None, most: float | None = None
+) -> dict[str, Any]:
+    value, low, high = (figures.get(name) for name in ("value", "low", "high"))
+    reason = f"{value:g}: {outcome}"
+    return Verdict(
+        outcome, (Judgement("bound", metric, None, least, most, value, low, high, outcome, reason),)
+    ).to_json()

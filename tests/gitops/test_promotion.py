@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,16 @@ def test_a_version_that_may_not_have_a_role_is_refused_with_its_reason(
     with pytest.raises(RegistryError, match=REFUSED[name]):
         promotion.promote(f"{VARIANT}@{versions[name]}", role)
     assert holder(role) is None
+
+
+def test_rules_that_were_taken_out_of_the_parameters_too_are_missed(versions: Mapping[str, str], root: Path):
+    version = state.find(state.read(), f"{VARIANT}@{versions['emptied']}")
+    params = root / "params" / f"{VARIANT}.yaml"
+    for content, said in (("gate: {rules: {}}", "is not of the parameters in"), ("[]", "has no gate that")):
+        params.write_text(content)
+        git(root, "commit", "-qam", "Nothing is asked")
+        later = replace(version, commit=git(root, "rev-parse", "HEAD"))
+        assert any(said in wrong for wrong in promotion.refusals(later, releases.of(later)))
 
 
 def test_bytes_that_are_not_those_of_the_record_are_refused(
@@ -293,7 +304,7 @@ def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str
     ("arguments", "said"),
     [
         (["registry", "show", "base-ad-detector"], "write VARIANT@VERSION"),
-        (["registry", "show", "base-ad-detector@v9.0.0"], "no such version; base-ad-detector has v1.7.0"),
+        (["registry", "show", "base-ad-detector@v9.0.0"], "no such version; base-ad-detector has v1.9.0"),
         (["registry", "show", "base-ad-detector#canary"], "no version of base-ad-detector holds canary"),
         (["registry", "history", "unknown"], "unknown has no versions"),
         (["registry", "list", "--role", "prod"], "is no role"),

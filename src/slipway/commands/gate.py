@@ -18,13 +18,16 @@ from slipway import config, predictions, tasks
 from slipway.config import PARAMS
 from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
 from slipway.gate import comparison
+from slipway.gate.asked import judgements
 from slipway.gate.contributions import Scored, aligned
 from slipway.gate.judged import Judged, Version
 from slipway.gate.replay import replay
 from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Gate
 from slipway.gate.verdict import Judgement, Outcome, may_lose, worst
 from slipway.gitops import artifacts, git, tags
+from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant
+from slipway.protocol import Task
 from slipway.registry.record import SCHEMA, digest
 
 SAME = 1e-4
@@ -40,7 +43,12 @@ def variants(asked: Sequence[str]) -> list[str]:
     top = Path("params.yaml")
     if not top.exists():
         raise ConfigError(f"{top}: no such file; run slipway in the repository's root")
-    known = list(yaml.safe_load(top.read_text())["all"])
+    try:
+        known = list(yaml.safe_load(top.read_bytes())["all"].keys())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{top}: not YAML ({_line(error)})")
+    except (AttributeError, KeyError, TypeError):
+        raise ConfigError(f"{top}: no mapping with the variants under `all`")
     if unknown := [one for one in asked if one not in known]:
         raise ConfigError(f"{unknown[0]}: no such variant in {top}; it has {', '.join(known)}")
     return list(asked) or known
@@ -61,17 +69,19 @@ def judge(variant: str, revision: str | None = None, compare: bool = False) -> J
 
 
 def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
-    values = config.read(variant)
     try:
-        gate = Gate(**values["gate"])
-    except (KeyError, TypeError, ValidationError) as error:
-        raise ConfigError(f"{PARAMS}/{variant}.yaml: gate: {_line(error)}; run `dvc repro compose@{variant}`")
-    record, benchmark, rules = _built(variant)
+        values = config.read(variant)
+        gate, settings, seed = Gate(**values["gate"]), config.Evaluate(**values["evaluate"]), int(values["seed"])
+    except (KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors, and text that is no UTF-8
+        why = f"no section {error}" if isinstance(error, KeyError) else _line(error)
+        raise ConfigError(f"{PARAMS}/{variant}.yaml: {why}; run `dvc repro compose@{variant}`")
+    record, benchmark, rules = _built(variant, gate)
     version = _beside(variant, revision)
     judged = Judged(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
     if not (gate.baseline or compare):
         return _concluded(judged, rules)
-    if version is None or _text(version, f"models/{variant}/release.json") is None:
+    named = revision is not None and version is not None
+    if version is None or (named and _text(version, f"models/{variant}/release.json") is None):
         found = "no version holds production" if version is None else f"{version.name} has no release of {variant}"
         return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"{found} yet", first=True)])
     try:
@@ -90,7 +100,6 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
     except (ModelError, DataError) as error:
         why = f"cannot be compared with {version.name}: {error}"
         return _concluded(judged, [*rules, *_unanswered(gate.baseline, why, but=MACHINE_OR_FILE)])
-    settings = config.Evaluate(**values["evaluate"])
     compared = comparison.compare(
         gate.baseline,
         old,
@@ -98,7 +107,7 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
         gate.decide_on,
         resamples=settings.resamples,
         confidence=settings.confidence,
-        seed=values["seed"],
+        seed=seed,
     )
     return _concluded(replace(judged, comparison=compared, old=old, new=new), [*rules, *compared.rules])
 
@@ -131,27 +140,24 @@ def _concluded(judged: Judged, rules: Sequence[Judgement]) -> Judged:
     return replace(judged, verdict=worst([rule.verdict for rule in rules]), rules=tuple(rules))
 
 
-def _built(variant: str) -> tuple[dict[str, Any], dict[str, Any], list[Judgement]]:
-    """Record, benchmark, and the rules that they judged."""
+def _built(variant: str, gate: Gate) -> tuple[dict[str, Any], dict[str, Any], list[Judgement]]:
+    """Record, benchmark, and the rules that they judged: all that are asked, in the bytes that the stages wrote."""
     path, timed = Path("models") / variant / "release.json", Path("reports") / variant / "benchmark.json"
     again = f"run `dvc repro register@{variant}`"
     record, benchmark = _checked(_read(path, again), str(path)), _read(timed, again)
     if record.get("variant") != variant or record["lineage"].get("params") != digest(PARAMS / f"{variant}.yaml"):
         raise ModelError(f"{path} is not of the parameters in {PARAMS}/{variant}.yaml; {again}")
-    rules = [*_rules(record, path, again), *_rules(benchmark, timed, again)]
-    return record, benchmark, rules
-
-
-def _rules(values: Mapping[str, Any], path: Path, again: str) -> list[Judgement]:
-    """The rules that a stage judged, if its verdict is theirs."""
+    classes = record["spec"].get("classes") or ()
     try:
-        rules = [Judgement(**rule) for rule in values["gate"]["rules"]]
-        same = values["gate"]["verdict"] == worst([rule.verdict for rule in rules])
-    except (KeyError, TypeError):
-        raise ModelError(f"{path}: its rules are not in the form that this version of slipway writes; {again}")
-    if not same:
-        raise ModelError(f"{path}: the verdict is not that of its rules; {again}")
-    return rules
+        rules = [
+            *judgements(record, gate.of_model, classes, str(path)),
+            *judgements(benchmark, gate.of_machine, classes, str(timed)),
+        ]
+    except ModelError as error:
+        raise ModelError(f"{error}; {again}")
+    if wrong := artifacts.disagreements(variant, None, Release(path.read_bytes(), timed.read_bytes())):
+        raise ModelError(f"{wrong[0]}; {again}")
+    return record, benchmark, rules
 
 
 def _read(path: Path, again: str) -> dict[str, Any]:
@@ -182,7 +188,10 @@ def _shipped(variant: str, record: Mapping[str, Any]) -> Scored:
     """The built model on the test examples, if it is the one that the record is of."""
     path = Path("reports") / variant / "shipped.parquet"
     content = path.read_bytes() if path.exists() else artifacts.read(str(path))
-    new = _scored(record, content)
+    try:
+        new = _scored(record, content)
+    except ModelError as error:
+        raise StaleError(f"{path}: {error}; delete it and run `dvc repro register@{variant}`")
     for metric, value in new.score().items():
         noted = (record["metrics"].get(metric) or {}).get("value")
         if noted is not None and not abs(value - noted) <= SAME * max(1, abs(noted)):
@@ -191,7 +200,7 @@ def _shipped(variant: str, record: Mapping[str, Any]) -> Scored:
 
 
 class StaleError(ConfigError):
-    """Predictions and record are not of one model, so nothing can be judged."""
+    """Predictions are unreadable, or not of the record's model, so nothing can be judged."""
 
 
 def _of_baseline(
@@ -205,8 +214,10 @@ def _of_baseline(
     except ModelError:  # released before there were such predictions, or they are gone: the model tells as much
         same = False
     if not same:
+        task = _task(old_record)
+        if unknown := _unknown(old_record, new):
+            raise ModelError(f"it does not know {', '.join(unknown)}, which test examples are of")
         model = artifacts.read(f"models/{variant}/model.tflite", version.commit)
-        task = tasks.load(old_record["task"], old_record["data"])
         alike = _encoding(old_record) == _encoding(record)
         test, raw = Path("data/prepared") / variant / "test", Path("data/raw") / variant
         old = replay(task, old_record["spec"], model, names, test, raw, alike)
@@ -216,8 +227,26 @@ def _of_baseline(
     return lined_up
 
 
+def _task(record: Mapping[str, Any]) -> Task:
+    try:
+        return tasks.load(record["task"], record["data"])
+    except ValidationError as error:
+        raise ModelError(f"its data section is not one that this version of slipway reads ({_line(error)})")
+
+
 def _scored(record: Mapping[str, Any], content: bytes) -> Scored:
-    return Scored(tasks.load(record["task"], record["data"]), record["spec"], *predictions.read(content))
+    task = _task(record)
+    try:
+        return Scored(task, record["spec"], *predictions.read(content))
+    except Exception as error:  # whatever Arrow and pandas raise of damaged bytes
+        raise ModelError(f"the predictions cannot be read ({_line(error)})")
+
+
+def _unknown(old_record: Mapping[str, Any], new: Scored) -> list[str]:
+    """Classes of the test examples that the baseline cannot be given, since it has no output for them."""
+    if old_record["spec"].get("objective") != "multiclass":
+        return []
+    return sorted({*new.actual} - {*old_record["spec"]["outputs"]})
 
 
 def _same_examples(old: Scored, new: Scored, old_record: Mapping[str, Any], record: Mapping[str, Any]) -> bool:

@@ -12,7 +12,7 @@ from slipway.commands import gate
 from slipway.errors import ConfigError
 from slipway.gate.judged import Judged
 from slipway.gate.page import page
-from slipway.gate.report import Change, Entry, report
+from slipway.gate.report import Change, Entry, report, sureness
 from slipway.gitops import git
 
 CALIBRATION = Path("benchmarks/results/gate_calibration.json")
@@ -50,19 +50,23 @@ def _entry(variant: str, revision: str | None) -> Entry:
         (before,) = git.contents([f"{judged.version.commit}:params/{variant}.yaml"])
         try:
             params = changes(yaml.safe_load(before or b"") or {}, config.read(variant))
-        except (ConfigError, yaml.YAMLError):  # told by the gate, or a baseline whose file is no YAML
+        except (AttributeError, ConfigError, ValueError, yaml.YAMLError):  # told by the gate, or the baseline's file
             params = []
     return Entry(judged, params, _calibration(judged))
 
 
 def _calibration(judged: Judged) -> dict[str, Any] | None:
-    """What the simulation came to, where it was of this test size and rule."""
+    """What the simulation came to, where it was of this test size and rule, and is in the form that is quoted."""
     if not CALIBRATION.exists() or judged.record is None:
         return None
-    kept: dict[str, Any] = json.loads(CALIBRATION.read_text())["figures"]["variants"].get(judged.variant) or {}
-    size = {key: judged.record.get(key) for key in ("examples", "groups")}
-    asked = [rule.max for rule in judged.rules if rule.kind == "baseline" and rule.metric == kept.get("metric")]
-    return kept if kept and size == {key: kept[key] for key in size} and kept["most"] in asked else None
+    try:
+        kept: dict[str, Any] = json.loads(CALIBRATION.read_bytes())["figures"]["variants"][judged.variant]
+        size = {key: judged.record.get(key) for key in ("examples", "groups")}
+        asked = [rule.max for rule in judged.rules if rule.kind == "baseline" and rule.metric == kept["metric"]]
+        fits = size == {key: kept[key] for key in size} and kept["most"] in asked
+        return kept if fits and sureness(kept) else None
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -16,7 +16,7 @@ exactly the same lose exactly nothing.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -93,7 +93,7 @@ def compare(
         confidence: of the intervals, e.g. 0.95.
         seed: of the draws.
     """
-    questions, judged = list(_questions(rules, old, new)), list(_unknown_classes(rules, new))
+    questions, judged = list(_questions(rules, old, new)), list(_unknown_classes(rules, old, new))
     level = (1 - confidence) / 2
     asked = max(1, sum((question.rule.decide_on or decide) == "interval" for question in questions))
     drawn = _drawn(questions, old, new, resamples, seed)
@@ -145,12 +145,18 @@ def _question(
     return _Question(metric, of, rule, inside, old.ratio(metric), new.ratio(metric), metric == "accuracy")
 
 
-def _unknown_classes(rules: Baseline, new: Scored) -> Iterator[Judgement]:
-    """A rule on a class that the model does not know fails: it was not measured."""
+def _unknown_classes(rules: Baseline, old: Scored, new: Scored) -> Iterator[Judgement]:
+    """A rule on a class that the model does not know fails, it was not measured; one new to the baseline holds.
+
+    A rule on all classes is on those of both models, so that a class does not lose its rule with its name.
+    """
     for metric, rule in sorted(rules.per_class.items()):
-        for name in rule.classes or ():
+        for name in rule.classes or dict.fromkeys((*new.classes, *old.classes)):
             if name not in new.classes:
-                yield may_lose("baseline", metric, name, rule.most, None, "point")
+                yield may_lose("baseline", metric, name, rule.most, None, "point", rule.relative)
+            elif name not in old.classes:
+                lost = may_lose("baseline", metric, name, rule.most, None, "point", rule.relative)
+                yield replace(lost, verdict="hold", reason="the baseline does not know this class")
 
 
 def _drawn(

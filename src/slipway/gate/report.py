@@ -126,7 +126,7 @@ def _sections(entry: Entry) -> Iterator[tuple[str, list[str]]]:
     if judged.record is None or judged.benchmark is None:
         return
     yield "Rules", _rules(judged)
-    yield "How sure this is", _sureness(entry)
+    yield "How sure this is", [] if entry.calibration is None else [sureness(entry.calibration)]
     yield "Metrics", _metrics(judged)
     if judged.old is not None and judged.new is not None:
         for name, now in _tables(judged.new).items():
@@ -145,10 +145,8 @@ def _rules(judged: Judged) -> list[str]:
     return [*markdown.table(("rule", "measured", "verdict"), rows), "", f"<!-- plot: losses {judged.variant} -->"]
 
 
-def _sureness(entry: Entry) -> list[str]:
-    figures = entry.calibration
-    if figures is None:
-        return []
+def sureness(figures: Mapping[str, Any]) -> str:
+    """How often the gate errs, in words, from a variant's figures of the simulation."""
     worse = sorted(figures["worse"], key=lambda one: one["points"])
     passes = ", ".join(f"{one['points']:g} {one['pass']:.1%}" for one in worse)
     fails = ", ".join(f"{one['points']:g} {one['fail']:.1%}" for one in worse)
@@ -156,13 +154,13 @@ def _sureness(entry: Entry) -> list[str]:
     equal = figures["equal"]
     size = f"{figures['examples']:,} examples in {figures['groups']:,} groups"
     rule = f"{markdown.text(figures['metric'])}, of which {figures['most']:g} may be lost"
-    return [
+    return (
         f"Simulated {figures['draws']:,} times at this test size ({size}) for {rule}, with trainings that differ on "
         f"{figures['churn']:.1%} of the examples: a model that is truly as good fails {equal['fail']:.1%}, holds "
         f"{equal['hold']:.1%} and passes {equal['pass']:.1%} of the time. One that is worse by so many points passes: "
         f"{passes}; and fails: {fails}. If nothing might be lost it would fail: {power} (the power), and one that is "
-        f"as good {equal['when_nothing_may_be_lost']['fail']:.1%}.",
-    ]
+        f"as good {equal['when_nothing_may_be_lost']['fail']:.1%}."
+    )
 
 
 def _metrics(judged: Judged) -> list[str]:

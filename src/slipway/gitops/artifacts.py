@@ -32,7 +32,7 @@ def problems(variant: str, commit: str, release: Release) -> list[str]:
     if record is None:
         return [f"{releases.record_path(variant)} is not there"]
     lock = _lock(commit)
-    wrong = _disagreements(variant, lock, release)
+    wrong = disagreements(variant, commit, release)
     outs = _outs(lock, f"convert-tflite@{variant}")
     wanted = {name: f"models/{variant}/{name}" for name in sorted(record["artifacts"])}
     if missing := [path for path in wanted.values() if path not in outs]:
@@ -93,7 +93,10 @@ def _locked(commit: str) -> dict[str, Any]:
 
 
 def _stages(lock: bytes | None) -> dict[str, Any]:
-    parsed = yaml.load(lock or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    try:
+        parsed = yaml.load(lock or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.YAMLError as error:
+        raise ModelError(f"{LOCK}: not YAML ({_said(error)})")
     stages = parsed.get("stages") if isinstance(parsed, dict) else None
     return stages or {}
 
@@ -103,9 +106,9 @@ def _outs(stages: Mapping[str, Any], stage: str, kind: str = "outs") -> dict[str
     return {one["path"]: str(one.get("md5")) for one in (stages.get(stage) or {}).get(kind) or []}
 
 
-def _disagreements(variant: str, stages: Mapping[str, Any], release: Release) -> list[str]:
-    """Where record, benchmark and model are not of one build."""
-    wrong = []
+def disagreements(variant: str, commit: str | None, release: Release) -> list[str]:
+    """Where record, benchmark and model at a commit, None for the working tree, are not of one build by dvc.lock."""
+    stages, wrong = _lock(commit), []
     written = {
         releases.record_path(variant): (release.record_bytes, "register"),
         releases.benchmark_path(variant): (release.benchmark_bytes, "benchmark"),

@@ -1,0 +1,66 @@
+"""What a record must have judged: every rule that is asked, and no verdict better than its figures."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from slipway.errors import ModelError
+from slipway.gate.asked import judgements
+from slipway.gate.rules import Gate
+from slipway.gate.verdict import Judgement, bounded, judge, worst
+
+GATE = Gate(
+    rules={"accuracy": {"min": 0.8}},
+    per_class={"recall": {"min": 0.5}},
+    per_group={"group": {"accuracy": {"min": 0.5}, "f1": {"min": 0.5}}},
+    conversion={"accuracy": {"most": 0.02, "relative": True}},
+)
+GOOD = {"value": 0.9, "low": 0.85, "high": 0.95}
+RULES = [
+    *judge(GATE, {"accuracy": GOOD}, {"accuracy": GOOD}, {"accuracy": {"value": 0.0, "low": 0.0, "high": 0.0}}).rules,
+    *(bounded("recall", 0.5, None, GOOD, "interval", name) for name in ("a", "b")),
+    *(bounded(metric, 0.5, None, GOOD, "interval", f"group {one}") for metric in ("accuracy", "f1") for one in "xy"),
+]
+
+
+def read(rules: list[Judgement], gate: Gate = GATE) -> list[Judgement]:
+    part: dict[str, Any] = {
+        "gate": {"verdict": worst([rule.verdict for rule in rules]), "rules": [vars(rule) for rule in rules]}
+    }
+    return judgements(part, gate, ["a", "b"], "release.json")
+
+
+def test_a_record_that_answers_every_rule_is_believed() -> None:
+    assert read(RULES) == RULES
+
+
+@pytest.mark.parametrize("number", range(len(RULES)))
+def test_each_rule_that_is_taken_out_is_missed(number: int) -> None:
+    with pytest.raises(ModelError, match=r"^release.json: the rule .* was not judged$"):
+        read(RULES[:number] + RULES[number + 1 :])
+
+
+def test_rules_on_groups_that_were_taken_out_altogether_are_missed_too() -> None:
+    with pytest.raises(ModelError, match=r"the rule accuracy of each group ≥ 0\.5 was not judged"):
+        read([rule for rule in RULES if not (rule.of or "").startswith("group ")])
+
+
+def test_a_rule_with_another_bound_is_another_rule() -> None:
+    with pytest.raises(ModelError, match=r"the rule accuracy ≥ 0\.8 was not judged"):
+        read([replace(RULES[0], min=0.1), *RULES[1:]])
+
+
+@pytest.mark.parametrize("number", range(len(RULES)))
+def test_a_verdict_is_no_better_than_its_figures(number: int) -> None:
+    rule = RULES[number]
+    bad = -0.5 if rule.kind == "bound" else 0.5
+    edited = replace(rule, value=bad, low=bad, high=bad)
+    with pytest.raises(ModelError, match="says pass, and its figures do not"):
+        read([*RULES[:number], edited, *RULES[number + 1 :]])
+
+
+def test_of_many_classes_one_may_hold_by_chance_where_its_figures_fail() -> None:
+    at = next(number for number, rule in enumerate(RULES) if rule.of == "a")
+    held = replace(RULES[at], value=0.3, low=0.2, high=0.4, verdict="hold")
+    assert held in read([*RULES[:at], held, *RULES[at + 1 :]])
