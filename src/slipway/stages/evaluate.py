@@ -89,7 +89,7 @@ def breakdowns(
         draws: `resamples`, `confidence` and `seed` of `slipway.intervals.bootstrap`.
     """
     plain = tables(None)
-    judged = {name: table for name, table in plain.items() if name not in CURVES}
+    judged = {name: plain[name] for name in plain if name not in CURVES}
     alone = _of_one_group(lambda weight: dict(_cells(tables(weight), judged)), groups)
 
     def scores(weight: np.ndarray | None) -> dict[Cell, float]:
@@ -97,10 +97,10 @@ def breakdowns(
         return {cell: value for cell, value in _cells(drawn, judged) if cell not in alone}
 
     measured = intervals.bootstrap(scores, groups, **draws)
-    rows = {name: _rows(table) for name, table in plain.items()}
-    for name, table in judged.items():
-        for row, label in zip(rows[name], table.iloc[:, 0].tolist(), strict=True):
-            for column in _scores(table):
+    rows = {name: _rows(values) for name, values in plain.items()}
+    for name, shown in judged.items():
+        for row, label in zip(rows[name], shown.iloc[:, 0].tolist(), strict=True):
+            for column in _scores(shown):
                 one = measured.get((name, label, column), {})
                 row |= {f"{column}_{end}": one.get(end) for end in ("low", "high")}
     return rows
@@ -108,16 +108,15 @@ def breakdowns(
 
 def _cells(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> Iterator[tuple[Cell, float]]:
     for name in names:
-        table = tables[name]
-        labels = table.iloc[:, 0].tolist()
-        for column in _scores(table):
-            for label, value in zip(labels, table[column].tolist(), strict=True):
+        labels = tables[name].iloc[:, 0].tolist()
+        for column in _scores(tables[name]):
+            for label, value in zip(labels, tables[name][column].tolist(), strict=True):
                 yield (name, label, column), value
 
 
-def _scores(table: pd.DataFrame) -> list[str]:
-    """The columns that are scores, after the first, which names the row: the others are counts."""
-    return [str(name) for name, kind in table.dtypes.iloc[1:].items() if kind.kind == "f"]
+def _scores(values: pd.DataFrame) -> list[str]:
+    """The columns of a table that are scores, after the first, which names the row: the others are counts."""
+    return [str(name) for name, kind in values.dtypes.iloc[1:].items() if kind.kind == "f"]
 
 
 def _of_one_group(scores: Callable[[np.ndarray], dict[Cell, float]], groups: pd.Series) -> set[Cell]:
