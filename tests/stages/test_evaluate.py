@@ -38,11 +38,9 @@ def test_each_score_of_a_class_lies_in_its_interval() -> None:
 
 def test_intervals_are_those_of_the_metrics_draws() -> None:
     groups, targets, predictions = outcome()
-    shown = np.where(targets == 2, 1, targets)
-    table = breakdowns(partial(classification.tables, groups, shown, predictions, NAMES[:2]), groups, **DRAWS)
-    recall = bootstrap(lambda weight: classification.score(shown, predictions[:, :2], weight), groups, **DRAWS)[
-        "recall"
-    ]
+    targets, predictions = targets.clip(0, 1), predictions[:, :2]
+    table = breakdowns(partial(classification.tables, groups, targets, predictions, NAMES[:2]), groups, **DRAWS)
+    recall = bootstrap(partial(classification.score, targets, predictions), groups, **DRAWS)["recall"]
     ad = table["per_class"][0]
     assert {"value": ad["recall"], "low": ad["recall_low"], "high": ad["recall_high"]} == recall
 
