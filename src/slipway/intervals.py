@@ -5,22 +5,25 @@ replacement and an example counts as often as its group was drawn: the cluster b
 (Davison and Hinkley, "Bootstrap Methods and their Application", 1997, sections 3.8 and 5.3).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 Interval = dict[str, float | None]
+Metric = TypeVar("Metric", bound=Hashable)
+"""The name of a score."""
 
 
 def bootstrap(
-    score: Callable[[np.ndarray | None], dict[str, float]],
+    score: Callable[[np.ndarray | None], dict[Metric, float]],
     groups: pd.Series,
     *,
     resamples: int,
     confidence: float,
     seed: int,
-) -> dict[str, Interval]:
+) -> dict[Metric, Interval]:
     """Each metric with its interval: {metric: {"value", "low", "high"}}, None where it is undefined.
 
     Args:
@@ -33,13 +36,13 @@ def bootstrap(
     value = score(None)
     codes, names = pd.factorize(groups, sort=True)
     random = np.random.default_rng(seed)
-    drawn: dict[str, list[float]] = {metric: [] for metric in value}
+    drawn: dict[Metric, list[float]] = {metric: [] for metric in value}
     for _ in range(resamples):
         counts = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
         for metric, one in score(counts[codes].astype(float)).items():
             drawn[metric].append(one)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    intervals: dict[str, Interval] = {}
+    intervals: dict[Metric, Interval] = {}
     for metric, point in value.items():
         finite = np.asarray(drawn[metric])[np.isfinite(drawn[metric])]
         low, high = np.quantile(finite, tails) if len(finite) else (np.nan, np.nan)

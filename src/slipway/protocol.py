@@ -138,9 +138,18 @@ class Task(Protocol):
         """Every metric of `metrics`; `weight` [n] counts each example that often (the bootstrap's draws)."""
 
     def tables(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
     ) -> Mapping[str, pd.DataFrame]:
-        """Breakdowns of the score: per class, per group, by hour, ... ; the first column names the row."""
+        """Breakdowns of the score: per class, per group, by hour, ... ; the first column names the row.
+
+        `weight` [n] counts each example that often in the scores (columns of floats), which are nan where nothing is
+        counted; counts (columns of integers), rows and their order are those of the examples as they are.
+        """
 
     def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
         """The pictures of the score that `dvc plots show` draws."""

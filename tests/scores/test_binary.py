@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from repeated import assert_weights_repeat
 from slipway.scores import binary
+from slipway.scores.breakdown import Parts
 
 
 def drawn(seed: int, count: int = 300, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -118,10 +120,32 @@ def test_tenths_of_the_examples_show_calibration() -> None:
 
 
 def test_values_of_a_column_have_their_own_precision_and_recall() -> None:
-    values = pd.Series(["a", "a", "a", "b"])
+    values = Parts.of(pd.Series(["a", "a", "a", "b"]))
     table = binary.by_value(values, np.array([1, 0, 1, 0]), np.array([0.9, 0.8, 0.1, 0.2]), 0.5).set_index("value")
     assert table.loc["a"].to_dict() == {"examples": 3, "positives": 2, "decided": 2, "precision": 0.5, "recall": 0.5}
     assert np.isnan(table.loc["b", "precision"]) and np.isnan(table.loc["b", "recall"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_weight_counts_an_example_that_often_in_the_table_of_values(seed: int) -> None:
+    targets, probability = drawn(seed, 60)
+    draw = np.random.default_rng(seed)
+    values, times = draw.choice(list("abcdefgh"), 60), draw.integers(0, 3, 60)
+
+    def tables(rows: np.ndarray, weight: np.ndarray | None = None) -> dict[str, pd.DataFrame]:
+        parts = Parts.of(pd.Series(values[rows]))
+        return {"by_event": binary.by_value(parts, targets[rows], probability[rows], 0.4, weight)}
+
+    rows = np.arange(60)
+    assert_weights_repeat(tables(rows), tables(rows, times.astype(float)), tables(np.repeat(rows, times)))
+
+
+def test_a_weight_counts_an_example_that_often_in_its_tenth() -> None:
+    targets, probability = drawn(4, 205)
+    plain, doubled = binary.by_score(targets, probability), binary.by_score(targets, probability, np.full(205, 2.0))
+    pd.testing.assert_frame_equal(plain, doubled)
+    upper = binary.by_score(targets, probability, (targets == 1).astype(float))
+    assert set(upper["positives"].dropna()) == {1} and upper["lowest"].equals(plain["lowest"])
 
 
 def test_plots_name_columns_that_they_have_and_agree_with_the_scores() -> None:

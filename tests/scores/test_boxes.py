@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from repeated import assert_weights_repeat
 from slipway.scores import boxes
 from slipway.scores.boxes import Matches
 
@@ -171,6 +172,22 @@ def test_tables_tell_small_objects_from_large_ones_and_groups_apart() -> None:
     assert per_group["objects"].to_dict() == {"a": 2, "b": 0}
     assert per_group["false_positives_per_picture"].to_dict() == {"a": 0, "b": 1}
     assert per_group.loc["a", "detection_rate"] == 0.5
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), draws=st.lists(st.integers(0, 3), min_size=12, max_size=12))
+def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int, draws: list[int]) -> None:
+    objects, detections = world(seed)
+    groups, repeated = pd.Series(list("aaabbbcccddd")), np.repeat(np.arange(12), draws)
+    if not len(repeated):
+        return
+    matched = Matches(objects, detections, SHAPE)
+    explicit = Matches(objects[repeated], detections[repeated], SHAPE)
+    assert_weights_repeat(
+        boxes.tables(matched, groups, 0.4),
+        boxes.tables(matched, groups, 0.4, np.array(draws, float)),
+        boxes.tables(explicit, groups[repeated], 0.4),
+    )
 
 
 def test_plots_rise_and_fall_as_they_must() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from repeated import assert_weights_repeat
 from slipway.scores import keypoints
 
 SIGMAS = list(keypoints.SIGMAS.values())
@@ -106,3 +107,20 @@ def test_tables_add_up_to_the_score_and_plots_hold_what_they_draw() -> None:
     at = curve.table.loc[(curve.table["threshold"] - keypoints.PCK_THRESHOLD).abs().idxmin(), "pck"]
     assert at == pytest.approx(scores["pck"])
     assert set(errors.table.columns) == {errors.x, errors.y}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_weight_counts_a_person_that_often_in_the_tables(seed: int) -> None:
+    truth, found, _, size, _ = judged(n=20, seed=seed)
+    groups, times = (
+        pd.Series([f"g{number % 5}" for number in range(20)]),
+        np.random.default_rng(seed).integers(0, 3, 20),
+    )
+    times[::5] = 0
+    truth[1:, 3, 2] = 0
+    rows, names = np.repeat(np.arange(20), times), list(keypoints.SIGMAS)
+    assert_weights_repeat(
+        keypoints.tables(groups, truth, found, size, names),
+        keypoints.tables(groups, truth, found, size, names, times.astype(float)),
+        keypoints.tables(groups[rows], truth[rows], found[rows], size[rows], names),
+    )

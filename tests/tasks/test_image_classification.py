@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn import metrics as reference
 
+from repeated import assert_weights_repeat
 from slipway.errors import DataError
 from slipway.protocol import Task as Protocol
 from slipway.raw.pictures import PictureError, difference_hash, encode_picture
@@ -374,6 +375,19 @@ def test_tables_break_the_score_down_by_class_and_group() -> None:
     overall = (predictions.argmax(axis=1) == targets).mean()
     assert (by_group["accuracy"] * by_group["n"]).sum() / len(targets) == pytest.approx(overall)
     assert by_group["group"].tolist() == sorted(set(examples["group"]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int) -> None:
+    examples, targets, predictions, spec = outcome(seed, 3)
+    times = np.random.default_rng(seed).integers(0, 3, len(targets))
+    times[targets == 1] = 0
+    rows = np.repeat(np.arange(len(targets)), times)
+    assert_weights_repeat(
+        task().tables(examples, targets, predictions, spec),
+        task().tables(examples, targets, predictions, spec, times.astype(float)),
+        task().tables(examples.iloc[rows], targets[rows], predictions[rows], spec),
+    )
 
 
 @pytest.mark.parametrize("count", [2, 3])

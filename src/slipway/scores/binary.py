@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from slipway.protocol import Plot
 from slipway.scores import classification
+from slipway.scores.breakdown import Parts
 
 METRICS = frozenset({*classification.METRICS, "average_precision"})
 """What `score` gives."""
@@ -100,42 +101,45 @@ def wilson(hits: np.ndarray, trials: np.ndarray, confidence: float) -> np.ndarra
     return bound
 
 
-def by_score(targets: np.ndarray, probability: np.ndarray) -> pd.DataFrame:
-    """Tenths of the examples by probability, lowest first: examples, mean probability and share of positives."""
-    tenth = np.minimum(pd.Series(probability).rank(method="first").to_numpy() - 1, len(targets) - 1)
-    frame = pd.DataFrame(
+def by_score(targets: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None) -> pd.DataFrame:
+    """Tenths of the examples by probability, lowest first: examples, mean probability and share of positives.
+
+    `weight` [n] counts each example that often in the last two; the tenths, and where each begins, are those of the
+    examples as they are.
+    """
+    rank = pd.Series(probability).rank(method="first").to_numpy() - 1
+    tenth = Parts.of(pd.Series((rank * DECILES // len(targets)).astype(np.int64) + 1))
+    lowest = np.full(len(tenth.names), np.inf, probability.dtype)
+    np.minimum.at(lowest, tenth.codes, probability)
+    return pd.DataFrame(
         {
-            "tenth": (tenth * DECILES // len(targets)).astype(np.int64) + 1,
-            "probability": probability,
-            "positive": targets,
+            "tenth": tenth.names,
+            "examples": tenth.counts,
+            "lowest": lowest,
+            "mean_probability": tenth.means(probability, weight),
+            "positives": tenth.means(targets, weight),
         }
     )
-    table: pd.DataFrame = (
-        frame.groupby("tenth")
-        .agg(
-            examples=("positive", "size"),
-            lowest=("probability", "min"),
-            mean_probability=("probability", "mean"),
-            positives=("positive", "mean"),
-        )
-        .reset_index()
-    )
-    return table
 
 
-def by_value(values: pd.Series, targets: np.ndarray, probability: np.ndarray, threshold: float) -> pd.DataFrame:
-    """By value of a column: examples, positives, and precision and recall at the threshold (nan where undefined)."""
-    decided = probability >= threshold
-    frame = pd.DataFrame(
-        {"value": values.to_numpy(), "positive": targets, "decided": decided, "hits": decided & (targets == 1)}
+def by_value(
+    values: Parts, targets: np.ndarray, probability: np.ndarray, threshold: float, weight: np.ndarray | None = None
+) -> pd.DataFrame:
+    """By value of a column: examples, positives, and precision and recall at the threshold (nan where undefined).
+
+    `weight` [n] counts each example that often in precision and recall.
+    """
+    positive, decided = targets == 1, probability >= threshold
+    return pd.DataFrame(
+        {
+            "value": values.names,
+            "examples": values.counts,
+            "positives": values.sums(positive).astype(np.int64),
+            "decided": values.sums(decided).astype(np.int64),
+            "precision": values.means(np.where(decided, positive, np.nan), weight),
+            "recall": values.means(np.where(positive, decided, np.nan), weight),
+        }
     )
-    table = frame.groupby("value", sort=True).agg(
-        examples=("positive", "size"), positives=("positive", "sum"), decided=("decided", "sum"), hits=("hits", "sum")
-    )
-    with np.errstate(invalid="ignore"):
-        table["precision"] = table["hits"] / table["decided"]
-        table["recall"] = table["hits"] / table["positives"]
-    return table.drop(columns="hits").reset_index()
 
 
 def plots(targets: np.ndarray, probability: np.ndarray, threshold: float, names: Sequence[str]) -> list[Plot]:

@@ -18,6 +18,7 @@ from pycocotools.cocoeval import COCOeval
 from scipy.optimize import linear_sum_assignment
 
 from slipway.protocol import Plot
+from slipway.scores.breakdown import Parts
 
 ENOUGH = 0.5
 """IoU from which a detection has found an object."""
@@ -25,6 +26,7 @@ METRICS = frozenset({"detection_rate", "false_positives_per_picture", "precision
 """What `score` gives."""
 BANDS = (0, 8, 16, 32, 64)
 """Where the sizes begin that `tables` tells apart: square root of the area, in pixels of the encoded picture."""
+SIZES = (*(f"{low} to {high} px" for low, high in pairwise(BANDS)), f"{BANDS[-1]} px and more")
 CURVE_POINTS = 200
 
 
@@ -119,28 +121,38 @@ def operating_point(matches: Matches, false_positives: float) -> float:
     return float((bounds[passed] + bounds[passed + 1]) / 2)
 
 
-def tables(matches: Matches, groups: pd.Series, threshold: float) -> Mapping[str, pd.DataFrame]:
-    """`by_size` (objects, detection rate, mean IoU) and `per_group` (with pictures and false positives each)."""
+def tables(
+    matches: Matches, groups: pd.Series, threshold: float, weight: np.ndarray | None = None
+) -> Mapping[str, pd.DataFrame]:
+    """`by_size` (objects, detection rate, mean IoU) and `per_group` (with pictures and false positives each).
+
+    `weight` [n] counts each example that often in the scores; objects and pictures are those that there are.
+    """
+    weight = np.ones(matches.examples) if weight is None else weight
     found = (matches.found >= threshold) & (matches.found > 0)
-    names = np.array([f"{low} to {high} px" for low, high in pairwise(BANDS)] + [f"{BANDS[-1]} px and more"])
-    objects = pd.DataFrame(
+    iou, times = np.where(found, matches.iou, np.nan), weight[matches.example]
+    band = Parts.of(pd.Series(np.searchsorted(BANDS, matches.size, side="right") - 1))
+    by_size = pd.DataFrame(
         {
-            "size": pd.Categorical(names[np.searchsorted(BANDS, matches.size, side="right") - 1], names, ordered=True),
-            "group": groups.to_numpy()[matches.example],
-            "found": found,
-            "iou": np.where(found, matches.iou, np.nan),
+            "size": np.array(SIZES, object)[band.names],
+            "objects": band.counts,
+            "detection_rate": band.means(found, times),
+            "mean_iou": band.means(iou, times),
         }
     )
-    told = {"objects": ("found", "size"), "detection_rate": ("found", "mean"), "mean_iou": ("iou", "mean")}
-    by_size = objects.groupby("size", observed=True).agg(**told).reset_index()
-    by_size["size"] = by_size["size"].astype(str)
-    false = (matches.score >= threshold) & ~matches.hit
-    pictures = pd.DataFrame(
-        {"group": groups.to_numpy(), "false": np.bincount(matches.detected[false], minlength=len(groups))}
+    group = Parts.of(groups)
+    objects = group.at(matches.example)
+    false = np.bincount(matches.detected[(matches.score >= threshold) & ~matches.hit], minlength=matches.examples)
+    per_group = pd.DataFrame(
+        {
+            "group": group.names,
+            "pictures": group.counts,
+            "false_positives_per_picture": group.means(false, weight),
+            "objects": objects.counts,
+            "detection_rate": objects.means(found, times),
+            "mean_iou": objects.means(iou, times),
+        }
     )
-    per_group = pictures.groupby("group").agg(pictures=("false", "size"), false_positives_per_picture=("false", "mean"))
-    per_group = per_group.join(objects.groupby("group").agg(**told)).reset_index()
-    per_group["objects"] = per_group["objects"].fillna(0).astype(np.int64)
     return {"by_size": by_size, "per_group": per_group}
 
 

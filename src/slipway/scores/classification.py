@@ -12,6 +12,7 @@ import pandas as pd
 
 from slipway import parity
 from slipway.protocol import Plot, Spec
+from slipway.scores.breakdown import Parts
 
 CALIBRATION_BINS = 15
 HISTOGRAM_BINS = 20
@@ -52,23 +53,31 @@ def score(targets: np.ndarray, predictions: np.ndarray, weight: np.ndarray | Non
 
 
 def tables(
-    groups: pd.Series, targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]
+    groups: pd.Series,
+    targets: np.ndarray,
+    predictions: np.ndarray,
+    names: Sequence[str],
+    weight: np.ndarray | None = None,
 ) -> Mapping[str, pd.DataFrame]:
-    """`per_class`: support, precision, recall and F1; `per_group`: examples and accuracy."""
+    """`per_class`: support, precision, recall and F1; `per_group`: examples and accuracy.
+
+    `weight` [n] counts each example that often in the scores; support and examples are of those that there are.
+    """
+    weight = np.ones(len(targets)) if weight is None else weight
     chosen = predictions.argmax(axis=1)
-    confusion = _confusion(targets, chosen, len(names), np.ones(len(targets)))
-    precision, recall, f1 = _precision_recall_f1(confusion)
+    precision, recall, f1 = _precision_recall_f1(_confusion(targets, chosen, len(names), weight))
     per_class = pd.DataFrame(
         {
             "class": names,
-            "support": confusion.sum(axis=1).astype(np.int64),
+            "support": np.bincount(targets, minlength=len(names)),
             "precision": precision,
             "recall": recall,
             "f1": f1,
         }
     )
-    correct = pd.DataFrame({"group": groups.to_numpy(), "correct": chosen == targets})
-    per_group = correct.groupby("group", sort=True)["correct"].agg(n="size", accuracy="mean").reset_index()
+    of = Parts.of(groups)
+    accuracy = of.means(chosen == targets, weight)
+    per_group = pd.DataFrame({"group": of.names, "n": of.counts, "accuracy": accuracy})
     return {"per_class": per_class, "per_group": per_group}
 
 
@@ -119,10 +128,15 @@ class Classifier:
         return parity.differences(native, converted, native.argmax(axis=1) == converted.argmax(axis=1))
 
     def tables(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
     ) -> Mapping[str, pd.DataFrame]:
         """`per_class`: support, precision, recall and F1; `per_group`: examples and accuracy."""
-        return tables(examples["group"], targets, predictions, spec["outputs"])
+        return tables(examples["group"], targets, predictions, spec["outputs"], weight)
 
     def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
         """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""

@@ -21,6 +21,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from slipway.protocol import Plot
+from slipway.scores.breakdown import Parts
 
 SIGMAS = {
     "nose": 0.026,
@@ -90,27 +91,35 @@ def errors(truth: np.ndarray, found: np.ndarray, size: np.ndarray) -> np.ndarray
 
 
 def tables(
-    groups: pd.Series, truth: np.ndarray, found: np.ndarray, size: np.ndarray, names: Sequence[str]
+    groups: pd.Series,
+    truth: np.ndarray,
+    found: np.ndarray,
+    size: np.ndarray,
+    names: Sequence[str],
+    weight: np.ndarray | None = None,
 ) -> Mapping[str, pd.DataFrame]:
-    """`per_keypoint` and `per_group`: how many keypoints are annotated, PCK and mean error."""
-    annotated = truth[..., 2] > 0
-    error = errors(truth, found, size)
-    flat = pd.DataFrame(
-        {
-            "keypoint": np.broadcast_to(np.arange(len(names)), annotated.shape)[annotated],
-            "group": np.broadcast_to(groups.to_numpy()[:, None], annotated.shape)[annotated],
-            "correct": (error <= PCK_THRESHOLD)[annotated],
-            "error": error[annotated],
+    """`per_keypoint` and `per_group`: how many keypoints are annotated, PCK and mean error.
+
+    `weight` [n] counts each person that often in PCK and mean error. Average precision is of whole persons and has no
+    breakdown here.
+    """
+    person, keypoint = np.nonzero(truth[..., 2] > 0)
+    error = errors(truth, found, size)[person, keypoint]
+    times = None if weight is None else weight[person]
+
+    def by(column: str, part: Parts) -> pd.DataFrame:
+        seen = part.counts > 0
+        columns = {
+            column: part.names,
+            "n": part.counts,
+            "pck": part.means(error <= PCK_THRESHOLD, times),
+            "mean_error": part.means(error, times),
         }
-    )
+        return pd.DataFrame(columns)[seen].reset_index(drop=True)
 
-    def by(column: str) -> pd.DataFrame:
-        judged = {"n": ("error", "size"), "pck": ("correct", "mean"), "mean_error": ("error", "mean")}
-        return flat.groupby(column, sort=True).agg(**judged).reset_index()
-
-    per_keypoint = by("keypoint")
+    per_keypoint = by("keypoint", Parts.of(pd.Series(keypoint)))
     per_keypoint["keypoint"] = np.array(names)[per_keypoint["keypoint"]]
-    return {"per_keypoint": per_keypoint, "per_group": by("group")}
+    return {"per_keypoint": per_keypoint, "per_group": by("group", Parts.of(groups).at(person))}
 
 
 def plots(truth: np.ndarray, found: np.ndarray, size: np.ndarray, names: Sequence[str]) -> Sequence[Plot]:

@@ -1,4 +1,4 @@
-"""Scores the native model on the test split: metrics with intervals, breakdowns, plots, and every prediction.
+"""Scores the native model on the test split: metrics and breakdowns with intervals, plots, and every prediction.
 
 Before that it chooses the operating point (a threshold, where the task has one) on the validation split, which all who
 come later use.
@@ -9,7 +9,7 @@ declare a dvc.yaml as its output, so it is written beside them.
 
 import importlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,10 @@ from slipway.stages import run
 
 BATCH = 256
 """Examples predicted at a time."""
+CURVES = frozenset({"by_score"})
+"""Tables without intervals: their rows are stretches of a curve, not parts of the split that have a name."""
+Cell = tuple[str, Any, str]
+"""Where a score stands in the tables: the table, the name of the row, the column."""
 
 
 def evaluate(variant: str) -> None:
@@ -45,13 +49,8 @@ def evaluate(variant: str) -> None:
     spec = {**spec, **chosen}
     examples, targets, predictions = _predicted(task, model, PackedSplit(prepared / "test"), spec)
     judged = (examples, targets, predictions, spec)
-    measured = intervals.bootstrap(
-        partial(task.score, *judged),
-        examples["group"],
-        resamples=settings.resamples,
-        confidence=settings.confidence,
-        seed=values["seed"],
-    )
+    draws: dict[str, Any] = {**settings.model_dump(), "seed": values["seed"]}
+    measured = intervals.bootstrap(partial(task.score, *judged), examples["group"], **draws)
     atomic.write_json(reports / "metrics.json", {metric: one["value"] for metric, one in measured.items()})
     atomic.write_json(
         reports / "evaluation.json",
@@ -60,7 +59,7 @@ def evaluate(variant: str) -> None:
             "groups": int(examples["group"].nunique()),
             "confidence": settings.confidence,
             "metrics": measured,
-            "tables": {name: _rows(rows) for name, rows in task.tables(*judged).items()},
+            "tables": breakdowns(partial(task.tables, *judged), examples["group"], **draws),
         },
     )
     atomic.write_bytes(reports / "predictions.parquet", table(examples, targets, predictions, spec["outputs"]))
@@ -73,6 +72,65 @@ def _predicted(
     """Rows, targets and predictions of a split, one of each an example."""
     decoded = [task.decode(model(inputs), inputs, spec) for inputs, _ in split.batches(BATCH)]
     return by_example(split.examples, split.targets, np.concatenate(decoded))
+
+
+def breakdowns(
+    tables: Callable[[np.ndarray | None], Mapping[str, pd.DataFrame]], groups: pd.Series, **draws: Any
+) -> dict[str, list[dict[str, Any]]]:
+    """Tables as JSON rows: beside each score `c` of a row its interval, `c_low` and `c_high`, on the draws of metrics.
+
+    Both are None where only one group tells anything of a score, as in every row of a breakdown by group: whole groups
+    are drawn, so such a score is the same in every draw that has its group, and the draws cannot say how sure it is.
+    A table of `CURVES` has no intervals.
+
+    Args:
+        tables: those of a task, for a weight of each example ([n] counts), or for None as they are.
+        groups: [n] the group of each example.
+        draws: `resamples`, `confidence` and `seed` of `slipway.intervals.bootstrap`.
+    """
+    plain = tables(None)
+    judged = {name: plain[name] for name in plain if name not in CURVES}
+    alone = _of_one_group(lambda weight: dict(_cells(tables(weight), judged)), groups)
+
+    def scores(weight: np.ndarray | None) -> dict[Cell, float]:
+        drawn = plain if weight is None else tables(weight)
+        return {cell: value for cell, value in _cells(drawn, judged) if cell not in alone}
+
+    measured = intervals.bootstrap(scores, groups, **draws)
+    rows = {name: _rows(values) for name, values in plain.items()}
+    for name, shown in judged.items():
+        for row, label in zip(rows[name], shown.iloc[:, 0].tolist(), strict=True):
+            for column in _scores(shown):
+                one = measured.get((name, label, column), {})
+                row |= {f"{column}_{end}": one.get(end) for end in ("low", "high")}
+    return rows
+
+
+def _cells(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> Iterator[tuple[Cell, float]]:
+    for name in names:
+        labels = tables[name].iloc[:, 0].tolist()
+        for column in _scores(tables[name]):
+            for label, value in zip(labels, tables[name][column].tolist(), strict=True):
+                yield (name, label, column), value
+
+
+def _scores(values: pd.DataFrame) -> list[str]:
+    """The columns of a table that are scores, after the first, which names the row: the others are counts."""
+    return [str(name) for name, kind in values.dtypes.iloc[1:].items() if kind.kind == "f"]
+
+
+def _of_one_group(scores: Callable[[np.ndarray], dict[Cell, float]], groups: pd.Series) -> set[Cell]:
+    """The scores that one group alone tells: however the groups are halved, one half of them leaves it undefined.
+
+    The halves go by each binary digit of the groups' numbers, of which any two groups differ in one at least.
+    """
+    numbers, names = pd.factorize(groups)
+    alone = set(scores(np.ones(len(groups))))
+    for digit in range((len(names) - 1).bit_length()):
+        half = numbers >> digit & 1
+        ones, zeros = scores(half.astype(float)), scores(1.0 - half)
+        alone = {cell for cell in alone if np.isfinite(ones[cell]) != np.isfinite(zeros[cell])}
+    return alone
 
 
 def _rows(values: pd.DataFrame) -> list[dict[str, Any]]:

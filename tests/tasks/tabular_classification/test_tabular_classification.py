@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from conftest import ROOT
+from repeated import assert_weights_repeat
 from slipway.config import Split
 from slipway.data.splits import assign
 from slipway.errors import DataError
@@ -278,6 +279,15 @@ def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_
     assert list(tables) == ["by_score", "by_event"]
     assert len(tables["by_event"]) == 21 and tables["by_event"]["examples"].sum() == 500
     assert "(others)" in set(tables["by_event"]["value"])
+
+
+def test_a_weight_counts_an_example_that_often_in_the_tables():
+    examples, targets, predictions, spec = judged()
+    spec = {**spec, "threshold": 0.5}
+    once, rows = TASK.tables(examples, targets, predictions, spec), np.repeat(np.arange(500), 2)
+    twice = TASK.tables(examples, targets, predictions, spec, np.full(500, 2.0))
+    repeated = TASK.tables(examples.iloc[rows], targets[rows], predictions[rows], spec)
+    assert_weights_repeat(once, twice, repeated)
 
 
 def test_real_fouls_are_read_whole(recordings: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from repeated import assert_weights_repeat
 from slipway.errors import ConfigError, DataError
 from slipway.protocol import Spec
 from slipway.tasks.tabular_regression import Task
@@ -281,6 +282,20 @@ def test_errors_are_broken_down_by_hour_and_by_place():
     by_place = tables["by_place"].set_index("place")
     assert by_place.loc["a", "mae_ratio_to_naive"] == pytest.approx(3 / 15)
     assert (by_place["mae"] * by_place["examples"]).sum() / 3 == pytest.approx(scores["mae"])
+
+
+def test_a_weight_counts_an_example_that_often_in_the_tables():
+    draw = np.random.default_rng(0)
+    naive = np.where(draw.random(60) < 0.2, np.nan, draw.uniform(0, 30, 60))
+    task, examples, spec, predictions, _ = scored(draw.uniform(0, 30, 60), naive, draw.uniform(0, 30, 60))
+    examples = examples.assign(hour=examples["hour"] % 6, group=draw.choice(["a", "b"], 60))
+    times = np.where(examples["hour"] == 3, 0, draw.integers(0, 3, 60))
+    rows = np.repeat(np.arange(60), times)
+    assert_weights_repeat(
+        task.tables(examples, np.zeros(60), predictions, spec),
+        task.tables(examples, np.zeros(60), predictions, spec, times.astype(float)),
+        task.tables(examples.iloc[rows], np.zeros(len(rows)), predictions[rows], spec),
+    )
 
 
 def test_plots_show_hours_two_weeks_of_one_place_and_a_scatter(visitors):

@@ -194,11 +194,16 @@ class Task:
         return parity.differences(native[..., :2], converted[..., :2], agree)
 
     def tables(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
     ) -> Mapping[str, pd.DataFrame]:
         """`per_keypoint` and `per_group`: PCK and mean error."""
         truth, found, size = _in_pixels(examples, targets, predictions)
-        return scores.tables(examples["group"], truth, found, size, spec["outputs"])
+        return scores.tables(examples["group"], truth, found, size, spec["outputs"], weight)
 
     def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
         """PCK by threshold, and the mean error of each keypoint."""

@@ -159,10 +159,15 @@ class Task:
         return parity.differences(native[..., 4], converted[..., 4], agree)
 
     def tables(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
     ) -> Mapping[str, pd.DataFrame]:
         """`by_size` and `per_group`."""
-        return boxes.tables(self._matches(targets, predictions, spec), examples["group"], spec["threshold"])
+        return boxes.tables(self._matches(targets, predictions, spec), examples["group"], spec["threshold"], weight)
 
     def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
         """Precision against recall, detection rate against false boxes, detection rate by size."""

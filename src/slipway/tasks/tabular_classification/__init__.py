@@ -21,6 +21,7 @@ from slipway.errors import DataError
 from slipway.protocol import Encoded, Index, Plot, Problem, Spec
 from slipway.raw import tables
 from slipway.scores import binary
+from slipway.scores.breakdown import Parts
 from slipway.tasks.tabular_classification import encoding, expressions
 from slipway.tasks.tabular_classification.expressions import Expression
 
@@ -94,6 +95,7 @@ class Task:
     def __init__(self, data: Columns) -> None:
         self.data = data
         self._read: tuple[Path, pd.DataFrame, list[Problem]] | None = None
+        self._parted: tuple[pd.DataFrame, dict[str, Parts]] | None = None
 
     def index(self, raw: Path) -> Index:
         """One example a row; beside its name, class and group the `time`, if any, and the categorical columns.
@@ -190,21 +192,30 @@ class Task:
         return binary.score(targets, predictions[:, 0], spec["threshold"], weight)
 
     def tables(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
     ) -> Mapping[str, pd.DataFrame]:
         """`by_score`: tenths of the examples; `by_<column>`: precision and recall by value of a categorical column."""
         probability, threshold = predictions[:, 0], spec["threshold"]
-        found = {"by_score": binary.by_score(targets, probability)}
-        for name in self.data.categorical:
-            values = examples[name].astype(object).where(examples[name].notna(), "(missing)")
-            shown = values.value_counts(sort=True).index[:VALUES]
-            values = values.where(values.isin(shown), "(others)")
-            found[f"by_{name}"] = binary.by_value(values, targets, probability, threshold)
+        found = {"by_score": binary.by_score(targets, probability, weight)}
+        for name, values in self._values(examples).items():
+            found[f"by_{name}"] = binary.by_value(values, targets, probability, threshold, weight)
         return found
 
     def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
         """Confusion matrix at the threshold, precision and recall, ROC, reliability and scores."""
         return binary.plots(targets, predictions[:, 0], spec["threshold"], spec["classes"])
+
+    def _values(self, examples: pd.DataFrame) -> dict[str, Parts]:
+        """These very examples by the commonest values of each categorical column, kept for a bootstrap's next draw."""
+        if self._parted is None or self._parted[0] is not examples:
+            parted = {name: Parts.of(_commonest(examples[name])) for name in self.data.categorical}
+            self._parted = (examples, parted)
+        return self._parted[1]
 
     @property
     def _classes(self) -> list[str]:
@@ -295,6 +306,14 @@ class Task:
                 f"{where}: column {', '.join(empty)} has no value in any row; take it out of data.numeric or "
                 "data.categorical (and of data.derived), or fill it in"
             )
+
+
+def _commonest(column: pd.Series) -> pd.Series:
+    """The values of a column, those beyond the `VALUES` commonest as "(others)"."""
+    values = column.astype(object).where(column.notna(), "(missing)")
+    shown = values.value_counts(sort=True).index[:VALUES]
+    told: pd.Series = values.where(values.isin(shown), "(others)")
+    return told
 
 
 def _problems(

@@ -25,6 +25,7 @@ from slipway.config import Section
 from slipway.errors import ConfigError, DataError
 from slipway.protocol import Encoded, Index, Plot, Problem, Spec
 from slipway.raw import tables
+from slipway.scores.breakdown import Parts
 from slipway.tasks.tabular_regression import expectation, hourly
 from slipway.tasks.tabular_regression.hourly import Grid
 
@@ -79,6 +80,7 @@ class Task:
     def __init__(self, data: Columns) -> None:
         self.data = data
         self._read: tuple[Path, pd.DataFrame] | None = None
+        self._parted: tuple[pd.DataFrame, dict[str, Parts]] | None = None
 
     @property
     def feature_names(self) -> list[str]:
@@ -208,19 +210,24 @@ class Task:
         }
 
     def tables(
-        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
     ) -> Mapping[str, pd.DataFrame]:
         """`by_hour` (of the day) and `by_place`: examples, mean, mae, naive_mae, mae_ratio_to_naive."""
         errors = _errors(examples, predictions)
         return {
-            "by_hour": _breakdown(errors.groupby("hour", sort=True)),
-            "by_place": _breakdown(errors.groupby("place", sort=True)),
+            f"by_{name}": _breakdown(name, parts, errors, weight)
+            for name, parts in self._hours_places(examples).items()
         }
 
     def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
         """Error by hour of the day, two weeks of one place, and forecast against actual."""
         errors = _errors(examples, predictions)
-        by_hour = _breakdown(errors.groupby("hour", sort=True))
+        by_hour = _breakdown("hour", self._hours_places(examples)["hour"], errors)
         place = _steady_place(errors, spec)
         weeks = errors[errors["place"] == place].sort_values("time")
         weeks = weeks[weeks["time"] > weeks["time"].max() - pd.Timedelta(days=14)]
@@ -258,6 +265,13 @@ class Task:
                 y_label=f"forecast {unit}",
             ),
         ]
+
+    def _hours_places(self, examples: pd.DataFrame) -> dict[str, Parts]:
+        """These very examples by hour of the day and by place, kept for a bootstrap's next draw."""
+        if self._parted is None or self._parted[0] is not examples:
+            parted = {"hour": Parts.of(examples["hour"]), "place": Parts.of(examples["group"])}
+            self._parted = (examples, parted)
+        return self._parted[1]
 
     def _rows(self, raw: Path) -> pd.DataFrame:
         """The good rows of the raw folder, read once in the life of a task."""
@@ -472,15 +486,22 @@ def _errors(examples: pd.DataFrame, predictions: np.ndarray) -> pd.DataFrame:
     )
 
 
-def _breakdown(groups: Any) -> pd.DataFrame:
-    """One row a group; the naive forecast is compared on the hours that have one."""
-    table = groups.agg(
-        examples=("error", "size"), mean=("actual", "mean"), mae=("error", "mean"), naive_mae=("naive_error", "mean")
+def _breakdown(name: str, parts: Parts, errors: pd.DataFrame, weight: np.ndarray | None = None) -> pd.DataFrame:
+    """One row a part; the naive forecast is compared on the hours that have one."""
+    actual, error, naive = (errors[column].to_numpy() for column in ("actual", "error", "naive_error"))
+    naive_mae = parts.means(naive, weight)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = parts.means(np.where(np.isnan(naive), np.nan, error), weight) / naive_mae
+    return pd.DataFrame(
+        {
+            name: parts.names,
+            "examples": parts.counts,
+            "mean": parts.means(actual, weight),
+            "mae": parts.means(error, weight),
+            "naive_mae": naive_mae,
+            "mae_ratio_to_naive": ratio,
+        }
     )
-    known = groups[["error", "naive_error"]].apply(lambda rows: rows["error"][rows["naive_error"].notna()].mean())
-    table["mae_ratio_to_naive"] = known / table["naive_mae"]
-    broken_down: pd.DataFrame = table.reset_index()
-    return broken_down
 
 
 def _steady_place(errors: pd.DataFrame, spec: Spec) -> str:

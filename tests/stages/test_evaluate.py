@@ -1,0 +1,70 @@
+"""Breakdowns with their intervals, by a bootstrap over groups."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from slipway.intervals import bootstrap
+from slipway.scores import binary, classification
+from slipway.stages.evaluate import breakdowns
+
+DRAWS: dict[str, Any] = {"resamples": 300, "confidence": 0.95, "seed": 0}
+NAMES = ["ad", "content", "trailer"]
+
+
+def outcome() -> tuple[pd.Series, np.ndarray, np.ndarray]:
+    """Groups of four examples that are right about as often as the group is easy; one group has all trailers."""
+    draw = np.random.default_rng(0)
+    groups = pd.Series(np.repeat([f"video {number:02d}" for number in range(40)], 4))
+    targets = draw.integers(0, 2, 160)
+    targets[:4] = 2
+    right = draw.random(160) < np.repeat(draw.uniform(0.5, 1, 40), 4)
+    return groups, targets, np.eye(3)[np.where(right, targets, (targets + 1) % 3)]
+
+
+def test_each_score_of_a_class_lies_in_its_interval() -> None:
+    groups, targets, predictions = outcome()
+    tables = breakdowns(partial(classification.tables, groups, targets, predictions, NAMES), groups, **DRAWS)
+    plain = classification.tables(groups, targets, predictions, NAMES)["per_class"]
+    for row, (_, before) in zip(tables["per_class"][:2], plain.iterrows(), strict=False):
+        assert "support_low" not in row and row["class"] == before["class"]
+        for score in ("precision", "recall", "f1"):
+            assert row[score] == pytest.approx(before[score], abs=1e-6)
+            assert 0 < row[f"{score}_low"] < row[score] < row[f"{score}_high"] <= 1
+
+
+def test_intervals_are_those_of_the_metrics_draws() -> None:
+    groups, targets, predictions = outcome()
+    targets, predictions = targets.clip(0, 1), predictions[:, :2]
+    table = breakdowns(partial(classification.tables, groups, targets, predictions, NAMES[:2]), groups, **DRAWS)
+    recall = bootstrap(partial(classification.score, targets, predictions), groups, **DRAWS)["recall"]
+    ad = table["per_class"][0]
+    assert {"value": ad["recall"], "low": ad["recall_low"], "high": ad["recall_high"]} == recall
+
+
+def test_what_only_one_group_tells_has_no_interval() -> None:
+    groups, targets, predictions = outcome()
+    tables = breakdowns(partial(classification.tables, groups, targets, predictions, NAMES), groups, **DRAWS)
+    assert len(tables["per_group"]) == 40
+    for row in tables["per_group"]:
+        assert row["accuracy"] is not None
+        assert row["accuracy_low"] is row["accuracy_high"] is None
+    trailer = tables["per_class"][2]
+    assert trailer["support"] == 4 and trailer["recall"] is not None
+    assert trailer["recall_low"] is trailer["recall_high"] is None
+
+
+def test_a_class_that_is_always_right_in_several_groups_has_one_without_width() -> None:
+    groups, targets = pd.Series(list("aabbcc")), np.array([0, 1, 0, 1, 0, 1])
+    rows = breakdowns(partial(classification.tables, groups, targets, np.eye(2)[targets], ["x", "y"]), groups, **DRAWS)
+    assert all(row["recall_low"] == row["recall_high"] == 1 for row in rows["per_class"])
+
+
+def test_a_curve_is_written_as_it_is() -> None:
+    groups, targets, predictions = outcome()
+    table = binary.by_score(targets == 0, predictions[:, 0])
+    rows = breakdowns(lambda weight: {"by_score": table}, groups, **DRAWS)["by_score"]
+    assert len(rows) == 10 and list(rows[0]) == table.columns.tolist()
