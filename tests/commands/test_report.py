@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import released
 from slipway.cli import app
+from slipway.commands import report
 from slipway.commands.report import changes
 
 GATE = {
@@ -187,6 +188,19 @@ def test_parameters_of_the_baseline_that_are_no_mapping_are_not_compared(root: P
     released.ship("same", "v1.1.0", number=2)
     Path("params/same.yaml").write_text(built)
     assert CliRunner().invoke(app, ["report", "same"]).exit_code == 0
+
+
+def test_a_page_too_long_for_a_comment_leaves_out_what_matters_least(
+    root: Path, pages: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pages[0]
+    monkeypatch.setattr(report, "LONGEST", len(whole) - 1)
+    CliRunner().invoke(app, ["report"])
+    page = Path("report.md").read_text()
+    assert len(page) < len(whole)
+    assert page.endswith("Too long for here, and on the page in HTML: the details of same.\n")
+    assert fold(page, "worse") == fold(whole, "worse")
+    assert "<b>same</b>" in Path("report.html").read_text()
 
 
 def test_changes_are_told_by_dotted_key() -> None:

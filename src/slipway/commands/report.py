@@ -16,6 +16,8 @@ from slipway.gate.report import Change, Entry, report, sureness
 from slipway.gitops import git
 
 CALIBRATION = Path("benchmarks/results/gate_calibration.json")
+LONGEST = 65_536
+"""Characters that GitHub takes as a comment."""
 
 
 def write(
@@ -30,7 +32,7 @@ def write(
     """
     entries = [_entry(variant, revision) for variant in gate.variants(variants)]
     beside = out.with_suffix(".html")
-    atomic.write_text(out, report(entries, links))
+    atomic.write_text(out, report(entries, links, LONGEST))
     atomic.write_text(beside, page(entries, links))
     return [entry.judged for entry in entries], (out, beside)
 

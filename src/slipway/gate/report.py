@@ -49,19 +49,31 @@ class Entry:
     calibration: Mapping[str, Any] | None = None
 
 
-def report(entries: Sequence[Entry], links: str = "") -> str:
-    """The page, ending in a newline; `links` goes before the paths of model cards."""
-    counts = {said: sum(entry.judged.verdict == said for entry in entries) for said in ORDER}
+def report(entries: Sequence[Entry], links: str = "", longest: int | None = None) -> str:
+    """The page, ending in a newline; `links` goes before the paths of model cards.
+
+    Of a page of more than `longest` characters the folds are left out that matter least, and it says whose.
+    """
+    verdicts = {entry.judged.variant: entry.judged.verdict for entry in entries}
+    counts = {said: sum(verdict == said for verdict in verdicts.values()) for said in ORDER}
     worst: Said = next((said for said in ORDER if counts[said]), "pass")
     listed = ", ".join(f"{count} {MARKS[said]}" for said, count in counts.items() if count)
-    lines = [f"# {MARKS[worst]}", "", f"Of {len(entries)} variants: {listed or 'none'}. **{_say(worst)}.**", ""]
-    lines += markdown.table(
+    head = [f"# {MARKS[worst]}", "", f"Of {len(entries)} variants: {listed or 'none'}. **{_say(worst)}.**", ""]
+    head += markdown.table(
         ("variant", "verdict", "beside", "main score, before → now", "flipped", "size", "p95 ms", "why"),
         [_row(entry) for entry in entries],
     )
-    for entry in entries:
-        lines += ["", *_fold(entry, links)]
-    return "\n".join(lines) + "\n"
+    folds = {entry.judged.variant: "\n".join(_fold(entry, links)) for entry in entries}
+    mildest = sorted(folds, key=lambda variant: -ORDER.index(verdicts[variant]))
+    for number in range(len(folds) + 1):
+        left_out = mildest[:number]
+        parts = ["\n".join(head), *(fold for variant, fold in folds.items() if variant not in left_out)]
+        if left_out:
+            parts.append(f"Too long for here, and on the page in HTML: the details of {', '.join(left_out)}.")
+        page = "\n\n".join(parts) + "\n"
+        if longest is None or len(page) <= longest:
+            break
+    return page
 
 
 def _say(worst: Said) -> str:
