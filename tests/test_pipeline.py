@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from slipway.latency import one_and_all
 from slipway.tflite.predictor import Predictor
 from smoke import PICTURES, TABLE, TASKS, VARIANTS, sh, stale
 
@@ -87,6 +88,15 @@ def test_the_predictor_forecasts_from_a_table_of_history_what_evaluation_did(bui
 def test_golden_examples_of_every_variant_hold_on_this_machine(built: Path) -> None:
     for variant in VARIANTS:
         assert Predictor.load(built / "models" / variant).check_golden() == 3
+
+
+def test_models_are_timed_on_one_thread_and_on_all_where_the_library_lets_them(built: Path) -> None:
+    both = {str(count) for count in one_and_all()}
+    for variant, native in ((PICTURES, {"own"}), (TABLE, both)):
+        models = json.loads((built / "reports" / variant / "benchmark.json").read_text())["models"]
+        for kind in ("single", "batch"):
+            assert set(models["native"][kind]) == native
+            assert set(models["model.tflite"][kind]) == both
 
 
 def test_releases_lists_every_variant(built: Path) -> None:

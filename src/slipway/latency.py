@@ -57,7 +57,12 @@ class Candidate:
 
 def tflite(name: str, path: Path) -> Candidate:
     """A TFLite file in the runtime that ships, on one thread and on all."""
-    return Candidate(name, "slipway.tflite.interpreter:Interpreter", path, tuple(sorted({1, processors()})))
+    return Candidate(name, "slipway.tflite.interpreter:Interpreter", path, one_and_all())
+
+
+def one_and_all() -> tuple[int, ...]:
+    """The numbers of threads to measure on."""
+    return tuple(sorted({1, processors()}))
 
 
 def measure(

@@ -101,7 +101,7 @@ def confusion_plot(judged: Judged) -> str:
 
 
 def latency(judged: Judged) -> str:
-    """Median latency of one example by model: TFLite on one thread, the native one on its own."""
+    """Median latency of one example by model: on one thread, Keras on its own."""
     models = (judged.benchmark or {}).get("models") or {}
     single = {name: one.get("single") or {} for name, one in models.items()}
     timed = {name: one.get("1") or one.get("own") for name, one in single.items()}
@@ -109,7 +109,7 @@ def latency(judged: Judged) -> str:
     if not times:
         return ""
     left, right, longest = 130, WIDTH - 110, max(times.values()) or 1.0
-    parts = [_text(left, 14, "median latency of one example, TFLite on one thread", "start")]
+    parts = [_text(left, 14, "median latency of one example, on one thread (Keras on its own)", "start")]
     order = [name for name in ("model.tflite", "float.tflite", "native") if name in times]
     for row, name in enumerate(order):
         width, y = (right - left) * times[name] / longest, 26 + 26 * row

@@ -336,8 +336,9 @@ def _latency(judged: Judged) -> list[str]:
     shipped = (
         f"model.tflite{', ' + judged.record['precision'] if judged.record and 'precision' in judged.record else ''}"
     )
-    titles = {"model.tflite": (shipped, "1"), "float.tflite": ("float.tflite", "1"), "native": ("native", "own")}
-    for name, (title, threads) in titles.items():
+    titles = {"model.tflite": shipped, "float.tflite": "float.tflite", "native": "native"}
+    for name, title in titles.items():
+        threads = "own" if _at(now, "models", name, "single", "1", "p50_ms") is None else "1"
         old = _at(before, "models", name, "single", threads, "p50_ms")
         timed = [_at(now, "models", name, "single", threads, part) for part in ("p50_ms", "p95_ms")]
         size = _at(now, "models", name, "size_bytes")
@@ -345,7 +346,7 @@ def _latency(judged: Judged) -> list[str]:
             rows.append((title, *map(markdown.figure, (old, *timed)), "" if size is None else markdown.size(int(size))))
     if not rows:
         return []
-    head = ("one example, TFLite on one thread", "p50 ms before", "p50 ms", "p95 ms", "size")
+    head = ("one example, on one thread (Keras on its own)", "p50 ms before", "p50 ms", "p95 ms", "size")
     lines = [*markdown.table(head, rows, numbers=4), "", f"<!-- plot: latency {judged.variant} -->"]
     if before and before.get("machine") != now.get("machine"):
         lines += ["", "The baseline was measured on another machine: its times are no comparison."]

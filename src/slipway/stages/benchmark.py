@@ -3,6 +3,7 @@
 Times are facts of this machine, so they stay out of the release record and have its fingerprint beside them.
 """
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from slipway.config import LATENCY_METRICS, Benchmark
 from slipway.data.shards import PackedSplit
 from slipway.gate import verdict
 from slipway.gate.rules import Gate
-from slipway.latency import Candidate, tflite
+from slipway.latency import Candidate, one_and_all, tflite
 from slipway.stages import run
 
 EXAMPLES = 256
@@ -23,10 +24,11 @@ def benchmark(variant: str) -> None:
     values = config.read(variant)
     settings = Benchmark(**values["benchmark"])
     models, test = Path("models") / variant, PackedSplit(Path("data/prepared") / variant / "test")
+    native = importlib.import_module(f"slipway.frameworks.{values['framework']}.native")
     candidates = [
         tflite("model.tflite", models / "model.tflite"),
         tflite("float.tflite", models / "float.tflite"),
-        Candidate("native", f"slipway.frameworks.{values['framework']}.native:load", models / "native"),
+        Candidate("native", f"{native.__name__}:load", models / "native", one_and_all() if native.THREADED else ()),
     ]
     measured = latency.measure(
         candidates,

@@ -85,6 +85,7 @@ def test_a_trained_model_predicts_what_it_learned(tmp_path):
     train(tmp_path)
     val = splits(tmp_path)[1]
     predicted = native.load(tmp_path / "native")(val.gather(np.arange(len(val))))
+    np.testing.assert_array_equal(native.load(tmp_path / "native", 2)(val.gather(np.arange(len(val)))), predicted)
     assert predicted.shape == (600, 1) and predicted.dtype == np.float32
     assert np.abs(predicted[:, 0] - val.targets).mean() < 0.2
 

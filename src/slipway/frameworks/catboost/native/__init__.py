@@ -11,9 +11,11 @@ from slipway.errors import ModelError
 FILE = "model.cbm"
 TWO_CLASSES = ("Logloss", "CrossEntropy")
 """Losses of classifiers whose output is the probability of the positive class."""
+THREADED = True
+"""`load` takes the number of threads."""
 
 
-def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+def load(folder: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     """A callable from encoded inputs [n, features] float32 to raw outputs [n, 1] float32, those of the TFLite model.
 
     They are the values of a regressor, and the probabilities of the positive class of a classifier.
@@ -31,7 +33,7 @@ def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
     kind = "Probability" if booster.get_all_params().get("loss_function") in TWO_CLASSES else "RawFormulaVal"
 
     def predict(inputs: np.ndarray) -> np.ndarray:
-        outputs: np.ndarray = booster.predict(np.ascontiguousarray(inputs), prediction_type=kind, thread_count=1)
+        outputs: np.ndarray = booster.predict(np.ascontiguousarray(inputs), prediction_type=kind, thread_count=threads)
         return outputs.reshape(len(inputs), -1)[:, -1:].astype(np.float32)
 
     return predict

@@ -20,6 +20,8 @@ from slipway.frameworks.keras.native.runtime import keras, tf
 FILE = "model.keras"
 DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can hold
 BATCH = 64
+THREADED = False
+"""The threads are those that TensorFlow has chosen for the process."""
 
 
 def save(network: Any, folder: Path) -> None:
