@@ -1,6 +1,7 @@
 """The workflows of GitHub: they are valid and safe, and their own steps take a change to production and back."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from mlflow import MlflowClient
 import servers
 from actions import Ran, Runner
 from conftest import ROOT
+from slipway.gitops.promotion import RefusedError
 from smoke import sh
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -48,6 +50,21 @@ def test_a_workflow_may_do_nothing_that_it_does_not_say_and_does_not_run_twice_a
 def test_the_tests_of_a_pull_request_are_those_of_the_readme() -> None:
     steps = yaml.safe_load((ROOT / ".github/workflows/pull-request.yml").read_text())["jobs"]["tests"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == ["make test"]
+
+
+@pytest.mark.parametrize(("code", "removed"), [(0, False), (RefusedError.exit_code, True), (5, False), (1, False)])
+def test_a_tag_is_removed_where_it_is_refused_and_nowhere_else(tmp_path: Path, code: int, removed: bool) -> None:
+    steps = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]["promote"]["steps"]
+    script = next(step["run"] for step in steps if step.get("id") == "verify")
+    for name, does in (("slipway", f"exit {code}"), ("git", f"echo $* >> {tmp_path}/asked")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    environment = {**os.environ, **files, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TAG": "a#production#1"}
+    done = subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script], env=environment)
+    assert done.returncode == code
+    assert (tmp_path / "asked").exists() == removed
+    assert (tmp_path / "GITHUB_OUTPUT").exists() == (code == 0)
 
 
 class Team:

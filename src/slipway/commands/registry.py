@@ -242,7 +242,7 @@ def sync(
 
 @app.command()
 def verify(tag: Annotated[str, typer.Argument(help="The tag of an assignment, VARIANT#ROLE#NUMBER.")]) -> None:
-    """May a version hold the role that a tag gives it? Exit code 5 where not: whoever can push can write any tag."""
+    """May a version hold the role that a tag gives it? Exit code 6: no, 5: that could not be found out."""
     found = promotion.verify(tag)
     said = f"{tag} gives no role that is relied on" if found is None else f"{found[0].name} may hold {found[1]}"
     _console().print(said, soft_wrap=True, markup=False)

@@ -27,7 +27,11 @@ _CHUNK = 1 << 20
 
 
 def problems(variant: str, commit: str, release: Release) -> list[str]:
-    """Why the release at a commit cannot be relied on: nothing, when all of it agrees and can be fetched."""
+    """Why the release at a commit cannot be relied on: nothing, when all of it agrees and can be fetched.
+
+    Raises:
+        RegistryError: the remote cannot be reached, or is not there.
+    """
     record = release.record
     if record is None:
         return [f"{releases.record_path(variant)} is not there"]
@@ -133,8 +137,14 @@ def _remote(md5: str) -> Iterator[Any]:
     try:
         with Repo() as repo:
             remote = repo.cloud.get_remote_odb(None, "fetch", hash_name="md5")
-            with remote.fs.open(remote.oid_to_path(md5), "rb") as file:
-                yield file
+            try:
+                with remote.fs.open(remote.oid_to_path(md5), "rb") as file:
+                    yield file
+            except FileNotFoundError:
+                if remote.fs.exists(remote.path):
+                    raise
+                # A bucket or a folder that is not there says nothing of one file; it may be elsewhere.
+                raise OSError(f"there is nothing at {remote.path}, where `dvc push` puts it")
     except FileNotFoundError:
         raise
     except DvcException as error:

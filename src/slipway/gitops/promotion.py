@@ -20,6 +20,12 @@ FORCED = "Forced"
 """Begins the line of a tag's message that says what was overruled."""
 
 
+class RefusedError(RegistryError):
+    """A version may not have a role; whoever cannot find out, as when a remote does not answer, raises another."""
+
+    exit_code = 6
+
+
 @dataclass(frozen=True)
 class Done:
     """What was written: the tags, what they say, and what had to be overruled to write them."""
@@ -98,7 +104,8 @@ def promote(name: str, role: str, *, force: bool = False, reason: str | None = N
         push: to the remote too.
 
     Raises:
-        RegistryError: it may not have the role, or has it.
+        RefusedError: it may not have the role.
+        RegistryError: it has the role, or what it may have cannot be found out.
     """
     if role not in tags.LIVE:
         raise RegistryError(f"{role!r} is no role to promote to; there are {', '.join(tags.LIVE)}")
@@ -182,7 +189,11 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
 
 
 def refusals(version: Version, release: releases.Release) -> list[str]:
-    """Why people may not rely on a version: nothing, when its gate passed, for bytes that can be fetched."""
+    """Why people may not rely on a version: nothing, when its gate passed, for bytes that can be fetched.
+
+    Raises:
+        RegistryError: the remote cannot be reached, so whether they can nobody knows.
+    """
     outcome = release.verdict
     wrong = []
     if "archived" in version.roles:
@@ -201,7 +212,8 @@ def verify(name: str) -> tuple[Version, str] | None:
     Whoever can push can write any tag, with `gto` or with Git; a promotion by force says so, and why.
 
     Raises:
-        RegistryError: it is no tag of the registry, or its version may not have the role.
+        RefusedError: its version may not have the role.
+        RegistryError: it is no tag of the registry, or what it may give cannot be found out.
     """
     parsed = tags.parse(name)
     known = Variant(parsed[0], tags.read(parsed[0])) if parsed else None
@@ -212,10 +224,10 @@ def verify(name: str) -> tuple[Version, str] | None:
         return None
     version = known.versions.get(known.version_at(tag.commit) or "")
     if version is None:
-        raise RegistryError(f"{name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
+        raise RefusedError(f"{name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
     wrong = [] if f"\n{FORCED}: " in tag.why else refusals(version, releases.of(version))
     if wrong:
-        raise RegistryError(f"{name} is refused: {version.name} may not hold {tag.role}: {'; '.join(wrong)}")
+        raise RefusedError(f"{name} is refused: {version.name} may not hold {tag.role}: {'; '.join(wrong)}")
     return version, tag.role
 
 
@@ -226,7 +238,7 @@ def _assign(
     wrong = refusals(version, release)
     _check_forced(force, reason)
     if wrong and not force:
-        raise RegistryError(
+        raise RefusedError(
             f"{version.name} is refused {role}: {'; '.join(wrong)}. Whoever must can use --force --reason '...'"
         )
     sha256 = release.record["artifacts"]["model.tflite"]["sha256"] if release.record else "unknown"
