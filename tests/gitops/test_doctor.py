@@ -152,6 +152,15 @@ def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
     assert mended().wrong == "another at origin than here: base-ad-detector#staging#1"
 
 
+def test_a_promotion_that_was_removed_at_the_remote_is_not_pushed_again(clone: Path) -> None:
+    promotion.register("base-ad-detector", push=True)
+    promotion.promote("base-ad-detector@v1.0.0", "staging", push=True)
+    run("git push -q origin --delete refs/tags/base-ad-detector#staging#1")
+    assert mended() == Finding(
+        "shared tags", "removed at origin: base-ad-detector#staging#1", "git tag -d 'base-ad-detector#staging#1'"
+    )
+
+
 def test_tags_are_looked_for_where_git_pushes_to(clone: Path) -> None:
     run("git remote rename origin team")
     promotion.register("base-ad-detector")

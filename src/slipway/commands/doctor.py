@@ -153,21 +153,23 @@ def _mend(version: Version, role: str) -> str:
 
 
 def _shared() -> Said:
-    """Tags of the registry that are only here, only at the remote that Git pushes to, or are another there."""
+    """Tags of the registry that are only here, were removed at the remote that Git pushes to, or are another there."""
     remote = git.remote()
     if remote is None:
         return
     here = {tag.name: tag.id for tag in tags.read()}
-    told = (line.split("\trefs/tags/") for line in git.run("ls-remote", "--tags", "--refs", remote).splitlines())
-    there = {name: identity for identity, name in told if tags.parse(name) is not None}
+    pointers, there = tags.at(remote)
     if other := [name for name in sorted(here.keys() & there.keys()) if here[name] != there[name]]:
         mine = " ".join(map(shlex.quote, other))
         yield f"another at {remote} than here: {_listed(other)}", f"git tag -d {mine} && git fetch --tags {remote}"
     if unseen := sorted(there.keys() - here.keys()):
         yield f"not fetched: {_listed(unseen)}", f"git fetch --tags {remote}"
-    if alone := sorted(here.keys() - there.keys()):
-        names = " ".join(map(shlex.quote, alone))
-        yield f"not at {remote}: {_listed(alone)}", f"git push --atomic {remote} {names}"
+    alone = sorted(here.keys() - there.keys())
+    if removed := [name for name in alone if here[name] in pointers.values()]:
+        yield f"removed at {remote}: {_listed(removed)}", f"git tag -d {' '.join(map(shlex.quote, removed))}"
+    if unshared := [name for name in alone if name not in removed]:
+        variants = sorted({tag.variant for tag in tags.read() if tag.name in unshared})
+        yield f"not at {remote}: {_listed(unshared)}", " && ".join(f"slipway registry push {one}" for one in variants)
 
 
 def _mlflow() -> Said:
