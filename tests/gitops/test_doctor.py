@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from slipway.cli import app
 from slipway.commands.doctor import Finding, examine
-from slipway.gitops import promotion
+from slipway.gitops import promotion, tags
 
 MORE_STAGES = """
   compose:
@@ -140,6 +140,38 @@ def test_a_version_in_use_whose_bytes_are_gone(clone: Path) -> None:
     assert other == Finding("remote", "2 objects are only in this clone's cache", "dvc push")
     run(other.mend)
     assert examine() == []
+
+
+def test_a_version_in_use_that_nobody_verified(clone: Path, commits: Mapping[str, str]) -> None:
+    for name in ("good-1", "good-2", "fails"):
+        promotion.register("base-ad-detector", revision=commits[name])
+    promotion.promote("base-ad-detector@v1.0.0", "production")
+    promotion.promote("base-ad-detector@v1.1.0", "production")
+    tag = f"git tag -a -m 'ship it' base-ad-detector#production#3 {commits['fails']}"
+    run(f"GIT_COMMITTER_DATE=2090-01-01T00:00:00Z {tag}")
+    tags.share("base-ad-detector")
+    (found,) = examine()
+    assert found == Finding(
+        "versions in use",
+        "base-ad-detector@v1.2.0 holds production: the gate says fail (accuracy: 0.5: fail)",
+        "slipway rollback base-ad-detector --role production",
+    )
+    run(f"{found.mend} --push")
+    assert examine() == []
+
+
+def test_what_was_forced_is_not_wrong_until_something_else_is(clone: Path, commits: Mapping[str, str]) -> None:
+    promotion.register("base-ad-detector", revision=commits["holds"], push=True)
+    promotion.promote("base-ad-detector@v1.0.0", "canary", force=True, reason="for a look", push=True)
+    assert examine() == []
+    content = b"model of base-ad-detector, holds"
+    (path,) = (path for path in Path("../store/files/md5").glob("*/*") if path.read_bytes() == content)
+    path.unlink()
+    (found,) = examine()
+    assert found.wrong.startswith(
+        "base-ad-detector@v1.0.0 holds canary: models/base-ad-detector/model.tflite is not in"
+    )
+    assert found.mend.startswith(f"git checkout {commits['holds'][:7]} && dvc fetch && dvc push")
 
 
 def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:

@@ -137,10 +137,34 @@ def test_a_tag_that_someone_wrote_by_hand_is_held_to_the_same(
 
 def test_a_promotion_by_force_and_a_role_that_is_taken_are_verified(versions: Mapping[str, str]):
     forced = promotion.promote(f"{VARIANT}@{versions['holds']}", "staging", force=True, reason="for a look")
-    assert command("registry", "verify", *forced.tags) == (0, f"{VARIANT}@{versions['holds']} may hold staging\n")
+    warning = "warning: by force, although the gate says hold (accuracy: 0.94: hold)"
+    may = f"{VARIANT}@{versions['holds']} may hold staging"
+    assert command("registry", "verify", *forced.tags) == (0, f"{warning}\n{may}\n")
     taken, archived = promotion.retire(f"{VARIANT}@{versions['holds']}").tags
     for tag in (taken, archived):
         assert command("registry", "verify", tag) == (0, f"{tag} gives no role that is relied on\n")
+
+
+@pytest.mark.parametrize(
+    ("message", "counts"),
+    [
+        ("ship it\n\nwe must\n\nForced: the gate says fail", True),
+        ("ship it\n\nwe must,\n\nall of us\n\nVerdict: fail\nForced: the gate says fail", True),
+        ("ship it\n\nForced: the gate says fail", False),
+        ("ship it\nForced: the gate says fail", False),
+        ("Forced: the gate says fail", False),
+        ("ship it\n\nwe must\n\nForced: ", False),
+        ("ship it\n\nForced: the gate says fail\n\nVerdict: fail", False),
+    ],
+)
+def test_force_counts_with_a_reason_and_where_the_facts_are(
+    versions: Mapping[str, str], commits: Mapping[str, str], message: str, counts: bool
+):
+    tag = f"{VARIANT}#production#1"
+    git(Path(), "tag", "-a", "-m", message, tag, commits["fails"])
+    code, said = command("registry", "verify", tag)
+    assert code == (0 if counts else RefusedError.exit_code)
+    assert "the gate says fail (accuracy: 0.5: fail)" in said
 
 
 @pytest.mark.parametrize(

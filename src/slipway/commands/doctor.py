@@ -17,7 +17,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from slipway import mlflow_store
-from slipway.gitops import artifacts, git, releases, state, tags
+from slipway.gitops import git, promotion, releases, state, tags
 from slipway.gitops.state import Version
 
 REQUIREMENTS = Path("requirements.lock")
@@ -138,17 +138,26 @@ def _remote() -> Said:
 
 
 def _tags() -> Said:
-    """Versions in use that cannot be relied on, or whose bytes cannot be fetched: read to the last one."""
-    versions = [version for variant in state.read().values() for version in variant.versions.values()]
+    """Versions in use that may not hold their role, and were not given it by force knowing that: bytes are all read.
+
+    GitHub says nothing to promote.yml of more than three tags that are pushed at once.
+    """
+    variants = state.read()
+    versions = [version for variant in variants.values() for version in variant.versions.values()]
     used = [version for version in versions if set(version.roles) & set(tags.LIVE)]
     for version, release in zip(used, releases.read([(one.variant, one.commit) for one in used]), strict=True):
-        live = [role for role in version.roles if role in tags.LIVE]
-        for wrong in artifacts.problems(version.variant, version.commit, release):
-            yield f"{version.name} holds {', '.join(live)}: {wrong}", _mend(version, live[0])
+        of = variants[version.variant].tags
+        given = {tag.role: tag for tag in of if tag.action == "assign" and tag.commit == version.commit}
+        live = {role: promotion.overruled(given[role]) for role in version.roles if role in tags.LIVE}
+        for wrong in promotion.refusals(version, release):
+            if roles := [role for role, overruled in live.items() if wrong not in overruled]:
+                yield f"{version.name} holds {', '.join(roles)}: {wrong}", _mend(version, roles[0], wrong)
 
 
-def _mend(version: Version, role: str) -> str:
+def _mend(version: Version, role: str, wrong: str) -> str:
     away = f"slipway rollback {version.variant} --role {role}"
+    if "dvc push" not in wrong:
+        return away
     return f"git checkout {version.commit[:7]} && dvc fetch && dvc push, where it was built; or {away}"
 
 

@@ -254,9 +254,12 @@ def push(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: 
 @app.command()
 def verify(tag: Annotated[str, typer.Argument(help="The tag of an assignment, VARIANT#ROLE#NUMBER.")]) -> None:
     """May a version hold the role that a tag gives it? Exit code 6: no, 5: that could not be found out."""
-    found = promotion.verify(tag)
-    said = f"{tag} gives no role that is relied on" if found is None else f"{found[0].name} may hold {found[1]}"
-    _console().print(said, soft_wrap=True, markup=False)
+    given = promotion.verify(tag)
+    console = _console()
+    for overruled in given.overruled if given else ():
+        console.print(f"[yellow]warning[/]: by force, although {escape(overruled)}", soft_wrap=True)
+    said = f"{given.version.name} may hold {given.role}" if given else f"{tag} gives no role that is relied on"
+    console.print(said, soft_wrap=True, markup=False)
 
 
 @app.command()

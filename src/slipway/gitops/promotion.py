@@ -12,7 +12,7 @@ from slipway.errors import RegistryError
 from slipway.gate.verdict import subject
 from slipway.gitops import artifacts, git, releases, state, tags
 from slipway.gitops.state import Variant, Version
-from slipway.gitops.tags import Moment, New
+from slipway.gitops.tags import Moment, New, Tag
 
 Bump = Literal["major", "minor", "patch"]
 FIRST = "v1.0.0"
@@ -36,6 +36,15 @@ class Done:
     tags: tuple[str, ...]
     overruled: tuple[str, ...]
     pushed: bool
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the tag of an assignment gives: a role, to a version, and what its force overrules."""
+
+    version: Version
+    role: str
+    overruled: tuple[str, ...]
 
 
 def register(
@@ -206,8 +215,17 @@ def refusals(version: Version, release: releases.Release) -> list[str]:
     return wrong + artifacts.problems(version.variant, version.commit, release)
 
 
-def verify(name: str) -> tuple[Version, str] | None:
-    """The version that a tag gives a role to, and the role, once it is sure that it may; None for other tags.
+def overruled(tag: Tag) -> str:
+    """What a promotion by force overruled, when its tag says why, in the form of `_message`; else nothing."""
+    parts = tag.why.split("\n\n")
+    if not any(part.strip() for part in parts[1:-1]):
+        return ""
+    begin = f"{FORCED}: "
+    return next((line.removeprefix(begin) for line in parts[-1].splitlines() if line.startswith(begin)), "")
+
+
+def verify(name: str) -> Given | None:
+    """What a tag gives, once it is sure that it may; None for a tag that gives no role that is relied on.
 
     Whoever can push can write any tag, with `gto` or with Git; a promotion by force says so, and why.
 
@@ -225,10 +243,10 @@ def verify(name: str) -> tuple[Version, str] | None:
     version = known.versions.get(known.version_at(tag.commit) or "")
     if version is None:
         raise RefusedError(f"{name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
-    wrong = [] if f"\n{FORCED}: " in tag.why else refusals(version, releases.of(version))
-    if wrong:
+    wrong = refusals(version, releases.of(version))
+    if wrong and not overruled(tag):
         raise RefusedError(f"{name} is refused: {version.name} may not hold {tag.role}: {'; '.join(wrong)}")
-    return version, tag.role
+    return Given(version, tag.role, tuple(wrong))
 
 
 def _assign(
