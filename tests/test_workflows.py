@@ -67,6 +67,14 @@ def test_a_tag_is_removed_where_it_is_refused_and_nowhere_else(tmp_path: Path, c
     assert (tmp_path / "GITHUB_OUTPUT").exists() == (code == 0)
 
 
+def test_each_tag_is_verified_and_mlflow_told_by_one_at_a_time() -> None:
+    """GitHub keeps one waiting run of a group: a second tag that waits would take the place of the first."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())
+    assert "github.ref_name" in workflow["concurrency"]["group"]
+    telling = [job for job in workflow["jobs"].values() if any("registry sync" in str(step) for step in job["steps"])]
+    assert [job["concurrency"] for job in telling] == [{"group": "mirror", "cancel-in-progress": False}]
+
+
 class Team:
     """A bare repository as origin, a folder as DVC remote, someone's clone, and the runner of the workflows."""
 
@@ -139,9 +147,11 @@ class Team:
 
     def tagged(self, tag: str) -> Ran:
         """promote.yml runs for a tag that was pushed."""
-        ran = self.runner.run(
-            "promote", "promote", "main", {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
-        )
+        context = {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
+        ran = self.runner.run("promote", "promote", "main", context)
+        if ran.failed is None:
+            mirrored = self.runner.run("promote", "mirror", "main", context)
+            assert mirrored.failed is None, mirrored.output
         sh("git fetch -q --prune --prune-tags --force", self.clone)
         return ran
 
@@ -214,7 +224,8 @@ def assert_production(team: Team, client: MlflowClient, version: str, number: in
     ran = team.tagged(f"{VARIANT}#production#{number}")
     assert ran.failed is None, ran.output
     assert f"{version} may hold production" in ran.summary
-    published = sorted(team.runner.place.glob("run*"), key=lambda path: int(path.name[3:]))[-1] / "checkout" / "release"
+    *_, promote, _mirror = sorted(team.runner.place.glob("run*"), key=lambda path: int(path.name[3:]))
+    published = promote / "checkout" / "release"
     assert {"model.tflite", "release.json"} <= {path.name for path in published.iterdir()}
     assert_agree(team, client, version)
 
