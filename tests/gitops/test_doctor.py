@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from slipway import mlflow_store
 from slipway.cli import app
 from slipway.commands.doctor import Finding, examine
 from slipway.gitops import promotion, tags
@@ -174,6 +175,15 @@ def test_what_was_forced_is_not_wrong_until_something_else_is(clone: Path, commi
     assert found.mend.startswith(f"git checkout {commits['holds'][:7]} && dvc fetch && dvc push")
 
 
+def test_a_version_that_nobody_uses_and_nobody_has(clone: Path, commits: Mapping[str, str]) -> None:
+    for name in ("good-1", "lost"):
+        promotion.register("base-ad-detector", revision=commits[name], push=True)
+    (found,) = examine()
+    assert found.wrong == "neither here nor in the remote: the bytes of base-ad-detector@v1.1.0"
+    run(f"{found.mend.partition('or ')[2]} --push")
+    assert examine() == []
+
+
 def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
     promotion.register("base-ad-detector")
     promotion.promote("base-ad-detector@v1.0.0", "staging")
@@ -204,6 +214,21 @@ def test_an_mlflow_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyP
     (found,) = examine()
     assert found.wrong.startswith("http://127.0.0.1:9 does not answer: ")
     assert "secret" not in found.wrong
+
+
+def test_an_mlflow_that_is_behind_git(clone: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    client = mlflow_store.connect(server)
+    promotion.register("base-ad-detector", push=True)
+    behind = Finding("mlflow", f"{server} does not say what Git says of base_ad_detector", "slipway registry sync")
+    assert examine() == examine() == [behind]
+    assert client.search_registered_models() == []
+    assert mended() == behind
+    promotion.promote("base-ad-detector@v1.0.0", "production", push=True)
+    assert examine() == [behind]
+    assert client.get_registered_model("base_ad_detector").aliases == {}
+    assert mended() == behind
+    assert client.get_registered_model("base_ad_detector").aliases == {"production": "1"}
 
 
 def test_it_is_asked_in_the_root_of_the_repository(clone: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from slipway import mlflow_store
-from slipway.gitops import git, promotion, releases, state, tags
+from slipway.gitops import artifacts, git, mirror, promotion, releases, state, tags
 from slipway.gitops.state import Version
 
 REQUIREMENTS = Path("requirements.lock")
@@ -123,7 +123,7 @@ def _cache() -> Said:
 
 
 def _remote() -> Said:
-    """Whether the default DVC remote answers, has what is built, and is not believed without a look at the hash."""
+    """Whether the default DVC remote answers, has what is built and registered, and is not believed without a look."""
     from dvc.repo import Repo
 
     with Repo() as repo:
@@ -135,6 +135,19 @@ def _remote() -> Said:
         yield f"{len(status.missing):,} objects are neither here nor in the remote", "dvc repro && dvc push"
     if not remote.odb.verify:
         yield "what it gives is taken without a look at the hash", f"dvc remote modify {remote.name} verify true"
+    if lost := _lost():
+        away = " && ".join(f"slipway retire {name}" for name in lost)
+        yield f"neither here nor in the remote: the bytes of {_listed(lost)}", f"dvc push, where built; or {away}"
+
+
+def _lost() -> list[str]:
+    """Versions without a role, those in use are looked at by `_tags`, whose bytes cannot be had."""
+    versions = [version for variant in state.read().values() for version in variant.versions.values()]
+    idle = [version for version in versions if not version.roles]
+    read = releases.read([(one.variant, one.commit) for one in idle])
+    hashes = {one.name: artifacts.hashes(one.variant, one.commit, of) for one, of in zip(idle, read, strict=True)}
+    nowhere = artifacts.nowhere(set().union(*hashes.values()))
+    return [name for name, of in hashes.items() if of & nowhere]
 
 
 def _tags() -> Said:
@@ -182,7 +195,7 @@ def _shared() -> Said:
 
 
 def _mlflow() -> Said:
-    """Whether MLflow answers."""
+    """Whether MLflow answers, and says what Git says."""
     uri = mlflow_store.tracking_uri()
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         return  # made by the first stage that needs it
@@ -192,6 +205,9 @@ def _mlflow() -> Said:
     except Exception as error:
         said = f"{mlflow_store.shown(uri)} does not answer: {mlflow_store.reason(error)}"
         yield said, "start the server or correct MLFLOW_TRACKING_URI, then slipway registry sync"
+        return
+    if unequal := mirror.unequal(state.read(), releases.variants()):
+        yield f"{mlflow_store.shown(uri)} does not say what Git says of {_listed(unequal)}", "slipway registry sync"
 
 
 CHECKS: Mapping[str, tuple[Callable[[], Said], str]] = {

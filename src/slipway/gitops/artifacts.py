@@ -7,7 +7,7 @@ The remotes are those of the working folder's configuration.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -50,6 +50,22 @@ def problems(variant: str, commit: str, release: Release) -> list[str]:
             said = f"{path} in the remote has SHA-256 {found[:12]}…, and the record says {sha256[:12]}…"
             wrong.append(f"{said}: {_again(outs[path])}")
     return wrong
+
+
+def hashes(variant: str, commit: str, release: Release) -> set[str]:
+    """The hashes by which DVC finds the files of a release; empty where dvc.lock does not have them all."""
+    outs = _outs(_lock(commit), f"convert-tflite@{variant}")
+    paths = [f"models/{variant}/{name}" for name in (release.record or {}).get("artifacts", {})]
+    return {outs[path] for path in paths} if all(path in outs for path in paths) else set()
+
+
+def nowhere(wanted: Iterable[str]) -> set[str]:
+    """Those that neither DVC's cache nor the default remote has: both are only asked, nothing is read."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        left = {md5 for md5 in wanted if not Path(repo.cache.local.oid_to_path(md5)).exists()}
+        return left and left - set(repo.cloud.get_remote_odb(None, "fetch", hash_name="md5").oids_exist(left))
 
 
 def fetch(variant: str, commit: str, record: Mapping[str, Any], folder: Path) -> dict[str, Path]:
