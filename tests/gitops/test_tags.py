@@ -171,7 +171,7 @@ def test_a_tag_that_was_removed_at_the_remote_is_not_pushed_again(
     monkeypatch.chdir(clones[1])
     promotion.promote(f"{VARIANT}@v1.1.0", "canary", push=True)
     monkeypatch.chdir(clones[0])
-    with pytest.raises(RegistryError, match=f"was changed at origin since {tag} was written"):
+    with pytest.raises(RegistryError, match=f"was changed at origin after this clone wrote {tag}"):
         tags.share(VARIANT)
     assert tag not in git(tmp_path / "origin", "tag")
     git(clones[0], "tag", "-d", tag)
@@ -183,7 +183,9 @@ def test_a_decision_for_the_remote_is_made_on_what_the_remote_has(
 ):
     monkeypatch.chdir(clones[0])
     promotion.promote(f"{VARIANT}@v1.0.0", "staging")
-    with pytest.raises(RegistryError, match=f"`slipway registry push {VARIANT}`, or take it away with `git tag -d"):
+    with pytest.raises(
+        RegistryError, match=f"not at origin: .*; share with `slipway registry push {VARIANT}`, or take away"
+    ):
         promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
     assert tags.share(VARIANT) == [f"{VARIANT}#staging#1"]
     promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
@@ -209,7 +211,7 @@ def test_of_two_who_share_what_they_wrote_one_wins(
         git(ann, "fetch", "-q", "--tags")
     done = subprocess.run(printed.removeprefix("to share it: "), shell=True, capture_output=True, text=True)
     assert done.returncode == RegistryError.exit_code
-    assert f"since {VARIANT}#archived#1 was written: take yours back with `git tag -d" in done.stderr
+    assert f"after this clone wrote {VARIANT}#archived#1: take yours back with `git tag -d" in done.stderr
     assert git(tmp_path / "origin", "for-each-ref") == there
     git(ann, "tag", "-d", f"{VARIANT}#archived#1")
     with pytest.raises(RegistryError, match="holds production: promote another or roll back first"):

@@ -186,8 +186,8 @@ def share(variant: str) -> list[str]:
     unseen = there.items() - {(tag.name, tag.id) for tag in here}
     if unseen or any(0 < tag.counter <= taken for tag in alone):
         raise RegistryError(
-            f"{variant} was changed at {remote} since {_names(alone)} was written: take yours back with `git tag -d "
-            f"{_quoted(alone)}`, then do again with --push what still holds"
+            f"{variant} was changed at {remote} after this clone wrote {_names(alone)}: take yours back with `git tag "
+            f"-d {_quoted(alone)}`, then do again with --push what still holds"
         )
     made = {tag.name: tag.id for tag in alone}
     try:
@@ -249,8 +249,8 @@ def _fetch(remote: str, variant: str) -> None:
     pointers, there = at(remote, variant)
     if alone := _alone(remote, variant, pointers, there):
         raise RegistryError(
-            f"{_names(alone)} is here and not at {remote}: share it with `slipway registry push {variant}`, or take it "
-            f"away with `git tag -d {_quoted(alone)}` if it was removed there; then run again"
+            f"not at {remote}: {_names(alone)}; share with `slipway registry push {variant}`, or take away with `git "
+            "tag -d` what was removed there, then run again"
         )
     # The ref comes before the tags: a write in between leaves it older than them, and ours is refused. It is fetched
     # as an object, which may be of a tag that was removed.
@@ -300,8 +300,9 @@ def _overtaken(moment: Moment, remote: str | None = None) -> RegistryError:
     )
 
 
-def _names(tags: Iterable[Tag]) -> str:
-    return ", ".join(tag.name for tag in tags)
+def _names(tags: Sequence[Tag]) -> str:
+    more = f" and {len(tags) - 3:,} more" if len(tags) > 3 else ""
+    return ", ".join(tag.name for tag in tags[:3]) + more
 
 
 def _quoted(tags: Iterable[Tag]) -> str:
