@@ -1,6 +1,7 @@
 """The workflows of GitHub: they are valid and safe, and their own steps take a change to production and back."""
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from mlflow import MlflowClient
 import servers
 from actions import Ran, Runner
 from conftest import ROOT
+from slipway.gitops.promotion import RefusedError
 from smoke import sh
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -48,6 +50,29 @@ def test_a_workflow_may_do_nothing_that_it_does_not_say_and_does_not_run_twice_a
 def test_the_tests_of_a_pull_request_are_those_of_the_readme() -> None:
     steps = yaml.safe_load((ROOT / ".github/workflows/pull-request.yml").read_text())["jobs"]["tests"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == ["make test"]
+
+
+@pytest.mark.parametrize(("code", "removed"), [(0, False), (RefusedError.exit_code, True), (5, False), (1, False)])
+def test_a_tag_is_removed_where_it_is_refused_and_nowhere_else(tmp_path: Path, code: int, removed: bool) -> None:
+    steps = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]["promote"]["steps"]
+    script = next(step["run"] for step in steps if step.get("id") == "verify")
+    for name, does in (("slipway", f"exit {code}"), ("git", f"echo $* >> {tmp_path}/asked")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    environment = {**os.environ, **files, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TAG": "a#production#1"}
+    done = subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script], env=environment)
+    assert done.returncode == code
+    assert (tmp_path / "asked").exists() == removed
+    assert (tmp_path / "GITHUB_OUTPUT").exists() == (code == 0)
+
+
+def test_each_tag_is_verified_and_mlflow_told_by_one_at_a_time() -> None:
+    """GitHub keeps one waiting run of a group: a second tag that waits would take the place of the first."""
+    workflow = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())
+    assert "github.ref_name" in workflow["concurrency"]["group"]
+    telling = [job for job in workflow["jobs"].values() if any("registry sync" in str(step) for step in job["steps"])]
+    assert [job["concurrency"] for job in telling] == [{"group": "mirror", "cancel-in-progress": False}]
 
 
 class Team:
@@ -123,9 +148,11 @@ class Team:
 
     def tagged(self, tag: str) -> Ran:
         """promote.yml runs for a tag that was pushed."""
-        ran = self.runner.run(
-            "promote", "promote", "main", {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
-        )
+        context = {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
+        ran = self.runner.run("promote", "promote", "main", context)
+        if ran.failed is None:
+            mirrored = self.runner.run("promote", "mirror", "main", context)
+            assert mirrored.failed is None, mirrored.output
         sh("git fetch -q --prune --prune-tags --force", self.clone)
         return ran
 
@@ -198,7 +225,8 @@ def assert_production(team: Team, client: MlflowClient, version: str, number: in
     ran = team.tagged(f"{VARIANT}#production#{number}")
     assert ran.failed is None, ran.output
     assert f"{version} may hold production" in ran.summary
-    published = sorted(team.runner.place.glob("run*"), key=lambda path: int(path.name[3:]))[-1] / "checkout" / "release"
+    *_, promote, _mirror = sorted(team.runner.place.glob("run*"), key=lambda path: int(path.name[3:]))
+    published = promote / "checkout" / "release"
     assert {"model.tflite", "release.json"} <= {path.name for path in published.iterdir()}
     assert_agree(team, client, version)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from slipway import mlflow_store
 from slipway.cli import app
 from slipway.commands.doctor import Finding, examine
-from slipway.gitops import promotion
+from slipway.gitops import promotion, tags
 
 MORE_STAGES = """
   compose:
@@ -142,6 +143,47 @@ def test_a_version_in_use_whose_bytes_are_gone(clone: Path) -> None:
     assert examine() == []
 
 
+def test_a_version_in_use_that_nobody_verified(clone: Path, commits: Mapping[str, str]) -> None:
+    for name in ("good-1", "good-2", "fails"):
+        promotion.register("base-ad-detector", revision=commits[name])
+    promotion.promote("base-ad-detector@v1.0.0", "production")
+    promotion.promote("base-ad-detector@v1.1.0", "production")
+    tag = f"git tag -a -m 'ship it' base-ad-detector#production#3 {commits['fails']}"
+    run(f"GIT_COMMITTER_DATE=2090-01-01T00:00:00Z {tag}")
+    tags.share("base-ad-detector")
+    (found,) = examine()
+    assert found == Finding(
+        "versions in use",
+        "base-ad-detector@v1.2.0 holds production: the gate says fail (accuracy: 0.5: fail)",
+        "slipway rollback base-ad-detector --role production",
+    )
+    run(f"{found.mend} --push")
+    assert examine() == []
+
+
+def test_what_was_forced_is_not_wrong_until_something_else_is(clone: Path, commits: Mapping[str, str]) -> None:
+    promotion.register("base-ad-detector", revision=commits["holds"], push=True)
+    promotion.promote("base-ad-detector@v1.0.0", "canary", force=True, reason="for a look", push=True)
+    assert examine() == []
+    content = b"model of base-ad-detector, holds"
+    (path,) = (path for path in Path("../store/files/md5").glob("*/*") if path.read_bytes() == content)
+    path.unlink()
+    (found,) = examine()
+    assert found.wrong.startswith(
+        "base-ad-detector@v1.0.0 holds canary: models/base-ad-detector/model.tflite is not in"
+    )
+    assert found.mend.startswith(f"git checkout {commits['holds'][:7]} && dvc fetch && dvc push")
+
+
+def test_a_version_that_nobody_uses_and_nobody_has(clone: Path, commits: Mapping[str, str]) -> None:
+    for name in ("good-1", "lost"):
+        promotion.register("base-ad-detector", revision=commits[name], push=True)
+    (found,) = examine()
+    assert found.wrong == "neither here nor in the remote: the bytes of base-ad-detector@v1.1.0"
+    run(f"{found.mend.partition('or ')[2]} --push")
+    assert examine() == []
+
+
 def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
     promotion.register("base-ad-detector")
     promotion.promote("base-ad-detector@v1.0.0", "staging")
@@ -150,6 +192,15 @@ def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
     assert mended().wrong == "not fetched: base-ad-detector#staging#1"
     run("git tag -f -a base-ad-detector#staging#1 -m 'not that one' HEAD~1")
     assert mended().wrong == "another at origin than here: base-ad-detector#staging#1"
+
+
+def test_a_promotion_that_was_removed_at_the_remote_is_not_pushed_again(clone: Path) -> None:
+    promotion.register("base-ad-detector", push=True)
+    promotion.promote("base-ad-detector@v1.0.0", "staging", push=True)
+    run("git push -q origin --delete refs/tags/base-ad-detector#staging#1")
+    assert mended() == Finding(
+        "shared tags", "removed at origin: base-ad-detector#staging#1", "git tag -d 'base-ad-detector#staging#1'"
+    )
 
 
 def test_tags_are_looked_for_where_git_pushes_to(clone: Path) -> None:
@@ -163,6 +214,21 @@ def test_an_mlflow_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyP
     (found,) = examine()
     assert found.wrong.startswith("http://127.0.0.1:9 does not answer: ")
     assert "secret" not in found.wrong
+
+
+def test_an_mlflow_that_is_behind_git(clone: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    client = mlflow_store.connect(server)
+    promotion.register("base-ad-detector", push=True)
+    behind = Finding("mlflow", f"{server} does not say what Git says of base_ad_detector", "slipway registry sync")
+    assert examine() == examine() == [behind]
+    assert client.search_registered_models() == []
+    assert mended() == behind
+    promotion.promote("base-ad-detector@v1.0.0", "production", push=True)
+    assert examine() == [behind]
+    assert client.get_registered_model("base_ad_detector").aliases == {}
+    assert mended() == behind
+    assert client.get_registered_model("base_ad_detector").aliases == {"production": "1"}
 
 
 def test_it_is_asked_in_the_root_of_the_repository(clone: Path) -> None:

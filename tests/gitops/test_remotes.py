@@ -24,6 +24,7 @@ from slipway.cli import app
 from slipway.commands.doctor import Finding, examine
 from slipway.errors import ModelError, RegistryError
 from slipway.gitops import artifacts, promotion, releases, state
+from slipway.gitops.promotion import RefusedError
 
 VARIANT = "base-ad-detector"
 VERSION = f"{VARIANT}@v1.0.0"
@@ -129,8 +130,11 @@ def test_what_is_pushed_to_a_bucket_is_pulled_elsewhere_byte_for_byte(
     assert wrong() == []
 
 
-def test_a_role_is_for_bytes_that_are_in_the_bucket(clone: Path):
-    with pytest.raises(RegistryError, match=r"model.tflite is not in the DVC remote; run `dvc push` where it was"):
+def test_a_role_is_for_bytes_that_are_in_the_bucket(clone: Path, bucket: Bucket):
+    with pytest.raises(RegistryError, match=r"there is nothing at models/slipway/files/md5, where `dvc push` puts it"):
+        promotion.promote(VERSION, "staging")
+    bucket.put("slipway/files/md5/00/00", b"")
+    with pytest.raises(RefusedError, match=r"model.tflite is not in the DVC remote; run `dvc push` where it was"):
         promotion.promote(VERSION, "staging")
     pushed()
     promotion.promote(VERSION, "staging")
@@ -222,7 +226,7 @@ def test_a_remote_whose_bytes_nobody_checks_is_found(clone: Path):
         ({"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, "", "cannot be reached: Forbidden; look at its url"),
         ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "", "cannot be reached: Unable to locate credentials"),
         ({}, "endpointurl http://127.0.0.1:9", "cannot be reached: Could not connect to the endpoint"),
-        ({}, "url s3://another/slipway", "is not in the DVC remote"),
+        ({}, "url s3://another/slipway", "cannot be reached: there is nothing at another/slipway/files/md5"),
     ],
     ids=["wrong secret", "no credentials", "no server", "no such bucket"],
 )

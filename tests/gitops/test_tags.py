@@ -1,16 +1,20 @@
 """Tags: GTO's grammar, dates in order, all or none, and one of two who write at once."""
 
+import contextlib
 import os
 import subprocess
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from gitops.house import git
+from slipway.cli import app
 from slipway.errors import RegistryError
 from slipway.gitops import promotion, tags
 from slipway.gitops.git import remote
@@ -134,6 +138,104 @@ def test_of_two_people_who_push_at_once_one_wins_and_the_other_keeps_nothing(
     with pytest.raises(RegistryError, match="changed at origin at the same time"):
         tags.write(moment, [New(f"{VARIANT}#{role}#1", commit, "why")], push=True)
     assert git(ben, "for-each-ref") == before
+
+
+def removed(clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> str:
+    """A promotion that one of two pushed and that is removed at the remote, as promote.yml does it."""
+    ann, _ = clones
+    monkeypatch.chdir(ann)
+    (tag,) = promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True).tags
+    git(ann, "push", "-q", "origin", "--delete", f"refs/tags/{tag}")
+    return tag
+
+
+def test_after_a_tag_was_removed_at_the_remote_a_fresh_clone_promotes(
+    clones: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    removed(clones, monkeypatch)
+    git(tmp_path, "clone", "-q", f"file://{tmp_path}/origin", "fresh")
+    monkeypatch.chdir(tmp_path / "fresh")
+    assert promotion.promote(f"{VARIANT}@v1.1.0", "production", push=True).tags == (f"{VARIANT}#production#1",)
+    assert f"{VARIANT}#production#1" in git(tmp_path / "origin", "tag")
+
+
+def test_a_tag_that_was_removed_at_the_remote_is_not_pushed_again(
+    clones: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    tag = removed(clones, monkeypatch)
+    remedy = f"{tag} was removed at origin.*`git tag -d '{tag}'`"
+    with pytest.raises(RegistryError, match=remedy):
+        promotion.promote(f"{VARIANT}@v1.0.0", "canary", push=True)
+    with pytest.raises(RegistryError, match=remedy):
+        tags.share(VARIANT)
+    monkeypatch.chdir(clones[1])
+    promotion.promote(f"{VARIANT}@v1.1.0", "canary", push=True)
+    monkeypatch.chdir(clones[0])
+    with pytest.raises(RegistryError, match=f"was changed at origin after this clone wrote {tag}"):
+        tags.share(VARIANT)
+    assert tag not in git(tmp_path / "origin", "tag")
+    git(clones[0], "tag", "-d", tag)
+    assert promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True).tags == (f"{VARIANT}#production#2",)
+
+
+def test_a_decision_for_the_remote_is_made_on_what_the_remote_has(
+    clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(clones[0])
+    promotion.promote(f"{VARIANT}@v1.0.0", "staging")
+    with pytest.raises(
+        RegistryError, match=f"not at origin: .*; share with `slipway registry push {VARIANT}`, or take away"
+    ):
+        promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
+    assert tags.share(VARIANT) == [f"{VARIANT}#staging#1"]
+    promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
+
+
+@pytest.mark.parametrize("fetched", [False, True])
+@pytest.mark.parametrize("push", [False, True])
+def test_of_two_who_share_what_they_wrote_one_wins(
+    clones: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, push: bool, fetched: bool
+):
+    """One retires the version that the other promotes; what is run is what is printed."""
+    ann, ben = clones
+    monkeypatch.chdir(ann)
+    printed = CliRunner().invoke(app, ["retire", f"{VARIANT}@v1.0.0"]).output.splitlines()[-1]
+    monkeypatch.chdir(ben)
+    theirs = CliRunner().invoke(app, ["promote", f"{VARIANT}@v1.0.0", "--to", "production", *["--push"] * push]).output
+    if not push:
+        subprocess.run(theirs.splitlines()[-1].removeprefix("to share it: "), shell=True, check=True)
+    there = git(tmp_path / "origin", "for-each-ref")
+    assert f"{VARIANT}#production#1" in there
+    monkeypatch.chdir(ann)
+    if fetched:
+        git(ann, "fetch", "-q", "--tags")
+    done = subprocess.run(printed.removeprefix("to share it: "), shell=True, capture_output=True, text=True)
+    assert done.returncode == RegistryError.exit_code
+    assert f"after this clone wrote {VARIANT}#archived#1: take yours back with `git tag -d" in done.stderr
+    assert git(tmp_path / "origin", "for-each-ref") == there
+    git(ann, "tag", "-d", f"{VARIANT}#archived#1")
+    with pytest.raises(RegistryError, match="holds production: promote another or roll back first"):
+        promotion.retire(f"{VARIANT}@v1.0.0", push=True)
+
+
+def test_what_is_shared_at_the_same_time_as_another_push_is_refused(
+    clones: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    ann, ben = clones
+    monkeypatch.chdir(ann)
+    promotion.promote(f"{VARIANT}@v1.0.0", "staging")
+    send = tags._send
+
+    def later(*arguments: Any) -> None:
+        with contextlib.chdir(ben), monkeypatch.context() as context:
+            context.setattr(tags, "_send", send)
+            promotion.promote(f"{VARIANT}@v1.1.0", "production", push=True)
+        send(*arguments)
+
+    monkeypatch.setattr(tags, "_send", later)
+    with pytest.raises(RegistryError, match="was changed at origin at the same time"):
+        tags.share(VARIANT)
+    assert "#staging#" not in git(tmp_path / "origin", "tag")
 
 
 @pytest.mark.parametrize(

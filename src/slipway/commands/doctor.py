@@ -17,7 +17,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from slipway import mlflow_store
-from slipway.gitops import artifacts, git, releases, state, tags
+from slipway.gitops import artifacts, git, mirror, promotion, releases, state, tags
 from slipway.gitops.state import Version
 
 REQUIREMENTS = Path("requirements.lock")
@@ -123,7 +123,7 @@ def _cache() -> Said:
 
 
 def _remote() -> Said:
-    """Whether the default DVC remote answers, has what is built, and is not believed without a look at the hash."""
+    """Whether the default DVC remote answers, has what is built and registered, and is not believed without a look."""
     from dvc.repo import Repo
 
     with Repo() as repo:
@@ -135,43 +135,67 @@ def _remote() -> Said:
         yield f"{len(status.missing):,} objects are neither here nor in the remote", "dvc repro && dvc push"
     if not remote.odb.verify:
         yield "what it gives is taken without a look at the hash", f"dvc remote modify {remote.name} verify true"
+    if lost := _lost():
+        away = " && ".join(f"slipway retire {name}" for name in lost)
+        yield f"neither here nor in the remote: the bytes of {_listed(lost)}", f"dvc push, where built; or {away}"
+
+
+def _lost() -> list[str]:
+    """Versions without a role, those in use are looked at by `_tags`, whose bytes cannot be had."""
+    versions = [version for variant in state.read().values() for version in variant.versions.values()]
+    idle = [version for version in versions if not version.roles]
+    read = releases.read([(one.variant, one.commit) for one in idle])
+    hashes = {one.name: artifacts.hashes(one.variant, one.commit, of) for one, of in zip(idle, read, strict=True)}
+    nowhere = artifacts.nowhere(set().union(*hashes.values()))
+    return [name for name, of in hashes.items() if of & nowhere]
 
 
 def _tags() -> Said:
-    """Versions in use that cannot be relied on, or whose bytes cannot be fetched: read to the last one."""
-    versions = [version for variant in state.read().values() for version in variant.versions.values()]
+    """Versions in use that may not hold their role, and were not given it by force knowing that: bytes are all read.
+
+    GitHub says nothing to promote.yml of more than three tags that are pushed at once.
+    """
+    variants = state.read()
+    versions = [version for variant in variants.values() for version in variant.versions.values()]
     used = [version for version in versions if set(version.roles) & set(tags.LIVE)]
     for version, release in zip(used, releases.read([(one.variant, one.commit) for one in used]), strict=True):
-        live = [role for role in version.roles if role in tags.LIVE]
-        for wrong in artifacts.problems(version.variant, version.commit, release):
-            yield f"{version.name} holds {', '.join(live)}: {wrong}", _mend(version, live[0])
+        of = variants[version.variant].tags
+        given = {tag.role: tag for tag in of if tag.action == "assign" and tag.commit == version.commit}
+        live = {role: promotion.overruled(given[role]) for role in version.roles if role in tags.LIVE}
+        for wrong in promotion.refusals(version, release):
+            if roles := [role for role, overruled in live.items() if wrong not in overruled]:
+                yield f"{version.name} holds {', '.join(roles)}: {wrong}", _mend(version, roles[0], wrong)
 
 
-def _mend(version: Version, role: str) -> str:
+def _mend(version: Version, role: str, wrong: str) -> str:
     away = f"slipway rollback {version.variant} --role {role}"
+    if "dvc push" not in wrong:
+        return away
     return f"git checkout {version.commit[:7]} && dvc fetch && dvc push, where it was built; or {away}"
 
 
 def _shared() -> Said:
-    """Tags of the registry that are only here, only at the remote that Git pushes to, or are another there."""
+    """Tags of the registry that are only here, were removed at the remote that Git pushes to, or are another there."""
     remote = git.remote()
     if remote is None:
         return
     here = {tag.name: tag.id for tag in tags.read()}
-    told = (line.split("\trefs/tags/") for line in git.run("ls-remote", "--tags", "--refs", remote).splitlines())
-    there = {name: identity for identity, name in told if tags.parse(name) is not None}
+    pointers, there = tags.at(remote)
     if other := [name for name in sorted(here.keys() & there.keys()) if here[name] != there[name]]:
         mine = " ".join(map(shlex.quote, other))
         yield f"another at {remote} than here: {_listed(other)}", f"git tag -d {mine} && git fetch --tags {remote}"
     if unseen := sorted(there.keys() - here.keys()):
         yield f"not fetched: {_listed(unseen)}", f"git fetch --tags {remote}"
-    if alone := sorted(here.keys() - there.keys()):
-        names = " ".join(map(shlex.quote, alone))
-        yield f"not at {remote}: {_listed(alone)}", f"git push --atomic {remote} {names}"
+    alone = sorted(here.keys() - there.keys())
+    if removed := [name for name in alone if here[name] in pointers.values()]:
+        yield f"removed at {remote}: {_listed(removed)}", f"git tag -d {' '.join(map(shlex.quote, removed))}"
+    if unshared := [name for name in alone if name not in removed]:
+        variants = sorted({tag.variant for tag in tags.read() if tag.name in unshared})
+        yield f"not at {remote}: {_listed(unshared)}", " && ".join(f"slipway registry push {one}" for one in variants)
 
 
 def _mlflow() -> Said:
-    """Whether MLflow answers."""
+    """Whether MLflow answers, and says what Git says."""
     uri = mlflow_store.tracking_uri()
     if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
         return  # made by the first stage that needs it
@@ -181,6 +205,9 @@ def _mlflow() -> Said:
     except Exception as error:
         said = f"{mlflow_store.shown(uri)} does not answer: {mlflow_store.reason(error)}"
         yield said, "start the server or correct MLFLOW_TRACKING_URI, then slipway registry sync"
+        return
+    if unequal := mirror.unequal(state.read(), releases.variants()):
+        yield f"{mlflow_store.shown(uri)} does not say what Git says of {_listed(unequal)}", "slipway registry sync"
 
 
 CHECKS: Mapping[str, tuple[Callable[[], Said], str]] = {

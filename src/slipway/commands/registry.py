@@ -14,7 +14,7 @@ from rich.table import Table
 from slipway import atomic
 from slipway.errors import RegistryError
 from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, comparison, git, promotion, releases, state, tags
+from slipway.gitops import artifacts, comparison, promotion, releases, state, tags
 from slipway.gitops.comparison import Difference
 from slipway.gitops.promotion import Bump, Done
 from slipway.gitops.state import Variant
@@ -241,11 +241,25 @@ def sync(
 
 
 @app.command()
-def verify(tag: Annotated[str, typer.Argument(help="The tag of an assignment, VARIANT#ROLE#NUMBER.")]) -> None:
-    """May a version hold the role that a tag gives it? Exit code 5 where not: whoever can push can write any tag."""
-    found = promotion.verify(tag)
-    said = f"{tag} gives no role that is relied on" if found is None else f"{found[0].name} may hold {found[1]}"
+def push(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: Json = False) -> None:
+    """Share the tags of a variant that only this clone has, all or none; refused once the remote has other ones."""
+    pushed = tags.share(variant)
+    if as_json:
+        print(json.dumps({"variant": variant, "tags": pushed}, indent=1))
+        return
+    said = f"pushed: {', '.join(pushed)}" if pushed else f"nothing to push: the remote has all tags of {variant}"
     _console().print(said, soft_wrap=True, markup=False)
+
+
+@app.command()
+def verify(tag: Annotated[str, typer.Argument(help="The tag of an assignment, VARIANT#ROLE#NUMBER.")]) -> None:
+    """May a version hold the role that a tag gives it? Exit code 6: no, 5: that could not be found out."""
+    given = promotion.verify(tag)
+    console = _console()
+    for overruled in given.overruled if given else ():
+        console.print(f"[yellow]warning[/]: by force, although {escape(overruled)}", soft_wrap=True)
+    said = f"{given.version.name} may hold {given.role}" if given else f"{tag} gives no role that is relied on"
+    console.print(said, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -360,9 +374,7 @@ def _report(done: Done, as_json: bool) -> None:
     what = f"is {done.role}" if done.role == "archived" else f"holds {done.role}" if done.role else "is registered"
     console.print(f"{done.variant}@{done.version} {what}: {', '.join(done.tags)}", soft_wrap=True, markup=False)
     if not done.pushed:
-        quoted = " ".join(f"'{tag}'" for tag in done.tags)
-        remote = git.remote() or "origin"
-        console.print(f"to share it: git push --atomic {remote} {quoted}", soft_wrap=True, markup=False)
+        console.print(f"to share it: slipway registry push {done.variant}", soft_wrap=True, markup=False)
 
 
 def _event(variant: Variant, tag: tags.Tag) -> dict[str, Any]:

@@ -7,7 +7,7 @@ The remotes are those of the working folder's configuration.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,11 @@ _CHUNK = 1 << 20
 
 
 def problems(variant: str, commit: str, release: Release) -> list[str]:
-    """Why the release at a commit cannot be relied on: nothing, when all of it agrees and can be fetched."""
+    """Why the release at a commit cannot be relied on: nothing, when all of it agrees and can be fetched.
+
+    Raises:
+        RegistryError: the remote cannot be reached, or is not there.
+    """
     record = release.record
     if record is None:
         return [f"{releases.record_path(variant)} is not there"]
@@ -46,6 +50,22 @@ def problems(variant: str, commit: str, release: Release) -> list[str]:
             said = f"{path} in the remote has SHA-256 {found[:12]}…, and the record says {sha256[:12]}…"
             wrong.append(f"{said}: {_again(outs[path])}")
     return wrong
+
+
+def hashes(variant: str, commit: str, release: Release) -> set[str]:
+    """The hashes by which DVC finds the files of a release; empty where dvc.lock does not have them all."""
+    outs = _outs(_lock(commit), f"convert-tflite@{variant}")
+    paths = [f"models/{variant}/{name}" for name in (release.record or {}).get("artifacts", {})]
+    return {outs[path] for path in paths} if all(path in outs for path in paths) else set()
+
+
+def nowhere(wanted: Iterable[str]) -> set[str]:
+    """Those that neither DVC's cache nor the default remote has: both are only asked, nothing is read."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        left = {md5 for md5 in wanted if not Path(repo.cache.local.oid_to_path(md5)).exists()}
+        return left and left - set(repo.cloud.get_remote_odb(None, "fetch", hash_name="md5").oids_exist(left))
 
 
 def fetch(variant: str, commit: str, record: Mapping[str, Any], folder: Path) -> dict[str, Path]:
@@ -136,8 +156,14 @@ def _remote(md5: str) -> Iterator[Any]:
     try:
         with Repo() as repo:
             remote = repo.cloud.get_remote_odb(None, "fetch", hash_name="md5")
-            with remote.fs.open(remote.oid_to_path(md5), "rb") as file:
-                yield file
+            try:
+                with remote.fs.open(remote.oid_to_path(md5), "rb") as file:
+                    yield file
+            except FileNotFoundError:
+                if remote.fs.exists(remote.path):
+                    raise
+                # A bucket or a folder that is not there says nothing of one file; it may be elsewhere.
+                raise OSError(f"there is nothing at {remote.path}, where `dvc push` puts it")
     except FileNotFoundError:
         raise
     except DvcException as error:

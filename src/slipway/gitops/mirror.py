@@ -82,6 +82,60 @@ def sync(variants: Mapping[str, Variant], built: Sequence[str]) -> Synced:
     """
     uri = mlflow_store.tracking_uri()
     done = Synced(mlflow_store.shown(uri))
+    models = _models(variants, built, done)
+    with _reaching(uri):
+        client = _connected(uri)
+        for name, (wanted, aliases) in models.items():
+            _sync_model(client, name, wanted, aliases, done)
+    return Synced(done.store, done.changes, done.warnings, sum(len(wanted) for wanted, _ in models.values()))
+
+
+def unequal(variants: Mapping[str, Variant], built: Sequence[str]) -> list[str]:
+    """The registered models that `sync`, which is stopped before its first write to each, would change.
+
+    Raises:
+        UnreachableError: MLflow cannot be reached or refuses.
+    """
+    uri = mlflow_store.tracking_uri()
+    done = Synced(mlflow_store.shown(uri))
+    found = []
+    with _reaching(uri):
+        client: Any = _Reading(_connected(uri))
+        for name, (wanted, aliases) in _models(variants, built, done).items():
+            try:
+                _sync_model(client, name, wanted, aliases, done)
+            except _WriteError:
+                found.append(name)
+    return found
+
+
+class _WriteError(Exception):
+    """A client that only reads was asked to write."""
+
+
+class _Reading:
+    """A client that only reads."""
+
+    def __init__(self, client: "MlflowClient") -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith(("get_", "search_")):
+            raise _WriteError(name)
+        return getattr(self._client, name)
+
+
+def _connected(uri: str) -> "MlflowClient":
+    client = mlflow_store.connect(uri)
+    with mlflow_store.briefly():
+        client.search_registered_models(max_results=1)
+    return client
+
+
+def _models(
+    variants: Mapping[str, Variant], built: Sequence[str], done: Synced
+) -> dict[str, tuple[list[Wanted], dict[str, Wanted]]]:
+    """The registered models as they are to be, by name: their versions, and those that have an alias by it."""
     wanted = [
         one for name in sorted({*variants, *built}) for one in _wanted(variants.get(name) or Variant(name, ()), done)
     ]
@@ -100,13 +154,7 @@ def sync(variants: Mapping[str, Variant], built: Sequence[str]) -> Synced:
         models[name] += of
         held = {role: [one for one in of if role in one.version.roles] for role in tags.LIVE}
         aliases.setdefault(name, {}).update({role: holders[0] for role, holders in held.items() if holders})
-    with _reaching(uri):
-        client = mlflow_store.connect(uri)
-        with mlflow_store.briefly():
-            client.search_registered_models(max_results=1)
-        for name in sorted(models):
-            _sync_model(client, name, models[name], aliases.get(name, {}), done)
-    return Synced(done.store, done.changes, done.warnings, len(wanted))
+    return {name: (models[name], aliases.get(name, {})) for name in sorted(models)}
 
 
 def _wanted(variant: Variant, done: Synced) -> Iterator[Wanted]:

@@ -18,12 +18,18 @@ from slipway.gate.rules import Gate
 from slipway.gate.verdict import subject
 from slipway.gitops import artifacts, git, releases, state, tags
 from slipway.gitops.state import Variant, Version
-from slipway.gitops.tags import Moment, New
+from slipway.gitops.tags import Moment, New, Tag
 
 Bump = Literal["major", "minor", "patch"]
 FIRST = "v1.0.0"
 FORCED = "Forced"
 """Begins the line of a tag's message that says what was overruled."""
+
+
+class RefusedError(RegistryError):
+    """A version may not have a role; whoever cannot find out, as when a remote does not answer, raises another."""
+
+    exit_code = 6
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,15 @@ class Done:
     tags: tuple[str, ...]
     overruled: tuple[str, ...]
     pushed: bool
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the tag of an assignment gives: a role, to a version, and what its force overrules."""
+
+    version: Version
+    role: str
+    overruled: tuple[str, ...]
 
 
 def register(
@@ -104,7 +119,8 @@ def promote(name: str, role: str, *, force: bool = False, reason: str | None = N
         push: to the remote too.
 
     Raises:
-        RegistryError: it may not have the role, or has it.
+        RefusedError: it may not have the role.
+        RegistryError: it has the role, or what it may have cannot be found out.
     """
     if role not in tags.LIVE:
         raise RegistryError(f"{role!r} is no role to promote to; there are {', '.join(tags.LIVE)}")
@@ -188,7 +204,11 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
 
 
 def refusals(version: Version, release: releases.Release) -> list[str]:
-    """Why people may not rely on a version: nothing, when its gate passed, for bytes that can be fetched."""
+    """Why people may not rely on a version: nothing, when its gate passed, for bytes that can be fetched.
+
+    Raises:
+        RegistryError: the remote cannot be reached, so whether they can nobody knows.
+    """
     outcome = release.verdict
     wrong = []
     if "archived" in version.roles:
@@ -225,13 +245,23 @@ def _unasked(version: Version, release: releases.Release) -> list[str]:
     return wrong
 
 
-def verify(name: str) -> tuple[Version, str] | None:
-    """The version that a tag gives a role to, and the role, once it is sure that it may; None for other tags.
+def overruled(tag: Tag) -> str:
+    """What a promotion by force overruled, when its tag says why, in the form of `_message`; else nothing."""
+    parts = tag.why.split("\n\n")
+    if not any(part.strip() for part in parts[1:-1]):
+        return ""
+    begin = f"{FORCED}: "
+    return next((line.removeprefix(begin) for line in parts[-1].splitlines() if line.startswith(begin)), "")
+
+
+def verify(name: str) -> Given | None:
+    """What a tag gives, once it is sure that it may; None for a tag that gives no role that is relied on.
 
     Whoever can push can write any tag, with `gto` or with Git; a promotion by force says so, and why.
 
     Raises:
-        RegistryError: it is no tag of the registry, or its version may not have the role.
+        RefusedError: its version may not have the role.
+        RegistryError: it is no tag of the registry, or what it may give cannot be found out.
     """
     parsed = tags.parse(name)
     known = Variant(parsed[0], tags.read(parsed[0])) if parsed else None
@@ -242,11 +272,11 @@ def verify(name: str) -> tuple[Version, str] | None:
         return None
     version = known.versions.get(known.version_at(tag.commit) or "")
     if version is None:
-        raise RegistryError(f"{name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
-    wrong = [] if f"\n{FORCED}: " in tag.why else refusals(version, releases.of(version))
-    if wrong:
-        raise RegistryError(f"{name} is refused: {version.name} may not hold {tag.role}: {'; '.join(wrong)}")
-    return version, tag.role
+        raise RefusedError(f"{name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
+    wrong = refusals(version, releases.of(version))
+    if wrong and not overruled(tag):
+        raise RefusedError(f"{name} is refused: {version.name} may not hold {tag.role}: {'; '.join(wrong)}")
+    return Given(version, tag.role, tuple(wrong))
 
 
 def _assign(
@@ -256,7 +286,7 @@ def _assign(
     wrong = refusals(version, release)
     _check_forced(force, reason)
     if wrong and not force:
-        raise RegistryError(
+        raise RefusedError(
             f"{version.name} is refused {role}: {'; '.join(wrong)}. Whoever must can use --force --reason '...'"
         )
     sha256 = release.record["artifacts"]["model.tflite"]["sha256"] if release.record else "unknown"

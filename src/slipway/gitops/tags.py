@@ -13,12 +13,17 @@ of two machines say, so that the last one written is the last one read.
 **One wins.** Beside its tags a variant has a ref, refs/slipway/<variant>, that each write moves on. A write names the
 value that its decision was made on, in the same ref transaction as the tags: whoever comes second is refused, in one
 clone by `git update-ref`, between clones by an atomic push with a lease on that ref. A transaction has all of its tags
-or none.
+or none. Tags that were written without a push are shared later, unless the remote has tags that they were not decided
+on: those that are not here, or that have a number of theirs, since all assignments of a variant are counted together.
+
+A tag that was pushed and is gone from the remote was removed there. Nothing pushes it again by itself: as long as the
+remote's ref still says its id, it is known for what it is; later its number is taken.
 """
 
 import re
+import shlex
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -40,6 +45,8 @@ _TAG = re.compile(
     r"(?:#(?P<counter>\d+))?"
 )
 VERSION = re.compile(_SEMVER)
+_QUICKER = re.compile("stale info|already exists|fetch first|atomic")
+"""What Git says of a push that another one came before."""
 _FIELDS = ("refname:strip=2", "objecttype", "objectname", "*objectname", "taggername", "taggeremail:trim", "contents")
 _FORMAT = "%00".join(["%(taggerdate:unix)", *(f"%({field})" for field in _FIELDS), ""])
 
@@ -119,7 +126,11 @@ def read(variant: str | None = None) -> list[Tag]:
 
 
 def moment(variant: str, *, push: bool = False) -> Moment:
-    """The tags of a variant now; with `push` those of the remote too, which are fetched."""
+    """The tags of a variant now; with `push` those of the remote, which are fetched.
+
+    Raises:
+        RegistryError: with `push`, there are tags that the remote has not.
+    """
     if push:
         _fetch(_remote(), variant)
     pointer = git.run("for-each-ref", "--format=%(objectname)", _pointer(variant)).strip()
@@ -156,28 +167,98 @@ def write(moment: Moment, new: Sequence[New], *, push: bool = False) -> None:
             raise _overtaken(moment)
         raise error
     if remote is not None:
-        _push(remote, moment, made, last)
+        _push(remote, moment, made)
 
 
-def _push(remote: str, moment: Moment, made: dict[str, str], last: str) -> None:
-    pointer = _pointer(moment.variant)
-    refs = [f"{last}:{pointer}", *(f"refs/tags/{name}" for name in made)]
-    # A tag that is there already refuses the push by itself.
-    lease = f"--force-with-lease={pointer}:{moment.pointer}"
+def share(variant: str) -> list[str]:
+    """Push the tags of a variant that are only here, all or none, and say which.
+
+    Raises:
+        RegistryError: the remote has changed since they were written, or one of them was removed there.
+    """
+    remote = _remote()
+    pointers, there = at(remote, variant)
+    here = read(variant)
+    alone = _alone(remote, variant, pointers, there)
+    if not alone:
+        return []
+    taken = max((parsed[-1] for name in there if (parsed := parse(name)) is not None), default=0)
+    unseen = there.items() - {(tag.name, tag.id) for tag in here}
+    if unseen or any(0 < tag.counter <= taken for tag in alone):
+        raise RegistryError(
+            f"{variant} was changed at {remote} after this clone wrote {_names(alone)}: take yours back with `git tag "
+            f"-d {_quoted(alone)}`, then do again with --push what still holds"
+        )
+    made = {tag.name: tag.id for tag in alone}
     try:
-        git.run("push", "--quiet", "--atomic", lease, remote, *refs)
+        _send(remote, variant, made, pointers.get(variant, ""))
+    except RegistryError as error:
+        if _QUICKER.search(str(error)):
+            raise _overtaken(Moment(variant, tuple(here), ""), remote)
+        raise
+    return list(made)
+
+
+def at(remote: str, variant: str = "*") -> tuple[dict[str, str], dict[str, str]]:
+    """What a remote has of a variant, or of all: refs/slipway/<variant> by variant, and the annotated tags by name."""
+    patterns = [_pointer(variant), f"refs/tags/{variant}@*", f"refs/tags/{variant}#*"]
+    lines = git.run("ls-remote", remote, *patterns).splitlines()
+    refs = {ref: identity for identity, _, ref in (line.partition("\t") for line in lines)}
+    pointers = {ref.removeprefix(_pointer("")): refs[ref] for ref in refs if ref.startswith(_pointer(""))}
+    names = [ref.removeprefix("refs/tags/") for ref in refs if f"{ref}^{{}}" in refs]
+    there = {
+        name: refs[f"refs/tags/{name}"] for name in names if (parsed := parse(name)) and variant in ("*", parsed[0])
+    }
+    return pointers, there
+
+
+def _alone(remote: str, variant: str, pointers: Mapping[str, str], there: Mapping[str, str]) -> list[Tag]:
+    """The tags of a variant that are only here, when none of them is known to have been removed at the remote."""
+    alone = [tag for tag in read(variant) if tag.name not in there]
+    if removed := [tag for tag in alone if tag.id == pointers.get(variant)]:
+        raise RegistryError(
+            f"{_names(removed)} was removed at {remote}, as what may not hold its role is: take it away here too with "
+            f"`git tag -d {_quoted(removed)}`, then run again"
+        )
+    return alone
+
+
+def _send(remote: str, variant: str, made: Mapping[str, str], pointer: str) -> None:
+    """Push tags, all or none, unless the remote's ref is another than `pointer`; the last of them becomes it."""
+    *_, last = made.values()
+    # A tag that is there already refuses the push by itself.
+    refs = [f"{last}:{_pointer(variant)}", *(f"refs/tags/{name}" for name in made)]
+    git.run("push", "--quiet", "--atomic", f"--force-with-lease={_pointer(variant)}:{pointer}", remote, *refs)
+
+
+def _push(remote: str, moment: Moment, made: Mapping[str, str]) -> None:
+    pointer = _pointer(moment.variant)
+    *_, last = made.values()
+    try:
+        _send(remote, moment.variant, made, moment.pointer)
     except RegistryError as error:
         back = f"update {pointer} {moment.pointer} {last}" if moment.pointer else f"delete {pointer} {last}"
         lines = [back, *(f"delete refs/tags/{name} {identity}" for name, identity in made.items())]
         git.run("update-ref", "--stdin", text="".join(f"{line}\n" for line in ["start", *lines, "prepare", "commit"]))
-        if re.search("stale info|already exists|fetch first|atomic", str(error)):
+        if _QUICKER.search(str(error)):
             raise _overtaken(moment, remote)
         raise RegistryError(f"{remote} did not take {', '.join(made)}, which are taken back here too: {error}")
 
 
 def _fetch(remote: str, variant: str) -> None:
-    # The ref is asked for before the tags: a write in between leaves it older than them, and ours is refused.
-    pointer = git.run("ls-remote", remote, _pointer(variant)).partition("\t")[0]
+    pointers, there = at(remote, variant)
+    if alone := _alone(remote, variant, pointers, there):
+        raise RegistryError(
+            f"not at {remote}: {_names(alone)}; share with `slipway registry push {variant}`, or take away with `git "
+            "tag -d` what was removed there, then run again"
+        )
+    # The ref comes before the tags: a write in between leaves it older than them, and ours is refused. It is fetched
+    # as an object, which may be of a tag that was removed.
+    pointer = _pointer(variant)
+    if variant in pointers:
+        git.run("fetch", "--quiet", "--no-tags", remote, f"+{pointer}:{pointer}")
+    else:
+        git.run("update-ref", "-d", pointer)
     specs = [f"refs/tags/{variant}{sign}*:refs/tags/{variant}{sign}*" for sign in "@#"]
     try:
         git.run("fetch", "--quiet", "--no-tags", remote, *specs)
@@ -188,10 +269,6 @@ def _fetch(remote: str, variant: str) -> None:
             f"a tag of {variant} is another here than at {remote}: see which in `git fetch {remote} --tags`, delete "
             "yours with `git tag -d` and run again"
         )
-    if pointer:
-        git.run("update-ref", _pointer(variant), pointer)
-    else:
-        git.run("update-ref", "-d", _pointer(variant))
 
 
 def _remote() -> str:
@@ -221,6 +298,15 @@ def _overtaken(moment: Moment, remote: str | None = None) -> RegistryError:
         f"{moment.variant} was changed{where} at the same time{others}; nothing was written: look with {look}`slipway "
         f"registry history {moment.variant}`, then run again if it still holds"
     )
+
+
+def _names(tags: Sequence[Tag]) -> str:
+    more = f" and {len(tags) - 3:,} more" if len(tags) > 3 else ""
+    return ", ".join(tag.name for tag in tags[:3]) + more
+
+
+def _quoted(tags: Iterable[Tag]) -> str:
+    return " ".join(shlex.quote(tag.name) for tag in tags)
 
 
 def _said(tags: Iterable[Tag]) -> str:
