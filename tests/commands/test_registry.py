@@ -40,6 +40,8 @@ def test_what_is_worse_than_production_is_no_version_unasked() -> None:
     assert [one["variant"] for one in json.loads(done.stdout)] == ["better"]
     assert "worse is not registered: the gate says fail, beside worse@v1.0.0" in done.stderr.replace("\n", " ")
     assert released.git("tag", "--points-at", "HEAD") == "better@v1.1.0"
+    again = CliRunner().invoke(app, ["register"])
+    assert (again.exit_code, again.stdout) == (0, "nothing to register: nothing passed that is of no version yet\n")
 
 
 @pytest.mark.usefixtures("root")
