@@ -135,7 +135,8 @@ def test_bad_videos_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
         silence.sample_rate = 8000
         container.mux(stream.encode(silence))
         container.mux(stream.encode(None))
-    names = ["empty.mp4", "letter.mp4", "cut.mp4", "headless.mp4", "song.m4a", "absent.mp4", "good.mp4"]
+    (tmp_path / "foreign.mp4").write_bytes(whole.read_bytes().replace(b"avc1", b"zzzz"))
+    names = ["foreign.mp4", "empty.mp4", "letter.mp4", "cut.mp4", "headless.mp4", "song.m4a", "absent.mp4", "good.mp4"]
     out = tmp_path / "out"
     results = run(*(tmp_path / name for name in names), "--every", "1s", "--out", out, code=3)
     errors = {Path(str(one["video"])).name: one["error"] for one in results}
@@ -143,13 +144,23 @@ def test_bad_videos_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert str(errors["letter.mp4"]).startswith("not a video that can be read")
     assert str(errors["headless.mp4"]).startswith("not a video that can be read")
     assert errors["song.m4a"] == "no moving pictures in it; it holds audio"
+    assert errors["foreign.mp4"] == "no decoder for its codec"
     assert errors["absent.mp4"] == "no such file"
     assert "of 4.0 s" in str(errors["cut.mp4"]) or "damaged" in str(errors["cut.mp4"])
     assert errors["good.mp4"] is None
-    assert results[2]["frames"] == len(list((out / "cut").iterdir())) > 0, "what can be read is kept"
+    assert results[3]["frames"] == len(list((out / "cut").iterdir())) > 0, "what can be read is kept"
     assert len(list((out / "good").iterdir())) == 4
     assert set(pd.read_csv(out / "metadata.csv")["group"]) == {"cut", "good"}
     assert not list(out.rglob(".*"))
+
+
+@pytest.mark.parametrize("label", ["", " ", ".", "..", "/", "/ad", "ad/", "ad/spot", "../ad", ".ad"])
+def test_a_label_that_names_no_folder_of_its_own_is_refused(tmp_path: Path, label: str) -> None:
+    clip = video(tmp_path / "clip.mp4", EVEN[:5])
+    arguments = ["frames", str(clip), "--every", "1s", "--out", str(tmp_path / "out"), "--label", label]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 2 and "cannot be a class" in result.output
+    assert not (tmp_path / "out").exists()
 
 
 def test_running_again_gives_the_same_bytes_and_another_interval_replaces_the_frames(tmp_path: Path) -> None:

@@ -185,6 +185,13 @@ def test_folders_that_are_not_in_the_tasks_layout(repository: Path, tmp_path: Pa
     assert "2 of 26 files cannot be used" in listed
     assert "--quarantine 0.077" in listed
     assert "README.md: not in a class folder" in listed
+    linked = pictures(tmp_path / "linked", 2, 12)
+    (linked / "rye bread").rename(tmp_path / "rye")
+    (linked / "rye bread").symlink_to(tmp_path / "rye")
+    assert "the first is rye bread (linked folder)" in said(linked)
+    odd = pictures(tmp_path / "odd", 2, 12)
+    (odd / "rye bread" / "no 0.png").rename(odd / "rye bread" / os.fsdecode(b"\xe9t\xe9.png"))
+    assert r"rye bread/\xe9t\xe9.png: name is not UTF-8" in said(odd)
     taken = Path("data/raw/mine/ad")
     taken.mkdir(parents=True)
     assert "there is such a folder" in said(pictures(tmp_path / "good", 2, 3))

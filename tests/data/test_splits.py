@@ -34,6 +34,34 @@ def test_a_group_never_stands_on_two_sides(rows: list[tuple[int, int]], seed: in
     assert (frame.assign(side=sides).groupby("group")["side"].nunique() == 1).all()
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(1, 3)), min_size=20, max_size=60),
+    st.sampled_from(["split", "fold"]),
+)
+def test_a_group_that_the_raw_data_divides_is_refused(rows: list[tuple[int, int]], column: str) -> None:
+    """Each example's own side or fold is drawn; groups 20 to 22 see to it that every one occurs."""
+    rows = rows + [(19 + own, own) for own in (1, 2, 3)]
+    own = [number for _, number in rows]
+    frame = examples([group for group, _ in rows], [0] * len(rows))
+    frame[column] = [SIDES[number - 1] for number in own] if column == "split" else own
+    split = Split() if column == "split" else Split(folds=3, fold=1)
+    held = frame[column] if column == "split" else frame["fold"] == 1
+    divided = held.groupby(frame["group"]).nunique()
+    try:
+        sides = assign(frame, split, classes=None, seed=0)
+    except DataError as refused:
+        first = divided.index[divided > 1]
+        assert len(first) and f"group {first[0]} stands on " in str(refused)
+    else:
+        assert (sides.groupby(frame["group"]).nunique() == 1).all()
+
+
+def test_a_divided_group_is_named_with_its_sides() -> None:
+    frame = examples([0, 1, 1, 2], [0] * 4).assign(split=["val", "test", "train", "train"])
+    with pytest.raises(DataError, match="group 1 stands on train and test, by the raw data's own split or fold"):
+        assign(frame, Split(), classes=None, seed=0)
+
+
 def test_shares_and_classes_are_kept() -> None:
     random = np.random.default_rng(1)
     groups = random.integers(0, 300, 6000)

@@ -75,6 +75,7 @@ def test_bytes_paths_and_samples_of_one_sound_decode_alike(tmp_path: Path) -> No
         (Path("absent.wav"), "unreadable", "No such file"),
         (file_of(tone()[:0]), "empty sound", "0 samples"),
         (file_of(np.zeros(RATE, np.float32)), "silent", "no sample of 22050"),
+        ((np.stack([tone(), -tone()], axis=1), RATE), "channels cancel", "in antiphase"),
         ((np.zeros(0), RATE), "empty sound", "0 samples"),
         ((np.array([0.1, np.nan, np.inf]), RATE), "not a number", "2 of 3 samples"),
         ((np.full((2, 2, 2), 0.1), RATE), "not a sound", r"not float64 \[2, 2, 2\]"),

@@ -44,4 +44,15 @@ def test_a_missing_column_is_named_beside_those_there_are():
 def test_text_of_whole_numbers_has_no_fraction_and_what_is_missing_is_none():
     assert texts(pd.Series([7.0, np.nan, -1.0])).tolist() == ["7", None, "-1"]
     assert texts(pd.Series(["7.5", "a.0", None])).tolist() == ["7.5", "a.0", None]
-    assert texts(pd.Series([True, False])).tolist() == ["True", "False"]
+    assert texts(pd.Series([True, False])).tolist() == texts(pd.Series(["TRUE", "False"])).tolist() == ["true", "false"]
+
+
+def test_text_columns_of_a_csv_are_read_as_they_stand_and_say_what_parquet_says(tmp_path):
+    values = ["NA", "01234", "true", "", "7.0"]
+    table = pd.DataFrame({"kind": values, "number": ["1", "NA", "", "2", "3"]})
+    table.to_csv(tmp_path / "a.csv", index=False)
+    table.to_parquet(tmp_path / "b.parquet")
+    found = dict(read_tables(tmp_path, text=["kind", "absent"]))
+    for one in found.values():
+        assert texts(one["kind"]).tolist() == ["NA", "01234", "true", None, "7"]
+    assert found["a.csv"]["number"].isna().tolist() == [False, True, True, False, False]

@@ -1,5 +1,7 @@
+import os
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,6 +124,46 @@ def test_what_metadata_gets_wrong_is_counted_by_kind(raw: Path) -> None:
 def test_metadata_without_paths_is_refused(raw: Path) -> None:
     (raw / "metadata.csv").write_text("file,label\nad/v1/a.jpg,ad\n")
     with pytest.raises(DataError, match="no column path; found file, label"):
+        task().index(raw)
+
+
+def test_metadata_finds_folders_whose_names_begin_or_end_with_a_space(raw: Path) -> None:
+    (raw / "ad").rename(raw / " ad ")
+    names = task().index(raw).examples["example"].tolist()
+    table = pd.DataFrame({"path": names, "label": [name.split("/")[0] for name in names]})
+    table.to_csv(raw / "metadata.csv", index=False, lineterminator="\r\n")
+    index = task().index(raw)
+    assert index.problems == [] and index.examples["example"].tolist() == names
+
+
+def test_names_that_are_not_utf8_are_problems(raw: Path) -> None:
+    content = (raw / "ad/v1/a.jpg").read_bytes()
+    for name in (b"ad/k\xe4se.jpg", b"ad/caf\xe9/a.jpg", b"l\xf6se.jpg"):
+        path = raw / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    index = task().index(raw)
+    assert [(problem.where, problem.kind) for problem in index.problems] == [
+        (r"ad/caf\xe9/a.jpg", "name is not UTF-8"),
+        (r"ad/k\xe4se.jpg", "name is not UTF-8"),
+        (r"l\xf6se.jpg", "not in a class folder"),
+    ]
+    assert len(index.examples) == 6
+    (raw / "ad").rename(raw / os.fsdecode(b"w\xe9rbung"))
+    with pytest.raises(DataError, match=r"folders whose names are not UTF-8: w\\xe9rbung; rename"):
+        task().index(raw)
+
+
+def test_linked_folders_are_problems_and_a_linked_class_is_refused(raw: Path, tmp_path_factory: Any) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (raw / "ad/v1").rename(elsewhere / "v1")
+    (raw / "ad/v1").symlink_to(elsewhere / "v1")
+    index = task().index(raw)
+    assert [(problem.where, problem.kind) for problem in index.problems] == [("ad/v1", "linked folder")]
+    assert len(index.examples) == 4
+    (raw / "content").rename(elsewhere / "content")
+    (raw / "content").symlink_to(elsewhere / "content")
+    with pytest.raises(DataError, match=r"the first is content \(linked folder\)"):
         task().index(raw)
 
 

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_pictures_are_listed_by_name_and_told_by_whether_they_show_an_object(add
 
 
 def test_metadata_gives_groups_splits_and_folds(add: Callable[..., Path]) -> None:
-    add("a")
+    add("a", "0 0.5 0.5 0.1 0.1")
     add("b")
     raw = add("c")
     table = pd.DataFrame(
@@ -104,7 +105,7 @@ def test_a_folder_in_another_layout_is_refused(tmp_path: Path) -> None:
 
 def test_what_has_no_counterpart_is_a_problem(add: Callable[..., Path]) -> None:
     add("forgotten", None)
-    raw = add("fine")
+    raw = add("fine", "0 0.5 0.5 0.1 0.1")
     (raw / "labels" / "orphan.txt").write_text("")
     (raw / "images" / "fine.png").write_bytes(jpeg(3))
     (raw / "stray.jpg").write_bytes(jpeg(4))
@@ -117,6 +118,17 @@ def test_what_has_no_counterpart_is_a_problem(add: Callable[..., Path]) -> None:
         "stray.jpg": "not in a folder",
     }
     assert task().index(raw).examples["example"].tolist() == ["images/fine.jpg"]
+
+
+def test_pictures_without_a_single_object_are_refused(add: Callable[..., Path]) -> None:
+    add("a")
+    with pytest.raises(DataError, match=r"labels: no label holds a box; write a line .* for each ball"):
+        task().index(add("b"))
+
+
+def test_names_that_are_not_utf8_are_problems(add: Callable[..., Path]) -> None:
+    add(os.fsdecode(b"b\xe4ll"), "0 0.5 0.5 0.1 0.1")
+    assert problems(add("fine", "0 0.5 0.5 0.1 0.1")) == {r"images/b\xe4ll.jpg": "name is not UTF-8"}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +150,7 @@ def test_what_has_no_counterpart_is_a_problem(add: Callable[..., Path]) -> None:
     ],
 )
 def test_a_label_that_cannot_be_used_is_a_problem(add: Callable[..., Path], label: str | bytes, kind: str) -> None:
-    add("fine")
+    add("fine", "0 0.5 0.5 0.1 0.1")
     raw = add("bad", None)
     (raw / "labels" / "bad.txt").write_bytes(label if isinstance(label, bytes) else label.encode())
     assert problems(raw) == {"labels/bad.txt": kind}

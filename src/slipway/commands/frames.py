@@ -90,8 +90,8 @@ def frames(videos: Sequence[Path], out: Path, every: Fraction, label: str | None
         ConfigError: the label cannot be a folder's name.
         DataError: metadata.csv is there and cannot be read, or a file cannot be written.
     """
-    if label is not None and (label != Path(label).name or label.startswith(".")):
-        raise ConfigError(f"{label!r} cannot be a class: it names a folder")
+    if label is not None and (label != Path(label).name or label.startswith(".") or not label.strip()):
+        raise ConfigError(f"{label!r} cannot be a class: give the name of a folder, without a path or a dot before it")
     table = _Metadata(out / METADATA)
     names = _names(videos)
     done: dict[str, str] = {}
@@ -198,6 +198,8 @@ def _sample(video: Path, every: Fraction, advance: Callable[[float], None]) -> I
         if stream is None:
             held = sorted({one.type for one in container.streams})
             raise VideoError(f"no moving pictures in it; it holds {', '.join(held) or 'nothing'}")
+        if stream.codec_context is None:
+            raise VideoError("no decoder for its codec")
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = THREADS
         stream.codec_context.options = {"err_detect": "explode"}  # else damage is painted over, and not told

@@ -27,8 +27,8 @@ def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | Non
         seed: for the order in which equally large groups are dealt.
 
     Raises:
-        DataError: the raw data's own split or fold column is incomplete or unknown, there is no time to split by, or a
-            side stays empty.
+        DataError: the raw data's own split or fold column is incomplete, unknown or divides a group, there is no time
+            to split by, or a side stays empty.
     """
     if "split" in examples and split.fold is None:
         sides = _own_sides(examples)
@@ -45,7 +45,20 @@ def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | Non
             f"no example is left for {' and '.join(empty)}: {len(examples)} examples in {groups} groups cannot be "
             f"divided as asked; add groups (videos, sessions, places), or change split in the variant's conf/ file"
         )
+    if split.by != "time":  # a series goes on at its place
+        _refuse_divided(examples["group"], sides)
     return sides.rename("split")
+
+
+def _refuse_divided(groups: pd.Series, sides: pd.Series) -> None:
+    """Only the raw data's own split or folds can divide a group."""
+    stands = sides.groupby(groups).unique()
+    if len(divided := stands[stands.str.len() > 1]):
+        on = " and ".join(side for side in SIDES if side in divided.iloc[0])
+        raise DataError(
+            f"group {divided.index[0]} stands on {on}, by the raw data's own split or fold; give all of a group the "
+            "same, or leave the column out"
+        )
 
 
 def _own_sides(examples: pd.DataFrame) -> pd.Series:

@@ -41,11 +41,14 @@ def class_folders(raw: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
     """The classes, in order: `classes`, or without them all folders by name.
 
     Raises:
-        DataError: there is no folder, a folder is no class, a class has no folder, or there are fewer than two.
+        DataError: there is no folder, a folder's name is not UTF-8 or no class, a class has no folder, or there are
+            fewer than two.
     """
     if not raw.is_dir():
         raise DataError(f"{raw}: no such folder; it should hold one folder a class")
-    found = sorted(entry.name for entry in raw.iterdir() if entry.is_dir() and not litter(entry.name))
+    found = sorted(within(raw, entry) for entry in raw.iterdir() if entry.is_dir() and not litter(entry.name))
+    if odd := [name for name in found if not (raw / name).is_dir()]:
+        raise DataError(f"{raw}: folders whose names are not UTF-8: {', '.join(odd)}; rename them")
     named = tuple(classes or found)
     if unknown := [name for name in found if name not in named]:
         raise DataError(
@@ -81,7 +84,7 @@ def index(
     problems: list[Problem] = []
     rows = [(path, label) for label in classes for path in walk(raw, raw / label, recognise, problems)]
     problems += [
-        Problem(entry.name, "not in a class folder", "move it into the folder of its class, or remove it")
+        Problem(within(raw, entry), "not in a class folder", "move it into the folder of its class, or remove it")
         for entry in sorted(raw.iterdir())
         if entry.is_file() and entry.name != METADATA and not litter(entry.name)
     ]
@@ -159,26 +162,37 @@ def litter(name: str) -> bool:
     return name.startswith(".") or name in LITTER
 
 
+def within(raw: Path, path: Path) -> str:
+    """The path relative to `raw`; bytes of it that are not UTF-8 are escaped (`\\xe9`), which makes it another's."""
+    return os.fsencode(path.relative_to(raw).as_posix()).decode(errors="backslashreplace")
+
+
 def walk(raw: Path, folder: Path, recognise: Callable[[bytes], None], problems: list[Problem]) -> Iterator[str]:
     """Paths of the examples below `folder`, relative to `raw`; what is none goes to `problems`."""
 
-    def closed(error: OSError) -> None:
-        where = Path(error.filename).relative_to(raw).as_posix()
-        problems.append(Problem(where, "unreadable", error.strerror or str(error)))
+    def linked(path: Path) -> bool:
+        if path.is_symlink():
+            detail = "copy the files here; links are not followed"
+            problems.append(Problem(within(raw, path), "linked folder", detail))
+        return path.is_symlink()
 
+    def closed(error: OSError) -> None:
+        problems.append(Problem(within(raw, Path(error.filename)), "unreadable", error.strerror or str(error)))
+
+    if linked(folder):
+        return
     for parent, folders, files in os.walk(folder, onerror=closed):
         for name in list(folders):
-            if litter(name):
+            if litter(name) or linked(Path(parent, name)):
                 folders.remove(name)
-            elif Path(parent, name).is_symlink():
-                where = Path(parent, name).relative_to(raw).as_posix()
-                problems.append(Problem(where, "linked folder", "copy the files here; links are not followed"))
         for name in files:
             if litter(name):
                 continue
             path = Path(parent, name)
-            where = path.relative_to(raw).as_posix()
+            where = within(raw, path)
             try:
+                if raw / where != path:
+                    raise ExampleError("name is not UTF-8", "rename it, or the folder that it is in")
                 with path.open("rb") as file:
                     recognise(file.read(12))
             except ExampleError as error:
@@ -198,7 +212,7 @@ def _described(examples: pd.DataFrame, path: Path, problems: list[Problem]) -> p
     if "path" not in table:
         raise DataError(f"{path}: no column path; found {', '.join(map(str, table.columns))}")
     table = table[[column for column in ("path", "label", "group", "split", "fold") if column in table]]
-    table = table.apply(lambda column: column.str.strip())
+    table = table.apply(lambda column: column if column.name == "path" else column.str.strip())
     table = table.drop(columns=[name for name in ("split", "fold") if name in table and (table[name] == "").all()])
     for row in np.flatnonzero(table["path"].duplicated()):
         detail = f"{table['path'].iloc[row]} is listed before"
@@ -222,7 +236,7 @@ def _described(examples: pd.DataFrame, path: Path, problems: list[Problem]) -> p
     keep = np.ones(len(out), bool)
     for position, row in enumerate(out.to_dict("records")):
         name, label = row["example"], row["folder"]
-        if row.get("label", "") not in ("", label):
+        if row.get("label", "") not in ("", label.strip()):
             wrong = Problem(name, "label disagrees", f"{METADATA} says {row['label']}, its folder {label}")
         elif row.get("split", "train") not in SPLITS:
             wrong = Problem(name, "unknown split", f"{METADATA} says {row['split']!r}; known are {', '.join(SPLITS)}")
@@ -243,7 +257,7 @@ def _described(examples: pd.DataFrame, path: Path, problems: list[Problem]) -> p
 
 
 def _nothing_left(raw: Path, label: str, noun: str, problems: Sequence[Problem]) -> str:
-    bad = [problem for problem in problems if problem.where.startswith(f"{label}/")]
+    bad = [problem for problem in problems if f"{problem.where}/".startswith(f"{label}/")]
     if not bad:
         return f"{raw / label}: class {label} has no {noun}; add some, or take the class out"
     return f"{raw / label}: none of its {len(bad)} files is usable; the first is {bad[0].where} ({bad[0].kind})"

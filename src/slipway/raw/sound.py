@@ -41,7 +41,7 @@ def decode(sound: Sound, rate: int) -> np.ndarray:
 
     Raises:
         SoundError: it is empty, neither WAV, FLAC, Ogg nor MP3, cut short or otherwise damaged, longer than `LONGEST`,
-            silent, holds samples that are no numbers, or is an array of another form.
+            silent, holds samples that are no numbers, channels that cancel each other, or is an array of another form.
     """
     samples, found = _given(*sound) if isinstance(sound, tuple) else _read(_content(sound))
     if not len(samples):
@@ -50,6 +50,8 @@ def decode(sound: Sound, rate: int) -> np.ndarray:
         bad = int(np.count_nonzero(~np.isfinite(samples)))
         raise SoundError("not a number", f"{bad} of {samples.size} samples are NaN or infinite")
     mono = samples.mean(axis=1, dtype=np.float32) if samples.ndim == 2 else samples
+    if np.abs(mono).max() <= SILENT < np.abs(samples).max():
+        raise SoundError("channels cancel", "they are in antiphase, and their mean is silence; keep one of them")
     if np.abs(mono).max() <= SILENT:
         raise SoundError("silent", f"no sample of {len(mono)} is above digital silence")
     if found == rate:

@@ -10,10 +10,14 @@ import pandas as pd
 from slipway.errors import DataError
 
 PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
+TRUTH = {word: word.lower() for word in ("True", "TRUE", "False", "FALSE")}
 
 
-def read_tables(raw: Path, exclude: Sequence[str] = ()) -> Iterator[tuple[str, pd.DataFrame]]:
+def read_tables(raw: Path, exclude: Sequence[str] = (), text: Sequence[str] = ()) -> Iterator[tuple[str, pd.DataFrame]]:
     """The tables of a folder by file name, without those whose name fits a pattern of `exclude`.
+
+    The columns `text` are read from CSV as they stand there (`01234`, `NA`), for `texts`; the others as what they look
+    like.
 
     Raises:
         DataError: there is no table, or a file is none.
@@ -24,10 +28,17 @@ def read_tables(raw: Path, exclude: Sequence[str] = ()) -> Iterator[tuple[str, p
         raise DataError(f"{raw}: no table; put *.csv, *.csv.gz or *.parquet files there")
     for path in paths:
         try:
-            frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, low_memory=False)
+            frame = pd.read_parquet(path) if path.suffix == ".parquet" else _csv(path, text)
         except (ValueError, OSError, EOFError, zlib.error) as error:  # the last two: a truncated or damaged .gz
             raise DataError(f"{path}: cannot be read as a table ({error})")
         yield path.name, frame
+
+
+def _csv(path: Path, text: Sequence[str]) -> pd.DataFrame:
+    """Read twice, since pandas takes words such as `NA` for missing in all columns or in none."""
+    frame = pd.read_csv(path, low_memory=False)
+    as_it_stands = pd.read_csv(path, usecols=lambda name: name in text, dtype=str, keep_default_na=False)
+    return frame.assign(**{str(name): as_it_stands[name] for name in as_it_stands})
 
 
 def require(where: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
@@ -44,7 +55,10 @@ def require(where: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
 
 
 def texts(values: pd.Series) -> pd.Series:
-    """Values as text, whole numbers alike with and without a fraction (`7.0` is `7`); missing ones are None."""
-    text = values.astype("string").str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)
-    named: pd.Series = text.astype(object).where(text.notna(), None)
+    """Values as text, alike from every kind of file and for a caller; missing and empty ones are None.
+
+    Whole numbers have no fraction (`7.0` is `7`), truth is lower case (`True` and `TRUE` are `true`).
+    """
+    text = values.astype("string").str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True).replace(TRUTH)
+    named: pd.Series = text.astype(object).where(text.notna() & (text != ""), None)
     return named

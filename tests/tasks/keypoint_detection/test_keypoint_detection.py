@@ -277,6 +277,12 @@ def test_annotations_that_do_not_fit_together_are_refused(
         task().index(write(coco))
 
 
+def test_a_skeleton_that_is_null_is_none(coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]) -> None:
+    coco["categories"][0]["skeleton"] = None
+    raw = write(coco)
+    assert task().specify(raw, task().index(raw).examples)["skeleton"] == []
+
+
 @pytest.mark.parametrize("bad", [{"group": "("}, {"group": "a"}, {"margin": -0.1}, {"height": 4}])
 def test_a_section_that_cannot_work_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"group|expression|margin|height"):

@@ -120,11 +120,15 @@ def test_a_rare_category_is_as_one_never_seen_and_a_missing_one_is_missing(fouls
     np.testing.assert_array_equal(new[0, 4:], inputs.loc[rare].to_numpy()[0, 4:])
 
 
-def test_a_caller_gets_the_inputs_that_prepare_gave(fouls):
-    examples, spec, inputs, _ = fouls
+@pytest.mark.parametrize("events", [["duel", "touch", "shot"], ["NA", "01234", "true"], ["None", "1.50", "1e3"]])
+def test_a_caller_gets_the_inputs_that_prepare_gave(tmp_path, events):
+    given = table()
+    given["event"] = given["event"].replace(dict(zip(["duel", "touch", "shot"], events, strict=True)))
+    examples, spec, inputs, _ = encoded(raw(tmp_path, given))
+    assert set(spec["categories"]["event"]["names"]) == set(events)
     spec = json.loads(json.dumps(spec, sort_keys=True))
-    frame = table().drop(columns=["kind", "id", "match"])
-    order = pd.Index(examples["example"]).get_indexer(table()["id"].astype(str))
+    frame = given.drop(columns=["kind", "id", "match"])
+    order = pd.Index(examples["example"]).get_indexer(given["id"].astype(str))
     found, rows = TASK.encode_raw(frame, spec)
     np.testing.assert_array_equal(found, inputs.to_numpy()[order])
     assert rows.tolist() == list(range(len(frame)))
@@ -234,7 +238,17 @@ def test_columns_that_cannot_be_meant_are_refused(changed: dict[str, Any], why: 
 
 
 @pytest.mark.parametrize(
-    ("positive", "values"), [(True, [True, False]), (1, [1, 0]), (1, [1.0, 0.0]), ("1", ["1", "no"])]
+    ("positive", "values"),
+    [
+        (True, [True, False]),
+        (True, ["TRUE", "FALSE"]),
+        ("true", ["true", "false"]),
+        ("NA", ["NA", "EU"]),
+        ("01", ["01", "1"]),
+        (1, [1, 0]),
+        (1, [1.0, 0.0]),
+        ("1", ["1", "no"]),
+    ],
 )
 def test_the_positive_value_may_be_text_a_number_or_true(tmp_path: Path, positive: Any, values: list[Any]) -> None:
     task = Task(Task.Data(**COLUMNS | {"positive": positive}))

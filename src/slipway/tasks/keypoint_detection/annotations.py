@@ -66,7 +66,7 @@ def read(raw: Path, problems: list[Problem]) -> Persons:
     return Persons(
         category["name"],
         list(category["keypoints"]),
-        [[one - 1, other - 1] for one, other in category.get("skeleton", [])],
+        [[one - 1, other - 1] for one, other in category.get("skeleton") or []],
         pd.DataFrame(rows, columns=columns),
         frozenset(picture for picture, _, _ in pictures.values()),
     )
@@ -109,7 +109,7 @@ def _category(path: Path, categories: list[Any]) -> dict[str, Any]:
     if not isinstance(names, list) or len(set(map(str, names))) < len(names):
         raise DataError(f"{path}: the keypoints of {category['name']} must be a list of different names, not {names}")
     known = range(1, len(names) + 1)
-    for bone in category.get("skeleton", []):
+    for bone in category.get("skeleton") or []:
         if not isinstance(bone, list) or len(bone) != 2 or any(end not in known for end in bone):
             raise DataError(f"{path}: skeleton {bone} of {category['name']} must be two numbers from 1 to {len(names)}")
     return category

@@ -77,7 +77,8 @@ class Task:
         """List the pictures and read their labels; `label` says whether there is an object, `ball` or `no ball`.
 
         Raises:
-            DataError: a folder is missing, metadata.csv is unusable, or the group expression fits no picture.
+            DataError: a folder is missing, metadata.csv is unusable, the group expression fits no picture, or no
+                picture shows an object.
         """
         return layout.index(raw, self._names, self._group, self._data.max_boxes)
 

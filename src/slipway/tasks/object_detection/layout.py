@@ -25,7 +25,8 @@ def index(raw: Path, names: tuple[str, str], group: re.Pattern[str] | None, most
         most: number of boxes that a picture may have.
 
     Raises:
-        DataError: a folder is missing, metadata.csv is unusable, or the group expression fits no picture.
+        DataError: a folder is missing, metadata.csv is unusable, the group expression fits no picture, or no picture
+            shows an object.
     """
     for name in (IMAGES, LABELS):
         if not (raw / name).is_dir():
@@ -36,6 +37,11 @@ def index(raw: Path, names: tuple[str, str], group: re.Pattern[str] | None, most
     problems += _astray(raw, {label_of(name) for name in pictures} | unread)
     examples = pd.DataFrame(_labelled(raw, pictures, names, most, problems), columns=["example", "label"], dtype="str")
     examples = folders.describe(raw, examples, group, "pictures", problems)
+    if len(examples) and not (examples["label"] == names[0]).any():
+        raise DataError(
+            f"{raw / LABELS}: no label holds a box; write a line `0 x y width height` for each {names[0]} that the "
+            "pictures show"
+        )
     examples = examples.sort_values("example", ignore_index=True)
     return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)))
 
@@ -72,10 +78,12 @@ def _labelled(
 def _astray(raw: Path, known: set[str]) -> Iterator[Problem]:
     """Files in labels/ that belong to no picture, and what lies beside the two folders."""
     for path in sorted((raw / LABELS).rglob("*")):
-        where = path.relative_to(raw).as_posix()
+        where = folders.within(raw, path)
         if path.is_dir() or folders.litter(path.name) or where in known or where == f"{LABELS}/classes.txt":
             continue
         yield Problem(where, "no picture", f"no picture in {IMAGES}/ has this name")
     for path in sorted(raw.iterdir()):
         if path.name not in (IMAGES, LABELS, folders.METADATA) and not folders.litter(path.name):
-            yield Problem(path.name, "not in a folder", f"pictures go to {IMAGES}/, their labels to {LABELS}/")
+            yield Problem(
+                folders.within(raw, path), "not in a folder", f"pictures go to {IMAGES}/, their labels to {LABELS}/"
+            )

@@ -69,7 +69,7 @@ class Columns(Section):
     @field_validator("positive", mode="before")
     @classmethod
     def _as_text(cls, positive: object) -> object:
-        return str(positive) if isinstance(positive, int) else positive
+        return tables.texts(pd.Series([positive]))[0] if isinstance(positive, int | str) else positive
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -250,8 +250,9 @@ class Task:
     def _tables(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
         data = self.data
         wanted = [*(name for name in (data.target, data.example, data.group, data.time) if name), *self._features]
+        text = [name for name in wanted if name not in (data.time, *data.numeric)]
         parsed = []
-        for name, frame in tables.read_tables(raw, data.exclude):
+        for name, frame in tables.read_tables(raw, data.exclude, text):
             tables.require(name, frame, wanted)
             parsed.append(self._parse(frame, name).assign(**self._described(frame, name)))
         table = pd.concat(parsed, ignore_index=True)

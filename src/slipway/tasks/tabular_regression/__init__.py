@@ -280,7 +280,8 @@ class Task:
         return self._read[1]
 
     def _tables(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
-        read = [self._table(name, frame) for name, frame in tables.read_tables(raw, self.data.exclude)]
+        text = (self.data.place, *self.data.categorical)
+        read = [self._table(name, frame) for name, frame in tables.read_tables(raw, self.data.exclude, text)]
         table = pd.concat(read, ignore_index=True)
         problems = _problems(table, self.data)
         good = table.drop(index=[problem.row for problem in problems])
@@ -355,7 +356,7 @@ def _parse(frame: pd.DataFrame, data: Columns, file: str) -> pd.DataFrame:
         "row": np.arange(1, len(frame) + 1),
     }
     exogenous = {name: frame[name] for name in data.numeric}
-    labels = {name: frame[name].astype("string").astype(object) for name in data.categorical}
+    labels = {name: tables.texts(frame[name]) for name in data.categorical}
     return pd.DataFrame(parsed | exogenous | labels)
 
 
