@@ -112,6 +112,7 @@ def _locked(commit: str) -> dict[str, Any]:
     return _stages(git.contents([f"{commit}:{LOCK}"])[0])
 
 
+@lru_cache(maxsize=8)
 def _stages(lock: bytes | None) -> dict[str, Any]:
     try:
         parsed = yaml.load(lock or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

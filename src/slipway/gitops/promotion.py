@@ -13,7 +13,6 @@ import yaml
 from pydantic import ValidationError
 
 from slipway.errors import ModelError, RegistryError
-from slipway.gate.asked import judgements
 from slipway.gate.rules import Gate
 from slipway.gate.verdict import subject
 from slipway.gitops import artifacts, git, releases, state, tags
@@ -223,6 +222,8 @@ def refusals(version: Version, release: releases.Release) -> list[str]:
 
 def _unasked(version: Version, release: releases.Release) -> list[str]:
     """Why a verdict is not one on all the rules that the parameters of its commit ask."""
+    from slipway.gate.asked import judgements  # with SciPy, which a list of versions does without
+
     record, benchmark = release.record, release.benchmark
     if record is None or benchmark is None:
         return []  # without a verdict there is none to doubt
