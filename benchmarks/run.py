@@ -191,7 +191,7 @@ BENCHMARKS = {
         "training_throughput.py",
         (
             Row(
-                "training throughput of a packed split, augmented",
+                "training throughput of a packed split, augmented, best of ten rounds",
                 "bare `model.fit` on an array in memory",
                 "0.9 ×",
                 lambda f: (

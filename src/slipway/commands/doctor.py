@@ -179,7 +179,8 @@ def _shared() -> Said:
     remote = git.remote()
     if remote is None:
         return
-    here = {tag.name: tag.id for tag in tags.read()}
+    read = tags.read()
+    here = {tag.name: tag.id for tag in read}
     pointers, there = tags.at(remote)
     if other := [name for name in sorted(here.keys() & there.keys()) if here[name] != there[name]]:
         mine = " ".join(map(shlex.quote, other))
@@ -190,7 +191,7 @@ def _shared() -> Said:
     if removed := [name for name in alone if here[name] in pointers.values()]:
         yield f"removed at {remote}: {_listed(removed)}", f"git tag -d {' '.join(map(shlex.quote, removed))}"
     if unshared := [name for name in alone if name not in removed]:
-        variants = sorted({tag.variant for tag in tags.read() if tag.name in unshared})
+        variants = sorted({tag.variant for tag in read if tag.name in unshared})
         yield f"not at {remote}: {_listed(unshared)}", " && ".join(f"slipway registry push {one}" for one in variants)
 
 
