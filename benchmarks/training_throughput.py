@@ -2,9 +2,8 @@
 
 Both train the same network from the same weights on the same random pictures, in turns, in one process: ours reads a
 packed split and varies every picture (the augmentation of base-ad-detector), the other neither. The first epoch
-of each, in which TensorFlow traces and warms up, is not counted. Of the others the quickest of each counts: a round of
-either takes half as long again when the system puts the threads of TensorFlow on one core, which has nothing to do with
-what is measured.
+of each, in which TensorFlow traces and warms up, is not counted. Of the others the quickest of each counts: a third of
+the rounds of either take half as long again, with both cores busy, and which ones differs from run to run.
 
     python benchmarks/training_throughput.py [--side 96] [--examples 320] [--batch 16] [--rounds 10]
 
