@@ -2,7 +2,14 @@
 
 Examples of one group (frames of a video, hours of a place) are not independent, so whole groups are drawn with
 replacement and an example counts as often as its group was drawn: the cluster bootstrap with percentile intervals
-(Davison and Hinkley, "Bootstrap Methods and their Application", 1997, sections 3.8 and 5.3).
+(Davison and Hinkley, "Bootstrap Methods and their Application", 1997, sections 3.8 and 5.3). Their tails are widened
+for few groups, since a bootstrap of n groups is too narrow by sqrt((n-1)/n), and normal where Student's t is due
+(Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, section 5.4).
+
+**Draws that all agree are no certainty.** A single group gives no interval, nor do groups that all have the same score.
+Where a share is 0 or 1 in every draw, its other end is that of a share that was never seen in so many groups (Hanley
+and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983; for one tail it is Clopper and
+Pearson's exact end).
 """
 
 from collections.abc import Callable, Hashable
@@ -10,10 +17,56 @@ from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 Interval = dict[str, float | None]
 Metric = TypeVar("Metric", bound=Hashable)
 """The name of a score."""
+
+SHARES = frozenset(
+    {"accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "detection_rate", "pck"}
+    | {"map", "ap50", "ap75", "mean_iou", "false_positives_per_picture", "positives"}
+)
+"""Scores of which 0 or 1 says that something was never seen: a mistake, a hit, a false alarm."""
+
+
+def tail(level: float, groups: int) -> float:
+    """The share of draws beyond an end of the interval: `level` itself for many groups, less for few."""
+    return float(stats.norm.cdf(stats.t.ppf(level, groups - 1) * np.sqrt(groups / (groups - 1))))
+
+
+def unseen(level: float, count: int) -> float:
+    """The most that the share of what was seen in none of `count` groups or examples is likely to be."""
+    return float(1 - level ** (1 / count))
+
+
+def agree(draws: np.ndarray) -> bool:
+    """Whether the draws of a score are all the same, but for rounding."""
+    return bool(np.ptp(draws) <= 1e-9 * max(1.0, float(np.abs(draws).max())))
+
+
+def ends(
+    value: float, draws: np.ndarray, *, level: float, groups: int, share: bool, telling: Callable[[], int]
+) -> tuple[float, float] | None:
+    """The interval of a score; None where nobody can tell how sure it is.
+
+    Args:
+        value: the score of the examples as they are.
+        draws: [k] its finite values on the draws.
+        level: what may lie beyond each end, e.g. 0.025.
+        groups: how many were drawn from.
+        share: whether it is one of `SHARES`.
+        telling: how many groups tell anything of it; called only where all draws agree.
+    """
+    if groups < 2 or not len(draws):
+        return None
+    if not agree(draws):
+        low, high = (float(np.quantile(draws, end)) for end in (tail(level, groups), 1 - tail(level, groups)))
+        return min(low, value), max(high, value)
+    if not share or value not in (0.0, 1.0) or (count := telling()) < 2:
+        return None
+    most = unseen(level, count)
+    return (1 - most, 1.0) if value else (0.0, most)
 
 
 def bootstrap(
@@ -23,6 +76,8 @@ def bootstrap(
     resamples: int,
     confidence: float,
     seed: int,
+    classes: pd.Series | None = None,
+    named: Callable[[Metric], str] = str,
 ) -> dict[Metric, Interval]:
     """Each metric with its interval: {metric: {"value", "low", "high"}}, None where it is undefined.
 
@@ -32,6 +87,9 @@ def bootstrap(
         resamples: number of draws.
         confidence: the interval's nominal coverage, e.g. 0.95.
         seed: of the draws.
+        classes: [n] the class of each example, where the task decides between classes: a score that is perfect in every
+            draw is then as sure as the class with the fewest groups allows, but for the accuracy.
+        named: the name of the score behind a metric.
     """
     value = score(None)
     codes, names = pd.factorize(groups, sort=True)
@@ -41,13 +99,41 @@ def bootstrap(
         counts = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
         for metric, one in score(counts[codes].astype(float)).items():
             drawn[metric].append(one)
-    tails = [(1 - confidence) / 2, (1 + confidence) / 2]
+    alone: dict[Metric, int] = {}
+
+    def telling(metric: Metric) -> int:
+        if classes is not None and named(metric) != "accuracy":
+            return int(groups.groupby(classes.to_numpy()).nunique().min())
+        if not alone:
+            alone.update(_defined_alone(score, codes, len(names), resamples))
+        return alone[metric]
+
     intervals: dict[Metric, Interval] = {}
     for metric, point in value.items():
         finite = np.asarray(drawn[metric])[np.isfinite(drawn[metric])]
-        low, high = np.quantile(finite, tails) if len(finite) else (np.nan, np.nan)
+        between = ends(
+            point,
+            finite,
+            level=(1 - confidence) / 2,
+            groups=len(names),
+            share=named(metric) in SHARES,
+            telling=lambda metric=metric: telling(metric),  # type: ignore[misc]  # bound now, called at once
+        )
+        low, high = between or (np.nan, np.nan)
         intervals[metric] = {"value": _plain(point), "low": _plain(low), "high": _plain(high)}
     return intervals
+
+
+def _defined_alone(
+    score: Callable[[np.ndarray | None], dict[Metric, float]], codes: np.ndarray, groups: int, most: int
+) -> dict[Metric, int]:
+    """How many groups define each metric by themselves; of more groups than `most` so many are asked, spread evenly."""
+    asked = np.unique(np.linspace(0, groups - 1, min(groups, most)).astype(int))
+    counts: dict[Metric, int] = {}
+    for group in asked:
+        for metric, one in score((codes == group).astype(float)).items():
+            counts[metric] = counts.get(metric, 0) + bool(np.isfinite(one))
+    return {metric: count * groups // len(asked) for metric, count in counts.items()}
 
 
 def _plain(number: float) -> float | None:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from slipway import atomic
 from slipway.errors import ModelError
 from slipway.protocol import Spec
@@ -41,3 +43,8 @@ def shared(data: Path, native: Path) -> Spec:
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def decided_between(examples: pd.DataFrame, spec: Spec) -> pd.Series | None:
+    """[n] the class of each example, where a prediction decides between classes; else None."""
+    return examples["label"] if spec["objective"] in ("multiclass", "binary") else None

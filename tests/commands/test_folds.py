@@ -64,6 +64,11 @@ def test_the_interval_is_students_t_over_folds() -> None:
     assert found.mean - found.low == pytest.approx(found.high - found.mean)
 
 
+def test_folds_that_all_come_to_the_same_give_no_interval() -> None:
+    found = estimate("accuracy", {1: 0.9, 2: 0.9, 3: 0.9})
+    assert (found.mean, found.low, found.high) == (pytest.approx(0.9), None, None)
+
+
 def test_one_fold_has_no_interval() -> None:
     found = estimate("accuracy", {2: 0.9})
     assert (found.mean, found.low, found.high) == (0.9, None, None)

@@ -11,6 +11,7 @@ from slipway.gate.rules import Gate
 from slipway.gate.verdict import Judgement, bounded, judge, worst
 
 GATE = Gate(
+    least={"groups": 8},
     rules={"accuracy": {"min": 0.8}},
     per_class={"recall": {"min": 0.5}},
     per_group={"group": {"accuracy": {"min": 0.5}, "f1": {"min": 0.5}}},
@@ -18,7 +19,13 @@ GATE = Gate(
 )
 GOOD = {"value": 0.9, "low": 0.85, "high": 0.95}
 RULES = [
-    *judge(GATE, {"accuracy": GOOD}, {"accuracy": GOOD}, {"accuracy": {"value": 0.0, "low": 0.0, "high": 0.0}}).rules,
+    *judge(
+        GATE,
+        {"accuracy": GOOD},
+        {"accuracy": GOOD},
+        {"accuracy": {"value": 0.0, "low": 0.0, "high": 0.0}},
+        {"examples": 100, "groups": 50},
+    ).rules,
     *(bounded("recall", 0.5, None, GOOD, "interval", name) for name in ("a", "b")),
     *(bounded(metric, 0.5, None, GOOD, "interval", f"group {one}") for metric in ("accuracy", "f1") for one in "xy"),
 ]
@@ -48,7 +55,7 @@ def test_rules_on_groups_that_were_taken_out_altogether_are_missed_too() -> None
 
 def test_a_rule_with_another_bound_is_another_rule() -> None:
     with pytest.raises(ModelError, match=r"the rule accuracy ≥ 0\.8 was not judged"):
-        read([replace(RULES[0], min=0.1), *RULES[1:]])
+        read([RULES[0], replace(RULES[1], min=0.1), *RULES[2:]])
 
 
 @pytest.mark.parametrize("number", range(len(RULES)))

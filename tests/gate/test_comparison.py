@@ -129,6 +129,14 @@ def test_where_nothing_flipped_the_interval_is_that_of_a_share_never_seen() -> N
     assert rule.verdict == "hold"
 
 
+def test_the_same_loss_in_every_group_holds() -> None:
+    groups = np.arange(200) // 20
+    old = np.arange(200) % 20 > 3
+    new = old & (np.arange(200) % 20 != 7)
+    (rule,) = against(model(old, groups), model(new, groups), 0.2).rules
+    assert (rule.value, rule.low, rule.verdict) == (pytest.approx(0.05), None, "hold")
+
+
 def test_the_more_is_asked_the_more_it_takes_to_fail() -> None:
     full, less = model(np.ones(400, bool)), model(np.arange(400) >= 9)
     overall = {"accuracy": {"most": 0.009}}

@@ -64,8 +64,8 @@ def test_only_the_named_classes_are_asked_and_one_that_is_not_known_fails() -> N
     assert {of: one.verdict for of, one in found.items()} == {"b": "pass", "cat": "fail"}
 
 
-def test_a_class_without_an_error_is_as_sure_as_it_has_examples() -> None:
-    few, many = (judged(model(np.ones(count, bool)), **recall(0.9))["a"] for count in (20, 200))
+def test_a_class_without_an_error_is_as_sure_as_it_has_groups() -> None:
+    few, many = (judged(model(np.ones(400, bool), count), **recall(0.9))["a"] for count in (10, 200))
     assert (few.value, few.verdict) == (1, "hold")
     assert few.low == pytest.approx(0.025 ** (1 / 10), abs=1e-6)
     assert (many.value, many.verdict) == (1, "pass")
@@ -92,7 +92,21 @@ def test_a_single_example_gives_no_interval_and_holds() -> None:
     scored = model(np.ones(1, bool))
     (one,) = judged(scored, per_group={"group": {"accuracy": {"min": 0.5}}}).values()
     assert (one.verdict, one.low) == ("hold", None)
-    assert "one test example gives no interval" in one.reason
+    assert "the test examples do not tell how sure that is" in one.reason
+
+
+def test_a_class_with_the_same_score_in_every_group_holds() -> None:
+    right = np.arange(400) % 10 > 1  # four of five of each class in each video
+    one = judged(model(right, 20), **recall(0.5))["a"]
+    assert (one.value, one.low, one.verdict) == (0.8, None, "hold")
+
+
+def test_fewer_groups_of_a_class_than_a_verdict_needs_hold() -> None:
+    right = np.arange(400) % 7 > 0
+    for groups, verdict in ((6, "hold"), (8, "pass")):
+        one = judged(model(right, groups), least={"groups": 8}, **recall(0.5))["a"]
+        assert one.verdict == verdict
+    assert judged(model(~right, 6), least={"groups": 8}, **recall(0.5))["a"].verdict == "hold"
 
 
 def test_the_more_is_asked_the_more_it_takes_to_fail() -> None:

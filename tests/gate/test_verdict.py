@@ -32,23 +32,45 @@ def test_a_ceiling_passes_holds_and_fails_by_where_the_interval_lies():
     assert one(ceiling, value=30, low=28, high=32).verdict == "fail"
 
 
-def test_without_an_interval_the_value_decides():
-    assert one(Rule(max=100), value=99).verdict == "pass"
-    assert one(Rule(max=100), value=101).verdict == "fail"
+def test_of_what_is_measured_without_examples_the_value_decides():
+    for value, verdict in ((99, "pass"), (101, "fail")):
+        size = judge(Gate(rules={"size_bytes": Rule(max=100)}), {"size_bytes": {"value": value}})
+        assert size.verdict == verdict
+
+
+@pytest.mark.parametrize("figures", [{}, {"low": None, "high": None}])
+@pytest.mark.parametrize("rule", [Rule(min=0.5), Rule(min=0.95)])
+def test_a_score_without_an_interval_holds(figures: dict[str, float | None], rule: Rule):
+    judged = one(rule, value=0.9, **figures)
+    assert (judged.verdict, judged.reason[:4]) == ("hold", "0.9,")
+    assert one(rule.model_copy(update={"decide_on": "point"}), value=0.9, **figures).verdict != "hold"
+
+
+def test_a_loss_without_an_interval_holds():
+    assert lost(Loss(most=0.02), "accuracy", value=0.0).verdict == "hold"
+
+
+@pytest.mark.parametrize(("examples", "groups", "verdict"), [(30, 8, "pass"), (29, 8, "hold"), (30, 7, "hold")])
+def test_nothing_passes_on_fewer_test_examples_or_groups_than_a_verdict_needs(examples: int, groups: int, verdict: str):
+    gate = Gate(rules={}, least={"examples": 30, "groups": 8})
+    assert judge(gate, {}, counts={"examples": examples, "groups": groups}).verdict == verdict
+    assert judge(gate, {}).verdict == "fail"  # nobody counted
 
 
 def test_what_equals_the_bound_keeps_within_it():
-    assert one(Rule(min=0.9, max=0.9), value=0.9).verdict == "pass"
+    assert one(Rule(min=0.9, max=0.9, decide_on="point"), value=0.9).verdict == "pass"
     assert one(Rule(min=0.9), value=0.93, low=0.9, high=0.95).verdict == "pass"
     assert one(Rule(min=0.9), value=0.85, low=0.8, high=0.9).verdict == "hold"
 
 
 def test_a_rule_on_something_that_was_not_measured_fails():
-    verdict = judge(Gate(rules={"accuracy": Rule(min=0.9), "f1": Rule(min=0.1)}), {"f1": {"value": 0.9}})
+    verdict = judge(
+        Gate(rules={"accuracy": Rule(min=0.9), "f1": Rule(min=0.1)}), {"f1": {"value": 0.9, "low": 0.8, "high": 1}}
+    )
     assert verdict.verdict == "fail"
     assert [(rule.metric, rule.verdict, rule.reason) for rule in verdict.rules] == [
         ("accuracy", "fail", "accuracy was not measured"),
-        ("f1", "pass", "0.9 keeps to the floor 0.1"),
+        ("f1", "pass", "0.9 (0.8 to 1) keeps to the floor 0.1"),
     ]
 
 
@@ -56,10 +78,6 @@ def test_a_rule_on_something_that_was_not_measured_fails():
 @pytest.mark.parametrize("end", ["value", "low", "high"])
 def test_a_figure_that_is_not_finite_fails(bad: float | None, end: str):
     assert one(Rule(min=0.5), **({"value": 0.9, "low": 0.8, "high": 0.95} | {end: bad})).verdict == "fail"
-
-
-def test_an_interval_of_nones_is_no_interval():
-    assert one(Rule(min=0.5), value=0.9, low=None, high=None).verdict == "pass"
 
 
 def lost(rule: Loss, metric: str, **difference: float | None):
@@ -117,8 +135,8 @@ def test_no_rules_is_a_pass():
 
 def test_the_reason_names_value_interval_and_bound():
     assert one(Rule(min=0.9), value=0.91, low=0.88, high=0.94).reason == "0.91 (0.88 to 0.94) straddles the floor 0.9"
-    assert one(Rule(max=2), value=3).reason == "3 is above the ceiling 2"
-    assert one(Rule(max=5e6), value=4_012_345).reason == "4,012,345 keeps to the ceiling 5,000,000"
+    assert one(Rule(max=2, decide_on="point"), value=3).reason == "3 is above the ceiling 2"
+    assert one(Rule(max=5e6, decide_on="point"), value=4_012_345).reason == "4,012,345 keeps to the ceiling 5,000,000"
 
 
 def test_plain_values_are_json_even_where_nan_was_measured():

@@ -57,10 +57,11 @@ def test_what_only_one_group_tells_has_no_interval() -> None:
     assert trailer["recall_low"] is trailer["recall_high"] is None
 
 
-def test_a_class_that_is_always_right_in_several_groups_has_one_without_width() -> None:
-    groups, targets = pd.Series(list("aabbcc")), np.array([0, 1, 0, 1, 0, 1])
+def test_a_class_that_is_always_right_is_as_sure_as_it_has_groups() -> None:
+    groups, targets = pd.Series(list("aabbccd")), np.array([0, 1, 0, 1, 0, 1, 0])
     rows = breakdowns(partial(classification.tables, groups, targets, np.eye(2)[targets], ["x", "y"]), groups, **DRAWS)
-    assert all(row["recall_low"] == row["recall_high"] == 1 for row in rows["per_class"])
+    ends = [(row["recall_low"], row["recall_high"]) for row in rows["per_class"]]
+    assert ends == [(pytest.approx(0.025 ** (1 / count), abs=1e-6), 1) for count in (4, 3)]
 
 
 def test_a_curve_is_written_as_it_is() -> None:

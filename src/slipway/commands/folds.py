@@ -22,6 +22,7 @@ import yaml
 from scipy import stats
 
 from slipway.errors import ConfigError, DataError
+from slipway.intervals import agree
 
 FOLD, FOLDS = "split.fold", "split.folds"
 TOP = Path("params.yaml")
@@ -111,10 +112,10 @@ def cross_validations(experiments: Sequence[Experiment]) -> list[CrossValidation
 
 
 def estimate(metric: str, values: Mapping[int, float]) -> Estimate:
-    """Mean and interval of one metric."""
+    """Mean and interval of one metric; without one where a single fold was scored, or all came to the same."""
     numbers = np.array(list(values.values()), float)
     mean = float(numbers.mean())
-    if len(numbers) < 2:
+    if len(numbers) < 2 or agree(numbers):
         return Estimate(metric, mean, None, None, values)
     half = float(stats.t.ppf(0.975, len(numbers) - 1) * stats.sem(numbers))
     return Estimate(metric, mean, mean - half, mean + half, values)

@@ -9,8 +9,8 @@ from typing import Any
 
 from slipway.errors import ModelError
 from slipway.gate.judged import named
-from slipway.gate.rules import Decision, Gate
-from slipway.gate.verdict import Judgement, bounded, may_lose, worst
+from slipway.gate.rules import Decision, Gate, Least
+from slipway.gate.verdict import Judgement, asked_of, bounded, enough, may_lose, worst
 
 
 def judgements(part: Mapping[str, Any], gate: Gate, classes: Sequence[str], path: str) -> list[Judgement]:
@@ -46,6 +46,8 @@ def _asked(gate: Gate, classes: Sequence[str], judged: Sequence[Judgement]) -> I
 
     The groups of a kind are those that any rule was judged on: the test data names them.
     """
+    for unit, least in asked_of(gate.least).items():
+        yield enough(unit, least, None), "point"
     for metric, rule in gate.rules.items():
         decide = rule.decide_on or gate.decide_on
         yield bounded(metric, rule.min, rule.max, None, decide), decide
@@ -72,7 +74,9 @@ def _question(rule: Judgement) -> Judgement:
 def _follows(rule: Judgement, decide: Decision) -> bool:
     """Whether the verdict is no better than the figures; one on a class or a group may hold where they fail."""
     figures = {"value": rule.value, "low": rule.low, "high": rule.high}
-    if rule.kind == "bound":
+    if rule.metric in Least.model_fields:
+        again = enough(rule.metric, int(rule.min or 0), int(rule.value or 0))
+    elif rule.kind == "bound":
         again = bounded(rule.metric, rule.min, rule.max, figures, decide, rule.of)
     else:
         again = may_lose(rule.kind, rule.metric, rule.of, rule.max or 0, figures, decide, rule.relative)

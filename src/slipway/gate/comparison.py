@@ -2,7 +2,7 @@
 
 Both are scored on the same draws, so what makes an example hard is not counted as a difference between them. Groups
 (videos, matches, places) are drawn with replacement, in a slice that is one group its examples. Intervals are those of
-`slices`.
+`slipway.intervals`.
 
 A rule passes when its whole 95 % interval is within what may be lost. All rules must pass, so each may be asked at the
 full level (the intersection-union test of Berger, Technometrics 24, 1982). One rule is enough to fail, so for that the
@@ -23,8 +23,9 @@ from scipy import stats
 
 from slipway.gate.contributions import Ratio, Scored
 from slipway.gate.rules import LOWER_IS_BETTER, MACHINE_OR_FILE, Baseline, BaselineLoss, Decision
-from slipway.gate.slices import ratio, resampled, slices, sums, tail, units_of, unseen
-from slipway.gate.verdict import Judgement, by_chance, may_lose, without_interval
+from slipway.gate.slices import ratio, resampled, slices, sums, units_of
+from slipway.gate.verdict import Judgement, by_chance, may_lose
+from slipway.intervals import agree, tail, unseen
 
 MOST_SHOWN = 20
 
@@ -212,13 +213,13 @@ def _answer(
     if _alike(old, new):
         return _Answer(value, value, value, value, p)
     draws = draws[np.isfinite(draws)]
-    if not len(draws):
+    if unchanged and len(draws):
+        most = unseen(level, int(question.inside.sum()))
+        return _Answer(value, -most, most, -most, p)
+    if not len(draws) or agree(draws):
         return _Answer(value, None, None, None, p)
     low, high = (float(np.quantile(draws, end)) for end in (tail(level, count), 1 - tail(level, count)))
     surely = float(np.quantile(draws, tail(level / asked, count)))
-    if unchanged:
-        most = unseen(level, int(question.inside.sum()))
-        low, high, surely = -most, most, -most
     return _Answer(value, min(low, value), max(high, value), min(surely, value), p)
 
 
@@ -227,10 +228,8 @@ def _judge(question: _Question, answer: _Answer, decide: Decision, level: float,
     lost = {"value": answer.value, "low": answer.low, "high": answer.high}
     rule = question.rule
     judged = may_lose("baseline", question.metric, question.of, rule.most, lost, how, rule.relative)
-    if how == "point" or not np.isfinite(answer.value):
+    if how == "point" or not np.isfinite(answer.value) or answer.low is None:
         return judged
-    if answer.low is None:
-        return without_interval(judged)
     chance = answer.surely is not None and answer.surely <= rule.most
     if judged.verdict == "fail" and (chance or (answer.p is not None and answer.p > level)):
         return by_chance(judged, asked)

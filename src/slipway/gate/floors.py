@@ -11,11 +11,9 @@ import numpy as np
 
 from slipway.gate.contributions import Ratio, Scored
 from slipway.gate.rules import Gate, Rule
-from slipway.gate.slices import ratio, resampled, slices, sums, tail, units_of, unseen
-from slipway.gate.verdict import Judgement, bounded, by_chance, without_interval
-
-SHARES = frozenset({"accuracy", "recall"})
-"""Shares of examples: where all or none are right draws do not differ, and their number alone says how sure that is."""
+from slipway.gate.slices import ratio, resampled, slices, sums, units_of
+from slipway.gate.verdict import Judgement, bounded, by_chance, too_few
+from slipway.intervals import SHARES, ends
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,9 @@ def judge(gate: Gate, shipped: Scored, *, resamples: int, confidence: float, see
         surely = _judged(question, value, _interval(question, value, draws, count, level / asked), decide)
         one = _judged(question, value, _interval(question, value, draws, count, level), decide)
         if decide == "interval" and np.isfinite(value):
-            if not len(draws):
-                one = without_interval(one)
-            elif one.verdict == "fail" and surely.verdict != "fail":
+            if one.verdict == "fail" and surely.verdict != "fail":
                 one = by_chance(one, asked)
+            one = too_few(one, gate.least.groups, count)
         judged.append(one)
     return judged
 
@@ -95,13 +92,8 @@ def _drawn(question: _Question, shipped: Scored, resamples: int, seed: int) -> t
 def _interval(
     question: _Question, value: float, draws: np.ndarray, count: int, level: float
 ) -> tuple[float, float] | None:
-    if not len(draws):
-        return None
-    low, high = (float(np.quantile(draws, end)) for end in (tail(level, count), 1 - tail(level, count)))
-    if question.metric in SHARES and value in (0.0, 1.0):
-        most = unseen(level, int(question.inside.sum()))
-        low, high = (1 - most, 1.0) if value else (0.0, most)
-    return min(low, value), max(high, value)
+    share = question.metric in SHARES
+    return ends(value, draws, level=level, groups=count, share=share, telling=lambda: count)
 
 
 def _judged(question: _Question, value: float, interval: tuple[float, float] | None, decide: str) -> Judgement:

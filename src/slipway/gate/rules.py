@@ -1,6 +1,9 @@
 """The `gate` section of a variant: what its model must keep to, and what it may lose.
 
     decide_on: interval         # or point: the naive reading, which never holds
+    least:                      # fewer test examples or groups hold, whatever the scores
+      examples: 30
+      groups: 8
     rules:                      # floors and ceilings of the model that ships
       accuracy: {min: 0.90}
     per_class:                  # the same for each class
@@ -42,6 +45,8 @@ LOWER_IS_BETTER = (
 """Metrics of which less is better; of all others more is."""
 CLASS_METRICS = frozenset({"recall"})
 """What is known of one class by itself, where a task decides between classes."""
+POINTS = LATENCY_METRICS | CONVERSION_METRICS
+"""What is measured without drawing examples, and has no interval."""
 MACHINE_OR_FILE = LATENCY_METRICS | {"size_bytes"}
 """What is compared with the baseline by its value: there are no examples to draw."""
 
@@ -93,10 +98,18 @@ class Baseline(Section):
         return bool(self.overall or self.per_class or any(self.per_group.values()))
 
 
+class Least(Section):
+    """How many test examples and groups a verdict needs: with fewer, nothing passes."""
+
+    examples: Annotated[int, Field(ge=1)] = 1
+    groups: Annotated[int, Field(ge=1)] = 1
+
+
 class Gate(config.Gate):
     """All rules of a variant; a rule without `decide_on` of its own takes the gate's."""
 
     decide_on: Decision = "interval"
+    least: Least = Least()
     rules: dict[str, Rule]  # type: ignore[assignment]  # each of the base's rules with one key more
     per_class: dict[str, ClassRule] = Field(default_factory=dict)
     per_group: dict[str, dict[str, Rule]] = Field(default_factory=dict)
@@ -108,8 +121,11 @@ class Gate(config.Gate):
         """The rules on latency, which the benchmark judges."""
         kept = {metric: rule for metric, rule in self.rules.items() if metric in LATENCY_METRICS}
         return self.model_copy(
-            update={"rules": kept, "per_class": {}, "per_group": {}, "conversion": {}, "baseline": Baseline()}
-        )
+            update={
+                "rules": kept, "least": Least(), "per_class": {}, "per_group": {}, "conversion": {},
+                "baseline": Baseline(),
+            }
+        )  # fmt: skip
 
     @property
     def of_model(self) -> "Gate":

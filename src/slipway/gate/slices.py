@@ -1,16 +1,13 @@
 """Slices of the test examples (a class, a video, a match), and draws of the groups in them.
 
-Groups (videos, matches, places) are drawn with replacement, in a slice that is one group its examples. The interval is
-the percentile one with its tails widened for few groups (Hesterberg, "What Teachers Should Know About the Bootstrap",
-The American Statistician 69, 2015, section 5.4: a bootstrap of n groups is too narrow by sqrt((n-1)/n), and normal
-where Student's t is due).
+Groups (videos, matches, places) are drawn with replacement, in a slice that is one group its examples. Intervals are
+those of `slipway.intervals`.
 """
 
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from slipway.gate.contributions import Ratio
 
@@ -30,19 +27,6 @@ def slices(values: pd.Series) -> dict[str, np.ndarray]:
     counts = text.value_counts()
     text = text.where(text.map(counts) >= LEAST_EXAMPLES, OTHERS)
     return {name: (text == name).to_numpy() for name in sorted(text.unique())}
-
-
-def tail(level: float, groups: int) -> float:
-    """The share of draws beyond an end of the interval: `level` itself for many groups, less for few."""
-    return float(stats.norm.cdf(stats.t.ppf(level, groups - 1) * np.sqrt(groups / (groups - 1))))
-
-
-def unseen(level: float, examples: int) -> float:
-    """The most that the share of what was seen in none of n examples is likely to be.
-
-    Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983.
-    """
-    return float(1 - level ** (1 / examples))
 
 
 def units_of(inside: np.ndarray, groups: pd.Series) -> tuple[np.ndarray, int]:

@@ -1,10 +1,11 @@
 """The gate's rules on one model: floors, ceilings and what conversion may lose, judged with their uncertainty.
 
 A rule passes when the whole interval of what was measured keeps within the bound, fails when the whole interval is
-beyond it, and holds when the interval straddles it: the data cannot tell. With `decide_on: point`, and for what has no
-interval (a size, a latency), the value alone decides. A value or an end of an interval that equals the bound keeps
-within it. What is missing or not finite fails. The verdict over all rules is the worst of them; without rules nothing
-is asked, so it is a pass.
+beyond it, and holds when the interval straddles it: the data cannot tell. A score without an interval holds too: the
+test examples cannot say how sure it is. With `decide_on: point`, and for what is measured without examples (a size, a
+latency), the value alone decides. A value or an end of an interval that equals the bound keeps within it. What is
+missing or not finite fails. Fewer test groups or examples than `least` asks for hold. The verdict over all rules is the
+worst of them; without rules nothing is asked, so it is a pass.
 
 A loss is a ceiling on how much worse a model is than another; `slipway.gate.comparison` judges those against the
 baseline, which depend on what is in production and are no part of a record.
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from slipway.gate.rules import LOWER_IS_BETTER, Gate
+from slipway.gate.rules import LOWER_IS_BETTER, POINTS, Gate, Least
 
 Outcome = Literal["pass", "hold", "fail"]
 Kind = Literal["bound", "conversion", "baseline"]
@@ -61,7 +62,13 @@ class Verdict:
         return {"verdict": self.verdict, "rules": [asdict(rule) for rule in self.rules]}
 
 
-def judge(gate: Gate, measured: Measured, native: Measured | None = None, lost: Measured | None = None) -> Verdict:
+def judge(
+    gate: Gate,
+    measured: Measured,
+    native: Measured | None = None,
+    lost: Measured | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> Verdict:
     """Judge the rules of `gate` on one model; metrics without a rule are not looked at.
 
     Args:
@@ -69,8 +76,10 @@ def judge(gate: Gate, measured: Measured, native: Measured | None = None, lost: 
         measured: the scores of the model that ships, its size and what else conversion gave.
         native: the scores of the native model: what a relative loss is a share of.
         lost: native score minus that of the model that ships.
+        counts: how many test `examples` and `groups` there are.
     """
-    rules = [
+    rules = [enough(unit, least, (counts or {}).get(unit)) for unit, least in asked_of(gate.least).items()]
+    rules += [
         bounded(metric, rule.min, rule.max, measured.get(metric), rule.decide_on or gate.decide_on)
         for metric, rule in sorted(gate.rules.items())
     ]
@@ -106,6 +115,8 @@ def bounded(
     value, low, high = _ends(measured)
     if wrong := _wrong(metric, measured):
         return Judgement("bound", metric, of, least, most, value, low, high, "fail", wrong)
+    if _unsure(metric, low, high, decide):
+        return Judgement("bound", metric, of, least, most, value, low, high, "hold", _no_interval(_said(value)))
     outcome, which = _outcome(_decisive(value, low, high, decide), least, most)
     bounds = {"floor": least, "ceiling": most}
     named = [f"the {name} {_said(bound)}" for name, bound in bounds.items() if bound is not None]
@@ -126,15 +137,35 @@ def may_lose(
     value, low, high = _ends(lost)
     if wrong := _wrong(f"what is lost of {metric}", lost):
         return Judgement(kind, metric, of, None, most, value, low, high, "fail", wrong, relative)
+    if _unsure(metric, low, high, decide):
+        reason = _no_interval(f"loses {_said(value, 3)}")
+        return Judgement(kind, metric, of, None, most, value, low, high, "hold", reason, relative)
     outcome, _ = _outcome(_decisive(value, low, high, decide), None, most)
     how = {"pass": "no more than", "hold": "which straddles", "fail": "more than"}
     reason = f"loses {_figures(value, low, high, 3)}, {how[outcome]} the {_said(most)} that it may"
     return Judgement(kind, metric, of, None, most, value, low, high, outcome, reason, relative)
 
 
-def without_interval(judged: Judgement) -> Judgement:
-    """Held: a single unit was measured, so nobody knows how sure it is."""
-    return replace(judged, verdict="hold", reason=f"{judged.reason}: one test example gives no interval")
+def asked_of(least: Least) -> dict[str, int]:
+    """How many test examples and groups are asked for, where more than any has are."""
+    return {unit: count for unit, count in least.model_dump().items() if count > 1}
+
+
+def enough(unit: str, least: int, count: int | None) -> Judgement:
+    """Judge whether there are enough test examples or groups: fewer hold."""
+    if count is None:
+        return Judgement("bound", unit, None, least, None, None, None, None, "fail", f"{unit} were not counted")
+    short = count < least
+    reason = f"{count:,} in the test split, {'fewer than' if short else 'at least'} the {least:,} that a verdict needs"
+    return Judgement("bound", unit, None, least, None, count, None, None, "hold" if short else "pass", reason)
+
+
+def too_few(judged: Judgement, least: int, count: int) -> Judgement:
+    """Held where a rule passes or fails on fewer groups than a verdict needs."""
+    if count >= least:
+        return judged
+    reason = f"{judged.reason}, on {count:,} groups, fewer than the {least:,} that a verdict needs"
+    return replace(judged, verdict="hold", reason=reason)
 
 
 def by_chance(judged: Judgement, asked: int) -> Judgement:
@@ -163,6 +194,15 @@ def _wrong(name: str, measured: Figures | None) -> str | None:
     if ends != [None, None] and None in map(_number, ends):
         return f"the interval of {name} is not a finite number"
     return None
+
+
+def _unsure(metric: str, low: float | None, high: float | None, decide: str) -> bool:
+    """Whether a rule asks for an interval that the test examples do not give."""
+    return decide == "interval" and metric not in POINTS and (low is None or high is None)
+
+
+def _no_interval(figure: str) -> str:
+    return f"{figure}, and the test examples do not tell how sure that is: one group, or the same score in every draw"
 
 
 def _decisive(value: float | None, low: float | None, high: float | None, decide: str) -> tuple[float, float]:

@@ -27,6 +27,8 @@ GOLDEN = 3
 BATCH = 256
 """Examples predicted at a time."""
 LOST = "lost "
+SAME = 1e-5
+"""Predictions that differ by no more, absolutely and as a share, are the same: float arithmetic in another order."""
 
 
 def convert_tflite(variant: str) -> None:
@@ -67,9 +69,13 @@ def convert_tflite(variant: str) -> None:
         resamples=statistics.resamples,
         confidence=statistics.confidence,
         seed=values["seed"],
+        classes=specs.decided_between(examples, spec),
     )
+    same = np.allclose(predicted["native"], predicted["shipped"], rtol=SAME, atol=SAME)
     lost = {
-        metric: {end: None if one is None else one + 0.0 for end, one in measured[f"{LOST}{metric}"].items()}
+        metric: sure_of(
+            measured[f"{LOST}{metric}"], metric, same=same, examples=len(examples), confidence=statistics.confidence
+        )
         for metric in sorted(task.metrics)
     }
     atomic.write_json(
@@ -94,6 +100,21 @@ def convert_tflite(variant: str) -> None:
     atomic.write_bytes(
         models / "golden.npz", golden_examples(Interpreter(shipped), test.gather(np.arange(min(GOLDEN, len(test)))))
     )
+
+
+def sure_of(
+    lost: intervals.Interval, metric: str, *, same: bool, examples: int, confidence: float
+) -> dict[str, float | None]:
+    """What was lost of a metric, with an interval where nothing was lost in any draw.
+
+    Models that predict the same lose nothing. A share that not one example changed is as sure as a change that was seen
+    in none of so many examples.
+    """
+    sure = {end: None if one is None else one + 0.0 for end, one in lost.items()}
+    if lost["value"] == 0 and lost["low"] is None and (same or metric in intervals.SHARES):
+        most = 0.0 if same else round(intervals.unseen((1 - confidence) / 2, examples), 6)
+        sure |= {"low": -most + 0.0, "high": most}
+    return sure
 
 
 def _with_losses(native: Mapping[str, float], shipped: Mapping[str, float]) -> dict[str, float]:

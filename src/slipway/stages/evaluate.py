@@ -50,7 +50,8 @@ def evaluate(variant: str) -> None:
     examples, targets, predictions = _predicted(task, model, PackedSplit(prepared / "test"), spec)
     judged = (examples, targets, predictions, spec)
     draws: dict[str, Any] = {**settings.model_dump(), "seed": values["seed"]}
-    measured = intervals.bootstrap(partial(task.score, *judged), examples["group"], **draws)
+    classes = specs.decided_between(examples, spec)
+    measured = intervals.bootstrap(partial(task.score, *judged), examples["group"], **draws, classes=classes)
     atomic.write_json(reports / "metrics.json", {metric: one["value"] for metric, one in measured.items()})
     atomic.write_json(
         reports / "evaluation.json",
@@ -79,8 +80,8 @@ def breakdowns(
 ) -> dict[str, list[dict[str, Any]]]:
     """Tables as JSON rows: beside each score `c` of a row its interval, `c_low` and `c_high`, on the draws of metrics.
 
-    Both are None where only one group tells anything of a score, as in every row of a breakdown by group: whole groups
-    are drawn, so such a score is the same in every draw that has its group, and the draws cannot say how sure it is.
+    Both are None where the draws cannot tell how sure a score is: where only one group tells anything of it, as in
+    every row of a breakdown by group, whole groups are drawn, so it is the same in every draw that has its group.
     A table of `CURVES` has no intervals.
 
     Args:
@@ -90,13 +91,11 @@ def breakdowns(
     """
     plain = tables(None)
     judged = {name: plain[name] for name in plain if name not in CURVES}
-    alone = _of_one_group(lambda weight: dict(_cells(tables(weight), judged)), groups)
 
     def scores(weight: np.ndarray | None) -> dict[Cell, float]:
-        drawn = plain if weight is None else tables(weight)
-        return {cell: value for cell, value in _cells(drawn, judged) if cell not in alone}
+        return dict(_cells(plain if weight is None else tables(weight), judged))
 
-    measured = intervals.bootstrap(scores, groups, **draws)
+    measured = intervals.bootstrap(scores, groups, **draws, named=_column)
     rows = {name: _rows(values) for name, values in plain.items()}
     for name, shown in judged.items():
         for row, label in zip(rows[name], shown.iloc[:, 0].tolist(), strict=True):
@@ -114,23 +113,13 @@ def _cells(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> Iterator
                 yield (name, label, column), value
 
 
+def _column(cell: Cell) -> str:
+    return cell[2]
+
+
 def _scores(values: pd.DataFrame) -> list[str]:
     """The columns of a table that are scores, after the first, which names the row: the others are counts."""
     return [str(name) for name, kind in values.dtypes.iloc[1:].items() if kind.kind == "f"]
-
-
-def _of_one_group(scores: Callable[[np.ndarray], dict[Cell, float]], groups: pd.Series) -> set[Cell]:
-    """The scores that one group alone tells: however the groups are halved, one half of them leaves it undefined.
-
-    The halves go by each binary digit of the groups' numbers, of which any two groups differ in one at least.
-    """
-    numbers, names = pd.factorize(groups)
-    alone = set(scores(np.ones(len(groups))))
-    for digit in range((len(names) - 1).bit_length()):
-        half = numbers >> digit & 1
-        ones, zeros = scores(half.astype(float)), scores(1.0 - half)
-        alone = {cell for cell in alone if np.isfinite(ones[cell]) != np.isfinite(zeros[cell])}
-    return alone
 
 
 def _rows(values: pd.DataFrame) -> list[dict[str, Any]]:
