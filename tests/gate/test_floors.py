@@ -103,10 +103,10 @@ def test_a_class_with_the_same_score_in_every_group_holds() -> None:
 
 def test_fewer_groups_of_a_class_than_a_verdict_needs_hold() -> None:
     right = np.arange(400) % 7 > 0
-    for groups, verdict in ((6, "hold"), (8, "pass")):
-        one = judged(model(right, groups), least={"groups": 8}, **recall(0.5))["a"]
+    for groups, verdict in ((4, "hold"), (5, "pass")):
+        one = judged(model(right, groups), least={"groups_of_slice": 5}, **recall(0.5))["a"]
         assert one.verdict == verdict
-    assert judged(model(~right, 6), least={"groups": 8}, **recall(0.5))["a"].verdict == "hold"
+    assert judged(model(~right, 4), least={"groups_of_slice": 5}, **recall(0.5))["a"].verdict == "hold"
 
 
 def test_the_more_is_asked_the_more_it_takes_to_fail() -> None:

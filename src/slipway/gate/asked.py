@@ -9,8 +9,8 @@ from typing import Any
 
 from slipway.errors import ModelError
 from slipway.gate.judged import named
-from slipway.gate.rules import Decision, Gate, Least
-from slipway.gate.verdict import Judgement, asked_of, bounded, enough, may_lose, worst
+from slipway.gate.rules import Decision, Gate
+from slipway.gate.verdict import COUNTED, Judgement, asked_of, bounded, enough, may_lose, worst
 
 
 def judgements(part: Mapping[str, Any], gate: Gate, classes: Sequence[str], path: str) -> list[Judgement]:
@@ -74,7 +74,7 @@ def _question(rule: Judgement) -> Judgement:
 def _follows(rule: Judgement, decide: Decision) -> bool:
     """Whether the verdict is no better than the figures; one on a class or a group may hold where they fail."""
     figures = {"value": rule.value, "low": rule.low, "high": rule.high}
-    if rule.metric in Least.model_fields:
+    if rule.metric in COUNTED:
         again = enough(rule.metric, int(rule.min or 0), int(rule.value or 0))
     elif rule.kind == "bound":
         again = bounded(rule.metric, rule.min, rule.max, figures, decide, rule.of)

@@ -47,7 +47,7 @@ def judge(gate: Gate, shipped: Scored, *, resamples: int, confidence: float, see
         if decide == "interval" and np.isfinite(value):
             if one.verdict == "fail" and surely.verdict != "fail":
                 one = by_chance(one, asked)
-            one = too_few(one, gate.least.groups, count)
+            one = too_few(one, gate.least.groups_of_slice, count)
         judged.append(one)
     return judged
 

@@ -4,6 +4,7 @@
     least:                      # fewer test examples or groups hold, whatever the scores
       examples: 30
       groups: 8
+      groups_of_slice: 5        # of a class or a group that a rule is on
     rules:                      # floors and ceilings of the model that ships
       accuracy: {min: 0.90}
     per_class:                  # the same for each class
@@ -99,10 +100,11 @@ class Baseline(Section):
 
 
 class Least(Section):
-    """How many test examples and groups a verdict needs: with fewer, nothing passes."""
+    """How many test examples and groups a verdict needs, and a rule on a class or a group: with fewer it holds."""
 
     examples: Annotated[int, Field(ge=1)] = 1
     groups: Annotated[int, Field(ge=1)] = 1
+    groups_of_slice: Annotated[int, Field(ge=1)] = 1
 
 
 class Gate(config.Gate):

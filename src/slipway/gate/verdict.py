@@ -20,6 +20,8 @@ from slipway.gate.rules import LOWER_IS_BETTER, POINTS, Gate, Least
 
 Outcome = Literal["pass", "hold", "fail"]
 Kind = Literal["bound", "conversion", "baseline"]
+COUNTED = ("examples", "groups")
+"""What the test split must have enough of."""
 _WORSE: dict[Outcome, int] = {"pass": 0, "hold": 1, "fail": 2}
 
 Figures = Mapping[str, float | None]
@@ -148,7 +150,7 @@ def may_lose(
 
 def asked_of(least: Least) -> dict[str, int]:
     """How many test examples and groups are asked for, where more than any has are."""
-    return {unit: count for unit, count in least.model_dump().items() if count > 1}
+    return {unit: getattr(least, unit) for unit in COUNTED if getattr(least, unit) > 1}
 
 
 def enough(unit: str, least: int, count: int | None) -> Judgement:

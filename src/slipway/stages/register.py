@@ -35,7 +35,7 @@ def register(variant: str) -> None:
     spec = {**specs.prepared(Path("data/prepared") / variant), **point}
     released = {name: models / name for name in ("model.tflite", "float.tflite", "golden.npz")}
     gate = Gate(**values["gate"]).of_model
-    counts = {unit: evaluation[unit] for unit in ("examples", "groups")}
+    counts = {unit: evaluation[unit] for unit in verdict.COUNTED}
     judged = verdict.judge(gate, _measured(conversion), evaluation["metrics"], conversion["lost"], counts)
     rules = (*judged.rules, *_by_slice(reports / "shipped.parquet", values, gate, spec))
     judged = Verdict(verdict.worst([rule.verdict for rule in rules]), rules)
