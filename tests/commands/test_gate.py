@@ -254,12 +254,12 @@ def test_size_is_compared_and_latency_only_on_one_machine(root: Path) -> None:
         ("models/mine/release.json", "{", "not JSON"),
         ("models/mine/release.json", "[]", "not a JSON object"),
         ("models/mine/release.json", '{"schema": 9}', "schema 9 is not 1"),
-        ("models/mine/release.json", '{"schema": 1}', "not a release record, it has no task"),
+        ("models/mine/release.json", '{"schema": 1}', "release.json: variant: Field required"),
         ("reports/mine/benchmark.json", None, "no such file"),
-        ("reports/mine/benchmark.json", "{}", "its rules are not in the form that this version"),
+        ("reports/mine/benchmark.json", "{}", "benchmark.json: machine: Field required"),
         ("params/mine.yaml", "{gate: {rules: {}}, evaluate: {}, seed: 7}", "is not of the parameters"),
         ("params/mine.yaml", "gate: {rules: {}}", "no section 'evaluate'; run `dvc repro compose@mine`"),
-        ("reports/mine/shipped.parquet", "PAR1", "the predictions cannot be read"),
+        ("reports/mine/shipped.parquet", "PAR1", "is not what dvc.lock says that a stage wrote"),
         ("dvc.lock", "{", "dvc.lock: not YAML"),
         ("dvc.lock", "", "models/mine/release.json is not there, or not in dvc.lock; run `dvc repro register@mine`"),
         ("params/mine.yaml", "gate: {rules: {accuracy: {}}}", "a rule needs min, max or both"),
@@ -280,8 +280,17 @@ def test_predictions_of_another_model_than_the_records_are_not_judged(root: Path
     kept = Path("reports/mine/shipped.parquet").read_bytes()
     released.build("mine", offset=3.0)
     Path("reports/mine/shipped.parquet").write_bytes(kept)
+    released.lock()
     assert run()[0] == 3
-    assert "of the record; run `dvc repro`" in judged()["why"]
+    assert "release.json: accuracy is 0." in judged()["why"]
+    assert "of the predictions; run `dvc repro register@mine`" in judged()["why"]
+
+
+def test_damaged_predictions_that_dvc_locked_are_not_judged(root: Path) -> None:
+    Path("reports/mine/shipped.parquet").write_text("PAR1")
+    released.lock()
+    assert run()[0] == 3
+    assert "shipped.parquet: the predictions cannot be read" in judged()["why"]
 
 
 def test_a_verdict_edited_by_hand_is_not_believed(root: Path) -> None:

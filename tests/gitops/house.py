@@ -17,12 +17,19 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import yaml
 
-from slipway.gate.verdict import Judgement, Outcome, Verdict
+from slipway import intervals, predictions, tasks
+from slipway.gate import verdict
+from slipway.gate.contributions import Scored
+from slipway.gate.rules import Gate
+from slipway.gate.verdict import Measured
 
 VARIANTS = ("base-ad-detector", "demand-predictor")
 PASSING = ("good-1", "good-2", "good-3")
@@ -34,6 +41,17 @@ REFUSED = {
     "edited": "not what the register stage of dvc.lock wrote",
     "emptied": "the rule accuracy ≥ 0.8 was not judged",
     "flattered": "the rule accuracy ≥ 0.8 says pass, and its figures do not",
+}
+
+TASK = "tabular_classification"
+EXAMPLES = 100
+DATA: Mapping[str, Any] = {"target": "seen", "positive": "1", "name": "seen", "group": "match", "numeric": ["x"]}
+SPEC: dict[str, Any] = {
+    "objective": "binary",
+    "classes": ["seen", "not seen"],
+    "outputs": ["seen"],
+    "input": {"shape": [1], "dtype": "float32", "names": ["x"]},
+    "threshold": 0.5,
 }
 
 _CONFIG = """\
@@ -50,11 +68,15 @@ stages:
   convert-tflite:
     foreach: ${all}
     do:
-      cmd: cp source/${key}.model models/${key}/model.tflite
+      cmd: >-
+        cp source/${key}.model models/${key}/model.tflite &&
+        cp source/${key}.parquet reports/${key}/shipped.parquet
       deps:
       - source/${key}.model
+      - source/${key}.parquet
       outs:
       - models/${key}/model.tflite
+      - reports/${key}/shipped.parquet
   benchmark:
     foreach: ${all}
     do:
@@ -82,7 +104,7 @@ def build(root: Path) -> None:
     git(root, "init", "-q", "-b", "main")
     dvc(root, "init -q")
     (root / ".dvc" / "config").write_text(_CONFIG.format(remote=root.parent / "remote"))
-    (root / "params.yaml").write_text(yaml.safe_dump({"all": {key: {"task": "made_up"} for key in VARIANTS}}))
+    (root / "params.yaml").write_text(yaml.safe_dump({"all": {key: {"task": TASK} for key in VARIANTS}}))
     (root / "dvc.yaml").write_text(_STAGES)
     for variant in VARIANTS:
         for folder in ("models", "reports"):
@@ -128,47 +150,76 @@ def _model(variant: str, name: str) -> bytes:
 
 
 def _source(root: Path, variant: str, name: str, at: int) -> None:
+    """What each stage writes: predictions of which as many are right as the name asks for, and what follows."""
     model = _model(variant, name)
-    accuracy = 0.5 if name in ("fails", "edited", "emptied", "flattered") else round(0.9 + at / 100, 2)
-    outcomes: dict[str, Outcome] = {"fails": "fail", "edited": "fail", "holds": "hold"}
-    outcome = outcomes.get(name, "pass")
-    figures = {"value": accuracy, "low": 0.7 if name == "holds" else accuracy - 0.01, "high": accuracy + 0.01}
+    wrong = 50 if name in ("fails", "edited", "emptied", "flattered") else 10 - at
+    examples = pd.DataFrame(
+        {
+            "example": [f"e{number:03d}" for number in range(EXAMPLES)],
+            "group": [number >= wrong if name == "holds" else number for number in range(EXAMPLES)],
+            "label": ["seen" if number % 2 else "not seen" for number in range(EXAMPLES)],
+        }
+    ).astype({"group": str})
+    targets = np.arange(EXAMPLES, dtype=np.float32) % 2
+    predicted = np.abs(targets - np.where(np.arange(EXAMPLES) < wrong, 0.9, 0.1))[:, None].astype(np.float32)
     params = {
+        "data": dict(DATA),
+        "evaluate": {"resamples": 100, "confidence": 0.95},
         "gate": {"rules": {"accuracy": {"min": 0.8}, "latency_p95_ms": {"max": 100}}},
+        "seed": 7,
+        "task": TASK,
         "train": {"learning_rate": 0.001 * (at + 1)},
         "register": {"name": variant.replace("-", "_"), "description": "Made up.", "dry_run": False},
     }
-    resolved = yaml.safe_dump(params)
-    judged = _gate("accuracy", figures, outcome, least=0.8)
+    resolved, gate = yaml.safe_dump(params), Gate(**params["gate"])
+    scored = Scored(tasks.load(TASK, DATA), SPEC, examples, targets, predicted)
+    metrics = intervals.bootstrap(scored.score, scored.groups, **params["evaluate"], seed=7)
+    judged = _gate(gate.of_model, metrics)
+    if name == "emptied":
+        judged = {"verdict": "pass", "rules": []}
+    if name == "flattered":
+        judged = {"verdict": "pass", "rules": [{**judged["rules"][0], "verdict": "pass"}]}
     lineage = {"params": hashlib.sha256(resolved.encode()).hexdigest(), "code": "code", "requirements.lock": "lock"}
     record = {
         "schema": 1,
         "variant": variant,
-        "task": "made_up",
+        "task": TASK,
+        "framework": "catboost",
+        "profile": "smoke",
         "description": "Made up.",
-        "metrics": {"accuracy": figures},
-        "gate": judged | {"rules": []} if name == "emptied" else judged,
+        "data": dict(DATA),
+        "spec": SPEC,
+        "precision": "float32",
+        "confidence": 0.95,
+        "metrics": metrics,
+        "examples": EXAMPLES,
+        "groups": int(scored.groups.nunique()),
+        "parity": {"agreement": 1.0},
+        "gate": judged,
         "artifacts": {"model.tflite": {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}},
-        "dataset": {"train": {"total": 100 + at}, "test": {"total": 50}},
+        "dataset": {"train": {"total": 100 + at}, "test": {"total": EXAMPLES}},
         "lineage": {"raw": f"{at}raw", "prepared": f"{at}prepared", **lineage},
     }
-    slow = name == "slow"
-    latency = {"value": 500.0 if slow else 2.0}
+    times = {f"latency_{one}_ms": 500.0 if name == "slow" else 2.0 for one in ("mean", "p50", "p95", "p99")}
+    timed = {metric: {"value": value} for metric, value in times.items()}
+    single = {metric.removeprefix("latency_"): value for metric, value in times.items()}
     benchmark = {
-        "gate": _gate("latency_p95_ms", latency, "fail" if slow else "pass", most=100),
-        "metrics": {"latency_p95_ms": latency},
+        "machine": {"processor": "one"},
+        "models": {"model.tflite": {"single": {"1": single}, "size_bytes": len(model)}},
+        "gate": _gate(gate.of_machine, timed),
+        "metrics": timed,
     }
     (root / "source" / f"{variant}.model").write_bytes(model)
+    (root / "source" / f"{variant}.parquet").write_bytes(
+        predictions.table(examples, targets, predicted, SPEC["outputs"])
+    )
     for kind, content in (("record", record), ("benchmark", benchmark)):
         (root / "source" / f"{variant}.{kind}").write_text(json.dumps(content, sort_keys=True, indent=1) + "\n")
     (root / "params" / f"{variant}.yaml").write_text(resolved)
 
 
-def _gate(
-    metric: str, figures: Mapping[str, float], outcome: Outcome, least: float | None = None, most: float | None = None
-) -> dict[str, Any]:
-    value, low, high = (figures.get(name) for name in ("value", "low", "high"))
-    reason = f"{value:g}: {outcome}"
-    return Verdict(
-        outcome, (Judgement("bound", metric, None, least, most, value, low, high, outcome, reason),)
-    ).to_json()
+def _gate(gate: Gate, measured: Measured) -> dict[str, Any]:
+    """The verdict, with reasons that are short enough for the tests to name."""
+    judged = verdict.judge(gate, measured)
+    rules = tuple(replace(rule, reason=f"{rule.value:g}: {rule.verdict}") for rule in judged.rules)
+    return replace(judged, rules=rules).to_json()

@@ -5,33 +5,25 @@ benchmark.json. The others depend on what is in production now, so they are judg
 models for the same test examples. What cannot be judged never passes.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
 
-from slipway import config, predictions, tasks
+from slipway import config
 from slipway.config import PARAMS
 from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
 from slipway.gate import comparison
-from slipway.gate.asked import judgements
 from slipway.gate.contributions import Scored, aligned
 from slipway.gate.judged import Judged, Version
 from slipway.gate.replay import replay
 from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Gate
 from slipway.gate.verdict import Judgement, Outcome, may_lose, worst
-from slipway.gitops import artifacts, git, tags
+from slipway.gitops import artifacts, audit, git, releases, tags
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant
-from slipway.protocol import Task
-from slipway.registry.record import SCHEMA, digest
-
-SAME = 1e-4
-"""How far a score of the predictions may be from the record's, which is rounded."""
 
 
 def variants(asked: Sequence[str]) -> list[str]:
@@ -75,41 +67,39 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
     except (KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors, and text that is no UTF-8
         why = f"no section {error}" if isinstance(error, KeyError) else _line(error)
         raise ConfigError(f"{PARAMS}/{variant}.yaml: {why}; run `dvc repro compose@{variant}`")
-    record, benchmark, rules = _built(variant, gate)
+    release, rules = _built(variant)
+    record, benchmark = release.record or {}, release.benchmark or {}
     version = _beside(variant, revision)
     judged = Judged(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
     if not (gate.baseline or compare):
         return _concluded(judged, rules)
     named = revision is not None and version is not None
-    if version is None or (named and _text(version, f"models/{variant}/release.json") is None):
+    old = None if version is None else releases.read([(variant, version.commit)])[0]
+    if version is None or old is None or (named and old.record_bytes is None):
         found = "no version holds production" if version is None else f"{version.name} has no release of {variant}"
         return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"{found} yet", first=True)])
-    try:
-        old_record = _checked(_json(version, f"models/{variant}/release.json"), f"{version.name}: release.json")
-        if old_record["task"] != record["task"]:
-            raise ModelError(f"{version.name} is of the task {old_record['task']}")
-        timed = f"reports/{variant}/benchmark.json"
-        old_benchmark = {} if _text(version, timed) is None else _json(version, timed)
-    except ModelError as error:
-        return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"cannot be compared: {error}")])
+    old_record, old_benchmark = old.record, old.benchmark or {}
+    if wrong := _incomparable(version, old, record):
+        return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"cannot be compared: {wrong}")])
+    assert old_record is not None
     judged = replace(judged, old_record=old_record, old_benchmark=old_benchmark)
     rules += _of_machine_or_file(gate, record, benchmark, old_record, old_benchmark)
     try:
-        new = _shipped(variant, record)
-        old = _of_baseline(variant, version, old_record, record, new)
+        new = audit.scored(record, artifacts.evidence(variant, "shipped.parquet", None))
+        before = _of_baseline(variant, version, old_record, record, new)
     except (ModelError, DataError) as error:
         why = f"cannot be compared with {version.name}: {error}"
         return _concluded(judged, [*rules, *_unanswered(gate.baseline, why, but=MACHINE_OR_FILE)])
     compared = comparison.compare(
         gate.baseline,
-        old,
+        before,
         new,
         gate.decide_on,
         resamples=settings.resamples,
         confidence=settings.confidence,
         seed=seed,
     )
-    return _concluded(replace(judged, comparison=compared, old=old, new=new), [*rules, *compared.rules])
+    return _concluded(replace(judged, comparison=compared, old=before, new=new), [*rules, *compared.rules])
 
 
 def _beside(variant: str, revision: str | None) -> Version | None:
@@ -120,87 +110,29 @@ def _beside(variant: str, revision: str | None) -> Version | None:
     return None if holder is None else Version(holder.name, holder.commit)
 
 
-def _text(version: Version, path: str) -> bytes | None:
-    """A file that Git keeps at the baseline's commit."""
-    return git.contents([f"{version.commit}:{path}"])[0]
-
-
-def _json(version: Version, path: str) -> dict[str, Any]:
-    content = _text(version, path)
-    try:
-        values = json.loads(content or b"")
-    except ValueError:
-        values = None
-    if not isinstance(values, dict):
-        raise ModelError(f"{path} {'is not there' if content is None else 'is no JSON object'} in {version.name}")
-    return values
+def _incomparable(version: Version, old: Release, record: Mapping[str, Any]) -> str | None:
+    """Why a baseline cannot be compared with, if it cannot."""
+    if old.malformed:
+        return f"{version.name}: {old.malformed[0]}"
+    if old.record is None:
+        return f"{releases.record_path(old.variant)} is not there in {version.name}"
+    return None if old.record["task"] == record["task"] else f"{version.name} is of the task {old.record['task']}"
 
 
 def _concluded(judged: Judged, rules: Sequence[Judgement]) -> Judged:
     return replace(judged, verdict=worst([rule.verdict for rule in rules]), rules=tuple(rules))
 
 
-def _built(variant: str, gate: Gate) -> tuple[dict[str, Any], dict[str, Any], list[Judgement]]:
-    """Record, benchmark, and the rules that they judged: all that are asked, in the bytes that the stages wrote."""
-    path, timed = Path("models") / variant / "release.json", Path("reports") / variant / "benchmark.json"
+def _built(variant: str) -> tuple[Release, list[Judgement]]:
+    """What is built, and the rules that it judged: as a promotion would believe it."""
     again = f"run `dvc repro register@{variant}`"
-    record, benchmark = _checked(_read(path, again), str(path)), _read(timed, again)
-    if record.get("variant") != variant or record["lineage"].get("params") != digest(PARAMS / f"{variant}.yaml"):
-        raise ModelError(f"{path} is not of the parameters in {PARAMS}/{variant}.yaml; {again}")
-    classes = record["spec"].get("classes") or ()
-    try:
-        rules = [
-            *judgements(record, gate.of_model, classes, str(path)),
-            *judgements(benchmark, gate.of_machine, classes, str(timed)),
-        ]
-    except ModelError as error:
-        raise ModelError(f"{error}; {again}")
-    if wrong := artifacts.disagreements(variant, None, Release(path.read_bytes(), timed.read_bytes())):
+    paths = (Path(releases.record_path(variant)), Path(releases.benchmark_path(variant)))
+    if missing := [path for path in paths if not path.exists()]:
+        raise ModelError(f"{missing[0]}: no such file; {again}")
+    release = Release(variant, *(path.read_bytes() for path in paths))
+    if wrong := audit.doubts(variant, None, release):
         raise ModelError(f"{wrong[0]}; {again}")
-    return record, benchmark, rules
-
-
-def _read(path: Path, again: str) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; {again}")
-    except ValueError as error:
-        raise ModelError(f"{path}: not JSON ({error}); {again}")
-    if not isinstance(values, dict):
-        raise ModelError(f"{path}: not a JSON object; {again}")
-    return values
-
-
-def _checked(record: dict[str, Any], name: str) -> dict[str, Any]:
-    """A release record with all that the gate reads of it."""
-    if record.get("schema") != SCHEMA:
-        raise ModelError(
-            f"{name}: schema {record.get('schema')!r} is not {SCHEMA}, which this version of slipway reads"
-        )
-    needed = ("task", "data", "spec", "metrics", "gate", "artifacts", "lineage")
-    if lacking := [key for key in needed if not isinstance(record.get(key), str if key == "task" else dict)]:
-        raise ModelError(f"{name}: not a release record, it has no {lacking[0]}")
-    return record
-
-
-def _shipped(variant: str, record: Mapping[str, Any]) -> Scored:
-    """The built model on the test examples, if it is the one that the record is of."""
-    path = Path("reports") / variant / "shipped.parquet"
-    content = path.read_bytes() if path.exists() else artifacts.read(str(path))
-    try:
-        new = _scored(record, content)
-    except ModelError as error:
-        raise StaleError(f"{path}: {error}; delete it and run `dvc repro register@{variant}`")
-    for metric, value in new.score().items():
-        noted = (record["metrics"].get(metric) or {}).get("value")
-        if noted is not None and not abs(value - noted) <= SAME * max(1, abs(noted)):
-            raise StaleError(f"{path}: {metric} is {value:.6g}, not the {noted:.6g} of the record; run `dvc repro`")
-    return new
-
-
-class StaleError(ConfigError):
-    """Predictions are unreadable, or not of the record's model, so nothing can be judged."""
+    return release, [Judgement(**rule) for rule in release.rules]
 
 
 def _of_baseline(
@@ -209,12 +141,12 @@ def _of_baseline(
     """The baseline on the examples of `new`: its own predictions where it was tested on them, else it is run."""
     names = new.examples["example"]
     try:
-        old = _scored(old_record, artifacts.read(f"reports/{variant}/shipped.parquet", version.commit))
+        old = audit.scored(old_record, artifacts.read(f"reports/{variant}/shipped.parquet", version.commit))
         same = _same_examples(old, new, old_record, record)
     except ModelError:  # released before there were such predictions, or they are gone: the model tells as much
         same = False
     if not same:
-        task = _task(old_record)
+        task = audit.task(old_record)
         if unknown := _unknown(old_record, new):
             raise ModelError(f"it does not know {', '.join(unknown)}, which test examples are of")
         model = artifacts.read(f"models/{variant}/model.tflite", version.commit)
@@ -225,21 +157,6 @@ def _of_baseline(
     if lined_up is None:
         raise ModelError("it has no prediction for some of the test examples")
     return lined_up
-
-
-def _task(record: Mapping[str, Any]) -> Task:
-    try:
-        return tasks.load(record["task"], record["data"])
-    except ValidationError as error:
-        raise ModelError(f"its data section is not one that this version of slipway reads ({_line(error)})")
-
-
-def _scored(record: Mapping[str, Any], content: bytes) -> Scored:
-    task = _task(record)
-    try:
-        return Scored(task, record["spec"], *predictions.read(content))
-    except Exception as error:  # whatever Arrow and pandas raise of damaged bytes
-        raise ModelError(f"the predictions cannot be read ({_line(error)})")
 
 
 def _unknown(old_record: Mapping[str, Any], new: Scored) -> list[str]:

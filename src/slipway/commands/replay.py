@@ -28,7 +28,6 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from slipway import config
-from slipway.commands.gate import SAME
 from slipway.commands.registry import FACTS
 from slipway.commands.report import changes
 from slipway.errors import RegistryError
@@ -47,6 +46,8 @@ JUDGING = ("compose", "evaluate", "convert-tflite", "register")
 """Those that come to the verdict on a trained model."""
 KEPT = ("data/", "models/")
 """Where the dependencies of stages are that Git does not have."""
+SAME = 1e-4
+"""How far a figure may be from the recorded one: another processor runs the model."""
 SCORE_RELEASED = """
 import importlib, runpy, sys
 from pathlib import Path
@@ -266,7 +267,7 @@ def _derived(variant: str) -> Release:
     except (KeyError, TypeError, ValidationError) as error:
         raise RegistryError(f"this slipway does not know the gate of {variant}: {' '.join(str(error).split())}")
     judged = verdict.judge(gate.of_machine, times["metrics"])
-    return Release(record.read_bytes(), json.dumps({**times, "gate": judged.to_json()}).encode())
+    return Release(variant, record.read_bytes(), json.dumps({**times, "gate": judged.to_json()}).encode())
 
 
 def _told(tag: Tag, derived: Release, fetched: Mapping[str, str]) -> Iterator[Line]:

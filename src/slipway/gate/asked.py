@@ -33,7 +33,7 @@ def judgements(part: Mapping[str, Any], gate: Gate, classes: Sequence[str], path
     if not same:
         raise ModelError(f"{path}: the verdict is not that of its rules")
     for asked, decide in _asked(gate, classes, rules):
-        found = [rule for rule in rules if _question(rule) == _question(asked)]
+        found = [rule for rule in rules if question(rule) == question(asked)]
         if not found:
             raise ModelError(f"{path}: the rule {named(asked)} was not judged")
         if better := [rule for rule in found if not _follows(rule, decide)]:
@@ -66,8 +66,8 @@ def _asked(gate: Gate, classes: Sequence[str], judged: Sequence[Judgement]) -> I
                 yield bounded(metric, rule.min, rule.max, None, decide, group), decide
 
 
-def _question(rule: Judgement) -> Judgement:
-    """A rule without what came of it."""
+def question(rule: Judgement) -> Judgement:
+    """A rule without what came of it: equal for two that ask the same."""
     return replace(rule, value=None, low=None, high=None, verdict="hold", reason="")
 
 

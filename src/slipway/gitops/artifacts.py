@@ -13,11 +13,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from slipway import atomic
 from slipway.errors import ModelError, RegistryError
-from slipway.gitops import git, releases
+from slipway.gitops import git, releases, schema
 from slipway.gitops.releases import Release
 
 LOCK = "dvc.lock"
@@ -26,35 +24,63 @@ CACHE = Path(".dvc/cache/files/md5")
 _CHUNK = 1 << 20
 
 
-def problems(variant: str, commit: str, release: Release) -> list[str]:
-    """Why the release at a commit cannot be relied on: nothing, when all of it agrees and can be fetched.
+class AbsentError(ModelError):
+    """A remote that answers does not have the bytes of a hash."""
+
+
+def unfetchable(variant: str, commit: str, record: Mapping[str, Any]) -> list[str]:
+    """The files of a release that others cannot fetch whole; none, when they can.
 
     Raises:
         RegistryError: the remote cannot be reached, or is not there.
+        ModelError: dvc.lock is malformed.
     """
-    record = release.record
-    if record is None:
-        return [f"{releases.record_path(variant)} is not there"]
-    lock = _lock(commit)
-    wrong = disagreements(variant, commit, release)
-    outs = _outs(lock, f"convert-tflite@{variant}")
+    wrong = []
+    outs = schema.hashes(_lock(commit), f"convert-tflite@{variant}")
     wanted = {name: f"models/{variant}/{name}" for name in sorted(record["artifacts"])}
     if missing := [path for path in wanted.values() if path not in outs]:
-        return [*wrong, f"dvc.lock has no {', '.join(missing)}"]
+        return [f"dvc.lock has no {', '.join(missing)}"]
     for name, path in wanted.items():
-        sha256 = str(record["artifacts"][name]["sha256"])
+        sha256, size = str(record["artifacts"][name]["sha256"]), record["artifacts"][name]["bytes"]
         found = _digest(outs[path])
         if found is None:
             wrong.append(f"{path} is not in the DVC remote; run `dvc push` where it was built")
-        elif found != sha256:
-            said = f"{path} in the remote has SHA-256 {found[:12]}…, and the record says {sha256[:12]}…"
+        elif found[0] != sha256:
+            said = f"{path} in the remote has SHA-256 {found[0][:12]}…, and the record says {sha256[:12]}…"
             wrong.append(f"{said}: {_again(outs[path])}")
+        elif found[1] != size:
+            wrong.append(f"{path} has {found[1]} bytes, and the record says {size}")
     return wrong
+
+
+def evidence(variant: str, name: str, commit: str | None) -> bytes:
+    """The predictions of a release, reports/<variant>/<name>, with the hash of dvc.lock.
+
+    At a commit they are read from the remote, as whoever looks elsewhere has to; of the working tree they are the file
+    that lies there, or else what the cache or the remote has.
+
+    Raises:
+        ModelError: they cannot be had, or are not those of dvc.lock.
+        RegistryError: the remote cannot be reached.
+    """
+    path = f"reports/{variant}/{name}"
+    md5 = _out(_lock(commit), variant, path)
+    if md5 is None:
+        raise ModelError(f"{path} is not in {LOCK}")
+    if commit is None and Path(path).exists():
+        content = Path(path).read_bytes()
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+            raise ModelError(f"{path} is not what {LOCK} says that a stage wrote")
+        return content
+    try:
+        return _sent(md5) if commit is not None else read(path)
+    except AbsentError as error:
+        raise ModelError(f"{path} cannot be scored again: {error}")
 
 
 def hashes(variant: str, commit: str, release: Release) -> set[str]:
     """The hashes by which DVC finds the files of a release; empty where dvc.lock does not have them all."""
-    outs = _outs(_lock(commit), f"convert-tflite@{variant}")
+    outs = schema.hashes(_lock(commit), f"convert-tflite@{variant}")
     paths = [f"models/{variant}/{name}" for name in (release.record or {}).get("artifacts", {})]
     return {outs[path] for path in paths} if all(path in outs for path in paths) else set()
 
@@ -89,8 +115,7 @@ def read(path: str, commit: str | None = None) -> bytes:
         ModelError: neither has the bytes of dvc.lock, or dvc.lock has no such output.
     """
     where = "" if commit is None else f" of commit {commit[:7]}"
-    lock = _lock(commit)
-    md5 = next((outs[path] for outs in (_outs(lock, stage) for stage in lock) if path in outs), None)
+    md5 = _out(_lock(commit), path.split("/")[1], path)
     if md5 is None:
         raise ModelError(f"{path} is not in {LOCK}{where}")
     try:
@@ -100,31 +125,22 @@ def read(path: str, commit: str | None = None) -> bytes:
         raise ModelError(f"{path}{where} cannot be fetched ({_said(error)})")
 
 
-def _lock(commit: str | None) -> dict[str, Any]:
+def _out(stages: Mapping[str, Any], variant: str, path: str) -> str | None:
+    """The hash of what a stage of a variant wrote."""
+    of = [stage for stage in stages if isinstance(stage, str) and stage.partition("@")[2] == variant]
+    return next((outs[path] for outs in (schema.hashes(stages, stage) for stage in of) if path in outs), None)
+
+
+def _lock(commit: str | None) -> Mapping[str, Any]:
     """The stages of dvc.lock at a commit, None for the working tree."""
     if commit is not None:
         return _locked(commit)
-    return _stages(Path(LOCK).read_bytes() if Path(LOCK).exists() else None)
+    return schema.stages(Path(LOCK).read_bytes() if Path(LOCK).exists() else None)
 
 
 @lru_cache(maxsize=8)
-def _locked(commit: str) -> dict[str, Any]:
-    return _stages(git.contents([f"{commit}:{LOCK}"])[0])
-
-
-@lru_cache(maxsize=8)
-def _stages(lock: bytes | None) -> dict[str, Any]:
-    try:
-        parsed = yaml.load(lock or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise ModelError(f"{LOCK}: not YAML ({_said(error)})")
-    stages = parsed.get("stages") if isinstance(parsed, dict) else None
-    return stages or {}
-
-
-def _outs(stages: Mapping[str, Any], stage: str, kind: str = "outs") -> dict[str, str]:
-    """The hashes by which DVC finds what a stage wrote, or read, by path."""
-    return {one["path"]: str(one.get("md5")) for one in (stages.get(stage) or {}).get(kind) or []}
+def _locked(commit: str) -> Mapping[str, Any]:
+    return schema.stages(git.contents([f"{commit}:{LOCK}"])[0])
 
 
 def disagreements(variant: str, commit: str | None, release: Release) -> list[str]:
@@ -135,15 +151,15 @@ def disagreements(variant: str, commit: str | None, release: Release) -> list[st
         releases.benchmark_path(variant): (release.benchmark_bytes, "benchmark"),
     }
     model = f"models/{variant}/model.tflite"
-    shipped = _outs(stages, f"convert-tflite@{variant}").get(model)
+    shipped = schema.hashes(stages, f"convert-tflite@{variant}").get(model)
     for path, (content, stage) in written.items():
-        locked = _outs(stages, f"{stage}@{variant}").get(path)
+        locked = schema.hashes(stages, f"{stage}@{variant}").get(path)
         if content is None or locked is None:
             wrong.append(f"{path} is not there, or not in dvc.lock")
         elif hashlib.md5(content, usedforsecurity=False).hexdigest() != locked:
             wrong.append(f"{path} is not what the {stage} stage of dvc.lock wrote")
-        used = _outs(stages, f"{stage}@{variant}", "deps").get(model)
-        if shipped is not None and (used != shipped):
+        used = schema.hashes(stages, f"{stage}@{variant}", "deps").get(model)
+        if used is None or used != shipped:
             wrong.append(f"{path} was made of another {model} than the one of dvc.lock")
     return wrong
 
@@ -176,16 +192,17 @@ def _remote(md5: str) -> Iterator[Any]:
         )
 
 
-def _digest(md5: str) -> str | None:
-    """SHA-256 of what the remote has under a hash; None where it has nothing."""
-    found = hashlib.sha256()
+def _digest(md5: str) -> tuple[str, int] | None:
+    """SHA-256 and bytes of what the remote has under a hash; None where it has nothing."""
+    found, size = hashlib.sha256(), 0
     try:
         with _remote(md5) as file:
             while part := file.read(_CHUNK):
                 found.update(part)
+                size += len(part)
     except FileNotFoundError:
         return None
-    return found.hexdigest()
+    return found.hexdigest(), size
 
 
 def _fetched(md5: str) -> bytes:
@@ -194,15 +211,18 @@ def _fetched(md5: str) -> bytes:
 
     with Repo() as repo:
         content = _whole(Path(repo.cache.local.oid_to_path(md5)), md5)
-    if content is not None:
-        return content
+    return _sent(md5) if content is None else content
+
+
+def _sent(md5: str) -> bytes:
+    """The bytes of a hash from the remote."""
     try:
         with _remote(md5) as file:
             content = bytes(file.read())
     except FileNotFoundError:
-        raise RegistryError("it is not in the DVC remote; run `dvc push` where it was built")
+        raise AbsentError("it is not in the DVC remote; run `dvc push` where it was built")
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-        raise RegistryError(f"what the remote has is damaged: {_again(md5)}")
+        raise AbsentError(f"what the remote has is damaged: {_again(md5)}")
     return content
 
 

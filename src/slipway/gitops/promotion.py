@@ -6,16 +6,11 @@ its bytes and these can be fetched. Whoever must, forces it and says why; the ta
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Literal
 
-import yaml
-from pydantic import ValidationError
-
 from slipway.errors import ModelError, RegistryError
-from slipway.gate.rules import Gate
 from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, git, releases, state, tags
+from slipway.gitops import artifacts, audit, git, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New, Tag
 
@@ -205,6 +200,8 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
 def refusals(version: Version, release: releases.Release) -> list[str]:
     """Why people may not rely on a version: nothing, when its gate passed, for bytes that can be fetched.
 
+    What is malformed or does not come out again of its predictions is a reason like any other.
+
     Raises:
         RegistryError: the remote cannot be reached, so whether they can nobody knows.
     """
@@ -217,33 +214,13 @@ def refusals(version: Version, release: releases.Release) -> list[str]:
         wrong.append(
             f"the gate says {outcome}" + (f" ({'; '.join(short)})" if short else "") if outcome else "it has no verdict"
         )
-    return wrong + _unasked(version, release) + artifacts.problems(version.variant, version.commit, release)
-
-
-def _unasked(version: Version, release: releases.Release) -> list[str]:
-    """Why a verdict is not one on all the rules that the parameters of its commit ask."""
-    from slipway.gate.asked import judgements  # with SciPy, which a list of versions does without
-
-    record, benchmark = release.record, release.benchmark
-    if record is None or benchmark is None:
-        return []  # without a verdict there is none to doubt
-    path, record_path = f"params/{version.variant}.yaml", releases.record_path(version.variant)
-    content = git.contents([f"{version.commit}:{path}"])[0] or b""
-    try:
-        gate = Gate(**yaml.safe_load(content)["gate"])
-    except (KeyError, TypeError, ValidationError, yaml.YAMLError):
-        return [f"{path} has no gate that this version of slipway reads"]
-    wrong = []
-    if (record.get("lineage") or {}).get("params") != sha256(content).hexdigest():
-        wrong.append(f"{record_path} is not of the parameters in {path}")
-    classes = (record.get("spec") or {}).get("classes") or ()
-    timed = releases.benchmark_path(version.variant)
-    for part, rules, name in ((record, gate.of_model, record_path), (benchmark, gate.of_machine, timed)):
+    wrong += audit.doubts(version.variant, version.commit, release)
+    if release.record is not None:
         try:
-            judgements(part, rules, classes, name)
+            wrong += artifacts.unfetchable(version.variant, version.commit, release.record)
         except ModelError as error:
             wrong.append(str(error))
-    return wrong
+    return list(dict.fromkeys(wrong))
 
 
 def overruled(tag: Tag) -> str:

@@ -1,16 +1,16 @@
 """What a version is: the release record and the benchmark at its commit, and what follows from them and its roles."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import yaml
 
 from slipway.errors import RegistryError
 from slipway.gate import verdict
-from slipway.gitops import git
+from slipway.gitops import git, schema
 from slipway.gitops.state import Variant, Version
 
 Lifecycle = Literal["training", "validation", "testing", "deployed", "retired", "failed"]
@@ -21,40 +21,45 @@ LIFECYCLES: tuple[Lifecycle, ...] = ("training", "validation", "testing", "deplo
 class Release:
     """The record and the benchmark of a variant at a commit, as bytes; None for what is not there."""
 
+    variant: str
     record_bytes: bytes | None
     benchmark_bytes: bytes | None
 
     @property
     def record(self) -> dict[str, Any] | None:
-        """The release record; None where there is none, or it is not one."""
-        record = _mapping(self.record_bytes)
-        try:
-            known = record is not None and record["artifacts"]["model.tflite"]["sha256"] and _verdict(record)
-        except (KeyError, TypeError):
-            return None
-        return record if known else None
+        """The release record; None where there is none, or it is malformed."""
+        return self._record[0]
 
     @property
     def benchmark(self) -> dict[str, Any] | None:
-        """benchmark.json, which has the verdict on the latency rules; None where there is none, or it is not one."""
-        benchmark = _mapping(self.benchmark_bytes)
-        try:
-            return benchmark if benchmark is not None and _verdict(benchmark) else None
-        except (KeyError, TypeError):
-            return None
+        """benchmark.json, which has the verdict on the latency rules; None where there is none, or it is malformed."""
+        return self._benchmark[0]
+
+    @property
+    def malformed(self) -> list[str]:
+        """What is wrong with those that are there and cannot be read."""
+        return [why for _, why in (self._record, self._benchmark) if why is not None]
 
     @property
     def verdict(self) -> verdict.Outcome | None:
         """The gate's verdict on the record and the latency together; None where one of the two is missing."""
         record, benchmark = self.record, self.benchmark
-        return verdict.worst([_verdict(record), _verdict(benchmark)]) if record and benchmark else None
+        if record is None or benchmark is None:
+            return None
+        return verdict.worst([part["gate"]["verdict"] for part in (record, benchmark)])
 
     @property
     def rules(self) -> list[dict[str, Any]]:
         """Every rule's outcome, those on latency last."""
-        return [
-            rule for part in (self.record, self.benchmark) if part is not None for rule in part["gate"].get("rules", [])
-        ]
+        return [rule for part in (self.record, self.benchmark) if part is not None for rule in part["gate"]["rules"]]
+
+    @cached_property
+    def _record(self) -> tuple[dict[str, Any] | None, str | None]:
+        return _read(self.record_bytes, lambda content: schema.record(content, record_path(self.variant), self.variant))
+
+    @cached_property
+    def _benchmark(self) -> tuple[dict[str, Any] | None, str | None]:
+        return _read(self.benchmark_bytes, lambda content: schema.benchmark(content, benchmark_path(self.variant)))
 
 
 def record_path(variant: str) -> str:
@@ -69,9 +74,11 @@ def benchmark_path(variant: str) -> str:
 
 def read(places: Iterable[tuple[str, str]]) -> list[Release]:
     """The release of each variant at each commit, by one call of Git."""
-    names = [f"{commit}:{path(variant)}" for variant, commit in places for path in (record_path, benchmark_path)]
-    found = git.contents(names)
-    return [Release(*found[at : at + 2]) for at in range(0, len(found), 2)]
+    of = list(places)
+    found = git.contents(
+        [f"{commit}:{path(variant)}" for variant, commit in of for path in (record_path, benchmark_path)]
+    )
+    return [Release(variant, *found[2 * at : 2 * at + 2]) for at, (variant, _) in enumerate(of)]
 
 
 def of(version: Version) -> Release:
@@ -107,16 +114,9 @@ def variants() -> list[str]:
     return list(listed.get("all") or {})
 
 
-def _verdict(part: Mapping[str, Any]) -> verdict.Outcome:
-    outcome: verdict.Outcome = part["gate"]["verdict"]
-    if outcome not in get_args(verdict.Outcome):
-        raise KeyError(outcome)
-    return outcome
-
-
-def _mapping(content: bytes | None) -> dict[str, Any] | None:
+def _read(content: bytes | None, parse: Callable[[bytes], dict[str, Any]]) -> tuple[dict[str, Any] | None, str | None]:
+    """What it holds, and what is wrong with it."""
     try:
-        parsed = json.loads(content) if content is not None else None
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
+        return (None if content is None else parse(content)), None
+    except schema.MalformedError as error:
+        return None, str(error)

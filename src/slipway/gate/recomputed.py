@@ -1,0 +1,198 @@
+"""Whether the figures of a release are those of its predictions: scored again with the same draws, and judged again.
+
+Metrics, what conversion lost, each rule's figures and verdict come out of the predictions of both models on the test
+examples and of the parameters. A figure is the same when it differs by no more than the rounding of the record and the
+order in which another processor adds. Nothing measures again: the times of a benchmark are taken as they are.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from slipway import intervals
+from slipway.config import CONVERSION_METRICS, LATENCY_METRICS, Evaluate
+from slipway.errors import ModelError
+from slipway.gate import floors, verdict
+from slipway.gate.asked import judgements, question
+from slipway.gate.contributions import Scored
+from slipway.gate.judged import named
+from slipway.gate.rules import Gate
+from slipway.gate.verdict import Judgement, worst
+
+SAME = 2e-6
+"""How far a figure may be from the one that comes out again: both are rounded to six decimals."""
+_NATIVE, _LOST = "native ", "lost "
+Metrics = dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the parameters say of scoring and judging."""
+
+    task: str
+    data: Mapping[str, Any]
+    gate: Gate
+    statistics: Evaluate
+    seed: int
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any], path: str) -> "Asked":
+        """Read a variant's parameters.
+
+        Raises:
+            ModelError: a section is not one that this version of slipway reads.
+        """
+        try:
+            gate, statistics = Gate(**params["gate"]), Evaluate(**params["evaluate"])
+            task, data, seed = params["task"], params["data"], params["seed"]
+        except KeyError as error:
+            raise ModelError(f"{path}: no section {error}")
+        except (TypeError, ValidationError) as error:
+            raise ModelError(f"{path}: not what this version of slipway reads ({_line(error)})")
+        if not isinstance(task, str) or not isinstance(data, dict) or type(seed) is not int or seed < 0:
+            raise ModelError(f"{path}: task, data or seed is not what this version of slipway reads")
+        return cls(task, data, gate, statistics, seed)
+
+    @property
+    def native(self) -> bool:
+        """Whether a rule is on what conversion changed, for which the native model's predictions are needed."""
+        return bool(self.gate.conversion or self.gate.rules.keys() & (CONVERSION_METRICS - {"size_bytes"}))
+
+
+def doubts(
+    record: Mapping[str, Any],
+    benchmark: Mapping[str, Any],
+    asked: Asked,
+    paths: tuple[str, str],
+    shipped: Scored,
+    native: Scored | None,
+) -> Iterator[str]:
+    """What of a release does not come out again; nothing, when all of it does.
+
+    Args:
+        record: the release record, in its form.
+        benchmark: the benchmark, in its form.
+        asked: the parameters that it is of.
+        paths: of record and benchmark, for messages.
+        shipped: the model that ships on the test examples.
+        native: the native model on them, where `asked.native`.
+    """
+    path, timed = paths
+    yield from _of_parameters(record, asked, path)
+    for part, rules, name in ((record, asked.gate.of_model, path), (benchmark, asked.gate.of_machine, timed)):
+        try:
+            judgements(part, rules, record["spec"].get("classes") or (), name)
+        except ModelError as error:
+            yield str(error)
+    yield from _of_model(benchmark, record["artifacts"]["model.tflite"], timed)
+    yield from _differing(benchmark, verdict.judge(asked.gate.of_machine, benchmark["metrics"]).rules, timed)
+    try:
+        metrics, again = _again(asked, record, shipped, native)
+    except Exception as error:  # whatever NumPy and pandas raise of a spec that is not of the predictions
+        yield f"{path}: its figures do not come out again ({_line(error)})"
+        return
+    counts = {"examples": len(shipped.examples), "groups": int(shipped.groups.nunique())}
+    for what, count in counts.items():
+        if record[what] != count:
+            yield f"{path}: {what} are {record[what]}, and the predictions have {count}"
+    for metric in sorted(metrics.keys() | record["metrics"].keys()):
+        was, now = record["metrics"].get(metric), metrics.get(metric)
+        if was is None or now is None or not _same(was, now):
+            yield f"{path}: {metric} is {_said(was)}, and comes out as {_said(now)} of the predictions"
+    yield from _differing(record, again, path)
+
+
+def _of_parameters(record: Mapping[str, Any], asked: Asked, path: str) -> Iterator[str]:
+    own = {"task": asked.task, "data": json.loads(json.dumps(asked.data, default=str))}
+    for what, value in own.items():
+        if record[what] != value:
+            yield f"{path}: {what} is not that of the parameters"
+    if record.get("confidence") not in (None, asked.statistics.confidence):
+        yield f"{path}: confidence is not that of the parameters"
+
+
+def _of_model(benchmark: Mapping[str, Any], model: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Whether a benchmark is of the model, as far as it says, and its metrics are the times that it has."""
+    timed = benchmark["models"].get("model.tflite") or {}
+    for key, of in (("size_bytes", "bytes"), ("sha256", "sha256")):
+        if timed.get(key, model[of] if key == "sha256" else None) != model[of]:
+            yield f"{path} is of another model.tflite: its {key} is {timed.get(key)}, and the record says {model[of]}"
+    single = (timed.get("single") or {}).get("1") or {}
+    for metric in sorted(LATENCY_METRICS):
+        noted = (benchmark["metrics"].get(metric) or {}).get("value")
+        if noted is None or noted != single.get(metric.removeprefix("latency_")):
+            yield f"{path}: {metric} is not the time of model.tflite on one thread"
+
+
+def _again(
+    asked: Asked, record: Mapping[str, Any], shipped: Scored, native: Scored | None
+) -> tuple[Metrics, list[Judgement]]:
+    """The metrics and the rules on the model, as the stages come to them."""
+    draws: dict[str, Any] = {**asked.statistics.model_dump(), "seed": asked.seed}
+
+    def score(weight: Any) -> dict[str, float]:
+        scores = shipped.score(weight)
+        if native is None:
+            return scores
+        were = native.score(weight)
+        return {
+            **scores,
+            **{f"{_NATIVE}{name}": were[name] for name in scores},
+            **{f"{_LOST}{name}": were[name] - scores[name] + 0.0 for name in scores},
+        }
+
+    measured = intervals.bootstrap(score, shipped.groups, **draws)
+    metrics = {name: one for name, one in measured.items() if not name.startswith((_NATIVE, _LOST))}
+    before, lost = (
+        {name.removeprefix(what): one for name, one in measured.items() if name.startswith(what)}
+        for what in (_NATIVE, _LOST)
+    )
+    points: dict[str, float] = {"size_bytes": record["artifacts"]["model.tflite"]["bytes"]}
+    if native is not None:
+        points |= shipped.task.compare(native.predictions, shipped.predictions, shipped.spec)
+    figures: Metrics = {**metrics, **{name: {"value": float(value)} for name, value in points.items()}}
+    judged = verdict.judge(asked.gate.of_model, figures, before, lost)
+    return metrics, [*judged.rules, *floors.judge(asked.gate.of_model, shipped, **draws)]
+
+
+def _differing(part: Mapping[str, Any], again: Iterable[Judgement], path: str) -> Iterator[str]:
+    """Rules that are judged better than they come out again, on other figures, or that are only on one side."""
+    try:
+        noted = {question(rule): rule for rule in (Judgement(**one) for one in part["gate"]["rules"])}
+    except TypeError:
+        return  # `judgements` has said so
+    for rule in again:
+        was = noted.pop(question(rule), None)
+        if was is None:
+            yield f"{path}: the rule {named(rule)} was not judged"
+        elif not _same(asdict(was), asdict(rule)):
+            yield f"{path}: the rule {named(rule)} was judged on {_said(asdict(was))}, and it is {_said(asdict(rule))}"
+        elif worst([was.verdict, rule.verdict]) != was.verdict:
+            yield f"{path}: the rule {named(rule)} says {was.verdict}, and comes out as {rule.verdict}: {rule.reason}"
+    for rule in noted.values():
+        yield f"{path}: nobody asks for the rule {named(rule)}"
+
+
+def _same(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    return all(_close(was.get(end), now.get(end)) for end in ("value", "low", "high"))
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) <= SAME * max(1, abs(one), abs(other))
+
+
+def _said(figures: Mapping[str, Any] | None) -> str:
+    if figures is None:
+        return "not there"
+    value, low, high = (figures.get(end) for end in ("value", "low", "high"))
+    shown = "undefined" if value is None else f"{value:.6g}"
+    return shown if low is None or high is None else f"{shown} ({low:.6g} to {high:.6g})"
+
+
+def _line(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
