@@ -19,7 +19,6 @@ from packaging.requirements import Requirement
 from slipway import mlflow_store
 from slipway.gitops import artifacts, git, mirror, promoters, promotion, releases, state, tags
 from slipway.gitops.state import Variant, Version
-from slipway.gitops.tags import Tag
 
 REQUIREMENTS = Path("requirements.lock")
 LISTED = 3
@@ -170,22 +169,14 @@ def _used() -> Said:
     commit of the tag.
     """
     for variant in state.read().values():
-        for tag in variant.tags:
-            if tag.action == "unassign" or tag.role == "archived":
-                yield from _verified(variant, tag)
+        try:
+            for tag, wrong in promotion.refused_takings(variant).items():
+                yield wrong, f"slipway registry verify --undo {shlex.quote(tag.name)}"
+        except Exception as error:
+            yield f"{variant.name} could not be checked: {_said(error)}", CHECKS["versions in use"][1]
         for version in variant.versions.values():
             if live := [role for role in version.roles if role in tags.LIVE]:
                 yield from _held(variant, version, live)
-
-
-def _verified(variant: Variant, tag: Tag) -> Said:
-    """Whether a tag takes what only force may take."""
-    try:
-        promotion.judge(variant, tag)
-    except promotion.RefusedError as error:
-        yield str(error), f"slipway registry verify --undo {shlex.quote(tag.name)}"
-    except Exception as error:
-        yield f"{tag.name} could not be checked: {_said(error)}", CHECKS["versions in use"][1]
 
 
 def _held(variant: Variant, version: Version, roles: Sequence[str]) -> Said:

@@ -39,7 +39,8 @@ _OBJECT = re.compile(
     rb"tagger (?P<who>[^\n<>]*)<(?P<email>[^\n<>]*)> (?P<when>[0-9]{1,11}) [+-][0-9]{4}\n\n(?P<why>.*)",
     re.DOTALL,
 )
-_SIGNATURE = re.compile(rb"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE)
+SIGNATURE = re.compile(rb"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE)
+"""Begins the signature at the end of a tag object."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def understand(name: str, identity: str, kind: str, content: bytes | None) -> Ta
     if found["name"] != name.encode():
         return f"it was made under another name: {found['name'].decode(errors='replace')}"
     who, email, commit = (found[key].decode(errors="replace").strip() for key in ("who", "email", "commit"))
-    *_, end = [len(found["why"]), *(sign.start() for sign in _SIGNATURE.finditer(found["why"]))]
+    *_, end = [len(found["why"]), *(sign.start() for sign in SIGNATURE.finditer(found["why"]))]
     why = found["why"][:end].decode(errors="replace").strip()
     return Tag(name, identity, commit, *parsed, who=who, email=email, when=int(found["when"]), why=why)
 

@@ -302,15 +302,9 @@ def accepted(known: Variant) -> tuple[Variant, list[str]]:
     Raises:
         RegistryError: what a tag may give cannot be found out.
     """
-    refused: list[str] = []
-    kept = list(known.tags)
-    for tag in known.tags:
-        if tag.action != "register" and (tag.action == "unassign" or tag.role == "archived"):
-            try:
-                judge(Variant(known.name, kept), tag)
-            except RefusedError as error:
-                refused.append(str(error))
-                kept.remove(tag)
+    found = refused_takings(known)
+    refused = list(found.values())
+    kept = [tag for tag in known.tags if tag not in found]
     for role in tags.LIVE:
         now = Variant(known.name, kept)
         for version in dict.fromkeys([*now.assigned(role)[-1:], *reversed(now.line(role))]):
@@ -325,6 +319,22 @@ def accepted(known: Variant) -> tuple[Variant, list[str]]:
         else:
             kept = [one for one in kept if one.role != role]
     return Variant(known.name, kept), refused
+
+
+def refused_takings(known: Variant) -> dict[Tag, str]:
+    """The tags of a variant that take what only force may take, without force that counts, and why each is refused.
+
+    Raises:
+        RegistryError: that cannot be found out.
+    """
+    refused = {}
+    for tag in known.tags:
+        if tag.action == "unassign" or tag.role == "archived":
+            try:
+                judge(Variant(known.name, [one for one in known.tags if one not in refused]), tag)
+            except RefusedError as error:
+                refused[tag] = str(error)
+    return refused
 
 
 def undo(name: str) -> str:

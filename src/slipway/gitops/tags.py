@@ -183,10 +183,16 @@ def write(
     """
     remote = _remote() if push else None
     made = _make(moment, new)
-    for name, identity in made.items():
-        tag = grammar.understand(name, identity, "tag", git.contents([identity])[0])
+    asked = ("tag.gpgSign", "tag.forceSignAnnotated")
+    signing = any(git.run("config", "--type=bool", "--default=false", "--get", key).strip() == "true" for key in asked)
+    for name, content in zip(made, git.contents(list(made.values())), strict=True):
+        tag = grammar.understand(name, made[name], "tag", content)
         if isinstance(tag, str):
             raise RegistryError(f"{name} cannot be written: {tag}")
+        if (
+            signing and grammar.SIGNATURE.search(content or b"") is None
+        ):  # Git 2.39 makes one unsigned, and says nothing
+            raise RegistryError(f"Git cannot sign {name}: look at gpg.format and user.signingKey with `git config`")
         if check is not None:
             check(tag)
     last = made[new[-1].name]
