@@ -43,8 +43,8 @@ def main() -> None:
     counts: collections.Counter[str] = collections.Counter()
     write, sync = tags.write, mirror.sync
 
-    def writing(moment: tags.Moment, new: list[tags.New], *, push: bool = False) -> None:
-        write(moment, new, push=push)
+    def writing(moment: tags.Moment, new: list[tags.New], **options: Any) -> None:
+        write(moment, new, **options)
         counts["tags"] += len(new)
         counts["promotions"] += any(f"#{role}#" in tag.name for tag in new for role in tags.LIVE)
 

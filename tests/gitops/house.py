@@ -111,6 +111,8 @@ def build(root: Path) -> None:
             (root / folder / variant).mkdir(parents=True)
     (root / "params").mkdir()
     (root / "source").mkdir()
+    (root / ".slipway").mkdir()
+    (root / ".slipway" / "promoters").write_text("tester@example.org\nwalker@example.org  # of the benchmarks\n")
     commits: dict[str, str] = {}
     for at, name in enumerate([*PASSING, *REFUSED]):
         for variant in VARIANTS:

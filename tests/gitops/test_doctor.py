@@ -148,8 +148,9 @@ def test_a_version_in_use_that_nobody_verified(clone: Path, commits: Mapping[str
         promotion.register("base-ad-detector", revision=commits[name])
     promotion.promote("base-ad-detector@v1.0.0", "production")
     promotion.promote("base-ad-detector@v1.1.0", "production")
+    date = tags.read()[-1].when + 1
     tag = f"git tag -a -m 'ship it' base-ad-detector#production#3 {commits['fails']}"
-    run(f"GIT_COMMITTER_DATE=2090-01-01T00:00:00Z {tag}")
+    run(f"GIT_COMMITTER_DATE='@{date} +0000' {tag}")
     tags.share("base-ad-detector")
     (found,) = examine()
     assert found == Finding(

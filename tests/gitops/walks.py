@@ -29,7 +29,7 @@ ROLES = st.sampled_from(tags.LIVE)
 FORCED = st.sampled_from([False, False, False, True])
 CRASH = st.one_of(st.none(), st.none(), st.integers(0, 12))
 """After how many writes the process dies."""
-_GIT_WRITES = ("mktag", "update-ref")
+_GIT_WRITES = ("-c", "update-ref")  # `git -c ... tag`
 _MLFLOW_WRITES = ("create_", "set_", "delete_", "update_", "log_")
 
 
@@ -74,10 +74,10 @@ def crashing(after: int | None) -> Iterator[None]:
     writes, run, connect = Writes(after), plumbing.run, mlflow_store.connect
 
     # A write of Git is all or nothing, so a walk dies in front of one; what MLflow is told takes several.
-    def counted(*arguments: str, text: str | None = None) -> str:
+    def counted(*arguments: str, **named: Any) -> str:
         if arguments[0] in _GIT_WRITES:
             writes()
-        return run(*arguments, text=text)
+        return run(*arguments, **named)
 
     with (
         mock.patch.object(plumbing, "run", counted),

@@ -8,7 +8,7 @@ import hashlib
 import logging
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,8 +17,8 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from slipway import mlflow_store
-from slipway.gitops import artifacts, git, mirror, promotion, releases, state, tags
-from slipway.gitops.state import Version
+from slipway.gitops import artifacts, git, mirror, promoters, promotion, releases, state, tags
+from slipway.gitops.state import Variant, Version
 
 REQUIREMENTS = Path("requirements.lock")
 LISTED = 3
@@ -47,8 +47,7 @@ def examine() -> list[Finding]:
         try:
             found += [Finding(check, *one) for one in look()]
         except Exception as error:  # a broken clone can break DVC, Git and MLflow in any way
-            said = " ".join(str(error).split()) or type(error).__name__
-            found.append(Finding(check, f"could not be checked: {said[:300]}", mend))
+            found.append(Finding(check, f"could not be checked: {_said(error)}", mend))
     return found
 
 
@@ -141,7 +140,7 @@ def _remote() -> Said:
 
 
 def _lost() -> list[str]:
-    """Versions without a role, those in use are looked at by `_tags`, whose bytes cannot be had."""
+    """Versions without a role, those in use are looked at by `_used`, whose bytes cannot be had."""
     versions = [version for variant in state.read().values() for version in variant.versions.values()]
     idle = [version for version in versions if not version.roles]
     read = releases.read([(one.variant, one.commit) for one in idle])
@@ -151,20 +150,50 @@ def _lost() -> list[str]:
 
 
 def _tags() -> Said:
+    """Tags that only look like those of the registry, or whose date or number cannot be: they have no effect."""
+    survey = tags.survey(variants=releases.variants())
+    strange = {one.name: f"{one.name} has no effect: {one.why}" for one in survey.odd}
+    for tag in survey.tags:
+        if (why := tags.untimely(tag, (one for one in survey.tags if one.variant == tag.variant))) is not None:
+            strange[tag.name] = f"{tag.name} is not where `gto` shows it: {why}"
+    remote = git.remote()
+    for name, wrong in sorted(strange.items()):
+        there = f"git push {remote} --delete {shlex.quote(f'refs/tags/{name}')}; " if remote else ""
+        yield wrong, f"{there}git tag -d {shlex.quote(name)}"
+
+
+def _used() -> Said:
     """Versions in use that may not hold their role, and were not given it by force knowing that: bytes are all read.
 
-    GitHub says nothing to promote.yml of more than three tags that are pushed at once.
+    GitHub says nothing to promote.yml of more than three tags that are pushed at once, and runs it as it is in the
+    commit of the tag.
     """
-    variants = state.read()
-    versions = [version for variant in variants.values() for version in variant.versions.values()]
-    used = [version for version in versions if set(version.roles) & set(tags.LIVE)]
-    for version, release in zip(used, releases.read([(one.variant, one.commit) for one in used]), strict=True):
-        of = variants[version.variant].tags
-        given = {tag.role: tag for tag in of if tag.action == "assign" and tag.commit == version.commit}
-        live = {role: promotion.overruled(given[role]) for role in version.roles if role in tags.LIVE}
-        for wrong in promotion.refusals(version, release):
-            if roles := [role for role, overruled in live.items() if wrong not in overruled]:
-                yield f"{version.name} holds {', '.join(roles)}: {wrong}", _mend(version, roles[0], wrong)
+    for variant in state.read().values():
+        try:
+            for tag, wrong in promotion.refused_takings(variant).items():
+                yield wrong, f"slipway registry verify --undo {shlex.quote(tag.name)}"
+        except Exception as error:
+            yield f"{variant.name} could not be checked: {_said(error)}", CHECKS["versions in use"][1]
+        for version in variant.versions.values():
+            if live := [role for role in version.roles if role in tags.LIVE]:
+                yield from _held(variant, version, live)
+
+
+def _held(variant: Variant, version: Version, roles: Sequence[str]) -> Said:
+    """Why a version may not hold its roles."""
+    try:
+        wrong = promotion.refusals(version, releases.of(version))
+        given = {role: variant.given(version.version, role) for role in roles}
+        objections = {role: promoters.objection(tag) for role, tag in given.items() if promotion.overruled(tag)}
+    except Exception as error:
+        yield f"{version.name} could not be checked: {_said(error)}", CHECKS["versions in use"][1]
+        return
+    for one in wrong:
+        known = {role: promotion.overruled(tag) for role, tag in given.items() if objections.get(role, "none") is None}
+        if unknown := [role for role in roles if one not in known.get(role, "")]:
+            why = next((said for role in unknown if (said := objections.get(role)) is not None), None)
+            said = f"{version.name} holds {', '.join(unknown)}: {one}" + (f"; {why}" if why else "")
+            yield said, _mend(version, unknown[0], one)
 
 
 def _mend(version: Version, role: str, wrong: str) -> str:
@@ -179,19 +208,19 @@ def _shared() -> Said:
     remote = git.remote()
     if remote is None:
         return
-    read = tags.read()
-    here = {tag.name: tag.id for tag in read}
+    survey = tags.survey()
+    here = survey.ids
     pointers, there = tags.at(remote)
     if other := [name for name in sorted(here.keys() & there.keys()) if here[name] != there[name]]:
         mine = " ".join(map(shlex.quote, other))
         yield f"another at {remote} than here: {_listed(other)}", f"git tag -d {mine} && git fetch --tags {remote}"
     if unseen := sorted(there.keys() - here.keys()):
         yield f"not fetched: {_listed(unseen)}", f"git fetch --tags {remote}"
-    alone = sorted(here.keys() - there.keys())
+    alone = sorted({tag.name for tag in survey.tags} - there.keys())
     if removed := [name for name in alone if here[name] in pointers.values()]:
         yield f"removed at {remote}: {_listed(removed)}", f"git tag -d {' '.join(map(shlex.quote, removed))}"
     if unshared := [name for name in alone if name not in removed]:
-        variants = sorted({tag.variant for tag in read if tag.name in unshared})
+        variants = sorted({tag.variant for tag in survey.tags if tag.name in unshared})
         yield f"not at {remote}: {_listed(unshared)}", " && ".join(f"slipway registry push {one}" for one in variants)
 
 
@@ -215,13 +244,18 @@ CHECKS: Mapping[str, tuple[Callable[[], Said], str]] = {
     "environment": (_environment, f"touch {REQUIREMENTS} && make .venv/ready"),
     # What is damaged is looked for first: `dvc status` takes it away, and says nothing.
     "cache": (_cache, "dvc fetch"),
-    "versions in use": (_tags, "dvc remote list, then correct its url or credentials in .dvc/config.local"),
+    "tags": (_tags, "git for-each-ref refs/tags"),
+    "versions in use": (_used, "dvc remote list, then correct its url or credentials in .dvc/config.local"),
     "parameters, data and stages": (_built, "dvc status"),
     "remote": (_remote, "dvc remote list, then correct its url or credentials in .dvc/config.local"),
     "shared tags": (_shared, "git remote -v, then correct its address"),
     "mlflow": (_mlflow, "slipway registry sync"),
 }
 """By name: what is looked at, and what to do where that cannot be done."""
+
+
+def _said(error: Exception) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:300]
 
 
 def _listed(names: list[str]) -> str:

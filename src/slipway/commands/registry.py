@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from slipway.gitops.comparison import Difference
 from slipway.gitops.promotion import Bump, Done
 from slipway.gitops.state import Variant
 
+if TYPE_CHECKING:
+    from slipway.gitops.mirror import Synced
+
 app = typer.Typer(no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -29,10 +32,8 @@ Push = Annotated[bool, typer.Option("--push", help="To Git's remote too: of two 
 MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]", None: "none"}
 EVENTS = {
     "register": "registration",
-    "deregister": "deregistration",
     "assign": "assignment",
     "unassign": "unassignment",
-    "deprecate": "deprecation",
 }
 """What `gto history` calls them."""
 FACTS = ("Verdict: ", "SHA-256: ")
@@ -216,10 +217,12 @@ def changelog(variant: Annotated[str, typer.Argument(help="The variant.")], as_j
 
 @app.command()
 def sync(
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 5 when MLflow cannot be reached.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 5 when MLflow cannot be reached, or a tag cannot be verified.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Make MLflow's registered models, versions, aliases and tags equal to Git's, as often as you like."""
+    """Make MLflow's registered models, versions, aliases and tags equal to Git's, without what is refused there."""
     from slipway.gitops import mirror
 
     try:
@@ -231,11 +234,17 @@ def sync(
         return
     if as_json:
         print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
-        return
+    else:
+        _print_sync(done)
+    if strict and done.unverified:
+        raise typer.Exit(RegistryError.exit_code)
+
+
+def _print_sync(done: "Synced") -> None:
     console = _console()
     for line in done.changes:
         console.print(escape(line), soft_wrap=True)
-    for line in done.warnings:
+    for line in (*done.warnings, *done.unverified):
         console.print(f"[yellow]warning[/]: {escape(line)}", soft_wrap=True)
     console.print(f"{done.store}: {len(done.changes)} changes, {done.versions} versions as in Git", soft_wrap=True)
 
@@ -252,9 +261,22 @@ def push(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: 
 
 
 @app.command()
-def verify(tag: Annotated[str, typer.Argument(help="The tag of an assignment, VARIANT#ROLE#NUMBER.")]) -> None:
+def verify(
+    tag: Annotated[str, typer.Argument(help="The tag of an assignment, VARIANT#ROLE#NUMBER.")],
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Where it is refused: remove it at Git's remote, or write what undoes it.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """May a version hold the role that a tag gives it? Exit code 6: no, 5: that could not be found out."""
-    given = promotion.verify(tag)
+    try:
+        given = promotion.verify(tag)
+    except promotion.RefusedError as error:
+        raise promotion.RefusedError(f"{error}. {promotion.undo(tag)}" if undo else str(error))
+    if as_json:
+        told = {"version": given.version.name, "role": given.role, "overruled": given.overruled} if given else {}
+        print(json.dumps({"tag": tag, "version": None, "role": None, "overruled": []} | told, indent=1))
+        return
     console = _console()
     for overruled in given.overruled if given else ():
         console.print(f"[yellow]warning[/]: by force, although {escape(overruled)}", soft_wrap=True)

@@ -2,18 +2,18 @@
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from slipway.errors import RegistryError
 
 
-def run(*arguments: str, text: str | None = None) -> str:
-    """What `git ARGUMENTS` prints, given `text` on its standard input.
+def run(*arguments: str, text: str | None = None, environment: Mapping[str, str] | None = None) -> str:
+    """What `git ARGUMENTS` prints, given `text` on its standard input and these variables besides those there are.
 
     Raises:
         RegistryError: it failed; the message is Git's own, on one line.
     """
-    english = {**os.environ, "LC_ALL": "C"}  # `tags` reads why a push was refused
+    english = {**os.environ, "LC_ALL": "C", **(environment or {})}  # `tags` reads why a push was refused
     done = subprocess.run(["git", *arguments], input=(text or "").encode(), capture_output=True, env=english)
     if done.returncode:
         said = " ".join(done.stderr.decode(errors="replace").split())

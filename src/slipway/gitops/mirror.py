@@ -7,7 +7,8 @@ again after it was cut off between any two writes. Nothing is read back from MLf
   model. One that the register stage made of the same bytes, and that is no version of Git yet, becomes it.
 - Where there is neither it is made: a run with parameters, metrics and files (those of Git, and the model where the DVC
   cache or remote has it), and a model version on it. A second version of the same bytes shares the run.
-- The holder of staging, canary and production gets the alias of that name.
+- The holder of staging, canary and production gets the alias of that name, where `slipway registry verify` takes its
+  tag; what it refuses has no role here. A variant of which that cannot be found out is left as it is.
 - Model versions that are no version of Git stay, since the register stage makes them of what passed; what earlier syncs
   wrote to them is taken from them.
 """
@@ -15,15 +16,15 @@ again after it was cut off between any two writes. Nothing is read back from MLf
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from slipway import atomic, mlflow_store
-from slipway.errors import RegistryError
-from slipway.gitops import artifacts, git, releases, tags
+from slipway.errors import RegistryError, SlipwayError
+from slipway.gitops import artifacts, git, promotion, releases, tags
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant, Version
 from slipway.registry.mlflow import FOLDER, MODEL, SHA256
@@ -42,12 +43,16 @@ class UnreachableError(RegistryError):
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync did: where, one line for each write, what it could not do, and how many versions agree now."""
+    """What a sync did: where, one line for each write, what it could not do, and how many versions agree now.
+
+    `unverified`: variants that were left as they are, since it cannot be found out what their tags may give.
+    """
 
     store: str
     changes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     versions: int = 0
+    unverified: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -82,12 +87,12 @@ def sync(variants: Mapping[str, Variant], built: Sequence[str]) -> Synced:
     """
     uri = mlflow_store.tracking_uri()
     done = Synced(mlflow_store.shown(uri))
-    models = _models(variants, built, done)
+    models = _models(*_accepted(variants, built, done), done)
     with _reaching(uri):
         client = _connected(uri)
         for name, (wanted, aliases) in models.items():
             _sync_model(client, name, wanted, aliases, done)
-    return Synced(done.store, done.changes, done.warnings, sum(len(wanted) for wanted, _ in models.values()))
+    return replace(done, versions=sum(len(wanted) for wanted, _ in models.values()))
 
 
 def unequal(variants: Mapping[str, Variant], built: Sequence[str]) -> list[str]:
@@ -101,7 +106,7 @@ def unequal(variants: Mapping[str, Variant], built: Sequence[str]) -> list[str]:
     found = []
     with _reaching(uri):
         client: Any = _Reading(_connected(uri))
-        for name, (wanted, aliases) in _models(variants, built, done).items():
+        for name, (wanted, aliases) in _models(*_accepted(variants, built, done), done).items():
             try:
                 _sync_model(client, name, wanted, aliases, done)
             except _WriteError:
@@ -130,6 +135,23 @@ def _connected(uri: str) -> "MlflowClient":
     with mlflow_store.briefly():
         client.search_registered_models(max_results=1)
     return client
+
+
+def _accepted(
+    variants: Mapping[str, Variant], built: Sequence[str], done: Synced
+) -> tuple[dict[str, Variant], list[str]]:
+    """The variants without what is refused, and `built`; one that cannot be verified is left out of both."""
+    found = {}
+    left_out = set()
+    for name, variant in variants.items():
+        try:
+            found[name], refused = promotion.accepted(variant)
+        except SlipwayError as error:
+            left_out.add(name)
+            done.unverified.append(f"{name} is left as it is: its tags cannot be verified ({error})")
+        else:
+            done.warnings.extend(refused)
+    return found, [name for name in built if name not in left_out]
 
 
 def _models(

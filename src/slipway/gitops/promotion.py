@@ -5,12 +5,12 @@ its bytes and these can be fetched. Whoever must, forces it and says why; the ta
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from slipway.errors import ModelError, RegistryError
 from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, audit, git, releases, state, tags
+from slipway.gitops import artifacts, audit, git, promoters, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New, Tag
 
@@ -184,16 +184,14 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
                 "--force --reason '...'"
             )
     _check_forced(force, reason)
-    number = moment.next()
+    numbers = moment.numbers()
     message = _message(f"Retire {version.name}", reason, {FORCED: overruled})
     new = []
     for role in sorted({tag.role for tag in known.tags if tag.role} - {"archived"}):
         assigned = known.assigned(role)
         leaving = assigned if role in version.roles else [one for one in assigned if one == version.version]
-        for one in leaving:
-            new.append(New(f"{known.name}#{role}!#{number}", known.versions[one].commit, message))
-            number += 1
-    new.append(New(f"{known.name}#archived#{number}", version.commit, message))
+        new += [New(f"{known.name}#{role}!#{next(numbers)}", known.versions[one].commit, message) for one in leaving]
+    new.append(New(f"{known.name}#archived#{next(numbers)}", version.commit, message))
     return _write(moment, new, version.version, "archived", overruled, push)
 
 
@@ -235,26 +233,149 @@ def overruled(tag: Tag) -> str:
 def verify(name: str) -> Given | None:
     """What a tag gives, once it is sure that it may; None for a tag that gives no role that is relied on.
 
-    Whoever can push can write any tag, with `gto` or with Git; a promotion by force says so, and why.
+    Whoever can push can write any tag, with `gto` or with Git. A promotion by force says so, and why, and counts for
+    those whom `promoters` names; so does what only force may do: take production from its holder, archive that, or
+    take back that a version is archived.
 
     Raises:
-        RefusedError: its version may not have the role.
+        RefusedError: its version may not have the role, or it only looks like a tag of the registry.
         RegistryError: it is no tag of the registry, or what it may give cannot be found out.
     """
-    parsed = tags.parse(name)
-    known = Variant(parsed[0], tags.read(parsed[0])) if parsed else None
-    tag = next((one for one in known.tags if one.name == name), None) if known else None
-    if known is None or tag is None:
+    survey = tags.survey(variants=releases.variants())
+    if (odd := next((one for one in survey.odd if one.name == name), None)) is not None:
+        raise RefusedError(f"{name} is refused and has no effect: {odd.why}")
+    tag = next((one for one in survey.tags if one.name == name), None)
+    if tag is None:
         raise RegistryError(f"{name}: no annotated tag of the registry; `slipway registry history` has them")
-    if tag.action != "assign" or tag.role not in tags.LIVE:
-        return None
+    known = Variant(tag.variant, [one for one in survey.tags if one.variant == tag.variant])
+    if (untimely := tags.untimely(tag, known.tags)) is not None:
+        raise RefusedError(f"{name} is refused: {untimely}")
+    return judge(known, tag)
+
+
+def judge(known: Variant, tag: Tag) -> Given | None:
+    """`verify` of a tag of a variant, whatever its date."""
     version = known.versions.get(known.version_at(tag.commit) or "")
-    if version is None:
-        raise RefusedError(f"{name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
-    wrong = refusals(version, releases.of(version))
-    if wrong and not overruled(tag):
-        raise RefusedError(f"{name} is refused: {version.name} may not hold {tag.role}: {'; '.join(wrong)}")
-    return Given(version, tag.role, tuple(wrong))
+    if tag.action == "assign" and tag.role in tags.LIVE:
+        if version is None:
+            raise RefusedError(f"{tag.name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
+        wrong = refusals(version, releases.of(version))
+        if wrong and (uncounted := _uncounted(tag)) is not None:
+            said = "; ".join([*wrong, *uncounted])
+            raise RefusedError(f"{tag.name} is refused: {version.name} may not hold {tag.role}: {said}")
+        return Given(version, tag.role, tuple(wrong))
+    if version is not None and (taken := _takes(known, tag, version)) and (uncounted := _uncounted(tag)) is not None:
+        said = "; ".join([taken, *(uncounted or ["only force may do that"])])
+        raise RefusedError(f"{tag.name} is refused: {said}")
+    return None
+
+
+def accepted(known: Variant) -> tuple[Variant, list[str]]:
+    """A variant as it is without what `verify` refuses, and what that is.
+
+    Where the holder of a role is refused, the last one before it that is not holds it, of those that were not rolled
+    back from.
+
+    Raises:
+        RegistryError: what a tag may give cannot be found out.
+    """
+    found = refused_takings(known)
+    refused = list(found.values())
+    kept = [tag for tag in known.tags if tag not in found]
+    for role in tags.LIVE:
+        now = Variant(known.name, kept)
+        for version in dict.fromkeys([*now.assigned(role)[-1:], *reversed(now.line(role))]):
+            tag = now.given(version, role)
+            try:
+                judge(now, tag)
+            except RefusedError as error:
+                refused.append(str(error))
+                continue
+            kept = [one for one in kept if one.role != role or one.counter <= tag.counter]
+            break
+        else:
+            kept = [one for one in kept if one.role != role]
+    return Variant(known.name, kept), refused
+
+
+def refused_takings(known: Variant) -> dict[Tag, str]:
+    """The tags of a variant that take what only force may take, without force that counts, and why each is refused.
+
+    Raises:
+        RegistryError: that cannot be found out.
+    """
+    refused = {}
+    for tag in known.tags:
+        if tag.action == "unassign" or tag.role == "archived":
+            try:
+                judge(Variant(known.name, [one for one in known.tags if one not in refused]), tag)
+            except RefusedError as error:
+                refused[tag] = str(error)
+    return refused
+
+
+def undo(name: str) -> str:
+    """Take away, at the remote, what a refused tag did: say what was done.
+
+    The tag is removed. A host that protects tags from being deleted keeps it; then another tag does the contrary: it
+    takes the role from the version, or gives it back to the one that it was taken from.
+
+    Raises:
+        RegistryError: neither could be done.
+    """
+    survey = tags.survey(variants=releases.variants())
+    found: list[Tag | tags.Odd] = [*survey.odd, *survey.tags]
+    one = next(one for one in found if one.name == name)
+    try:
+        tags.remove(one)
+        return f"{name} is removed"
+    except RegistryError as error:
+        kept = f"{name} stays, since it cannot be removed ({error})"
+    if not isinstance(one, Tag) or one.role is None:
+        return f"{kept}; it has no effect"
+    moment = tags.moment(one.variant, push=True)
+    known = Variant(one.variant, moment.tags)
+    before = Variant(one.variant, [tag for tag in moment.tags if tag.name != name])
+    version = known.version_at(one.commit)
+    if one.action == "assign":
+        undone = version if version in known.assigned(one.role) else None
+    elif one.role == "archived":
+        undone = version if version in before.assigned("archived") else None
+    else:
+        undone = next(iter(before.assigned(one.role)[-1:]), None)
+        undone = undone if known.assigned(one.role)[-1:] != [undone] else None
+    if undone is None:
+        return f"{kept}; it has no effect"
+    cancel = "!" if one.action == "assign" else ""
+    contrary = f"{one.variant}#{one.role}{cancel}#{next(moment.numbers())}"
+    message = _message(f"Undo {name}, which is refused and cannot be removed", None, {})
+    tags.write(moment, [New(contrary, known.versions[undone].commit, message)], push=True)
+    return f"{kept}; {contrary} undoes it"
+
+
+def _uncounted(tag: Tag) -> list[str] | None:
+    """Why a tag cannot do what only force may, as far as there is more to say; None where its force counts."""
+    if not overruled(tag):
+        return []
+    why = promoters.objection(tag)
+    return None if why is None else [why]
+
+
+def _takes(known: Variant, tag: Tag, version: Version) -> str | None:
+    """What a tag takes away that only force may take."""
+    before = Variant(known.name, [one for one in known.tags if one.action == "register" or one.counter < tag.counter])
+    if tag.role == "archived" and tag.action == "unassign":
+        return f"{version.name} was archived" if version.version in before.assigned("archived") else None
+    if tag.role not in ("production", "archived"):
+        return None
+    holder = before.holder("production")
+    if holder is None or holder.version != version.version:
+        return None
+    # What may not hold production may be relieved of it by anyone.
+    refused = refusals(replace(version, roles=()), releases.of(version))
+    if refused and _uncounted(before.given(version.version, "production")) is not None:
+        return None
+    return f"{version.name} held production"
 
 
 def _assign(
@@ -270,20 +391,25 @@ def _assign(
     sha256 = release.record["artifacts"]["model.tflite"]["sha256"] if release.record else "unknown"
     facts = {"Verdict": release.verdict or "unknown", "SHA-256": sha256, FORCED: wrong}
     message = _message(f"{verb} {version.name} to {role}", reason, facts)
-    number = moment.next()
+    numbers = moment.numbers()
     new = []
     if "archived" in version.roles:
-        new.append(New(f"{version.variant}#archived!#{number}", version.commit, message))
-        number += 1
-    new.append(New(f"{version.variant}#{role}#{number}", version.commit, message))
+        new.append(New(f"{version.variant}#archived!#{next(numbers)}", version.commit, message))
+    new.append(New(f"{version.variant}#{role}#{next(numbers)}", version.commit, message))
     return _write(moment, new, version.version, role, wrong, push)
 
 
 def _write(
     moment: Moment, new: Sequence[New], version: str, role: str | None, overruled: Sequence[str], push: bool
 ) -> Done:
-    tags.write(moment, new, push=push)
+    tags.write(moment, new, push=push, check=_counts if overruled else None)
     return Done(moment.variant, version, role, tuple(tag.name for tag in new), tuple(overruled), push)
+
+
+def _counts(tag: Tag) -> None:
+    """Raise where the force of a tag that is about to be written would not count."""
+    if (why := promoters.objection(tag)) is not None:
+        raise RefusedError(f"nothing was written: {why}; whoever may force is named there, on the default branch")
 
 
 def _known(moment: Moment) -> Variant:
@@ -332,7 +458,7 @@ def _name(known: Variant, version: str | None, bump: Bump) -> str:
         return FIRST if highest is None else f"v{highest.next_version(bump)}"
     if not tags.VERSION.fullmatch(version):
         raise RegistryError(f"{version!r} is no version: v and three numbers, such as v1.2.0 (semver.org)")
-    if any(tag.version == version for tag in known.tags):
+    if version in known.versions:
         raise RegistryError(f"{known.name}@{version} is there already; a version is never moved")
     return version
 

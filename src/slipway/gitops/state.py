@@ -1,8 +1,8 @@
 """What the tags say: the versions of each variant, and the roles that they hold.
 
-The rules are GTO's, so that `gto show` says the same: a version is what was registered and not deregistered since; of
-the versions that were given a role and not relieved of it, the one that was given it last holds it. `archived` is held
-by any number of versions, the other roles by one each.
+The rules are GTO's, so that `gto show` says the same of what Slipway wrote: a version is what was registered; of the
+versions that were given a role and not relieved of it, the one that was given it last, by its number, holds it.
+`archived` is held by any number of versions, the other roles by one each.
 """
 
 import re
@@ -17,6 +17,8 @@ from slipway.gitops import tags
 from slipway.gitops.tags import Tag
 
 LATEST = "latest"
+SHOWN = ("production", "canary", "staging", "archived")
+"""The roles in the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Version:
 
 
 class Variant:
-    """A variant of the registry: all of its tags, in the order in which they were made."""
+    """A variant of the registry: all of its tags, as `tags.read` puts them in order."""
 
     def __init__(self, name: str, tags: Iterable[Tag]) -> None:
         self.name = name
@@ -45,14 +47,10 @@ class Variant:
     @cached_property
     def versions(self) -> Mapping[str, Version]:
         """By version, the highest first."""
-        held = {role: self.assigned(role) for role in {*tags.ROLES, *(tag.role for tag in self.tags if tag.role)}}
+        held = {role: self.assigned(role) for role in SHOWN}
         found = {}
         for version in sorted(self._registered, key=order, reverse=True):
-            roles = [
-                role
-                for role in sorted(held, key=_role_order)
-                if version in (held[role] if role == "archived" else held[role][-1:])
-            ]
+            roles = [role for role in held if version in (held[role] if role == "archived" else held[role][-1:])]
             tag = self._registered[version]
             found[version] = Version(self.name, version, tag.commit, tag, tuple(roles))
         return found
@@ -71,6 +69,14 @@ class Variant:
                 last.pop(version, None)
                 last[version] = tag
         return [version for version, tag in last.items() if tag.action == "assign"]
+
+    def given(self, version: str, role: str) -> Tag:
+        """The tag that gave a version a role last."""
+        return [
+            tag
+            for tag in self.tags
+            if tag.action == "assign" and tag.role == role and self.version_at(tag.commit) == version
+        ][-1]
 
     def line(self, role: str) -> list[str]:
         """How a role came to its holder, which is last: each version that went before it and was not rolled back."""
@@ -95,20 +101,9 @@ class Variant:
         """The version of a commit; GTO allows one."""
         return self._by_commit.get(commit)
 
-    @property
-    def deprecated(self) -> bool:
-        """Whether the variant is given up as a whole: `gto deprecate` was the last that was said of it."""
-        return bool(self.tags) and self.tags[-1].action == "deprecate"
-
     @cached_property
     def _registered(self) -> dict[str, Tag]:
-        found: dict[str, Tag] = {}
-        for tag in self.tags:
-            if tag.version is not None and tag.action == "register":
-                found[tag.version] = tag
-            elif tag.version is not None:
-                found.pop(tag.version, None)
-        return found
+        return {tag.version: tag for tag in self.tags if tag.version is not None}
 
     @cached_property
     def _by_commit(self) -> dict[str, str]:
@@ -116,12 +111,11 @@ class Variant:
 
 
 def read() -> dict[str, Variant]:
-    """Every variant that has tags, by name; those given up are left out, as in `gto show`."""
+    """Every variant that has tags, by name."""
     grouped: dict[str, list[Tag]] = {}
     for tag in tags.read():
         grouped.setdefault(tag.variant, []).append(tag)
-    variants = {name: Variant(name, grouped[name]) for name in sorted(grouped)}
-    return {name: variant for name, variant in variants.items() if not variant.deprecated}
+    return {name: Variant(name, grouped[name]) for name in sorted(grouped)}
 
 
 def find(variants: Mapping[str, Variant], name: str) -> Version:
@@ -156,8 +150,3 @@ def find(variants: Mapping[str, Variant], name: str) -> Version:
 def order(version: str) -> semver.Version:
     """By which versions are put in order."""
     return semver.Version.parse(version.removeprefix("v"))
-
-
-def _role_order(role: str) -> tuple[int, str]:
-    known = ("production", "canary", "staging", "archived")
-    return (known.index(role) if role in known else len(known), role)

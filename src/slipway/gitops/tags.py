@@ -1,14 +1,9 @@
-"""The registry's tags, in GTO's grammar: how they are named, read in one go, and written all or none.
+"""The registry's tags: read in one go, and written all or none.
 
-    base-ad-detector@v1.2.0          the version v1.2.0
-    base-ad-detector@v1.2.0!         it is a version no longer
-    base-ad-detector#production#7    the version at this commit is given the role
-    base-ad-detector#production!#8   the role is taken from it
-    base-ad-detector@deprecated      the variant is
-
-A tag's author, date and message are the history: who, when and why. `gto show` and `gto history` read the same tags.
-GTO goes by the date, to the second; `write` dates each tag of a variant later than the one before, whatever the clocks
-of two machines say, so that the last one written is the last one read.
+What counts as one is said in `grammar`. A tag's author, date and message are the history: who, when and why. The number
+of an assignment is its place among all of the variant; dates decide nothing. `gto show` and `gto history` read the same
+tags by their dates, so `write` dates each tag of a variant later than the one before, whatever the clocks of two
+machines say.
 
 **One wins.** Beside its tags a variant has a ref, refs/slipway/<variant>, that each write moves on. A write names the
 value that its decision was made on, in the same ref transaction as the tags: whoever comes second is refused, in one
@@ -20,58 +15,48 @@ A tag that was pushed and is gone from the remote was removed there. Nothing pus
 remote's ref still says its id, it is known for what it is; later its number is taken.
 """
 
+import itertools
 import re
 import shlex
+import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal
 
 from slipway.errors import RegistryError
-from slipway.gitops import git
+from slipway.gitops import git, grammar
+from slipway.gitops.grammar import LIVE as LIVE
+from slipway.gitops.grammar import ROLES as ROLES
+from slipway.gitops.grammar import VERSION as VERSION
+from slipway.gitops.grammar import Tag as Tag
+from slipway.gitops.grammar import parse as parse
 
-Action = Literal["register", "deregister", "assign", "unassign", "deprecate"]
-
-ROLES = ("staging", "canary", "production", "archived")
-LIVE = ("staging", "canary", "production")
-"""The roles that one version of a variant holds at a time, and that a model must pass for."""
-
-_SEMVER = r"v(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?"
-_NAME = r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?"
-_TAG = re.compile(
-    rf"(?P<variant>{_NAME})"
-    rf"(?:(?:#(?P<role>{_NAME})|@(?P<version>{_SEMVER}))(?P<cancel>!?)|@(?P<deprecated>deprecated))"
-    r"(?:#(?P<counter>\d+))?"
-)
-VERSION = re.compile(_SEMVER)
+AHEAD = 24 * 60 * 60
+"""Seconds by which a clock may be ahead; what is dated later than that is not believed."""
 _QUICKER = re.compile("stale info|already exists|fetch first|atomic")
 """What Git says of a push that another one came before."""
-_FIELDS = ("refname:strip=2", "objecttype", "objectname", "*objectname", "taggername", "taggeremail:trim", "contents")
-_FORMAT = "%00".join(["%(taggerdate:unix)", *(f"%({field})" for field in _FIELDS), ""])
 
 
 @dataclass(frozen=True)
-class Tag:
-    """One annotated tag: what it says of which commit, and who said it when (seconds since 1970) and why."""
+class Odd:
+    """A ref below refs/tags/ that looks like a tag of the registry and is none: the object it names, and why."""
 
     name: str
     id: str
-    commit: str
-    variant: str
-    action: Action
-    version: str | None
-    role: str | None
-    counter: int
-    who: str
-    email: str
-    when: int
     why: str
 
+
+@dataclass(frozen=True)
+class Survey:
+    """The tags of the registry, all assignments in the order of their numbers, and what only looks like one."""
+
+    tags: tuple[Tag, ...]
+    odd: tuple[Odd, ...]
+
     @property
-    def time(self) -> str:
-        """When, in ISO 8601."""
-        return datetime.fromtimestamp(self.when, UTC).isoformat().replace("+00:00", "Z")
+    def ids(self) -> dict[str, str]:
+        """The objects by the name of the tag, of both."""
+        return {tag.name: tag.id for tag in self.tags} | {odd.name: odd.id for odd in self.odd}
 
 
 @dataclass(frozen=True)
@@ -91,38 +76,80 @@ class Moment:
     tags: tuple[Tag, ...]
     pointer: str
     """What refs/slipway/<variant> was; empty where there was none."""
+    odd: tuple[Odd, ...] = ()
 
-    def next(self) -> int:
-        """The number of the next assignment: GTO counts all roles of a variant together."""
-        return max((tag.counter for tag in self.tags), default=0) + 1
-
-
-def parse(name: str) -> tuple[str, Action, str | None, str | None, int] | None:
-    """Variant, action, version, role and counter (0 without one) of a tag's name; None for a tag of another kind."""
-    found = _TAG.fullmatch(name)
-    if found is None:
-        return None
-    action: Action = "deprecate"
-    if found["version"]:
-        action = "deregister" if found["cancel"] else "register"
-    elif found["role"]:
-        action = "unassign" if found["cancel"] else "assign"
-    return found["variant"], action, found["version"], found["role"], int(found["counter"] or 0)
+    def numbers(self) -> Iterator[int]:
+        """The numbers of the next assignments: GTO counts all roles of a variant together. Odd tags take theirs too."""
+        taken = {parsed[-1] for one in self.odd if (parsed := parse(one.name)) is not None}
+        after = max((tag.counter for tag in self.tags), default=0) + 1
+        return (number for number in itertools.count(after) if number not in taken)
 
 
 def read(variant: str | None = None) -> list[Tag]:
-    """All tags of the registry, or of one variant, in the order in which they were made; lightweight ones are none."""
+    """All tags of the registry, or of one variant: its versions, then its assignments in the order of their numbers."""
+    return list(survey(variant).tags)
+
+
+def survey(variant: str | None = None, variants: Collection[str] = ()) -> Survey:
+    """All tags of the registry, or of one variant, and what only looks like one.
+
+    Args:
+        variant: the variant, all where it is None.
+        variants: names of variants besides those that have tags.
+    """
     patterns = ["refs/tags"] if variant is None else [f"refs/tags/{variant}@*", f"refs/tags/{variant}#*"]
-    fields = len(_FIELDS) + 1
-    parts = git.run("for-each-ref", f"--format={_FORMAT}", *patterns).split("\0")
-    tags = []
-    for start in range(0, len(parts) - 1, fields):
-        when, name, kind, identity, commit, who, email, why = parts[start : start + fields]
+    listed = git.run("for-each-ref", "--format=%(objectname) %(objecttype) %(refname:strip=2)", *patterns)
+    refs = [line.split(" ", 2) for line in listed.split("\n")[:-1]]  # names may have what splitlines() splits at
+    whole = [identity for identity, kind, name in refs if kind == "tag" and parse(name)]
+    contents = dict(zip(whole, git.contents(whole), strict=True))
+    tags: list[Tag] = []
+    odd: list[Odd] = []
+    strange = []
+    for identity, kind, name in refs:
         parsed = parse(name)
-        if parsed is None or kind != "tag" or (variant is not None and parsed[0] != variant):
-            continue
-        tags.append(Tag(name, identity, commit, *parsed, who=who, email=email, when=int(when), why=why.strip()))
-    return sorted(tags, key=lambda tag: (tag.when, tag.counter, tag.name))
+        if parsed is None:
+            strange.append((name, identity))
+        elif variant is None or parsed[0] == variant:
+            found = grammar.understand(name, identity, kind, contents.get(identity))
+            if isinstance(found, Tag):
+                tags.append(found)
+            else:
+                odd.append(Odd(name, identity, found))
+    counted, uncounted = _counted(tags)
+    known = {*variants, *(tag.variant for tag in tags), *([variant] if variant else ())}
+    why = "its name is not of the form VARIANT@vX.Y.Z or VARIANT#ROLE#NUMBER"
+    odd += uncounted
+    odd += [Odd(name, identity, why) for name, identity in strange if grammar.resembles(name, known)]
+    for tag in counted if variants else ():
+        near = [name for name in variants if name.casefold() == tag.variant.casefold()]
+        if near and tag.variant not in near:
+            odd.append(Odd(tag.name, tag.id, f"{tag.variant} is no variant; {near[0]} is"))
+    strays = {one.name for one in odd}
+    left = sorted((tag for tag in counted if tag.name not in strays), key=lambda tag: (tag.counter, tag.when, tag.name))
+    return Survey(tuple(left), tuple(sorted(odd, key=lambda one: one.name)))
+
+
+def _counted(tags: Iterable[Tag]) -> tuple[list[Tag], list[Odd]]:
+    """Of the tags of which only one can count, the first; the others are odd."""
+    first: dict[tuple[str | int | None, ...], Tag] = {}
+    odd = []
+    for tag in sorted(tags, key=lambda tag: (tag.action == "unassign", tag.when, tag.name)):
+        place = (tag.variant, tag.commit) if tag.action == "register" else (tag.variant, tag.role, tag.counter)
+        there = first.setdefault(place, tag)
+        if there is not tag:
+            what = "commit" if tag.action == "register" else "number"
+            odd.append(Odd(tag.name, tag.id, f"its {what} has {there.name} already"))
+    return list(first.values()), odd
+
+
+def untimely(tag: Tag, others: Iterable[Tag]) -> str | None:
+    """Why the date of a tag among those of its variant cannot be. Dates decide nothing here, but GTO goes by them."""
+    if tag.when > time.time() + AHEAD:
+        return f"it is dated {tag.time}, ahead of the clock"
+    for other in others:
+        if other.role is not None and other.role == tag.role and other.counter > tag.counter and other.when < tag.when:
+            return f"it is dated after {other.name}, which has a higher number"
+    return None
 
 
 def moment(variant: str, *, push: bool = False) -> Moment:
@@ -134,27 +161,40 @@ def moment(variant: str, *, push: bool = False) -> Moment:
     if push:
         _fetch(_remote(), variant)
     pointer = git.run("for-each-ref", "--format=%(objectname)", _pointer(variant)).strip()
-    return Moment(variant, tuple(read(variant)), pointer)
+    found = survey(variant)
+    return Moment(variant, found.tags, pointer, found.odd)
 
 
-def write(moment: Moment, new: Sequence[New], *, push: bool = False) -> None:
-    """Write annotated tags of a variant, all or none, with a later date than any that it has.
+def write(
+    moment: Moment, new: Sequence[New], *, push: bool = False, check: Callable[[Tag], None] | None = None
+) -> None:
+    """Write annotated tags of a variant, all or none, with a later date than any that it has, signed as Git signs.
+
+    A date that is ahead of the clock is not believed, or all that follow were to be dated after it.
 
     Args:
         moment: what the decision to write them was made on.
         new: the tags, in the order in which they are to be read.
         push: to the remote as well; refused there, they are taken back here.
+        check: raises where a tag as it would be may not be written.
 
     Raises:
         RegistryError: another write was quicker, here or at the remote, or Git refuses.
     """
     remote = _remote() if push else None
-    name, _, zone = git.run("var", "GIT_COMMITTER_IDENT").strip().rsplit(" ", 2)
-    when = max([int(time.time()), *(tag.when + 1 for tag in moment.tags)])
-    made = {}
-    for offset, tag in enumerate(new):
-        head = f"object {tag.commit}\ntype commit\ntag {tag.name}\ntagger {name} {when + offset} {zone}"
-        made[tag.name] = git.run("mktag", text=f"{head}\n\n{tag.message.strip()}\n").strip()
+    made = _make(moment, new)
+    asked = ("tag.gpgSign", "tag.forceSignAnnotated")
+    signing = any(git.run("config", "--type=bool", "--default=false", "--get", key).strip() == "true" for key in asked)
+    for name, content in zip(made, git.contents(list(made.values())), strict=True):
+        tag = grammar.understand(name, made[name], "tag", content)
+        if isinstance(tag, str):
+            raise RegistryError(f"{name} cannot be written: {tag}")
+        if (
+            signing and grammar.SIGNATURE.search(content or b"") is None
+        ):  # Git 2.39 makes one unsigned, and says nothing
+            raise RegistryError(f"Git cannot sign {name}: look at gpg.format and user.signingKey with `git config`")
+        if check is not None:
+            check(tag)
     last = made[new[-1].name]
     lines = [f"update {_pointer(moment.variant)} {last} {moment.pointer or _zeros(last)}"]
     lines += [f"create refs/tags/{tag} {identity}" for tag, identity in made.items()]
@@ -170,6 +210,54 @@ def write(moment: Moment, new: Sequence[New], *, push: bool = False) -> None:
         _push(remote, moment, made)
 
 
+def _make(moment: Moment, new: Sequence[New]) -> dict[str, str]:
+    """The objects of new tags, which nothing names yet, by name.
+
+    `git tag` itself makes them, so that tag.gpgSign, gpg.format, user.signingKey and the rest hold; it does so beside
+    the repository, with its objects and its configuration, since it cannot make a tag without a ref.
+    """
+    there = {one.name for one in moment.odd}
+    for tag in new:
+        if parse(tag.name) is None:
+            raise RegistryError(f"{tag.name} is no tag that Slipway reads; `slipway doctor` names what is in its way")
+        if tag.name in there:
+            raise RegistryError(f"{tag.name} is there and is no tag of the registry: `slipway doctor` says why")
+    now, zone = int(time.time()), git.run("var", "GIT_COMMITTER_IDENT").strip().rpartition(" ")[2]
+    when = max([now, *(tag.when + 1 for tag in moment.tags if tag.when <= now + AHEAD)])
+    places = [part for name in ("objects", "config", "config.worktree") for part in ("--git-path", name)]
+    paths = git.run("rev-parse", "--show-object-format", "--path-format=absolute", *places).split("\n")
+    kind, objects, *configurations = paths[:4]
+    made = {}
+    with tempfile.TemporaryDirectory() as folder:
+        git.run("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", folder)
+        options = [part for path in configurations for part in ("-c", f"include.path={path}")]
+        for offset, tag in enumerate(new):
+            git.run(
+                *options,
+                *("-c", "core.hooksPath=/dev/null", "tag", "--cleanup=verbatim", "--file=-", tag.name, tag.commit),
+                text=f"{tag.message.strip()}\n",
+                environment={
+                    "GIT_DIR": folder,
+                    "GIT_OBJECT_DIRECTORY": objects,
+                    "GIT_COMMITTER_DATE": f"@{when + offset} {zone}",
+                },
+            )
+            made[tag.name] = git.run("--git-dir", folder, "rev-parse", f"refs/tags/{tag.name}").strip()
+    return made
+
+
+def remove(tag: Tag | Odd) -> None:
+    """Remove a tag at the remote, and here.
+
+    Raises:
+        RegistryError: the remote does not take it, or has another of that name.
+    """
+    remote = _remote()
+    ref = f"refs/tags/{tag.name}"
+    git.run("push", "--quiet", f"--force-with-lease={ref}:{tag.id}", remote, f":{ref}")
+    git.run("update-ref", "-d", ref, tag.id)
+
+
 def share(variant: str) -> list[str]:
     """Push the tags of a variant that are only here, all or none, and say which.
 
@@ -178,12 +266,12 @@ def share(variant: str) -> list[str]:
     """
     remote = _remote()
     pointers, there = at(remote, variant)
-    here = read(variant)
+    here = survey(variant)
     alone = _alone(remote, variant, pointers, there)
     if not alone:
         return []
     taken = max((parsed[-1] for name in there if (parsed := parse(name)) is not None), default=0)
-    unseen = there.items() - {(tag.name, tag.id) for tag in here}
+    unseen = there.items() - here.ids.items()
     if unseen or any(0 < tag.counter <= taken for tag in alone):
         raise RegistryError(
             f"{variant} was changed at {remote} after this clone wrote {_names(alone)}: take yours back with `git tag "
@@ -194,7 +282,7 @@ def share(variant: str) -> list[str]:
         _send(remote, variant, made, pointers.get(variant, ""))
     except RegistryError as error:
         if _QUICKER.search(str(error)):
-            raise _overtaken(Moment(variant, tuple(here), ""), remote)
+            raise _overtaken(Moment(variant, here.tags, ""), remote)
         raise
     return list(made)
 
@@ -202,7 +290,7 @@ def share(variant: str) -> list[str]:
 def at(remote: str, variant: str = "*") -> tuple[dict[str, str], dict[str, str]]:
     """What a remote has of a variant, or of all: refs/slipway/<variant> by variant, and the annotated tags by name."""
     patterns = [_pointer(variant), f"refs/tags/{variant}@*", f"refs/tags/{variant}#*"]
-    lines = git.run("ls-remote", remote, *patterns).splitlines()
+    lines = git.run("ls-remote", remote, *patterns).split("\n")[:-1]
     refs = {ref: identity for identity, _, ref in (line.partition("\t") for line in lines)}
     pointers = {ref.removeprefix(_pointer("")): refs[ref] for ref in refs if ref.startswith(_pointer(""))}
     names = [ref.removeprefix("refs/tags/") for ref in refs if f"{ref}^{{}}" in refs]
