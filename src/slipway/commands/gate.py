@@ -11,10 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from slipway import config, predictions, tasks
+from slipway import config, documents, predictions, tasks
 from slipway.config import PARAMS
 from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
 from slipway.gate import comparison
@@ -40,17 +39,9 @@ def variants(asked: Sequence[str]) -> list[str]:
     Raises:
         ConfigError: there is no such variant, or no params.yaml.
     """
-    top = Path("params.yaml")
-    if not top.exists():
-        raise ConfigError(f"{top}: no such file; run slipway in the repository's root")
-    try:
-        known = list(yaml.safe_load(top.read_bytes())["all"].keys())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{top}: not YAML ({_line(error)})")
-    except (AttributeError, KeyError, TypeError):
-        raise ConfigError(f"{top}: no mapping with the variants under `all`")
+    known = list(config.top()["all"])
     if unknown := [one for one in asked if one not in known]:
-        raise ConfigError(f"{unknown[0]}: no such variant in {top}; it has {', '.join(known)}")
+        raise ConfigError(f"{unknown[0]}: no such variant in {config.TOP}; it has {', '.join(known)}")
     return list(asked) or known
 
 
@@ -162,11 +153,9 @@ def _built(variant: str, gate: Gate) -> tuple[dict[str, Any], dict[str, Any], li
 
 def _read(path: Path, again: str) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text())
+        values = documents.parse_json(path.read_bytes(), path.as_posix(), again, ModelError)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file; {again}")
-    except ValueError as error:
-        raise ModelError(f"{path}: not JSON ({error}); {again}")
     if not isinstance(values, dict):
         raise ModelError(f"{path}: not a JSON object; {again}")
     return values

@@ -13,14 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from slipway import atomic
+from slipway import atomic, documents
+from slipway.documents import LOCK
 from slipway.errors import ModelError, RegistryError
 from slipway.gitops import git, releases
 from slipway.gitops.releases import Release
 
-LOCK = "dvc.lock"
 CACHE = Path(".dvc/cache/files/md5")
 """Where DVC's cache is unless it is configured elsewhere: looked at first, since DVC takes a second to be imported."""
 _CHUNK = 1 << 20
@@ -114,10 +112,7 @@ def _locked(commit: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=8)
 def _stages(lock: bytes | None) -> dict[str, Any]:
-    try:
-        parsed = yaml.load(lock or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        raise ModelError(f"{LOCK}: not YAML ({_said(error)})")
+    parsed = documents.parse_yaml(lock or b"", LOCK, error=ModelError)
     stages = parsed.get("stages") if isinstance(parsed, dict) else None
     return stages or {}
 
