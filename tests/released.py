@@ -117,7 +117,8 @@ def build(
     (reports / "shipped.parquet").write_bytes(shown)
 
     params = {
-        "data": DATA, "evaluate": {"confidence": 0.95, "resamples": 100}, "gate": gate, "seed": 7, "task": "tabular_classification",
+        "data": DATA, "evaluate": {"confidence": 0.95, "resamples": 100}, "gate": gate, "seed": 7,
+        "task": "tabular_classification",
         "train": {"slope": slope},
     }  # fmt: skip
     (Path("params") / f"{variant}.yaml").write_text(yaml.safe_dump(params))

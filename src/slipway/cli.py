@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway import tasks
+from slipway import config, documents, tasks
 from slipway.commands import registry
-from slipway.errors import DataError, SlipwayError
+from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
 from slipway.gate import verdict
 
 
@@ -51,10 +50,7 @@ def slipway() -> None:
 @app.command()
 def releases(as_json: Json = False) -> None:
     """Every variant: what it scored on its test split, its TFLite size and latency, its verdict, and its report."""
-    params = Path("params.yaml")
-    if not params.exists():
-        raise typer.BadParameter(f"{params}: no such file; run slipway in the repository's root")
-    rows = [_release(variant) for variant in yaml.safe_load(params.read_text())["all"]]
+    rows = [_release(variant) for variant in config.top()["all"]]
     if as_json:
         print(json.dumps(rows, indent=1))
         return
@@ -275,6 +271,28 @@ def doctor(as_json: Json = False) -> None:
 
 
 @app.command()
+def resolve(as_json: Json = False) -> None:
+    """Settle what a merge left in dvc.lock, parameters, reports and records. Exit code 2 where other files are left."""
+    from slipway.commands.resolve import resolve
+
+    done = resolve()
+    if as_json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
+    else:
+        console = Console()
+        for one in done.settled:
+            count = f", {one.count} conflict{'s' * (one.count != 1)}" if one.count else ""
+            console.print(f"settled: {one.path}{count}", soft_wrap=True, markup=False)
+        for one in done.left:
+            console.print(f"[red]left to you[/]: {escape(one.path)}: {escape(one.told)}", soft_wrap=True)
+        if not done.settled and not done.left:
+            console.print("no merge left a conflict here")
+        elif not done.left:
+            console.print("then: dvc repro && git add --all && git commit", soft_wrap=True)
+    raise typer.Exit(ConfigError.exit_code if done.left else 0)
+
+
+@app.command()
 def replay(
     tag: Annotated[str, typer.Argument(help="Of a version or a promotion; also VARIANT@latest or VARIANT#ROLE.")],
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Run every stage again and compare the bytes.")] = False,
@@ -310,7 +328,10 @@ def _release(variant: str) -> dict[str, Any]:
     path, benchmark_path = Path("models") / variant / "release.json", Path("reports") / variant / "benchmark.json"
     if not (path.exists() and benchmark_path.exists()):
         return {"variant": variant, "verdict": None}
-    record, benchmark = json.loads(path.read_text()), json.loads(benchmark_path.read_text())
+    again = f"run `dvc repro register@{variant}`"
+    record, benchmark = (
+        documents.parse_json(one.read_bytes(), one.as_posix(), again, ModelError) for one in (path, benchmark_path)
+    )
     task = tasks.load(record["task"], record["data"])
     return {
         "variant": variant,

@@ -10,12 +10,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from slipway import documents
 from slipway.errors import ConfigError
 
 PARAMS = Path("params")
+TOP = Path("params.yaml")
 LATENCY_METRICS = frozenset({"latency_mean_ms", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"})
 """Facts of a machine: one row at a time through model.tflite on one thread, judged by the benchmark stage."""
 CONVERSION_METRICS = frozenset({"agreement", "max_difference", "mean_difference", "size_bytes"})
@@ -139,6 +140,24 @@ class Register(Section):
     dry_run: bool = False
 
 
+def top() -> dict[str, Any]:
+    """All of `params.yaml` as plain values: `variants`, `transfers`, `simulated` and `all` are there, as mappings.
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be read.
+    """
+    try:
+        values = documents.read_yaml(TOP)
+    except FileNotFoundError:
+        raise ConfigError(f"{TOP}: no such file; run slipway in the repository's root")
+    if not isinstance(values, Mapping) or not isinstance(values.get("all"), Mapping):
+        raise ConfigError(f"{TOP}: no mapping with the variants under `all`")
+    for key in ("variants", "transfers", "simulated"):
+        if not isinstance(values.get(key) or {}, Mapping):
+            raise ConfigError(f"{TOP}: {key} must be a mapping, a line a variant")
+    return {**values, **{key: values.get(key) or {} for key in ("variants", "transfers", "simulated")}}
+
+
 def read(variant: str) -> dict[str, Any]:
     """All of `params/<variant>.yaml` as plain values.
 
@@ -146,12 +165,11 @@ def read(variant: str) -> dict[str, Any]:
         ConfigError: there is no such file, or it is not a mapping.
     """
     path = PARAMS / f"{variant}.yaml"
+    again = f"delete it and run `dvc repro compose@{variant}`"
     try:
-        values = yaml.safe_load(path.read_text())
+        values = documents.read_yaml(path, again)
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; run `dvc repro compose@{variant}`, or add {variant} to params.yaml")
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML ({error}); delete it and run `dvc repro compose@{variant}`")
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{path}: not a mapping; delete it and run `dvc repro compose@{variant}`")
+        raise ConfigError(f"{path}: not a mapping; {again}")
     return dict(values)

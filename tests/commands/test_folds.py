@@ -117,7 +117,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("conf/variant/mine.yaml").write_text(VARIANT)
     Path("stages.py").write_text(STAGES)
     Path("dvc.yaml").write_text(GRAPH)
-    Path("params.yaml").write_text("variants:\n  mine: {}\n")
+    Path("params.yaml").write_text("variants: &all {mine: {}}\nall: *all\n")
     sh("git init -q -b main && dvc init -q && dvc repro && git add -A && git commit -q -m start")
 
 

@@ -16,7 +16,8 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from slipway import mlflow_store
+from slipway import documents, mlflow_store
+from slipway.commands import resolve
 from slipway.gitops import artifacts, git, mirror, promoters, promotion, releases, state, tags
 from slipway.gitops.state import Variant, Version
 
@@ -38,20 +39,32 @@ def examine() -> list[Finding]:
     """Every check, in the order in which things have to be mended.
 
     Raises:
-        RegistryError: this is not the root of the repository.
+        ConfigError: this is not the root of the repository, or params.yaml cannot be read.
     """
+    if found := _look(MERGE, _merge, "git status"):
+        return found  # what a merge left has to be settled before anything else can be read
     releases.variants()  # says so where there is no params.yaml
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # it is told here
-    found = []
-    for check, (look, mend) in CHECKS.items():
-        try:
-            found += [Finding(check, *one) for one in look()]
-        except Exception as error:  # a broken clone can break DVC, Git and MLflow in any way
-            found.append(Finding(check, f"could not be checked: {_said(error)}", mend))
-    return found
+    return [one for check, (look, mend) in CHECKS.items() for one in _look(check, look, mend)]
 
 
 Said = Iterator[tuple[str, str]]
+
+
+def _look(check: str, look: Callable[[], Said], mend: str) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(Finding(check, *one) for one in look())
+    except Exception as error:  # a broken clone can break DVC, Git and MLflow in any way
+        found.append(Finding(check, f"could not be checked: {_said(error)}", mend))
+    return found
+
+
+def _merge() -> Said:
+    """Conflicts that a merge left, in the files that Slipway and DVC read or that Git waits for."""
+    for one in resolve.conflicts():
+        settle = "slipway resolve && dvc repro" if documents.generated(one.path) else f"edit {shlex.quote(one.path)}"
+        yield f"{one.path}: {one.told}", settle
 
 
 def _environment() -> Said:
@@ -240,6 +253,7 @@ def _mlflow() -> Said:
         yield f"{mlflow_store.shown(uri)} does not say what Git says of {_listed(unequal)}", "slipway registry sync"
 
 
+MERGE = "merge"
 CHECKS: Mapping[str, tuple[Callable[[], Said], str]] = {
     "environment": (_environment, f"touch {REQUIREMENTS} && make .venv/ready"),
     # What is damaged is looked for first: `dvc status` takes it away, and says nothing.

@@ -14,18 +14,17 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from scipy import stats
 
+from slipway import config
+from slipway.config import TOP
 from slipway.errors import ConfigError, DataError
 from slipway.intervals import agree
 
 FOLD, FOLDS = "split.fold", "split.folds"
-TOP = Path("params.yaml")
 IN_TOP = frozenset({"seed", "profile"})
 """Parameters of a variant that are set in params.yaml."""
 
@@ -84,11 +83,7 @@ def read(variant: str) -> tuple[list[CrossValidation], int]:
         ConfigError: there is no such variant.
         DataError: DVC cannot list the experiments, or there is no fold among them.
     """
-    try:
-        top = yaml.safe_load(TOP.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{TOP}: no such file; run slipway in the repository's root")
-    known = list((top.get("variants") or {}) | (top.get("transfers") or {}))
+    known = list(config.top()["all"])
     if variant not in known:
         raise ConfigError(f"{variant}: no such variant in {TOP}; it has {', '.join(known)}")
     done, others = _experiments(variant)

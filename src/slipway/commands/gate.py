@@ -32,17 +32,9 @@ def variants(asked: Sequence[str]) -> list[str]:
     Raises:
         ConfigError: there is no such variant, or no params.yaml.
     """
-    top = Path("params.yaml")
-    if not top.exists():
-        raise ConfigError(f"{top}: no such file; run slipway in the repository's root")
-    try:
-        known = list(yaml.safe_load(top.read_bytes())["all"].keys())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{top}: not YAML ({_line(error)})")
-    except (AttributeError, KeyError, TypeError):
-        raise ConfigError(f"{top}: no mapping with the variants under `all`")
+    known = list(config.top()["all"])
     if unknown := [one for one in asked if one not in known]:
-        raise ConfigError(f"{unknown[0]}: no such variant in {top}; it has {', '.join(known)}")
+        raise ConfigError(f"{unknown[0]}: no such variant in {config.TOP}; it has {', '.join(known)}")
     return list(asked) or known
 
 

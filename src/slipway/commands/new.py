@@ -31,14 +31,14 @@ from rich.markup import escape
 from rich.progress import Progress
 
 import slipway
-from slipway import atomic, tasks
-from slipway.config import Split
+from slipway import atomic, config, documents, tasks
+from slipway.config import TOP, Split
 from slipway.data import splits
 from slipway.errors import ConfigError, DataError, SlipwayError
 from slipway.protocol import Index
 from slipway.raw.folders import litter
 
-TOP, CONF, RAW = Path("params.yaml"), Path("conf"), Path("data/raw")
+CONF, RAW = Path("conf"), Path("data/raw")
 GUIDE = "docs/guide.md, A variant of your own"
 NAME = re.compile("[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
 SHOWN = 5
@@ -70,7 +70,7 @@ def new(variant: str, task: str, folder: Path, *, group: str | None, quarantine:
         ConfigError: the name or the task cannot be used, or there is such a variant.
         DataError: the folder cannot be used, or DVC cannot track it.
     """
-    top = _top()
+    top = config.top()
     _check_name(variant, top)
     recipe = _recipe(task)
     raw = RAW / variant
@@ -103,21 +103,13 @@ def new(variant: str, task: str, folder: Path, *, group: str | None, quarantine:
     return Created(variant, task, written, classes, grouped, len(index.problems))
 
 
-def _top() -> dict[str, Any]:
-    try:
-        top: dict[str, Any] = yaml.safe_load(TOP.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f"{TOP}: no such file; run slipway in the repository's root")
-    return top
-
-
 def _check_name(variant: str, top: Mapping[str, Any]) -> None:
     if not NAME.fullmatch(variant) or not isinstance(yaml.safe_load(variant), str):
         raise ConfigError(
             f"{variant!r} cannot name a variant: letters, digits and -, a letter first, no - last, and no word that "
             "YAML reads as a value (yes, null)"
         )
-    taken = {name.lower(): name for part in ("variants", "transfers", "simulated") for name in top.get(part) or {}}
+    taken = {name.lower(): name for part in ("variants", "transfers", "simulated") for name in top[part]}
     if variant.lower() in taken:
         raise ConfigError(f"{taken[variant.lower()]}: there is such a variant in {TOP}; choose another name")
     for path in (CONF / "variant" / f"{variant}.yaml", Path("params") / f"{variant}.yaml"):
@@ -128,7 +120,7 @@ def _check_name(variant: str, top: Mapping[str, Any]) -> None:
 def _recipe(task: str) -> dict[str, Any]:
     known = sorted(path.stem for path in (CONF / "new").glob("*.yaml"))
     if task in known:
-        recipe: dict[str, Any] = yaml.safe_load((CONF / "new" / f"{task}.yaml").read_text())
+        recipe: dict[str, Any] = documents.read_yaml(CONF / "new" / f"{task}.yaml")
         return recipe
     if (Path(tasks.__file__).parent / task / "__init__.py").exists():
         raise ConfigError(

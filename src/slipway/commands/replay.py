@@ -23,7 +23,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
@@ -343,8 +342,7 @@ def _alike(first: Any, second: Any) -> bool:
 
 def _locked() -> dict[str, Any]:
     """The stages of dvc.lock."""
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return dict((yaml.load(_content(Path("dvc.lock")) or b"", Loader=loader) or {}).get("stages") or {})
+    return dict((documents.parse_yaml(_content(Path("dvc.lock")) or b"", "dvc.lock") or {}).get("stages") or {})
 
 
 def _paths(stages: Sequence[str], locked: Mapping[str, Any], kind: str) -> dict[str, str]:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from slipway import atomic
+from slipway.documents import LOCK
 from slipway.errors import ModelError, RegistryError
 from slipway.gitops import git, releases, schema
 from slipway.gitops.releases import Release
 
-LOCK = "dvc.lock"
 CACHE = Path(".dvc/cache/files/md5")
 """Where DVC's cache is unless it is configured elsewhere: looked at first, since DVC takes a second to be imported."""
 _CHUNK = 1 << 20

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from slipway.gitops import git, releases
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant, Version, order
@@ -123,7 +121,7 @@ def _data(first: Release, second: Release) -> tuple[str, ...]:
 
 
 def _parameters(first: bytes | None, second: bytes | None) -> tuple[str, ...]:
-    was, now = _flat(_loaded(first)), _flat(_loaded(second))
+    was, now = _flat(releases.parameters(first)), _flat(releases.parameters(second))
     return tuple(
         f"{key} {_shown(was, key)} → {_shown(now, key)}"
         for key in sorted(was.keys() | now.keys())
@@ -140,11 +138,6 @@ def _code(before: Version, version: Version, first: Release, second: Release) ->
         span = f"{before.commit}..{version.commit}"
         changed += git.run("log", "--format=%h %s (%an)", "--no-merges", span, "--", CODE).splitlines() or ["code"]
     return tuple(changed)
-
-
-def _loaded(content: bytes | None) -> Mapping[str, Any]:
-    parsed = yaml.load(content or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return parsed if isinstance(parsed, Mapping) else {}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

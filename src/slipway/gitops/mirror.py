@@ -20,8 +20,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from slipway import atomic, mlflow_store
 from slipway.errors import RegistryError, SlipwayError
 from slipway.gitops import artifacts, git, promotion, releases, tags
@@ -199,7 +197,9 @@ def _wanted(variant: Variant, done: Synced) -> Iterator[Wanted]:
             "roles": ", ".join(version.roles),
             "lifecycle": releases.lifecycle(variant, version, release.verdict),
         }
-        yield Wanted(version, release, _loaded(content), {key: value for key, value in told.items() if value})
+        yield Wanted(
+            version, release, releases.parameters(content), {key: value for key, value in told.items() if value}
+        )
 
 
 def _sync_model(
@@ -329,12 +329,7 @@ def _versions(client: "MlflowClient", name: str) -> list[Any]:
 
 
 def _names(objects: Sequence[str]) -> list[str | None]:
-    return [_loaded(content).get("register", {}).get("name") for content in git.contents(objects)]
-
-
-def _loaded(content: bytes | None) -> Mapping[str, Any]:
-    parsed = yaml.load(content or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return parsed if isinstance(parsed, Mapping) else {}
+    return [releases.parameters(content).get("register", {}).get("name") for content in git.contents(objects)]
 
 
 @contextmanager

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from slipway.errors import RegistryError
+from slipway import config, documents
+from slipway.errors import ConfigError
 from slipway.gate import verdict
 from slipway.gitops import git, schema
 from slipway.gitops.state import Variant, Version
@@ -105,13 +103,18 @@ def variants() -> list[str]:
     """The variants of params.yaml in the working folder.
 
     Raises:
-        RegistryError: this is not the root of the repository.
+        ConfigError: this is not the root of the repository, or params.yaml cannot be read.
     """
-    path = Path("params.yaml")
-    if not path.exists():
-        raise RegistryError(f"{path}: no such file; run slipway in the repository's root")
-    listed: Mapping[str, Any] = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    return list(listed.get("all") or {})
+    return list(config.top()["all"])
+
+
+def parameters(content: bytes | None) -> Mapping[str, Any]:
+    """`params/<variant>.yaml` as it is in a commit; empty where it is not there or cannot be read."""
+    try:
+        parsed = documents.parse_yaml(content or b"", "parameters")
+    except ConfigError:
+        return {}
+    return parsed if isinstance(parsed, Mapping) else {}
 
 
 def _read(content: bytes | None, parse: Callable[[bytes], dict[str, Any]]) -> tuple[dict[str, Any] | None, str | None]:

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from slipway import documents
 from slipway.errors import RegistryError
 
 SCHEMA = 1
@@ -36,7 +35,7 @@ def lineage(lock: Path, variant: str, params: Path, requirements: Path) -> dict[
     Raises:
         RegistryError: dvc.lock lacks a stage of the variant.
     """
-    stages = yaml.safe_load(lock.read_text())["stages"] if lock.exists() else {}
+    stages = documents.read_yaml(lock)["stages"] if lock.exists() else {}
     trained = "transfer" if f"transfer@{variant}" in stages else "train"
     names = [f"{stage}@{variant}" for stage in ("prepare", trained, "evaluate", "convert-tflite", "benchmark")]
     if missing := [name for name in names if name not in stages]:

@@ -26,9 +26,10 @@ from pydantic import ValidationError
 import slipway.frameworks
 import slipway.simulators
 import slipway.tasks
-from slipway import atomic
+from slipway import atomic, config, documents
 from slipway.config import (
     PARAMS,
+    TOP,
     Benchmark,
     Checks,
     Convert,
@@ -44,7 +45,6 @@ from slipway.gate.rules import Gate
 from slipway.stages import run
 
 CONF = Path("conf")
-TOP = Path("params.yaml")
 COMMON: dict[str, type[Section]] = {
     "split": Split,
     "checks": Checks,
@@ -80,11 +80,11 @@ def compose(variant: str) -> None:
 
 def _top(variant: str) -> dict[str, Any]:
     """What params.yaml says of the variant."""
-    top = yaml.safe_load(TOP.read_text())
+    top = config.top()
     if variant not in top["all"]:
         raise ConfigError(f"{variant}: no such variant in {TOP}; it has {', '.join(top['all'])}")
     entry = top["all"][variant]
-    transferred = variant in (top["transfers"] or {})
+    transferred = variant in top["transfers"]
     where, known = ("transfers", KNOWN | {"from"}) if transferred else ("variants", KNOWN)
     for key in sorted(known):
         if not isinstance(entry, Mapping) or key not in entry:
@@ -102,7 +102,7 @@ def _top(variant: str) -> dict[str, Any]:
     if not isinstance(top["profile"], str):
         raise ConfigError(f"{variant}: profile in {TOP} must be a name in {CONF}/profile, not {top['profile']!r}")
     settled = {"from": None, **entry, "profile": top["profile"], "seed": top["seed"]}
-    return {**settled, "simulator": (top["simulated"] or {}).get(variant)}
+    return {**settled, "simulator": top["simulated"].get(variant)}
 
 
 def _schema(variant: str, framework: str, task: str) -> ModuleType:
@@ -134,6 +134,8 @@ def _compose(variant: str, profile: str) -> tuple[dict[str, Any], dict[str, Path
         options = f"; it has {', '.join(error.options)}" if error.options else ""
         raise ConfigError(f"{variant}: {CONF}/{error.missing_cfg_file}.yaml: no such file{options}")
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        for path in sorted(CONF.rglob("*.yaml")):
+            documents.check_settled(path.read_bytes(), path.as_posix())
         raise ConfigError(f"{variant}: {' '.join(str(error).split())}".replace(f"{CONF.resolve()}/", f"{CONF}/"))
     del values["profile"]
     groups = {group: CONF / f"{choice}.yaml" for group, choice in ((g, f"{g}/{c}") for g, c in choices.items())}
@@ -215,6 +217,7 @@ def _write(variant: str, resolved: Mapping[str, Any], files: Mapping[str, Path])
     path = PARAMS / f"{variant}.yaml"
     body = yaml.safe_dump(dict(resolved), sort_keys=True, allow_unicode=True, width=120)
     if path.exists():
+        documents.check_settled(path.read_bytes(), path.as_posix())
         _, _, rest = path.read_text().partition("\n")
         digest, _, old = rest.partition("\n")
         if digest != _digest(old):

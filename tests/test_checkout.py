@@ -1,0 +1,120 @@
+"""What every checkout has: which files Git leaves to DVC, the ends of lines, and what `make repro` measures."""
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from released import git
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = (".gitignore", ".gitattributes")
+
+
+def outputs() -> tuple[list[str], list[str]]:
+    """What the stages of a variant `x` write: what DVC keeps, and what Git keeps."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    outs = [one for stage in stages for kind in ("outs", "metrics") for one in stage["do"].get(kind, [])]
+    kept = [one for one in outs if isinstance(one, str)]
+    others = [path for one in outs if isinstance(one, dict) for path, how in one.items() if how["cache"] is False]
+    return [path.replace("${key}", "x") for path in kept], [path.replace("${key}", "x") for path in others]
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty repository with what this one says to Git."""
+    (tmp_path / "repository").mkdir()
+    monkeypatch.chdir(tmp_path / "repository")
+    git("init", "-q", "-b", "main")
+    for name in FILES:
+        shutil.copyfile(ROOT / name, name)
+    return tmp_path
+
+
+def test_what_dvc_keeps_is_ignored_before_any_stage_ends(scratch: Path) -> None:
+    """A stage that fails or is stopped has told DVC nothing; `git add --all` takes none of what it left."""
+    kept, others = outputs()
+    assert len(kept) > 6
+    for path in (*kept, *others):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text("left")
+    Path("models/x/.native.tmp").mkdir()
+    Path("models/x/.native.tmp/half").write_text("left")
+    Path("data/raw/x.dvc").write_text("outs: []\n")
+    git("add", "--all")
+    assert git("ls-files").splitlines() == sorted({*FILES, *others, "data/raw/x.dvc"})
+
+
+def test_dvc_adds_raw_data_and_keeps_what_a_stage_left(scratch: Path) -> None:
+    """DVC finds what it keeps ignored, and writes no line of its own."""
+    subprocess.run(["dvc", "init", "-q"], check=True)
+    for folder in ("data/raw/mine", "data/prepared/mine"):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "one").write_text("1")
+    stage = {"cmd": "true", "outs": ["data/prepared/mine"]}
+    Path("dvc.yaml").write_text(yaml.safe_dump({"stages": {"prepare": stage}}))
+    git("add", "--all")
+    subprocess.run(["dvc", "add", "-q", "data/raw/mine"], check=True)
+    subprocess.run(["dvc", "commit", "-q", "-f", "prepare"], check=True)
+    git("add", "--all")
+    assert git("ls-files", "--", ".", ":!.dvc").splitlines() == [
+        ".dvcignore", ".gitattributes", ".gitignore", "data/raw/mine.dvc", "dvc.lock", "dvc.yaml",
+    ]  # fmt: skip
+
+
+def test_a_checkout_by_git_for_windows_has_the_same_bytes(scratch: Path) -> None:
+    texts = ("params.yaml", "reports/x/plots/roc.csv", "models/x/release.json", "src/x.py", "Makefile")
+    for name in texts:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(b"one\ntwo\n")
+    Path("picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    git("add", "--all")
+    git("commit", "-q", "-m", "Begin")
+    git("-c", "core.autocrlf=true", "clone", "-q", ".", "../other")
+    for name in texts:
+        assert (scratch / "other" / name).read_bytes() == b"one\ntwo\n"
+    assert (scratch / "other/picture.png").read_bytes() == b"\x89PNG\r\n\x1a\n"
+
+
+FAKE = """#!/bin/sh
+echo "$@" >> "$LOG"
+case "$*" in
+  "stage list"*) printf 'compose@one\\nbenchmark@one\\nbenchmark@two\\nregister@one\\nregister@two\\n' ;;
+  repro) for variant in $MEASURES; do echo {} > reports/$variant/benchmark.json; done ;;
+esac
+"""
+"""Stands for DVC, whose `dvc repro` runs the benchmark of some variants."""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(
+    ("measures", "forced"),
+    [
+        ("one two", []),
+        ("one", ["repro --force --single-item benchmark@two register@two"]),
+        ("", ["repro --force --single-item benchmark@one register@one benchmark@two register@two"]),
+    ],
+)
+def test_make_repro_measures_once(measures: str, forced: list[str], tmp_path: Path) -> None:
+    """What `dvc repro` has just measured on this machine is not measured again."""
+    programs = tmp_path / ".venv/bin"
+    programs.mkdir(parents=True)
+    for name, text in (("dvc", FAKE), ("slipway", "#!/bin/sh\n")):
+        (programs / name).write_text(text)
+        (programs / name).chmod(stat.S_IRWXU)
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy2(ROOT / name, tmp_path / name)
+    (tmp_path / ".venv/ready").touch()
+    for variant in ("one", "two"):
+        (tmp_path / "reports" / variant).mkdir(parents=True)
+        file = tmp_path / "reports" / variant / "benchmark.json"
+        file.write_text("{}")
+        os.utime(file, (1, 1))
+    environment = {**os.environ, "LOG": str(tmp_path / "log"), "MEASURES": measures}
+    for _ in range(2):  # the second time nothing is left to be measured
+        subprocess.run(["make", "repro"], cwd=tmp_path, env=environment, check=True, capture_output=True)
+    assert [line for line in (tmp_path / "log").read_text().splitlines() if "--force" in line] == forced
