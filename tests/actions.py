@@ -1,7 +1,8 @@
 """Runs the jobs of .github/workflows as a runner of GitHub does: a fresh clone, then each `run:` step in order.
 
 What others wrote (`uses:`) is left out, but for the effect of it: the clone, the environment, DVC's store of the last
-run, and `cml`, of which a stand-in records what it is asked. The repository's own actions are run.
+run, what a job hands to the next one, and `gh`, of which a stand-in records what it is asked. The repository's own
+actions are run.
 """
 
 import os
@@ -17,21 +18,25 @@ from typing import Any
 import yaml
 
 ENVIRONMENT = Path(sys.prefix)
-CML = """#!/bin/sh
-printf '%s\\n' "$*" >> {place}/cml.log
+GH = """#!/bin/sh
+printf '%s\\n' "$*" >> {place}/gh.log
 for last; do :; done
-if [ -f "$last" ]; then cp "$last" {place}/comment.md; fi
+case "$1" in
+  pr) cp "$last" {place}/body.md ;;
+  api) exit 1 ;; # nothing is published yet
+esac
 """
 EXPRESSION = re.compile(r"\$\{\{ *(.*?) *\}\}")
 
 
 @dataclass
 class Ran:
-    """What became of a job: the name of the step that failed, the job's summary, and what its steps printed."""
+    """What became of a job: the step that failed, its summary, what its steps printed, and its outputs as `needs`."""
 
     failed: str | None = None
     summary: str = ""
     output: str = ""
+    needs: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -43,15 +48,15 @@ class Runner:
     context: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("bin", "store"):
+        for name in ("bin", "store", "artifacts"):
             (self.place / name).mkdir(parents=True)
-        (self.place / "bin" / "cml").write_text(CML.format(place=shlex.quote(str(self.place))))
-        (self.place / "bin" / "cml").chmod(0o755)
+        (self.place / "bin" / "gh").write_text(GH.format(place=shlex.quote(str(self.place))))
+        (self.place / "bin" / "gh").chmod(0o755)
 
     @property
     def asked(self) -> list[str]:
-        """What `cml` was asked, oldest first."""
-        log = self.place / "cml.log"
+        """What `gh` was asked, oldest first."""
+        log = self.place / "gh.log"
         return log.read_text().splitlines() if log.exists() else []
 
     def run(self, workflow: str, job: str, revision: str, context: Mapping[str, str]) -> Ran:
@@ -64,7 +69,7 @@ class Runner:
         files = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
         for path in files.values():
             path.touch()
-        known = {**self.context, **context}
+        known = {"true": "true", "!cancelled()": "true", **self.context, **context}
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GIT_CONFIG_COUNT")},
             **{name: str(path) for name, path in files.items()},
@@ -72,6 +77,8 @@ class Runner:
             **_resolved(declared["jobs"][job].get("env"), known),
         }
         ran = Ran()
+        if not _value(declared["jobs"][job].get("if", "true"), known):
+            return ran
         for step in self._steps(checkout, declared["jobs"][job]["steps"]):
             if "if" in step and not _value(step["if"], known):
                 continue
@@ -93,6 +100,8 @@ class Runner:
                 ran.failed = step["name"]
                 break
         ran.summary = files["GITHUB_STEP_SUMMARY"].read_text()
+        outputs = _resolved(declared["jobs"][job].get("outputs"), known)
+        ran.needs = {f"needs.{job}.outputs.{name}": value for name, value in outputs.items()}
         return ran
 
     def _checkout(self, folder: Path, revision: str) -> Path:
@@ -108,13 +117,18 @@ class Runner:
         return checkout
 
     def _steps(self, checkout: Path, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The steps that run something, those of the repository's own actions among them."""
+        """What runs something, the repository's own actions among it, and copies for what is handed on."""
         found = []
         for step in steps:
             uses = step.get("uses", "")
             if uses.startswith("$/"):
                 action = yaml.safe_load((checkout / uses.removeprefix("$/") / "action.yml").read_text())
                 found += self._steps(checkout, action["runs"]["steps"])
+            elif uses.startswith(("actions/upload-artifact@", "actions/download-artifact@")):
+                kept = shlex.quote(str(self.place / "artifacts" / step["with"]["name"]))
+                paths = " ".join(step["with"].get("path", "").split())
+                copy = f"mkdir -p {kept} && cp {paths} {kept}" if paths else f"cp {kept}/* ."
+                found.append({"name": uses, "run": copy})
             elif "run" in step:
                 found.append(step)
         return found
@@ -129,7 +143,12 @@ def _resolved(environment: Mapping[str, Any] | None, known: Mapping[str, str]) -
 
 
 def _value(expression: str, known: Mapping[str, str]) -> str:
-    """Of the expressions that the workflows use: a name, `a == b`, `a || b`."""
+    """Of the expressions that the workflows use: a name, `a && b`, `a == b`, `a || b`."""
+    if (whole := EXPRESSION.fullmatch(expression)) is not None:
+        expression = whole[1]
+    if " && " in expression:
+        values = [_value(part, known) for part in expression.split(" && ")]
+        return values[-1] if all(values) else ""
     if " == " in expression:
         first, second = (_value(part, known) for part in expression.split(" == "))
         return "true" if first == second else ""

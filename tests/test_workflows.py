@@ -4,10 +4,13 @@ import json
 import os
 import re
 import subprocess
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 from mlflow import MlflowClient
 
 import servers
@@ -17,6 +20,8 @@ from slipway.gitops.promotion import RefusedError
 from smoke import sh
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+NAMES = [path.stem for path in WORKFLOWS]
+CREDENTIAL = re.compile(r"\b(secrets|github\.token)\b")
 VARIANT = "demand-predictor"
 FASTER = ("learning_rate: 0.05", "learning_rate: 0.06")
 LAZIER = ("register:", "model:\n  iterations: 1\n\nregister:")
@@ -47,16 +52,94 @@ def test_a_workflow_may_do_nothing_that_it_does_not_say_and_does_not_run_twice_a
         assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}|\$/.*", one) for one in uses)
 
 
+def _read(name: str) -> dict[Any, Any]:
+    found: dict[Any, Any] = yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text())
+    return found
+
+
+def _jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Workflow, name and content of every job."""
+    for workflow in NAMES:
+        for name, job in _read(workflow)["jobs"].items():
+            yield workflow, name, job
+
+
+def _uses(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What others wrote of what steps use, by the repository's own actions too."""
+    for step in steps:
+        if (uses := step.get("uses", "")).startswith("$/"):
+            action = yaml.safe_load((ROOT / uses.removeprefix("$/") / "action.yml").read_text())
+            yield from _uses(action["runs"]["steps"])
+        elif uses:
+            yield uses
+
+
+def _secrets(job: Mapping[str, Any]) -> set[str]:
+    return set(re.findall(r"\bsecrets\.(\w+)", str(job)))
+
+
+def test_a_credential_is_given_to_the_step_that_needs_it_and_to_nothing_that_others_wrote() -> None:
+    for workflow, name, job in _jobs():
+        apart = {key: value for key, value in job.items() if key != "steps"}
+        assert not CREDENTIAL.search(str(apart)), (workflow, name)
+        for step in job["steps"]:
+            beside = {key: value for key, value in step.items() if key != "env" or "run" not in step}
+            assert not CREDENTIAL.search(str(beside)), (workflow, name, step)
+            if CREDENTIAL.search(str(step.get("env"))):
+                assert "run" in step, (workflow, name, step)
+        assert "env" not in _read(workflow), workflow
+
+
+def test_nothing_of_a_third_party_runs_beside_a_credential_or_a_right_to_write() -> None:
+    for workflow, name, job in _jobs():
+        if CREDENTIAL.search(str(job)) or "write" in job["permissions"].values():
+            assert all(uses.startswith("actions/") for uses in _uses(job["steps"])), (workflow, name)
+
+
+def test_each_secret_is_of_an_environment_and_only_what_is_on_main_gets_one_that_writes() -> None:
+    for workflow, name, job in _jobs():
+        secrets = _secrets(job)
+        assert not secrets or job["environment"] in ("pull-request", "promote", "main"), (workflow, name)
+        if not secrets <= {"DVC_READ_KEY_ID", "DVC_READ_KEY"}:
+            assert job["environment"] == "main", (workflow, name)
+        if job.get("environment") == "main":
+            started = _read(workflow)[True]  # YAML 1.1 reads `on` so
+            assert started.keys() <= {"push", "schedule", "workflow_dispatch"}, workflow
+            assert started.get("push") in (None, {"branches": ["main"]}), workflow
+
+
+def test_what_a_pull_request_runs_can_only_read() -> None:
+    workflow = _read("pull-request")
+    assert list(workflow[True]) == ["pull_request"]  # with the code of the change: no event that lends it more
+    for job in workflow["jobs"].values():
+        assert _secrets(job) <= {"DVC_READ_KEY_ID", "DVC_READ_KEY"}
+        writes = "write" in job["permissions"].values()
+        runs = [step for step in job["steps"] if str(step.get("uses", "")).startswith(("actions/checkout@", "$/"))]
+        assert not (writes and runs), "what may write has none of the change's code"
+
+
+def test_the_page_lists_each_secret_with_its_environment() -> None:
+    page = (ROOT / "docs" / "workflows.md").read_text()
+    rows = dict(re.findall(r"^ *\| `([\w-]+)` \| (.*) \|$", page, re.MULTILINE))
+    for workflow, name, job in _jobs():
+        for secret in _secrets(job):
+            assert f"`{secret}`" in rows[job["environment"]], (workflow, name, secret)
+
+
 def test_the_tests_of_a_pull_request_are_those_of_the_readme() -> None:
-    steps = yaml.safe_load((ROOT / ".github/workflows/pull-request.yml").read_text())["jobs"]["tests"]["steps"]
+    steps = _read("pull-request")["jobs"]["tests"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == ["make test"]
 
 
 @pytest.mark.parametrize(("code", "removed"), [(0, False), (RefusedError.exit_code, True), (5, False), (1, False)])
 def test_a_tag_is_removed_where_it_is_refused_and_nowhere_else(tmp_path: Path, code: int, removed: bool) -> None:
-    steps = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]["promote"]["steps"]
+    steps = _read("promote")["jobs"]["promote"]["steps"]
     script = next(step["run"] for step in steps if step.get("id") == "verify")
-    for name, does in (("slipway", f"exit {code}"), ("git", f"echo $* >> {tmp_path}/asked")):
+    said = "# @team <b>[a](https://evil.example)</b>"
+    for name, does in (
+        ("slipway", f"echo '{said}'; echo '```' >&2; exit {code}"),
+        ("git", f"echo $* >> {tmp_path}/asked"),
+    ):
         (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
         (tmp_path / name).chmod(0o755)
     files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
@@ -65,14 +148,23 @@ def test_a_tag_is_removed_where_it_is_refused_and_nowhere_else(tmp_path: Path, c
     assert done.returncode == code
     assert (tmp_path / "asked").exists() == removed
     assert (tmp_path / "GITHUB_OUTPUT").exists() == (code == 0)
+    first, *rest = MarkdownIt().parse((tmp_path / "GITHUB_STEP_SUMMARY").read_text())
+    assert (first.type, set(first.content.split("\n"))) == ("code_block", {"", said, "```"})
+    assert [token.type for token in rest] in ([], ["paragraph_open", "inline", "paragraph_close"])
+
+
+def test_what_a_command_says_is_text_in_a_summary() -> None:
+    for workflow, name, job in _jobs():
+        for step in job["steps"]:
+            for command in re.findall(r"slipway (?:[^\n|]|\|\s*)*", step.get("run", "")):
+                assert "SUMMARY" not in command or "sed 's/^/    /'" in command, (workflow, name)
 
 
 def test_each_tag_is_verified_and_mlflow_told_by_one_at_a_time() -> None:
     """GitHub keeps one waiting run of a group: a second tag that waits would take the place of the first."""
-    workflow = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())
-    assert "github.ref_name" in workflow["concurrency"]["group"]
-    telling = [job for job in workflow["jobs"].values() if any("registry sync" in str(step) for step in job["steps"])]
-    assert [job["concurrency"] for job in telling] == [{"group": "mirror", "cancel-in-progress": False}]
+    assert "github.ref_name" in _read("promote")["concurrency"]["group"]
+    telling = [one for one in map(_read, NAMES) if "registry sync" in str(one)]
+    assert [one["concurrency"] for one in telling] == [{"group": "mirror", "cancel-in-progress": False}]
 
 
 class Team:
@@ -126,18 +218,17 @@ class Team:
         return head, merge
 
     def pull_request(self, head: str, merge: str, repository: str = "team/models") -> Ran:
-        """The job `gate` on a pull request."""
-        base = sh("git rev-parse origin/main", self.clone).strip()
-        return self.runner.run(
-            "pull-request",
-            "gate",
-            merge,
-            {
-                "github.event.pull_request.base.sha": base,
-                "github.event.pull_request.head.sha": head,
-                "github.event.pull_request.head.repo.full_name": repository,
-            },
-        )
+        """The jobs `gate` and `comment` on a pull request."""
+        context = {
+            "github.event.pull_request.base.sha": sh("git rev-parse origin/main", self.clone).strip(),
+            "github.event.pull_request.head.sha": head,
+            "github.event.pull_request.head.repo.full_name": repository,
+            "github.event.pull_request.number": "7",
+        }
+        ran = self.runner.run("pull-request", "gate", merge, context)
+        commented = self.runner.run("pull-request", "comment", merge, context | ran.needs)
+        assert commented.failed is None, commented.output
+        return ran
 
     def merge(self, merge: str) -> Ran:
         """The merge becomes main, and main.yml runs."""
@@ -151,7 +242,11 @@ class Team:
         context = {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
         ran = self.runner.run("promote", "promote", "main", context)
         if ran.failed is None:
-            mirrored = self.runner.run("promote", "mirror", "main", context)
+            started = self.runner.run("promote", "mirror", "main", context)
+            assert (started.failed, self.runner.asked[-1]) == (None, "workflow run mirror.yml --ref main"), (
+                started.output
+            )
+            mirrored = self.runner.run("mirror", "mirror", "main", {})
             assert mirrored.failed is None, mirrored.output
         sh("git fetch -q --prune --prune-tags --force", self.clone)
         return ran
@@ -177,8 +272,9 @@ def walk(team: Team, client: MlflowClient) -> None:
     head, merge = team.change("better", *FASTER)
     judged = team.pull_request(head, merge)
     assert judged.failed is None, judged.output
-    assert team.runner.asked == ["comment update --target=pr report.md"], "one comment, which is updated"
-    comment = (team.runner.place / "comment.md").read_text()
+    comments = [one for one in team.runner.asked if one.startswith("pr ")]
+    assert comments == ["pr comment 7 --edit-last --create-if-none --body-file report.md"], "one, which is updated"
+    comment = (team.runner.place / "body.md").read_text()
     assert comment == judged.summary
     assert VARIANT in comment
 
@@ -215,8 +311,8 @@ def walk(team: Team, client: MlflowClient) -> None:
     sh(f"git push -q origin {merge}:main", team.clone)
     retrained = team.runner.run("retrain", "retrain", "main", {})
     assert retrained.failed is None, retrained.output
-    asked = f"pr create --title Retrain --message Retrain --body {retrained.summary.splitlines()[0]}"
-    assert asked in team.runner.asked
+    assert re.match("pr create --head retrain-[0-9a-f]+ --title Retrain --body-file ", team.runner.asked[-1])
+    assert (team.runner.place / "body.md").read_text() == retrained.summary
 
 
 def assert_production(team: Team, client: MlflowClient, version: str, number: int) -> None:
@@ -225,7 +321,7 @@ def assert_production(team: Team, client: MlflowClient, version: str, number: in
     ran = team.tagged(f"{VARIANT}#production#{number}")
     assert ran.failed is None, ran.output
     assert f"{version} may hold production" in ran.summary
-    *_, promote, _mirror = sorted(team.runner.place.glob("run*"), key=lambda path: int(path.name[3:]))
+    *_, promote, _started, _mirror = sorted(team.runner.place.glob("run*"), key=lambda path: int(path.name[3:]))
     published = promote / "checkout" / "release"
     assert {"model.tflite", "release.json"} <= {path.name for path in published.iterdir()}
     assert_agree(team, client, version)
