@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from slipway import config
 from slipway.config import PARAMS
 from slipway.errors import ConfigError, DataError, ModelError, SlipwayError

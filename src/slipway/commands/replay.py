@@ -26,7 +26,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from slipway import config
+from slipway import config, documents
 from slipway.commands.registry import FACTS
 from slipway.commands.report import changes
 from slipway.errors import RegistryError

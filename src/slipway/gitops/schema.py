@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal, NoReturn
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from slipway import documents
 from slipway.errors import ModelError
 from slipway.gate.verdict import Outcome
 from slipway.registry.record import SCHEMA
@@ -194,11 +194,11 @@ def mapping(content: bytes | None, path: str) -> dict[str, Any]:
     """
     if content is None:
         raise MalformedError(f"{path} is not there")
-    if re.search(rb"^(<{7}|>{7}) ", content, re.MULTILINE):
-        raise MalformedError(f"{path} has the marks of a conflict that nobody settled")
     try:
-        values = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except Exception as error:  # PyYAML raises what its constructors do: KeyError, ValueError, RecursionError
+        values = documents.parse_yaml(content, path, error=MalformedError)
+    except MalformedError:
+        raise
+    except Exception as error:  # PyYAML raises what its constructors do: KeyError, TypeError, RecursionError
         raise MalformedError(f"{path}: not YAML ({_line(error)})")
     if not isinstance(values, dict):
         raise MalformedError(f"{path}: not a mapping")
@@ -244,6 +244,7 @@ def hashes(stages: Mapping[str, Any], stage: str, kind: str = "outs") -> dict[st
 
 def _json(content: bytes, path: str) -> dict[str, Any]:
     """A JSON object of plain values."""
+    documents.check_settled(content, path, MalformedError)
     try:
         values = json.loads(
             content.decode(),
