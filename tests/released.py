@@ -18,6 +18,7 @@ from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
 from slipway.gate import floors, verdict
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
+from slipway.registry.record import SCHEMA
 from slipway.tflite.interpreter import Interpreter
 
 DATA = {"target": "seen", "positive": "1", "name": "ball", "group": "match", "numeric": ["x"], "example": "name"}
@@ -129,7 +130,7 @@ def build(
     judged = (*verdict.judge(rules.of_model, measured).rules, *floors.judge(rules.of_model, new, **draws))
     counts = {"total": len(examples), "classes": {"ball": 1, "not ball": 1}}
     record = {
-        "schema": 1,
+        "schema": SCHEMA,
         "variant": variant,
         "task": "tabular_classification",
         "framework": "catboost",

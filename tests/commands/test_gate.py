@@ -253,7 +253,7 @@ def test_size_is_compared_and_latency_only_on_one_machine(root: Path) -> None:
         ("models/mine/release.json", None, "no such file; run `dvc repro register@mine`"),
         ("models/mine/release.json", "{", "not JSON"),
         ("models/mine/release.json", "[]", "not a JSON object"),
-        ("models/mine/release.json", '{"schema": 9}', "schema 9 is not 1"),
+        ("models/mine/release.json", '{"schema": 9}', "schema 9 is not 1 or 2"),
         ("models/mine/release.json", '{"schema": 1}', "release.json: variant: Field required"),
         ("reports/mine/benchmark.json", None, "no such file"),
         ("reports/mine/benchmark.json", "{}", "benchmark.json: machine: Field required"),

@@ -30,6 +30,7 @@ from slipway.gate import verdict
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
 from slipway.gate.verdict import Measured
+from slipway.registry.record import SCHEMA
 
 VARIANTS = ("base-ad-detector", "demand-predictor")
 PASSING = ("good-1", "good-2", "good-3")
@@ -183,7 +184,7 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
         judged = {"verdict": "pass", "rules": [{**judged["rules"][0], "verdict": "pass"}]}
     lineage = {"params": hashlib.sha256(resolved.encode()).hexdigest(), "code": "code", "requirements.lock": "lock"}
     record = {
-        "schema": 1,
+        "schema": SCHEMA,
         "variant": variant,
         "task": TASK,
         "framework": "catboost",

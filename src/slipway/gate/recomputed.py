@@ -6,13 +6,13 @@ order in which another processor adds. Nothing measures again: the times of a be
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from slipway import intervals
+from slipway import intervals, losses
 from slipway.config import CONVERSION_METRICS, LATENCY_METRICS, Evaluate
 from slipway.errors import ModelError
 from slipway.gate import floors, verdict
@@ -21,11 +21,12 @@ from slipway.gate.contributions import Scored
 from slipway.gate.judged import named
 from slipway.gate.rules import Gate
 from slipway.gate.verdict import Judgement, worst
+from slipway.spec import decided_between
 
 SAME = 2e-6
 """How far a figure may be from the one that comes out again: both are rounded to six decimals."""
-_NATIVE, _LOST = "native ", "lost "
 Metrics = dict[str, dict[str, float | None]]
+VALUE = ("value",)
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,13 @@ def doubts(
     for what, count in counts.items():
         if record[what] != count:
             yield f"{path}: {what} are {record[what]}, and the predictions have {count}"
+    # The intervals of schema 1 were narrower: its verdicts have to follow from today's.
+    ends = VALUE if record["schema"] == 1 else (*VALUE, "low", "high")
     for metric in sorted(metrics.keys() | record["metrics"].keys()):
         was, now = record["metrics"].get(metric), metrics.get(metric)
-        if was is None or now is None or not _same(was, now):
+        if was is None or now is None or not _same(was, now, ends):
             yield f"{path}: {metric} is {_said(was)}, and comes out as {_said(now)} of the predictions"
-    yield from _differing(record, again, path)
+    yield from _differing(record, again, path, ends)
 
 
 def _of_parameters(record: Mapping[str, Any], asked: Asked, path: str) -> Iterator[str]:
@@ -132,33 +135,25 @@ def _again(
 ) -> tuple[Metrics, list[Judgement]]:
     """The metrics and the rules on the model, as the stages come to them."""
     draws: dict[str, Any] = {**asked.statistics.model_dump(), "seed": asked.seed}
-
-    def score(weight: Any) -> dict[str, float]:
-        scores = shipped.score(weight)
-        if native is None:
-            return scores
-        were = native.score(weight)
-        return {
-            **scores,
-            **{f"{_NATIVE}{name}": were[name] for name in scores},
-            **{f"{_LOST}{name}": were[name] - scores[name] + 0.0 for name in scores},
-        }
-
-    measured = intervals.bootstrap(score, shipped.groups, **draws)
-    metrics = {name: one for name, one in measured.items() if not name.startswith((_NATIVE, _LOST))}
-    before, lost = (
-        {name.removeprefix(what): one for name, one in measured.items() if name.startswith(what)}
-        for what in (_NATIVE, _LOST)
-    )
+    classes = decided_between(shipped.examples, shipped.spec)
+    if native is None:
+        metrics, before, lost = intervals.bootstrap(shipped.score, shipped.groups, **draws, classes=classes), {}, {}
+    else:
+        same = losses.alike(native.predictions, shipped.predictions)
+        measured = losses.measure(native.score, shipped.score, shipped.groups, classes, same=same, **draws)
+        metrics, before, lost = measured.shipped, measured.native, measured.lost
     points: dict[str, float] = {"size_bytes": record["artifacts"]["model.tflite"]["bytes"]}
     if native is not None:
         points |= shipped.task.compare(native.predictions, shipped.predictions, shipped.spec)
     figures: Metrics = {**metrics, **{name: {"value": float(value)} for name, value in points.items()}}
-    judged = verdict.judge(asked.gate.of_model, figures, before, lost)
+    counts = {unit: record[unit] for unit in verdict.COUNTED}
+    judged = verdict.judge(asked.gate.of_model, figures, before, lost, counts)
     return metrics, [*judged.rules, *floors.judge(asked.gate.of_model, shipped, **draws)]
 
 
-def _differing(part: Mapping[str, Any], again: Iterable[Judgement], path: str) -> Iterator[str]:
+def _differing(
+    part: Mapping[str, Any], again: Iterable[Judgement], path: str, ends: Sequence[str] = VALUE
+) -> Iterator[str]:
     """Rules that are judged better than they come out again, on other figures, or that are only on one side."""
     try:
         noted = {question(rule): rule for rule in (Judgement(**one) for one in part["gate"]["rules"])}
@@ -168,7 +163,7 @@ def _differing(part: Mapping[str, Any], again: Iterable[Judgement], path: str) -
         was = noted.pop(question(rule), None)
         if was is None:
             yield f"{path}: the rule {named(rule)} was not judged"
-        elif not _same(asdict(was), asdict(rule)):
+        elif not _same(asdict(was), asdict(rule), ends):
             yield f"{path}: the rule {named(rule)} was judged on {_said(asdict(was))}, and it is {_said(asdict(rule))}"
         elif worst([was.verdict, rule.verdict]) != was.verdict:
             yield f"{path}: the rule {named(rule)} says {was.verdict}, and comes out as {rule.verdict}: {rule.reason}"
@@ -176,8 +171,8 @@ def _differing(part: Mapping[str, Any], again: Iterable[Judgement], path: str) -
         yield f"{path}: nobody asks for the rule {named(rule)}"
 
 
-def _same(was: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    return all(_close(was.get(end), now.get(end)) for end in ("value", "low", "high"))
+def _same(was: Mapping[str, Any], now: Mapping[str, Any], ends: Sequence[str]) -> bool:
+    return all(_close(was.get(end), now.get(end)) for end in ends)
 
 
 def _close(one: float | None, other: float | None) -> bool:

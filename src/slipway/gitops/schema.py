@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from slipway import documents
 from slipway.errors import ModelError
 from slipway.gate.verdict import Outcome
-from slipway.registry.record import SCHEMA
+from slipway.registry.record import READ
 
 File = Literal["model.tflite", "float.tflite", "golden.npz"]
 """The files of a release: no other name is ever written."""
@@ -152,7 +152,7 @@ class Benchmark(_Part):
 
 
 def record(content: bytes, path: str, variant: str) -> dict[str, Any]:
-    """A release record of schema 1.
+    """A release record.
 
     Args:
         content: the bytes.
@@ -163,9 +163,10 @@ def record(content: bytes, path: str, variant: str) -> dict[str, Any]:
         MalformedError: it is none, of another schema, or another variant's.
     """
     values = _json(content, path)
-    if values.get("schema") is True or values.get("schema") != SCHEMA:
+    if values.get("schema") is True or values.get("schema") not in READ:
+        known = " or ".join(map(str, READ))
         raise MalformedError(
-            f"{path}: schema {values.get('schema')!r} is not {SCHEMA}, which this version of slipway reads"
+            f"{path}: schema {values.get('schema')!r} is not {known}, which this version of slipway reads"
         )
     _hold(values, Record, path)
     if values["variant"] != variant:

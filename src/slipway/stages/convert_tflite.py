@@ -7,13 +7,12 @@ same bytes where the variant ships float32). `golden.npz` holds a few inputs and
 
 import importlib
 import json
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from slipway import atomic, config, intervals, tasks
+from slipway import atomic, config, losses, tasks
 from slipway import spec as specs
 from slipway.config import Convert, Evaluate
 from slipway.data.shards import PackedSplit
@@ -26,9 +25,6 @@ from slipway.tflite.predictor import golden_examples
 GOLDEN = 3
 BATCH = 256
 """Examples predicted at a time."""
-LOST = "lost "
-SAME = 1e-5
-"""Predictions that differ by no more, absolutely and as a share, are the same: float arithmetic in another order."""
 
 
 def convert_tflite(variant: str) -> None:
@@ -63,33 +59,27 @@ def convert_tflite(variant: str) -> None:
         name: partial(tasks.load(values["task"], values["data"]).score, examples, targets, predicted[name], spec)
         for name in ("native", "shipped")
     }
-    measured = intervals.bootstrap(
-        lambda weight: _with_losses(score["native"](weight), score["shipped"](weight)),
+    measured = losses.measure(
+        score["native"],
+        score["shipped"],
         examples["group"],
-        resamples=statistics.resamples,
-        confidence=statistics.confidence,
+        specs.decided_between(examples, spec),
+        same=losses.alike(predicted["native"], predicted["shipped"]),
+        **statistics.model_dump(),
         seed=values["seed"],
-        classes=specs.decided_between(examples, spec),
     )
-    same = np.allclose(predicted["native"], predicted["shipped"], rtol=SAME, atol=SAME)
-    lost = {
-        metric: sure_of(
-            measured[f"{LOST}{metric}"], metric, same=same, examples=len(examples), confidence=statistics.confidence
-        )
-        for metric in sorted(task.metrics)
-    }
     atomic.write_json(
         Path("reports") / variant / "conversion.json",
         {
             "precision": settings.precision,
             "size_bytes": len(shipped),
             "float_size_bytes": len(reference),
-            "metrics": {metric: measured[metric] for metric in sorted(task.metrics)},
-            "lost": lost,
+            "metrics": measured.shipped,
+            "lost": measured.lost,
             "parity": {
                 **task.compare(predicted["native"], predicted["shipped"], spec),
                 "native_minus_shipped": {
-                    metric: one["value"] for metric, one in lost.items() if one["value"] is not None
+                    metric: one["value"] for metric, one in measured.lost.items() if one["value"] is not None
                 },
             },
             "float_parity": task.compare(predicted["native"], predicted["float"], spec),
@@ -100,26 +90,6 @@ def convert_tflite(variant: str) -> None:
     atomic.write_bytes(
         models / "golden.npz", golden_examples(Interpreter(shipped), test.gather(np.arange(min(GOLDEN, len(test)))))
     )
-
-
-def sure_of(
-    lost: intervals.Interval, metric: str, *, same: bool, examples: int, confidence: float
-) -> dict[str, float | None]:
-    """What was lost of a metric, with an interval where nothing was lost in any draw.
-
-    Models that predict the same lose nothing. A share that not one example changed is as sure as a change that was seen
-    in none of so many examples.
-    """
-    sure = {end: None if one is None else one + 0.0 for end, one in lost.items()}
-    if lost["value"] == 0 and lost["low"] is None and (same or metric in intervals.SHARES):
-        most = 0.0 if same else round(intervals.unseen((1 - confidence) / 2, examples), 6)
-        sure |= {"low": -most + 0.0, "high": most}
-    return sure
-
-
-def _with_losses(native: Mapping[str, float], shipped: Mapping[str, float]) -> dict[str, float]:
-    """The scores of the model that ships, and beside each how much less that is than the native one's."""
-    return {**shipped, **{f"{LOST}{metric}": native[metric] - shipped[metric] + 0.0 for metric in shipped}}
 
 
 if __name__ == "__main__":

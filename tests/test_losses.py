@@ -2,7 +2,7 @@
 
 import pytest
 
-from slipway.stages.convert_tflite import sure_of
+from slipway.losses import sure_of
 
 NOTHING = {"value": 0.0, "low": None, "high": None}
 
