@@ -74,14 +74,14 @@ def crashing(after: int | None) -> Iterator[None]:
     writes, run, connect = Writes(after), plumbing.run, mlflow_store.connect
 
     # A write of Git is all or nothing, so a walk dies in front of one; what MLflow is told takes several.
-    def counted(*arguments: str, text: str | None = None) -> str:
+    def counted(*arguments: str, **named: Any) -> str:
         if arguments[0] in _GIT_WRITES:
             writes()
-        return run(*arguments, text=text)
+        return run(*arguments, **named)
 
     with (
         mock.patch.object(plumbing, "run", counted),
-        mock.patch.object(mlflow_store, "connect", lambda uri: Client(connect(uri), writes)),
+        mock.patch.object(mlflow_store, "connect", lambda *named: Client(connect(*named), writes)),
         contextlib.suppress(CrashError),
     ):
         yield

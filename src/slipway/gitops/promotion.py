@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from slipway.errors import ModelError, RegistryError
 from slipway.gate.rules import Gate
 from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, git, releases, state, tags
+from slipway.gitops import artifacts, clone, git, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New, Tag
 
@@ -75,7 +75,7 @@ def register(
         RegistryError: there is no record, or it is a version already, or the name is taken or not one.
     """
     commit = git.commit(revision)
-    moment = tags.moment(variant, push=push)
+    moment = _moment(variant, push)
     known = Variant(variant, moment.tags)
     release = releases.read([(variant, commit)])[0]
     path = releases.record_path(variant)
@@ -123,7 +123,7 @@ def promote(name: str, role: str, *, force: bool = False, reason: str | None = N
     """
     if role not in tags.LIVE:
         raise RegistryError(f"{role!r} is no role to promote to; there are {', '.join(tags.LIVE)}")
-    moment = tags.moment(_variant(name), push=push)
+    moment = _moment(_variant(name), push)
     known = _known(moment)
     version = state.find({known.name: known}, name)
     holder = known.holder(role)
@@ -150,7 +150,7 @@ def rollback(
     """
     if role not in tags.LIVE:
         raise RegistryError(f"{role!r} is no role to roll back; there are {', '.join(tags.LIVE)}")
-    moment = tags.moment(variant, push=push)
+    moment = _moment(variant, push)
     known = _known(moment)
     holder = known.holder(role)
     if holder is None:
@@ -175,7 +175,7 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
     Raises:
         RegistryError: it is archived, or holds production and is not forced out of it.
     """
-    moment = tags.moment(_variant(name), push=push)
+    moment = _moment(_variant(name), push)
     known = _known(moment)
     version = state.find({known.name: known}, name)
     if "archived" in version.roles:
@@ -273,6 +273,7 @@ def verify(name: str) -> Given | None:
         return None
     version = known.versions.get(known.version_at(tag.commit) or "")
     if version is None:
+        clone.look().check(known.name)  # the tag that makes it one may be missing here
         raise RefusedError(f"{name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
     wrong = refusals(version, releases.of(version))
     if wrong and not overruled(tag):
@@ -307,6 +308,12 @@ def _write(
 ) -> Done:
     tags.write(moment, new, push=push)
     return Done(moment.variant, version, role, tuple(tag.name for tag in new), tuple(overruled), push)
+
+
+def _moment(variant: str, push: bool) -> Moment:
+    """The tags to decide on: with `push` those of the remote, else those here, which have to be all that there are."""
+    clone.look(ask=not push).check(variant)
+    return tags.moment(variant, push=push)
 
 
 def _known(moment: Moment) -> Variant:
