@@ -209,8 +209,11 @@ def gate(
     """Judge every rule. Exit code 0: pass, 1: fail, 2: hold, the data cannot tell, 3: it could not be judged."""
     from slipway.commands import gate
     from slipway.gate.judged import exit_code, named
+    from slipway.gitops import clone
 
-    judged = [gate.judge(variant, baseline) for variant in gate.variants(variants or [])]
+    asked = gate.variants(variants or [])
+    here = clone.look() if baseline is None else None
+    judged = [gate.judge(variant, baseline, here=here) for variant in asked]
     if as_json:
         print(json.dumps([one.to_json() for one in judged], ensure_ascii=False, indent=1))
     else:

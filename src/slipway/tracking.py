@@ -254,8 +254,7 @@ class _MlflowRun:
     @contextmanager
     def _attempt(self) -> Iterator[None]:
         try:
-            with mlflow_store.briefly():
-                yield
+            yield
         except Exception as error:
             self._alive = False
             self._pending = []

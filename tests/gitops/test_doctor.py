@@ -190,7 +190,7 @@ def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
     promotion.promote("base-ad-detector@v1.0.0", "staging")
     assert mended().wrong == "not at origin: base-ad-detector#staging#1, base-ad-detector@v1.0.0"
     run("git tag -d base-ad-detector#staging#1")
-    assert mended().wrong == "not fetched: base-ad-detector#staging#1"
+    assert mended().wrong == "not fetched from origin: base-ad-detector#staging#1"
     run("git tag -f -a base-ad-detector#staging#1 -m 'not that one' HEAD~1")
     assert mended().wrong == "another at origin than here: base-ad-detector#staging#1"
 

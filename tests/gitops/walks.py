@@ -81,7 +81,7 @@ def crashing(after: int | None) -> Iterator[None]:
 
     with (
         mock.patch.object(plumbing, "run", counted),
-        mock.patch.object(mlflow_store, "connect", lambda uri: Client(connect(uri), writes)),
+        mock.patch.object(mlflow_store, "connect", lambda *named: Client(connect(*named), writes)),
         contextlib.suppress(CrashError),
     ):
         yield

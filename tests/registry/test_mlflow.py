@@ -158,11 +158,11 @@ def test_a_server_that_is_down_is_an_error_that_says_where_and_what_to_do(
     assert "secret" not in message and "\n" not in message
 
 
-def test_brief_patience_leaves_the_environment_as_it_was(monkeypatch: pytest.MonkeyPatch):
+def test_patience_leaves_the_environment_as_it_was_and_what_the_user_says_goes_before(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
     before = dict(os.environ)
-    with mlflow_store.briefly():
-        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
-        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+    seen = mlflow_store._Patience(5)(lambda: dict(os.environ))
+    assert seen["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+    assert seen["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
     assert dict(os.environ) == before

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 from slipway import documents, mlflow_store
 from slipway.commands import resolve
-from slipway.gitops import artifacts, git, mirror, promoters, promotion, releases, state, tags
+from slipway.gitops import artifacts, clone, git, mirror, promoters, promotion, releases, state, tags
 from slipway.gitops.state import Variant, Version
 
 REQUIREMENTS = Path("requirements.lock")
@@ -217,40 +217,36 @@ def _mend(version: Version, role: str, wrong: str) -> str:
 
 
 def _shared() -> Said:
-    """Tags of the registry that are only here, were removed at the remote that Git pushes to, or are another there."""
-    remote = git.remote()
-    if remote is None:
-        return
-    survey = tags.survey()
-    here = survey.ids
-    pointers, there = tags.at(remote)
-    if other := [name for name in sorted(here.keys() & there.keys()) if here[name] != there[name]]:
-        mine = " ".join(map(shlex.quote, other))
-        yield f"another at {remote} than here: {_listed(other)}", f"git tag -d {mine} && git fetch --tags {remote}"
-    if unseen := sorted(there.keys() - here.keys()):
-        yield f"not fetched: {_listed(unseen)}", f"git fetch --tags {remote}"
-    alone = sorted({tag.name for tag in survey.tags} - there.keys())
-    if removed := [name for name in alone if here[name] in pointers.values()]:
-        yield f"removed at {remote}: {_listed(removed)}", f"git tag -d {' '.join(map(shlex.quote, removed))}"
-    if unshared := [name for name in alone if name not in removed]:
-        variants = sorted({tag.variant for tag in survey.tags if tag.name in unshared})
-        yield f"not at {remote}: {_listed(unshared)}", " && ".join(f"slipway registry push {one}" for one in variants)
+    """Tags of the registry that are not the same here and at the remote that Git pushes to; a clone that is cut off."""
+    here = clone.look()
+    yield from here.lacking()
+    if here.unknown is not None and clone.here():
+        yield f"could not be checked: {here.unknown}", CHECKS["shared tags"][1]
+    if here.difference is not None and (unshared := here.difference.unshared):
+        variants = sorted({one.variant for one in tags.read() if one.name in unshared})
+        said = f"not at {here.difference.remote}: {_listed(list(unshared))}"
+        yield said, " && ".join(f"slipway registry push {one}" for one in variants)
 
 
 def _mlflow() -> Said:
     """Whether MLflow answers, and says what Git says."""
     uri = mlflow_store.tracking_uri()
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+    if not mlflow_store.is_there(uri):
         return  # made by the first stage that needs it
     try:
-        with mlflow_store.briefly():
-            mlflow_store.connect(uri).search_experiments(max_results=1)
+        mlflow_store.connect(uri).search_experiments(max_results=1)
     except Exception as error:
         said = f"{mlflow_store.shown(uri)} does not answer: {mlflow_store.reason(error)}"
         yield said, "start the server or correct MLFLOW_TRACKING_URI, then slipway registry sync"
         return
-    if unequal := mirror.unequal(state.read(), releases.variants()):
+    if clone.look().lacking():
+        return  # told above: what Git says is not known yet
+    unequal, refused = mirror.unequal(state.read(), releases.variants())
+    if unequal:
         yield f"{mlflow_store.shown(uri)} does not say what Git says of {_listed(unequal)}", "slipway registry sync"
+    for said in refused:
+        wrong, _, mend = said.partition(": ")
+        yield wrong, mend
 
 
 MERGE = "merge"

@@ -19,7 +19,8 @@ from slipway.gate.judged import Judged, Version
 from slipway.gate.replay import replay
 from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Gate
 from slipway.gate.verdict import Judgement, Outcome, may_lose, worst
-from slipway.gitops import artifacts, audit, git, releases, tags
+from slipway.gitops import artifacts, audit, clone, git, releases, tags
+from slipway.gitops.clone import Clone
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant
 
@@ -36,15 +37,18 @@ def variants(asked: Sequence[str]) -> list[str]:
     return list(asked) or known
 
 
-def judge(variant: str, revision: str | None = None, compare: bool = False) -> Judged:
+def judge(variant: str, revision: str | None = None, compare: bool = False, here: Clone | None = None) -> Judged:
     """Judge one variant as it is built in the working tree.
 
     Args:
         variant: its name.
         revision: the baseline; None for the version that holds production.
         compare: whether to compare with it also where no rule asks for that.
+        here: what was found out of this clone's tags, where more than one variant is judged by them.
     """
     try:
+        if revision is None:
+            (here or clone.look()).check(variant)
         return _judge(variant, revision, compare)
     except SlipwayError as error:
         return Judged(variant, "unjudged", str(error))

@@ -1,6 +1,7 @@
 """The registry at the command line: `slipway registry ...`, and `register`, `promote`, `rollback` and `retire`."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,13 +15,17 @@ from rich.table import Table
 from slipway import atomic
 from slipway.errors import RegistryError
 from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, comparison, promotion, releases, state, tags
+from slipway.gitops import artifacts, clone, comparison, promotion, releases, state, tags
 from slipway.gitops.comparison import Difference
 from slipway.gitops.promotion import Bump, Done
-from slipway.gitops.state import Variant
+from slipway.gitops.state import Variant, Version
+from slipway.registry.owner import OwnedError
 
 if TYPE_CHECKING:
-    from slipway.gitops.mirror import Synced
+    from slipway.gitops import mirror
+
+if TYPE_CHECKING:
+    pass
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -67,6 +72,7 @@ def show_list(
     ]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
+        _complete(variant)
         return
     table = Table(title="Versions")
     for heading in ("variant", "version", "role", "lifecycle", "verdict", "commit", "registered", "by"):
@@ -85,6 +91,7 @@ def show_list(
             escape(row["by"] or ""),
         )
     _console().print(table)
+    _complete(variant)
 
 
 def rows_of(variants: Mapping[str, Variant], built: Sequence[str]) -> list[dict[str, Any]]:
@@ -119,7 +126,7 @@ def rows_of(variants: Mapping[str, Variant], built: Sequence[str]) -> list[dict[
 def show(version: Named, as_json: Json = False) -> None:
     """One version: where it is from, what it scored, what the gate said, and what became of it."""
     variants = state.read()
-    found = state.find(variants, version)
+    found = _find(variants, version)
     variant, release = variants[found.variant], releases.of(found)
     record = release.record or {}
     told = {
@@ -159,7 +166,7 @@ def show(version: Named, as_json: Json = False) -> None:
 def compare(first: Named, second: Named, as_json: Json = False) -> None:
     """The metrics of two versions: by how much the second differs from the first."""
     variants = state.read()
-    one, other = state.find(variants, first), state.find(variants, second)
+    one, other = _find(variants, first), _find(variants, second)
     differences = comparison.compare(one, other)
     if as_json:
         print(json.dumps([asdict(each) for each in differences], ensure_ascii=False, indent=1))
@@ -188,8 +195,9 @@ def history(
     events = [_event(one, tag) for tag, one in reversed(found)]
     if as_json:
         print(json.dumps(events, ensure_ascii=False, indent=1))
-        return
-    _print_events(events)
+    else:
+        _print_events(events)
+    _complete(variant)
 
 
 @app.command()
@@ -201,6 +209,7 @@ def changelog(variant: Annotated[str, typer.Argument(help="The variant.")], as_j
     changes = comparison.changelog(variants[variant])
     if as_json:
         print(json.dumps([asdict(one) for one in changes], ensure_ascii=False, indent=1))
+        _complete(variant)
         return
     console = _console()
     for one in changes:
@@ -213,6 +222,7 @@ def changelog(variant: Annotated[str, typer.Argument(help="The variant.")], as_j
             if each.absolute or each.first is None or each.second is None:
                 metric, was, now, by, percent = _cells(each)
                 console.print(f"  {metric}: {was} → {now}{f', {by}, {percent}' if by else ''}", soft_wrap=True)
+    _complete(variant)
 
 
 @app.command()
@@ -220,13 +230,16 @@ def sync(
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit code 5 when MLflow cannot be reached, or a tag cannot be verified.")
     ] = False,
+    adopt: Annotated[
+        list[str] | None, typer.Option(metavar="MODEL", help="Take over a registered model of another repository.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make MLflow's registered models, versions, aliases and tags equal to Git's, without what is refused there."""
     from slipway.gitops import mirror
 
     try:
-        done = mirror.sync(state.read(), releases.variants())
+        done = mirror.sync(state.read(), releases.variants(), adopt or ())
     except mirror.UnreachableError as error:
         if strict:
             raise
@@ -236,11 +249,13 @@ def sync(
         print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
     else:
         _print_sync(done)
+    if done.refused:
+        raise OwnedError("; ".join(done.refused))
     if strict and done.unverified:
         raise typer.Exit(RegistryError.exit_code)
 
 
-def _print_sync(done: "Synced") -> None:
+def _print_sync(done: "mirror.Synced") -> None:
     console = _console()
     for line in done.changes:
         console.print(escape(line), soft_wrap=True)
@@ -291,7 +306,7 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """The files of a version, from the cache or the DVC remote: each is checked by its SHA-256 before it is written."""
-    found = state.find(state.read(), version)
+    found = _find(state.read(), version)
     release = releases.of(found)
     if release.record is None or release.record_bytes is None:
         raise RegistryError(f"{found.name} has no release record")
@@ -342,8 +357,10 @@ def _new_and_passed() -> list[str]:
     from slipway.commands import gate  # with pandas and SciPy, which the other commands do without
     from slipway.gate.judged import named
 
+    here = clone.look()
+    here.check()
     passed = []
-    for judged in map(gate.judge, promotion.unregistered()):
+    for judged in (gate.judge(variant, here=here) for variant in promotion.unregistered()):
         if judged.verdict == "pass":
             passed.append(judged.variant)
             continue
@@ -397,6 +414,19 @@ def _report(done: Done, as_json: bool) -> None:
     console.print(f"{done.variant}@{done.version} {what}: {', '.join(done.tags)}", soft_wrap=True, markup=False)
     if not done.pushed:
         console.print(f"to share it: slipway registry push {done.variant}", soft_wrap=True, markup=False)
+
+
+def _find(variants: Mapping[str, Variant], name: str) -> Version:
+    """A version by its name; by a role, or as the latest, only where all tags are here."""
+    variant = re.split("[@#]", name)[0]
+    if not any(tag.name == name for tag in (variants[variant].tags if variant in variants else ())):
+        clone.look().check(variant)
+    return state.find(variants, name)
+
+
+def _complete(variant: str | None) -> None:
+    """After what is here was shown, end with an error where that is not all."""
+    clone.look().check(variant)
 
 
 def _event(variant: Variant, tag: tags.Tag) -> dict[str, Any]:

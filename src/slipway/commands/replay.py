@@ -32,7 +32,7 @@ from slipway.commands.report import changes
 from slipway.errors import RegistryError
 from slipway.gate import verdict
 from slipway.gate.rules import Gate
-from slipway.gitops import git, releases, state, tags
+from slipway.gitops import clone, git, releases, state, tags
 from slipway.gitops.releases import Release
 from slipway.gitops.tags import Tag
 from slipway.registry.record import digest
@@ -147,6 +147,7 @@ def _tag(name: str) -> Tag:
             if tag.action not in ("register", "assign"):
                 raise RegistryError(f"{name} takes something back; replay the tag of a version or of a promotion")
             return tag
+    clone.look().check(variant)
     return state.find({variant: state.Variant(variant, known)}, name).registered
 
 

@@ -13,7 +13,8 @@ from slipway.errors import ConfigError
 from slipway.gate.judged import Judged
 from slipway.gate.page import page
 from slipway.gate.report import Change, Entry, report, sureness
-from slipway.gitops import git
+from slipway.gitops import clone, git
+from slipway.gitops.clone import Clone
 
 CALIBRATION = Path("benchmarks/results/gate_calibration.json")
 LONGEST = 65_536
@@ -30,7 +31,9 @@ def write(
     Raises:
         ConfigError: there is no such variant, or no params.yaml.
     """
-    entries = [_entry(variant, revision) for variant in gate.variants(variants)]
+    asked = gate.variants(variants)
+    here = clone.look() if revision is None else None
+    entries = [_entry(variant, revision, here) for variant in asked]
     beside = out.with_suffix(".html")
     atomic.write_text(out, report(entries, links, LONGEST))
     atomic.write_text(beside, page(entries, links))
@@ -45,8 +48,8 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     ]
 
 
-def _entry(variant: str, revision: str | None) -> Entry:
-    judged = gate.judge(variant, revision, compare=True)
+def _entry(variant: str, revision: str | None, here: Clone | None) -> Entry:
+    judged = gate.judge(variant, revision, compare=True, here=here)
     params: list[Change] = []
     if judged.version is not None:
         (before,) = git.contents([f"{judged.version.commit}:params/{variant}.yaml"])

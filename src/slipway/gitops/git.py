@@ -1,24 +1,55 @@
 """Git itself, asked as few times as can be: one process for all tags, one for all files at all commits."""
 
+import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 
 from slipway.errors import RegistryError
 
 
-def run(*arguments: str, text: str | None = None, environment: Mapping[str, str] | None = None) -> str:
+def run(
+    *arguments: str,
+    text: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+) -> str:
     """What `git ARGUMENTS` prints, given `text` on its standard input and these variables besides those there are.
+
+    With `seconds` it asks the user nothing, as for a password, and is ended after that time.
 
     Raises:
         RegistryError: it failed; the message is Git's own, on one line.
     """
-    english = {**os.environ, "LC_ALL": "C", **(environment or {})}  # `tags` reads why a push was refused
-    done = subprocess.run(["git", *arguments], input=(text or "").encode(), capture_output=True, env=english)
-    if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split())
-        raise RegistryError(f"git {arguments[0]}: {said or f'exit code {done.returncode}'}")
-    return done.stdout.decode(errors="replace")
+    said_in = {**os.environ, "LC_ALL": "C", **(environment or {})}  # `tags` reads why a push was refused
+    if seconds is not None:
+        said_in["GIT_TERMINAL_PROMPT"] = "0"
+    with subprocess.Popen(
+        ["git", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=said_in,
+        start_new_session=seconds is not None,  # a group to end, and no terminal on which ssh could ask
+    ) as process:
+        try:
+            out, error = process.communicate((text or "").encode(), timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise RegistryError(f"git {arguments[0]}: no answer within {seconds:g} s")
+        finally:
+            if process.poll() is None and seconds is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode:
+        said = " ".join((error or out).decode(errors="replace").split())
+        raise RegistryError(f"git {arguments[0]}: {said or f'exit code {process.returncode}'}")
+    return out.decode(errors="replace")
+
+
+def is_shallow() -> bool:
+    """Whether this clone was cut off at some depth, so that commits and the tags on them may be missing."""
+    return run("rev-parse", "--is-shallow-repository").strip() == "true"
 
 
 def remote() -> str | None:

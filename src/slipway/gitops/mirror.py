@@ -11,10 +11,13 @@ again after it was cut off between any two writes. Nothing is read back from MLf
   tag; what it refuses has no role here. A variant of which that cannot be found out is left as it is.
 - Model versions that are no version of Git stay, since the register stage makes them of what passed; what earlier syncs
   wrote to them is taken from them.
+- A registered model that is not of this repository is left as it is, see `registry.owner`.
+
+A clone that is behind its remote would take production away from what others gave it to, so it does not sync.
 """
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,17 +25,21 @@ from typing import TYPE_CHECKING, Any
 
 from slipway import atomic, mlflow_store
 from slipway.errors import RegistryError, SlipwayError
-from slipway.gitops import artifacts, git, promotion, releases, tags
+from slipway.gitops import artifacts, clone, git, promotion, releases, tags
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant, Version
-from slipway.registry.mlflow import FOLDER, MODEL, SHA256
+from slipway.registry import owner
+from slipway.registry.mlflow import FOLDER, MODEL, SHA256, versions
+from slipway.registry.owner import COMMIT, OWNER, OwnedError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 VERSION = "git_version"
-OURS = (VERSION, "git_tag", "git_commit", "roles", "lifecycle")
-"""The tags of a model version that are written from Git alone."""
+OURS = (VERSION, "git_tag", "roles", "lifecycle", COMMIT)
+"""The tags of a model version that are written from Git alone; the last tells whose they are."""
+SECONDS = 600.0
+"""How long a sync may take; one that is cut off goes on with the next."""
 
 
 class UnreachableError(RegistryError):
@@ -43,12 +50,14 @@ class UnreachableError(RegistryError):
 class Synced:
     """What a sync did: where, one line for each write, what it could not do, and how many versions agree now.
 
-    `unverified`: variants that were left as they are, since it cannot be found out what their tags may give.
+    `unverified`: variants that were left as they are, since it cannot be found out what their tags may give. `refused`
+    says of each registered model that is not of this repository why it was left as it is.
     """
 
     store: str
     changes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     versions: int = 0
     unverified: list[str] = field(default_factory=list)
 
@@ -73,28 +82,38 @@ class Wanted:
         return str(self.params.get("register", {}).get("description") or "")
 
 
-def sync(variants: Mapping[str, Variant], built: Sequence[str]) -> Synced:
+def sync(variants: Mapping[str, Variant], built: Sequence[str], adopt: Collection[str] = ()) -> Synced:
     """Make MLflow equal to Git.
 
     Args:
         variants: what the tags say.
         built: the variants of params.yaml: where one has no version, its registered model must not claim any.
+        adopt: the registered models to take over from whoever has them.
 
     Raises:
+        IncompleteError: the tags here are not those of the remote, or, for a store that others use, may not be.
         UnreachableError: MLflow cannot be reached or refuses.
     """
     uri = mlflow_store.tracking_uri()
+    clone.look().check(certain=not mlflow_store.is_default(uri))
     done = Synced(mlflow_store.shown(uri))
     models = _models(*_accepted(variants, built, done), done)
+    if unknown := sorted(set(adopt) - models.keys()):
+        raise RegistryError(f"{unknown[0]}: no variant is registered under this name; there are {', '.join(models)}")
+    agreed = 0
     with _reaching(uri):
         client = _connected(uri)
         for name, (wanted, aliases) in models.items():
-            _sync_model(client, name, wanted, aliases, done)
-    return replace(done, versions=sum(len(wanted) for wanted, _ in models.values()))
+            try:
+                _sync_model(client, name, wanted, aliases, name in adopt, done)
+                agreed += len(wanted)
+            except OwnedError as error:
+                done.refused.append(str(error))
+    return replace(done, versions=agreed)
 
 
-def unequal(variants: Mapping[str, Variant], built: Sequence[str]) -> list[str]:
-    """The registered models that `sync`, which is stopped before its first write to each, would change.
+def unequal(variants: Mapping[str, Variant], built: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The registered models that `sync`, stopped before its first write to each, would change, and what it refuses.
 
     Raises:
         UnreachableError: MLflow cannot be reached or refuses.
@@ -106,10 +125,12 @@ def unequal(variants: Mapping[str, Variant], built: Sequence[str]) -> list[str]:
         client: Any = _Reading(_connected(uri))
         for name, (wanted, aliases) in _models(*_accepted(variants, built, done), done).items():
             try:
-                _sync_model(client, name, wanted, aliases, done)
+                _sync_model(client, name, wanted, aliases, False, done)
             except _WriteError:
                 found.append(name)
-    return found
+            except OwnedError as error:
+                done.refused.append(str(error))
+    return found, done.refused
 
 
 class _WriteError(Exception):
@@ -129,9 +150,8 @@ class _Reading:
 
 
 def _connected(uri: str) -> "MlflowClient":
-    client = mlflow_store.connect(uri)
-    with mlflow_store.briefly():
-        client.search_registered_models(max_results=1)
+    client = mlflow_store.connect(uri, SECONDS)
+    client.search_registered_models(max_results=1)
     return client
 
 
@@ -193,34 +213,44 @@ def _wanted(variant: Variant, done: Synced) -> Iterator[Wanted]:
             SHA256: str(record["artifacts"][MODEL]["sha256"]),
             VERSION: version.version,
             "git_tag": version.name,
-            "git_commit": version.commit,
+            COMMIT: version.commit,
             "roles": ", ".join(version.roles),
             "lifecycle": releases.lifecycle(variant, version, release.verdict),
         }
+        told |= owner.tags()
         yield Wanted(
             version, release, releases.parameters(content), {key: value for key, value in told.items() if value}
         )
 
 
 def _sync_model(
-    client: "MlflowClient", name: str, wanted: Sequence[Wanted], aliases: Mapping[str, Wanted], done: Synced
+    client: "MlflowClient",
+    name: str,
+    wanted: Sequence[Wanted],
+    aliases: Mapping[str, Wanted],
+    adopt: bool,
+    done: Synced,
 ) -> None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        model = client.get_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
+    model, mine = owner.model(client, name), owner.tags()
+    if model is None:
         if not wanted:
             return
-        client.create_registered_model(name, description=wanted[-1].description)
+        model = client.create_registered_model(name, mine, wanted[-1].description)
         done.changes.append(f"{name}: made")
-        model = client.get_registered_model(name)
+    there = versions(client, name)
+    try:
+        if not adopt:
+            owner.check(client, model, there)
+    except OwnedError:
+        if wanted:
+            raise
+        return  # there is nothing to be said of it
+    if OWNER in mine and model.tags.get(OWNER) != mine[OWNER]:
+        client.set_registered_model_tag(name, OWNER, mine[OWNER])
+        done.changes.append(f"{name}: of this repository")
     if wanted and (model.description or "") != wanted[-1].description:
         client.update_registered_model(name, wanted[-1].description)
         done.changes.append(f"{name}: description")
-    there = _versions(client, name)
     numbers: dict[str, str] = {}
     claimed: set[str] = set()
     for one in wanted:
@@ -241,9 +271,13 @@ def _sync_model(
         elif role not in desired and now is not None:
             client.delete_registered_model_alias(name, role)
             done.changes.append(f"{name}: alias {role} taken from version {now}")
-    for stray in there:
-        if stray.version not in claimed:
-            for key in sorted(stray.tags.keys() & set(OURS)):
+    strays = [one for one in there if one.version not in claimed]
+    known = owner.here(one.tags[COMMIT] for one in strays if COMMIT in one.tags)
+    for stray in strays:
+        if not (adopt or stray.tags.get(COMMIT) in known):
+            continue
+        for key in OURS:
+            if key in stray.tags:
                 client.delete_model_version_tag(name, stray.version, key)
                 done.changes.append(f"{name} version {stray.version}: tag {key} taken away, as it is no version in Git")
 
@@ -281,8 +315,7 @@ def _run(client: "MlflowClient", one: Wanted, done: Synced) -> tuple[str, str]:
     """A finished run of this version, one that a sync left behind when it was cut off if there is one."""
     from mlflow.entities import Metric, Param
 
-    with mlflow_store.briefly():
-        experiment = mlflow_store.experiment(client, one.version.variant)
+    experiment = mlflow_store.experiment(client, one.version.variant)
     known = f"tags.git_tag = '{one.version.name}' and tags.{SHA256} = '{one.tags[SHA256]}' and status = 'FINISHED'"
     left = client.search_runs([experiment], known.replace("status", "attributes.status"), max_results=1)
     if left:
@@ -314,18 +347,6 @@ def _files(one: Wanted, record: Mapping[str, Any], folder: Path, done: Synced) -
     for name, content in (("release.json", one.release.record_bytes), ("card.md", card)):
         if content is not None:
             atomic.write_bytes(folder / name, content)
-
-
-def _versions(client: "MlflowClient", name: str) -> list[Any]:
-    """All versions of a registered model, the oldest first."""
-    found: list[Any] = []
-    page = None
-    while True:
-        part = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=page)
-        found += part
-        page = part.token
-        if not page:
-            return sorted(found, key=lambda version: int(version.version))
 
 
 def _names(objects: Sequence[str]) -> list[str | None]:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from slipway.errors import ModelError, RegistryError
 from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, audit, git, promoters, releases, state, tags
+from slipway.gitops import artifacts, audit, clone, git, promoters, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New, Tag
 
@@ -70,7 +70,7 @@ def register(
         RegistryError: there is no record, or it is a version already, or the name is taken or not one.
     """
     commit = git.commit(revision)
-    moment = tags.moment(variant, push=push)
+    moment = _moment(variant, push)
     known = Variant(variant, moment.tags)
     release = releases.read([(variant, commit)])[0]
     path = releases.record_path(variant)
@@ -118,7 +118,7 @@ def promote(name: str, role: str, *, force: bool = False, reason: str | None = N
     """
     if role not in tags.LIVE:
         raise RegistryError(f"{role!r} is no role to promote to; there are {', '.join(tags.LIVE)}")
-    moment = tags.moment(_variant(name), push=push)
+    moment = _moment(_variant(name), push)
     known = _known(moment)
     version = state.find({known.name: known}, name)
     holder = known.holder(role)
@@ -145,7 +145,7 @@ def rollback(
     """
     if role not in tags.LIVE:
         raise RegistryError(f"{role!r} is no role to roll back; there are {', '.join(tags.LIVE)}")
-    moment = tags.moment(variant, push=push)
+    moment = _moment(variant, push)
     known = _known(moment)
     holder = known.holder(role)
     if holder is None:
@@ -170,7 +170,7 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
     Raises:
         RegistryError: it is archived, or holds production and is not forced out of it.
     """
-    moment = tags.moment(_variant(name), push=push)
+    moment = _moment(_variant(name), push)
     known = _known(moment)
     version = state.find({known.name: known}, name)
     if "archived" in version.roles:
@@ -258,6 +258,7 @@ def judge(known: Variant, tag: Tag) -> Given | None:
     version = known.versions.get(known.version_at(tag.commit) or "")
     if tag.action == "assign" and tag.role in tags.LIVE:
         if version is None:
+            clone.look().check(known.name)  # the tag that makes it one may be missing here
             raise RefusedError(f"{tag.name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
         wrong = refusals(version, releases.of(version))
         if wrong and (uncounted := _uncounted(tag)) is not None:
@@ -409,7 +410,13 @@ def _write(
 def _counts(tag: Tag) -> None:
     """Raise where the force of a tag that is about to be written would not count."""
     if (why := promoters.objection(tag)) is not None:
-        raise RefusedError(f"nothing was written: {why}; whoever may force is named there, on the default branch")
+        raise RefusedError(f"nothing was written: {why}; whoever may force named there, on the default branch")
+
+
+def _moment(variant: str, push: bool) -> Moment:
+    """The tags to decide on: with `push` those of the remote, else those here, which have to be all that there are."""
+    clone.look(ask=not push).check(variant)
+    return tags.moment(variant, push=push)
 
 
 def _known(moment: Moment) -> Variant:

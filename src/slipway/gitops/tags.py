@@ -15,6 +15,7 @@ A tag that was pushed and is gone from the remote was removed there. Nothing pus
 remote's ref still says its id, it is known for what it is; later its number is taken.
 """
 
+import contextlib
 import itertools
 import re
 import shlex
@@ -267,15 +268,17 @@ def share(variant: str) -> list[str]:
     remote = _remote()
     pointers, there = at(remote, variant)
     here = survey(variant)
+    _same(remote, here.tags, there)
     alone = _alone(remote, variant, pointers, there)
     if not alone:
         return []
     taken = max((parsed[-1] for name in there if (parsed := parse(name)) is not None), default=0)
     unseen = there.items() - here.ids.items()
     if unseen or any(0 < tag.counter <= taken for tag in alone):
+        names = _names(alone)
         raise RegistryError(
-            f"{variant} was changed at {remote} after this clone wrote {_names(alone)}: take yours back with `git tag "
-            f"-d {_quoted(alone)}`, then do again with --push what still holds"
+            f"{variant} was changed at {remote} after this clone wrote {listed(names)}: take yours back with `git tag "
+            f"-d {quoted(names)}`, then do again with --push what still holds"
         )
     made = {tag.name: tag.id for tag in alone}
     try:
@@ -287,10 +290,13 @@ def share(variant: str) -> list[str]:
     return list(made)
 
 
-def at(remote: str, variant: str = "*") -> tuple[dict[str, str], dict[str, str]]:
-    """What a remote has of a variant, or of all: refs/slipway/<variant> by variant, and the annotated tags by name."""
+def at(remote: str, variant: str = "*", *, seconds: float | None = None) -> tuple[dict[str, str], dict[str, str]]:
+    """What a remote has of a variant, or of all: refs/slipway/<variant> by variant, and the annotated tags by name.
+
+    With `seconds` that is the most that it may take, and no password is asked for.
+    """
     patterns = [_pointer(variant), f"refs/tags/{variant}@*", f"refs/tags/{variant}#*"]
-    lines = git.run("ls-remote", remote, *patterns).split("\n")[:-1]
+    lines = git.run("ls-remote", remote, *patterns, seconds=seconds).split("\n")[:-1]
     refs = {ref: identity for identity, _, ref in (line.partition("\t") for line in lines)}
     pointers = {ref.removeprefix(_pointer("")): refs[ref] for ref in refs if ref.startswith(_pointer(""))}
     names = [ref.removeprefix("refs/tags/") for ref in refs if f"{ref}^{{}}" in refs]
@@ -303,12 +309,35 @@ def at(remote: str, variant: str = "*") -> tuple[dict[str, str], dict[str, str]]
 def _alone(remote: str, variant: str, pointers: Mapping[str, str], there: Mapping[str, str]) -> list[Tag]:
     """The tags of a variant that are only here, when none of them is known to have been removed at the remote."""
     alone = [tag for tag in read(variant) if tag.name not in there]
-    if removed := [tag for tag in alone if tag.id == pointers.get(variant)]:
+    if removed := [tag.name for tag in alone if tag.id == pointers.get(variant)]:
         raise RegistryError(
-            f"{_names(removed)} was removed at {remote}, as what may not hold its role is: take it away here too with "
-            f"`git tag -d {_quoted(removed)}`, then run again"
+            f"{listed(removed)} was removed at {remote}, as what may not hold its role is: take it away here too with "
+            f"`git tag -d {quoted(removed)}`, then run again"
         )
     return alone
+
+
+def _same(remote: str, here: Iterable[Tag], there: Mapping[str, str]) -> None:
+    """Go on unless a name is of one tag here and of another one at the remote, as when two made the same version."""
+    other = {tag.name: there[tag.name] for tag in here if there.get(tag.name, tag.id) != tag.id}
+    if other:
+        raise RegistryError(
+            f"another tag at {remote} than here: {_who(remote, other)}; take yours back with `git tag -d "
+            f"{quoted(other)}`, get theirs with `git fetch --tags {remote}`, then do again what still holds"
+        )
+
+
+def _who(remote: str, found: Mapping[str, str]) -> str:
+    """Who wrote tags of a remote, and when: they are fetched as objects, and are no tags here."""
+    names = sorted(found)[:3]
+    with contextlib.suppress(RegistryError):  # then their names have to do
+        refs = [f"refs/tags/{name}" for name in names]
+        git.run("fetch", "--no-tags", "--refmap=", "--no-write-fetch-head", remote, *refs)
+    said = []
+    for name, content in zip(names, git.contents([found[name] for name in names]), strict=True):
+        tag = grammar.understand(name, found[name], "tag", content)
+        said.append(f"{name} by {tag.who}, {tag.time}" if isinstance(tag, Tag) else name)
+    return "; ".join(said) + (f" and {len(found) - 3:,} more" if len(found) > 3 else "")
 
 
 def _send(remote: str, variant: str, made: Mapping[str, str], pointer: str) -> None:
@@ -316,7 +345,7 @@ def _send(remote: str, variant: str, made: Mapping[str, str], pointer: str) -> N
     *_, last = made.values()
     # A tag that is there already refuses the push by itself.
     refs = [f"{last}:{_pointer(variant)}", *(f"refs/tags/{name}" for name in made)]
-    git.run("push", "--quiet", "--atomic", f"--force-with-lease={_pointer(variant)}:{pointer}", remote, *refs)
+    git.run("push", "--atomic", f"--force-with-lease={_pointer(variant)}:{pointer}", remote, *refs)
 
 
 def _push(remote: str, moment: Moment, made: Mapping[str, str]) -> None:
@@ -335,28 +364,21 @@ def _push(remote: str, moment: Moment, made: Mapping[str, str]) -> None:
 
 def _fetch(remote: str, variant: str) -> None:
     pointers, there = at(remote, variant)
-    if alone := _alone(remote, variant, pointers, there):
+    _same(remote, read(variant), there)
+    if alone := _names(_alone(remote, variant, pointers, there)):
         raise RegistryError(
-            f"not at {remote}: {_names(alone)}; share with `slipway registry push {variant}`, or take away with `git "
+            f"not at {remote}: {listed(alone)}; share with `slipway registry push {variant}`, or take away with `git "
             "tag -d` what was removed there, then run again"
         )
     # The ref comes before the tags: a write in between leaves it older than them, and ours is refused. It is fetched
     # as an object, which may be of a tag that was removed.
     pointer = _pointer(variant)
     if variant in pointers:
-        git.run("fetch", "--quiet", "--no-tags", remote, f"+{pointer}:{pointer}")
+        git.run("fetch", "--no-tags", remote, f"+{pointer}:{pointer}")
     else:
         git.run("update-ref", "-d", pointer)
     specs = [f"refs/tags/{variant}{sign}*:refs/tags/{variant}{sign}*" for sign in "@#"]
-    try:
-        git.run("fetch", "--quiet", "--no-tags", remote, *specs)
-    except RegistryError as error:
-        if "would clobber" not in str(error):
-            raise
-        raise RegistryError(
-            f"a tag of {variant} is another here than at {remote}: see which in `git fetch {remote} --tags`, delete "
-            "yours with `git tag -d` and run again"
-        )
+    git.run("fetch", "--no-tags", remote, *specs)
 
 
 def _remote() -> str:
@@ -378,24 +400,34 @@ def _zeros(identity: str) -> str:
 
 
 def _overtaken(moment: Moment, remote: str | None = None) -> RegistryError:
-    """Somebody else was quicker, here or at a remote: say who, as far as it can be known here."""
+    """Somebody else was quicker, here or at a remote: say who."""
     known = {tag.id for tag in moment.tags}
-    others = _said(tag for tag in read(moment.variant) if tag.id not in known)
-    where, look = (f" at {remote}", f"`git fetch {remote} --tags` and ") if remote else ("", "")
+    if remote is None:
+        where, look = "", ""
+        who = "; ".join(f"{tag.name} by {tag.who}, {tag.time}" for tag in read(moment.variant) if tag.id not in known)
+    else:
+        where, look = f" at {remote}", f"`git fetch {remote} --tags` and "
+        try:
+            there = at(remote, moment.variant)[1]
+            who = _who(remote, {name: identity for name, identity in there.items() if identity not in known})
+        except RegistryError:
+            who = ""  # it took nothing, and now it says nothing
     return RegistryError(
-        f"{moment.variant} was changed{where} at the same time{others}; nothing was written: look with {look}`slipway "
-        f"registry history {moment.variant}`, then run again if it still holds"
+        f"{moment.variant} was changed{where} at the same time{f' ({who})' if who else ''}; nothing was written: look "
+        f"with {look}`slipway registry history {moment.variant}`, then run again if it still holds"
     )
 
 
-def _names(tags: Sequence[Tag]) -> str:
-    more = f" and {len(tags) - 3:,} more" if len(tags) > 3 else ""
-    return ", ".join(tag.name for tag in tags[:3]) + more
+def listed(names: Iterable[str], most: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
-def _quoted(tags: Iterable[Tag]) -> str:
-    return " ".join(shlex.quote(tag.name) for tag in tags)
+def quoted(names: Iterable[str]) -> str:
+    """Names as arguments of a shell's command."""
+    return " ".join(map(shlex.quote, names))
 
 
-def _said(tags: Iterable[Tag]) -> str:
-    return "".join(f", {tag.name} by {tag.who}" for tag in tags)
+def _names(tags: Iterable[Tag]) -> list[str]:
+    return [tag.name for tag in tags]

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from slipway import mlflow_store
 from slipway.errors import RegistryError
+from slipway.registry import owner
+from slipway.registry.owner import OwnedError
 from slipway.registry.record import digest
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ FOLDER = "release"
 """Folder of the run's artifacts that holds the files of the version."""
 SHA256 = "artifact_sha256"
 """The tag of a run and of a model version that holds the SHA-256 of model.tflite."""
+
+SECONDS = 300.0
+"""How long a registration may take, uploads included."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,8 @@ def register(
     sha256 = _verified(record, files)
     uri = mlflow_store.tracking_uri()
     try:
-        client = mlflow_store.connect(uri)
-        with mlflow_store.briefly():
-            found = find(client, name, sha256)
+        client = mlflow_store.connect(uri, SECONDS)
+        found = find(client, name, sha256)
         if found is not None:
             version, run_id = found
             return Registration(mlflow_store.shown(uri), name, version, run_id, sha256, created=False)
@@ -75,9 +79,14 @@ def register(
             "task": str(record["task"]),
             "verdict": str(record["gate"]["verdict"]),
             SHA256: sha256,
+            **owner.tags(),
         }
+        if (model := owner.model(client, name)) is not None:
+            owner.check(client, model, versions(client, name))
         run_id, source = _run(client, tags, files, params, metrics)
         version = _version(client, name, description, source, run_id, tags)
+    except OwnedError:
+        raise
     except Exception as error:
         raise RegistryError(
             f"MLflow at {mlflow_store.shown(uri)}: {name} was not registered ({mlflow_store.reason(error)}); start the "
@@ -91,6 +100,18 @@ def find(client: "MlflowClient", name: str, sha256: str) -> tuple[int, str] | No
     """Version and run id of the first version of `name` with these bytes, if there is one."""
     found = client.search_model_versions(f"name = '{name}' and tags.{SHA256} = '{sha256}'")
     return min(((int(version.version), str(version.run_id)) for version in found), default=None)
+
+
+def versions(client: "MlflowClient", name: str) -> list[Any]:
+    """All versions of a registered model, the oldest first."""
+    found: list[Any] = []
+    page = None
+    while True:
+        part = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=page)
+        found += part
+        page = part.token
+        if not page:
+            return sorted(found, key=lambda version: int(version.version))
 
 
 def _verified(record: Mapping[str, Any], files: Mapping[str, Path]) -> str:
@@ -120,8 +141,7 @@ def _run(
     """Write a finished run; its id and the address of its files."""
     from mlflow.entities import Metric, Param
 
-    with mlflow_store.briefly():
-        experiment = mlflow_store.experiment(client, tags["variant"])
+    experiment = mlflow_store.experiment(client, tags["variant"])
     run = client.create_run(experiment, tags=dict(tags), run_name="release").info
     status = "FAILED"
     try:
@@ -143,15 +163,10 @@ def _version(
     client: "MlflowClient", name: str, description: str, source: str, run_id: str, tags: Mapping[str, str]
 ) -> int:
     """Make the registered model where it is missing, and its next version."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        known = client.get_registered_model(name)
-        if known.description != description:
-            client.update_registered_model(name, description)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        client.create_registered_model(name, description=description)
+    known = owner.model(client, name)
+    if known is None:
+        client.create_registered_model(name, owner.tags(), description)
+    elif known.description != description:
+        client.update_registered_model(name, description)
     version = client.create_model_version(name, source, run_id, tags=dict(tags), description=description)
     return int(version.version)

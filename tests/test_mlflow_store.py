@@ -1,0 +1,173 @@
+"""A server that stops answering costs seconds, and the default store goes with its folder, whatever that is called."""
+
+import http.server
+import json
+import shutil
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from slipway import mlflow_store
+from slipway.errors import RegistryError
+from slipway.gitops import mirror
+from slipway.registry import mlflow as registry
+from slipway.tracking import Tracker
+
+NAMES = ["plain", "with blanks", "100%", "a%41b", "what?now=1", "no#1", "é", "a'b"]
+
+
+class Hanging:
+    """A server that answers so many requests, with an empty object, and then takes others and says nothing."""
+
+    def __init__(self, answers: int, trickle: bool = False) -> None:
+        self.left, self.trickle, self.over = answers, trickle, threading.Event()
+
+
+@pytest.fixture(params=[(1, False), (3, False), (0, True)], ids=["one answer", "three answers", "a byte at a time"])
+def hanging(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of such a server; requests wait for a second, clients for two."""
+    import mlflow.tracking  # noqa: F401 - seconds that are not to be counted
+
+    monkeypatch.chdir(tmp_path)
+    server = Hanging(*request.param)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            content = json.dumps({"experiment": {"experiment_id": "1"}, "run": {"info": {"run_id": "1"}}}).encode()
+            if server.left <= 0 and not server.trickle:
+                server.over.wait(60)
+                return
+            server.left -= 1
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            for at in range(len(content)):
+                self.wfile.write(content[at : at + 1])
+                if server.trickle and server.over.wait(0.3):
+                    return
+
+        do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{listening.server_port}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+        monkeypatch.setattr(mlflow_store, "REQUEST", 1)
+        for module, name in ((mlflow_store, "BUDGET"), (registry, "SECONDS"), (mirror, "SECONDS")):
+            monkeypatch.setattr(module, name, 2.0)
+        yield address
+        server.over.set()
+        listening.shutdown()
+
+
+def test_a_sync_with_a_server_that_stops_answering_ends(hanging: str):
+    started = time.monotonic()
+    with pytest.raises(mirror.UnreachableError, match="is not equal to Git yet"), mirror._reaching(hanging):
+        client = mirror._connected(hanging)
+        while True:
+            client.get_registered_model("m")
+    assert time.monotonic() - started < 10
+
+
+def test_a_registration_with_a_server_that_stops_answering_ends(hanging: str, tmp_path: Path):
+    model = tmp_path / "model.tflite"
+    model.write_bytes(b"model")
+    record = {
+        "variant": "v", "task": "t", "gate": {"verdict": "pass"},
+        "artifacts": {"model.tflite": {"sha256": registry.digest(model)}},
+    }  # fmt: skip
+    started = time.monotonic()
+    with pytest.raises(RegistryError, match=f"MLflow at {hanging}: m was not registered"):
+        registry.register(record, {"model.tflite": model}, name="m", description="", params={}, metrics={})
+    assert time.monotonic() - started < 10
+
+
+def test_a_training_with_a_server_that_stops_answering_goes_on(
+    hanging: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    started = time.monotonic()
+    folders = {"live": tmp_path / "live", "logs": tmp_path / "logs", "journal": tmp_path / "state" / "journal"}
+    with Tracker("v", **folders, params={}) as track:
+        for step in range(20):
+            track(step, {"loss": 1.0})
+    assert time.monotonic() - started < 20
+    assert len([one for one in caplog.records if "cannot be used" in one.getMessage()]) == 1
+
+
+def release(folder: Path, content: bytes) -> tuple[dict, dict[str, Path]]:
+    model = folder / "model.tflite"
+    model.write_bytes(content)
+    sha256 = registry.digest(model)
+    record = {"variant": "v", "task": "t", "gate": {"verdict": "pass"},
+              "artifacts": {"model.tflite": {"sha256": sha256}}}  # fmt: skip
+    return record, {"model.tflite": model}
+
+
+def registered(content: bytes) -> Path:
+    """Register some bytes from the working folder; where MLflow says that they are."""
+    record, files = release(Path(), content)
+    done = registry.register(record, files, name="m", description="", params={}, metrics={})
+    client = mlflow_store.connect(mlflow_store.tracking_uri())
+    source = client.get_model_version("m", str(done.version)).source
+    from mlflow.utils.file_utils import local_file_uri_to_path
+
+    return Path(local_file_uri_to_path(source)) / "model.tflite"
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database: making one takes MLflow seconds, copying it none."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    mlflow_store.connect(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_default_store_is_in_its_folder_whatever_that_is_called(
+    name: str, migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    folder = tmp_path / name
+    folder.mkdir()
+    shutil.copy(migrated, folder / "mlflow.db")
+    monkeypatch.chdir(folder)
+    assert registered(b"model").resolve().is_relative_to(folder / "mlartifacts")
+    assert registered(b"model").read_bytes() == b"model"
+    assert [path.name for path in tmp_path.iterdir()] == [name], "nothing beside it"
+    with closing(sqlite3.connect("mlflow.db")) as database:
+        assert database.execute("SELECT count(*) FROM model_versions").fetchone() == (1,)
+    assert mlflow_store.is_there(mlflow_store.tracking_uri())
+
+
+@pytest.mark.parametrize("how", [Path.rename, shutil.copytree], ids=["moved", "copied"])
+@pytest.mark.parametrize("uri", [None, "sqlite:///mlflow.db"], ids=["by default", "by name"])
+def test_a_folder_that_was_moved_or_copied_has_its_files_with_it(
+    how, uri: str | None, migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    if uri is None:
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    else:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    mine, moved = tmp_path / "mine", tmp_path / "mo%ved"
+    mine.mkdir()
+    shutil.copy(migrated, mine / "mlflow.db")
+    monkeypatch.chdir(mine)
+    registered(b"one")
+    how(mine, moved)
+    monkeypatch.chdir(moved)
+    for content in (b"one", b"two"):
+        path = registered(content)
+        assert path.is_relative_to(moved / "mlartifacts") and path.read_bytes() == content
+    left = len(list(mine.rglob("model.tflite"))) if mine.exists() else 0
+    assert left == (0 if how is Path.rename else 2), "nothing was written to where it was"
+    with closing(sqlite3.connect("mlflow.db")) as database:
+        assert not [line for line in database.iterdump() if f"{mine.as_uri()}/mlartifacts" in line]
