@@ -8,7 +8,7 @@ import hashlib
 import logging
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -34,8 +34,8 @@ class Finding:
     mend: str
 
 
-def examine() -> list[Finding]:
-    """Every check, in the order in which things have to be mended.
+def examine(checks: Collection[str] | None = None) -> list[Finding]:
+    """These checks, all by default, in the order in which things have to be mended.
 
     Raises:
         RegistryError: this is not the root of the repository.
@@ -44,6 +44,8 @@ def examine() -> list[Finding]:
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # it is told here
     found = []
     for check, (look, mend) in CHECKS.items():
+        if checks is not None and check not in checks:
+            continue
         try:
             found += [Finding(check, *one) for one in look()]
         except Exception as error:  # a broken clone can break DVC, Git and MLflow in any way
