@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from markdown_it import MarkdownIt
 from mlflow import MlflowClient
 
 import servers
@@ -131,33 +130,98 @@ def test_the_tests_of_a_pull_request_are_those_of_the_readme() -> None:
     assert [step["run"] for step in steps if "run" in step] == ["make test"]
 
 
-@pytest.mark.parametrize(("code", "removed"), [(0, False), (RefusedError.exit_code, True), (5, False), (1, False)])
-def test_a_tag_is_removed_where_it_is_refused_and_nowhere_else(tmp_path: Path, code: int, removed: bool) -> None:
-    steps = _read("promote")["jobs"]["promote"]["steps"]
-    script = next(step["run"] for step in steps if step.get("id") == "verify")
-    said = "# @team <b>[a](https://evil.example)</b>"
-    for name, does in (
-        ("slipway", f"echo '{said}'; echo '```' >&2; exit {code}"),
-        ("git", f"echo $* >> {tmp_path}/asked"),
-    ):
-        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
-        (tmp_path / name).chmod(0o755)
-    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
-    environment = {**os.environ, **files, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TAG": "a#production#1"}
-    done = subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script], env=environment)
-    assert done.returncode == code
-    assert (tmp_path / "asked").exists() == removed
-    assert (tmp_path / "GITHUB_OUTPUT").exists() == (code == 0)
-    first, *rest = MarkdownIt().parse((tmp_path / "GITHUB_STEP_SUMMARY").read_text())
-    assert (first.type, set(first.content.split("\n"))) == ("code_block", {"", said, "```"})
-    assert [token.type for token in rest] in ([], ["paragraph_open", "inline", "paragraph_close"])
-
-
 def test_what_a_command_says_is_text_in_a_summary() -> None:
     for workflow, name, job in _jobs():
         for step in job["steps"]:
             for command in re.findall(r"slipway (?:[^\n|]|\|\s*)*", step.get("run", "")):
                 assert "SUMMARY" not in command or "sed 's/^/    /'" in command, (workflow, name)
+
+
+def step(workflow: str, job: str, name: str) -> str:
+    """The script of a step."""
+    steps = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text())["jobs"][job]["steps"]
+    return next(one["run"] for one in steps if one.get("name") == name)
+
+
+def scripted(script: str, place: Path, **stand_ins: str) -> subprocess.CompletedProcess[str]:
+    """Run a step whose commands are replaced by lines of shell."""
+    for name, does in stand_ins.items():
+        (place / name).write_text(f"#!/bin/bash\n{does}\n")
+        (place / name).chmod(0o755)
+    files = {name: str(place / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    found = {"PATH": f"{place}:{os.environ['PATH']}", "RUNNER_TEMP": str(place), "TAG": "a#production#1", **files}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+    return subprocess.run(command, env=os.environ | found, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("code", [0, RefusedError.exit_code, 5, 1])
+def test_what_is_published_is_what_verify_returned(tmp_path: Path, code: int) -> None:
+    given = json.dumps({"tag": "a#production#1", "version": "a@v1.0.0" if code == 0 else None})
+    said = f"echo \"$*\" >> {tmp_path}/asked; echo '| <b>said</b>' >&2; echo '{given}'; exit {code}"
+    done = scripted(step("promote", "promote", "Verify"), tmp_path, slipway=said)
+    assert done.returncode == code
+    assert (tmp_path / "asked").read_text() == "registry verify a#production#1 --undo --json\n", "once"
+    assert "    | <b>said</b>\n" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text(), "as it is"
+    assert ("run this job again" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()) == (code in (1, 5))
+    output = tmp_path / "GITHUB_OUTPUT"
+    assert (output.read_text() if output.exists() else "") == ("version=a@v1.0.0\n" if code == 0 else "")
+    steps = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]["promote"]["steps"]
+    after = steps[[one.get("id") for one in steps].index("verify") + 1 :]
+    assert all("steps.verify.outputs.version" in one["if"] and "TAG" not in one.get("run", "") for one in after)
+
+
+def test_a_tag_that_gives_nothing_publishes_nothing(tmp_path: Path) -> None:
+    done = scripted(step("promote", "promote", "Verify"), tmp_path, slipway="""echo '{"version": null}'""")
+    assert done.returncode == 0
+    assert (tmp_path / "GITHUB_OUTPUT").read_text() == "version=\n"
+
+
+HOSTILE = '- **tags**: $(touch owned) `touch owned` "; touch owned; "'
+
+
+@pytest.mark.parametrize(
+    ("findings", "number", "asked"),
+    [
+        (HOSTILE, "", ["issue create --title The registry has what it should not have --body-file {}/findings.md"]),
+        (HOSTILE, "7", ["issue edit 7 --body-file {}/findings.md"]),
+        ("", "7", ["issue close 7 --comment Nothing is found any more."]),
+        ("", "", []),
+    ],
+)
+def test_what_is_found_becomes_one_issue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, findings: str, number: str, asked: list[str]
+) -> None:
+    (tmp_path / "found").write_text(findings)
+    looked = scripted(
+        step("watch", "examine", "Examine"), tmp_path, slipway=f"cat {tmp_path}/found; [ ! -s {tmp_path}/found ]"
+    )
+    assert looked.returncode == 0, looked.stderr
+    output = (tmp_path / "GITHUB_OUTPUT").read_text()
+    assert output.startswith("findings=") and len(output.splitlines()) == 1
+    monkeypatch.setenv("FINDINGS", output.removeprefix("findings=").strip())
+    monkeypatch.setenv("TITLE", "The registry has what it should not have")
+    monkeypatch.chdir(tmp_path)
+    gh = f'if [ "$2" = list ]; then echo "{number}"; else echo "$*" >> {tmp_path}/asked; fi'
+    done = scripted(step("watch", "report", "Report"), tmp_path, gh=gh)
+    assert done.returncode == 0, done.stderr
+    told = (tmp_path / "asked").read_text().splitlines() if (tmp_path / "asked").exists() else []
+    assert told == [one.format(tmp_path) for one in asked]
+    assert (tmp_path / "findings.md").read_text() == findings
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_look_that_fails_is_not_nothing_found(tmp_path: Path) -> None:
+    done = scripted(step("watch", "examine", "Examine"), tmp_path, slipway="exit 1")
+    assert done.returncode == 1
+    assert not (tmp_path / "GITHUB_OUTPUT").exists()
+
+
+def test_what_writes_issues_has_no_other_credential() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/watch.yml").read_text())["jobs"]
+    assert jobs["report"]["permissions"] == {"issues": "write"}
+    assert "secrets." not in str(jobs["report"])
+    assert all("uses" not in one for one in jobs["report"]["steps"])
+    assert jobs["examine"]["permissions"] == {"contents": "read"}
 
 
 def test_each_tag_is_verified_and_mlflow_told_by_one_at_a_time() -> None:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway import config, documents, tasks
+from slipway import config, documents, markdown, tasks
 from slipway.commands import registry
 from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
 from slipway.gate import verdict
@@ -256,15 +256,28 @@ def report(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    checks: Annotated[
+        list[str] | None, typer.Argument(help="Such as `tags` or `versions in use`; all by default.")
+    ] = None,
+    as_json: Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="For an issue: nothing where nothing is wrong.")
+    ] = False,
+) -> None:
     """What is wrong with this clone, each with the command that mends it. Exit code 1 where anything is."""
     from slipway.commands.doctor import CHECKS, examine
 
-    found = examine()
+    if unknown := [name for name in checks or () if name not in CHECKS]:
+        raise typer.BadParameter(f"no check {unknown[0]!r}; there are {', '.join(CHECKS)}")
+    found = examine(checks or None)
     if as_json:
         print(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
+    elif as_markdown:
+        for one in found:
+            print(f"- **{one.check}**: {markdown.text(one.wrong)}\n  - {markdown.text(one.mend)}")
     elif not found:
-        Console().print(f"nothing is wrong: {', '.join(CHECKS)}", soft_wrap=True)
+        Console().print(f"nothing is wrong: {', '.join(checks or CHECKS)}", soft_wrap=True)
     else:
         console = Console()
         for one in found:

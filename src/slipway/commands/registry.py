@@ -283,7 +283,10 @@ def verify(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """May a version hold the role that a tag gives it? Exit code 6: no, 5: that could not be found out."""
+    """May a version hold the role that a tag gives it? Exit code 6: no, 5: that could not be found out.
+
+    With --json what it says in words goes to standard error.
+    """
     try:
         given = promotion.verify(tag)
     except promotion.RefusedError as error:
@@ -291,8 +294,7 @@ def verify(
     if as_json:
         told = {"version": given.version.name, "role": given.role, "overruled": given.overruled} if given else {}
         print(json.dumps({"tag": tag, "version": None, "role": None, "overruled": []} | told, indent=1))
-        return
-    console = _console()
+    console = Console(stderr=True, width=140) if as_json else _console()
     for overruled in given.overruled if given else ():
         console.print(f"[yellow]warning[/]: by force, although {escape(overruled)}", soft_wrap=True)
     said = f"{given.version.name} may hold {given.role}" if given else f"{tag} gives no role that is relied on"

@@ -410,7 +410,7 @@ def _write(
 def _counts(tag: Tag) -> None:
     """Raise where the force of a tag that is about to be written would not count."""
     if (why := promoters.objection(tag)) is not None:
-        raise RefusedError(f"nothing was written: {why}; whoever may force named there, on the default branch")
+        raise RefusedError(f"nothing was written: {why}; whoever may force is named there, on the default branch")
 
 
 def _moment(variant: str, push: bool) -> Moment:
