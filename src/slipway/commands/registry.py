@@ -16,7 +16,7 @@ from slipway.errors import RegistryError
 from slipway.gate.verdict import subject
 from slipway.gitops import artifacts, comparison, promotion, releases, state, tags
 from slipway.gitops.comparison import Difference
-from slipway.gitops.promotion import Bump, Done
+from slipway.gitops.promotion import Bump, Done, RefusedError
 from slipway.gitops.state import Variant
 
 app = typer.Typer(no_args_is_help=True)
@@ -271,6 +271,8 @@ def fetch(
     """The files of a version, from the cache or the DVC remote: each is checked by its SHA-256 before it is written."""
     found = state.find(state.read(), version)
     release = releases.of(found)
+    if release.malformed:
+        raise RefusedError(f"{found.name} is refused: {release.malformed[0]}")
     if release.record is None or release.record_bytes is None:
         raise RegistryError(f"{found.name} has no release record")
     out.mkdir(parents=True, exist_ok=True)

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
-from slipway.gitops import git, releases
+from slipway.gitops import git, releases, schema
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant, Version, order
 
@@ -116,7 +114,7 @@ def _data(first: Release, second: Release) -> tuple[str, ...]:
         if was != now:
             changed.append(f"{part} data {_short(was)} → {_short(now)}")
     for split in _SPLITS:
-        was, now = (record.get("dataset", {}).get(split, {}).get("total") for record in (one, other))
+        was, now = ((record.get("dataset", {}).get(split) or {}).get("total") for record in (one, other))
         if was != now:
             changed.append(f"{split} examples {_count(was)} → {_count(now)}")
     return tuple(changed)
@@ -143,8 +141,10 @@ def _code(before: Version, version: Version, first: Release, second: Release) ->
 
 
 def _loaded(content: bytes | None) -> Mapping[str, Any]:
-    parsed = yaml.load(content or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return parsed if isinstance(parsed, Mapping) else {}
+    try:
+        return schema.mapping(content, "params")
+    except schema.MalformedError:
+        return {}
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

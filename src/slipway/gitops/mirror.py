@@ -19,11 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from slipway import atomic, mlflow_store
 from slipway.errors import RegistryError
-from slipway.gitops import artifacts, git, releases, tags
+from slipway.gitops import artifacts, git, releases, schema, tags
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant, Version
 from slipway.registry.mlflow import FOLDER, MODEL, SHA256
@@ -311,8 +309,12 @@ def _names(objects: Sequence[str]) -> list[str | None]:
 
 
 def _loaded(content: bytes | None) -> Mapping[str, Any]:
-    parsed = yaml.load(content or b"", Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return parsed if isinstance(parsed, Mapping) else {}
+    """The parameters at a commit; nothing where they are none, or their section on the registry is malformed."""
+    try:
+        parsed = schema.mapping(content, "params")
+    except schema.MalformedError:
+        return {}
+    return parsed if isinstance(parsed.get("register", {}), Mapping) else {}
 
 
 @contextmanager

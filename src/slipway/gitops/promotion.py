@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from slipway.errors import ModelError, RegistryError
+from slipway.errors import RegistryError
 from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, audit, git, releases, state, tags
+from slipway.gitops import audit, git, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New, Tag
 
@@ -214,13 +214,7 @@ def refusals(version: Version, release: releases.Release) -> list[str]:
         wrong.append(
             f"the gate says {outcome}" + (f" ({'; '.join(short)})" if short else "") if outcome else "it has no verdict"
         )
-    wrong += audit.doubts(version.variant, version.commit, release)
-    if release.record is not None:
-        try:
-            wrong += artifacts.unfetchable(version.variant, version.commit, release.record)
-        except ModelError as error:
-            wrong.append(str(error))
-    return list(dict.fromkeys(wrong))
+    return wrong + audit.doubts(version.variant, version.commit, release)
 
 
 def overruled(tag: Tag) -> str:
