@@ -28,11 +28,12 @@ DEFAULT_GATE: Mapping[str, Any] = {
 }
 
 WRITTEN = {
+    "evaluate": ("reports/{}/predictions.parquet",),
     "convert-tflite": ("models/{}/model.tflite", "reports/{}/shipped.parquet"),
     "benchmark": ("reports/{}/benchmark.json",),
     "register": ("models/{}/release.json",),
 }
-"""What each stage writes; DVC keeps what the first one does, and Git the rest."""
+"""What each stage writes; DVC keeps what the first two do, and Git the rest."""
 
 
 def git(*arguments: str) -> str:
@@ -97,8 +98,12 @@ def build(
     test: slice = slice(0, 400),
     machine: str = "one",
     latency: float = 1.0,
+    converted: float = 0.0,
 ) -> None:
-    """What the stages would have written: a model, its predictions on the rows in `test`, its record, its benchmark."""
+    """What the stages would have written: a model, its predictions on the rows in `test`, its record, its benchmark.
+
+    `converted`: by how much the offset of the native model is less.
+    """
     raw, prepared = Path("data/raw") / variant, Path("data/prepared") / variant
     models, reports = Path("models") / variant, Path("reports") / variant
     for folder in (models, reports, Path("params")):
@@ -116,18 +121,33 @@ def build(
     (models / "model.tflite").write_bytes(model)
     shown = predictions.table(examples, encoded.targets, predicted, spec["outputs"])
     (reports / "shipped.parquet").write_bytes(shown)
+    before = Interpreter(logistic(slope, offset - converted))(encoded.inputs)
+    native = predictions.table(examples, encoded.targets, before, spec["outputs"])
+    (reports / "predictions.parquet").write_bytes(native)
 
     params = {
-        "data": DATA, "evaluate": {"confidence": 0.95, "resamples": 100}, "gate": gate, "seed": 7,
+        "data": DATA,
+        "evaluate": {"confidence": 0.95, "resamples": 100},
+        "gate": gate,
+        "seed": 7,
         "task": "tabular_classification",
         "train": {"slope": slope},
-    }  # fmt: skip
+    }
     (Path("params") / f"{variant}.yaml").write_text(yaml.safe_dump(params))
     new, draws = Scored(task, spec, *predictions.read(shown)), {**params["evaluate"], "seed": params["seed"]}
-    metrics = intervals.bootstrap(new.score, new.groups, **draws)
+    old = Scored(task, spec, *predictions.read(native))
+    metrics, natively = (intervals.bootstrap(one.score, new.groups, **draws) for one in (new, old))
+    lost = intervals.bootstrap(
+        lambda weight: {name: one - new.score(weight)[name] for name, one in old.score(weight).items()},
+        new.groups,
+        **draws,
+    )
     rules = Gate(**gate)
     measured = {**metrics, "size_bytes": {"value": float(len(model))}}
-    judged = (*verdict.judge(rules.of_model, measured).rules, *floors.judge(rules.of_model, new, **draws))
+    judged = (
+        *verdict.judge(rules.of_model, measured, natively, lost).rules,
+        *floors.judge(rules.of_model, new, **draws),
+    )
     counts = {"total": len(examples), "classes": {"ball": 1, "not ball": 1}}
     record = {
         "schema": SCHEMA,
@@ -155,11 +175,11 @@ def build(
     timed = {f"latency_{name}_ms": {"value": latency} for name in ("mean", "p50", "p95", "p99")}
     times = {name.removeprefix("latency_"): latency for name in timed}
     single = {"single": {"1": times}, "size_bytes": len(model)}
-    native = {"single": {"own": single["single"]["1"]}, "size_bytes": len(model)}  # its own threads
+    own = {"single": {"own": times}, "size_bytes": len(model)}  # its own threads
     benchmark = {
         "machine": {"processor": machine},
         "metrics": timed,
-        "models": {"model.tflite": single, "float.tflite": single, "native": native},
+        "models": {"model.tflite": single, "float.tflite": single, "native": own},
         "gate": verdict.judge(rules.of_machine, timed).to_json(),
     }
     (reports / "benchmark.json").write_text(json.dumps(benchmark))
@@ -173,7 +193,7 @@ def lock() -> None:
         variant = model.parent.name
         for stage, paths in WRITTEN.items():
             outs = [_hashed(path.format(variant)) for path in paths]
-            deps = [] if stage == "convert-tflite" else [_hashed(str(model))]
+            deps = [_hashed(str(model))] if stage in ("benchmark", "register") else []
             stages[f"{stage}@{variant}"] = {"cmd": "true", "deps": deps, "outs": outs}
     Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
 
@@ -187,7 +207,7 @@ def commit(message: str, store: Path = Path(".dvc/cache")) -> str:
     """Commit what is built, with what DVC keeps in `store` and its hashes in dvc.lock."""
     lock()
     for model in Path("models").glob("*/model.tflite"):
-        for path in WRITTEN["convert-tflite"]:
+        for path in (*WRITTEN["evaluate"], *WRITTEN["convert-tflite"]):
             out = _hashed(path.format(model.parent.name))
             kept = store / "files" / "md5" / out["md5"][:2] / out["md5"][2:]
             kept.parent.mkdir(parents=True, exist_ok=True)

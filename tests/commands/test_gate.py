@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -303,6 +304,102 @@ def test_a_verdict_edited_by_hand_is_not_believed(root: Path) -> None:
     released.lock()
     assert run()[0] == 3
     assert "the verdict is not that of its rules" in judged()["why"]
+
+
+def edit(path: str, change: Callable[[Any], object]) -> None:
+    """Edit a file of the build by hand, and let `dvc commit -f` lock it."""
+    values = json.loads(Path(path).read_text())
+    change(values)
+    Path(path).write_text(json.dumps(values))
+    released.lock()
+
+
+RECORD, BENCHMARK = "models/mine/release.json", "reports/mine/benchmark.json"
+STRICT = {"rules": {"accuracy": {"min": 0.99}, "latency_p95_ms": {"max": 100}}}
+SLICES = {
+    "rules": {},
+    "per_class": {"recall": {"min": 0.99}},
+    "conversion": {"accuracy": {"most": 0.01}, "log_loss": {"most": 0.01, "relative": True}},
+}
+
+
+def better(rule: dict[str, Any]) -> None:
+    """A rule with figures that keep to it, and the verdict on these."""
+    best = 1.0 if rule["min"] is not None else 0.0
+    rule |= {"value": best, "low": best, "high": best, "verdict": "pass"}
+
+
+def test_a_figure_of_a_rule_that_was_edited_does_not_come_out_of_the_predictions(root: Path) -> None:
+    released.build("mine", gate=STRICT)
+
+    def change(record: dict[str, Any]) -> None:
+        better(record["gate"]["rules"][0])
+        record["gate"]["verdict"] = "pass"
+
+    edit(RECORD, change)
+    assert run()[0] == 3
+    assert "the rule accuracy ≥ 0.99 was judged on 1 (1 to 1), and it is 0." in judged()["why"]
+
+
+def test_metrics_that_were_edited_too_do_not_come_out_either(root: Path) -> None:
+    released.build("mine", gate=STRICT)
+
+    def change(record: dict[str, Any]) -> None:
+        better(record["gate"]["rules"][0])
+        record["gate"]["verdict"] = "pass"
+        record["metrics"]["accuracy"] = {"value": 1.0, "low": 1.0, "high": 1.0}
+
+    edit(RECORD, change)
+    assert run()[0] == 3
+    assert "release.json: accuracy is 1 (1 to 1), and comes out as 0." in judged()["why"]
+
+
+@pytest.mark.parametrize("end", ["value", "low", "high"])
+def test_an_interval_that_was_narrowed_does_not_come_out(root: Path, end: str) -> None:
+    edit(RECORD, lambda record: record["metrics"]["log_loss"].update({end: 0.2}))
+    assert "release.json: log_loss is " in judged()["why"]
+
+
+def test_rules_by_class_and_on_the_conversion_come_out_again(root: Path) -> None:
+    released.build("mine", gate=SLICES, converted=0.02)
+    honest = json.loads(Path(RECORD).read_text())
+    assert judged()["verdict"] == "fail"  # it is judged
+    assert [rule["kind"] for rule in honest["gate"]["rules"]] == ["conversion", "conversion", "bound", "bound"]
+    for number in range(4):
+        Path(RECORD).write_text(json.dumps(honest))
+        edit(RECORD, lambda record, at=number: record["gate"]["rules"][at].update(value=0.995, low=0.994, high=0.996))
+        assert judged()["verdict"] == "unjudged"
+
+
+def test_without_the_native_predictions_what_conversion_lost_is_not_believed(root: Path) -> None:
+    released.build("mine", gate=SLICES, converted=0.02)
+    Path("reports/mine/predictions.parquet").unlink()
+    assert run()[0] == 3
+    assert "reports/mine/predictions.parquet" in judged()["why"]
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "said"),
+    [
+        (RECORD, lambda one: one.update(variant="yours"), "is the record of yours, not of mine"),
+        (RECORD, lambda one: one.update(examples=4000), "examples are 4000, and the predictions have 400"),
+        (RECORD, lambda one: one["data"].update(name="goal"), "data is not that of the parameters"),
+        (RECORD, lambda one: one["gate"]["rules"].append(one["gate"]["rules"][0]), None),
+        (RECORD, lambda one: one["gate"]["rules"].append({**one["gate"]["rules"][0], "metric": "f1"}), "nobody asks"),
+        (BENCHMARK, lambda one: one["models"]["model.tflite"].update(size_bytes=1), "is of another model.tflite"),
+        (BENCHMARK, lambda one: one["models"]["model.tflite"].update(sha256="0" * 64), "is of another model.tflite"),
+        (BENCHMARK, lambda one: one["metrics"]["latency_p95_ms"].update(value=0.5), "is not the time of model.tflite"),
+        (BENCHMARK, lambda one: one["gate"]["rules"][0].update(value=0.5), "was judged on 0.5, and it is 1"),
+    ],
+)
+def test_what_is_not_of_this_build_is_not_believed(
+    root: Path, path: str, change: Callable[[Any], object], said: str | None
+) -> None:
+    edit(path, change)
+    if said is None:
+        assert judged()["verdict"] == "pass"  # the same rule twice says the same
+    else:
+        assert said in judged()["why"]
 
 
 @pytest.mark.parametrize("path", ["models/mine/release.json", "reports/mine/benchmark.json"])

@@ -174,6 +174,7 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
         "train": {"learning_rate": 0.001 * (at + 1)},
         "register": {"name": variant.replace("-", "_"), "description": "Made up.", "dry_run": False},
     }
+    sha256 = hashlib.sha256(model).hexdigest()
     resolved, gate = yaml.safe_dump(params), Gate(**params["gate"])
     scored = Scored(tasks.load(TASK, DATA), SPEC, examples, targets, predicted)
     metrics = intervals.bootstrap(scored.score, scored.groups, **params["evaluate"], seed=7)
@@ -199,7 +200,7 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
         "groups": int(scored.groups.nunique()),
         "parity": {"agreement": 1.0},
         "gate": judged,
-        "artifacts": {"model.tflite": {"sha256": hashlib.sha256(model).hexdigest(), "bytes": len(model)}},
+        "artifacts": {"model.tflite": {"sha256": sha256, "bytes": len(model)}},
         "dataset": {"train": {"total": 100 + at}, "test": {"total": EXAMPLES}},
         "lineage": {"raw": f"{at}raw", "prepared": f"{at}prepared", **lineage},
     }
@@ -208,7 +209,7 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
     single = {metric.removeprefix("latency_"): value for metric, value in times.items()}
     benchmark = {
         "machine": {"processor": "one"},
-        "models": {"model.tflite": {"single": {"1": single}, "size_bytes": len(model)}},
+        "models": {"model.tflite": {"single": {"1": single}, "size_bytes": len(model), "sha256": sha256}},
         "gate": _gate(gate.of_machine, timed),
         "metrics": timed,
     }

@@ -79,7 +79,7 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
     judged = replace(judged, old_record=old_record, old_benchmark=old_benchmark)
     rules += _of_machine_or_file(gate, record, benchmark, old_record, old_benchmark)
     try:
-        new = audit.scored(record, artifacts.evidence(variant, "shipped.parquet", None))
+        new = audit.scored(record, artifacts.evidence(f"reports/{variant}/shipped.parquet", None))
         before = _of_baseline(variant, version, old_record, record, new)
     except (ModelError, DataError) as error:
         why = f"cannot be compared with {version.name}: {error}"

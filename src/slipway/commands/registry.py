@@ -17,15 +17,12 @@ from slipway.errors import RegistryError
 from slipway.gate.verdict import subject
 from slipway.gitops import artifacts, clone, comparison, promotion, releases, state, tags
 from slipway.gitops.comparison import Difference
-from slipway.gitops.promotion import Bump, Done
+from slipway.gitops.promotion import Bump, Done, RefusedError
 from slipway.gitops.state import Variant, Version
 from slipway.registry.owner import OwnedError
 
 if TYPE_CHECKING:
     from slipway.gitops import mirror
-
-if TYPE_CHECKING:
-    pass
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -310,6 +307,8 @@ def fetch(
     """The files of a version, from the cache or the DVC remote: each is checked by its SHA-256 before it is written."""
     found = _find(state.read(), version)
     release = releases.of(found)
+    if release.malformed:
+        raise RefusedError(f"{found.name} is refused: {release.malformed[0]}")
     if release.record is None or release.record_bytes is None:
         raise RegistryError(f"{found.name} has no release record")
     out.mkdir(parents=True, exist_ok=True)

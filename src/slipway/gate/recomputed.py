@@ -91,6 +91,9 @@ def doubts(
     yield from _of_model(benchmark, record["artifacts"]["model.tflite"], timed)
     yield from _differing(benchmark, verdict.judge(asked.gate.of_machine, benchmark["metrics"]).rules, timed)
     try:
+        if shipped.classes and (shipped.actual != shipped.examples["label"].to_numpy(str)).any():
+            yield f"{path}: its classes are not those of the predictions"
+            return
         metrics, again = _again(asked, record, shipped, native)
     except Exception as error:  # whatever NumPy and pandas raise of a spec that is not of the predictions
         yield f"{path}: its figures do not come out again ({_line(error)})"

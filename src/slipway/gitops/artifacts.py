@@ -22,49 +22,52 @@ from slipway.gitops.releases import Release
 CACHE = Path(".dvc/cache/files/md5")
 """Where DVC's cache is unless it is configured elsewhere: looked at first, since DVC takes a second to be imported."""
 _CHUNK = 1 << 20
+_ABSENT = "is not in the DVC remote; run `dvc push` where it was built"
 
 
 class AbsentError(ModelError):
     """A remote that answers does not have the bytes of a hash."""
 
 
-def unfetchable(variant: str, commit: str, record: Mapping[str, Any]) -> list[str]:
-    """The files of a release that others cannot fetch whole; none, when they can.
+def unlike(variant: str, commit: str | None, record: Mapping[str, Any]) -> list[str]:
+    """The files of a release that are not those of its record: at a commit as others fetch them, None for those here.
 
     Raises:
         RegistryError: the remote cannot be reached, or is not there.
         ModelError: dvc.lock is malformed.
     """
-    wrong = []
     outs = schema.hashes(_lock(commit), f"convert-tflite@{variant}")
     wanted = {name: f"models/{variant}/{name}" for name in sorted(record["artifacts"])}
     if missing := [path for path in wanted.values() if path not in outs]:
         return [f"dvc.lock has no {', '.join(missing)}"]
+    wrong = []
     for name, path in wanted.items():
-        sha256, size = str(record["artifacts"][name]["sha256"]), record["artifacts"][name]["bytes"]
-        found = _digest(outs[path])
-        if found is None:
-            wrong.append(f"{path} is not in the DVC remote; run `dvc push` where it was built")
-        elif found[0] != sha256:
-            said = f"{path} in the remote has SHA-256 {found[0][:12]}…, and the record says {sha256[:12]}…"
-            wrong.append(f"{said}: {_again(outs[path])}")
-        elif found[1] != size:
-            wrong.append(f"{path} has {found[1]} bytes, and the record says {size}")
+        try:
+            found, size = _digest(outs[path]) if commit is not None else _digested(evidence(path, None))
+        except ModelError as error:
+            wrong.append(str(error) if commit is None else f"{path} {error}")
+            continue
+        said = record["artifacts"][name]
+        if found != said["sha256"]:
+            where = "in the remote" if commit is not None else "here"
+            then = f": {_again(outs[path])}" if commit is not None else ""
+            wrong.append(f"{path} {where} has SHA-256 {found[:12]}…, and the record says {said['sha256'][:12]}…{then}")
+        elif size != said["bytes"]:
+            wrong.append(f"{path} has {size} bytes, and the record says {said['bytes']}")
     return wrong
 
 
-def evidence(variant: str, name: str, commit: str | None) -> bytes:
-    """The predictions of a release, reports/<variant>/<name>, with the hash of dvc.lock.
+def evidence(path: str, commit: str | None) -> bytes:
+    """What a stage wrote for a release, such as its predictions, with the hash of dvc.lock.
 
-    At a commit they are read from the remote, as whoever looks elsewhere has to; of the working tree they are the file
-    that lies there, or else what the cache or the remote has.
+    At a commit it is read from the remote, as whoever looks elsewhere has to; of the working tree it is the file that
+    lies there, or else what the cache or the remote has.
 
     Raises:
-        ModelError: they cannot be had, or are not those of dvc.lock.
+        ModelError: it cannot be had, or is not that of dvc.lock.
         RegistryError: the remote cannot be reached.
     """
-    path = f"reports/{variant}/{name}"
-    md5 = _out(_lock(commit), variant, path)
+    md5 = _out(_lock(commit), path)
     if md5 is None:
         raise ModelError(f"{path} is not in {LOCK}")
     if commit is None and Path(path).exists():
@@ -75,12 +78,15 @@ def evidence(variant: str, name: str, commit: str | None) -> bytes:
     try:
         return _sent(md5) if commit is not None else read(path)
     except AbsentError as error:
-        raise ModelError(f"{path} cannot be scored again: {error}")
+        raise ModelError(f"{path} {error}")
 
 
 def hashes(variant: str, commit: str, release: Release) -> set[str]:
     """The hashes by which DVC finds the files of a release; empty where dvc.lock does not have them all."""
-    outs = schema.hashes(_lock(commit), f"convert-tflite@{variant}")
+    try:
+        outs = schema.hashes(_lock(commit), f"convert-tflite@{variant}")
+    except schema.MalformedError:
+        return set()
     paths = [f"models/{variant}/{name}" for name in (release.record or {}).get("artifacts", {})]
     return {outs[path] for path in paths} if all(path in outs for path in paths) else set()
 
@@ -115,7 +121,7 @@ def read(path: str, commit: str | None = None) -> bytes:
         ModelError: neither has the bytes of dvc.lock, or dvc.lock has no such output.
     """
     where = "" if commit is None else f" of commit {commit[:7]}"
-    md5 = _out(_lock(commit), path.split("/")[1], path)
+    md5 = _out(_lock(commit), path)
     if md5 is None:
         raise ModelError(f"{path} is not in {LOCK}{where}")
     try:
@@ -125,8 +131,9 @@ def read(path: str, commit: str | None = None) -> bytes:
         raise ModelError(f"{path}{where} cannot be fetched ({_said(error)})")
 
 
-def _out(stages: Mapping[str, Any], variant: str, path: str) -> str | None:
-    """The hash of what a stage of a variant wrote."""
+def _out(stages: Mapping[str, Any], path: str) -> str | None:
+    """The hash of what a stage of a variant wrote, `<models or reports>/<variant>/...`."""
+    variant = path.split("/")[1]
     of = [stage for stage in stages if isinstance(stage, str) and stage.partition("@")[2] == variant]
     return next((outs[path] for outs in (schema.hashes(stages, stage) for stage in of) if path in outs), None)
 
@@ -192,8 +199,8 @@ def _remote(md5: str) -> Iterator[Any]:
         )
 
 
-def _digest(md5: str) -> tuple[str, int] | None:
-    """SHA-256 and bytes of what the remote has under a hash; None where it has nothing."""
+def _digest(md5: str) -> tuple[str, int]:
+    """SHA-256 and bytes of what the remote has under a hash."""
     found, size = hashlib.sha256(), 0
     try:
         with _remote(md5) as file:
@@ -201,8 +208,12 @@ def _digest(md5: str) -> tuple[str, int] | None:
                 found.update(part)
                 size += len(part)
     except FileNotFoundError:
-        return None
+        raise AbsentError(_ABSENT)
     return found.hexdigest(), size
+
+
+def _digested(content: bytes) -> tuple[str, int]:
+    return hashlib.sha256(content).hexdigest(), len(content)
 
 
 def _fetched(md5: str) -> bytes:
@@ -220,9 +231,9 @@ def _sent(md5: str) -> bytes:
         with _remote(md5) as file:
             content = bytes(file.read())
     except FileNotFoundError:
-        raise AbsentError("it is not in the DVC remote; run `dvc push` where it was built")
+        raise AbsentError(_ABSENT)
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-        raise AbsentError(f"what the remote has is damaged: {_again(md5)}")
+        raise AbsentError(f"is damaged in the DVC remote: {_again(md5)}")
     return content
 
 

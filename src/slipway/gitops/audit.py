@@ -50,9 +50,9 @@ def doubts(variant: str, commit: str | None, release: Release) -> list[str]:
             return [f"{path} is not there"]
         if release.record["lineage"].get("params") != sha256(params).hexdigest():
             return [f"{releases.record_path(variant)} is not of the parameters in {path}"]
-        shipped = artifacts.evidence(variant, "shipped.parquet", commit)
-        native = artifacts.evidence(variant, "predictions.parquet", commit) if _needed(params, path) else None
-        return list(_recomputed(release, params, shipped, native))
+        shipped = artifacts.evidence(f"reports/{variant}/shipped.parquet", commit)
+        native = artifacts.evidence(f"reports/{variant}/predictions.parquet", commit) if _needed(params, path) else None
+        return [*_recomputed(release, params, shipped, native), *artifacts.unlike(variant, commit, release.record)]
     except ModelError as error:
         return [str(error)]
 

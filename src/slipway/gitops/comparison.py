@@ -114,7 +114,7 @@ def _data(first: Release, second: Release) -> tuple[str, ...]:
         if was != now:
             changed.append(f"{part} data {_short(was)} → {_short(now)}")
     for split in _SPLITS:
-        was, now = (record.get("dataset", {}).get(split, {}).get("total") for record in (one, other))
+        was, now = ((record.get("dataset", {}).get(split) or {}).get("total") for record in (one, other))
         if was != now:
             changed.append(f"{split} examples {_count(was)} → {_count(now)}")
     return tuple(changed)

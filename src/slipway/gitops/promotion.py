@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from slipway.errors import ModelError, RegistryError
+from slipway.errors import RegistryError
 from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, audit, clone, git, promoters, releases, state, tags
+from slipway.gitops import audit, clone, git, promoters, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New, Tag
 
@@ -212,13 +212,7 @@ def refusals(version: Version, release: releases.Release) -> list[str]:
         wrong.append(
             f"the gate says {outcome}" + (f" ({'; '.join(short)})" if short else "") if outcome else "it has no verdict"
         )
-    wrong += audit.doubts(version.variant, version.commit, release)
-    if release.record is not None:
-        try:
-            wrong += artifacts.unfetchable(version.variant, version.commit, release.record)
-        except ModelError as error:
-            wrong.append(str(error))
-    return list(dict.fromkeys(wrong))
+    return wrong + audit.doubts(version.variant, version.commit, release)
 
 
 def overruled(tag: Tag) -> str:

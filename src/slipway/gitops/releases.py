@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from slipway import config, documents
-from slipway.errors import ConfigError
+from slipway import config
 from slipway.gate import verdict
 from slipway.gitops import git, schema
 from slipway.gitops.state import Variant, Version
@@ -109,12 +108,12 @@ def variants() -> list[str]:
 
 
 def parameters(content: bytes | None) -> Mapping[str, Any]:
-    """`params/<variant>.yaml` as it is in a commit; empty where it is not there or cannot be read."""
+    """`params/<variant>.yaml` as it is in a commit; empty where it is not there or malformed."""
     try:
-        parsed = documents.parse_yaml(content or b"", "parameters")
-    except ConfigError:
+        parsed = schema.mapping(content, "parameters")
+    except schema.MalformedError:
         return {}
-    return parsed if isinstance(parsed, Mapping) else {}
+    return parsed if isinstance(parsed.get("register", {}), Mapping) else {}
 
 
 def _read(content: bytes | None, parse: Callable[[bytes], dict[str, Any]]) -> tuple[dict[str, Any] | None, str | None]:

@@ -137,6 +137,7 @@ class Timed(_Part):
     """One model: its times by the number of threads."""
 
     size_bytes: Count
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z")] | None = None
     single: dict[str, dict[str, float]]
     batch: dict[str, dict[str, float]] = {}
     start: dict[str, float | None] = {}

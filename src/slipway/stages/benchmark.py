@@ -3,6 +3,7 @@
 Times are facts of this machine, so they stay out of the release record and have its fingerprint beside them.
 """
 
+import hashlib
 import importlib
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def benchmark(variant: str) -> None:
         warmup=settings.warmup,
         batch=settings.batch,
     )
+    measured["model.tflite"]["sha256"] = hashlib.sha256((models / "model.tflite").read_bytes()).hexdigest()
     single = measured["model.tflite"]["single"]["1"]
     metrics = {metric: {"value": single[metric.removeprefix("latency_")]} for metric in sorted(LATENCY_METRICS)}
     atomic.write_json(
