@@ -18,6 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from filelock import FileLock
 
+from slipway.errors import RegistryError, SlipwayError
+
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
@@ -82,11 +84,19 @@ def briefly() -> Iterator[None]:
 
 
 def experiment(client: "MlflowClient", name: str) -> str:
-    """The id of the experiment `name`, which is made where it is missing."""
+    """The id of the experiment `name`, which is made where it is missing.
+
+    Raises:
+        RegistryError: it was deleted, and MLflow keeps it until it is restored.
+    """
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is not None:
+        if found.lifecycle_stage == "deleted":
+            store = f"MLFLOW_TRACKING_URI={shown(client.tracking_uri)}"
+            mend = f"{store} mlflow experiments restore --experiment-id {found.experiment_id}"
+            raise RegistryError(f"the experiment {name} was deleted in MLflow; to have it back: {mend}")
         return str(found.experiment_id)
     artifacts = ARTIFACTS.resolve().as_uri() if client.tracking_uri == _default() else None
     try:
@@ -113,6 +123,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def reason(error: Exception) -> str:
     """What went wrong, in one line."""
+    if isinstance(error, SlipwayError):
+        return str(error)
     text = (str(error).strip().splitlines() or [""])[0] or type(error).__name__
     cause = _CAUSE.search(text)
     text = cause["said"] if cause else text

@@ -52,7 +52,7 @@ Said = Iterator[tuple[str, str]]
 
 
 def _look(check: str, look: Callable[[], Said], mend: str) -> list[Finding]:
-    found = []
+    found: list[Finding] = []
     try:
         found.extend(Finding(check, *one) for one in look())
     except Exception as error:  # a broken clone can break DVC, Git and MLflow in any way

@@ -98,6 +98,11 @@ def read(path: str, commit: str | None = None) -> bytes:
         raise ModelError(f"{path}{where} cannot be fetched ({_said(error)})")
 
 
+def locked(variant: str, commit: str | None) -> dict[str, Any]:
+    """What dvc.lock says of the stages of a variant at a commit, None for the working tree."""
+    return {name: entry for name, entry in _lock(commit).items() if name.endswith(f"@{variant}")}
+
+
 def _lock(commit: str | None) -> dict[str, Any]:
     """The stages of dvc.lock at a commit, None for the working tree."""
     if commit is not None:

@@ -78,6 +78,8 @@ def register(
         }
         run_id, source = _run(client, tags, files, params, metrics)
         version = _version(client, name, description, source, run_id, tags)
+    except RegistryError:
+        raise
     except Exception as error:
         raise RegistryError(
             f"MLflow at {mlflow_store.shown(uri)}: {name} was not registered ({mlflow_store.reason(error)}); start the "
