@@ -84,7 +84,7 @@ FAKE = """#!/bin/sh
 echo "$@" >> "$LOG"
 case "$*" in
   "stage list"*) printf 'compose@one\\nbenchmark@one\\nbenchmark@two\\nregister@one\\nregister@two\\n' ;;
-  repro) for variant in $MEASURES; do echo {} > reports/$variant/benchmark.json; done ;;
+  repro) sleep 0.05; for variant in $MEASURES; do echo {} > reports/$variant/benchmark.json; done ;;
 esac
 """
 """Stands for DVC, whose `dvc repro` runs the benchmark of some variants."""

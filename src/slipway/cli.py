@@ -105,7 +105,9 @@ def new(
     if not created.grouped:
         advice = "where several are of one video, session or thing, name it with --group or in metadata.csv"
         console.print(f"[yellow]warning[/]: each example is a group of its own; {advice}", soft_wrap=True)
-    console.print(f"written: {', '.join(created.files)}", soft_wrap=True, markup=False)
+    console.print(
+        f"written, and added to what Git commits next: {', '.join(created.files)}", soft_wrap=True, markup=False
+    )
     console.print(f"look at the gate in {created.files[0]}, then: dvc repro register@{variant}", soft_wrap=True)
 
 

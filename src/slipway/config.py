@@ -140,14 +140,16 @@ class Register(Section):
     dry_run: bool = False
 
 
-def top() -> dict[str, Any]:
+def top(content: bytes | None = None) -> dict[str, Any]:
     """All of `params.yaml` as plain values: `variants`, `transfers`, `simulated` and `all` are there, as mappings.
+
+    It is read from the working folder where no `content` is given.
 
     Raises:
         ConfigError: there is no such file, or it cannot be read.
     """
     try:
-        values = documents.read_yaml(TOP)
+        values = documents.parse_yaml(TOP.read_bytes() if content is None else content, str(TOP))
     except FileNotFoundError:
         raise ConfigError(f"{TOP}: no such file; run slipway in the repository's root")
     if not isinstance(values, Mapping) or not isinstance(values.get("all"), Mapping):

@@ -27,6 +27,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from filelock import FileLock
 
+from slipway.errors import RegistryError, SlipwayError
+
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
@@ -184,11 +186,19 @@ def _follow() -> None:
 
 
 def experiment(client: "MlflowClient", name: str) -> str:
-    """The id of the experiment `name`, which is made where it is missing."""
+    """The id of the experiment `name`, which is made where it is missing.
+
+    Raises:
+        RegistryError: it was deleted, and MLflow keeps it until it is restored.
+    """
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is not None:
+        if found.lifecycle_stage == "deleted":
+            store = f"MLFLOW_TRACKING_URI={shown(client.tracking_uri)}"
+            mend = f"{store} mlflow experiments restore --experiment-id {found.experiment_id}"
+            raise RegistryError(f"the experiment {name} was deleted in MLflow; to have it back: {mend}")
         return str(found.experiment_id)
     artifacts = ARTIFACTS.resolve().as_uri() if is_default(client.tracking_uri) else None
     try:
@@ -215,6 +225,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 def reason(error: Exception) -> str:
     """What went wrong, in one line."""
+    if isinstance(error, SlipwayError):
+        return str(error)
     text = (str(error).strip().splitlines() or [""])[0] or type(error).__name__
     cause = _CAUSE.search(text)
     text = cause["said"] if cause else text

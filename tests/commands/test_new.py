@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
+from slipway import config
 from slipway.cli import app
 from slipway.commands import new as command
 
@@ -93,7 +94,8 @@ def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
     assert "dvc repro register@own-one" in said.output
     line = "  own-one: {task: image_classification, framework: keras}\n"
     assert Path("params.yaml").read_text().replace(line, "", 1) == before
-    assert list(yaml.safe_load(Path("params.yaml").read_text())["variants"])[-1] == "own-one"
+    names = list(yaml.safe_load(Path("params.yaml").read_text())["variants"])
+    assert names[names.index("own-one") - 1] == max(name for name in names if name < "own-one")
 
     sh("dvc repro prepare@own-one")
     report = json.loads(Path("reports/own-one/dataset.json").read_text())
@@ -240,5 +242,31 @@ def test_what_was_written_is_undone_when_it_fails_late(
         ("variants: &v {}\nall: {<<: *v}\n", "variants: &v\n  b: {x: 2}\nall: {<<: *v}\n"),
     ],
 )
-def test_the_line_in_params_yaml_comes_last_and_leaves_the_rest(text: str, expected: str) -> None:
+def test_the_line_in_params_yaml_is_in_its_place_and_leaves_the_rest(text: str, expected: str) -> None:
     assert command._insert(text, "b", "{x: 2}").startswith(expected)
+
+
+def test_lines_that_two_branches_add_to_params_yaml_rarely_meet(repository: Path) -> None:
+    """Each goes behind the name before it in the alphabet, whatever the order of the lines is."""
+    before = Path("params.yaml").read_text()
+    for branch in ("apples", "fruit", "shop-front", "zebras"):
+        sh(f"git switch -q -c {branch} main")
+        Path("params.yaml").write_text(
+            command._insert(before, branch, "{task: image_classification, framework: keras}")
+        )
+        sh("git commit -q --all -m Add")
+    sh("git switch -q main && git merge -q apples && git merge -q fruit shop-front zebras")
+    assert {"apples", "fruit", "shop-front", "zebras"} < set(config.top()["variants"])
+
+
+def test_what_is_new_is_known_to_git_and_can_be_queued(repository: Path, tmp_path: Path) -> None:
+    """An experiment that waits in the queue gets only what Git knows of."""
+    folder = pictures(tmp_path / "pictures", 2, 3)
+    said = CliRunner().invoke(app, ["new", "mine", "--task", "image_classification", "--data", str(folder)])
+    assert said.exit_code == 0, said.output
+    files = ["conf/variant/mine.yaml", "data/raw/mine.dvc", "params.yaml"]
+    assert sh("git diff --cached --name-only").splitlines() == files
+    assert sh("git status --porcelain").splitlines() == ["A  " + files[0], "A  " + files[1], "M  " + files[2]]
+    assert all(name in said.output for name in files)
+    sh("dvc exp run --queue -S 'conf/variant/mine.yaml:++train.epochs=1' compose@mine")
+    assert {*files} <= set(sh("git ls-tree -r --name-only refs/exps/celery/stash").splitlines())

@@ -362,3 +362,25 @@ def test_a_mistake_ends_with_one_line_and_the_exit_code_of_the_registry(
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == RegistryError.exit_code
     assert said in done.output and len(done.output.strip().splitlines()) == 1
+
+
+def test_a_version_holds_all_that_makes_the_variant(root: Path, commits: Mapping[str, str]) -> None:
+    """`git commit --all` leaves out what is new: the commit would name a variant that it does not hold."""
+    git(root, "checkout", "-q", commits["good-3"])
+    lines = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(lines + "  mine: {task: made_up}\n")
+    for path in ("conf/variant/mine.yaml", "params/mine.yaml", "models/mine/release.json", "reports/mine/metrics.json"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(Path("models/demand-predictor/release.json").read_text())
+    git(root, "commit", "-q", "--all", "-m", "Only what Git knows of")
+    left = "conf/variant/mine.yaml, models/mine/release.json, params/mine.yaml, reports/mine/metrics.json: `git add"
+    with pytest.raises(RegistryError, match=left):
+        promotion.register("mine")
+    git(root, "add", "--all")
+    git(root, "commit", "-q", "-m", "All of it")
+    assert promotion.register("mine").version == "v1.0.0"
+    lock = Path("dvc.lock").read_text()
+    md5 = lock.partition("register@demand-predictor:")[2].partition("md5: ")[2][:32]
+    Path("dvc.lock").write_text(lock.replace(md5, "0" * 32))
+    with pytest.raises(RegistryError, match=r"demand-predictor differs from commit \w+ in dvc.lock: `git add --all"):
+        promotion.register("demand-predictor")

@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,3 +167,19 @@ def test_patience_leaves_the_environment_as_it_was_and_what_the_user_says_goes_b
     assert seen["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     assert seen["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+@pytest.mark.usefixtures("store")
+def test_an_experiment_that_was_deleted_is_said_with_the_command_that_restores_it(name: str, tmp_path: Path):
+    """MLflow takes no run in it, and no other experiment of its name."""
+    client = mlflow_store.connect(mlflow_store.tracking_uri())
+    made = mlflow_store.experiment(client, name)
+    client.delete_experiment(made)
+    record, files = release(tmp_path)
+    with pytest.raises(RegistryError, match="was deleted in MLflow; to have it back: ") as refused:
+        register({**record, "variant": name}, files, **told(name))
+    command = str(refused.value).partition("to have it back: ")[2]
+    assert command.endswith(f" mlflow experiments restore --experiment-id {made}")
+    subprocess.run(command, shell=True, check=True, capture_output=True)
+    assert mlflow_store.experiment(client, name) == made

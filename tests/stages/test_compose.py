@@ -54,6 +54,16 @@ def test_a_profile_changes_what_depends_on_it(repository: Path) -> None:
     assert values["gate"]["rules"]["accuracy"]["min"] == 0.90
 
 
+def test_trees_ship_as_float32(repository: Path) -> None:
+    file = Path("conf/variant/demand-predictor.yaml")
+    file.write_text(f"{file.read_text()}convert:\n  precision: int8\n")
+    line = len(file.read_text().splitlines())
+    with pytest.raises(
+        ConfigError, match=f"convert.precision: Input should be 'float32', not 'int8', in {file}:{line}"
+    ):
+        compose("demand-predictor")
+
+
 def test_a_variant_of_ones_own_data_has_no_simulation(repository: Path) -> None:
     edit(Path("params.yaml"), f"  {VARIANT}: tv\n", "")
     compose(VARIANT)

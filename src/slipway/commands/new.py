@@ -35,6 +35,7 @@ from slipway import atomic, config, documents, tasks
 from slipway.config import TOP, Split
 from slipway.data import splits
 from slipway.errors import ConfigError, DataError, SlipwayError
+from slipway.gitops import git
 from slipway.protocol import Index
 from slipway.raw.folders import litter
 
@@ -98,7 +99,8 @@ def new(variant: str, task: str, folder: Path, *, group: str | None, quarantine:
         _track(raw)
         atomic.write_text(file, text)
         atomic.write_text(TOP, line)
-    written = tuple(str(path) for path in (file, TOP, tracked, RAW / ".gitignore"))
+        written = tuple(str(path) for path in (file, TOP, tracked, RAW / ".gitignore") if path.exists())
+        git.run("add", "--", *written)  # `dvc exp run --queue` takes along only what Git knows of
     grouped = bool((index.examples["group"] != index.examples["example"]).any())
     return Created(variant, task, written, classes, grouped, len(index.problems))
 
@@ -204,13 +206,18 @@ def _variant_file(variant: str, groups: Mapping[str, str], own: Mapping[str, Any
 
 
 def _insert(text: str, variant: str, entry: str) -> str:
-    """The text of params.yaml with one more line at the end of `variants`, all else as it was."""
+    """The text of params.yaml with one more line in `variants`, all else as it was.
+
+    It goes behind the name before it in the alphabet, so that those of two branches rarely meet.
+    """
     root = yaml.compose(text)
     node = next((value for key, value in root.value if key.value == "variants"), None) if root else None
     line = f"  {variant}: {entry}\n"
     if isinstance(node, yaml.MappingNode) and node.value and not node.flow_style:
         lines = text.splitlines(keepends=True)
-        at = _last_line(node) + 1
+        names = {key.value: value for key, value in node.value}
+        before = max((name for name in names if name < variant), default=None)
+        at = node.value[0][0].start_mark.line if before is None else _last_line(names[before]) + 1
         lines[at - 1] = lines[at - 1].rstrip("\n") + "\n"
         out = "".join([*lines[:at], line, *lines[at:]])
     elif isinstance(node, yaml.MappingNode) and not node.value and text[: node.end_mark.index].endswith("{}"):
@@ -219,9 +226,9 @@ def _insert(text: str, variant: str, entry: str) -> str:
         )
     else:
         raise ConfigError(f"{TOP}: variants must be a mapping, a line a variant")
-    before, after = yaml.safe_load(text), yaml.safe_load(out)
+    was, now = yaml.safe_load(text), yaml.safe_load(out)
     added = {variant: yaml.safe_load(entry)}
-    if after["variants"] != (before["variants"] or {}) | added or after["all"] != before["all"] | added:
+    if now["variants"] != (was["variants"] or {}) | added or now["all"] != was["all"] | added:
         raise ConfigError(f"{TOP}: cannot add a line to variants; add it by hand: {line.strip()}")
     return out
 

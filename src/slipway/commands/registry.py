@@ -211,7 +211,8 @@ def changelog(variant: Annotated[str, typer.Argument(help="The variant.")], as_j
     console = _console()
     for one in changes:
         console.print(f"[bold]{variant}@{one.version}[/]  {one.when[:10]}, {escape(one.who)}")
-        console.print(f"  {escape(one.why.splitlines()[0] if one.why else '')}", soft_wrap=True)
+        for line in _said(one.why):
+            console.print(f"  {escape(line)}", soft_wrap=True)
         for heading, lines in (("data", one.data), ("parameters", one.parameters), ("code", one.code)):
             for line in lines:
                 console.print(f"  {heading}: {escape(line)}", soft_wrap=True)
@@ -451,9 +452,14 @@ def _print_events(events: Iterable[Mapping[str, Any]]) -> None:
         table.add_column(heading, overflow="fold")
     for one in events:
         version = f"{one['variant']}@{one['version']}"
-        why = "\n".join(line for line in one["why"].splitlines() if line and not line.startswith(FACTS))
+        why = "\n".join(_said(one["why"]))
         table.add_row(one["when"], escape(one["who"]), one["what"], version, one["role"] or "", escape(why))
     _console().print(table)
+
+
+def _said(why: str) -> list[str]:
+    """What a tag's message says to people: what was done, the reason, and what was overruled."""
+    return [line for line in why.splitlines() if line and not line.startswith(FACTS)]
 
 
 def _cells(one: Difference) -> tuple[str, str, str, str, str]:

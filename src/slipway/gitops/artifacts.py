@@ -131,6 +131,12 @@ def read(path: str, commit: str | None = None) -> bytes:
         raise ModelError(f"{path}{where} cannot be fetched ({_said(error)})")
 
 
+def locked(variant: str, commit: str | None) -> dict[str, Any]:
+    """What dvc.lock says of the stages of a variant at a commit, None for the working tree."""
+    stages = _lock(commit).items()
+    return {name: entry for name, entry in stages if isinstance(name, str) and name.endswith(f"@{variant}")}
+
+
 def _out(stages: Mapping[str, Any], path: str) -> str | None:
     """The hash of what a stage of a variant wrote, `<models or reports>/<variant>/...`."""
     variant = path.split("/")[1]

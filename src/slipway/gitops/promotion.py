@@ -16,6 +16,8 @@ from slipway.gitops.tags import Moment, New, Tag
 
 Bump = Literal["major", "minor", "patch"]
 FIRST = "v1.0.0"
+SHOWN = 5
+"""Files that a message names before it only counts."""
 FORCED = "Forced"
 """Begins the line of a tag's message that says what was overruled."""
 
@@ -73,13 +75,17 @@ def register(
     moment = _moment(variant, push)
     known = Variant(variant, moment.tags)
     release = releases.read([(variant, commit)])[0]
+    if revision == "HEAD" and (left := _uncommitted(variant, commit)):
+        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        raise RegistryError(
+            f"{variant} differs from commit {commit[:7]} in {', '.join(left[:SHOWN])}{more}: "
+            "`git add --all && git commit`, then register"
+        )
     path = releases.record_path(variant)
     if release.record is None:
         raise RegistryError(
             f"{path}: not in commit {commit[:7]}; run `dvc repro register@{variant}`, commit it, then register"
         )
-    if revision == "HEAD" and git.run("status", "--porcelain", "--", path, releases.benchmark_path(variant)).strip():
-        raise RegistryError(f"{path} or its benchmark differs from commit {commit[:7]}: commit it, then register")
     if (there := known.version_at(commit)) is not None:
         raise RegistryError(f"{variant}@{there} is commit {commit[:7]} already; one commit has one version")
     _check_new(known, release)
@@ -88,6 +94,20 @@ def register(
     sha256 = release.record["artifacts"]["model.tflite"]["sha256"]
     message = _message(f"Register {variant} {version}", reason, {"Verdict": outcome, "SHA-256": sha256})
     return _write(moment, [New(f"{variant}@{version}", commit, message)], version, None, (), push)
+
+
+def _uncommitted(variant: str, commit: str) -> list[str]:
+    """What makes the variant and is not in the commit, or is another there: files, and its own part of shared ones."""
+    own = (f"conf/variant/{variant}.yaml", f"params/{variant}.yaml", f"models/{variant}", f"reports/{variant}")
+    status = git.run(
+        "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *own, f"data/raw/{variant}.dvc"
+    )
+    left = [line[3:] for line in status.split("\0") if line]
+    if variant in {*releases.variants()} - {*releases.variants(commit)}:
+        left.append("params.yaml")
+    if artifacts.locked(variant, commit) != artifacts.locked(variant, None):
+        left.append("dvc.lock")
+    return left
 
 
 def unregistered(revision: str = "HEAD") -> list[str]:

@@ -98,13 +98,16 @@ def lifecycle(variant: Variant, version: Version, outcome: verdict.Outcome | Non
     return "failed" if outcome in ("fail", None) else "validation"
 
 
-def variants() -> list[str]:
-    """The variants of params.yaml in the working folder.
+def variants(commit: str | None = None) -> list[str]:
+    """The variants of params.yaml at a commit, None for the working folder.
 
     Raises:
         ConfigError: this is not the root of the repository, or params.yaml cannot be read.
     """
-    return list(config.top()["all"])
+    if commit is None:
+        return list(config.top()["all"])
+    content = git.contents([f"{commit}:{config.TOP}"])[0]
+    return [] if content is None else list(config.top(content)["all"])
 
 
 def parameters(content: bytes | None) -> Mapping[str, Any]:

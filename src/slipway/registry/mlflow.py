@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from slipway import mlflow_store
 from slipway.errors import RegistryError
 from slipway.registry import owner
-from slipway.registry.owner import OwnedError
 from slipway.registry.record import digest
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def register(
             owner.check(client, model, versions(client, name))
         run_id, source = _run(client, tags, files, params, metrics)
         version = _version(client, name, description, source, run_id, tags)
-    except OwnedError:
+    except RegistryError:
         raise
     except Exception as error:
         raise RegistryError(

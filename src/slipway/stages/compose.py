@@ -32,7 +32,6 @@ from slipway.config import (
     TOP,
     Benchmark,
     Checks,
-    Convert,
     Evaluate,
     Register,
     Section,
@@ -49,7 +48,6 @@ COMMON: dict[str, type[Section]] = {
     "split": Split,
     "checks": Checks,
     "evaluate": Evaluate,
-    "convert": Convert,
     "benchmark": Benchmark,
     "gate": Gate,
     "register": Register,
@@ -66,9 +64,10 @@ def compose(variant: str) -> None:
     """
     top = _top(variant)
     task = _member(slipway.tasks, top["task"], f"{TOP}: {variant}.task")
-    framework = _schema(variant, top["framework"], top["task"])
+    schema, framework = _schema(variant, top["framework"], top["task"])
     values, files = _compose(variant, top["profile"])
     sections = COMMON | {"data": task.Task.Data, "model": framework.Model, "train": framework.Train}
+    sections["convert"] = schema.Convert
     sections |= {"start": Start} if values.get("start") else {}
     if top["simulator"] is not None:
         simulator = _member(slipway.simulators, top["simulator"], f"{TOP}: simulated.{variant}")
@@ -105,11 +104,11 @@ def _top(variant: str) -> dict[str, Any]:
     return {**settled, "simulator": top["simulated"].get(variant)}
 
 
-def _schema(variant: str, framework: str, task: str) -> ModuleType:
-    """The module with the section models `Model` and `Train` of a task in a framework."""
+def _schema(variant: str, framework: str, task: str) -> tuple[ModuleType, ModuleType]:
+    """Of a framework the package with the section model `Convert`, and the module with a task's `Model` and `Train`."""
     _member(slipway.frameworks, framework, f"{TOP}: {variant}.framework")
     schema = importlib.import_module(f"slipway.frameworks.{framework}.schema")
-    return _member(schema, task, f"{TOP}: {variant}.task, in framework {framework}")
+    return schema, _member(schema, task, f"{TOP}: {variant}.task, in framework {framework}")
 
 
 def _member(package: ModuleType, name: str, where: str) -> ModuleType:

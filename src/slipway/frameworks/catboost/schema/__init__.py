@@ -1,17 +1,24 @@
-"""The sections `model` and `train` of a variant that CatBoost fits, as far as all tasks share them.
+"""The sections `model`, `train` and `convert` of a variant that CatBoost fits, as far as all tasks share them.
 
 Each task has a module here with its section models `Model` and `Train`.
 
 Trees are symmetric: every node of a level asks the same question, which is what lets them become plain TFLite ops.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from slipway import config
 from slipway.config import Section
 
 Count = Annotated[int, Field(ge=1)]
+
+
+class Convert(config.Convert):
+    """Trees ship as float32: they compare with borders, which rounding would move."""
+
+    precision: Literal["float32"] = "float32"
 
 
 class Model(Section):

@@ -1,4 +1,4 @@
-"""The section `train` of a variant whose framework is Keras, as far as all tasks share it.
+"""The sections `train` and `convert` of a variant whose framework is Keras, as far as all tasks share them.
 
 Each task has a module here with its section models `Model` and `Train`.
 """
@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from slipway.config import Convert as Convert
 from slipway.config import Section, Share
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
