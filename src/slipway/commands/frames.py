@@ -305,8 +305,7 @@ class _Metadata:
         self._table = pd.DataFrame(columns=list(COLUMNS), dtype=str)
         if path.exists():
             self._table = tables.read_csv(path, text=None)
-            if "path" not in self._table:
-                raise DataError(f"{path}: no column path; mend or remove it")
+            tables.require(str(path), self._table, ["path", *(one for one in COLUMNS if one in self._table)])
             for column in COLUMNS:
                 if column not in self._table:
                     self._table[column] = ""

@@ -25,6 +25,7 @@ from slipway.gate.contributions import Ratio, Scored
 from slipway.gate.rules import LOWER_IS_BETTER, MACHINE_OR_FILE, Baseline, BaselineLoss, Decision
 from slipway.gate.slices import ratio, resampled, slices, sums, tail, units_of, unseen
 from slipway.gate.verdict import Judgement, by_chance, may_lose, without_interval
+from slipway.protocol import of_column
 
 MOST_SHOWN = 20
 
@@ -135,7 +136,7 @@ def _questions(rules: Baseline, old: Scored, new: Scored) -> Iterator[_Question]
                 yield _Question(metric, name, one, inside, old.recall(name), new.recall(name), True)
     for kind, of_kind in sorted(rules.per_group.items()):
         for metric, rule in sorted(of_kind.items()):
-            for name, inside in slices(new.examples[kind]).items():
+            for name, inside in slices(of_column(new.examples, kind)).items():
                 yield _question(metric, f"{kind} {name}", rule, inside, old, new)
 
 

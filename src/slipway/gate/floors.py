@@ -13,6 +13,7 @@ from slipway.gate.contributions import Ratio, Scored
 from slipway.gate.rules import Gate, Rule
 from slipway.gate.slices import ratio, resampled, slices, sums, tail, units_of, unseen
 from slipway.gate.verdict import Judgement, bounded, by_chance, without_interval
+from slipway.protocol import of_column
 
 SHARES = frozenset({"accuracy", "recall"})
 """Shares of examples: where all or none are right draws do not differ, and their number alone says how sure that is."""
@@ -62,7 +63,7 @@ def _questions(gate: Gate, shipped: Scored) -> Iterator[_Question]:
                 yield _Question(metric, name, rule, shipped.actual == name, shipped.recall(name))
     for kind, of_kind in sorted(gate.per_group.items()):
         for metric, bound in sorted(of_kind.items()):
-            for name, inside in slices(shipped.examples[kind]).items():
+            for name, inside in slices(of_column(shipped.examples, kind)).items():
                 yield _Question(metric, f"{kind} {name}", bound, inside, shipped.ratio(metric))
 
 

@@ -84,7 +84,7 @@ def fouls(tmp_path_factory):
 def test_an_example_is_a_row_with_its_name_class_and_group(fouls):
     examples, spec, _, targets = fouls
     row = examples.set_index("example").loc["1012"]
-    assert (row["group"], row["event"]) == ("1", table()["event"][12])
+    assert (row["group"], row["column event"]) == ("1", table()["event"][12])
     assert spec["classes"] == ["hand_ball", "not hand_ball"] and spec["outputs"] == ["hand_ball"]
     assert spec["objective"] == "binary" and targets.dtype == np.int64
     np.testing.assert_array_equal(targets == 1, examples["label"] == "hand_ball")
@@ -102,7 +102,7 @@ def test_numbers_are_themselves_and_missing_ones_stay_so(fouls):
 
 def test_a_category_is_its_smoothed_share_of_positives_how_common_it_is_and_a_mark_of_its_own(fouls):
     examples, _, inputs, targets = fouls
-    touch = (examples["event"] == "touch").to_numpy()
+    touch = (examples["column event"] == "touch").to_numpy()
     share = (targets[touch].sum() + 20 * targets.mean()) / (touch.sum() + 20)
     assert inputs["event: positive"][touch].unique() == pytest.approx([share])
     assert inputs["event: common"][touch].unique() == pytest.approx([touch.mean()])
@@ -224,7 +224,7 @@ def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
     ("changed", "why"),
     [
         ({"categorical": ("x",)}, "column x has two roles"),
-        ({"categorical": ("label",)}, "cannot be called label"),
+        ({"name": "decision"}, "name cannot be decision"),
         ({"numeric": (), "categorical": (), "derived": {}}, "there is no feature"),
         ({"derived": {"a": "x + unknown"}}, "derived a reads unknown, which is no numeric column"),
         ({"derived": {"a": "event + 1"}}, "derived a reads event"),
@@ -290,7 +290,7 @@ def test_a_precision_that_no_threshold_has_is_told():
 def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_together():
     examples, targets, predictions, spec = judged()
     tables = TASK.tables(examples, targets, predictions, {**spec, "threshold": 0.5})
-    assert list(tables) == ["by_score", "by_event"]
+    assert list(tables) == ["tenths", "by_event"]
     assert len(tables["by_event"]) == 21 and tables["by_event"]["examples"].sum() == 500
     assert "(others)" in set(tables["by_event"]["value"])
 
