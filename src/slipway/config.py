@@ -6,11 +6,10 @@ the simulator have their models there (`Data`, `Model`, `Train`, `World`); the c
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, model_validator
 
 from slipway import documents
 from slipway.errors import ConfigError
@@ -43,8 +42,8 @@ class Split(Section):
     val: Share = 0.15
     test: Share = 0.15
     calibration: Annotated[int, Field(ge=1)] = 200
-    val_from: datetime | None = None
-    test_from: datetime | None = None
+    val_from: NaiveDatetime | None = None
+    test_from: NaiveDatetime | None = None
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=1)] | None = None
 

@@ -25,6 +25,19 @@ takes. A task adds its own, and what `operate` chose comes on top.
 """
 
 
+def column(name: str) -> str:
+    """What a column of the raw data is called beside columns of Slipway's own, none of which begins so."""
+    return f"column {name}"
+
+
+def of_column(examples: pd.DataFrame, name: str) -> pd.Series:
+    """The values [n] of a column of the raw data among an index's, or of `name` itself where there is none of that.
+
+    The latter are the index's own, and those of tables that were written before columns were told apart.
+    """
+    return examples[column(name) if column(name) in examples else name]
+
+
 @dataclass(frozen=True)
 class Problem:
     """One bad example: where it is (a file, or file and row), a short kind to count by, and what is wrong."""
@@ -40,12 +53,14 @@ class Index:
 
     `examples` has a row an example with a unique RangeIndex, sorted by `example`, and at least the columns `example`
     (a unique name), `label` (the class name, or the target's value) and `group`; optionally `time` (datetime64),
-    `split` (train, val, test) and `fold` (from 1), and whatever the task wants to see again when scoring.
-    `problems` are the examples that were left out.
+    `split` (train, val, test) and `fold` (from 1), and whatever the task wants to see again when scoring, columns of
+    the raw data by the name that `column` gives them. `problems` are the examples that were left out, `warnings` what
+    else is to be known of the data, a sentence each.
     """
 
     examples: pd.DataFrame
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -67,5 +67,5 @@ def test_a_class_that_is_always_right_is_as_sure_as_it_has_groups() -> None:
 def test_a_curve_is_written_as_it_is() -> None:
     groups, targets, predictions = outcome()
     table = binary.by_score(targets == 0, predictions[:, 0])
-    rows = breakdowns(lambda weight: {"by_score": table}, groups, **DRAWS)["by_score"]
+    rows = breakdowns(lambda weight: {"tenths": table}, groups, **DRAWS)["tenths"]
     assert len(rows) == 10 and list(rows[0]) == table.columns.tolist()

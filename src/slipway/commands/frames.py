@@ -36,6 +36,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from slipway import atomic
 from slipway.errors import ConfigError, DataError
+from slipway.raw import tables
 from slipway.raw.folders import METADATA
 
 COLUMNS = ("path", "label", "group", "time", "width", "height", "video")
@@ -303,12 +304,8 @@ class _Metadata:
         self._path = path
         self._table = pd.DataFrame(columns=list(COLUMNS), dtype=str)
         if path.exists():
-            try:
-                self._table = pd.read_csv(path, dtype=str, keep_default_na=False)
-            except (ValueError, OSError) as error:
-                raise DataError(f"{path}: not a table of comma-separated values ({error}); mend or remove it")
-            if "path" not in self._table:
-                raise DataError(f"{path}: no column path; mend or remove it")
+            self._table = tables.read_csv(path, text=None)
+            tables.require(str(path), self._table, ["path", *(one for one in COLUMNS if one in self._table)])
             for column in COLUMNS:
                 if column not in self._table:
                     self._table[column] = ""

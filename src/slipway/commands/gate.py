@@ -169,7 +169,7 @@ def _same_examples(old: Scored, new: Scored, old_record: Mapping[str, Any], reco
 
 def _encoding(record: Mapping[str, Any]) -> dict[str, Any]:
     """What of a spec and a `data` section says how an example becomes inputs; not what is decided of the outputs."""
-    spec = {name: one for name, one in record["spec"].items() if name not in ("threshold", "operating_point")}
+    spec = {name: one for name, one in record["spec"].items() if name not in ("threshold", "operating_point", "gaps")}
     return {"spec": spec, "data": record["data"]}
 
 

@@ -23,6 +23,8 @@ from slipway.errors import DataError
 from slipway.protocol import Index, Problem, Spec, Task
 
 LISTED = 100
+MANY = 0.01
+"""The share of examples with one kind of fault from which their absence is warned of."""
 MOSTLY_MISSING = 0.5
 """The share of missing values from which a column is warned of."""
 
@@ -64,7 +66,8 @@ def prepare(task: Task, raw: Path, out: Path, report: Path, split: Split, checks
         problems = index.problems + [problem for part in packed.values() for problem in part.problems]
         statistics = _statistics(packed, spec)
         pairs = _duplicates(packed, checks)
-        warnings = _warnings(statistics, spec, checks, pairs)
+        set_aside = _set_aside(problems, found - left_out)
+        warnings = index.warnings + set_aside + _warnings(statistics, spec, checks, pairs)
         _write_report(report, found, left_out, problems, statistics, warnings, pairs)
         _refuse(raw, report, found - left_out, problems, packed, spec, checks)
         calibration = _calibrate(folder, split.calibration, seed)
@@ -158,6 +161,17 @@ def _duplicates(packed: dict[str, _Packed], checks: Checks) -> list[dict[str, An
     ]
 
 
+def _set_aside(problems: list[Problem], looked_at: int) -> list[str]:
+    """The kinds of bad example that are so many that what is left may be unlike the whole."""
+    counts = Counter(problem.kind for problem in problems)
+    return [
+        f"{count:,} of {looked_at:,} examples ({count / looked_at:.1%}) were set aside ({kind}): those left may be "
+        "unlike the whole"
+        for kind, count in counts.items()
+        if count >= MANY * looked_at
+    ]
+
+
 def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, pairs: list[dict[str, Any]]) -> list[str]:
     warnings = []
     total = sum(side["total"] for side in statistics.values())
@@ -175,6 +189,11 @@ def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, pairs: lis
     ]
     if empty:
         warnings.append(f"train: mostly missing: {', '.join(empty)}")
+    for side in ("val", "test"):
+        absent = statistics.get(side, {}).get("missing", {})
+        if new := sorted(set(absent) - set(statistics.get("train", {}).get("missing", {}))):
+            told = ", ".join(f"{name} {absent[name]:.2%}" for name in new)
+            warnings.append(f"{side}: missing there and never in train, so that no model learns what it means: {told}")
     recommended = checks.recommended
     if total < recommended.least:
         warnings.append(

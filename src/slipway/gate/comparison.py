@@ -26,6 +26,7 @@ from slipway.gate.rules import LOWER_IS_BETTER, MACHINE_OR_FILE, Baseline, Basel
 from slipway.gate.slices import ratio, resampled, slices, sums, units_of
 from slipway.gate.verdict import Judgement, by_chance, may_lose
 from slipway.intervals import agree, tail, unseen
+from slipway.protocol import of_column
 
 MOST_SHOWN = 20
 
@@ -136,7 +137,7 @@ def _questions(rules: Baseline, old: Scored, new: Scored) -> Iterator[_Question]
                 yield _Question(metric, name, one, inside, old.recall(name), new.recall(name), True)
     for kind, of_kind in sorted(rules.per_group.items()):
         for metric, rule in sorted(of_kind.items()):
-            for name, inside in slices(new.examples[kind]).items():
+            for name, inside in slices(of_column(new.examples, kind)).items():
                 yield _question(metric, f"{kind} {name}", rule, inside, old, new)
 
 

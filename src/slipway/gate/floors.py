@@ -14,6 +14,7 @@ from slipway.gate.rules import Gate, Rule
 from slipway.gate.slices import ratio, resampled, slices, sums, units_of
 from slipway.gate.verdict import Judgement, bounded, by_chance, too_few
 from slipway.intervals import SHARES, ends
+from slipway.protocol import of_column
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def _questions(gate: Gate, shipped: Scored) -> Iterator[_Question]:
                 yield _Question(metric, name, rule, shipped.actual == name, shipped.recall(name))
     for kind, of_kind in sorted(gate.per_group.items()):
         for metric, bound in sorted(of_kind.items()):
-            for name, inside in slices(shipped.examples[kind]).items():
+            for name, inside in slices(of_column(shipped.examples, kind)).items():
                 yield _Question(metric, f"{kind} {name}", bound, inside, shipped.ratio(metric))
 
 

@@ -212,7 +212,7 @@ def _direction(metric: str, change: float | None) -> str:
 
 def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
     tables = scored.task.tables(scored.examples, scored.targets, scored.predictions, scored.spec)
-    return {name: table for name, table in tables.items() if name != "by_score"}
+    return {name: table for name, table in tables.items() if name != "tenths"}
 
 
 def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> list[str]:

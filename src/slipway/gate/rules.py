@@ -145,7 +145,7 @@ class Refusal(NamedTuple):
 
 
 def kinds(task: str, data: Mapping[str, Any]) -> frozenset[str]:
-    """The kinds of group of a task, by its `data` section: columns that its test examples have."""
+    """The kinds of group of a task, by its `data` section: columns of its test examples, first the raw data's."""
     more = {"tabular_classification": data.get("categorical") or (), "tabular_regression": ("hour",)}
     return frozenset({"group", *more.get(task, ())})
 

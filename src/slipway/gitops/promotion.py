@@ -10,7 +10,7 @@ from typing import Literal
 
 from slipway.errors import RegistryError
 from slipway.gate.verdict import subject
-from slipway.gitops import audit, clone, git, promoters, releases, state, tags
+from slipway.gitops import artifacts, audit, clone, git, promoters, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New, Tag
 

@@ -173,7 +173,12 @@ def _dataset(record: Record) -> list[str]:
         rows.append((markdown.text(name), *shares))
     lines = ["## What it learnt from", "", *markdown.table(("examples", *sides), rows, numbers=len(sides))]
     if dataset.get("quarantined"):
-        lines += ["", f"{dataset['quarantined']:,} examples could not be used and were left out."]
+        found = dataset["quarantined"] + sum(dataset[side]["total"] for side in sides if side != "calibration")
+        share = markdown.share(dataset["quarantined"] / found)
+        lines += [
+            "",
+            f"{dataset['quarantined']:,} of {found:,} examples ({share}) could not be used and were left out.",
+        ]
     if dataset.get("warnings"):
         lines += [
             "",

@@ -173,7 +173,13 @@ def _wrong(variant: str, section: str, detail: Any, model: type[Section], files:
             known = f"; known: {', '.join(sorted(model.model_fields))}" if len(path) == 2 else ""
             return f"{variant}: {key}: unknown key (value {detail['input']!r}) in {_place(path, files)}{known}"
         case _:
-            return f"{variant}: {key}: {detail['msg']}, not {detail['input']!r}, in {_place(path, files)}"
+            quote = detail["type"] == "string_type" and isinstance(detail["input"], bool | int | float | None)
+            what = (
+                ": text that YAML reads as something else (yes, no, on, null, 01) needs quotation marks"
+                if quote
+                else ""
+            )
+            return f"{variant}: {key}: {detail['msg']}, not {detail['input']!r}, in {_place(path, files)}{what}"
 
 
 def _place(path: Sequence[str], files: Mapping[str, Path]) -> str:

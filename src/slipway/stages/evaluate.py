@@ -29,7 +29,7 @@ from slipway.stages import run
 
 BATCH = 256
 """Examples predicted at a time."""
-CURVES = frozenset({"by_score"})
+CURVES = frozenset({"tenths"})
 """Tables without intervals: their rows are stretches of a curve, not parts of the split that have a name."""
 Cell = tuple[str, Any, str]
 """Where a score stands in the tables: the table, the name of the row, the column."""

@@ -12,10 +12,13 @@ from pydantic import ValidationError
 
 from conftest import ROOT
 from repeated import assert_weights_repeat
-from slipway.config import Split
-from slipway.data.splits import assign
+from slipway import predictions
+from slipway.config import Checks, Split
+from slipway.data.preparation import prepare
+from slipway.data.shards import PackedSplit
+from slipway.data.splits import SIDES, assign
 from slipway.errors import DataError
-from slipway.protocol import Spec
+from slipway.protocol import Spec, of_column
 from slipway.tasks.tabular_classification import Task
 
 COLUMNS: dict[str, Any] = {
@@ -84,7 +87,7 @@ def fouls(tmp_path_factory):
 def test_an_example_is_a_row_with_its_name_class_and_group(fouls):
     examples, spec, _, targets = fouls
     row = examples.set_index("example").loc["1012"]
-    assert (row["group"], row["event"]) == ("1", table()["event"][12])
+    assert (row["group"], row["column event"]) == ("1", table()["event"][12])
     assert spec["classes"] == ["hand_ball", "not hand_ball"] and spec["outputs"] == ["hand_ball"]
     assert spec["objective"] == "binary" and targets.dtype == np.int64
     np.testing.assert_array_equal(targets == 1, examples["label"] == "hand_ball")
@@ -102,7 +105,7 @@ def test_numbers_are_themselves_and_missing_ones_stay_so(fouls):
 
 def test_a_category_is_its_smoothed_share_of_positives_how_common_it_is_and_a_mark_of_its_own(fouls):
     examples, _, inputs, targets = fouls
-    touch = (examples["event"] == "touch").to_numpy()
+    touch = (examples["column event"] == "touch").to_numpy()
     share = (targets[touch].sum() + 20 * targets.mean()) / (touch.sum() + 20)
     assert inputs["event: positive"][touch].unique() == pytest.approx([share])
     assert inputs["event: common"][touch].unique() == pytest.approx([touch.mean()])
@@ -224,7 +227,7 @@ def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
     ("changed", "why"),
     [
         ({"categorical": ("x",)}, "column x has two roles"),
-        ({"categorical": ("label",)}, "cannot be called label"),
+        ({"name": "decision"}, "name cannot be decision"),
         ({"numeric": (), "categorical": (), "derived": {}}, "there is no feature"),
         ({"derived": {"a": "x + unknown"}}, "derived a reads unknown, which is no numeric column"),
         ({"derived": {"a": "event + 1"}}, "derived a reads event"),
@@ -255,6 +258,154 @@ def test_the_positive_value_may_be_text_a_number_or_true(tmp_path: Path, positiv
     frame = table().assign(kind=[values[row % 2] for row in range(120)])
     labels = task.index(raw(tmp_path, frame)).examples["label"]
     assert (labels == "hand_ball").sum() == 60
+
+
+@pytest.mark.parametrize(
+    ("written", "values", "said"),
+    [
+        ("yes", ["yes", "no"], 'it has no, yes. Set data.target and data.positive, in quotation marks: "yes"'),
+        ("no", ["yes", "no"], 'in quotation marks: "no". Without them no is false in YAML'),
+        ("on", ["On", "Off"], 'in quotation marks: "On"'),
+        ("01", ["01", "02"], "kind is 1; it has 01, 02. Set"),
+        ("1e3", ["1e3", "5"], None),
+        ("1.0", ["1", "0"], None),
+        ('"yes"', ["yes", "no"], None),
+    ],
+)
+def test_a_positive_value_that_yaml_reads_as_another_is_named_with_what_there_is(tmp_path, written, values, said):
+    task = Task(Task.Data(**COLUMNS | yaml.safe_load(f"positive: {written}")))
+    frame = table().assign(kind=[values[row % 2] for row in range(120)])
+    if said is None:
+        assert (task.index(raw(tmp_path, frame)).examples["label"] == "hand_ball").sum() == 60
+    else:
+        assert said in refusal(tmp_path, frame, task)
+
+
+INTERNAL = (
+    "example",
+    "label",
+    "group",
+    "time",
+    "split",
+    "fold",
+    "file",
+    "row",
+    "fingerprint",
+    "told",
+    "name",
+    "target",
+)
+INTERNAL += ("predicted hand_ball", "score", "given x", "column x", "event: positive", "event = touch", "place", "hour")
+
+
+@pytest.mark.parametrize("role", ["numeric", "categorical"])
+def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
+    plain = table().dropna()
+    values = {name: np.random.default_rng(number).integers(0, 9, len(plain)) for number, name in enumerate(INTERNAL)}
+    frame = plain.assign(**values)
+    task = Task(Task.Data(**COLUMNS | {role: (*COLUMNS[role], *INTERNAL)}))
+    prepare(task, raw(tmp_path / "raw", frame), tmp_path / "out", tmp_path / "report.json", Split(), Checks(), 0)
+    spec = json.loads((tmp_path / "out/spec.json").read_text())
+    assert len(set(spec["input"]["names"])) == spec["input"]["shape"][0]
+    given = frame.set_index(frame["id"].astype(str))
+    for side in SIDES:
+        split = PackedSplit(tmp_path / "out" / side)
+        mine = given.loc[split.examples["example"]]
+        assert split.examples["label"].eq("hand_ball").tolist() == mine["kind"].eq("hand").tolist()
+        assert split.examples["group"].tolist() == mine["match"].astype(str).tolist()
+        inputs = split.gather(np.arange(len(split)))
+        np.testing.assert_array_equal(
+            inputs, task.encode_raw(mine, spec | {"gaps": spec["gaps"] | {"missing": INTERNAL}})[0]
+        )
+        for number, name in enumerate(INTERNAL):
+            if role == "numeric":
+                np.testing.assert_array_equal(inputs[:, 2 + number], mine[name], err_msg=name)
+            else:
+                assert of_column(split.examples, name).tolist() == mine[name].astype(str).tolist()
+        told = np.linspace(0, 1, len(split))[:, None]
+        back, truth, predicted = predictions.read(
+            predictions.table(split.examples, split.targets, told, spec["outputs"])
+        )
+        assert list(back) == list(split.examples)
+        np.testing.assert_array_equal(truth, split.targets)
+        tables = task.tables(back, truth, predicted, spec | {"threshold": 0.5})
+        assert len(tables) == 1 + len(task.data.categorical)
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"x": None}, "x is missing, and was in no row of the training data"),
+        ({"event": None}, "event is missing, and was in no row of the training data"),
+        ({"event": "throw"}, "event is throw, which training did not see, nor a rare or missing category"),
+        ({"speed": 0.0}, "inverse is missing, and was in no row of the training data"),
+    ],
+)
+def test_what_no_training_row_lacked_is_needed_at_serving(tmp_path, row, why):
+    whole = table().dropna().query("event != 'drop ball' and speed > 0")
+    columns = COLUMNS | {"derived": COLUMNS["derived"] | {"inverse": "1 / speed"}}
+    task = Task(Task.Data(**columns))
+    _, spec, *_ = encoded(raw(tmp_path, whole), task)
+    assert spec["gaps"] == {"missing": [], "unseen": []}
+    asked = [{"x": 1, "speed": 2, "event": "duel"}, {"x": 1, "speed": 2, "event": "duel"} | row]
+    with pytest.raises(DataError, match=f"the table row 2: .*{why}"):
+        task.encode_raw(asked, spec)
+    assert len(task.encode_raw(asked, {key: value for key, value in spec.items() if key != "gaps"})[0]) == 2
+
+
+def test_what_training_rows_lacked_may_lack_at_serving(fouls):
+    _, spec, *_ = fouls
+    assert spec["gaps"] == {"missing": ["distance", "energy", "event", "x"], "unseen": ["event"]}
+    served, _ = TASK.encode_raw([{"x": None, "speed": 2, "event": "throw"}, {"x": 1, "speed": 2, "event": None}], spec)
+    assert np.isnan(served[0, 0]) and np.isnan(served[1, 4])
+
+
+def test_rows_that_nothing_names_are_kept_however_often_they_are_there_and_stay_together(tmp_path):
+    frame = table()[["event", "speed", "kind"]].assign(speed=lambda rows: rows["speed"].round())
+    anonymous = Task(Task.Data(**COLUMNS | {"example": None, "group": None, "numeric": ("speed",), "derived": {}}))
+    index = anonymous.index(raw(tmp_path, frame))
+    assert not index.problems and len(index.examples) == len(frame)
+    assert (index.examples["label"] == "hand_ball").mean() == (frame["kind"] == "hand").mean()
+    alike = frame.assign(group=index.examples["group"].to_numpy()).groupby(["event", "speed"], dropna=False)["group"]
+    assert (alike.nunique() == 1).all() and index.examples["group"].nunique() == len(alike)
+    repeated = int(frame.duplicated().sum())
+    assert repeated > 20 and index.warnings[0].startswith(f"{repeated} of 120 rows ({repeated / 120:.1%}) say what one")
+    sides = assign(index.examples, Split(), classes=["hand_ball", "not hand_ball"], seed=0)
+    assert (sides.groupby(index.examples["group"]).nunique() == 1).all()
+
+
+def test_rows_left_out_are_told_by_kind_and_share(tmp_path):
+    frame = pd.concat([table(), table().head(30)])
+    report = tmp_path / "report.json"
+    prepare(TASK, raw(tmp_path / "raw", frame), tmp_path / "out", report, Split(), Checks(quarantine=0.5), 0)
+    warnings = json.loads(report.read_text())["warnings"]
+    assert warnings[0].startswith("30 of 150 examples (20.0%) were set aside (duplicate row)")
+
+
+def test_a_value_that_is_missing_in_the_test_rows_alone_is_warned_of(tmp_path):
+    frame = table().dropna().assign(day=lambda rows: pd.date_range("2024-01-01", periods=len(rows)))
+    frame.loc[frame.index[-2], "x"] = np.nan
+    timed = Task(Task.Data(**COLUMNS | {"time": "day"}))
+    report = tmp_path / "report.json"
+    prepare(timed, raw(tmp_path / "raw", frame), tmp_path / "out", report, Split(by="time"), Checks(), 0)
+    assert any("test: missing there and never in train" in one for one in json.loads(report.read_text())["warnings"])
+
+
+def test_times_with_and_without_an_offset_in_one_file_are_refused(tmp_path):
+    timed = Task(Task.Data(**COLUMNS | {"time": "day"}))
+    frame = table().assign(day="2024-05-01 13:00")
+    frame.loc[4, "day"] = "20240501T1300+0200"
+    assert "fouls.csv: day has an offset from UTC in row 5 and none in row 1" in refusal(tmp_path, frame, timed)
+    zoned = raw(tmp_path / "zoned", frame.assign(day="20240501T13+02"))
+    assert set(timed.index(zoned).examples["time"].astype(str)) == {"2024-05-01 11:00:00"}
+
+
+def test_dates_as_numbers_are_refused(tmp_path):
+    assert "fouls.csv: column x holds dates or durations, such as 2024-05-01" in refusal(
+        tmp_path, table().assign(x="2024-05-01")
+    )
+    with pytest.raises(DataError, match="the table: column x holds dates or durations"):
+        TASK.encode_raw(table().assign(x=pd.Timestamp("2024-05-01")), {})
 
 
 def judged() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:
@@ -290,7 +441,7 @@ def test_a_precision_that_no_threshold_has_is_told():
 def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_together():
     examples, targets, predictions, spec = judged()
     tables = TASK.tables(examples, targets, predictions, {**spec, "threshold": 0.5})
-    assert list(tables) == ["by_score", "by_event"]
+    assert list(tables) == ["tenths", "by_event"]
     assert len(tables["by_event"]) == 21 and tables["by_event"]["examples"].sum() == 500
     assert "(others)" in set(tables["by_event"]["value"])
 

@@ -1,6 +1,7 @@
 """Forecasting a table of hours and places: what is read, what a feature may see, and how forecasts are scored."""
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -129,17 +130,186 @@ def test_later_rows_do_not_change_what_is_fixed_in_training(tmp_path):
     assert one == two
 
 
-def test_a_new_place_and_a_new_category_can_be_encoded(visitors):
+def test_a_new_place_can_be_encoded(visitors):
     task, _, _, spec, *_ = visitors
     asked = table(places=4)
-    asked.loc[asked["spot"] == "spot 3", "sky"] = "hail"
     when = pd.to_datetime(asked["hour"])
     asked.loc[(when == when.max()) & (asked["spot"] == "spot 3"), "visitors"] = np.nan
     inputs, _ = task.encode_raw(asked, spec)
     names = spec["input"]["names"]
     assert inputs.shape == (1, len(names))
-    assert np.isnan(inputs[0, names.index("place")]) and np.isnan(inputs[0, names.index("sky")])
+    assert np.isnan(inputs[0, names.index("place")])
     assert inputs[0, 0] == pytest.approx(asked["visitors"][asked["spot"] == "spot 3"].tail(24 * 28).mean(), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("warmth", None, "warmth is missing, and was in no row of the training data"),
+        ("sky", None, "sky is missing, and was in no row of the training data"),
+        ("sky", "hail", "sky is hail, which was in no row of the training data"),
+    ],
+)
+def test_a_value_that_no_training_row_lacked_is_needed_in_the_rows_to_forecast(visitors, column, value, why):
+    task, _, _, spec, *_ = visitors
+    asked = table()
+    asked.loc[asked.index[-2:], "visitors"] = np.nan
+    asked.loc[[5, asked.index[-1]], column] = value
+    with pytest.raises(DataError, match=f"the table row {len(asked)}: {why}; give"):
+        task.encode_raw(asked, spec)
+    earlier = {key: of for key, of in spec.items() if key != "gaps"}
+    for lenient in (earlier, spec | {"gaps": {"missing": [column]}}):
+        served, _ = task.encode_raw(asked, lenient)
+        assert np.isnan(served[:, spec["input"]["names"].index(column)]).tolist() == [False, True]
+
+
+def test_a_spec_says_which_columns_lacked_values_in_training(tmp_path, visitors):
+    assert visitors[3]["gaps"] == {"missing": []}
+    frame = table(places=1)
+    frame.loc[7, "sky"] = None
+    frame.loc[frame.index[-1], "warmth"] = np.nan
+    assert encoded(Task(DATA), raw(tmp_path, frame))[1]["gaps"] == {"missing": ["sky"]}
+
+
+INTERNAL = (
+    "place",
+    "time",
+    "target",
+    "given_time",
+    "given_target",
+    "file",
+    "row",
+    "example",
+    "label",
+    "group",
+    "split",
+)
+INTERNAL += (
+    "fold",
+    "fingerprint",
+    "level",
+    "expected",
+    "holiday",
+    "base",
+    "lag_24",
+    "dev_1y",
+    "naive",
+    "column a",
+    "a",
+)
+INTERNAL += ("week_hour", "week_hour (column)", "a_change_24")
+
+
+@pytest.mark.parametrize("role", ["numeric", "categorical"])
+def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
+    plain = table(places=1)
+    task = Task(Task.Data(**COLUMNS))
+    _, spec, inputs, targets = encoded(task, raw(tmp_path / "plain", plain))
+    own = spec["input"]["shape"][0]
+    values = {name: np.random.default_rng(number).integers(0, 9, len(plain)) for number, name in enumerate(INTERNAL)}
+    frame = plain.assign(**values)
+    task = Task(Task.Data(**COLUMNS | {role: INTERNAL}))
+    examples, spec, found, fitted = encoded(task, raw(tmp_path / "named", frame))
+    np.testing.assert_array_equal(found[:, :own], inputs)
+    np.testing.assert_array_equal(fitted, targets)
+    assert len(set(spec["input"]["names"])) == spec["input"]["shape"][0]
+    order = pd.Index(examples["time"].astype(str)).get_indexer(plain["hour"])
+    for number, name in enumerate(INTERNAL):
+        column = found[order, own + number * (3 if role == "numeric" else 1)]
+        wanted = values[name]
+        if role == "categorical":
+            wanted = [spec["categories"][name].index(str(value)) for value in wanted]
+        np.testing.assert_array_equal(column, wanted, err_msg=name)
+    asked = frame.assign(visitors=frame["visitors"].where(frame.index < len(frame) - 24))
+    np.testing.assert_array_equal(task.encode_raw(asked, spec)[0], found[order][-24:])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2023-10-20T08+02:00", "20231020T0800+0200", "2023-10-20 08Z", "2023-10-20T08z", "2023-W42-5T08:00", "2023-293"],
+)
+def test_a_time_with_an_offset_or_of_another_calendar_is_listed_and_not_shifted(tmp_path, text):
+    frame = table(places=1)
+    frame.loc[8, "hour"] = text
+    index = Task(DATA).index(raw(tmp_path, frame))
+    assert [(problem.where, problem.kind) for problem in index.problems] == [("visitors.csv row 9", "no time")]
+    assert f"hour is {text}, which is no local hour" in index.problems[0].detail
+    assert len(index.examples) == len(frame) - 1 and not (index.examples["time"] == "2023-10-20T06").sum() > 1
+
+
+@pytest.mark.parametrize("year", [1970, 2020, 2027, 2199])
+def test_a_row_years_from_the_others_is_listed_and_costs_no_memory(tmp_path, year):
+    frame = table(places=2)
+    frame.loc[5, "hour"] = f"{year}-01-01 00:00:00"
+    folder = raw(tmp_path, frame)
+    tracemalloc.start()
+    index = Task(DATA).index(folder)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [(problem.where, problem.kind) for problem in index.problems] == [
+        ("visitors.csv row 6", "far from the rest")
+    ]
+    assert peak < 30 * 2**20
+
+
+@pytest.mark.parametrize("year", [2262, 9999])
+def test_a_year_that_no_table_of_hours_reaches_is_no_time(tmp_path, year):
+    frame = table(places=1)
+    frame.loc[5, "hour"] = f"{year}-01-01 00:00:00"
+    assert [problem.kind for problem in Task(DATA).index(raw(tmp_path, frame)).problems] == ["no time"]
+
+
+def test_years_of_hours_before_a_gap_of_years_are_kept(tmp_path):
+    frame = table(places=1)
+    early = frame.assign(hour=frame["hour"].str.replace("2023", "2019").str.replace("2024", "2020"))
+    index = Task(DATA).index(raw(tmp_path, pd.concat([early, frame])))
+    assert not index.problems and len(index.examples) == 2 * len(frame)
+
+
+def test_a_table_of_more_places_than_its_rows_can_fill_is_refused(tmp_path):
+    frame = table(places=3).assign(spot=lambda rows: [f"ticket {row}" for row in range(len(rows))])
+    with pytest.raises(
+        DataError, match=r"rows are too few for 5,544 places and the 1,848 hours from .*visitors\.csv row 1"
+    ):
+        Task(DATA).index(raw(tmp_path, frame))
+
+
+def test_the_hour_that_clocks_show_twice_in_autumn_is_listed_once(tmp_path):
+    frame = table(places=1)
+    twice = frame["hour"].str.startswith("2023-10-29 01")
+    frame = pd.concat([frame[: twice.idxmax() + 1], frame[twice], frame[twice.idxmax() + 1 :]])
+    problems = Task(DATA).index(raw(tmp_path, frame)).problems
+    assert [(problem.kind, problem.detail) for problem in problems] == [
+        ("duplicate row", "a second row for spot 0 at 2023-10-29 01:00:00")
+    ]
+
+
+def test_dates_and_text_in_numeric_columns_are_refused_or_listed(tmp_path):
+    frame = table(places=1)
+    frame.assign(warmth=pd.Timestamp("2024-05-01")).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet: column warmth holds dates or durations"):
+        Task(DATA).index(tmp_path)
+    with pytest.raises(DataError, match="column visitors holds dates or durations"):
+        Task(DATA).index(raw(tmp_path / "target", frame.assign(visitors="2024-05-01")))
+    mixed = frame.astype({"warmth": object})
+    mixed.loc[[3, 4], "warmth"] = ["mild", "inf"]
+    problems = Task(DATA).index(raw(tmp_path / "text", mixed)).problems
+    assert [problem.detail for problem in problems] == ["warmth is mild", "warmth is inf"]
+
+
+def test_the_day_after_the_last_is_known_to_be_a_holiday_or_none(visitors):
+    *_, spec, inputs, _ = visitors
+    after = inputs[:, spec["input"]["names"].index("holiday_after")]
+    assert not np.isnan(after).any()
+
+
+def test_a_target_of_the_past_that_is_no_number_is_refused_at_serving(visitors):
+    task, _, _, spec, *_ = visitors
+    asked = table().astype({"visitors": object})
+    asked.loc[4, "visitors"] = "many"
+    asked.loc[asked.index[-1], "visitors"] = None
+    with pytest.raises(DataError, match="the table row 5: visitors is many"):
+        task.encode_raw(asked, spec)
 
 
 def test_gaps_in_the_series_are_unknown_and_not_zero(tmp_path):

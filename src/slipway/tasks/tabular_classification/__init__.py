@@ -6,10 +6,10 @@ positive value. Predictions: the probability of positive [n, 1]. The operating p
 validation split for a stated precision (see `slipway.scores.binary`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 from slipway import parity
 from slipway.config import Section, Share
 from slipway.errors import DataError
-from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.protocol import Encoded, Index, Plot, Problem, Spec, column, of_column
 from slipway.raw import tables
 from slipway.scores import binary
 from slipway.scores.breakdown import Parts
@@ -27,12 +27,14 @@ from slipway.tasks.tabular_classification.expressions import Expression
 
 ROWS = 65536
 """Rows encoded at a time."""
+DECISION = "decision"
 VALUES = 20
 """Values of a column that a breakdown shows; the others are counted together."""
 
 _DESCRIBED = {"label": "class", "group": "group", "time": "time", "example": "name"}
 """The columns that every row must have, and what is missing where one has none."""
-_OWN = frozenset({"example", "label", "group", "time", "split", "fold", "file", "row"})
+_YAML_TRUTH = {"true": ("yes", "Yes", "YES", "on", "On", "ON"), "false": ("no", "No", "NO", "off", "Off", "OFF")}
+"""What YAML reads as true and false where it stands without quotation marks."""
 
 
 class Columns(Section):
@@ -40,7 +42,8 @@ class Columns(Section):
 
     A row is positive, `name`, where the column `target` is `positive`, and `not name` with any other value. `example`
     is a column whose values name the rows, without which they are numbered by file; rows of one `group` stay on one
-    side of a split, without which each row is by itself; `time` is for splits by time.
+    side of a split. Without a group each row is by itself, and where rows have no name either, rows alike in all
+    features are one group: they may be copies. `time` is for splits by time.
 
     `derived` are numeric features by formula (see `expressions`) of `numeric` columns and of one another. A category of
     fewer than `rare` training rows is encoded as one never seen; each is given `smoothing` rows at the overall share of
@@ -69,7 +72,7 @@ class Columns(Section):
     @field_validator("positive", mode="before")
     @classmethod
     def _as_text(cls, positive: object) -> object:
-        return tables.texts(pd.Series([positive]))[0] if isinstance(positive, int | str) else positive
+        return tables.texts(pd.Series([positive]))[0] if isinstance(positive, int | float | str) else positive
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -79,8 +82,8 @@ class Columns(Section):
         names = [self.target, *(name for name in (self.example, self.group) if name), *features]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"column {', '.join(twice)} has two roles")
-        if taken := sorted(_OWN & set(self.categorical)):
-            raise ValueError(f"a categorical column cannot be called {', '.join(taken)}; rename it")
+        if self.name == DECISION:
+            raise ValueError(f"name cannot be {DECISION}, which is what the Predictor calls the decision")
         expressions.in_order(self.derived, self.numeric)
         return self
 
@@ -100,13 +103,15 @@ class Task:
     def index(self, raw: Path) -> Index:
         """One example a row; beside its name, class and group the `time`, if any, and the categorical columns.
 
+        Rows without a name are kept however often they are there, with a warning.
+
         Raises:
             DataError: no table, a table without the configured columns, a feature without a single value, no row that
                 is positive, or none that can be used.
         """
         table, problems = self._rows(raw)
-        kept = ["example", "label", "group", *(["time"] if self.data.time else []), *self.data.categorical]
-        return Index(table[kept], problems)
+        own = ["example", "label", "group", *(["time"] if self.data.time else [])]
+        return Index(table[[*own, *map(column, self.data.categorical)]], problems, self._repeated(table))
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
         """Fix the categories of each column on the training examples.
@@ -118,9 +123,10 @@ class Task:
         self._refuse_empty(f"{raw}, train", table)
         positive = (table["label"] == data.name).to_numpy()
         categories = {
-            name: encoding.vocabulary(table[name], positive, data.smoothing, data.rare, data.own)
+            name: encoding.vocabulary(table[column(name)], positive, data.smoothing, data.rare, data.own)
             for name in data.categorical
         }
+        missing, unseen = encoding.lacking(table, data.numeric, self._derived, data.categorical, categories)
         names = encoding.names(data.numeric, list(self._derived), data.categorical, categories)
         return {
             "objective": "binary",
@@ -128,6 +134,10 @@ class Task:
             "outputs": [data.name],
             "classes": self._classes,
             "categories": categories,
+            "gaps": {
+                "missing": sorted(name for name, rows in missing.items() if rows.any()),
+                "unseen": sorted(name for name, rows in unseen.items() if rows.any()),
+            },
         }
 
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
@@ -144,12 +154,13 @@ class Task:
         """Encode the rows of a table, or of a list of dictionaries by column; target, group and time are not looked at.
 
         Raises:
-            DataError: a column is missing, or a row is not usable.
+            DataError: a column is missing, or a row is not usable: it lacks a value that no training row lacked, or has
+                a category that training never saw the like of.
         """
-        frame = pd.DataFrame(examples)
+        frame = pd.DataFrame(examples).reset_index(drop=True)
         tables.require("the table", frame, self._features)
         table = self._parse(frame, "the table")
-        if problems := _problems(table, self.data.numeric):
+        if problems := _problems(table, [*_unfit(table, self.data.numeric), *self._unlearnt(table, spec)]):
             raise DataError(f"{_some(problems)}; mend or leave out such rows")
         return self._inputs(table, spec), np.arange(len(table))
 
@@ -176,7 +187,7 @@ class Task:
     def present(self, predictions: np.ndarray, examples: Any, spec: Spec) -> list[dict[str, Any]]:
         """The probability by the name of the output, and the `decision` at the threshold, for each row."""
         return [
-            {self.data.name: float(probability), "decision": bool(probability >= spec["threshold"])}
+            {self.data.name: float(probability), DECISION: bool(probability >= spec["threshold"])}
             for probability in predictions[:, 0]
         ]
 
@@ -199,9 +210,9 @@ class Task:
         spec: Spec,
         weight: np.ndarray | None = None,
     ) -> Mapping[str, pd.DataFrame]:
-        """`by_score`: tenths of the examples; `by_<column>`: precision and recall by value of a categorical column."""
+        """`tenths` of the examples by score; `by_<column>`: precision and recall by value of a categorical column."""
         probability, threshold = predictions[:, 0], spec["threshold"]
-        found = {"by_score": binary.by_score(targets, probability, weight)}
+        found = {"tenths": binary.by_score(targets, probability, weight)}
         for name, values in self._values(examples).items():
             found[f"by_{name}"] = binary.by_value(values, targets, probability, threshold, weight)
         return found
@@ -213,7 +224,7 @@ class Task:
     def _values(self, examples: pd.DataFrame) -> dict[str, Parts]:
         """These very examples by the commonest values of each categorical column, kept for a bootstrap's next draw."""
         if self._parted is None or self._parted[0] is not examples:
-            parted = {name: Parts.of(_commonest(examples[name])) for name in self.data.categorical}
+            parted = {name: Parts.of(_commonest(of_column(examples, name))) for name in self.data.categorical}
             self._parted = (examples, parted)
         return self._parted[1]
 
@@ -250,23 +261,69 @@ class Task:
     def _tables(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
         data = self.data
         wanted = [*(name for name in (data.target, data.example, data.group, data.time) if name), *self._features]
-        text = [name for name in wanted if name not in (data.time, *data.numeric)]
+        text = [name for name in wanted if name not in data.numeric]
         parsed = []
         for name, frame in tables.read_tables(raw, data.exclude, text):
             tables.require(name, frame, wanted)
             parsed.append(self._parse(frame, name).assign(**self._described(frame, name)))
         table = pd.concat(parsed, ignore_index=True)
+        if data.group is None:
+            table["group"] = table["example"] if data.example else self._alike(table)
         self._refuse_empty(str(raw), table)
-        problems = _problems(table, data.numeric, table["fingerprint"].duplicated())
+        problems = _problems(table, [*_undescribed(table), *_unfit(table, data.numeric), *self._twice(table)])
         good = table.drop(index=[row for row, _ in problems])
         if good.empty:
             raise DataError(f"{raw}: no row can be used of {len(table)}; {_some(problems)}")
         for name, kind in zip(self._classes, ("is", "is not"), strict=True):
             if name not in set(good["label"]):
-                raise DataError(
-                    f"{raw}: in no usable row {data.target} {kind} {data.positive}; set data.target and data.positive"
-                )
+                raise DataError(f"{raw}: in no usable row {data.target} {kind} {data.positive}{self._instead(good)}")
         return good.sort_values("example", ignore_index=True), [problem for _, problem in problems]
+
+    def _instead(self, good: pd.DataFrame) -> str:
+        """What the target column holds instead of the positive value, and what may be meant."""
+        values = good["told"].value_counts().index.tolist()
+        shown = ", ".join(sorted(values[:VALUES])) + (", ..." if len(values) > VALUES else "")
+        said = f"; it has {shown}. Set data.target and data.positive"
+        if meant := sorted(set(_YAML_TRUTH.get(self.data.positive, ())) & set(values)):
+            return f'{said}, in quotation marks: "{meant[0]}". Without them {meant[0]} is {self.data.positive} in YAML'
+        return f"{said}, in quotation marks where YAML reads something else (01 as 1, 1e3 as 1000)"
+
+    def _twice(self, table: pd.DataFrame) -> list["_Check"]:
+        """Rows that say what a row before them says, and names given twice, where a column names the rows."""
+        if self.data.example is None:
+            return []
+        repeated = table["fingerprint"].duplicated()
+        named = table["example"].notna() & table["example"].duplicated() & ~repeated
+        return [
+            _Check(repeated, "duplicate row", "it says what a row before it says"),
+            _Check(named, "duplicate name", "a second row is called", table["example"]),
+        ]
+
+    def _repeated(self, table: pd.DataFrame) -> list[str]:
+        """Of rows that nothing names, how many say what a row before them says."""
+        count = int(table["fingerprint"].duplicated().sum()) if self.data.example is None else 0
+        if not count:
+            return []
+        side = "" if self.data.group else "; rows alike in all features stay on one side of the split"
+        return [
+            f"{count:,} of {len(table):,} rows ({count / len(table):.1%}) say what one before them says, and are kept "
+            f"since no column names the rows (data.example): they may be copies{side}"
+        ]
+
+    def _unlearnt(self, table: pd.DataFrame, spec: Spec) -> Iterator["_Check"]:
+        """What rows lack that no training row lacked: a model reads it as the smallest value, for want of an example.
+
+        A spec of an earlier version does not say what training lacked, and nothing is asked.
+        """
+        if "gaps" not in spec:
+            return
+        data = self.data
+        missing, unseen = encoding.lacking(table, data.numeric, self._derived, data.categorical, spec["categories"])
+        for name in sorted(set(missing) - set(spec["gaps"]["missing"])):
+            yield _Check(missing[name], "no value", f"{name} is missing, and was in no row of the training data")
+        for name in sorted(set(unseen) - set(spec["gaps"]["unseen"]) - set(spec["gaps"]["missing"])):
+            why = ", which training did not see, nor a rare or missing category that could stand for it"
+            yield _Check(unseen[name], "new category", f"{name} is", table[column(name)], why)
 
     def _parse(self, frame: pd.DataFrame, file: str) -> pd.DataFrame:
         """The features' columns: numbers as float64, categories as text; `file` and `row` (from 1) say where it was.
@@ -275,10 +332,10 @@ class Task:
         """
         columns: dict[str, Any] = {"file": file, "row": np.arange(1, len(frame) + 1)}
         for name in self.data.numeric:
-            columns[name] = pd.to_numeric(frame[name], errors="coerce").astype(np.float64)
+            columns[column(name)] = tables.numbers(file, name, frame[name])
             if not pd.api.types.is_numeric_dtype(frame[name]):
                 columns[f"given {name}"] = frame[name].astype(object)
-        columns |= {name: tables.texts(frame[name]) for name in self.data.categorical}
+        columns |= {column(name): tables.texts(frame[name]) for name in self.data.categorical}
         return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
 
     def _described(self, frame: pd.DataFrame, file: str) -> dict[str, Any]:
@@ -291,16 +348,23 @@ class Task:
         described: dict[str, Any] = {
             "example": example,
             "label": label.astype(object),
-            "group": example if data.group is None else tables.texts(frame[data.group]),
+            "told": told,
             "fingerprint": pd.util.hash_pandas_object(_hashable(frame), index=False),
         }
+        if data.group is not None:
+            described["group"] = tables.texts(frame[data.group])
         if data.time is not None:
-            times = pd.to_datetime(frame[data.time], errors="coerce", format="ISO8601", utc=True)
-            described["time"] = times.dt.tz_localize(None).dt.as_unit("s")
+            described["time"] = _times(file, data.time, frame[data.time])
         return described
 
+    def _alike(self, table: pd.DataFrame) -> pd.Series:
+        """The name of the first of the rows [n] that are alike in all features."""
+        features = [column(name) for name in self._features]
+        first: pd.Series = table.groupby(features, dropna=False, sort=False)["example"].transform("first")
+        return first
+
     def _refuse_empty(self, where: str, table: pd.DataFrame) -> None:
-        empty = [name for name in self._features if table[name].isna().all()]
+        empty = [name for name in self._features if table[column(name)].isna().all()]
         empty = [name for name in empty if f"given {name}" not in table or table[f"given {name}"].isna().all()]
         if empty:
             raise DataError(
@@ -317,42 +381,60 @@ def _commonest(column: pd.Series) -> pd.Series:
     return told
 
 
-def _problems(
-    table: pd.DataFrame, numeric: Sequence[str], repeated: pd.Series | None = None
-) -> list[tuple[int, Problem]]:
-    """The positions of rows that cannot be used, each once, with what is wrong; `repeated` marks rows seen before."""
-    checks: list[tuple[Any, str, str, str | None]] = [
-        (table[name].isna(), f"no {what}", f"its {what} is empty or cannot be read", None)
-        for name, what in _DESCRIBED.items()
-        if name in table
-    ]
+class _Check(NamedTuple):
+    """Rows [n] that something is wrong with, and what: `said`, the row's value where there are `values`, `why`."""
+
+    wrong: Any
+    kind: str
+    said: str
+    values: pd.Series | None = None
+    why: str = ""
+
+    def told(self, row: int) -> str:
+        """What is wrong with the row at a position."""
+        return self.said if self.values is None else f"{self.said} {self.values.iloc[row]}{self.why}"
+
+
+def _undescribed(table: pd.DataFrame) -> Iterator[_Check]:
+    for name, what in _DESCRIBED.items():
+        if name in table:
+            yield _Check(table[name].isna(), f"no {what}", f"its {what} is empty or cannot be read")
+
+
+def _unfit(table: pd.DataFrame, numeric: Sequence[str]) -> Iterator[_Check]:
+    """Text and infinity in numeric columns."""
     for name in numeric:
-        if (given := f"given {name}") in table:
-            checks.append(
-                (
-                    table[given].notna() & table[name].isna(),
-                    "not a number",
-                    name.replace("{", "{{").replace("}", "}}") + " is {}",
-                    given,
-                )
-            )
-        checks.append(
-            (np.isinf(table[name]), "infinite value", name.replace("{", "{{").replace("}", "}}") + " is {}", name)
-        )
-    if repeated is not None:
-        named = table["example"].notna() & table["example"].duplicated() & ~repeated
-        checks.append((repeated, "duplicate row", "it says what a row before it says", None))
-        checks.append((named, "duplicate name", "a second row is called {}", "example"))
+        values = table[column(name)]
+        if f"given {name}" in table:
+            given = table[f"given {name}"]
+            yield _Check(given.notna() & (given != "") & values.isna(), "not a number", f"{name} is", given)
+        yield _Check(np.isinf(values), "infinite value", f"{name} is", values)
+
+
+def _problems(table: pd.DataFrame, checks: Iterable[_Check]) -> list[tuple[int, Problem]]:
+    """The positions of rows that cannot be used, each once, with what is wrong."""
     found: dict[int, list[tuple[str, str]]] = {}
-    for wrong, kind, detail, column in checks:
-        for row in np.flatnonzero(wrong):
-            told = detail if column is None else detail.format(table[column].iloc[row])
-            found.setdefault(int(row), []).append((kind, told))
+    for check in checks:
+        for row in np.flatnonzero(check.wrong):
+            found.setdefault(int(row), []).append((check.kind, check.told(int(row))))
     where = table["file"] + " row " + table["row"].astype(str)
     return [
         (row, Problem(where.iloc[row], told[0][0], "; ".join(detail for _, detail in told)))
         for row, told in sorted(found.items())
     ]
+
+
+def _times(file: str, name: str, given: pd.Series) -> pd.Series:
+    """Points in time; in UTC where they are given with an offset, as all or none must be."""
+    times, zoned = tables.times(given)
+    if zoned.any() and not zoned[times.notna()].all():
+        with_one, without = (int(np.flatnonzero(rows)[0]) + 1 for rows in (zoned, times.notna() & ~zoned))
+        raise DataError(
+            f"{file}: {name} has an offset from UTC in row {with_one} and none in row {without}; give one in every row "
+            "or in none"
+        )
+    seconds: pd.Series = times.dt.as_unit("s")
+    return seconds
 
 
 def _hashable(frame: pd.DataFrame) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slipway.protocol import column
+from slipway.raw.tables import distinct
 from slipway.tasks.tabular_classification.expressions import Expression
 
 Vocabulary = dict[str, Any]
@@ -55,10 +57,32 @@ def names(
 ) -> list[str]:
     """The features' names, in the order in which `encode` gives them."""
     found = [*numeric, *derived]
-    for column in categorical:
-        found += [f"{column}: positive", f"{column}: common"]
-        found += [f"{column} = {name}" for name in vocabularies[column]["own"]]
-    return found
+    for name in categorical:
+        found += [f"{name}: positive", f"{name}: common"]
+        found += [f"{name} = {own}" for own in vocabularies[name]["own"]]
+    return distinct(found)
+
+
+def numbers(table: pd.DataFrame, numeric: Sequence[str], derived: Mapping[str, Expression]) -> dict[str, np.ndarray]:
+    """The numeric columns of a table and those derived of them by name, [n] float64 each; arguments as of `encode`."""
+    columns = {name: table[column(name)].to_numpy(np.float64) for name in numeric}
+    for name, expression in derived.items():
+        columns[name] = expression(columns)
+    return columns
+
+
+def lacking(
+    table: pd.DataFrame,
+    numeric: Sequence[str],
+    derived: Mapping[str, Expression],
+    categorical: Sequence[str],
+    vocabularies: Mapping[str, Vocabulary],
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Which rows [n] have no value in a column, and which have a category that is not in its vocabulary, by column."""
+    missing = {name: np.isnan(values) for name, values in numbers(table, numeric, derived).items()}
+    missing |= {name: table[column(name)].isna().to_numpy() for name in categorical}
+    known = {name: table[column(name)].isin(vocabularies[name]["names"]).to_numpy() for name in categorical}
+    return missing, {name: ~missing[name] & ~known[name] for name in categorical}
 
 
 def encode(
@@ -71,20 +95,18 @@ def encode(
     """Features [n, f] float32 of a table's rows.
 
     Args:
-        table: numeric columns as float64, NaN where missing; categorical ones as text, None where missing.
+        table: columns of the raw data by the name that `slipway.protocol.column` gives them; numeric ones as float64,
+            NaN where missing; categorical ones as text, None where missing.
         numeric: those to take as they are.
         derived: formulas by name; each may read numeric columns and the results of those before it.
         categorical: those to encode.
         vocabularies: their categories, as `vocabulary` gave them.
     """
-    columns = {name: table[name].to_numpy(np.float64) for name in numeric}
-    for name, expression in derived.items():
-        columns[name] = expression(columns)
-    features = list(columns.values())
+    features = list(numbers(table, numeric, derived).values())
     for name in categorical:
-        features += _category(table[name], vocabularies[name])
+        features += _category(table[column(name)], vocabularies[name])
     largest = np.finfo(np.float32).max
-    return np.stack([column.clip(-largest, largest) for column in features], axis=1).astype(np.float32)
+    return np.stack([values.clip(-largest, largest) for values in features], axis=1).astype(np.float32)
 
 
 def _category(values: pd.Series, known: Vocabulary) -> list[np.ndarray]:

@@ -23,7 +23,7 @@ from pydantic import Field, model_validator
 from slipway import parity
 from slipway.config import Section
 from slipway.errors import ConfigError, DataError
-from slipway.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.protocol import Encoded, Index, Plot, Problem, Spec, column
 from slipway.raw import tables
 from slipway.scores.breakdown import Parts
 from slipway.tasks.tabular_regression import expectation, hourly
@@ -38,7 +38,8 @@ LEAST_LEVEL, TINY = 0.05, 1e-6
 HOURS = pd.Timestamp("1970-01-01"), pd.Timestamp("2200-01-01")
 """Times outside are taken for mistakes."""
 
-_OWN = frozenset({"place", "time", "target", "given_time", "given_target", "file", "row", "example"})
+MOST_CELLS, CELLS_A_ROW = 10_000_000, 200
+"""Hours times places, and beyond so many of them, how many there may be for each row."""
 
 
 class Columns(Section):
@@ -64,9 +65,6 @@ class Columns(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"column {', '.join(twice)} has two roles")
-        taken = sorted(_OWN & {*self.numeric, *self.categorical})
-        if taken:
-            raise ValueError(f"a numeric or categorical column cannot be called {', '.join(taken)}; rename it")
         return self
 
 
@@ -126,7 +124,8 @@ class Task:
             "outputs": [self.data.target],
             "places": list(levels),
             "levels": list(levels.values()),
-            "categories": {name: list(_means(table[name], table["target"])) for name in self.data.categorical},
+            "categories": {name: list(_means(table[column(name)], table["target"])) for name in self.data.categorical},
+            "gaps": {"missing": sorted(name for name in self._columns if table[column(name)].isna().any())},
         }
         grid = self._grid(self._rows(raw), spec["categories"])
         features = self._features(grid, examples["group"], examples["time"], spec)
@@ -148,18 +147,26 @@ class Task:
         The more history the better: a year and two months feed every feature but those of two years ago.
 
         Raises:
-            DataError: a column is missing, a row is not usable, or no row lacks its target.
+            DataError: a column is missing, a row is not usable, or no row lacks its target. A row to forecast is not
+                usable without a value that every training row had, or with a category that training did not see.
         """
+        examples = examples.reset_index(drop=True)
         self._require("the table", examples)
         table = _parse(examples, self.data, "the table")
         ahead = examples[self.data.target].isna().to_numpy()
-        problems = _problems(table, self.data, ahead=ahead)
+        given = table["given_target"]
+        problems = _problems(table, self.data, ahead=ahead) + [
+            _BadRow(row, Problem(f"the table row {row + 1}", "no target", f"{self.data.target} is {given[row]}"))
+            for row in np.flatnonzero(table["target"].isna() & ~ahead).tolist()
+        ]
         if problems:
             raise DataError(f"{_some(problems)}; mend or leave out such rows")
         if not ahead.any():
             raise DataError(f"no row to forecast: leave {self.data.target} empty in the rows to forecast")
-        grid = self._grid(table, spec["categories"])
         wanted = table[ahead]
+        if problems := self._unlearnt(wanted, spec):
+            raise DataError(f"{_some(problems)}; give a value that training saw")
+        grid = self._grid(table, spec["categories"])
         return self._inputs(grid, wanted["place"], wanted["time"], spec), np.arange(len(wanted))
 
     def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
@@ -266,6 +273,32 @@ class Task:
             ),
         ]
 
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        """The raw columns that are known ahead."""
+        return (*self.data.numeric, *self.data.categorical)
+
+    def _unlearnt(self, rows: pd.DataFrame, spec: Spec) -> list["_BadRow"]:
+        """Rows without a known value in a column that had one in every training row.
+
+        A model reads it as the smallest, for want of an example. A spec of an earlier version does not say what
+        training lacked, and nothing is asked.
+        """
+        found = []
+        for name in self._columns if "gaps" in spec else ():
+            if name in spec["gaps"]["missing"]:
+                continue
+            values = rows[column(name)]
+            known = values.isin(spec["categories"][name]) if name in spec["categories"] else values.notna()
+            for row in values.index[~known].tolist():
+                value = values[row]
+                said = "is missing, and was" if pd.isna(value) else f"is {value}, which was"
+                told = Problem(
+                    f"the table row {rows['row'][row]}", "no value", f"{name} {said} in no row of the training data"
+                )
+                found.append(_BadRow(row, told))
+        return sorted(found, key=lambda bad: bad.row)
+
     def _hours_places(self, examples: pd.DataFrame) -> dict[str, Parts]:
         """These very examples by hour of the day and by place, kept for a bootstrap's next draw."""
         if self._parted is None or self._parted[0] is not examples:
@@ -280,7 +313,7 @@ class Task:
         return self._read[1]
 
     def _tables(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
-        text = (self.data.place, *self.data.categorical)
+        text = (self.data.place, self.data.time, *self.data.categorical)
         read = [self._table(name, frame) for name, frame in tables.read_tables(raw, self.data.exclude, text)]
         table = pd.concat(read, ignore_index=True)
         problems = _problems(table, self.data)
@@ -296,16 +329,24 @@ class Task:
 
     def _require(self, name: str, frame: pd.DataFrame) -> None:
         data = self.data
-        tables.require(name, frame, (data.place, data.time, data.target, *data.numeric, *data.categorical))
+        tables.require(name, frame, (data.place, data.time, data.target, *self._columns))
 
     def _grid(self, table: pd.DataFrame, categories: Mapping[str, Sequence[str]]) -> Grid:
         start, last = table["time"].min(), table["time"].max()
+        hours, places = (last - start) // pd.Timedelta(hours=1) + 1, table["place"].nunique()
+        if hours * places > max(MOST_CELLS, CELLS_A_ROW * len(table)):
+            first = table.iloc[int(table["time"].argmin())]
+            raise DataError(
+                f"{len(table):,} rows are too few for {places:,} places and the {hours:,} hours from {start} "
+                f"({first['file']} row {first['row']}) to {last}; are {self.data.place} and {self.data.time} what they "
+                "should be?"
+            )
         return Grid.of(
             table["time"].to_numpy(),
             table["place"].to_numpy(dtype=object),
             table["target"].to_numpy(dtype=float),
-            numeric={name: pd.to_numeric(table[name]).to_numpy(dtype=float) for name in self.data.numeric},
-            categorical={name: _codes(table[name], categories[name]) for name in self.data.categorical},
+            numeric={name: table[column(name)].to_numpy(dtype=float) for name in self.data.numeric},
+            categorical={name: _codes(table[column(name)], categories[name]) for name in self.data.categorical},
             holidays=self._holidays(start.year - 3, last.year + 1),
         )
 
@@ -342,49 +383,62 @@ class _BadRow:
 
 
 def _parse(frame: pd.DataFrame, data: Columns, file: str) -> pd.DataFrame:
-    """The configured columns under the names place, time, target; unreadable values become missing ones.
+    """The configured columns as place, time and target, the others by `column`; what cannot be read is missing.
 
     `given_time` and `given_target` keep what stood there; `file` and `row` (from 1) say where it was.
     """
     parsed = {
         "place": tables.texts(frame[data.place]),
         "time": _times(frame[data.time]),
-        "target": pd.to_numeric(frame[data.target], errors="coerce").astype(float),
+        "target": tables.numbers(file, data.target, frame[data.target]),
         "given_time": frame[data.time],
         "given_target": frame[data.target],
         "file": file,
         "row": np.arange(1, len(frame) + 1),
     }
-    exogenous = {name: frame[name] for name in data.numeric}
-    labels = {name: tables.texts(frame[name]) for name in data.categorical}
+    exogenous = {column(name): _given(file, name, frame[name]) for name in data.numeric}
+    labels = {column(name): tables.texts(frame[name]) for name in data.categorical}
     return pd.DataFrame(parsed | exogenous | labels)
 
 
+def _given(file: str, name: str, values: pd.Series) -> pd.Series:
+    """Numbers as float, NaN where missing, and what is none as it stands."""
+    numbers = tables.numbers(file, name, values)
+    wrong = numbers.isna() & values.notna() & (values.astype(object) != "")
+    return numbers.astype(object).where(~wrong, values.astype(object)) if wrong.any() else numbers
+
+
 def _times(given: pd.Series) -> pd.Series:
-    """Local times as datetime64; what cannot be read, or carries a time zone, is NaT."""
-    if isinstance(given.dtype, pd.DatetimeTZDtype):
-        return pd.Series(pd.NaT, index=given.index, dtype="datetime64[s]")
-    times: pd.Series = given if pd.api.types.is_datetime64_dtype(given) else _read_times(given)
-    inside = (times >= HOURS[0]) & (times < HOURS[1])
-    seconds: pd.Series = times.where(inside).dt.as_unit("s")
+    """Local times as datetime64[s]; NaT is what cannot be read, carries an offset or a zone, or is outside `HOURS`."""
+    times, zoned = tables.times(given)
+    seconds: pd.Series = times.where((times >= HOURS[0]) & (times < HOURS[1]) & ~zoned).dt.as_unit("s")
     return seconds
 
 
-def _read_times(given: pd.Series) -> pd.Series:
-    text = given.astype("string")
-    zoned = text.str.contains(r":\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$", regex=True, na=False)
-    times: pd.Series = pd.to_datetime(text, errors="coerce", format="ISO8601", utc=True).dt.tz_localize(None)
-    times = times.mask(zoned)
-    return times
+def _far(time: pd.Series) -> pd.Series:
+    """Which hours [n] are beyond a gap that no feature reaches over, and fewer than the days of the gap.
+
+    They are mistakes (1970 for an empty time), and every hour between would have to be held for them.
+    """
+    hours = time.to_numpy().astype("datetime64[h]").astype(np.int64)
+    known = np.unique(hours)
+    ends = np.flatnonzero(np.diff(known) > hourly.RECALL)
+    part = np.searchsorted(known[ends], hours, side="left")
+    counts = np.bincount(part, minlength=len(ends) + 1)
+    first, last = known[np.append(0, ends + 1)], known[np.append(ends, len(known) - 1)]
+    most = counts.argmax()
+    gap = np.maximum(first[most] - last, first - last[most])
+    return pd.Series((counts * hourly.DAY < gap)[part], time.index)
 
 
 def _problems(table: pd.DataFrame, data: Columns, ahead: np.ndarray | None = None) -> list[_BadRow]:
     """The rows that cannot be used, each once; rows that are `ahead` [n] may lack their target."""
     hour = pa.Check(lambda time: time == time.dt.floor("h"), name="not on the hour")
+    near = pa.Check(lambda time: ~_far(time), name="far from the rest")
     schema = pa.DataFrameSchema(
         {
             "place": pa.Column(object, nullable=False),
-            "time": pa.Column(nullable=False, checks=hour),
+            "time": pa.Column(nullable=False, checks=[hour, near]),
             "target": pa.Column(
                 float,
                 nullable=ahead is not None,
@@ -394,7 +448,10 @@ def _problems(table: pd.DataFrame, data: Columns, ahead: np.ndarray | None = Non
                 ],
             ),
         }
-        | {name: pa.Column(nullable=True, checks=pa.Check(_numeric, name="not a number")) for name in data.numeric},
+        | {
+            column(name): pa.Column(nullable=True, checks=pa.Check(_finite, name="not a number"))
+            for name in data.numeric
+        },
         unique=["place", "time"],
         report_duplicates="exclude_first",
     )
@@ -413,19 +470,24 @@ def _problems(table: pd.DataFrame, data: Columns, ahead: np.ndarray | None = Non
 def _told(row: pd.Series, position: int, cases: pd.DataFrame, data: Columns) -> _BadRow:
     """One bad row, with the kind of its first failure and all of them in words."""
     kinds, details = [], []
-    for column, check in dict.fromkeys(zip(cases["column"], cases["check"], strict=True)):
+    names = {column(name): name for name in data.numeric}
+    for role, check in dict.fromkeys(zip(cases["column"], cases["check"], strict=True)):
         if check == "multiple_fields_uniqueness":
             kind, detail = "duplicate row", f"a second row for {row['place']} at {row['time']}"
-        elif column == "place":
+        elif role == "place":
             kind, detail = "no place", f"{data.place} is empty"
-        elif column == "time":
+        elif check == "far from the rest":
+            kind, detail = str(check), f"{data.time} is {row['given_time']}, years from all other hours but a few"
+        elif role == "time":
             kind = "no time" if check == "not_nullable" else str(check)
-            detail = f"{data.time} is {row['given_time']}, which is no local hour like 2024-05-01 13:00"
-        elif column == "target":
+            detail = (
+                f"{data.time} is {row['given_time']}, which is no local hour like 2024-05-01 13:00 (with no offset)"
+            )
+        elif role == "target":
             kind = "no target" if check == "not_nullable" else str(check)
             detail = f"{data.target} is {row['given_target']}"
         else:
-            kind, detail = str(check), f"{column} is {row[column]}"
+            kind, detail = str(check), f"{names[role]} is {row[role]}"
         kinds.append(kind)
         details.append(detail)
     where = f"{row['file']} row {row['row']}"
@@ -439,8 +501,9 @@ def _some(problems: Sequence[_BadRow], most: int = 3) -> str:
     return "; ".join(told) + (f"; and {more} more" if more > 0 else "")
 
 
-def _numeric(values: pd.Series) -> pd.Series:
-    return pd.to_numeric(values, errors="coerce").notna()
+def _finite(values: pd.Series) -> pd.Series:
+    finite: pd.Series = np.isfinite(pd.to_numeric(values, errors="coerce"))
+    return finite
 
 
 def _codes(values: pd.Series, vocabulary: Sequence[str]) -> np.ndarray:

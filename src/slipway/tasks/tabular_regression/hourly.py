@@ -18,6 +18,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from slipway.protocol import column
+from slipway.raw.tables import distinct
+
 HORIZON = 24
 """Hours between the youngest demand that a feature may see and the hour it describes."""
 
@@ -88,11 +91,11 @@ class Grid:
 
     @cached_property
     def days(self) -> "Days":
-        """The calendar of the days that the grid covers."""
+        """The calendar of the days that the grid covers, and of the day after, whose holiday is known too."""
         hours = len(self.demand)
         first = self.start.astype("datetime64[D]")
         last = (self.start + np.timedelta64(max(hours - 1, 0), "h")).astype("datetime64[D]")
-        return Days.of(first, last, self.holidays)
+        return Days.of(first, last + np.timedelta64(1, "D"), self.holidays)
 
     @cached_property
     def base(self) -> np.ndarray:
@@ -249,7 +252,8 @@ def describe(grid: Grid, hour: np.ndarray, place: np.ndarray, codes: np.ndarray,
     """The features of rows at `hour` and `place` [n] (positions in the grid), one column each.
 
     `codes` [n] numbers the places as the model knows them; `level` [n] is the level to use, finite and above 0.
-    `expected` is left to `slipway.tasks.tabular_regression.expectation`.
+    `expected` is left to `slipway.tasks.tabular_regression.expectation`. Those of the raw data's own columns have
+    names of their own (`slipway.protocol.column`), so that none is taken for another.
     """
     features: dict[str, np.ndarray] = {"level": level, "expected": np.full(len(level), np.nan), "place": codes}
     features |= _calendar(grid, hour)
@@ -258,23 +262,17 @@ def describe(grid: Grid, hour: np.ndarray, place: np.ndarray, codes: np.ndarray,
     features |= _anniversary(grid, hour, place)
     for name, values in grid.numeric.items():
         features |= _numeric(name, values, hour, place)
-    features |= {name: at(values, hour, place) for name, values in grid.categorical.items()}
+    features |= {column(name): at(values, hour, place) for name, values in grid.categorical.items()}
     return pd.DataFrame({name: values.astype(np.float32) for name, values in features.items()})
 
 
 def names(numeric: Sequence[str], categorical: Sequence[str]) -> list[str]:
-    """The features' names, in order."""
-    nothing = np.empty((0, 1))
-    grid = Grid(
-        np.datetime64("2001-01-01T00"),
-        ("",),
-        nothing,
-        dict.fromkeys(numeric, nothing),
-        dict.fromkeys(categorical, nothing),
-        {},
-    )
+    """The features' names for people, in order; a name that a feature of the series has is marked."""
+    grid = Grid(np.datetime64("2001-01-01T00"), ("",), np.empty((0, 1)), {}, {}, {})
     none = np.empty(0, dtype=np.int64)
-    return list(describe(grid, none, none, none, none.astype(float)).columns)
+    own = describe(grid, none, none, none, none.astype(float)).columns
+    changes = [text for name in numeric for text in (name, f"{name}_change_24", f"{name}_change_168")]
+    return distinct([*own, *changes, *categorical])
 
 
 def _calendar(grid: Grid, hour: np.ndarray) -> dict[str, np.ndarray]:
@@ -375,9 +373,9 @@ def _anniversary(grid: Grid, hour: np.ndarray, place: np.ndarray) -> dict[str, n
 def _numeric(name: str, values: np.ndarray, hour: np.ndarray, place: np.ndarray) -> dict[str, np.ndarray]:
     now = at(values, hour, place)
     return {
-        name: now,
-        f"{name}_change_24": now - at(values, hour - DAY, place),
-        f"{name}_change_168": now - at(values, hour - WEEK, place),
+        column(name): now,
+        f"change_24 {column(name)}": now - at(values, hour - DAY, place),
+        f"change_168 {column(name)}": now - at(values, hour - WEEK, place),
     }
 
 
