@@ -41,11 +41,13 @@ class Index:
     `examples` has a row an example with a unique RangeIndex, sorted by `example`, and at least the columns `example`
     (a unique name), `label` (the class name, or the target's value) and `group`; optionally `time` (datetime64),
     `split` (train, val, test) and `fold` (from 1), and whatever the task wants to see again when scoring.
-    `problems` are the examples that were left out.
+    `problems` are the examples that were left out; `notes` are sentences on what else of the folder is not read, or is
+    read as something that it does not say itself.
     """
 
     examples: pd.DataFrame
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

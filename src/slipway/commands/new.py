@@ -36,7 +36,7 @@ from slipway.config import Split
 from slipway.data import splits
 from slipway.errors import ConfigError, DataError, SlipwayError
 from slipway.protocol import Index
-from slipway.raw.folders import litter
+from slipway.raw.litter import litter
 
 TOP, CONF, RAW = Path("params.yaml"), Path("conf"), Path("data/raw")
 GUIDE = "docs/guide.md, A variant of your own"
