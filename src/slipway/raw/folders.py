@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from slipway.errors import DataError
 from slipway.protocol import Index, Problem
@@ -197,6 +197,24 @@ Group = Annotated[str | None, AfterValidator(named_group)]
 """The `group` of a `data` section."""
 
 
+def quoted_classes(classes: Any) -> Any:
+    """The names of `data.classes`, checked.
+
+    Raises:
+        ValueError: they are fewer than two, one stands twice, or YAML has read one as something else than text.
+    """
+    if isinstance(classes, list | tuple):
+        if odd := [name for name in classes if not isinstance(name, str)]:
+            raise ValueError(f'YAML reads the name of a class as {odd[0]!r}: put "quotes" around it')
+        if len(classes) < 2 or len(set(classes)) < len(classes):
+            raise ValueError("classes must be two or more different names")
+    return classes
+
+
+Classes = Annotated[tuple[str, ...] | None, BeforeValidator(quoted_classes)]
+"""The `classes` of a `data` section."""
+
+
 def grouped(names: Iterable[str], group: re.Pattern[str]) -> list[str | None]:
     """What `group` finds in each path without its suffix."""
     found = [group.search(str(Path(name).with_suffix("").as_posix())) for name in names]
@@ -273,7 +291,7 @@ def _described(examples: pd.DataFrame, path: Path, problems: list[Problem], note
     out = examples[listed].rename(columns={"label": "folder", "split": "side"}).set_index("example")
     out = out.join(rows.drop(columns=["path", "line"])).reset_index(names="example")
     keep = np.ones(len(out), bool)
-    records: list[dict[str, Any]] = out.to_dict("records")
+    records: list[dict[Any, Any]] = out.to_dict("records")
     for position, row in enumerate(records):
         name, label, split = row["example"], row["folder"], row.get("split", "train")
         if row.get("label", "") != "" and not same(row["label"], label):
