@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from slipway.errors import DataError
@@ -240,6 +242,33 @@ def test_sides_beside_other_folders_are_refused(tmp_path: Path, add: Callable[..
     raw = add("match7/a")
     with pytest.raises(DataError, match=r"test, train are called like the sides of a split, .*: match7 stands beside"):
         task().index(raw)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.sampled_from(["0 .5 .5 .1 .1\n0 .2 .2 .1 .1\n", "0 .1 .1 .3 .1 .2 .4\n", "0.0\t.5 .5 .1 .1\r\n", ""]),
+    place=st.integers(0, 30),
+    put=st.sampled_from(
+        ["nan", "inf", "-", "1e400", "\0", " ", "\n", ",", "9", "\ufeff", "0 ", "é", "\x85", "_", "\ud800"]
+    ),
+    cut=st.integers(0, 4),
+)
+def test_a_mutated_label_gives_boxes_in_the_picture_or_says_what_is_wrong(
+    tmp_path: Path, text: str, place: int, put: str, cut: int
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes((text[:place] + put + text[place + cut :]).encode(errors="surrogatepass"))
+    try:
+        labels = read_labels(path, 3)
+    except LabelError as error:
+        assert error.kind in {"malformed label", "unknown class", "empty box", "box outside", "too many boxes"}
+    else:
+        boxes = labels.boxes
+        assert boxes.dtype == np.float32 and len(boxes) <= 3
+        assert (boxes[:, 2:] > 0).all()
+        assert ((boxes[:, :2] - boxes[:, 2:] / 2) > -1e-6).all() and (
+            (boxes[:, :2] + boxes[:, 2:] / 2) < 1 + 1e-6
+        ).all()
 
 
 def test_an_edge_that_rounding_put_outside_is_moved_onto_the_pictures(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ class Task:
         """Decode each picture once, on a few threads, and cut out its persons."""
         height, width, _ = spec["input"]["shape"]
         crop = examples[CROP].to_numpy()
-        points = _lists(examples["keypoints"], 3 * len(spec["outputs"])).reshape(len(examples), -1, 3)
+        points = _lists(examples["keypoints"], 3 * len(spec["outputs"])).reshape(len(examples), len(spec["outputs"]), 3)
         targets = crops.to_shares(points, crop).astype(np.float32)
         targets[targets[..., 2] == 0] = 0
         pictures, names = pd.factorize(examples["picture"])
