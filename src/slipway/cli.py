@@ -84,12 +84,15 @@ def new(
         typer.Option(help="A regular expression whose (group) in an example's path names its video, session, ..."),
     ] = None,
     quarantine: Annotated[float, typer.Option(min=0, max=1, help="The share of bad files to set aside.")] = 0.0,
+    group_copies: Annotated[
+        bool, typer.Option("--group-copies", help="Keep copies and near copies on one side of the split.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """A variant of your own: its file in conf/variant, its line in params.yaml, its data in DVC."""
     from slipway.commands.new import new
 
-    created = new(variant, task, data, group=group, quarantine=quarantine)
+    created = new(variant, task, data, group=group, quarantine=quarantine, group_copies=group_copies)
     if as_json:
         print(json.dumps(asdict(created), ensure_ascii=False, indent=1))
         return
@@ -100,6 +103,8 @@ def new(
     for name, counts in created.classes.items():
         table.add_row(escape(name), f"{counts['examples']:,}", f"{counts['groups']:,}")
     console.print(table)
+    for note in created.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
     if created.unusable:
         console.print(f"{created.unusable:,} files cannot be used and will be set aside", soft_wrap=True)
     if not created.grouped:

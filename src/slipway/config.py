@@ -34,7 +34,8 @@ class Split(Section):
 
     `by: group` keeps all examples of a group on one side; `by: time` cuts at points in time, oldest first: by share of
     the examples or, where they are given, at `val_from` and `test_from`. With `folds`, `fold` (1 to folds) is the fold
-    held out as test; the raw data's own folds are used where it has them, as its own splits are.
+    held out as test; the raw data's own folds are used where it has them, as its own splits are. `group_copies` makes
+    one group of the groups that hold copies of one another, exact or near (`checks.duplicate_distance`).
     """
 
     by: Literal["group", "time"] = "group"
@@ -46,6 +47,7 @@ class Split(Section):
     test_from: NaiveDatetime | None = None
     folds: Annotated[int, Field(ge=2)] | None = None
     fold: Annotated[int, Field(ge=1)] | None = None
+    group_copies: bool = False
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -54,12 +54,14 @@ class Index:
     `examples` has a row an example with a unique RangeIndex, sorted by `example`, and at least the columns `example`
     (a unique name), `label` (the class name, or the target's value) and `group`; optionally `time` (datetime64),
     `split` (train, val, test) and `fold` (from 1), and whatever the task wants to see again when scoring, columns of
-    the raw data by the name that `column` gives them. `problems` are the examples that were left out, `warnings` what
-    else is to be known of the data, a sentence each.
+    the raw data by the name that `column` gives them. `problems` are the examples that were left out; `notes` are
+    sentences on what else of the folder is not read, or is read as something that it does not say itself; `warnings`
+    are sentences on what makes the data doubtful, which the model card repeats.
     """
 
     examples: pd.DataFrame
     problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import yaml
@@ -136,6 +137,37 @@ def test_a_folder_of_sounds_becomes_a_variant(repository: Path, tmp_path: Path) 
     assert json.loads(said.stdout)["classes"]["rain"] == {"examples": 4, "groups": 4}
     written = yaml.safe_load(Path("conf/variant/weather.yaml").read_text())
     assert written["gate"]["rules"] == {"accuracy": {"min": 0.75}}
+
+
+def test_a_split_above_the_classes_and_copies_are_said(repository: Path, tmp_path: Path) -> None:
+    for side, each in (("train", 12), ("test", 4)):
+        pictures(tmp_path / "pictures" / side, 2, each)
+    for number, path in enumerate(sorted((tmp_path / "pictures/test").rglob("no *"))):
+        path.write_bytes(picture(100 + number, 9, 1)[0])
+    content = (tmp_path / "pictures/train/rye bread/no 0.png").read_bytes()
+    for number in range(20, 30):
+        (tmp_path / f"pictures/train/rye bread/no {number}.png").write_bytes(content)
+    (tmp_path / "pictures/test/.DS_Store").write_bytes(b"")
+    arguments = ["--task", "image_classification", "--data", str(tmp_path / "pictures"), "--group-copies"]
+    said = CliRunner().invoke(app, ["new", "mine", *arguments])
+    assert said.exit_code == 0, said.output
+    assert "(train 34, val 0, test 8); val is cut from train, by group" in said.output
+    assert "1 files that systems leave behind were passed over: 1 of '.DS_Store'" in said.output
+    assert "copies and near copies are of one group: 42 groups came to 32" in said.output
+    assert "1 sets of exact copies (11 files), 0 of them across the split, 0 of them in several classes" in said.output
+    assert yaml.safe_load(Path("conf/variant/mine.yaml").read_text())["split"] == {"group_copies": True}
+
+
+def test_identical_files_are_counted_by_side_and_class(tmp_path: Path) -> None:
+    rows = [("a", "x", "train", b"1"), ("b", "y", "train", b"1"), ("c", "x", "test", b"22"), ("d", "x", "val", b"22")]
+    for name, *_, content in [*rows, ("e", "x", "val", b"33")]:
+        (tmp_path / name).write_bytes(content)
+    examples = pd.DataFrame([row[:3] for row in [*rows, ("e", "x", "val")]], columns=["example", "label", "side"])
+    assert command._identical(tmp_path, examples) == [
+        "2 sets of exact copies (4 files), 1 of them across the split, 1 of them in several classes; "
+        "--group-copies keeps copies on one side"
+    ]
+    assert command._identical(tmp_path, examples[3:]) == []
 
 
 def refused(*arguments: str) -> tuple[int, str]:

@@ -1,11 +1,14 @@
 """Near-duplicates by the Hamming distance of their hashes."""
 
 import numpy as np
+import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.data.duplicates import across
+from slipway.data.duplicates import Prints, across, report, together
+from slipway.protocol import Encoded
 
+COLUMNS = ["example", "label", "group"]
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20)
 
 
@@ -27,3 +30,43 @@ def test_every_example_with_a_near_one_on_another_side_is_found_with_its_nearest
 
 def test_one_side_alone_has_none() -> None:
     assert across({"train": np.zeros(5, np.uint64)}, 2) == []
+
+
+def prints(*files: tuple[str, str, list[int]], group: str | None = None) -> Prints:
+    """Files by name, label and content: a byte a window, which is its hash too."""
+    examples = pd.DataFrame([(name, label, group or name) for name, label, _ in files], columns=COLUMNS, dtype="str")
+    windows = np.array([byte for *_, content in files for byte in content], np.uint8)
+    rows = np.repeat(np.arange(len(files)), [len(content) for *_, content in files])
+    targets = np.array([label == "ad" for _, label, _ in files])[rows]
+    gathered = Prints()
+    gathered.add(examples, Encoded(rows, windows[:, None], targets, windows.astype(np.uint64)))
+    return gathered
+
+
+def test_copies_are_counted_in_files_not_windows_and_conflicts_within_a_side_are_found() -> None:
+    """Bytes are hashes: 0, 1 and 255 are far from one another by no bit, one, and eight."""
+    sides = {
+        "train": prints(("a", "ad", [15, 240, 85]), ("b", "no", [15, 240, 85]), ("c", "ad", [170, 51])),
+        "val": prints(("d", "ad", [15, 240, 85]), ("e", "no", [170 ^ 1, 51 ^ 1])),
+        "test": prints(("f", "ad", [0, 102])),
+    }
+    found = report(sides, 1)
+    assert found["exact"] == {"sets": 1, "examples": 3, "across": 1, "listed": [["train: a", "train: b", "val: d"]]}
+    assert found["conflicts"]["listed"] == [{"train: a": "ad", "train: b": "no", "val: d": "ad"}]
+    assert found["near"] == {"examples": 1, "listed": [{"examples": ["train: c", "val: e"], "bits": 1}]}
+    assert report({}, 2)["exact"]["sets"] == report({"train": Prints()}, 2)["near"]["examples"] == 0
+
+
+@given(st.lists(st.lists(st.integers(0, 255), min_size=1, max_size=3), min_size=1, max_size=12), st.integers(0, 3))
+def test_files_are_together_just_when_a_chain_of_near_windows_leads_from_one_to_the_other(
+    contents: list[list[int]], distance: int
+) -> None:
+    names = [f"{number:02}" for number in range(len(contents))]
+    of = together(prints(*((name, "ad", content) for name, content in zip(names, contents, strict=True))), distance)
+    group = {name: {name} for name in names}
+    for one, here in zip(names, contents, strict=True):
+        for other, there in zip(names, contents, strict=True):
+            if any((a ^ b).bit_count() <= distance for a in here for b in there):
+                merged = group[one] | group[other]
+                group |= dict.fromkeys(merged, merged)
+    assert {name: of[name] for name in names} == {name: min(group[name]) for name in names}

@@ -1,6 +1,7 @@
 """Prepare: nothing is dropped in silence, what is bad is set aside or refused, and what is packed is what was there."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,15 +122,75 @@ def test_fewer_examples_than_recommended_are_a_warning(tmp_path: Path, make: Mak
     assert "120 examples; at least 5,000 are recommended, 20,000 advised, 50,000 are best" in make(checks)["warnings"]
 
 
-def test_near_duplicates_across_the_split_are_found(tmp_path: Path, make: Make) -> None:
+def test_exact_copies_near_copies_and_label_conflicts_are_told_apart(tmp_path: Path, make: Make) -> None:
     raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
     source = Image.open(raw / "ad" / "ad00_000.png")
     for video in range(20, 26):
         source.save(raw / "ad" / f"ad{video}_000.png")
+    pixels = np.asarray(Image.open(raw / "ad" / "ad01_001.png"))
+    for video in range(30, 36):
+        Image.fromarray(pixels + np.uint8(video - 29)).save(raw / "ad" / f"ad{video}_000.webp", lossless=True)
+    shutil.copy(raw / "content" / "content02_002.png", raw / "ad" / "ad02_900.png")
     report = make()
-    assert report["near_duplicates"]["total"] >= 1
-    assert "near-duplicates across the split" in report["warnings"][-1]
-    assert report["near_duplicates"]["examples"][0]["bits"] == 0
+    exact, near, conflicts = (report["copies"][kind] for kind in ("exact", "near", "conflicts"))
+    assert (exact["sets"], exact["examples"]) == (2, 9)
+    assert exact["across"] == sum(len({name.split(": ")[0] for name in names}) > 1 for names in exact["listed"]) >= 1
+    assert max(map(len, exact["listed"])) == 7
+    assert near["examples"] == len(near["listed"]) >= 1
+    assert all("_000.webp" in " ".join(pair["examples"]) for pair in near["listed"])
+    assert {name.split(": ")[1]: label for name, label in conflicts["listed"][0].items()} == {
+        "ad/ad02_900.png": "ad",
+        "content/content02_002.png": "content",
+    }
+    said = " ".join(report["warnings"])
+    assert "2 sets of exact copies (9 examples)" in said
+    assert "near copies across the split" in said
+    assert "1 label conflicts: sets of exact copies (2 examples)" in said
+    assert "slipway new --group-copies" in said
+
+
+def test_copies_and_near_copies_can_be_of_one_group(tmp_path: Path, make: Make) -> None:
+    """Copies of two pictures in six new videos each: they and the videos that they are from become two groups."""
+    raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
+    for origin, first in (("ad00_000", 20), ("ad01_001", 30)):
+        pixels = np.asarray(Image.open(raw / "ad" / f"{origin}.png"))
+        for video in range(first, first + 6):
+            Image.fromarray(pixels + np.uint8(video - first)).save(raw / "ad" / f"ad{video}_000.png")
+    assert make()["copies"]["near"]["examples"] + make()["copies"]["exact"]["across"] > 0
+    report = make(split=SPLIT.model_copy(update={"group_copies": True}))
+    assert report["copies"]["near"]["examples"] == report["copies"]["exact"]["across"] == 0
+    assert report["notes"] == ["copies and near copies are of one group: 32 groups came to 20"]
+    sides = [PackedSplit(tmp_path / "prepared" / side).examples for side in ("train", "val", "test")]
+    assert {"ad00", "ad01"} <= {group for side in sides for group in side["group"]}
+    assert not {f"ad{video}" for video in (*range(20, 26), *range(30, 36))} & {
+        group for side in sides for group in side["group"]
+    }
+
+
+def test_every_copy_is_listed_however_many_there_are(tmp_path: Path, make: Make) -> None:
+    raw = pictures(tmp_path / "raw", {"ad": 60, "content": 150})
+    for path in sorted((raw / "content").iterdir()):
+        shutil.copy(path, path.with_name(f"content9{path.name[8:]}"))
+    report = make()
+    assert report["copies"]["exact"]["sets"] == len(report["copies"]["exact"]["listed"]) == 150
+
+
+def test_a_split_of_the_datas_own_and_what_is_passed_over_are_noted(tmp_path: Path, make: Make) -> None:
+    for side in ("Train", "test"):
+        pictures(tmp_path / "raw" / side, {"ad": 30, "content": 30})
+    for label in ("ad", "content"):
+        for path in (tmp_path / "raw/test" / label).iterdir():
+            path.rename(path.with_name(path.name.replace(label, f"{label[::-1]}")))
+    (tmp_path / "raw/test/ad/@eaDir").mkdir()
+    (tmp_path / "raw/test/ad/@eaDir/thumb.png").write_bytes((tmp_path / "raw/Train/ad/ad00_000.png").read_bytes())
+    report = make()
+    assert report["found"] == 120
+    assert report["splits"]["test"]["total"] == 60
+    assert report["splits"]["train"]["total"] + report["splits"]["val"]["total"] == 60
+    assert report["notes"] == [
+        "1 files that systems leave behind were passed over: 1 of '@eaDir'",
+        "the data has a split of its own (train 60, val 0, test 60); val is cut from train, by group",
+    ]
 
 
 def test_no_more_examples_than_asked_keep_the_classes_shares(tmp_path: Path, make: Make) -> None:

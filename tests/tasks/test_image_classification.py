@@ -1,4 +1,6 @@
 import os
+import struct
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -8,13 +10,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin, features
 from sklearn import metrics as reference
 
 from repeated import assert_weights_repeat
 from slipway.errors import DataError
 from slipway.protocol import Task as Protocol
-from slipway.raw.pictures import PictureError, difference_hash, encode_picture
+from slipway.raw.pictures import PictureError, _chunks, difference_hash, encode_picture, picture_size
 from slipway.tasks.image_classification import Data, Task
 
 SPEC = {
@@ -154,6 +156,44 @@ def test_names_that_are_not_utf8_are_problems(raw: Path) -> None:
         task().index(raw)
 
 
+def test_what_systems_leave_behind_is_passed_over_and_counted(raw: Path) -> None:
+    content = (raw / "ad/v1/a.jpg").read_bytes()
+    for name in ("ad/@eaDir/a.jpg/SYNO.jpg", "__MACOSX/ad/._a.jpg", "ad/._a.jpg", ".thumbnails/x.jpg", "ad/thumbs.DB"):
+        (raw / name).parent.mkdir(parents=True, exist_ok=True)
+        (raw / name).write_bytes(content)
+    index = task().index(raw)
+    assert len(index.examples) == 6
+    assert index.problems == []
+    assert index.notes == [
+        "5 files that systems leave behind were passed over: 1 of '._*', 1 of '.thumbnails', 1 of '@eaDir', "
+        "1 of '__MACOSX', 1 of 'thumbs.DB'"
+    ]
+
+
+@pytest.mark.parametrize("names", [("yes", "no"), ("0", "01", "1e3"), ("NA", "null", "None"), ("True", "nan", "~")])
+def test_class_names_stay_what_they_are(tmp_path: Path, names: tuple[str, ...]) -> None:
+    for name in names:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.png").write_bytes(file_of(picture(), "PNG"))
+    rows = "".join(f"{name}/a.png,{name},{name}\n" for name in names)
+    (tmp_path / "metadata.csv").write_text(f"path,label,group\n{rows}")
+    index = task().index(tmp_path)
+    assert index.problems == []
+    assert index.examples["label"].tolist() == index.examples["group"].tolist() == sorted(names)
+    assert task().specify(tmp_path, index.examples)["classes"] == sorted(names)
+    assert task(classes=names).specify(tmp_path, index.examples)["classes"] == list(names)
+    with pytest.raises(ValueError, match='YAML reads the name of a class as False: put "quotes" around it'):
+        task(classes=[False, "yes"])
+
+
+def test_a_group_column_is_said_to_be_unread_where_data_group_is_given(raw: Path) -> None:
+    names = task().index(raw).examples["example"]
+    pd.DataFrame({"path": names, "group": "m"}).to_csv(raw / "metadata.csv", index=False)
+    assert task(group="^(v[0-9]+)").index(raw).notes == [
+        "metadata.csv: the column group is not read, since data.group says how pictures are grouped"
+    ]
+
+
 def test_linked_folders_are_problems_and_a_linked_class_is_refused(raw: Path, tmp_path_factory: Any) -> None:
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (raw / "ad/v1").rename(elsewhere / "v1")
@@ -262,6 +302,117 @@ def test_modes_that_are_not_rgb_look_as_they_should() -> None:
     palette = Image.new("RGB", (9, 9), (10, 200, 30)).quantize(4)
     assert encode_picture(file_of(palette, "PNG"), 8, 8)[4, 4].tolist() == [10, 200, 30]
     assert encode_picture(file_of(Image.new("1", (9, 9), 1), "PNG"), 8, 8).min() == 255
+
+
+def png(samples: np.ndarray, *, said: int | None = None) -> bytes:
+    """A PNG of 16 bits a sample [height, width, channels], big-endian as they are; `said` goes into sBIT."""
+    height, width, channels = samples.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))]
+    parts += [(b"sBIT", bytes([said] * channels))] if said else []
+    parts += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    ("brightest", "said", "expected"),
+    [(65535, None, 255), (4095, None, 255), (200, None, 200), (65520, 16, 255), (1023, 10, 255), (4095, 16, 15)],
+)
+def test_pictures_of_sixteen_bits_keep_the_highest_that_they_use(
+    channels: int, brightest: int, said: int | None, expected: int
+) -> None:
+    samples = np.linspace(0, brightest, 64).astype(np.uint16).reshape(8, 8, 1).repeat(channels, axis=2)
+    if channels == 4:
+        samples[..., 3] = 65535
+    encoded = encode_picture(png(samples, said=said), 8, 8)
+    assert encoded[0, 0].tolist() == [0, 0, 0]
+    assert encoded[7, 7].tolist() == [expected] * 3
+    assert abs(int(encoded[4, 4, 0]) - expected * 36 / 63) <= 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_texts_of_any_size_in_a_png_do_not_matter(after: bool) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("comment", "x" * 3_000_000, zip=True)
+    info.add_itxt("XML:com.adobe.xmp", "y" * 3_000_000)
+    content = file_of(picture(), "PNG", pnginfo=info)
+    if after:  # behind the pixels, where Pillow reads texts when it decodes
+        chunks = dict(_chunks(content))
+        kinds = [kind for kind in chunks if kind not in (b"iTXt", b"zTXt", b"IEND")]
+        content = content[:8] + b"".join(chunks[kind] for kind in [*kinds, b"zTXt", b"iTXt", b"IEND"])
+    assert (encode_picture(content, 30, 40) == np.asarray(picture())).all()
+    assert picture_size(content) == (30, 40)
+
+
+@pytest.mark.parametrize("form", ["GIF", "BMP", "TIFF", "AVIF"])
+def test_a_format_that_is_not_read_is_named(form: str) -> None:
+    if form == "AVIF" and not features.check("avif"):
+        pytest.skip("this Pillow does not write AVIF")
+    with pytest.raises(PictureError, match=f"not a picture: {form}, which is not read: save it as JPEG, PNG or WebP"):
+        encode_picture(file_of(picture(), form), 8, 8)
+
+
+def test_the_first_picture_of_an_animation_is_read() -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    for form in ("WEBP", "PNG"):
+        options = {"lossless": True} if form == "WEBP" else {}
+        content = file_of(frames[0], form, save_all=True, append_images=frames[1:], **options)
+        assert encode_picture(content, 8, 8)[4, 4].tolist() == [255, 0, 0]
+
+
+def test_grey_with_alpha_and_palettes_with_a_clear_colour_are_laid_on_white() -> None:
+    for image in (Image.new("LA", (9, 9), (0, 0)), Image.new("P", (9, 9), 0)):
+        content = file_of(image, "PNG", **({"transparency": 0} if image.mode == "P" else {}))
+        assert encode_picture(content, 8, 8).min() == 255
+
+
+def test_a_decompression_bomb_is_listed() -> None:
+    header = bytearray(png(np.zeros((1, 1, 1), np.uint16)))
+    header[16:24] = struct.pack(">II", 60_000, 60_000)
+    header[29:33] = struct.pack(">I", zlib.crc32(bytes(header[12:29])))
+    for use in (lambda: encode_picture(bytes(header), 8, 8), lambda: picture_size(bytes(header))):
+        with pytest.raises(PictureError, match="too large"):
+            use()
+
+
+SMALL = picture(1, (24, 18))
+CORPUS = {
+    "jpeg": file_of(SMALL),
+    "progressive": file_of(SMALL, progressive=True),
+    "cmyk": file_of(SMALL.convert("CMYK")),
+    "png": file_of(SMALL, "PNG"),
+    "palette": file_of(SMALL.quantize(9), "PNG"),
+    "sixteen": png(np.arange(24 * 18 * 3, dtype=np.uint16).reshape(18, 24, 3)),
+    "grey16": png(np.arange(24 * 18, dtype=np.uint16).reshape(18, 24, 1)),
+    "webp": file_of(SMALL, "WEBP"),
+    "animated": file_of(SMALL, "WEBP", save_all=True, append_images=[picture(2, (24, 18))]),
+    "gif": file_of(SMALL, "GIF"),
+    "bmp": file_of(SMALL, "BMP"),
+    "tiff": file_of(SMALL, "TIFF"),
+}
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    form=st.sampled_from(sorted(CORPUS)),
+    changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4), st.integers(0, 6)), max_size=4),
+)
+def test_a_mutated_picture_is_encoded_or_listed_with_a_reason(
+    form: str, changes: list[tuple[float, bytes, int]]
+) -> None:
+    content = CORPUS[form]
+    for place, put, cut in changes:
+        at = int(place * len(content))
+        content = content[:at] + put + content[at + cut :]
+    try:
+        assert encode_picture(content, 16, 24).shape == (16, 24, 3)
+    except PictureError as error:
+        assert error.kind in {"empty file", "not a picture", "truncated", "damaged", "too large"}
+        assert error.detail and "0x" not in error.detail
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

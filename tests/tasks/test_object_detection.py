@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from slipway.errors import DataError
@@ -146,7 +148,12 @@ def test_names_that_are_not_utf8_are_problems(add: Callable[..., Path]) -> None:
         ("0 0.5 0.5 0.1 -0.1", "empty box"),
         ("0 0.97 0.5 0.1 0.1", "box outside"),
         ("0 320 200 20 20", "box outside"),
-        ("0 0.5 0.5 0.1 0.1\n" * 4, "too many boxes"),
+        ("0.5 0.5 0.5 0.1 0.1", "malformed label"),
+        ("0 0.5 0.5 0.1 0.1 0.2 0.3 0.4", "malformed label"),
+        ("0 0.5 0.5 0.1 0.1 0.5 0.5 2 0.4 0.5 1", "malformed label"),
+        ("0 0.1 0.1 0.2 0.1 1.2 0.3", "box outside"),
+        ("0 0.1 0.1 0.2 0.1 0.3 0.1", "empty box"),
+        ("".join(f"0 0.{n} 0.5 0.1 0.1\n" for n in range(1, 5)), "too many boxes"),
     ],
 )
 def test_a_label_that_cannot_be_used_is_a_problem(add: Callable[..., Path], label: str | bytes, kind: str) -> None:
@@ -164,10 +171,110 @@ def test_the_message_says_which_line_is_wrong(tmp_path: Path) -> None:
         read_labels(path, 8)
 
 
+def test_a_box_that_stands_twice_is_one_object_and_is_reported(add: Callable[..., Path]) -> None:
+    """Two exports merged, the second with fewer digits."""
+    raw = add("a", "0 0.123456 0.5 0.1 0.1\n0 0.1235 0.5 0.1 0.1\n0 0.7 0.5 0.1 0.1\n0 0.7 0.5 0.1 0.1\n")
+    index = task().index(raw)
+    (encoded,) = task().encode(raw, index.examples, SPEC)
+    assert np.isfinite(encoded.targets[0, :, 0]).sum() == 2
+    assert index.notes == ["2 lines of the labels say a box again that stands before them and are read once"]
+
+
+@pytest.mark.parametrize("label", ["0.0 0.5 0.5 0.2 0.2", "\ufeff0 0.5 0.5 0.2 0.2\r\n", "+0 5e-1 .5 0.2 0.20\r"])
+def test_a_box_is_read_as_tools_write_it(add: Callable[..., Path], label: str) -> None:
+    raw = add("a", label)
+    assert problems(raw) == {}
+    assert read_labels(raw / "labels/a.txt", 3).boxes == pytest.approx(np.array([[0.5, 0.5, 0.2, 0.2]]))
+
+
+def test_an_outline_is_read_as_the_box_around_it(add: Callable[..., Path]) -> None:
+    raw = add("a", "0 0.4 0.4 0.6 0.4 0.6 0.7 0.4 0.7\n0 0.1 0.1 0.2 0.1 0.15 0.3\n")
+    assert task().index(raw).notes == ["2 lines of the labels are outlines and are read as the boxes around them"]
+    expected = np.array([[0.5, 0.55, 0.2, 0.3], [0.15, 0.2, 0.1, 0.2]])
+    assert read_labels(raw / "labels/a.txt", 3).boxes == pytest.approx(expected)
+
+
+def test_what_is_wrong_with_the_labels_is_said_where_none_can_be_used(add: Callable[..., Path]) -> None:
+    add("empty")
+    add("b", "7 0.5 0.5 0.1 0.1")
+    with pytest.raises(DataError, match=r"2 files cannot be used; the first: labels/a.txt: box outside: .* pixels"):
+        task().index(add("a", "0 320 200 20 20"))
+
+
+def test_files_of_the_tool_that_labels_come_from_are_passed_over_and_counted(add: Callable[..., Path]) -> None:
+    raw = add("a", "0 0.5 0.5 0.1 0.1")
+    for name in ("classes.txt", "notes.json", "data.yaml", "README.roboflow.txt", "labels/classes.txt", "labels.cache"):
+        (raw / name).write_text("ball\n")
+    (raw / "images/@eaDir").mkdir()
+    (raw / "images/@eaDir/SYNOPHOTO_THUMB_M.jpg").write_bytes(jpeg())
+    index = task().index(raw)
+    assert index.problems == []
+    assert index.examples["example"].tolist() == ["images/a.jpg"]
+    assert index.notes == [
+        "1 files that systems leave behind were passed over: 1 of '@eaDir'",
+        "6 files of the tool that the labels come from are not read (classes.txt, data.yaml, ...)",
+    ]
+
+
+@pytest.mark.parametrize("layout", ["{kind}/{side}/{name}", "{side}/{kind}/{name}"])
+def test_a_split_of_the_datas_own_is_read_from_the_folders(tmp_path: Path, layout: str) -> None:
+    for number, side in enumerate(("train", "valid", "Test")):
+        for kind, name, content in (("images", "m1_a.jpg", jpeg(number)), ("labels", "m1_a.txt", b"0 .5 .5 .1 .1")):
+            path = tmp_path / layout.format(kind=kind, side=side, name=name)
+            path.parent.mkdir(parents=True)
+            path.write_bytes(content)
+    (tmp_path / "data.yaml").write_text("names: [ball]\n")
+    index = task(group="^(m1)").index(tmp_path)
+    assert index.problems == []
+    split = dict(zip(index.examples["example"], index.examples["split"], strict=True))
+    assert split == {
+        layout.format(kind="images", side=side, name="m1_a.jpg"): meant
+        for side, meant in (("train", "train"), ("valid", "val"), ("Test", "test"))
+    }
+    assert set(index.examples["group"]) == {"m1"}, "searched for below the side's folder"
+    (batch,) = task().encode(tmp_path, index.examples, SPEC)
+    assert len(batch.inputs) == 3
+
+
+def test_sides_beside_other_folders_are_refused(tmp_path: Path, add: Callable[..., Path]) -> None:
+    add("train/a", "0 0.5 0.5 0.1 0.1")
+    add("test/a")
+    raw = add("match7/a")
+    with pytest.raises(DataError, match=r"test, train are called like the sides of a split, .*: match7 stands beside"):
+        task().index(raw)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=st.sampled_from(["0 .5 .5 .1 .1\n0 .2 .2 .1 .1\n", "0 .1 .1 .3 .1 .2 .4\n", "0.0\t.5 .5 .1 .1\r\n", ""]),
+    place=st.integers(0, 30),
+    put=st.sampled_from(
+        ["nan", "inf", "-", "1e400", "\0", " ", "\n", ",", "9", "\ufeff", "0 ", "é", "\x85", "_", "\ud800"]
+    ),
+    cut=st.integers(0, 4),
+)
+def test_a_mutated_label_gives_boxes_in_the_picture_or_says_what_is_wrong(
+    tmp_path: Path, text: str, place: int, put: str, cut: int
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes((text[:place] + put + text[place + cut :]).encode(errors="surrogatepass"))
+    try:
+        labels = read_labels(path, 3)
+    except LabelError as error:
+        assert error.kind in {"malformed label", "unknown class", "empty box", "box outside", "too many boxes"}
+    else:
+        boxes = labels.boxes
+        assert boxes.dtype == np.float32 and len(boxes) <= 3
+        assert (boxes[:, 2:] > 0).all()
+        assert ((boxes[:, :2] - boxes[:, 2:] / 2) > -1e-6).all() and (
+            (boxes[:, :2] + boxes[:, 2:] / 2) < 1 + 1e-6
+        ).all()
+
+
 def test_an_edge_that_rounding_put_outside_is_moved_onto_the_pictures(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("0 0.0495 0.5 0.1 0.2\n")
-    assert read_labels(path, 8) == pytest.approx(np.array([[0.04975, 0.5, 0.0995, 0.2]]))
+    assert read_labels(path, 8).boxes == pytest.approx(np.array([[0.04975, 0.5, 0.0995, 0.2]]))
 
 
 def test_the_spec_has_the_classes_that_occur(add: Callable[..., Path]) -> None:

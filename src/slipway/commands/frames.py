@@ -37,7 +37,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from slipway import atomic
 from slipway.errors import ConfigError, DataError
 from slipway.raw import tables
-from slipway.raw.folders import METADATA
+from slipway.raw.metadata import METADATA
 
 COLUMNS = ("path", "label", "group", "time", "width", "height", "video")
 QUALITY = 92

@@ -11,6 +11,7 @@ The gate's floor of the metric that a task's file names is half-way between the 
 the accuracy of a model that knows nothing, and 1.
 """
 
+import hashlib
 import math
 import os
 import re
@@ -32,12 +33,12 @@ from rich.progress import Progress
 
 import slipway
 from slipway import atomic, config, documents, tasks
-from slipway.config import TOP, Split
-from slipway.data import splits
+from slipway.config import TOP, Checks, Split
+from slipway.data import preparation, splits
 from slipway.errors import ConfigError, DataError, SlipwayError
 from slipway.gitops import git
 from slipway.protocol import Index
-from slipway.raw.folders import litter
+from slipway.raw.litter import litter
 
 CONF, RAW = Path("conf"), Path("data/raw")
 GUIDE = "docs/guide.md, A variant of your own"
@@ -47,7 +48,10 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Created:
-    """What there is now: the files written, and the examples found (their number, and groups, by class)."""
+    """What there is now: the files written, and the examples found (their number, and groups, by class).
+
+    `notes` says what else was found: a split of the data's own, copies, what is not read.
+    """
 
     variant: str
     task: str
@@ -55,9 +59,12 @@ class Created:
     classes: Mapping[str, Mapping[str, int]]
     grouped: bool
     unusable: int
+    notes: tuple[str, ...]
 
 
-def new(variant: str, task: str, folder: Path, *, group: str | None, quarantine: float) -> Created:
+def new(
+    variant: str, task: str, folder: Path, *, group: str | None, quarantine: float, group_copies: bool = False
+) -> Created:
     """Write what makes `folder` a variant.
 
     Args:
@@ -66,6 +73,7 @@ def new(variant: str, task: str, folder: Path, *, group: str | None, quarantine:
         folder: the examples in the task's layout; copied to data/raw/<variant>, unless it is that folder.
         group: `data.group`, the expression that names what stays on one side of a split.
         quarantine: `checks.quarantine`, the share of bad examples to set aside.
+        group_copies: `split.group_copies`, whether copies and near copies are of one group.
 
     Raises:
         ConfigError: the name or the task cannot be used, or there is such a variant.
@@ -78,17 +86,26 @@ def new(variant: str, task: str, folder: Path, *, group: str | None, quarantine:
     _check_place(folder, raw)
     own: dict[str, dict[str, Any]] = {"data": {"group": group}} if group is not None else {}
     own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
+    own |= {"split": {"group_copies": True}} if group_copies else {}
     line = _insert(TOP.read_text(), variant, f"{{task: {task}, framework: {recipe['framework']}}}")
     draft = _variant_file(variant, recipe["groups"], own, _floor(recipe, {}))
     with _shown(f"looking through {folder}"):
         values = _compose(variant, draft, line)
-        index = tasks.load(task, values["data"]).index(folder)
+        loaded = tasks.load(task, values["data"])
+        index = loaded.index(folder)
     _check_problems(folder, index, quarantine)
-    classes = _classes(index.examples)
-    _check_split(folder, index.examples, list(classes), Split(**values["split"]), values["seed"])
+    split, examples = Split(**values["split"]), index.examples
+    notes = [*index.notes, *splits.own(examples, split)]
+    if group_copies:
+        distance = Checks(**values["checks"]).duplicate_distance
+        examples, note = preparation.group_copies(loaded, folder, examples, distance)
+        notes.append(note)
+    classes = _classes(examples)
+    sides = _check_split(folder, examples, list(classes), split, values["seed"])
+    notes += _identical(folder, examples.assign(side=sides))
 
     few = recipe.get("few")
-    groups = recipe["groups"] | (few["groups"] if few and len(index.examples) < few["below"] else {})
+    groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
     text = _variant_file(variant, groups, own, _floor(recipe, classes))
     _compose(variant, text, line)
 
@@ -101,8 +118,8 @@ def new(variant: str, task: str, folder: Path, *, group: str | None, quarantine:
         atomic.write_text(TOP, line)
         written = tuple(str(path) for path in (file, TOP, tracked, RAW / ".gitignore") if path.exists())
         git.run("add", "--", *written)  # `dvc exp run --queue` takes along only what Git knows of
-    grouped = bool((index.examples["group"] != index.examples["example"]).any())
-    return Created(variant, task, written, classes, grouped, len(index.problems))
+    grouped = bool((examples["group"] != examples["example"]).any())
+    return Created(variant, task, written, classes, grouped, len(index.problems), tuple(notes))
 
 
 def _check_name(variant: str, top: Mapping[str, Any]) -> None:
@@ -167,8 +184,8 @@ def _classes(examples: pd.DataFrame) -> dict[str, dict[str, int]]:
     return classes
 
 
-def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], split: Split, seed: int) -> None:
-    """Refuse what prepare would: a class that is missing from a side."""
+def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], split: Split, seed: int) -> pd.Series:
+    """The side of each example; what prepare would refuse is refused, a class that is missing from a side."""
     sides = splits.assign(examples, split, classes=classes or None, seed=seed)
     for side in splits.SIDES:
         here = set(examples.loc[sides == side, "label"])
@@ -179,6 +196,24 @@ def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], s
                 f"groups (examples, or what --group or metadata.csv groups them by) that can be told apart from the "
                 f"other classes', and {missing[0]} has {groups}; add some, or leave the class out"
             )
+    return sides
+
+
+def _identical(folder: Path, examples: pd.DataFrame) -> list[str]:
+    """A sentence on files that are the same byte for byte; prepare finds copies by what the model sees, too."""
+    files = [folder / name for name in examples["example"]]
+    sizes = pd.Series([path.stat().st_size if path.is_file() else -1 for path in files], examples.index)
+    alike = examples[sizes.duplicated(keep=False) & (sizes > 0)]
+    digests = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in alike["example"]]
+    sets = [one for _, one in alike.groupby(digests) if len(one) > 1]
+    if not sets:
+        return []
+    across, conflicts = (sum(one[column].nunique() > 1 for one in sets) for column in ("side", "label"))
+    remedy = "; --group-copies keeps copies on one side" if across else ""
+    return [
+        f"{len(sets):,} sets of exact copies ({sum(map(len, sets)):,} files), {across:,} of them across the split, "
+        f"{conflicts:,} of them in several classes{remedy}"
+    ]
 
 
 def _floor(recipe: Mapping[str, Any], classes: Mapping[str, Mapping[str, int]]) -> str:

@@ -6,7 +6,9 @@ share) or the whole is refused.
 
 import json
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +20,11 @@ from rich.progress import Progress
 from slipway import atomic
 from slipway.config import Checks, Split
 from slipway.data import duplicates, splits
+from slipway.data.duplicates import Prints
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.errors import DataError
 from slipway.protocol import Index, Problem, Spec, Task
 
-LISTED = 100
 MANY = 0.01
 """The share of examples with one kind of fault from which their absence is warned of."""
 MOSTLY_MISSING = 0.5
@@ -31,13 +33,13 @@ MOSTLY_MISSING = 0.5
 
 @dataclass(frozen=True)
 class _Packed:
-    """What one side of the split came to: rows of the index that were packed, their hashes, the bad ones.
+    """What one side of the split came to: rows of the index that were packed, what they look like, the bad ones.
 
     `missing`: [features] how often each is NaN in the inputs, None where inputs are no rows of features.
     """
 
     examples: pd.DataFrame
-    hashes: np.ndarray | None
+    prints: Prints
     problems: list[Problem]
     missing: np.ndarray | None
 
@@ -49,30 +51,57 @@ def prepare(task: Task, raw: Path, out: Path, report: Path, split: Split, checks
         DataError: the data cannot be used; what was found is in the message and, by example, in the report.
     """
     index = _index(task, raw, report)
-    found = len(index.examples) + len(index.problems)
+    found = Found(len(index.examples) + len(index.problems), 0, index.problems, index.notes)
     examples = _limited(index.examples, checks.max_examples, split, seed)
-    left_out = len(index.examples) - len(examples)
+    found.left_out = len(index.examples) - len(examples)
+    found.notes = [*found.notes, *splits.own(examples, split)]
     spec_classes = _classes(examples)
     try:
+        if split.group_copies:
+            examples, note = group_copies(task, raw, examples, checks.duplicate_distance)
+            found.notes = [*found.notes, note]
         sides = splits.assign(examples, split, classes=spec_classes, seed=seed)
     except DataError as error:
-        refused = [*index.problems, Problem(str(raw), "cannot be split", str(error))]
-        _write_report(report, found, left_out, refused, {}, [], [])
+        found.problems = [*index.problems, Problem(str(raw), "cannot be split", str(error))]
+        found.write(report)
         raise
     with atomic.folder(out) as folder:
         atomic.write_json(folder / "spec.json", task.specify(raw, examples[sides == "train"]))
         spec: Spec = json.loads((folder / "spec.json").read_text())  # the one that all who come later will read
         packed = {side: _pack(task, raw, folder / side, side, examples[sides == side], spec) for side in splits.SIDES}
-        problems = index.problems + [problem for part in packed.values() for problem in part.problems]
-        statistics = _statistics(packed, spec)
-        pairs = _duplicates(packed, checks)
-        set_aside = _set_aside(problems, found - left_out)
-        warnings = index.warnings + set_aside + _warnings(statistics, spec, checks, pairs)
-        _write_report(report, found, left_out, problems, statistics, warnings, pairs)
-        _refuse(raw, report, found - left_out, problems, packed, spec, checks)
+        found.problems = index.problems + [problem for part in packed.values() for problem in part.problems]
+        found.splits = _statistics(packed, spec)
+        found.copies = duplicates.report({side: one.prints for side, one in packed.items()}, checks.duplicate_distance)
+        set_aside = _set_aside(found.problems, found.found - found.left_out)
+        found.warnings = index.warnings + set_aside + _warnings(found.splits, spec, checks, found.copies)
+        found.write(report)
+        _refuse(raw, report, found.found - found.left_out, found.problems, packed, spec, checks)
         calibration = _calibrate(folder, split.calibration, seed)
-        statistics["calibration"] = _counts(calibration, spec)
-        _write_report(report, found, left_out, problems, statistics, warnings, pairs)
+        found.splits["calibration"] = _counts(calibration, spec)
+        found.write(report)
+
+
+def group_copies(task: Task, raw: Path, examples: pd.DataFrame, distance: int) -> tuple[pd.DataFrame, str]:
+    """The examples with copies and near copies in one group, and a sentence on what that came to.
+
+    Raises:
+        DataError: the task does not tell copies.
+    """
+    prints = Prints()
+    spec: Spec = json.loads(json.dumps(task.specify(raw, examples)))
+    with _progress("looking for copies", len(examples)) as advance:
+        for batch in task.encode(raw, examples, spec):
+            if batch.hashes is None:
+                raise DataError("split.group_copies: this task does not tell copies; take it out")
+            prints.add(examples, batch)
+            advance(len(set(batch.rows.tolist())) + len(batch.problems))
+    if not len(prints):
+        return examples, "no example could be looked at for copies"
+    of = duplicates.together(prints, distance)
+    group = examples["example"].map(of).where(lambda found: found.notna(), examples["group"])
+    before, after = examples["group"].nunique(), group.nunique()
+    note = f"copies and near copies are of one group: {before:,} groups came to {after:,}"
+    return examples.assign(group=group.astype(examples["group"].dtype)), note
 
 
 def _index(task: Task, raw: Path, report: Path) -> Index:
@@ -80,10 +109,10 @@ def _index(task: Task, raw: Path, report: Path) -> Index:
     try:
         index = task.index(raw)
     except DataError as error:
-        _write_report(report, 0, 0, [Problem(str(raw), "cannot be used", str(error))], {}, [], [])
+        Found(0, 0, [Problem(str(raw), "cannot be used", str(error))], []).write(report)
         raise
     if index.examples.empty:
-        _write_report(report, len(index.problems), 0, index.problems, {}, [], [])
+        Found(len(index.problems), 0, index.problems, index.notes).write(report)
         raise DataError(f"{raw}: no usable example{_first(index.problems)}; see {report}")
     return index
 
@@ -107,23 +136,29 @@ def _limited(examples: pd.DataFrame, most: int | None, split: Split, seed: int) 
 def _pack(task: Task, raw: Path, folder: Path, side: str, examples: pd.DataFrame, spec: Spec) -> _Packed:
     """Encode one side into shards."""
     writer = ShardWriter(folder)
-    rows, hashes, problems = [], [], []
+    rows, problems, prints = [], [], Prints()
     missing = np.zeros(len(spec["input"]["names"]), np.int64) if "names" in spec["input"] else None
-    console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
-        bar = progress.add_task(f"packing {side}", total=len(examples))
+    with _progress(f"packing {side}", len(examples)) as advance:
         for batch in task.encode(raw, examples, spec):
             writer.append(batch.inputs, batch.targets)
             rows.append(batch.rows)
             problems += batch.problems
             if missing is not None:
                 missing += np.isnan(batch.inputs).sum(axis=0)
-            if batch.hashes is not None:
-                hashes.append(batch.hashes)
-            progress.update(bar, advance=len(batch.rows) + len(batch.problems))
+            prints.add(examples, batch)
+            advance(len(set(batch.rows.tolist())) + len(batch.problems))
     kept = examples.iloc[np.concatenate(rows)] if rows else examples.iloc[:0]
     writer.close(kept)
-    return _Packed(kept, np.concatenate(hashes) if hashes else None, problems, missing)
+    return _Packed(kept, prints, problems, missing)
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, and what moves it on by so many examples."""
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        bar = progress.add_task(what, total=total)
+        yield lambda count: progress.update(bar, advance=count)
 
 
 def _counts(examples: pd.DataFrame, spec: Spec) -> dict[str, Any]:
@@ -152,15 +187,6 @@ def _statistics(packed: dict[str, _Packed], spec: Spec) -> dict[str, Any]:
     return statistics
 
 
-def _duplicates(packed: dict[str, _Packed], checks: Checks) -> list[dict[str, Any]]:
-    hashes = {side: part.hashes for side, part in packed.items() if part.hashes is not None}
-    names = {side: part.examples["example"].to_numpy() for side, part in packed.items()}
-    return [
-        {"examples": [f"{one}: {names[one][i]}", f"{other}: {names[other][j]}"], "bits": bits}
-        for one, i, other, j, bits in duplicates.across(hashes, checks.duplicate_distance)
-    ]
-
-
 def _set_aside(problems: list[Problem], looked_at: int) -> list[str]:
     """The kinds of bad example that are so many that what is left may be unlike the whole."""
     counts = Counter(problem.kind for problem in problems)
@@ -172,7 +198,7 @@ def _set_aside(problems: list[Problem], looked_at: int) -> list[str]:
     ]
 
 
-def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, pairs: list[dict[str, Any]]) -> list[str]:
+def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, copies: dict[str, Any]) -> list[str]:
     warnings = []
     total = sum(side["total"] for side in statistics.values())
     if len(spec.get("classes", ())) == 2:
@@ -200,33 +226,47 @@ def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, pairs: lis
             f"{total:,} examples; at least {recommended.least:,} are recommended, "
             f"{recommended.advised:,} advised, {recommended.best:,} are best"
         )
-    if pairs:
-        warnings.append(f"{len(pairs)} near-duplicates across the split: scores on them flatter the model")
+    return warnings + _copied(copies)
+
+
+def _copied(copies: dict[str, Any]) -> list[str]:
+    """Warnings of copies: of those that make scores too good, and of those that contradict one another."""
+    warnings = []
+    exact, near, conflicts = copies["exact"], copies["near"], copies["conflicts"]
+    remedy = "scores on them flatter the model; split.group_copies (slipway new --group-copies) keeps them together"
+    if exact["sets"]:
+        within = f"{exact['sets']:,} sets of exact copies ({exact['examples']:,} examples)"
+        stand = (
+            f"{exact['across']:,} of them across the split: {remedy}" if exact["across"] else "none across the split"
+        )
+        warnings.append(f"{within}, {stand}")
+    if near["examples"]:
+        warnings.append(f"{near['examples']:,} examples with near copies across the split: {remedy}")
+    if conflicts["sets"]:
+        warnings.append(
+            f"{conflicts['sets']:,} label conflicts: sets of exact copies ({conflicts['examples']:,} examples) with "
+            "different labels; keep one of each, with the right label"
+        )
     return warnings
 
 
-def _write_report(
-    path: Path,
-    found: int,
-    left_out: int,
-    problems: list[Problem],
-    statistics: dict[str, Any],
-    warnings: list[str],
-    pairs: list[dict[str, Any]],
-) -> None:
-    values = {
-        "found": found,
-        "left_out": left_out,
-        "problems": {
-            "total": len(problems),
-            "kinds": dict(Counter(problem.kind for problem in problems)),
-            "examples": [asdict(problem) for problem in problems],
-        },
-        "splits": statistics,
-        "warnings": warnings,
-        "near_duplicates": {"total": len(pairs), "examples": pairs[:LISTED]},
-    }
-    atomic.write_json(path, values)
+@dataclass
+class Found:
+    """What is told of a raw folder in dataset.json: see docs/guide.md."""
+
+    found: int
+    left_out: int
+    problems: list[Problem]
+    notes: list[str]
+    splits: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    copies: dict[str, Any] = field(default_factory=lambda: duplicates.report({}, 0))
+
+    def write(self, path: Path) -> None:
+        """Write it as JSON."""
+        kinds = dict(Counter(problem.kind for problem in self.problems))
+        listed = [asdict(problem) for problem in self.problems]
+        atomic.write_json(path, {**vars(self), "problems": {"total": len(listed), "kinds": kinds, "examples": listed}})
 
 
 def _refuse(

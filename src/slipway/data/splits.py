@@ -31,7 +31,7 @@ def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | Non
             to split by, or a side stays empty.
     """
     if "split" in examples and split.fold is None:
-        sides = _own_sides(examples)
+        sides = _own_sides(examples, split, classes, seed)
     elif split.by == "time":
         sides = _by_time(examples, split)
     elif split.fold is not None and split.folds is not None:
@@ -39,14 +39,14 @@ def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | Non
     else:
         shares = [split.train, split.val, split.test]
         sides = pd.Series(np.array(SIDES)[_deal(examples, shares, classes, seed)], examples.index)
+    if split.by != "time":  # a series goes on at its place
+        _refuse_divided(examples["group"], sides)
     if empty := [side for side in SIDES if not (sides == side).any()]:
         groups = examples["group"].nunique()
         raise DataError(
             f"no example is left for {' and '.join(empty)}: {len(examples)} examples in {groups} groups cannot be "
             f"divided as asked; add groups (videos, sessions, places), or change split in the variant's conf/ file"
         )
-    if split.by != "time":  # a series goes on at its place
-        _refuse_divided(examples["group"], sides)
     return sides.rename("split")
 
 
@@ -61,12 +61,33 @@ def _refuse_divided(groups: pd.Series, sides: pd.Series) -> None:
         )
 
 
-def _own_sides(examples: pd.DataFrame) -> pd.Series:
+def own(examples: pd.DataFrame, split: Split) -> list[str]:
+    """Sentences on what becomes of the split that the raw data has, if it has one."""
+    if "split" not in examples:
+        return []
+    counts = examples["split"].value_counts()
+    has = f"the data has a split of its own ({', '.join(f'{side} {counts.get(side, 0):,}' for side in SIDES)})"
+    if split.fold is not None:
+        return [f"{has}, which is not used: split.folds divides it anew"]
+    cut = [side for side in SIDES if side not in counts]
+    return [f"{has}{'; ' if cut else ''}{' and '.join(cut)}{' is cut from train, by group' if cut else ''}"]
+
+
+def _own_sides(examples: pd.DataFrame, split: Split, classes: Sequence[str] | None, seed: int) -> pd.Series:
+    """The data's own sides; val and test, where it has none, are cut from train in their shares."""
     sides = examples["split"]
     if wrong := sorted({str(side) for side in sides[~sides.isin(SIDES)]}):
         row = examples[~sides.isin(SIDES)].iloc[0]
         raise DataError(f"split of {row['example']} is {wrong[0]!r}; each must be train, val or test")
-    return sides.astype(str)
+    sides = sides.astype(str)
+    shares = {"train": split.train, "val": split.val, "test": split.test}
+    cut = [side for side in SIDES if side == "train" or not (sides == side).any()]
+    train = examples[sides == "train"]
+    if len(cut) > 1 and len(train):
+        whole = sum(shares[side] for side in cut)
+        dealt = _deal(train, [shares[side] / whole for side in cut], classes, seed)
+        sides[train.index] = np.array(cut)[dealt]
+    return sides
 
 
 def _by_time(examples: pd.DataFrame, split: Split) -> pd.Series:

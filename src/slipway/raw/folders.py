@@ -1,27 +1,27 @@
 """Raw folders of one folder a class, with an optional metadata.csv: how pictures and sound clips lie on disk.
 
-`metadata.csv` has the columns `path` (relative to the raw folder) and any of `label`, `group`, `split` and `fold`;
-other columns are not read. Where there is one, it lists every example.
+Above the class folders may stand those of a split, `train/ val/ test/` (see `sides`). Where there is a metadata.csv
+(see `metadata`), it lists every example.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from slipway.errors import DataError
 from slipway.protocol import Index, Problem
+from slipway.raw import metadata
+from slipway.raw.litter import litter, passed_over, subfolders
+from slipway.raw.metadata import METADATA, same
+from slipway.raw.sides import SIDES, above_classes, side_of
 
-METADATA = "metadata.csv"
-LITTER = frozenset({"Thumbs.db", "desktop.ini"})
-"""Files that file managers leave behind; they and dotfiles are passed over."""
-SPLITS = ("train", "val", "test")
 BATCH = 256
 WORKERS = min(4, max(2, os.cpu_count() or 2))
 
@@ -42,14 +42,17 @@ def class_folders(raw: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
 
     Raises:
         DataError: there is no folder, a folder's name is not UTF-8 or no class, a class has no folder, or there are
-            fewer than two.
+            fewer than two, or folders that are called like the sides of a split cannot be read as one.
     """
     if not raw.is_dir():
         raise DataError(f"{raw}: no such folder; it should hold one folder a class")
-    found = sorted(within(raw, entry) for entry in raw.iterdir() if entry.is_dir() and not litter(entry.name))
-    if odd := [name for name in found if not (raw / name).is_dir()]:
-        raise DataError(f"{raw}: folders whose names are not UTF-8: {', '.join(odd)}; rename them")
-    named = tuple(classes or found)
+    tops = above_classes(raw, classes or ())
+    parents = [raw / top for top in tops] or [raw]
+    found = sorted({name for parent in parents for name in subfolders(parent)})
+    if odd := [name for name in found if not _utf8(name)]:
+        listed = ", ".join(within(Path(), Path(name)) for name in odd)
+        raise DataError(f"{raw}: folders whose names are not UTF-8: {listed}; rename them")
+    named = tuple(next((one for one in found if same(one, name)), name) for name in classes or found)
     if unknown := [name for name in found if name not in named]:
         raise DataError(
             f"{raw}: folders that are no class: {', '.join(unknown)}; the classes are {', '.join(named)} "
@@ -82,36 +85,79 @@ def index(
         DataError: a class without examples, an unusable metadata.csv, or a group expression that fits no example.
     """
     problems: list[Problem] = []
-    rows = [(path, label) for label in classes for path in walk(raw, raw / label, recognise, problems)]
+    notes = passed_over(raw)
+    tops = above_classes(raw, classes)
+    parents = [raw / top for top in tops] or [raw]
+    rows = [
+        (path, label)
+        for parent in parents
+        for label in classes
+        if (parent / label).is_dir()
+        for path in walk(raw, parent / label, recognise, problems)
+    ]
     problems += [
         Problem(within(raw, entry), "not in a class folder", "move it into the folder of its class, or remove it")
-        for entry in sorted(raw.iterdir())
-        if entry.is_file() and entry.name != METADATA and not litter(entry.name)
+        for parent in dict.fromkeys([raw, *parents])
+        for entry in sorted(parent.iterdir())
+        if entry.is_file() and entry != raw / METADATA and not litter(entry.name)
     ]
     examples = pd.DataFrame(rows, columns=["example", "label"], dtype="str")
-    examples = describe(raw, examples, group, noun, problems)
+    places = {f"{top}/{label}": side for top, side in tops.items() for label in classes}
+    examples = placed(examples, places or dict.fromkeys(classes))
+    examples = describe(raw, examples, group, noun, problems, notes)
     for label in classes:
         if not (examples["label"] == label).any():
-            raise DataError(_nothing_left(raw, label, noun, problems))
+            raise DataError(_nothing_left([parent / label for parent in parents], raw, label, noun, problems))
     examples = examples.sort_values("example", ignore_index=True)
-    return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)))
+    return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)), notes)
 
 
 def describe(
-    raw: Path, examples: pd.DataFrame, group: re.Pattern[str] | None, noun: str, problems: list[Problem]
+    raw: Path,
+    examples: pd.DataFrame,
+    group: re.Pattern[str] | None,
+    noun: str,
+    problems: list[Problem],
+    notes: list[str],
 ) -> pd.DataFrame:
-    """Files (`example`, relative to `raw`, and `label`) with their `group`, and what else metadata.csv says of them.
+    """Files with their `group`, and what else metadata.csv says of them.
 
-    What disagrees with metadata.csv, or has no group, is left out and goes to `problems`.
+    What disagrees with metadata.csv, or has no group, is left out and goes to `problems`; what of metadata.csv is not
+    read goes to `notes`.
+
+    Args:
+        raw: the folder.
+        examples: `example` (path relative to `raw`), `label`, `inner` (the part of the path that `group` is searched
+            for in; left out of what is returned), and `split` where the folders tell it.
+        group: the expression that names the group.
+        noun: what the examples are called, in the plural.
+        problems: gets one for each example that is left out.
+        notes: gets the sentences.
 
     Raises:
         DataError: an unusable metadata.csv, or a group expression that fits no example.
     """
     if (raw / METADATA).exists():
-        examples = _described(examples, raw / METADATA, problems)
+        examples = _described(examples, raw / METADATA, problems, notes)
     if group is not None:
-        return _grouped(examples, group, noun, problems)
-    return examples if "group" in examples else examples.assign(group=examples["example"])
+        if "group" in examples:
+            notes.append(f"{METADATA}: the column group is not read, since data.group says how {noun} are grouped")
+        examples = _grouped(examples, group, noun, problems)
+    elif "group" not in examples:
+        examples = examples.assign(group=examples["example"])
+    return examples[[column for column in ("example", "label", "group", "split", "fold") if column in examples]]
+
+
+def placed(examples: pd.DataFrame, tops: Mapping[str, str | None]) -> pd.DataFrame:
+    """The examples with `inner`, the part of their path below one of `tops`, and `split`, its side if it has one."""
+    depth = max(top.count("/") for top in tops) + 1  # all are as deep
+    parts = [name.split("/", depth) for name in examples["example"]]
+    top_of = ["/".join(one[:depth]) for one in parts]
+    inner = [one[depth] for one in parts]
+    examples = examples.assign(inner=pd.Series(inner, examples.index, dtype="str"))
+    if None in tops.values():
+        return examples
+    return examples.assign(split=pd.Series([tops[top] for top in top_of], examples.index, dtype="str"))
 
 
 def read_ahead(read: Callable[[str], Read], names: Sequence[str]) -> Iterator[tuple[int, list[Read]]]:
@@ -151,15 +197,32 @@ Group = Annotated[str | None, AfterValidator(named_group)]
 """The `group` of a `data` section."""
 
 
+def quoted_classes(classes: Any) -> Any:
+    """The names of `data.classes`, checked.
+
+    Raises:
+        ValueError: they are fewer than two, one stands twice, or YAML has read one as something else than text.
+    """
+    if isinstance(classes, list | tuple):
+        if odd := [name for name in classes if not isinstance(name, str)]:
+            raise ValueError(f'YAML reads the name of a class as {odd[0]!r}: put "quotes" around it')
+        if len(classes) < 2 or len(set(classes)) < len(classes):
+            raise ValueError("classes must be two or more different names")
+    return classes
+
+
+Classes = Annotated[tuple[str, ...] | None, BeforeValidator(quoted_classes)]
+"""The `classes` of a `data` section."""
+
+
 def grouped(names: Iterable[str], group: re.Pattern[str]) -> list[str | None]:
     """What `group` finds in each path without its suffix."""
     found = [group.search(str(Path(name).with_suffix("").as_posix())) for name in names]
     return [match[1] if match else None for match in found]
 
 
-def litter(name: str) -> bool:
-    """Whether a file or folder is not of the data: a dotfile, or what file managers leave behind."""
-    return name.startswith(".") or name in LITTER
+def _utf8(name: str) -> bool:
+    return not any("\udc80" <= one <= "\udcff" for one in name)
 
 
 def within(raw: Path, path: Path) -> str:
@@ -203,43 +266,40 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], None], problems: 
                 yield where
 
 
-def _described(examples: pd.DataFrame, path: Path, problems: list[Problem]) -> pd.DataFrame:
+def _described(examples: pd.DataFrame, path: Path, problems: list[Problem], notes: list[str]) -> pd.DataFrame:
     """The examples that metadata.csv lists, with its columns; what disagrees with the folders is a problem."""
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (ValueError, OSError) as error:
-        raise DataError(f"{path}: not a table of comma-separated values ({error})")
-    if "path" not in table:
-        raise DataError(f"{path}: no column path; found {', '.join(map(str, table.columns))}")
-    table = table[[column for column in ("path", "label", "group", "split", "fold") if column in table]]
-    table = table.apply(lambda column: column if column.name == "path" else column.str.strip())
-    table = table.drop(columns=[name for name in ("split", "fold") if name in table and (table[name] == "").all()])
-    for row in np.flatnonzero(table["path"].duplicated()):
-        detail = f"{table['path'].iloc[row]} is listed before"
-        problems.append(Problem(f"{METADATA}, row {row + 2}", "listed twice", detail))
-    table = table.drop_duplicates("path").set_index("path")
-
+    described = metadata.read(path)
+    notes += described.notes
+    rows = described.rows
+    rows = rows.drop(columns=[name for name in ("split", "fold") if name in rows and (rows[name] == "").all()])
     known = set(examples["example"]) | {problem.where for problem in problems}
+    rows = rows.assign(example=pd.Series(metadata.files_of(rows["path"].tolist(), known), dtype="object"))
+    for path_in_it, line in rows.loc[rows["example"].isna(), ["path", "line"]].itertuples(index=False):
+        where = path_in_it if path_in_it.strip() else f"{METADATA}, row {line}"
+        problems.append(Problem(where, "missing file", f"{METADATA} lists it in row {line}, and it is not there"))
+    rows = rows[rows["example"].notna()]
     problems += [
-        Problem(name, "missing file", f"{METADATA} lists it, and it is not there")
-        for name in table.index
-        if name not in known
+        Problem(f"{METADATA}, row {line}", "listed twice", f"{name} is listed before")
+        for name, line in rows.loc[rows["example"].duplicated(), ["example", "line"]].itertuples(index=False)
     ]
-    listed = examples["example"].isin(table.index)
+    rows = rows.drop_duplicates("example").set_index("example")
+
+    listed = examples["example"].isin(rows.index)
     problems += [
         Problem(name, "not listed", f"{METADATA} has no row for it") for name in examples.loc[~listed, "example"]
     ]
-    table = table.reindex(examples.loc[listed, "example"])
-    labels = examples.loc[listed, "label"].tolist()
-
-    out = table.assign(folder=labels).reset_index(names="example")
+    out = examples[listed].rename(columns={"label": "folder", "split": "side"}).set_index("example")
+    out = out.join(rows.drop(columns=["path", "line"])).reset_index(names="example")
     keep = np.ones(len(out), bool)
-    for position, row in enumerate(out.to_dict("records")):
-        name, label = row["example"], row["folder"]
-        if row.get("label", "") not in ("", label.strip()):
+    records: list[dict[Any, Any]] = out.to_dict("records")
+    for position, row in enumerate(records):
+        name, label, split = row["example"], row["folder"], row.get("split", "train")
+        if row.get("label", "") != "" and not same(row["label"], label):
             wrong = Problem(name, "label disagrees", f"{METADATA} says {row['label']}, its folder {label}")
-        elif row.get("split", "train") not in SPLITS:
-            wrong = Problem(name, "unknown split", f"{METADATA} says {row['split']!r}; known are {', '.join(SPLITS)}")
+        elif side_of(split) is None:
+            wrong = Problem(name, "unknown split", f"{METADATA} says {split!r}; known are {', '.join(SIDES)}")
+        elif "side" in row and "split" in row and side_of(split) != row["side"]:
+            wrong = Problem(name, "split disagrees", f"{METADATA} says {split}, its folder {row['side']}")
         elif not re.fullmatch("[1-9][0-9]*", row.get("fold", "1")):
             wrong = Problem(name, "unknown fold", f"{METADATA} says {row['fold']!r}; folds count from 1")
         else:
@@ -247,24 +307,27 @@ def _described(examples: pd.DataFrame, path: Path, problems: list[Problem]) -> p
         problems.append(wrong)
         keep[position] = False
     out = out[keep].assign(label=out["folder"])
+    if "split" in out:
+        out["split"] = out["split"].map(side_of)
+    elif "side" in out:
+        out["split"] = out["side"]
     if "group" in out:
         out["group"] = out["group"].where(out["group"] != "", out["example"])
     if "fold" in out:
         out["fold"] = out["fold"].astype(np.int64)
-    columns = [column for column in ("example", "label", "group", "split", "fold") if column in out]
-    described: pd.DataFrame = out[columns]
-    return described
+    return out
 
 
-def _nothing_left(raw: Path, label: str, noun: str, problems: Sequence[Problem]) -> str:
-    bad = [problem for problem in problems if f"{problem.where}/".startswith(f"{label}/")]
+def _nothing_left(folders: Sequence[Path], raw: Path, label: str, noun: str, problems: Sequence[Problem]) -> str:
+    within_them = tuple(f"{folder.relative_to(raw).as_posix()}/" for folder in folders)
+    bad = [problem for problem in problems if f"{problem.where}/".startswith(within_them)]
     if not bad:
         return f"{raw / label}: class {label} has no {noun}; add some, or take the class out"
     return f"{raw / label}: none of its {len(bad)} files is usable; the first is {bad[0].where} ({bad[0].kind})"
 
 
 def _grouped(examples: pd.DataFrame, group: re.Pattern[str], noun: str, problems: list[Problem]) -> pd.DataFrame:
-    examples["group"] = grouped((name.split("/", 1)[1] for name in examples["example"]), group)
+    examples = examples.assign(group=pd.Series(grouped(examples["inner"], group), examples.index, dtype="str"))
     fits = examples["group"].notna()
     if len(examples) and not fits.any():
         first = examples["example"].iloc[0]

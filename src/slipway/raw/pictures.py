@@ -1,9 +1,11 @@
 """Pictures as people have them, to arrays: JPEG, PNG and WebP told by content, upright, RGB, squashed to size.
 
-Read by every task whose examples are pictures.
+Read by every task whose examples are pictures. Pictures of 16 bits keep the 8 highest of the bits that they use: as
+many as the file says (PNG's sBIT), else the fewest of 8, 12 and 16 that hold the brightest pixel. Of an animation the
+first picture is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -29,6 +31,23 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _EXIF_ORIENTATION = 0x0112
+_PNG = b"\x89PNG\r\n\x1a\n"
+_SPOKEN = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP"})
+"""Kinds of PNG chunks that say something about a picture and are not needed to show it."""
+_READ = ("JPEG", "PNG", "WEBP")
+_DEPTHS = (8, 12, 16)
+_OTHERS = (
+    (0, b"GIF8", "GIF"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (4, b"ftypavi", "AVIF"),
+    (4, b"ftyphei", "HEIC"),
+    (4, b"ftypmif1", "HEIC"),
+    (0, b"%PDF", "PDF"),
+    (0, b"<svg", "SVG"),
+)
+"""Formats that are told, by what stands where at the start, and not read."""
 
 
 class PictureError(ExampleError):
@@ -67,27 +86,34 @@ def _decoded(content: bytes, size: tuple[int, int] | None) -> np.ndarray:
     """The picture in `content`, squashed to `size` (height, width) where there is one."""
     recognise(content[:12])
     try:
-        with Image.open(BytesIO(content), formats=("JPEG", "PNG", "WEBP")) as image:
+        with Image.open(BytesIO(content), formats=_READ) as image:
             if size is not None:
                 image.draft(None, (max(size), max(size)))
             if image.width * image.height > LARGEST:
                 raise PictureError("too large", f"{image.width} x {image.height} pixels")
             orientation = _orientation(image)
             turn = _UPRIGHT.get(orientation)
-            rgb = _rgb(image)
+            rgb = _rgb(image, content)
             if size is not None:
                 stored = size if orientation in (5, 6, 7, 8) else size[::-1]
                 rgb = rgb.resize(stored, Image.Resampling.BILINEAR)
             return np.array(rgb if turn is None else rgb.transpose(turn))
     except PictureError:
         raise
-    except Image.DecompressionBombError as error:
-        raise PictureError("too large", str(error))
-    except UnidentifiedImageError:  # its message holds a memory address
-        raise PictureError("damaged", "its header cannot be read")
     except Exception as error:  # decoders raise nearly anything on damaged bytes
-        kind = "truncated" if "truncated" in str(error).lower() else "damaged"
-        raise PictureError(kind, str(error) or type(error).__name__)
+        if "MAX_TEXT" in str(error):
+            return _decoded(_speechless(content), size)
+        raise _told(error)
+
+
+def _told(error: Exception) -> PictureError:
+    """What is wrong with a picture, from what its decoder says."""
+    if isinstance(error, Image.DecompressionBombError):
+        return PictureError("too large", str(error))
+    if isinstance(error, UnidentifiedImageError):  # its message holds a memory address
+        return PictureError("damaged", "its header cannot be read")
+    kind = "truncated" if "truncated" in str(error).lower() else "damaged"
+    return PictureError(kind, str(error) or type(error).__name__)
 
 
 def picture_size(picture: Picture) -> tuple[int, int]:
@@ -98,12 +124,15 @@ def picture_size(picture: Picture) -> tuple[int, int]:
     """
     if isinstance(picture, np.ndarray):
         return int(picture.shape[0]), int(picture.shape[1])
+    content = _content(picture)
     try:
-        with Image.open(BytesIO(_content(picture)), formats=("JPEG", "PNG", "WEBP")) as image:
+        with Image.open(BytesIO(content), formats=_READ) as image:
             turned = _orientation(image) in (5, 6, 7, 8)
             return (image.width, image.height) if turned else (image.height, image.width)
-    except UnidentifiedImageError:  # its message holds a memory address
-        raise PictureError("damaged", "its header cannot be read")
+    except Exception as error:  # as above
+        if "MAX_TEXT" in str(error):
+            return picture_size(_speechless(content))
+        raise _told(error)
 
 
 def difference_hash(encoded: np.ndarray) -> int:
@@ -123,8 +152,12 @@ def recognise(start: bytes) -> None:
     if not start:
         raise PictureError("empty file", "0 bytes")
     webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
-    if not (webp or start.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))):
-        raise PictureError("not a picture", "neither JPEG, PNG nor WebP by its content")
+    if webp or start.startswith((b"\xff\xd8\xff", _PNG)):
+        return
+    for at, magic, name in _OTHERS:
+        if start[at:].startswith(magic):
+            raise PictureError("not a picture", f"{name}, which is not read: save it as JPEG, PNG or WebP")
+    raise PictureError("not a picture", "neither JPEG, PNG nor WebP by its content")
 
 
 def _content(picture: bytes | str | Path) -> bytes:
@@ -145,15 +178,56 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, content: bytes) -> Image.Image:
     if image.mode.startswith("I"):
-        sixteen = np.asarray(image).clip(0, 65535)
-        image = Image.fromarray((sixteen // 256).astype(np.uint8))
+        image = Image.fromarray(_eight_bits(np.asarray(image).clip(0, 65535), content))
+    elif content.startswith(_PNG) and content[24] == 16:
+        image = _of_sixteen(image, content)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
         image = Image.alpha_composite(white, layer)
     return image.convert("RGB")
+
+
+def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The kind and all the bytes of each chunk of a PNG, as far as it is whole."""
+    at = len(_PNG)
+    while at + 12 <= len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        yield png[at + 4 : at + 8], png[at : at + 12 + length]
+        at += 12 + length
+
+
+def _speechless(png: bytes) -> bytes:
+    """A PNG without its texts and colour profile, of which Pillow reads no more than a megabyte each."""
+    return _PNG + b"".join(chunk for kind, chunk in _chunks(png) if kind not in _SPOKEN)
+
+
+def _of_sixteen(high: Image.Image, content: bytes) -> Image.Image:
+    """A colour PNG of 16 bits, of which Pillow has read the 8 high ones of each; the low ones are read where needed."""
+    pixels = np.array(high)
+    colours = pixels[..., :3]
+    if int(colours.max()) >= 2**4 and _said_bits(content) is None:
+        return high
+    with Image.open(BytesIO(content), formats=_READ) as low:
+        low.tile = [tile._replace(args=str(tile.args).replace(";16B", ";16L")) for tile in low.tile]
+        sixteen = colours.astype(np.uint16) * 256 + np.asarray(low)[..., :3]
+    pixels[..., :3] = _eight_bits(sixteen, content)
+    return Image.fromarray(pixels, high.mode)
+
+
+def _eight_bits(sixteen: np.ndarray, content: bytes) -> np.ndarray:
+    """The 8 highest bits of those that are used, uint8."""
+    used = _said_bits(content) or next(depth for depth in _DEPTHS if int(sixteen.max()) < 2**depth)
+    eight: np.ndarray = (sixteen >> max(used - 8, 0)).clip(0, 255).astype(np.uint8)
+    return eight
+
+
+def _said_bits(content: bytes) -> int | None:
+    """How many bits of a sample a PNG says that it uses."""
+    said = next((chunk[8:9] for kind, chunk in _chunks(content) if kind == b"sBIT"), b"")
+    return said[0] if said and 1 <= said[0] <= 16 else None
 
 
 def encode_pictures(pictures: Sequence[Picture], height: int, width: int) -> np.ndarray:

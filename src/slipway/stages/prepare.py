@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from slipway import config, tasks
@@ -56,8 +57,12 @@ def _show(variant: str, report: Path) -> None:
         console.print(f"left out: {found['left_out']:,}, beyond checks.max_examples", soft_wrap=True)
     for kind, count in found["problems"]["kinds"].items():
         console.print(f"set aside: {count:,} ({kind}), listed in {report}", soft_wrap=True)
+    for note in found["notes"]:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
     for warning in found["warnings"]:
-        console.print(f"[yellow]warning[/]: {warning}", soft_wrap=True)
+        console.print(f"[yellow]warning[/]: {escape(warning)}", soft_wrap=True)
+    if any(part["listed"] for part in found["copies"].values()):
+        console.print(f"all copies are listed in {report}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from slipway.errors import DataError
@@ -116,6 +118,70 @@ def test_file_names_may_start_with_the_folder(coco: dict[str, Any], write: Calla
     for image in coco["images"]:
         image["file_name"] = f"images/{image['file_name']}"
     assert len(task().index(write(coco)).examples) == 3
+
+
+def test_a_person_that_is_annotated_twice_is_one_and_is_reported(
+    coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]
+) -> None:
+    """Two exports merged: the same person under another id, its numbers rounded otherwise."""
+    again = person(99, 1)
+    again["bbox"] = [value + 0.004 for value in again["bbox"]]
+    coco["annotations"].append(again)
+    index = task().index(write(coco))
+    assert len(index.examples) == 3
+    assert index.problems == []
+    assert index.notes == ["1 annotations say a person again that stands before and are read once"]
+
+
+def test_sides_below_images_are_the_split(coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]) -> None:
+    for image, side in zip(coco["images"], ("train2017", "val2017", "val2017"), strict=True):
+        image["file_name"] = f"{side}/{image['file_name']}"
+    raw = write(coco)
+    for image in coco["images"]:
+        path = raw / "images" / image["file_name"]
+        path.parent.mkdir(exist_ok=True)
+        (raw / "images" / path.name).rename(path)
+    index = task(group="^(.)").index(raw)
+    assert index.examples["split"].tolist() == ["train", "val", "val"]
+    assert index.examples["group"].tolist() == ["1", "2", "2"]
+
+
+ODD = st.sampled_from(
+    [None, True, -1, 0, 1, 1.0, 10**400, float("nan"), float("inf"), "", "1", "\ud800", [], [[]], {}, "../x"]
+)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.lists(st.integers(0, 60), min_size=1, max_size=4), value=ODD, cut=st.none() | st.integers(0, 900))
+def test_mutated_annotations_are_read_listed_or_refused(
+    write: Callable[[dict[str, Any]], Path], path: list[int], value: object, cut: int | None
+) -> None:
+    """One value anywhere is another, or the file is cut."""
+    content: dict[str, Any] = {
+        "images": [{"id": i, "file_name": f"{i}.jpg", "width": WIDTH, "height": HEIGHT} for i in (1, 2, 3)],
+        "categories": [{"id": 1, "name": "person", "keypoints": list(NAMES), "skeleton": [[16, 14]]}],
+        "annotations": [person(10, 1), person(11, 2), person(12, 2, x=45.0)],
+    }
+    place: Any = content
+    for step in path:
+        keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+        key = keys[step % len(keys)]
+        if not isinstance(place[key], dict | list) or not place[key] or step == path[-1]:
+            place[key] = value
+            break
+        place = place[key]
+    raw = write({})
+    text = json.dumps(content)
+    (raw / "annotations.json").write_bytes(b"\xef\xbb\xbf" + text[:cut].encode())
+    try:
+        index = task().index(raw)
+    except DataError as refused:
+        assert "annotations.json" in str(refused) or "is not one of COCO's" in str(refused)
+        return
+    spec = task().specify(raw, index.examples)
+    encoded = [len(batch.inputs) + len(batch.problems) for batch in task().encode(raw, index.examples, spec)]
+    assert sum(encoded) == len(index.examples)
+    json.dumps([index.examples.to_dict("records"), [vars(one) for one in index.problems], spec]).encode()
 
 
 def test_a_crop_is_the_box_with_a_margin_in_the_proportions_of_the_input(raw: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from slipway.config import Section
 from slipway.errors import DataError
@@ -53,15 +53,8 @@ class Data(Section):
     fmax: Annotated[float, Field(gt=0)] = 11025.0
     floor: float = -90.0
     ceiling: float = 0.0
-    classes: tuple[str, ...] | None = None
+    classes: folders.Classes = None
     group: folders.Group = None
-
-    @field_validator("classes")
-    @classmethod
-    def _distinct(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
-            raise ValueError("classes must be two or more different names")
-        return classes
 
     @model_validator(mode="after")
     def _audible(self) -> Self:

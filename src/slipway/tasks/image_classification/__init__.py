@@ -17,7 +17,7 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from slipway.config import Section
 from slipway.protocol import Encoded, Index, Problem, Spec
@@ -37,15 +37,8 @@ class Data(Section):
 
     height: Annotated[int, Field(ge=8)]
     width: Annotated[int, Field(ge=8)]
-    classes: tuple[str, ...] | None = None
+    classes: folders.Classes = None
     group: folders.Group = None
-
-    @field_validator("classes")
-    @classmethod
-    def _distinct(cls, classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
-            raise ValueError("classes must be two or more different names")
-        return classes
 
 
 class Task(Classifier):

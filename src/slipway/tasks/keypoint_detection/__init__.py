@@ -25,7 +25,9 @@ from slipway.config import Section
 from slipway.errors import DataError
 from slipway.protocol import Encoded, Index, Plot, Problem, Spec
 from slipway.raw import folders
+from slipway.raw.litter import passed_over
 from slipway.raw.pictures import Picture, PictureError, decode_picture, difference_hash, recognise
+from slipway.raw.sides import above_pictures
 from slipway.scores import keypoints as scores
 from slipway.tasks.keypoint_detection import annotations, crops, heatmaps
 
@@ -92,12 +94,16 @@ class Task:
         pictures = pd.DataFrame(
             {"example": [path for path in paths if path in persons.pictures], "label": persons.category}, dtype="str"
         )
-        pictures = folders.describe(raw, pictures, self._group, "pictures", problems)
+        notes = passed_over(raw)
+        if persons.repeated:
+            notes.append(f"{persons.repeated:,} annotations say a person again that stands before and are read once")
+        pictures = folders.placed(pictures, above_pictures(raw, annotations.PICTURES))
+        pictures = folders.describe(raw, pictures, self._group, "pictures", problems, notes)
         examples = persons.table.merge(pictures.rename(columns={"example": "picture"}), on="picture")
         crop = crops.around(_lists(examples["box"], 4), self._margin, self._height, self._width)
         examples = examples.assign(**dict(zip(CROP, crop.T, strict=True)))
         examples = examples.sort_values("example", ignore_index=True)
-        return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)))
+        return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)), notes)
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
         """The input's size, and the keypoints with what is known of them; nothing is learnt from `examples`."""
@@ -115,7 +121,7 @@ class Task:
         """Decode each picture once, on a few threads, and cut out its persons."""
         height, width, _ = spec["input"]["shape"]
         crop = examples[CROP].to_numpy()
-        points = _lists(examples["keypoints"], 3 * len(spec["outputs"])).reshape(len(examples), -1, 3)
+        points = _lists(examples["keypoints"], 3 * len(spec["outputs"])).reshape(len(examples), len(spec["outputs"]), 3)
         targets = crops.to_shares(points, crop).astype(np.float32)
         targets[targets[..., 2] == 0] = 0
         pictures, names = pd.factorize(examples["picture"])

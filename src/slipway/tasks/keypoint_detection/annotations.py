@@ -30,7 +30,8 @@ class Persons:
     `category` is what its persons are called; `names` [keypoints] and `skeleton`, pairs of positions in `names`, are
     the category's. `table` has a row a usable person: `example` (picture and annotation), `picture` (path relative to
     the raw folder), `picture_width`, `picture_height`, `box` and `keypoints` as flat lists in COCO's order, `area`.
-    `pictures` are the paths of all pictures that the file lists, with persons or without.
+    `pictures` are the paths of all pictures that the file lists, with persons or without. `repeated`: how many
+    annotations say a person of a picture again.
     """
 
     category: str
@@ -38,6 +39,7 @@ class Persons:
     skeleton: list[list[int]]
     table: pd.DataFrame
     pictures: frozenset[str]
+    repeated: int
 
 
 def read(raw: Path, problems: list[Problem]) -> Persons:
@@ -50,7 +52,7 @@ def read(raw: Path, problems: list[Problem]) -> Persons:
     content = _content(path)
     category = _category(path, content["categories"])
     pictures = _pictures(path, content["images"])
-    rows, seen = [], set()
+    rows, seen, persons = [], set(), set()
     for number, annotation in enumerate(content["annotations"]):
         where = f"{path.name}, annotations[{number}]"
         try:
@@ -61,7 +63,10 @@ def read(raw: Path, problems: list[Problem]) -> Persons:
             problems.append(Problem(where, bad.kind, bad.detail))
         else:
             seen.add(row["example"])
-            rows.append(row)
+            person = row["picture"], *np.round([*row["box"], *row["keypoints"]], 1).tolist()
+            if person not in persons:
+                rows.append(row)
+            persons.add(person)
     columns = ["example", "picture", "picture_width", "picture_height", "box", "keypoints", "area"]
     return Persons(
         category["name"],
@@ -69,6 +74,7 @@ def read(raw: Path, problems: list[Problem]) -> Persons:
         [[one - 1, other - 1] for one, other in category.get("skeleton") or []],
         pd.DataFrame(rows, columns=columns),
         frozenset(picture for picture, _, _ in pictures.values()),
+        len(seen) - len(rows),
     )
 
 
@@ -89,7 +95,7 @@ def _file(raw: Path) -> Path:
 def _content(path: Path) -> dict[str, list[Any]]:
     try:
         content: dict[str, list[Any]] = json.loads(path.read_bytes())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); export the annotations again")
     for key in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
@@ -104,13 +110,18 @@ def _category(path: Path, categories: list[Any]) -> dict[str, Any]:
         raise DataError(f"{path}: {len(found)} categories have keypoints; exactly one must, the persons'")
     (category,) = found
     names = category["keypoints"]
-    if "id" not in category or not isinstance(category.get("name"), str):
+    if "id" not in category or not _text(category.get("name")):
         raise DataError(f"{path}: the category with keypoints has no id or no name")
-    if not isinstance(names, list) or len(set(map(str, names))) < len(names):
+    if not isinstance(names, list) or not all(map(_text, names)) or len(set(names)) < len(names):
         raise DataError(f"{path}: the keypoints of {category['name']} must be a list of different names, not {names}")
     known = range(1, len(names) + 1)
-    for bone in category.get("skeleton") or []:
-        if not isinstance(bone, list) or len(bone) != 2 or any(end not in known for end in bone):
+    skeleton = category.get("skeleton") or []
+    for bone in skeleton if isinstance(skeleton, list) else [skeleton]:
+        if (
+            not isinstance(bone, list)
+            or len(bone) != 2
+            or any(type(end) is not int or end not in known for end in bone)
+        ):
             raise DataError(f"{path}: skeleton {bone} of {category['name']} must be two numbers from 1 to {len(names)}")
     return category
 
@@ -125,9 +136,11 @@ def _pictures(path: Path, images: list[Any]) -> dict[Any, tuple[str, int, int]]:
         ]
         if missing:
             raise DataError(f"{where} has no {missing[0]}")
-        if not isinstance(image["id"], int | str) or image["id"] in pictures:
+        if not isinstance(image["id"], int | float | str) or image["id"] in pictures:
             raise DataError(f"{where}: id {image['id']!r} is no number, or listed before")
-        name = PurePosixPath(str(image["file_name"]))
+        if not _text(image["file_name"]):
+            raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
+        name = PurePosixPath(image["file_name"])
         if name.is_absolute() or ".." in name.parts:
             raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
         if not all(isinstance(image[key], int) and image[key] > 0 for key in ("width", "height")):
@@ -144,8 +157,10 @@ def _row(annotation: Any, category: Mapping[str, Any], pictures: Mapping[Any, tu
             raise ExampleError("incomplete", f"it has no {key}")
     if annotation["category_id"] != category["id"]:
         raise ExampleError("unknown category", f"category {annotation['category_id']} is not {category['name']}'s")
+    if not isinstance(annotation["id"], int | float) and not _text(annotation["id"]):
+        raise ExampleError("bad id", f"id must be a number or text, not {annotation['id']!r}")
     image = annotation["image_id"]
-    if not isinstance(image, int | str) or image not in pictures:
+    if not isinstance(image, int | float | str) or image not in pictures:
         raise ExampleError("unknown picture", f"images has no id {image!r}")
     if annotation.get("iscrowd"):
         raise ExampleError("crowd", "it stands for several persons; leave it out")
@@ -204,9 +219,13 @@ def _area(value: Any) -> float:
 
 
 def _numbers(values: Any, count: int) -> bool:
-    """Whether `values` is a list of so many finite numbers."""
-    return (
-        isinstance(values, list)
-        and len(values) == count
-        and all(isinstance(value, int | float) and math.isfinite(value) for value in values)
-    )
+    """Whether `values` is a list of so many numbers, finite as floats are."""
+    try:
+        return isinstance(values, list) and len(values) == count and all(map(math.isfinite, values))
+    except (TypeError, OverflowError):
+        return False
+
+
+def _text(value: Any) -> bool:
+    """Whether it is text that can be written: JSON can hold halves of characters."""
+    return isinstance(value, str) and not any("\ud800" <= one <= "\udfff" for one in value)

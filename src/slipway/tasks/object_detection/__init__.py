@@ -2,7 +2,8 @@
 
 Raw layout: `images/` (JPEG, PNG or WebP, told by content, folders allowed) and `labels/` with a YOLO text file of the
 same name for each, a line a box: class (0), x and y of the centre, width and height, in shares of the picture. A
-picture that shows nothing has an empty file; one without a file is reported, since it may have been forgotten.
+picture that shows nothing has an empty file; one without a file is reported, since it may have been forgotten. A split
+of the data's own stands below the two folders (`images/train`, `labels/train`) or above them (`train/images`).
 Optionally `metadata.csv` with the columns `path` (`images/...`) and any of `group`, `split` and `fold`.
 
 Encoded: uint8 RGB [height, width, 3], squashed to size, so that shares stay what they are. Targets: float32
@@ -106,7 +107,7 @@ class Task:
         def read(name: str) -> tuple[np.ndarray, np.ndarray, int] | Problem:
             try:
                 encoded = encode_picture(raw / name, height, width)
-                found = read_labels(raw / layout.label_of(name), most)
+                found = read_labels(raw / layout.label_of(name), most).boxes
             except (PictureError, LabelError) as error:
                 return Problem(name, error.kind, error.detail)
             return encoded, found, difference_hash(encoded)

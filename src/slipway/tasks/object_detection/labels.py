@@ -1,9 +1,11 @@
 """YOLO labels: a text file a picture with a line a box, `class x y width height`.
 
 x and y are the box's centre; all four are shares of the picture's width and height. An empty file says that there is
-no object.
+no object. A line of three points or more, `class x y x y x y ...`, outlines an object and is read as the box around it.
+A box that stands twice is one object.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,14 +14,29 @@ from slipway.raw.folders import ExampleError
 
 ROUNDING = 0.002
 """How far (share of the picture) an edge may stand outside and be moved onto the picture's: what rounding does."""
+SAME = 0.0005
+"""How far (share of the picture) the edges of two boxes may differ that are one, written with fewer digits."""
+_FORM = "a line is `class x y width height`, in numbers"
 
 
 class LabelError(ExampleError):
     """A label file cannot be used."""
 
 
-def read_labels(path: Path, most: int) -> np.ndarray:
-    """The boxes of a label file, float32 [n, 4] of x, y, width, height in shares, none beyond the picture's edges.
+@dataclass(frozen=True)
+class Labels:
+    """`boxes`: float32 [n, 4] of x, y, width, height in shares, none beyond the picture's edges, each once.
+
+    `outlines`: how many of the lines are outlines; `repeated`: how many lines say a box again.
+    """
+
+    boxes: np.ndarray
+    outlines: int
+    repeated: int
+
+
+def read_labels(path: Path, most: int) -> Labels:
+    """What a label file says.
 
     Args:
         path: the file.
@@ -29,33 +46,58 @@ def read_labels(path: Path, most: int) -> np.ndarray:
         LabelError: the file cannot be read, a line is no box, its class is not 0, or there are too many.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise LabelError("malformed label", "not text in UTF-8")
     except OSError as error:
         raise LabelError("unreadable", error.strerror or str(error))
     lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if len(lines) > most:
-        raise LabelError("too many boxes", f"{len(lines)}; data.max_boxes allows {most}")
-    boxes = [_box(number, fields) for number, fields in lines]
-    return np.array(boxes, np.float32).reshape(-1, 4)
+    boxes: list[np.ndarray] = []
+    for number, fields in lines:
+        box = _box(number, fields)
+        if not any(np.abs(_edges(box) - _edges(other)).max() <= SAME for other in boxes):
+            boxes.append(box)
+        if len(boxes) > most:
+            raise LabelError("too many boxes", f"line {number} is one more than data.max_boxes, {most}, allows")
+    outlines = sum(len(fields) > 6 for _, fields in lines)
+    return Labels(np.array(boxes, np.float32).reshape(-1, 4), outlines, len(lines) - len(boxes))
 
 
-def _box(number: int, fields: list[str]) -> list[float]:
-    said = f"line {number}: {' '.join(fields)!r}"
+def _box(number: int, fields: list[str]) -> np.ndarray:
+    shown = " ".join(fields[:9]) + (" ..." if len(fields) > 9 else "")
+    said = f"line {number}: {shown!r}"
     try:
-        kind, box = int(fields[0]), [float(field) for field in fields[1:]]
+        kind, values = float(fields[0]), np.array(fields[1:], np.float64)
     except ValueError:
-        raise LabelError("malformed label", f"{said}; a line is `class x y width height`, in numbers")
-    if len(box) != 4 or not np.isfinite(box).all():
-        raise LabelError("malformed label", f"{said}; a line is `class x y width height`, in numbers")
+        raise LabelError("malformed label", f"{said}; {_FORM}")
+    if not kind.is_integer() or not np.isfinite(values).all():
+        raise LabelError("malformed label", f"{said}; {_FORM}, the class a whole one and none of them NaN or infinite")
     if kind != 0:
         raise LabelError("unknown class", f"{said}; the one class is number 0")
-    centre, size = np.array(box[:2]), np.array(box[2:])
-    if (size <= 0).any():
+    low, high = _corners(said, values)
+    if (high <= low).any():
         raise LabelError("empty box", f"{said}; width and height must be more than 0")
-    low, high = centre - size / 2, centre + size / 2
     if low.min() < -ROUNDING or high.max() > 1 + ROUNDING:
-        raise LabelError("box outside", f"{said}; it leaves the picture, in shares 0 to 1 of its sides")
+        unit = "; are these pixels?" if values.max() > 2 else ""
+        raise LabelError("box outside", f"{said}; it leaves the picture, in shares 0 to 1 of its sides{unit}")
     low, high = low.clip(0, 1), high.clip(0, 1)
-    return [*((low + high) / 2), *(high - low)]
+    return np.concatenate([(low + high) / 2, high - low])
+
+
+def _corners(said: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The upper left and the lower right corner of a box, or of what is around an outline."""
+    if len(values) == 4:
+        return values[:2] - values[2:] / 2, values[:2] + values[2:] / 2
+    if len(values) == 5:
+        raise LabelError("malformed label", f"{said}; 6 numbers: are these detections with a score? {_FORM}")
+    if len(values) < 6 or len(values) % 2:
+        found = f"{len(values) + 1} numbers are neither a box (5) nor an outline (a class and points)"
+        raise LabelError("malformed label", f"{said}; {found}; {_FORM}")
+    if len(values) % 3 == 1 and np.isin(values[6::3], (0, 1, 2)).all():
+        raise LabelError("malformed label", f"{said}; a box with keypoints; {_FORM}")
+    points = values.reshape(-1, 2)
+    return points.min(axis=0), points.max(axis=0)
+
+
+def _edges(box: np.ndarray) -> np.ndarray:
+    return np.concatenate([box[:2] - box[2:] / 2, box[:2] + box[2:] / 2])

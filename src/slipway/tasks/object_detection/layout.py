@@ -1,7 +1,10 @@
-"""The raw layout: `images/`, a YOLO label file for each in `labels/`, and perhaps metadata.csv."""
+"""The raw layout: `images/`, a YOLO label file for each in `labels/`, and perhaps metadata.csv.
+
+A split of the data's own stands below the two (`images/train`, `labels/train`) or above them (`train/images`).
+"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -9,10 +12,18 @@ import pandas as pd
 from slipway.errors import DataError
 from slipway.protocol import Index, Problem
 from slipway.raw import folders
+from slipway.raw.litter import litter, passed_over
+from slipway.raw.metadata import METADATA
 from slipway.raw.pictures import recognise
+from slipway.raw.sides import above_pictures, side_folders
 from slipway.tasks.object_detection.labels import LabelError, read_labels
 
 IMAGES, LABELS = "images", "labels"
+EXPORTED = frozenset(
+    {"classes.txt", "predefined_classes.txt", "notes.json", "data.yaml", "data.yml", "dataset.yaml", "obj.names"}
+    | {"readme.md", "readme.txt", "readme.dataset.txt", "readme.roboflow.txt", "license", "license.txt"}
+)
+"""Files, in lower case, that annotation tools put beside the folders or the labels: they say nothing of a picture."""
 
 
 def index(raw: Path, names: tuple[str, str], group: re.Pattern[str] | None, most: int) -> Index:
@@ -21,42 +32,68 @@ def index(raw: Path, names: tuple[str, str], group: re.Pattern[str] | None, most
     Args:
         raw: the folder.
         names: what `label` says of a picture with and without an object.
-        group: searched for in a path within images/ without suffix, names the group.
+        group: searched for in a path within images/ (and its side of a split) without suffix, names the group.
         most: number of boxes that a picture may have.
 
     Raises:
         DataError: a folder is missing, metadata.csv is unusable, the group expression fits no picture, or no picture
             shows an object.
     """
-    for name in (IMAGES, LABELS):
-        if not (raw / name).is_dir():
-            raise DataError(f"{raw / name}: no such folder; pictures go to {IMAGES}/, their YOLO labels to {LABELS}/")
+    tops = _tops(raw)
     problems: list[Problem] = []
-    pictures = sorted(folders.walk(raw, raw / IMAGES, recognise, problems))
+    notes = passed_over(raw)
+    pictures = sorted(name for top in tops for name in folders.walk(raw, raw / top, recognise, problems))
     unread = {label_of(problem.where) for problem in problems}
-    problems += _astray(raw, {label_of(name) for name in pictures} | unread)
-    examples = pd.DataFrame(_labelled(raw, pictures, names, most, problems), columns=["example", "label"], dtype="str")
-    examples = folders.describe(raw, examples, group, "pictures", problems)
+    problems += _astray(raw, tops, {label_of(name) for name in pictures} | unread, notes)
+    rows = _labelled(raw, pictures, names, most, problems, notes)
+    examples = folders.placed(pd.DataFrame(rows, columns=["example", "label"], dtype="str"), tops)
+    examples = folders.describe(raw, examples, group, "pictures", problems, notes)
+    problems.sort(key=lambda problem: (problem.where, problem.kind))
     if len(examples) and not (examples["label"] == names[0]).any():
-        raise DataError(
-            f"{raw / LABELS}: no label holds a box; write a line `0 x y width height` for each {names[0]} that the "
-            "pictures show"
-        )
-    examples = examples.sort_values("example", ignore_index=True)
-    return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)))
+        raise DataError(_no_box(raw, names[0], problems))
+    return Index(examples.sort_values("example", ignore_index=True), problems, notes)
 
 
 def label_of(picture: str) -> str:
     """The path of a picture's label file, both relative to the raw folder."""
-    path = PurePosixPath(picture)
-    return PurePosixPath(LABELS, *path.parts[1:]).with_suffix(".txt").as_posix()
+    parts = list(PurePosixPath(picture).parts)
+    parts[parts.index(IMAGES)] = LABELS
+    return PurePosixPath(*parts).with_suffix(".txt").as_posix()
+
+
+def _tops(raw: Path) -> dict[str, str | None]:
+    """The folders of pictures, relative to `raw`, and the side of the split that each is."""
+    if not (raw / IMAGES).is_dir() and raw.is_dir() and side_folders(raw):
+        tops = {f"{top}/{IMAGES}": side for top, side in above_pictures(raw).items()}
+    else:
+        tops = above_pictures(raw, IMAGES) if (raw / IMAGES).is_dir() else {IMAGES: None}
+    for top in tops:
+        for folder in (top, LABELS if top.startswith(IMAGES) else label_of(top).removesuffix(".txt")):
+            if not (raw / folder).is_dir():
+                raise DataError(
+                    f"{raw / folder}: no such folder; pictures go to {IMAGES}/, their YOLO labels to {LABELS}/"
+                )
+    return tops
+
+
+def _no_box(raw: Path, name: str, problems: list[Problem]) -> str:
+    """Why no picture is left that shows an object."""
+    if problems:
+        first = problems[0]
+        return (
+            f"{raw}: no usable label holds a box, and {len(problems)} files cannot be used; the first: "
+            f"{first.where}: {first.kind}: {first.detail}"
+        )
+    return f"{raw / LABELS}: no label holds a box; write a line `0 x y width height` for each {name} that they show"
 
 
 def _labelled(
-    raw: Path, pictures: list[str], names: tuple[str, str], most: int, problems: list[Problem]
-) -> Iterator[tuple[str, str]]:
+    raw: Path, pictures: list[str], names: tuple[str, str], most: int, problems: list[Problem], notes: list[str]
+) -> list[tuple[str, str]]:
     """Pictures whose labels can be used, and what they show."""
     taken: dict[str, str] = {}
+    shown: list[tuple[str, str]] = []
+    outlines, repeated = 0, 0
     for picture in pictures:
         label = label_of(picture)
         if label in taken:
@@ -68,22 +105,39 @@ def _labelled(
             problems.append(Problem(picture, "no label", detail))
             continue
         try:
-            boxes = read_labels(raw / label, most)
+            labels = read_labels(raw / label, most)
         except LabelError as error:
             problems.append(Problem(label, error.kind, error.detail))
         else:
-            yield picture, names[0] if len(boxes) else names[1]
+            shown.append((picture, names[0] if len(labels.boxes) else names[1]))
+            outlines, repeated = outlines + labels.outlines, repeated + labels.repeated
+    if outlines:
+        notes.append(f"{outlines:,} lines of the labels are outlines and are read as the boxes around them")
+    if repeated:
+        notes.append(f"{repeated:,} lines of the labels say a box again that stands before them and are read once")
+    return shown
 
 
-def _astray(raw: Path, known: set[str]) -> Iterator[Problem]:
-    """Files in labels/ that belong to no picture, and what lies beside the two folders."""
-    for path in sorted((raw / LABELS).rglob("*")):
+def _astray(raw: Path, tops: Collection[str], known: set[str], notes: list[str]) -> Iterator[Problem]:
+    """Files beside the pictures and the labels that belong to none, except those that tools leave."""
+    labels = {LABELS if top.startswith(IMAGES) else label_of(top).removesuffix(".txt") for top in tops}
+    parents = {PurePosixPath(folder).parent.as_posix() for folder in labels}
+    paths = {path for folder in labels for path in (raw / folder).rglob("*") if not path.is_dir()}
+    own = {*(raw / folder for folder in (*labels, *parents)), raw / METADATA, raw / IMAGES}
+    own |= {raw / top for top in tops}
+    paths |= {path for parent in parents | {"."} for path in (raw / parent).iterdir() if path not in own}
+    exported = 0
+    for path in sorted(paths):
         where = folders.within(raw, path)
-        if path.is_dir() or folders.litter(path.name) or where in known or where == f"{LABELS}/classes.txt":
+        if any(litter(part) for part in path.relative_to(raw).parts) or where in known:
             continue
-        yield Problem(where, "no picture", f"no picture in {IMAGES}/ has this name")
-    for path in sorted(raw.iterdir()):
-        if path.name not in (IMAGES, LABELS, folders.METADATA) and not folders.litter(path.name):
-            yield Problem(
-                folders.within(raw, path), "not in a folder", f"pictures go to {IMAGES}/, their labels to {LABELS}/"
-            )
+        if path.is_file() and (path.name.lower() in EXPORTED or path.suffix == ".cache"):
+            exported += 1
+        elif any(where.startswith(f"{folder}/") for folder in labels):
+            yield Problem(where, "no picture", f"no picture in {IMAGES}/ has this name")
+        else:
+            yield Problem(where, "not in a folder", f"pictures go to {IMAGES}/, their labels to {LABELS}/")
+    if exported:
+        notes.append(
+            f"{exported:,} files of the tool that the labels come from are not read (classes.txt, data.yaml, ...)"
+        )

@@ -111,7 +111,7 @@ class Task:
         """
         table, problems = self._rows(raw)
         own = ["example", "label", "group", *(["time"] if self.data.time else [])]
-        return Index(table[[*own, *map(column, self.data.categorical)]], problems, self._repeated(table))
+        return Index(table[[*own, *map(column, self.data.categorical)]], problems, warnings=self._repeated(table))
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
         """Fix the categories of each column on the training examples.
