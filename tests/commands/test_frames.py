@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import tempfile
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -273,3 +276,94 @@ def test_damage_within_a_video_is_reported_and_passed_over(tmp_path: Path) -> No
     assert "damaged in 1 places" in str(result["error"])
     kept = sorted(float(path.stem.split("_")[1]) for path in (tmp_path / "out" / "damaged").iterdir())
     assert kept[0] == 0 and kept[-1] >= 3.4 and max(np.diff(kept)) > 0.3, "up to the next key frame none is taken"
+
+
+def broadcast(path: Path, seconds: int, start: float = 0, level: int = 0) -> bytes:
+    """A transport stream as television is recorded, its clock at `start` seconds."""
+    with av.open(str(path), "w", format="mpegts", options={"output_ts_offset": str(start)}) as container:
+        stream = container.add_stream("mpeg2video", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.gop_size = 12
+        for number in range(seconds * RATE):
+            pixels = np.full((HEIGHT, WIDTH, 3), (level + number // RATE * 5) % 200, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "starts", [(0, 0), (0, 0, 0), (90_000, 10), (10, 90_000), (0, 5), (95_441.7, 0)], ids=lambda starts: str(starts)
+)
+def test_recordings_that_were_joined_follow_one_another(tmp_path: Path, starts: tuple[float, ...]) -> None:
+    parts = [broadcast(tmp_path / "part.ts", 6, start, 30 * number) for number, start in enumerate(starts)]
+    (tmp_path / "joined.ts").write_bytes(b"".join(parts))
+    (result,) = run(tmp_path / "joined.ts", "--every", "1s", "--out", tmp_path / "out", code=3)
+    assert str(result["error"]).startswith(f"damaged in {len(starts) - 1} places"), "the packet where they meet"
+    assert result["frames"] == 6 * len(starts)
+    assert result["seconds"] == pytest.approx(6 * len(starts) - 1, abs=0.1)
+    shown = [np.asarray(Image.open(path)).mean() for path in sorted((tmp_path / "out" / "joined").iterdir())]
+    assert shown == sorted(shown), "in the order of the recordings, none left out"
+
+
+def test_a_clock_that_begins_again_within_a_recording_costs_no_frame(tmp_path: Path) -> None:
+    broadcast(tmp_path / "wrap.ts", 12, 95_437.7)
+    (result,) = run(tmp_path / "wrap.ts", "--every", "1s", "--out", tmp_path / "out")
+    assert (result["frames"], result["seconds"], result["error"]) == (12, 11.0, None)
+
+
+@pytest.mark.parametrize(
+    ("size", "space", "named"),
+    [
+        ((1280, 720), 1, False),
+        ((720, 1280), 1, False),
+        ((1280, 544), 1, False),
+        ((640, 360), 5, False),
+        ((1280, 720), 1, True),
+        ((640, 360), 1, True),
+    ],
+)
+def test_colours_that_are_not_named_are_those_of_the_size(
+    tmp_path: Path, size: tuple[int, int], space: int, named: bool
+) -> None:
+    green = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), (0, 200, 0), np.uint8), "rgb24")
+    coded = green.reformat(format="yuv420p", dst_colorspace=space, dst_color_range="MPEG")
+    with av.open(str(tmp_path / "green.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.options = {"crf": "1"}
+        if named:
+            stream.codec_context.colorspace = 1
+        else:
+            coded.colorspace = 2
+        for _ in range(3):
+            container.mux(stream.encode(coded))
+        container.mux(stream.encode(None))
+    run(tmp_path / "green.mp4", "--every", "1s", "--out", tmp_path / "out")
+    pixel = np.asarray(Image.open(next((tmp_path / "out" / "green").iterdir())))[8, 8]
+    np.testing.assert_allclose(pixel, (0, 200, 0), atol=4)
+
+
+@settings(deadline=None, max_examples=25, derandomize=True)
+@given(data=st.data(), name=st.sampled_from(["a.mp4", "a.ts", "a.mkv"]))
+def test_a_changed_video_gives_frames_or_a_reason(data: st.DataObject, name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        content = bytearray(broadcast(path, 2) if name == "a.ts" else video(path, EVEN[:50]).read_bytes())
+        for _ in range(data.draw(st.integers(1, 3))):
+            at = data.draw(st.one_of(st.integers(0, 64), st.integers(0, len(content))))
+            some = data.draw(st.binary(min_size=1, max_size=300))
+            match data.draw(st.sampled_from(["set", "cut", "insert", "repeat"])):
+                case "set":
+                    content[at : at + len(some)] = some
+                case "cut":
+                    del content[at:]
+                case "insert":
+                    content[at:at] = some
+                case "repeat":
+                    content += content[at:]
+        path.write_bytes(content)
+        result = CliRunner().invoke(app, ["frames", str(path), "--every", "1s", "--out", f"{folder}/out", "--json"])
+        assert result.exit_code in (0, 3), result.output
+        (told,) = json.loads(result.stdout)
+        assert (told["error"] is None) == (result.exit_code == 0)
+        assert told["frames"] >= 1 or told["error"]

@@ -39,6 +39,43 @@ def test_every_variant_resolves_in_every_profile(repository: Path, variant: str,
     assert config.read(variant)["profile"] == profile
 
 
+def become(variant: str, text: str) -> None:
+    """Put another file in the place of a variant's, for data of one's own."""
+    Path(f"conf/variant/{variant}.yaml").write_text(text)
+    edit(
+        Path("params.yaml"),
+        f"  {variant}: {yaml.safe_load(Path('params.yaml').read_text())['simulated'][variant]}\n",
+        "",
+    )
+
+
+@pytest.mark.parametrize(
+    ("own", "variant"),
+    [
+        ("balls", "handball-ball"),
+        ("fouls", "handball-context"),
+        ("melbourne-demand", "demand-predictor"),
+        ("pitch-objects", VARIANT),
+        ("sounds", "wildlife-detector"),
+    ],
+)
+def test_every_variant_of_the_benchmarks_resolves(repository: Path, own: str, variant: str) -> None:
+    become(variant, (ROOT / "benchmarks" / "variants" / f"{own}.yaml").read_text())
+    compose(variant)
+
+
+@pytest.mark.parametrize("profile", ["smoke", "demo", "full"])
+def test_what_a_new_variant_of_few_pictures_begins_with_resolves(repository: Path, profile: str) -> None:
+    recipe = yaml.safe_load(Path("conf/new/image_classification.yaml").read_text())
+    groups = recipe["groups"] | recipe["few"]["groups"]
+    chosen = "".join(f"  - override /{group}: {option}\n" for group, option in groups.items())
+    text = f"# @package _global_\ndefaults:\n{chosen}register: {{name: mine, description: Mine.}}\n"
+    text += "gate: {rules: {accuracy: {min: 0.5}}}\n"
+    become(VARIANT, text)
+    edit(Path("params.yaml"), "profile: demo", f"profile: {profile}")
+    compose(VARIANT)
+
+
 def test_the_committed_parameters_are_what_conf_resolves_to(repository: Path) -> None:
     for variant in yaml.safe_load(Path("params.yaml").read_text())["all"]:
         before = Path(f"params/{variant}.yaml").read_bytes()
@@ -103,6 +140,17 @@ def test_a_variant_of_ones_own_data_has_no_simulation(repository: Path) -> None:
             "\nconvert:",
             "\ngate: {conversion: {mae: {most: 0.1}}}\nconvert:",
             "gate.conversion.mae: no such metric in conf/variant/base-ad-detector.yaml:",
+        ),
+        (
+            "\ntrain:\n",
+            "\ntrain:\n  epochs: 1\n",
+            "train.warmup_epochs: Value error, must be less than train.epochs, 1: the learning rate would only rise, "
+            "not 1.0, in conf/train/keras.yaml:6",
+        ),
+        (
+            "\ntrain:\n",
+            "\ntrain:\n  warmup_epochs: 10\n",
+            "not 10, in conf/variant/base-ad-detector.yaml:",
         ),
         ("\nconvert:", "\nsplit: {train: 0.8}\nconvert:", "split: Value error, train + val + test must be 1, not 1.1"),
     ],

@@ -6,8 +6,9 @@ video), so that the frames of one video never stand on two sides of a split. Wit
 that class, which is the layout of image_classification; without one, they wait to be sorted.
 
 Videos are decoded from start to end: seeking lands beside the frame that was asked for in files with a damaged index,
-open groups of pictures or a variable frame rate. Of each interval the first frame shown in it is taken; behind damage,
-none up to the next key frame. Rotation and mirroring (the display matrix) are honoured. Equal videos give equal bytes.
+open groups of pictures or a variable frame rate. Recordings that were joined into one file follow one another. Of each
+interval the first frame shown in it is taken; behind damage, none up to the next key frame. Rotation and mirroring (the
+display matrix) are honoured. Equal videos give equal bytes.
 
 A video's frames are written to a hidden folder that is renamed when all are there, so a kill leaves no half-written
 frame; metadata.csv comes before the rename, and running again replaces both. `video` is the start of the SHA-256 of
@@ -29,7 +30,9 @@ import av
 import numpy as np
 import pandas as pd
 from av.container import InputContainer
+from av.format import Flags
 from av.sidedata.sidedata import Type
+from av.video.reformatter import Colorspace
 from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -48,6 +51,11 @@ SHORT = Fraction(1)
 """Seconds that the last frame may end before the length that the file states; more is a file cut short."""
 OTHERS = Fraction(1, 20)
 """The share by which the pictures may end before that, where it is the length of sound and pictures together."""
+BACK, AHEAD = Fraction(1, 5), Fraction(10)
+"""Seconds by which the time of a frame may go back, and ahead in a format of broadcasts, whose clock may be set anew;
+more is the beginning of another recording in the file, which goes on where the one before it ended."""
+_UNNAMED = 2
+"""FFmpeg's number of the colour space that a video does not name."""
 _UNITS = {"": Fraction(1), "s": Fraction(1), "ms": Fraction(1, 1000), "min": Fraction(60)}
 
 
@@ -207,8 +215,9 @@ def _sample(video: Path, every: Fraction, advance: Callable[[float], None]) -> I
         length = _length(container, stream)
         frame_time = 1 / (stream.average_rate or stream.guessed_rate or Fraction(25))
         damaged, lost = 0, False
+        broadcast = bool(container.format.flags & Flags.ts_discont.value)  # type: ignore[operator]
         first: Fraction | None = None
-        time, due = -frame_time, Fraction(0)
+        last, time, due = Fraction(0), -frame_time, Fraction(0)
         for frame in _decode(container, stream):
             if frame is None or frame.is_corrupt:
                 damaged += not lost
@@ -218,8 +227,11 @@ def _sample(video: Path, every: Fraction, advance: Callable[[float], None]) -> I
                 time += frame_time
             else:
                 shown = frame.pts * frame.time_base
-                first = shown - (time + frame_time) if first is None else first
-                time = max(shown - first, time)
+                step = 0 if first is None else shown - last
+                if first is None or step < -BACK or (broadcast and step > AHEAD):
+                    first = shown - (time + frame_time)
+                    length = max(length - step, Fraction(0)) if step > 0 else length
+                time, last = max(shown - first, time), shown
             lost = lost and not frame.key_frame
             if time >= due and not lost:
                 yield time, _upright(frame)
@@ -278,10 +290,13 @@ def _decode(container: InputContainer, stream: Any) -> Iterator[Any]:
 
 
 def _upright(frame: Any) -> Image.Image:
-    """The frame in RGB as a player shows it: turned and mirrored by the display matrix, to multiples of 90 degrees.
+    """The frame in RGB as a player shows it: turned and mirrored by the display matrix, to multiples of 90 degrees; of
+    colours that are not named, those of HD by BT.709, others by BT.601.
 
     The matrix [[a, b], [c, d]] takes a point (x, y) of the stored picture, y downwards, to (ax + cy, bx + dy).
     """
+    if frame.colorspace == _UNNAMED and not frame.format.is_rgb and (frame.width >= 1280 or frame.height > 576):
+        frame.colorspace = Colorspace.ITU709
     image: Image.Image = frame.to_image()
     matrix = next((data for data in frame.side_data if data.type == Type.DISPLAYMATRIX), None)
     if matrix is None:

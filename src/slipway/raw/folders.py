@@ -68,7 +68,7 @@ def class_folders(raw: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
 def index(
     raw: Path,
     classes: Sequence[str],
-    recognise: Callable[[bytes], None],
+    recognise: Callable[[bytes], object],
     group: re.Pattern[str] | None,
     noun: str,
 ) -> Index:
@@ -230,7 +230,7 @@ def within(raw: Path, path: Path) -> str:
     return os.fsencode(path.relative_to(raw).as_posix()).decode(errors="backslashreplace")
 
 
-def walk(raw: Path, folder: Path, recognise: Callable[[bytes], None], problems: list[Problem]) -> Iterator[str]:
+def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems: list[Problem]) -> Iterator[str]:
     """Paths of the examples below `folder`, relative to `raw`; what is none goes to `problems`."""
 
     def linked(path: Path) -> bool:

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import yaml
 
+from conftest import ROOT
 from slipway.data.shards import PackedSplit
 from slipway.errors import ConfigError, DataError, ModelError
 from slipway.frameworks.keras import native, training
@@ -23,10 +26,12 @@ from slipway.frameworks.keras.training.classification import class_weights
 from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.run import Run
 from slipway.protocol import Spec
+from slipway.tracking import Tracker
 
 Split = Callable[[str, int], PackedSplit]
 
 MODEL = Model(network="mobilenet_v3_small", width=0.25, dropout=0.1)
+SCHEDULED = {"epochs", "batch_size", "optimizer", "learning_rate", "schedule", "warmup_epochs", "frozen"}
 QUICK = Train(
     epochs=3,
     batch_size=16,
@@ -207,7 +212,7 @@ def test_a_run_starts_from_the_layers_of_another_model_that_fit(split: Split, sp
     keras.utils.set_random_seed(9)
     source = networks.build(MODEL, three)
     native.save(source, tmp_path / "source")
-    still = Train(epochs=1, batch_size=16, learning_rate=1e-12)
+    still = Train(epochs=1, batch_size=16, learning_rate=1e-12, warmup_epochs=0)
     fit(
         split("train", 16),
         split("val", 16),
@@ -248,7 +253,7 @@ def test_a_frozen_phase_leaves_all_but_the_last_layer_as_they_were(split: Split,
 
 @pytest.mark.usefixtures("tiny")
 def test_freezing_needs_something_to_start_from(split: Split, spec: Spec, tmp_path: Path) -> None:
-    config = Train(epochs=1, batch_size=16, frozen=Frozen())
+    config = Train(epochs=2, batch_size=16, frozen=Frozen())
     with pytest.raises(ConfigError, match=r"train\.frozen is set, and there is no other model to start from"):
         fit(split("train", 16), split("val", 16), spec, tmp_path / "native", config)
 
@@ -337,3 +342,55 @@ def test_the_learning_rate_warms_up_and_follows_its_schedule(schedule: str, last
         method.iterations.assign(step)
         rates.append(float(method.learning_rate))
     np.testing.assert_allclose(rates, [0, 0.25, 0.5, last], atol=1e-6)
+
+
+def rates(train: PackedSplit, val: PackedSplit, spec: Spec, folder: Path, config: Train, **options: Any) -> list[float]:
+    """The learning rate after each epoch of a small training, as DVCLive wrote it."""
+    live, state = folder / "live", folder / "state" / "metrics.jsonl"
+    with Tracker("tiny", live=live, logs=folder / "logs", journal=state, params={}) as track:
+        fit(train, val, spec, folder / "native", config, track=track, **options)
+    written = pd.read_csv(live / "plots" / "metrics" / "learning_rate.tsv", sep="\t")
+    assert list(written["step"]) == list(range(1, len(written) + 1))
+    return list(written["learning_rate"])
+
+
+@pytest.mark.usefixtures("tiny")
+def test_the_learning_rate_that_was_written_rises_then_falls_in_every_schedule(
+    split: Split, spec: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    keras.utils.set_random_seed(9)
+    native.save(networks.build(MODEL, spec), tmp_path / "source")
+    start = tmp_path / "source" / "model.keras"
+    train, val = split("train", 32), split("val", 16)
+    base = {"epochs": 6, "batch_size": 16, "learning_rate": 0.01, "warmup_epochs": 3}
+    cosine = Train.model_validate(base | {"frozen": {"epochs": 3, "learning_rate": 0.04}})
+    told = rates(train, val, spec, tmp_path / "cosine", cosine, start=start)
+    np.testing.assert_allclose(told[:3], [0.03, 0.01, 0], atol=1e-6)
+    np.testing.assert_allclose(told[3:], [0.01 / 3, 0.02 / 3, 0.01, 0.0075, 0.0025, 0], atol=1e-6)
+    constant = Train.model_validate(base | {"schedule": "constant", "warmup_epochs": 1.5, "epochs": 3})
+    told = rates(train, val, spec, tmp_path / "constant", constant)
+    np.testing.assert_allclose(told, [0.01 * 2 / 3, 0.01, 0.01], atol=1e-6)
+
+
+RECIPES = ["base-ad-detector", "cricket-shot-detector", "handball-ball", "handball-pose", "news-ad-detector"]
+RECIPES += ["sports-ad-detector", "wildlife-detector"]
+
+
+@pytest.mark.parametrize("variant", RECIPES)
+def test_the_learning_rate_of_every_variant_rises_once_and_falls_for_most_of_its_epochs(variant: str) -> None:
+    values = yaml.safe_load((ROOT / "params" / f"{variant}.yaml").read_text())["train"]
+    config = Train.model_validate({name: value for name, value in values.items() if name in SCHEDULED})
+    steps = 4
+    method = optimizer(config, steps)
+    curve = []
+    for step in range(config.epochs * steps + 1):
+        method.iterations.assign(step)
+        curve.append(float(method.learning_rate))
+    peak = int(np.argmax(curve))
+    assert curve[peak] == pytest.approx(config.learning_rate)
+    assert np.all(np.diff(curve[: peak + 1]) > 0)
+    assert np.all(np.diff(curve[peak:]) < 0)
+    assert peak <= len(curve) / 4
+    assert curve[-1] == pytest.approx(0, abs=1e-8)

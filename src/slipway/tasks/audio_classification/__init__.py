@@ -1,8 +1,8 @@
 """Audio classification: which one of a few classes a sound clip holds.
 
-Raw layout: one folder a class, clips in it or in folders below it (WAV, FLAC, Ogg or MP3, told by content, of any rate,
-mono or stereo), and optionally `metadata.csv` with the columns `path` (relative to the raw folder) and any of `label`,
-`group`, `split` and `fold`; other columns are not read. Where there is a `metadata.csv`, it lists every clip.
+Raw layout: one folder a class, clips in it or in folders below it (WAV, FLAC, Ogg, MP3 or M4A, told by content, of any
+rate, mono or stereo), and optionally `metadata.csv` with the columns `path` (relative to the raw folder) and any of
+`label`, `group`, `split` and `fold`; other columns are not read. Where there is a `metadata.csv`, it lists every clip.
 
 Encoded: a clip loses the digital silence at its ends, is repeated up to one window where it is shorter, and becomes as
 many windows as it takes to cover it, evenly spread and overlapping by at least `overlap`. A window is a log-mel

@@ -3,9 +3,10 @@
 Each task has a module here with its section models `Model` and `Train`.
 """
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from slipway.config import Convert as Convert
 from slipway.config import Section, Share
@@ -44,10 +45,10 @@ class Recolouring(Section):
 class Train(Section):
     """How a network is trained.
 
-    The learning rate rises from 0 over `warmup_epochs` (fractions allowed), then follows `schedule` down to 0
-    (`cosine`) or stays (`constant`). `weight_decay` is decoupled and leaves biases and batch normalisation alone.
-    With `frozen`, a phase with most layers frozen comes before the `epochs`, in which all of them learn. Without
-    `early_stopping` the weights of the last epoch are kept.
+    The learning rate rises from 0 over `warmup_epochs` (fractions allowed; fewer than `epochs`), then follows
+    `schedule` down to 0 (`cosine`) or stays (`constant`). `weight_decay` is decoupled and leaves biases and batch
+    normalisation alone. With `frozen`, a phase with most layers frozen comes before the `epochs`, in which all of them
+    learn. Without `early_stopping` the weights of the last epoch are kept.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 20
@@ -55,10 +56,18 @@ class Train(Section):
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: Positive = 0.002
     schedule: Literal["cosine", "constant"] = "cosine"
-    warmup_epochs: NotNegative = 1.0
+    warmup_epochs: Annotated[NotNegative, Field(validate_default=True)] = 1.0
     weight_decay: NotNegative = 0.0
     frozen: Frozen | None = None
     early_stopping: EarlyStopping | None = None
+
+    @field_validator("warmup_epochs")
+    @classmethod
+    def _ends_before_training_does(cls, warmup: float, info: ValidationInfo) -> float:
+        epochs = info.data.get("epochs", math.inf)  # absent where it is wrong itself, which is told
+        if not warmup < epochs:
+            raise ValueError(f"must be less than train.epochs, {epochs}: the learning rate would only rise")
+        return warmup
 
 
 class ClassifierTrain(Train):

@@ -8,7 +8,7 @@ from slipway.frameworks.keras.schema import Train
 
 def optimizer(config: Train, steps_per_epoch: int) -> Any:
     """The optimizer of `config` for a run of `config.epochs` epochs of `steps_per_epoch` steps."""
-    warmup = min(round(config.warmup_epochs * steps_per_epoch), config.epochs * steps_per_epoch - 1)
+    warmup = int(config.warmup_epochs * steps_per_epoch)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else config.learning_rate,
         config.epochs * steps_per_epoch - warmup,
