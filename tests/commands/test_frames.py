@@ -305,6 +305,17 @@ def test_recordings_that_were_joined_follow_one_another(tmp_path: Path, starts: 
     assert shown == sorted(shown), "in the order of the recordings, none left out"
 
 
+@pytest.mark.parametrize(("suffix", "code", "frames"), [("mp4", 3, 4), ("mkv", 0, 8), ("avi", 0, 8)])
+def test_files_of_other_formats_that_were_joined_are_read_or_told(
+    tmp_path: Path, suffix: str, code: int, frames: int
+) -> None:
+    part = video(tmp_path / f"part.{suffix}").read_bytes()
+    (tmp_path / f"joined.{suffix}").write_bytes(part * 2)
+    (result,) = run(tmp_path / f"joined.{suffix}", "--every", "1s", "--out", tmp_path / "out", code=code)
+    assert result["frames"] == frames
+    assert ("2 recordings in one file" in str(result["error"])) == (code == 3)
+
+
 def test_a_clock_that_begins_again_within_a_recording_costs_no_frame(tmp_path: Path) -> None:
     broadcast(tmp_path / "wrap.ts", 12, 95_437.7)
     (result,) = run(tmp_path / "wrap.ts", "--every", "1s", "--out", tmp_path / "out")

@@ -215,6 +215,7 @@ def test_a_sound_is_read_to_its_end_whatever_length_it_states(name: str) -> None
         (lambda: wav()[:200000], "truncated", r"it ends after 4\.53 s, before its end"),
         (lambda: wav(form="RF64")[:200000], "truncated", "after 4.53 s"),
         (lambda: wav() + wav(), "joined", "another WAV follows it in the file"),
+        (lambda: encoded(call(), "ipod", "aac") * 2, "joined", "another M4A follows it in the file"),
         (lambda: wav(0)[:44] + LIST, "empty sound", "0 samples"),
         (lambda: wav(form="FLAC") + wav(form="FLAC")[:150000], "truncated", "before its end"),
         (lambda: piped_flac()[:150000], "truncated", "before its end"),

@@ -244,6 +244,11 @@ def _sample(video: Path, every: Fraction, advance: Callable[[float], None]) -> I
         short = max(SHORT, 2 * frame_time, Fraction(0) if stream.duration else length * OTHERS)
         if length - (time + frame_time) > short:
             wrong.append(f"ends after {float(time + frame_time):.1f} s of {float(length):.1f} s")
+        boxes = _boxes(video) if "mp4" in container.format.name else []
+        if boxes.count(b"moov") > 1 and b"moof" not in boxes:
+            wrong.append(
+                f"{boxes.count(b'moov')} recordings in one file, of which only the first can be read; split them"
+            )
         if wrong:
             raise VideoError(f"{'; '.join(wrong)}; the frames that can be read are kept")
 
@@ -270,6 +275,19 @@ def _length(container: InputContainer, stream: Any) -> Fraction:
     if stream.duration and stream.time_base:
         return Fraction(stream.duration * stream.time_base)
     return Fraction(container.duration or 0, av.time_base)
+
+
+def _boxes(video: Path) -> list[bytes]:
+    """The kinds of the parts of an MP4 file, in order."""
+    kinds, end = [], video.stat().st_size
+    with video.open("rb") as file:
+        while len(head := file.read(16)) >= 8:
+            kinds.append(head[4:8])
+            size = int.from_bytes(head[8:] if head[:4] == b"\0\0\0\1" else head[:4])
+            if size < 8 or file.tell() - len(head) + size > end:
+                break
+            file.seek(size - len(head), 1)
+    return kinds
 
 
 def _decode(container: InputContainer, stream: Any) -> Iterator[Any]:

@@ -128,6 +128,8 @@ def _read(content: bytes) -> tuple[np.ndarray, int]:
             stated = _mp3(content)
         case "ogg":
             stated = _ogg(content)
+        case "mp4" if content.count(b"moov") > 1 and b"moof" not in content:  # an index for each, of which one is read
+            raise SoundError("joined", "another M4A follows it in the file; split them")
     blocks: list[np.ndarray] = []
     rate, channels, count, undecoded = 0, 0, 0, b""
     try:
