@@ -19,6 +19,7 @@ from slipway.errors import ConfigError
         ({"folds": 5, "fold": 6}, "fold 6 of 5 folds"),
         ({"folds": 5, "fold": 1, "by": "time"}, "folds are dealt by group, and by is time"),
         ({"test_from": "2024-01-01"}, "val_from and test_from go together"),
+        ({"val_from": "2024-01-01T13:00+02:00", "test_from": "2024-02-01"}, "should not have timezone info"),
         ({"tarin": 0.7}, "Extra inputs are not permitted"),
     ],
 )

@@ -116,6 +116,13 @@ def test_a_variant_of_ones_own_data_has_no_simulation(repository: Path) -> None:
             "checks.recommended.leest: unknown key (value 5000) in conf/variant/base-ad-det",
         ),
         ("least: 5000", "least: many", "checks.recommended.least: Input should be a valid integer"),
+        (
+            "\nconvert:",
+            "\ndata: {classes: [yes, ad]}\nconvert:",
+            "data.classes.0: Input should be a valid string, not True, in conf/variant/base-ad-detector.yaml:",
+        ),
+        ("\nconvert:", "\ndata: {classes: [ad, 01]}\nconvert:", "not 1, in conf/"),
+        ("\nconvert:", "\ndata: {classes: [ad, no]}\nconvert:", "(yes, no, on, null, 01) needs quotation marks"),
         ("precision: int8", "precision: int4", "not 'int4', in conf/variant/base-ad-detector.yaml:"),
         ("\nchecks:", "\nchekcs:", "chekcs: unknown section"),
         ("/data: frames", "/data: framez", "conf/data/framez.yaml: no such file; it has"),

@@ -176,15 +176,17 @@ def _measured(path: Path) -> tuple[list[str], int]:
             reader = csv.reader(_lines(file), strict=True)
             for row in reader:
                 start, end = end + 1, reader.line_num
-                if not row or (len(row) == 1 and not row[0].strip(" \t")):
+                if len(row) == len(header) > 1:
+                    rows += 1
+                elif not row or (len(row) == 1 and not row[0].strip(" \t")):
                     continue
-                if not header:
+                elif not header:
                     header = row
-                    continue
-                rows += 1
-                if len(row) != len(header):
-                    uneven += 1
-                    first = first if uneven > 1 else (start, len(row))
+                else:
+                    rows += 1
+                    if len(row) != len(header):
+                        uneven += 1
+                        first = first if uneven > 1 else (start, len(row))
     except csv.Error as error:
         raise DataError(
             f"{path}: cannot be read as a table: line {end + 1}: {error}; a quotation mark in a field is written "

@@ -9,18 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from mutated_tables import MUTATED, mutated, records
 from slipway.errors import DataError
 from slipway.tasks.tabular_classification import Task
 
 TASK = {"target": "kind", "positive": "hand", "name": "hand_ball", "example": "id", "group": "match", "time": "day"}
 TASK |= {"numeric": ("x", "speed"), "categorical": ("event",)}
-STRAY = b',";\n\r\0\t\x00\xff\xef\xbb\xbf 0-eZ'
-MUTATED = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
 
 
 @cache
@@ -50,26 +47,6 @@ def content(kind: str) -> bytes:
     return gzip.compress(plain, mtime=0) if kind == "csv.gz" else plain
 
 
-@st.composite
-def mutated(draw: st.DrawFn, original: bytes) -> bytes:
-    """The bytes with one to three of them changed, inserted or left out, the end cut off, or a stretch repeated."""
-    changed = bytearray(original)
-    for _ in range(draw(st.integers(1, 3))):
-        place = draw(st.integers(0, len(changed) - 1))
-        match draw(st.sampled_from(["flip", "insert", "leave out", "cut", "repeat"])):
-            case "flip":
-                changed[place] ^= 1 << draw(st.integers(0, 7))
-            case "insert":
-                changed[place:place] = bytes([draw(st.sampled_from(STRAY))])
-            case "leave out":
-                del changed[place]
-            case "cut":
-                del changed[max(place, 1) :]
-            case "repeat":
-                changed[place:place] = changed[place : place + draw(st.integers(1, 200))]
-    return bytes(changed)
-
-
 def assert_told(folder: Path, name: str, written: bytes) -> pd.DataFrame | None:
     """The features of the examples by name; None where the table is refused."""
     path = folder / name
@@ -90,11 +67,6 @@ def assert_told(folder: Path, name: str, written: bytes) -> pd.DataFrame | None:
     return features.assign(label=index.examples["label"], day=index.examples["time"]).set_index(
         index.examples["example"]
     )
-
-
-def records(path: Path) -> list[list[str]]:
-    text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode("utf-8-sig")
-    return [row for row in csv.reader(io.StringIO(text, newline="")) if row and (len(row) > 1 or row[0].strip(" \t"))]
 
 
 @MUTATED

@@ -477,7 +477,7 @@ def _told(row: pd.Series, position: int, cases: pd.DataFrame, data: Columns) -> 
         elif role == "place":
             kind, detail = "no place", f"{data.place} is empty"
         elif check == "far from the rest":
-            kind, detail = str(check), f"{data.time} is {row['given_time']}, years from all other hours but a few"
+            kind, detail = str(check), f"{data.time} is {row['given_time']}, more than two years from the other hours"
         elif role == "time":
             kind = "no time" if check == "not_nullable" else str(check)
             detail = (
