@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from PIL import Image
 
+from slipway import tasks
 from slipway.config import Split
 from slipway.data import splits
 from slipway.errors import DataError
@@ -101,6 +104,34 @@ def test_classes_that_are_called_so_are_classes(tmp_path: Path) -> None:
         "test pattern",
         "train station",
     }
+
+
+def test_a_class_in_a_split_may_be_called_like_a_side(tmp_path: Path) -> None:
+    raw = pictures(tmp_path, "train/train", "train/bus", "test/train", "test/bus")
+    for data in ({}, {"classes": ("train", "bus")}):
+        examples = index(raw, **data).examples
+        assert set(examples["label"]) == {"train", "bus"}
+        assert examples["split"].tolist() == ["test"] * 6 + ["train"] * 6
+
+
+def test_sounds_are_divided_alike(tmp_path: Path) -> None:
+    for number, folder in enumerate(("train/rain", "train/wind", "validation/rain", "validation/wind")):
+        (tmp_path / folder).mkdir(parents=True)
+        soundfile.write(tmp_path / folder / "a.wav", np.random.default_rng(number).normal(0, 0.1, 800), 8000)
+    task = tasks.load("audio_classification", {})
+    assert sides(task.index(tmp_path).examples) == {
+        "train/rain/a.wav": "train",
+        "train/wind/a.wav": "train",
+        "validation/rain/a.wav": "val",
+        "validation/wind/a.wav": "val",
+    }
+
+
+@pytest.mark.parametrize("name", ["Metadata.csv", "metadata.tsv", "METADATA.xlsx"])
+def test_a_description_under_another_name_is_refused(tmp_path: Path, name: str) -> None:
+    (pictures(tmp_path, "a", "b") / name).write_text("path,group\n")
+    with pytest.raises(DataError, match=r"is called metadata\.csv; rename it"):
+        index(tmp_path)
 
 
 @pytest.mark.parametrize(

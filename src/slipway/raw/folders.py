@@ -22,6 +22,7 @@ from slipway.raw.litter import litter, passed_over, subfolders
 from slipway.raw.metadata import METADATA, same
 from slipway.raw.sides import SIDES, above_classes, side_of
 
+_MISNAMED = frozenset(f"metadata.{suffix}" for suffix in ("csv", "tsv", "txt", "csv.txt", "xls", "xlsx", "jsonl"))
 BATCH = 256
 WORKERS = min(4, max(2, os.cpu_count() or 2))
 
@@ -67,7 +68,7 @@ def class_folders(raw: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
 
 def index(
     raw: Path,
-    classes: Sequence[str],
+    classes: Sequence[str] | None,
     recognise: Callable[[bytes], object],
     group: re.Pattern[str] | None,
     noun: str,
@@ -76,22 +77,24 @@ def index(
 
     Args:
         raw: the folder.
-        classes: its class folders.
+        classes: as of `class_folders`.
         recognise: raises ExampleError for the first 12 bytes of a file that is no example.
         group: searched for in a path within its class folder without suffix, names the group.
         noun: what the examples are called, in the plural.
 
     Raises:
-        DataError: a class without examples, an unusable metadata.csv, or a group expression that fits no example.
+        DataError: as `class_folders`; a class without examples, an unusable metadata.csv, or a group expression that
+            fits no example.
     """
     problems: list[Problem] = []
+    named = class_folders(raw, classes)
     notes = passed_over(raw)
-    tops = above_classes(raw, classes)
+    tops = above_classes(raw, classes or ())
     parents = [raw / top for top in tops] or [raw]
     rows = [
         (path, label)
         for parent in parents
-        for label in classes
+        for label in named
         if (parent / label).is_dir()
         for path in walk(raw, parent / label, recognise, problems)
     ]
@@ -102,10 +105,10 @@ def index(
         if entry.is_file() and entry != raw / METADATA and not litter(entry.name)
     ]
     examples = pd.DataFrame(rows, columns=["example", "label"], dtype="str")
-    places = {f"{top}/{label}": side for top, side in tops.items() for label in classes}
-    examples = placed(examples, places or dict.fromkeys(classes))
+    places = {f"{top}/{label}": side for top, side in tops.items() for label in named}
+    examples = placed(examples, places or dict.fromkeys(named))
     examples = describe(raw, examples, group, noun, problems, notes)
-    for label in classes:
+    for label in named:
         if not (examples["label"] == label).any():
             raise DataError(_nothing_left([parent / label for parent in parents], raw, label, noun, problems))
     examples = examples.sort_values("example", ignore_index=True)
@@ -137,6 +140,8 @@ def describe(
     Raises:
         DataError: an unusable metadata.csv, or a group expression that fits no example.
     """
+    if misnamed := [path for path in raw.iterdir() if path.name != METADATA and path.name.casefold() in _MISNAMED]:
+        raise DataError(f"{min(misnamed)}: the file that describes the {noun} is called {METADATA}; rename it")
     if (raw / METADATA).exists():
         examples = _described(examples, raw / METADATA, problems, notes)
     if group is not None:

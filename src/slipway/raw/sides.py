@@ -39,14 +39,14 @@ def above_classes(raw: Path, classes: Collection[str]) -> dict[str, str]:
 
     Args:
         raw: the folder.
-        classes: names that are known to be classes, if any: folders of these names are no sides.
+        classes: names that are known to be classes, if any: where all those folders are among them, they are no sides.
 
     Raises:
         DataError: the folders are called like sides and some hold folders, yet they cannot be read as a split.
     """
     sides = side_folders(raw)
     below = {name: set(subfolders(raw / name)) for name in sides}
-    if set(sides) & set(classes) or not any(below.values()):
+    if set(sides) <= set(classes) or not any(below.values()):
         return {}
     train = set().union(*(below[name] for name, side in sides.items() if side == "train"))
     beside = [name for name in subfolders(raw) if name not in sides]

@@ -99,8 +99,7 @@ class Task(Classifier):
             DataError: no class folders, folders that are no class, a class without clips, an unusable metadata.csv, or
                 a group expression that fits no clip.
         """
-        classes = folders.class_folders(raw, self._data.classes)
-        return folders.index(raw, classes, recognise, self._group, "clips")
+        return folders.index(raw, self._data.classes, recognise, self._group, "clips")
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
         """The input, what its bytes stand for, and the class names; nothing is learnt from `examples`."""

@@ -59,8 +59,7 @@ class Task(Classifier):
             DataError: no class folders, folders that are no class, a class without pictures, an unusable metadata.csv,
                 or a group expression that fits no picture.
         """
-        classes = folders.class_folders(raw, self._classes)
-        return folders.index(raw, classes, recognise, self._group, "pictures")
+        return folders.index(raw, self._classes, recognise, self._group, "pictures")
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
         """The size of the input and the class names; nothing is learnt from `examples`."""
