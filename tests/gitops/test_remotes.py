@@ -310,3 +310,8 @@ def test_in_a_worktree_the_folder_of_its_clone_is_inside(shared: Path, tmp_path:
     git(shared, "worktree", "add", "-q", str(tmp_path / "tree"))
     monkeypatch.chdir(tmp_path / "tree")
     assert artifacts.private() == shared / "inside"
+
+
+def test_what_dvc_makes_of_a_file_url_is_a_folder_in_the_clone(shared: Path):
+    assert dvc("remote modify -q local url file:///elsewhere") == 0
+    assert artifacts.private() == shared / "file:" / "elsewhere"
