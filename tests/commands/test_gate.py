@@ -459,3 +459,28 @@ def test_the_exit_code_is_that_of_the_worst_variant() -> None:
     assert ended("pass", "hold") == 2
     assert ended("hold", "unjudged", "pass") == 3
     assert ended("unjudged", "fail", "hold") == 1
+
+
+@pytest.mark.parametrize("option", ["--depth=1", "--no-tags"])
+def test_a_clone_without_the_tags_of_its_remote_judges_nothing_beside_production(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    released.build("mine", offset=3.0)
+    released.commit("worse")
+    released.git("clone", "-q", "--bare", ".", str(tmp_path / "hub"))
+    released.git("remote", "add", "origin", str(tmp_path / "hub"))
+    assert run()[0] == 1, "a full clone"
+    part = tmp_path / "part"
+    released.git("clone", "-q", option, f"file://{tmp_path}/hub", str(part))
+    shutil.copytree(root, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
+    monkeypatch.chdir(part)
+    said = judged()
+    assert said["verdict"] == "unjudged" and "--tags" in said["why"]
+    assert run()[0] == 3
+    assert CliRunner().invoke(app, ["report"]).exit_code == 3
+    assert CliRunner().invoke(app, ["register"]).exit_code == 3
+    if option == "--no-tags":
+        assert run("--baseline", "HEAD~1")[0] == 1, "needs no tag"
+    unshallow = ["--unshallow"] if option == "--depth=1" else []
+    released.git("fetch", "-q", *unshallow, "--tags")
+    assert run()[0] == 1

@@ -14,6 +14,9 @@ from slipway import mlflow_store
 from slipway.cli import app
 from slipway.gitops import mirror, promotion, state
 from slipway.gitops.mirror import Synced
+from slipway.registry import mlflow as registry
+from slipway.registry import owner
+from slipway.registry.owner import OwnedError
 
 VARIANT, MODEL = "base-ad-detector", "base_ad_detector"
 
@@ -141,3 +144,81 @@ def test_random_walks_with_crashes_end_with_git_and_mlflow_agreeing(
             max_examples=8, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+@pytest.fixture
+def theirs(client):
+    """A registered model of another team, by the name of ours, with the alias that we write."""
+    client.create_registered_model(MODEL, description="Theirs.")
+    made = client.create_model_version(MODEL, "s3://theirs/model", tags={"lifecycle": "theirs", "roles": "theirs"})
+    client.set_registered_model_alias(MODEL, "production", made.version)
+    return lambda: (client.get_registered_model(MODEL), client.search_model_versions(f"name = '{MODEL}'"))
+
+
+@pytest.mark.parametrize(
+    ("tagged", "commit"),
+    [(None, None), (40 * "2", None), ("ours", 40 * "1")],
+    ids=["made by hand", "of another repository", "of a fork"],
+)
+def test_what_is_not_of_this_repository_is_not_touched_unless_it_is_adopted(
+    versions: Mapping[str, str], root: Path, client, theirs, tagged: str | None, commit: str | None
+):
+    promotion.promote(f"{VARIANT}@v1.0.0", "production")
+    promotion.register("demand-predictor")
+    if commit is not None:
+        client.set_model_version_tag(MODEL, "1", owner.COMMIT, commit)
+    if tagged is not None:
+        mine = owner.tags()[owner.OWNER]
+        assert mine == git(root, "rev-list", "--max-parents=0", "HEAD")
+        client.set_registered_model_tag(MODEL, owner.OWNER, mine if tagged == "ours" else tagged)
+    before = theirs()
+    done = CliRunner().invoke(app, ["registry", "sync"])
+    assert done.exit_code == OwnedError.exit_code == 6, done.output
+    assert f"{MODEL} in MLflow is not of this repository" in done.output and f"--adopt {MODEL}" in done.output
+    assert [vars(one) for one in theirs()[1]] == [vars(one) for one in before[1]]
+    assert vars(theirs()[0]) == vars(before[0])
+    assert client.search_model_versions("name = 'demand_predictor'"), "other models are told all the same"
+    unequal, (refused,) = mirror.unequal(state.read(), VARIANTS)
+    assert unequal == [] and refused in done.output
+    assert CliRunner().invoke(app, ["registry", "sync", "--adopt", MODEL]).exit_code == 0
+    assert client.get_model_version_by_alias(MODEL, "production").tags["git_version"] == "v1.0.0"
+    assert sync().changes == []
+
+
+def test_a_version_of_others_in_a_model_of_ours_keeps_its_tags(versions: Mapping[str, str], client, theirs):
+    client.set_registered_model_tag(MODEL, owner.OWNER, owner.tags()[owner.OWNER])
+    sync()
+    assert theirs()[1][-1].tags == {"lifecycle": "theirs", "roles": "theirs"}
+
+
+def test_what_was_written_before_there_were_owners_is_known_by_its_commits(versions: Mapping[str, str], client):
+    sync()
+    client.delete_registered_model_tag(MODEL, owner.OWNER)
+    assert f"{MODEL}: of this repository" in sync().changes
+    assert sync().changes == []
+
+
+def test_the_register_stage_adds_nothing_to_a_model_of_others(root: Path, theirs, tmp_path: Path):
+    model = tmp_path / "model.tflite"
+    model.write_bytes(b"model")
+    record = {"variant": VARIANT, "task": "made_up", "gate": {"verdict": "pass"},
+              "artifacts": {"model.tflite": {"sha256": registry.digest(model)}}}  # fmt: skip
+    with pytest.raises(OwnedError, match=f"sync --adopt {MODEL}"):
+        registry.register(record, {"model.tflite": model}, name=MODEL, description="", params={}, metrics={})
+    assert len(theirs()[1]) == 1
+
+
+def test_a_clone_that_is_behind_or_cannot_know_takes_nothing_away(
+    versions: Mapping[str, str], root: Path, client, tmp_path: Path
+):
+    promotion.promote(f"{VARIANT}@v1.0.0", "production")
+    sync()
+    git(tmp_path, "clone", "-q", "--bare", str(root), "origin")
+    git(root, "remote", "add", "origin", str(tmp_path / "origin"))
+    git(root, "tag", "-d", f"{VARIANT}#production#1")
+    assert CliRunner().invoke(app, ["registry", "sync"]).exit_code == 3
+    git(root, "fetch", "-q", "--tags", "origin")
+    (tmp_path / "origin").rename(tmp_path / "away")
+    done = CliRunner().invoke(app, ["registry", "sync"])
+    assert done.exit_code == 3 and "origin cannot be reached" in done.output
+    assert client.get_model_version_by_alias(MODEL, "production").tags["git_version"] == "v1.0.0"

@@ -261,3 +261,57 @@ def test_credentials_in_the_local_configuration_stay_out_of_git(
     promotion.promote(VERSION, "staging")
     git(clone, "add", "--all")
     assert git(clone, "status", "--porcelain") == ""
+
+
+@pytest.fixture
+def shared(versions: Mapping[str, str], root: Path, built: Path, tmp_path: Path) -> Path:
+    """A clone with a Git remote, whose DVC remote is to be set; `inside` and `outside` have the bytes."""
+    git(tmp_path, "clone", "-q", "--bare", str(root), "origin")
+    git(root, "remote", "add", "origin", str(tmp_path / "origin"))
+    for place in (root / "inside", tmp_path / "outside"):
+        shutil.copytree(built / "remote", place)
+    (root / "link out").symlink_to(tmp_path / "outside")
+    (tmp_path / "link in").symlink_to(root / "inside")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("url", "others_can"),
+    [
+        ("../inside", False),
+        ("{root}/inside", False),
+        ("../../link in", False),
+        ("../../outside", True),
+        ("../link out", True),
+    ],
+)
+def test_a_role_is_shared_only_where_others_can_fetch_its_bytes(shared: Path, url: str, others_can: bool):
+    assert dvc(f"remote modify -q local url '{url.format(root=shared)}'") == 0
+    if url.startswith("../"):
+        config = shared / ".dvc" / "config"
+        config.write_text(re.sub("url = .*", f"url = {url}", config.read_text()))
+    promotion.promote(VERSION, "canary")
+    if others_can:
+        assert promotion.share(VARIANT) == [f"{VARIANT}#canary#1"]
+        promotion.promote(VERSION, "staging", push=True)
+        return
+    said = "is a folder in this clone, which nobody else can fetch from; give the team one with `dvc remote add"
+    with pytest.raises(RefusedError, match=rf"{VARIANT}#canary#1 cannot be shared: .*{said}"):
+        promotion.share(VARIANT)
+    git(shared, "tag", "-d", f"{VARIANT}#canary#1")
+    with pytest.raises(RefusedError, match=f"{VERSION} is refused staging: the DVC remote, .*inside, {said}"):
+        promotion.promote(VERSION, "staging", push=True)
+    assert "#" not in git(shared.parent / "origin", "tag")
+
+
+def test_in_a_worktree_the_folder_of_its_clone_is_inside(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    assert dvc(f"remote modify -q local url {shared}/inside") == 0
+    git(shared, "commit", "-qam", "A remote in here")
+    git(shared, "worktree", "add", "-q", str(tmp_path / "tree"))
+    monkeypatch.chdir(tmp_path / "tree")
+    assert artifacts.private() == shared / "inside"
+
+
+def test_what_dvc_makes_of_a_file_url_is_a_folder_in_the_clone(shared: Path):
+    assert dvc("remote modify -q local url file:///elsewhere") == 0
+    assert artifacts.private() == shared / "file:" / "elsewhere"

@@ -265,7 +265,7 @@ def _print_sync(done: "mirror.Synced") -> None:
 @app.command()
 def push(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: Json = False) -> None:
     """Share the tags of a variant that only this clone has, all or none; refused once the remote has other ones."""
-    pushed = tags.share(variant)
+    pushed = promotion.share(variant)
     if as_json:
         print(json.dumps({"variant": variant, "tags": pushed}, indent=1))
         return

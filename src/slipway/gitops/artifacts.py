@@ -100,6 +100,26 @@ def nowhere(wanted: Iterable[str]) -> set[str]:
         return left and left - set(repo.cloud.get_remote_odb(None, "fetch", hash_name="md5").oids_exist(left))
 
 
+def private() -> Path | None:
+    """The default remote, where that is a folder within this clone: nobody else can fetch from it."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            remote = repo.cloud.get_remote()
+    except DvcException:
+        return None  # whoever reads from it says why that cannot be done
+    if "local" not in (remote.fs.protocol, *remote.fs.protocol):
+        return None
+    folder = Path(remote.path).resolve()
+    tree, common = (
+        Path(git.run("rev-parse", what).strip()).resolve() for what in ("--show-toplevel", "--git-common-dir")
+    )
+    inside = (tree, common.parent if common.name == ".git" else common)  # of a worktree, the clone that it belongs to
+    return folder if any(folder.is_relative_to(one) for one in inside) else None
+
+
 def fetch(variant: str, commit: str, record: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     """The files of a release that can be had, from the cache or the remote, by name; each is checked by its SHA-256."""
     got = {}

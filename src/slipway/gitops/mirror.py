@@ -240,7 +240,7 @@ def _sync_model(
     there = versions(client, name)
     try:
         if not adopt:
-            owner.check(client, model, there)
+            owner.check(model, there)
     except OwnedError:
         if wanted:
             raise

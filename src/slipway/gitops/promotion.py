@@ -215,6 +215,33 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
     return _write(moment, new, version.version, "archived", overruled, push)
 
 
+def share(variant: str) -> list[str]:
+    """Push the tags of a variant that are only here, all or none, and say which.
+
+    Raises:
+        RefusedError: they give roles that people rely on, for bytes that nobody else can fetch.
+        RegistryError: the remote has changed since they were written, or one of them was removed there.
+    """
+    difference = clone.look().difference
+    unshared = difference.of(variant).unshared if difference is not None else ()
+    given = [tag for tag in tags.read(variant) if tag.name in unshared and tag.action == "assign"]
+    if relied := [tag.name for tag in given if tag.role in tags.LIVE and not overruled(tag)]:
+        for wrong in _unreachable():
+            raise RefusedError(f"{tags.listed(relied)} cannot be shared: {wrong}")
+    return tags.share(variant)
+
+
+def _unreachable() -> list[str]:
+    """Why others could not fetch what gets a role, though this clone can."""
+    folder = artifacts.private()
+    if folder is None:
+        return []
+    return [
+        f"the DVC remote, {folder}, is a folder in this clone, which nobody else can fetch from; give the team one "
+        "with `dvc remote add --default team URL` and `dvc push`, see Where data and models are kept in docs/guide.md"
+    ]
+
+
 def refusals(version: Version, release: releases.Release) -> list[str]:
     """Why people may not rely on a version: nothing, when its gate passed, for bytes that can be fetched.
 
@@ -397,7 +424,7 @@ def _assign(
     moment: Moment, version: Version, role: str, verb: str, force: bool, reason: str | None, push: bool
 ) -> Done:
     release = releases.of(version)
-    wrong = refusals(version, release)
+    wrong = [*(_unreachable() if push else []), *refusals(version, release)]
     _check_forced(force, reason)
     if wrong and not force:
         raise RefusedError(

@@ -81,7 +81,7 @@ def register(
             **owner.tags(),
         }
         if (model := owner.model(client, name)) is not None:
-            owner.check(client, model, versions(client, name))
+            owner.check(model, versions(client, name))
         run_id, source = _run(client, tags, files, params, metrics)
         version = _version(client, name, description, source, run_id, tags)
     except RegistryError:

@@ -51,11 +51,10 @@ def model(client: "MlflowClient", name: str) -> Any | None:
         return None
 
 
-def check(client: "MlflowClient", model: Any, versions: Sequence[Any]) -> None:
+def check(model: Any, versions: Sequence[Any]) -> None:
     """Go on only with a registered model of this repository.
 
     Args:
-        client: of the store that has it.
         model: the registered model.
         versions: its versions.
 
@@ -68,7 +67,7 @@ def check(client: "MlflowClient", model: Any, versions: Sequence[Any]) -> None:
         why = f"it has a version of commit {elsewhere[0][:7]}, which is not in this clone"
     elif whose is not None and whose != tags().get(OWNER):
         why = f"its tag {OWNER} is {whose[:7]}, another repository"
-    elif whose is not None or known or not tags() or mlflow_store.is_default(client.tracking_uri):
+    elif whose is not None or known or not tags() or mlflow_store.is_default(mlflow_store.tracking_uri()):
         return
     else:
         why = f"it has no tag {OWNER}"
