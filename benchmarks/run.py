@@ -276,6 +276,21 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "fuzz_registry": Benchmark(
+        "fuzz_registry.py",
+        (
+            Row(
+                "release record, benchmark and `dvc.lock` with something edited, swapped, cut or merged wrongly",
+                "the checks of a promotion",
+                "10,000 edits: no error, and no pass that the edit should have cost",
+                lambda f: (
+                    f"{f['examples']:,} edits: {f['malformed']:,} malformed, {f['doubted']:,} doubted, "
+                    f"{f['believed']:,} that change nothing"
+                ),
+                lambda f: f["examples"] >= 10_000,
+            ),
+        ),
+    ),
     "clones": Benchmark(
         "clones.py",
         (

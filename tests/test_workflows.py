@@ -52,19 +52,50 @@ def test_the_tests_of_a_pull_request_are_those_of_the_readme() -> None:
     assert [step["run"] for step in steps if "run" in step] == ["make test"]
 
 
-@pytest.mark.parametrize(("code", "removed"), [(0, False), (RefusedError.exit_code, True), (5, False), (1, False)])
-def test_a_tag_is_removed_where_it_is_refused_and_nowhere_else(tmp_path: Path, code: int, removed: bool) -> None:
+@pytest.mark.parametrize(
+    ("verified", "replayed", "code"),
+    [(0, "0", 0), (6, "0", 6), (6, "5", 6), (5, "0", 5), (1, "1", 1), (0, "1", 6), (0, "5", 5), (0, "", 5)],
+)
+def test_a_tag_is_removed_where_it_is_refused_and_nowhere_else(
+    tmp_path: Path, verified: int, replayed: str, code: int
+) -> None:
+    """Refused is what `verify` refuses, and what a replay came to another verdict of."""
     steps = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]["promote"]["steps"]
     script = next(step["run"] for step in steps if step.get("id") == "verify")
-    for name, does in (("slipway", f"exit {code}"), ("git", f"echo $* >> {tmp_path}/asked")):
+    for name, does in (("slipway", f"exit {verified}"), ("git", f"echo $* >> {tmp_path}/asked")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
         (tmp_path / name).chmod(0o755)
     files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     environment = {**os.environ, **files, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TAG": "a#production#1"}
+    environment["REPLAYED"] = replayed
     done = subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script], env=environment)
     assert done.returncode == code
-    assert (tmp_path / "asked").exists() == removed
+    assert (tmp_path / "asked").exists() == (code == RefusedError.exit_code)
     assert (tmp_path / "GITHUB_OUTPUT").exists() == (code == 0)
+
+
+def test_the_code_of_a_tag_runs_where_nothing_can_be_written_and_nothing_is_published_before() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]
+    (running,) = (name for name, job in jobs.items() if "slipway replay" in str(job["steps"]))
+    assert jobs[running]["permissions"] == {"contents": "read"}
+    publishing = [job for job in jobs.values() if "registry fetch" in str(job["steps"])]
+    assert [job["needs"] for job in publishing] == [running]
+
+
+@pytest.mark.parametrize(
+    ("tag", "runs"), [("a#production#1", True), ("a#production!#2", False), ("a#archived#3", False)]
+)
+def test_what_a_replay_came_to_is_told_to_who_verifies(tmp_path: Path, tag: str, runs: bool) -> None:
+    steps = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]["replay"]["steps"]
+    script = next(step["run"] for step in steps if step.get("id") == "replay")
+    (tmp_path / "slipway").write_text("#!/bin/sh\necho '# differs'\nexit 1\n")
+    (tmp_path / "slipway").chmod(0o755)
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP")}
+    (tmp_path / "RUNNER_TEMP").mkdir()
+    environment = {**os.environ, **files, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TAG": tag}
+    subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script], env=environment, check=True)
+    assert (tmp_path / "GITHUB_OUTPUT").read_text() == f"code={int(runs)}\n"
+    assert (tmp_path / "GITHUB_STEP_SUMMARY").exists() == runs
 
 
 def test_each_tag_is_verified_and_mlflow_told_by_one_at_a_time() -> None:
@@ -149,6 +180,7 @@ class Team:
     def tagged(self, tag: str) -> Ran:
         """promote.yml runs for a tag that was pushed."""
         context = {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
+        context["needs.replay.outputs.code"] = "0"  # tests/commands/test_replay.py replays
         ran = self.runner.run("promote", "promote", "main", context)
         if ran.failed is None:
             mirrored = self.runner.run("promote", "mirror", "main", context)
