@@ -142,12 +142,12 @@ BENCHMARKS = {
         (
             Row(
                 "`slipway gate` on every variant, each compared with another version in production",
-                "by the clock, imports and all",
-                "5 s",
+                "by the clock, imports and all figures scored again",
+                "20 s",
                 lambda f: (
                     f"{f['seconds']} s: {f['variants']} variants, {f['rules']} rules, {f['test_examples']:,} examples"
                 ),
-                lambda f: f["seconds"] <= 5,
+                lambda f: f["seconds"] <= 20,
             ),
         ),
     ),
