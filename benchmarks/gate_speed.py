@@ -65,12 +65,16 @@ def main() -> None:
 
 def _production(scratch: Path, variant: str) -> bytes:
     """Copy what the gate reads of a variant, and make the predictions of the version in production."""
-    for path in (Path("models") / variant / "release.json", Path("params") / f"{variant}.yaml"):
+    released = (
+        Path("models") / variant / name for name in ("release.json", "model.tflite", "float.tflite", "golden.npz")
+    )
+    for path in (*released, Path("params") / f"{variant}.yaml"):
         (scratch / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, scratch / path)
     reports = scratch / "reports" / variant
     reports.mkdir(parents=True)
-    shutil.copy(ROOT / "reports" / variant / "benchmark.json", reports)
+    for name in ("benchmark.json", "predictions.parquet"):
+        shutil.copy(ROOT / "reports" / variant / name, reports)
     spec = json.loads((ROOT / "models" / variant / "release.json").read_text())["spec"]
     shipped = (ROOT / "reports" / variant / "shipped.parquet").read_bytes()
     examples, targets, predicted = predictions.read(shipped)
@@ -99,7 +103,7 @@ def _commit(scratch: Path, kept: dict[str, bytes]) -> None:
     top = yaml.safe_load((ROOT / "params.yaml").read_text())
     (scratch / "params.yaml").write_text(yaml.safe_dump(top | {"all": {name: top["all"][name] for name in kept}}))
     (scratch / "dvc.lock").write_text(yaml.safe_dump(lock))
-    (scratch / ".gitignore").write_text("*.parquet\n")
+    (scratch / ".gitignore").write_text("*.parquet\n*.tflite\n*.npz\n")
     author = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org"]
     commands = [["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "in production"]]
     tags = [f"{variant}{said}" for variant in kept for said in ("@v1.0.0", "#production#1")]

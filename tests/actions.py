@@ -154,7 +154,7 @@ def _value(expression: str, known: Mapping[str, str]) -> str:
         return "true" if first == second else ""
     if " || " in expression:
         return next((value for part in expression.split(" || ") if (value := _value(part, known))), "")
-    if expression.startswith(("secrets.", "steps.")):
+    if expression.startswith(("secrets.", "steps.", "needs.")):
         return known.get(expression, "")
     return known[expression]
 

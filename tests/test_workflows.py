@@ -155,12 +155,18 @@ def scripted(script: str, place: Path, **stand_ins: str) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("code", [0, RefusedError.exit_code, 5, 1])
-def test_what_is_published_is_what_verify_returned(tmp_path: Path, code: int) -> None:
+@pytest.mark.parametrize(("replayed", "asked"), [("0", "0"), ("1", "1"), ("", "5")])
+def test_what_is_published_is_what_verify_returned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, replayed: str, asked: str
+) -> None:
+    monkeypatch.setenv("REPLAYED", replayed)
     given = json.dumps({"tag": "a#production#1", "version": "a@v1.0.0" if code == 0 else None})
     said = f"echo \"$*\" >> {tmp_path}/asked; echo '| <b>said</b>' >&2; echo '{given}'; exit {code}"
     done = scripted(step("promote", "promote", "Verify"), tmp_path, slipway=said)
     assert done.returncode == code
-    assert (tmp_path / "asked").read_text() == "registry verify a#production#1 --undo --json\n", "once"
+    assert (tmp_path / "asked").read_text() == f"registry verify a#production#1 --replayed {asked} --undo --json\n", (
+        "once"
+    )
     assert "    | <b>said</b>\n" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text(), "as it is"
     assert ("run this job again" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text()) == (code in (1, 5))
     output = tmp_path / "GITHUB_OUTPUT"
@@ -222,6 +228,30 @@ def test_what_writes_issues_has_no_other_credential() -> None:
     assert "secrets." not in str(jobs["report"])
     assert all("uses" not in one for one in jobs["report"]["steps"])
     assert jobs["examine"]["permissions"] == {"contents": "read"}
+
+
+def test_the_code_of_a_tag_runs_where_nothing_can_be_written_and_nothing_is_published_before() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]
+    (running,) = (name for name, job in jobs.items() if "slipway replay" in str(job["steps"]))
+    assert jobs[running]["permissions"] == {"contents": "read"}
+    publishing = [job for job in jobs.values() if "registry fetch" in str(job["steps"])]
+    assert [job["needs"] for job in publishing] == [running]
+
+
+@pytest.mark.parametrize(
+    ("tag", "runs"), [("a#production#1", True), ("a#production!#2", False), ("a#archived#3", False)]
+)
+def test_what_a_replay_came_to_is_told_to_who_verifies(tmp_path: Path, tag: str, runs: bool) -> None:
+    steps = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]["replay"]["steps"]
+    script = next(step["run"] for step in steps if step.get("id") == "replay")
+    (tmp_path / "slipway").write_text("#!/bin/sh\necho '# differs'\nexit 1\n")
+    (tmp_path / "slipway").chmod(0o755)
+    files = {name: str(tmp_path / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP")}
+    (tmp_path / "RUNNER_TEMP").mkdir()
+    environment = {**os.environ, **files, "PATH": f"{tmp_path}:{os.environ['PATH']}", "TAG": tag}
+    subprocess.run(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script], env=environment, check=True)
+    assert (tmp_path / "GITHUB_OUTPUT").read_text() == f"code={int(runs)}\n"
+    assert (tmp_path / "GITHUB_STEP_SUMMARY").exists() == runs
 
 
 def test_each_tag_is_verified_and_mlflow_told_by_one_at_a_time() -> None:
@@ -304,6 +334,7 @@ class Team:
     def tagged(self, tag: str) -> Ran:
         """promote.yml runs for a tag that was pushed."""
         context = {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
+        context["needs.replay.outputs.code"] = "0"  # tests/commands/test_replay.py replays
         ran = self.runner.run("promote", "promote", "main", context)
         if ran.failed is None:
             started = self.runner.run("promote", "mirror", "main", context)

@@ -163,7 +163,7 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
             "label": ["seen" if number % 2 else "not seen" for number in range(EXAMPLES)],
         }
     ).astype({"group": str})
-    targets = np.arange(EXAMPLES, dtype=np.float32) % 2
+    targets = np.arange(EXAMPLES) % 2
     predicted = np.abs(targets - np.where(np.arange(EXAMPLES) < wrong, 0.9, 0.1))[:, None].astype(np.float32)
     params = {
         "data": dict(DATA),

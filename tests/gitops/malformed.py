@@ -66,7 +66,7 @@ def changed(draw: st.DrawFn, values: Any) -> Any:
             case "name" if isinstance(parent, dict):
                 parent[draw(st.sampled_from(["../../evil", "/tmp/evil", "verdict", "value"]))] = parent[key]
             case _:
-                parent[key] = draw(ODD)
+                parent[key] = copy.deepcopy(draw(ODD))
     return values
 
 
@@ -96,12 +96,15 @@ def check(variant: str, data: st.DataObject) -> str:
     before = {path: path.read_bytes() for path in paths}
     path = data.draw(st.sampled_from(paths), "file")
     try:
-        path.write_bytes(data.draw(st.one_of(_edited(before[path], path), damaged(before[path])), "content"))
+        content = st.one_of(_edited(before[path], path), damaged(before[path]), st.just(before[path]))
+        path.write_bytes(data.draw(content, "content"))
+        untouched = path.read_bytes() == before[path]
         if path.name != LOCK:
             _lock(variant, paths)
         release = Release(variant, *(one.read_bytes() for one in paths[:2]))
         wrong = audit.doubts(variant, None, release)
         assert all(one and one.isprintable() for one in wrong), wrong
+        assert not (untouched and wrong), wrong
         if wrong:
             return "malformed" if release.malformed else "doubted"
         was = Release(variant, *(before[one] for one in paths[:2]))

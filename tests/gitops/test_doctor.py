@@ -112,7 +112,7 @@ def test_a_damaged_object_of_the_cache(clone: Path) -> None:
 
 def test_objects_that_only_this_clone_has(clone: Path) -> None:
     shutil.rmtree("../store/files")
-    assert mended() == Finding("remote", "2 objects are only in this clone's cache", "dvc push")
+    assert mended() == Finding("remote", "3 objects are only in this clone's cache", "dvc push")
 
 
 def test_a_remote_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,11 +134,12 @@ def test_a_version_in_use_whose_bytes_are_gone(clone: Path) -> None:
     for path in Path("../store/files/md5").glob("*/*"):
         path.chmod(0o644)
         path.write_bytes(b"damaged")
-    found, other = examine()
-    assert found.check == "versions in use"
+    found, shown, other = examine()
+    assert found.check == shown.check == "versions in use"
     assert "base-ad-detector@v1.0.0 holds production: models/base-ad-detector/model.tflite in the remote" in found.wrong
+    assert "reports/base-ad-detector/shipped.parquet is damaged in the DVC remote" in shown.wrong
     assert "slipway rollback base-ad-detector --role production" in found.mend
-    assert other == Finding("remote", "2 objects are only in this clone's cache", "dvc push")
+    assert other == Finding("remote", "3 objects are only in this clone's cache", "dvc push")
     run(other.mend)
     assert examine() == []
 

@@ -63,7 +63,7 @@ def test_a_version_has_its_files_parameters_and_metrics_and_says_which_bytes_are
     done = sync()
     by_git = {version.tags["git_version"]: version for version in client.search_model_versions(f"name = '{MODEL}'")}
     run = client.get_run(by_git["v1.0.0"].run_id)
-    assert run.data.metrics == {"accuracy": 0.9}
+    assert run.data.metrics["accuracy"] == 0.9
     assert run.data.params["train.learning_rate"] == "0.001"
     folder = Path(client.download_artifacts(run.info.run_id, "release", str(tmp_path)))
     assert (folder / "model.tflite").read_bytes() == b"model of base-ad-detector, good-1"

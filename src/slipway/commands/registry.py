@@ -279,6 +279,9 @@ def verify(
     undo: Annotated[
         bool, typer.Option("--undo", help="Where it is refused: remove it at Git's remote, or write what undoes it.")
     ] = False,
+    replayed: Annotated[
+        int, typer.Option(metavar="CODE", help="The exit code of `slipway replay` of the tag: 1 refuses it.")
+    ] = 0,
     as_json: Json = False,
 ) -> None:
     """May a version hold the role that a tag gives it? Exit code 6: no, 5: that could not be found out.
@@ -287,8 +290,12 @@ def verify(
     """
     try:
         given = promotion.verify(tag)
+        if replayed == 1:
+            raise promotion.RefusedError(f"{tag} is refused: its verdict does not come out again in `slipway replay`")
     except promotion.RefusedError as error:
         raise promotion.RefusedError(f"{error}. {promotion.undo(tag)}" if undo else str(error))
+    if replayed:
+        raise RegistryError(f"{tag}: `slipway replay` ended with {replayed}, so nobody knows whether its verdict holds")
     if as_json:
         told = {"version": given.version.name, "role": given.role, "overruled": given.overruled} if given else {}
         print(json.dumps({"tag": tag, "version": None, "role": None, "overruled": []} | told, indent=1))

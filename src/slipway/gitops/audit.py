@@ -38,23 +38,37 @@ def doubts(variant: str, commit: str | None, release: Release) -> list[str]:
     if release.record is None or release.benchmark is None:
         lacking = releases.record_path(variant) if release.record is None else releases.benchmark_path(variant)
         return [f"{lacking} is not there"]
+    wrong: list[str] = []
+    for look in (_files, _figures):
+        try:
+            wrong += look(variant, commit, release)
+        except ModelError as error:
+            wrong.append(str(error))
+    return list(dict.fromkeys(wrong))
+
+
+def _files(variant: str, commit: str | None, release: Release) -> list[str]:
+    assert release.record is not None  # `doubts` has looked
+    return artifacts.unlike(variant, commit, release.record)
+
+
+def _figures(variant: str, commit: str | None, release: Release) -> list[str]:
+    """Where a release is not of one build, or its figures do not come out again."""
+    assert release.record is not None  # `doubts` has looked
+    if wrong := artifacts.disagreements(variant, commit, release):
+        return wrong
     path = f"params/{variant}.yaml"
     if commit is not None:
         (params,) = git.contents([f"{commit}:{path}"])
     else:
         params = Path(path).read_bytes() if Path(path).exists() else None
-    try:
-        if wrong := artifacts.disagreements(variant, commit, release):
-            return wrong
-        if params is None:
-            return [f"{path} is not there"]
-        if release.record["lineage"].get("params") != sha256(params).hexdigest():
-            return [f"{releases.record_path(variant)} is not of the parameters in {path}"]
-        shipped = artifacts.evidence(f"reports/{variant}/shipped.parquet", commit)
-        native = artifacts.evidence(f"reports/{variant}/predictions.parquet", commit) if _needed(params, path) else None
-        return [*_recomputed(release, params, shipped, native), *artifacts.unlike(variant, commit, release.record)]
-    except ModelError as error:
-        return [str(error)]
+    if params is None:
+        return [f"{path} is not there"]
+    if release.record["lineage"].get("params") != sha256(params).hexdigest():
+        return [f"{releases.record_path(variant)} is not of the parameters in {path}"]
+    shipped = artifacts.evidence(f"reports/{variant}/shipped.parquet", commit)
+    native = artifacts.evidence(f"reports/{variant}/predictions.parquet", commit) if _needed(params, path) else None
+    return list(_recomputed(release, params, shipped, native))
 
 
 def task(record: Mapping[str, Any]) -> "Task":

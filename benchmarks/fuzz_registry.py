@@ -1,0 +1,67 @@
+"""Records, benchmarks and dvc.lock as a hand, a merge or an adversary may leave them: no error, and no pass.
+
+    python benchmarks/fuzz_registry.py [--examples 10000]
+
+Each example edits or damages one file of a build in which all is well, locks it as `dvc commit -f` would, and looks at
+it as `slipway gate`, a promotion and a verification do (tests/gitops/malformed.py). One that ends in an error, or in a
+pass that the edit should have cost, ends the run. Prints one JSON object.
+"""
+
+import argparse
+import collections
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+AUTHOR = {"NAME": "Tester", "EMAIL": "tester@example.org"}
+
+
+def main() -> None:
+    """Build the repository, edit, look, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--examples", type=int, default=10_000)
+    options = parser.parse_args()
+    os.environ |= {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
+
+    from gitops import house, malformed
+
+    counts: collections.Counter[str] = collections.Counter()
+
+    @settings(
+        max_examples=options.examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=st.data())
+    def look(data: st.DataObject) -> None:
+        counts[malformed.check(house.VARIANTS[0], data)] += 1
+
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        root = Path(folder, "house", "repository")
+        root.parent.mkdir()
+        house.build(root)
+        commits = json.loads((root.parent / "commits.json").read_text())
+        house.git(root, "checkout", "-q", commits[house.PASSING[0]])
+        house.dvc(root, f"pull -q convert-tflite@{house.VARIANTS[0]}")
+        began = time.perf_counter()
+        with contextlib.chdir(root):
+            look()
+        seconds = round(time.perf_counter() - began, 1)
+    print(json.dumps({"examples": sum(counts.values()), **counts, "seconds": seconds}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
