@@ -334,6 +334,11 @@ def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str
     assert change["parameters"] == ["train.learning_rate 0.001 → 0.002"]
     assert change["data"] == ["raw data 0raw → 1raw", "prepared data 0prepar → 1prepar", "train examples 100 → 101"]
     assert "train.learning_rate 0.001 → 0.002" in command("registry", "changelog", VARIANT)[1]
+    git(Path(), "checkout", "-q", f"{VARIANT}@v1.0.0")
+    git(Path(), "tag", "-d", f"{VARIANT}@v1.0.0")
+    promotion.register(VARIANT, version="v1.0.0", reason="the first\n\nthat knows of holidays")
+    told = command("registry", "changelog", VARIANT)[1]
+    assert f"Register {VARIANT} v1.0.0\n  the first\n  that knows of holidays\n" in told
 
 
 @pytest.mark.parametrize(
