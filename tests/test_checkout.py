@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dvc.repo import Repo
 
 from released import git
 
@@ -60,6 +61,8 @@ def test_dvc_adds_raw_data_and_keeps_what_a_stage_left(scratch: Path) -> None:
     git("add", "--all")
     subprocess.run(["dvc", "add", "-q", "data/raw/mine"], check=True)
     subprocess.run(["dvc", "commit", "-q", "-f", "prepare"], check=True)
+    with Repo() as repo:
+        assert sorted(map(str, repo.index.outs)) == ["data/prepared/mine", "data/raw/mine"]
     git("add", "--all")
     assert git("ls-files", "--", ".", ":!.dvc").splitlines() == [
         ".dvcignore", ".gitattributes", ".gitignore", "data/raw/mine.dvc", "dvc.lock", "dvc.yaml",

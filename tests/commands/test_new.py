@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
+from conftest import ROOT
 from slipway import config
 from slipway.cli import app
 from slipway.commands import new as command
@@ -289,6 +291,32 @@ def test_lines_that_two_branches_add_to_params_yaml_rarely_meet(repository: Path
         sh("git commit -q --all -m Add")
     sh("git switch -q main && git merge -q apples && git merge -q fruit shop-front zebras")
     assert {"apples", "fruit", "shop-front", "zebras"} < set(config.top()["variants"])
+
+
+def test_a_variant_gets_another_name_and_is_taken_out_as_the_guide_says(repository: Path) -> None:
+    for path, text in {
+        "conf/variant/shop-front.yaml": "# @package _global_\n",
+        "data/raw/shop-front/one.jpg": "a picture",
+        "params/shop-front.yaml": "seed: 7\n",
+        "reports/shop-front/metrics.json": "{}",
+        "models/shop-front/native/model": "weights",
+    }.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text)
+    line = "{task: image_classification, framework: keras}"
+    Path("params.yaml").write_text(command._insert(Path("params.yaml").read_text(), "shop-front", line))
+    sh("dvc add -q data/raw/shop-front && git add --all && git commit -q -m 'Add shop-front'")
+    page = (ROOT / "docs/guide.md").read_text()
+    chapter = page[page.index("## Another name, or out") : page.index("## Frames from video")]
+    rename, remove = re.findall("```sh\n(.*?)```", chapter, re.DOTALL)
+    sh(f"set -e\n{rename}")
+    assert "shop-window" in config.top()["all"]
+    assert Path("data/raw/shop-window/one.jpg").read_text() == "a picture"
+    assert not [path for path in Path().rglob("*shop-front*") if path.parts[0] not in (".git", ".dvc")]
+    sh(f"set -e\n{remove}")
+    assert "shop-window" not in config.top()["all"]
+    assert not [path for path in Path().rglob("*shop-*") if path.parts[0] not in (".git", ".dvc")]
+    assert sh("git status --porcelain") == ""
 
 
 def test_what_is_new_is_known_to_git_and_can_be_queued(repository: Path, tmp_path: Path) -> None:

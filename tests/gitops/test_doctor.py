@@ -115,6 +115,30 @@ def test_objects_that_only_this_clone_has(clone: Path) -> None:
     assert mended() == Finding("remote", "3 objects are only in this clone's cache", "dvc push")
 
 
+def test_raw_data_that_a_colleague_did_not_push(clone: Path) -> None:
+    """Not even the list of a folder's files is there, and nobody's credentials are wrong."""
+    Path("data/raw/mine").mkdir(parents=True)
+    Path("data/raw/mine/one.jpg").write_text("a picture")
+    run("dvc add -q data/raw/mine && git add --all && git commit -q -m 'Add mine'")
+    for path in Path(".dvc/cache/files/md5").glob("*/*"):
+        if path.name.endswith(".dir") or path.read_bytes() == b"a picture":
+            path.unlink()
+    shutil.rmtree("data/raw/mine")
+    found = {one.check: one for one in examine()}
+    assert found["remote"].wrong == (
+        "data/raw/mine was added, by Tester, and never pushed: it is neither here nor in the remote"
+    )
+    assert found["remote"].mend == "dvc push, where that was done; then dvc pull here"
+    assert found["parameters, data and stages"].mend == "dvc pull data/raw/mine"
+
+
+def test_a_checkout_with_the_line_ends_of_windows(clone: Path) -> None:
+    Path("params.yaml").write_bytes(Path("params.yaml").read_bytes().replace(b"\n", b"\r\n"))
+    found = mended()
+    assert found.check == "line ends"
+    assert found.wrong == "lines end in CRLF, and DVC takes that for a change: params.yaml"
+
+
 def test_a_remote_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -341,6 +341,11 @@ def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str
     assert change["parameters"] == ["train.learning_rate 0.001 → 0.002"]
     assert change["data"] == ["raw data 0raw → 1raw", "prepared data 0prepar → 1prepar", "train examples 100 → 101"]
     assert "train.learning_rate 0.001 → 0.002" in command("registry", "changelog", VARIANT)[1]
+    git(Path(), "checkout", "-q", f"{VARIANT}@v1.0.0")
+    git(Path(), "tag", "-d", f"{VARIANT}@v1.0.0")
+    promotion.register(VARIANT, version="v1.0.0", reason="the first\n\nthat knows of holidays")
+    told = command("registry", "changelog", VARIANT)[1]
+    assert f"Register {VARIANT} v1.0.0\n  the first\n  that knows of holidays\n" in told
 
 
 @pytest.mark.parametrize(
@@ -384,3 +389,22 @@ def test_a_version_holds_all_that_makes_the_variant(root: Path, commits: Mapping
     Path("dvc.lock").write_text(lock.replace(md5, "0" * 32))
     with pytest.raises(RegistryError, match=r"demand-predictor differs from commit \w+ in dvc.lock: `git add --all"):
         promotion.register("demand-predictor")
+
+
+def test_the_project_may_be_a_folder_of_a_larger_repository(
+    root: Path, commits: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(root, "checkout", "-q", commits["good-3"])
+    whole = tmp_path / "whole"
+    shutil.copytree(root, whole / "team" / "models", ignore=shutil.ignore_patterns(".git"))
+    git(whole, "init", "-q", "-b", "main")
+    git(whole, "add", "--all")
+    git(whole, "commit", "-q", "-m", "Take the models in")
+    monkeypatch.chdir(whole / "team" / "models")
+    assert promotion.register(VARIANT).version == "v1.0.0"
+    promotion.promote(f"{VARIANT}@v1.0.0", "production")
+    assert promotion.verify(f"{VARIANT}#production#1") is not None
+    code, said = command("registry", "list", "--json")
+    assert code == 0
+    assert json.loads(said)[0]["roles"] == ["production"]
+    assert command("registry", "fetch", f"{VARIANT}#production", "--out", str(tmp_path / "got"))[0] == 0

@@ -22,6 +22,7 @@ from slipway.gitops import artifacts, clone, git, mirror, promoters, promotion, 
 from slipway.gitops.state import Variant, Version
 
 REQUIREMENTS = Path("requirements.lock")
+PUSH = "dvc push, where that was done; then dvc pull here"
 LISTED = 3
 """Names that a line gives before it only counts."""
 
@@ -94,6 +95,17 @@ def _environment() -> Said:
         yield f"installed in another version: {_listed(other)}", again
 
 
+def _line_ends() -> Said:
+    """Files whose lines end in CRLF here and in LF in Git: their hashes are others than those in dvc.lock."""
+    listed = [line.partition("\t") for line in git.run("ls-files", "--eol", "-z").split("\0")]
+    if changed := [path for about, _, path in listed if about.split()[:2] == ["i/lf", "w/crlf"]]:
+        found = "git ls-files --eol | sed -n 's,^i/lf *w/crlf.*\\t,,p'"
+        yield (
+            f"lines end in CRLF, and DVC takes that for a change: {_listed(changed)}",
+            f"git config core.autocrlf input && {found} | tr '\\n' '\\0' | xargs -0 sed -i 's/\\r$//'",
+        )
+
+
 def _built() -> Said:
     """What `dvc status` says: edited parameters, lost data, and what is to be built again."""
     from dvc.repo import Repo
@@ -108,7 +120,8 @@ def _built() -> Said:
             if path.startswith("params/") and how == "modified":
                 yield f"{path} was edited by hand; say it in conf/", f"rm {path} && dvc repro {shlex.quote(stage)}"
             elif path.startswith("data/raw/") and not Path(path).exists():
-                yield f"{path} is lost", f"dvc pull {path} || dvc repro {shlex.quote(stage)}"
+                again = "" if stage.endswith(".dvc") else f" || dvc repro {shlex.quote(stage)}"  # that was added
+                yield f"{path} is lost", f"dvc pull {path}{again}"
         if not outs or any(
             not path.startswith(("params/", "data/raw/")) and how != "not in cache" for path, how in outs.items()
         ):
@@ -140,12 +153,21 @@ def _remote() -> Said:
     from dvc.repo import Repo
 
     with Repo() as repo:
-        status = repo.cloud.status([one for objects in repo.used_objs().values() for one in objects])
+        outs = [out for out in repo.index.outs if out.use_cache and out.hash_info and not out.stage.is_import]
+        # By force, or the terminal is asked about a folder whose list of files is nowhere; that folder gives nothing.
+        used = [set().union(*out.get_used_objs(force=True).values()) for out in outs]
+        status = repo.cloud.status(set().union(*used))
         remote = repo.cloud.get_remote()
+    gone = [out for out, objects in zip(outs, used, strict=True) if not objects or objects & status.missing]
     if status.new:
         yield f"{len(status.new):,} objects are only in this clone's cache", "dvc push"
-    if status.missing:
-        yield f"{len(status.missing):,} objects are neither here nor in the remote", "dvc repro && dvc push"
+    for out in gone:
+        if not out.stage.cmd:
+            who = git.run("log", "-1", "--format=%an", "--", f"{out}.dvc").strip()
+            by = f", by {who}," if who else ""
+            yield f"{out} was added{by} and never pushed: it is neither here nor in the remote", PUSH
+    if built := [str(out) for out in gone if out.stage.cmd]:
+        yield f"neither here nor in the remote: {_listed(built)}", f"{PUSH}; or dvc repro && dvc push"
     if not remote.odb.verify:
         yield "what it gives is taken without a look at the hash", f"dvc remote modify {remote.name} verify true"
     if lost := _lost():
@@ -253,6 +275,7 @@ def _mlflow() -> Said:
 MERGE = "merge"
 CHECKS: Mapping[str, tuple[Callable[[], Said], str]] = {
     "environment": (_environment, f"touch {REQUIREMENTS} && make .venv/ready"),
+    "line ends": (_line_ends, "git ls-files --eol"),
     # What is damaged is looked for first: `dvc status` takes it away, and says nothing.
     "cache": (_cache, "dvc fetch"),
     "tags": (_tags, "git for-each-ref refs/tags"),

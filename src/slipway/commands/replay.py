@@ -158,6 +158,7 @@ def _worktree(commit: str) -> Iterator[Path]:
     from dvc.repo import Repo
 
     root = WORKTREE.resolve()
+    project = root / git.run("rev-parse", "--show-prefix").strip()
     root.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(f"{root}.lock")
     try:
@@ -169,11 +170,11 @@ def _worktree(commit: str) -> Iterator[Path]:
         shutil.rmtree(root, ignore_errors=True)
         # Without hooks: that of `dvc install` checks out all data.
         git.run("-c", f"core.hooksPath={os.devnull}", "worktree", "add", "-f", "-f", "--detach", str(root), commit)
-        with Repo() as clone, Config(str(root / ".dvc")).edit("local", validate=False) as settings:
+        with Repo() as clone, Config(str(project / ".dvc")).edit("local", validate=False) as settings:
             settings["remote"] = clone.config["remote"]
             settings["cache"] = {**clone.config["cache"], "dir": clone.cache.local_cache_dir}
-            settings["core"] = {**clone.config["core"], "autostage": False, "site_cache_dir": str(root / ".dvc/tmp")}
-        yield root
+            settings["core"] = {**clone.config["core"], "autostage": False, "site_cache_dir": str(project / ".dvc/tmp")}
+        yield project
     finally:
         with suppress(RegistryError):  # it was not even made
             git.run("worktree", "remove", "-f", "-f", str(root))
@@ -218,7 +219,9 @@ def _checkout(repo: Any, path: str, out: Any) -> None:
         for odb, objects in out.get_used_objs(force=True).items():  # else it asks the terminal about what is missing
             repo.cloud.pull(objects, odb=odb)
         if out.changed_cache():
-            raise RegistryError(f"{path} is neither in the DVC cache nor in the remote")
+            raise RegistryError(
+                f"{path} is neither in the DVC cache nor in the remote; run `dvc push` where it was made"
+            )
     out.checkout()
 
 

@@ -75,9 +75,13 @@ def commit(revision: str) -> str:
 
 
 def contents(objects: Sequence[str]) -> list[bytes | None]:
-    """The content of each object, such as `<commit>:<path>`, in order; None for one that is not there."""
+    """The content of each object, such as `<commit>:<path>`, in order; None for one that is not there.
+
+    A path is taken from the working folder, as those of files are: the repository may hold other projects beside it.
+    """
     if not objects:
         return []
+    objects = [one.replace(":", ":./", 1) for one in objects]
     done = subprocess.run(
         ["git", "cat-file", "--batch"], input="".join(f"{one}\n" for one in objects).encode(), capture_output=True
     )
