@@ -291,6 +291,18 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "fuzz_tags": Benchmark(
+        "fuzz_tags.py",
+        (
+            Row(
+                "repositories with tags of odd names and odd, damaged or arbitrary objects",
+                "what Slipway writes",
+                "10,000, nothing raised, nothing else counts",
+                lambda f: f"{f['repositories']:,} repositories, {f['tags']:,} tags; {f['faults']} faults",
+                lambda f: f["repositories"] >= 10_000 and not f["faults"],
+            ),
+        ),
+    ),
     "clones": Benchmark(
         "clones.py",
         (

@@ -29,6 +29,7 @@ def root(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         promotion.register(TABLE)
         sh(f"dvc push -q prepare@{TABLE} train@{TABLE} convert-tflite@{TABLE}", root)
         promotion.promote(f"{TABLE}@v1.0.0", "production")
+        Path(".slipway/promoters").write_text("tester@example.org\n")
         tighten("smoke:1,", "smoke:0.5,", 1, 0.5)
         promotion.register(TABLE)
         promotion.promote(f"{TABLE}@v1.1.0", "staging", force=True, reason="it is better than it looks")

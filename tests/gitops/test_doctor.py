@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from slipway import mlflow_store
 from slipway.cli import app
 from slipway.commands.doctor import Finding, examine
-from slipway.gitops import promotion, tags
+from slipway.gitops import promotion, releases, tags
+from slipway.gitops.state import Version
 
 MORE_STAGES = """
   compose:
@@ -199,6 +200,49 @@ def test_what_was_forced_is_not_wrong_until_something_else_is(clone: Path, commi
         "base-ad-detector@v1.0.0 holds canary: models/base-ad-detector/model.tflite is not in"
     )
     assert found.mend.startswith(f"git checkout {commits['holds'][:7]} && dvc fetch && dvc push")
+
+
+def test_force_that_does_not_count_is_wrong(clone: Path, commits: Mapping[str, str]) -> None:
+    promotion.register("base-ad-detector", revision=commits["holds"], push=True)
+    promotion.promote("base-ad-detector@v1.0.0", "canary", force=True, reason="for a look", push=True)
+    Path(".slipway/promoters").write_text("ann@example.org\n")
+    run("git commit -qam 'Ann alone'")
+    (found,) = examine(["tags", "versions in use"])
+    assert found.wrong.endswith(
+        "holds canary: the gate says hold (accuracy: 0.94: hold); force does not count for tester@example.org: "
+        ".slipway/promoters names others"
+    )
+
+
+def test_one_version_that_cannot_be_checked_does_not_hide_what_is_wrong_with_another(
+    clone: Path, commits: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variant in ("base-ad-detector", "demand-predictor"):
+        promotion.register(variant, revision=commits["good-1"])
+        run(f"git tag -a -m 'ship it' {variant}#production#1 {commits['good-1']}")
+    refusals = promotion.refusals
+
+    def judged(version: Version, release: releases.Release) -> list[str]:
+        if version.variant == "base-ad-detector":
+            raise TypeError("'list' object has no attribute 'get'")
+        return ["the gate says fail", *refusals(version, release)]
+
+    monkeypatch.setattr(promotion, "refusals", judged)
+    assert [one.wrong for one in examine(["versions in use"])] == [
+        "base-ad-detector@v1.0.0 could not be checked: 'list' object has no attribute 'get'",
+        "demand-predictor@v1.0.0 holds production: the gate says fail",
+    ]
+
+
+def test_checks_can_be_chosen_and_told_in_markdown(clone: Path, commits: Mapping[str, str]) -> None:
+    assert CliRunner().invoke(app, ["doctor", "tags", "--markdown"]).output == ""
+    promotion.register("base-ad-detector")
+    name = "base-ad-detector#<b>production"
+    run(f"git tag -a -m 'ship it' '{name}'")
+    done = CliRunner().invoke(app, ["doctor", "tags", "--markdown"])
+    assert done.exit_code == 1
+    assert done.output.startswith("- **tags**: base-ad-detector") and "<b>" not in done.output
+    assert CliRunner().invoke(app, ["doctor", "nothing"]).exit_code == 2
 
 
 def test_a_version_that_nobody_uses_and_nobody_has(clone: Path, commits: Mapping[str, str]) -> None:

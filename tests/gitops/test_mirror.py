@@ -12,7 +12,7 @@ from gitops import agreement, walks
 from gitops.house import VARIANTS, git
 from slipway import mlflow_store
 from slipway.cli import app
-from slipway.gitops import mirror, promotion, state
+from slipway.gitops import mirror, promoters, promotion, state
 from slipway.gitops.mirror import Synced
 from slipway.registry import mlflow as registry
 from slipway.registry import owner
@@ -123,6 +123,41 @@ def test_two_versions_of_the_same_bytes_are_two_in_mlflow_on_one_run(root: Path,
     first, second = client.search_model_versions(f"name = '{MODEL}'")
     assert first.run_id == second.run_id
     agreement.check(root)
+
+
+def test_what_verify_refuses_is_not_shown(versions: Mapping[str, str], commits: Mapping[str, str], root: Path, client):
+    promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
+    promotion.promote(f"{VARIANT}@{versions['good-2']}", "production")
+    promotion.rollback(VARIANT)
+    for tag, commit in (("#production#4", "fails"), ("#production!#5", "good-1"), ("#canary#6", "slow")):
+        git(root, "tag", "-a", "-m", "ship it", f"{VARIANT}{tag}", commits[commit])
+    done = sync()
+    assert [line.partition(" is refused")[0] for line in done.warnings if "is refused" in line] == [
+        f"{VARIANT}{tag}" for tag in ("#production!#5", "#canary#6", "#production#4")
+    ]
+    assert client.get_registered_model(MODEL).aliases.keys() == {"production"}
+    shown = client.get_model_version_by_alias(MODEL, "production").tags
+    assert (shown["git_version"], shown["roles"]) == (versions["good-1"], "production"), "not what was rolled back from"
+    by_git = {one.tags["git_version"]: one.tags for one in client.search_model_versions(f"name = '{MODEL}'")}
+    assert "roles" not in by_git[versions["fails"]] and "roles" not in by_git[versions["slow"]]
+    assert sync().changes == []
+
+
+def test_a_variant_that_cannot_be_verified_is_left_as_it_is_and_the_others_go_on(
+    versions: Mapping[str, str], commits: Mapping[str, str], root: Path, client
+):
+    promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
+    promotion.register("demand-predictor", revision=commits["good-1"])
+    sync()
+    promotion.promote(f"{VARIANT}@{versions['holds']}", "production", force=True, reason="for a look")
+    promotion.promote("demand-predictor@v1.0.0", "production")
+    (root / promoters.FILE).write_text("who is that\n")
+    git(root, "commit", "-qam", "Broken")
+    done = CliRunner().invoke(app, ["registry", "sync", "--strict"])
+    assert done.exit_code == 5 and f"{VARIANT} is left as it is: its tags cannot be verified" in done.output
+    assert client.get_model_version_by_alias(MODEL, "production").tags["git_version"] == versions["good-1"]
+    assert client.get_model_version_by_alias("demand_predictor", "production").tags["git_version"] == "v1.0.0"
+    assert CliRunner().invoke(app, ["registry", "sync"]).exit_code == 0
 
 
 def test_a_server_that_is_down_costs_a_warning(root: Path, monkeypatch: pytest.MonkeyPatch):

@@ -410,14 +410,23 @@ def _takes(known: Variant, tag: Tag, version: Version) -> str | None:
         return f"{version.name} was archived" if version.version in before.assigned("archived") else None
     if tag.role not in ("production", "archived"):
         return None
-    holder = before.holder("production")
-    if holder is None or holder.version != version.version:
+    given = before.assigned("production")
+    while given and given[-1] != version.version and _never_good(before, given[-1]):
+        given.pop()  # one that was refused is not what took production from it
+    if given[-1:] != [version.version]:
         return None
     # What may not hold production may be relieved of it by anyone.
     refused = refusals(replace(version, roles=()), releases.of(version))
     if refused and _uncounted(before.given(version.version, "production")) is not None:
         return None
     return f"{version.name} held production"
+
+
+def _never_good(known: Variant, version: str) -> bool:
+    """Whether a version was never one to hold production, by what is in its commit: bytes may be gone since."""
+    release = releases.of(known.versions[version])
+    failed = release.verdict != "pass" or artifacts.disagreements(known.name, known.versions[version].commit, release)
+    return bool(failed) and _uncounted(known.given(version, "production")) is not None
 
 
 def _assign(
