@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from slipway import mlflow_store
 from slipway.gitops import artifacts, git, mirror, promotion, releases, state, tags
 from slipway.gitops.state import Version
+from slipway.redaction import plain
 
 REQUIREMENTS = Path("requirements.lock")
 LISTED = 3
@@ -47,7 +48,7 @@ def examine() -> list[Finding]:
         try:
             found += [Finding(check, *one) for one in look()]
         except Exception as error:  # a broken clone can break DVC, Git and MLflow in any way
-            said = " ".join(str(error).split()) or type(error).__name__
+            said = " ".join(plain(str(error)).split()) or type(error).__name__
             found.append(Finding(check, f"could not be checked: {said[:300]}", mend))
     return found
 
@@ -126,6 +127,7 @@ def _remote() -> Said:
     """Whether the default DVC remote answers, has what is built and registered, and is not believed without a look."""
     from dvc.repo import Repo
 
+    artifacts.check()
     with Repo() as repo:
         status = repo.cloud.status([one for objects in repo.used_objs().values() for one in objects])
         remote = repo.cloud.get_remote()
@@ -204,8 +206,8 @@ def _mlflow() -> Said:
         with mlflow_store.briefly():
             mlflow_store.connect(uri).search_experiments(max_results=1)
     except Exception as error:
-        said = f"{mlflow_store.shown(uri)} does not answer: {mlflow_store.reason(error)}"
-        yield said, "start the server or correct MLFLOW_TRACKING_URI, then slipway registry sync"
+        said = f"{mlflow_store.shown(uri)} cannot be used: {mlflow_store.reason(error)}"
+        yield said, f"{mlflow_store.remedy(error)}, then slipway registry sync"
         return
     if unequal := mirror.unequal(state.read(), releases.variants()):
         yield f"{mlflow_store.shown(uri)} does not say what Git says of {_listed(unequal)}", "slipway registry sync"

@@ -31,12 +31,12 @@ import pandas as pd
 from av.container import InputContainer
 from av.sidedata.sidedata import Type
 from PIL import Image
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from slipway import atomic
 from slipway.errors import ConfigError, DataError
 from slipway.raw.folders import METADATA
+from slipway.terminal import Console
 
 COLUMNS = ("path", "label", "group", "time", "width", "height", "video")
 QUALITY = 92

@@ -44,7 +44,7 @@ def variants(asked: Sequence[str]) -> list[str]:
     if not top.exists():
         raise ConfigError(f"{top}: no such file; run slipway in the repository's root")
     try:
-        known = list(yaml.safe_load(top.read_bytes())["all"].keys())
+        known = config.named(yaml.safe_load(top.read_bytes())["all"].keys(), top)
     except yaml.YAMLError as error:
         raise ConfigError(f"{top}: not YAML ({_line(error)})")
     except (AttributeError, KeyError, TypeError):

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.progress import Progress
 
 from slipway import atomic
@@ -21,6 +20,7 @@ from slipway.data import duplicates, splits
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.errors import DataError
 from slipway.protocol import Index, Problem, Spec, Task
+from slipway.terminal import Console
 
 LISTED = 100
 MOSTLY_MISSING = 0.5

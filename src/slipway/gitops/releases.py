@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from slipway import config
 from slipway.errors import RegistryError
 from slipway.gate import verdict
 from slipway.gitops import git
@@ -99,12 +100,13 @@ def variants() -> list[str]:
 
     Raises:
         RegistryError: this is not the root of the repository.
+        ConfigError: it has one whose name is none.
     """
     path = Path("params.yaml")
     if not path.exists():
         raise RegistryError(f"{path}: no such file; run slipway in the repository's root")
     listed: Mapping[str, Any] = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)) or {}
-    return list(listed.get("all") or {})
+    return config.named(listed.get("all") or {}, path)
 
 
 def _verdict(part: Mapping[str, Any]) -> verdict.Outcome:

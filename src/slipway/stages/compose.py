@@ -37,6 +37,7 @@ from slipway.config import (
     Section,
     Split,
     Start,
+    named,
 )
 from slipway.errors import ConfigError
 from slipway.gate import rules
@@ -81,6 +82,7 @@ def compose(variant: str) -> None:
 def _top(variant: str) -> dict[str, Any]:
     """What params.yaml says of the variant."""
     top = yaml.safe_load(TOP.read_text())
+    named(top["all"], TOP)
     if variant not in top["all"]:
         raise ConfigError(f"{variant}: no such variant in {TOP}; it has {', '.join(top['all'])}")
     entry = top["all"][variant]
