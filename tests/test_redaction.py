@@ -1,6 +1,7 @@
 """No secret and nothing that steers a terminal is printed, wherever it comes from."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.markup import escape
 from rich.table import Table
+from typer.testing import CliRunner
 
 import hostile
+import released
 from conftest import ROOT
+from slipway.cli import app
 from slipway.errors import ConfigError
 from slipway.redaction import plain, redacted
 from slipway.terminal import Console
@@ -143,3 +147,34 @@ def test_an_unexpected_error_of_a_command_is_redacted_too(tmp_path: Path) -> Non
     assert done.returncode == 1
     assert "***" in done.stderr
     assert "hunter2" not in done.stderr and "PASSWORD" not in done.stderr
+
+
+def test_what_a_commit_says_is_text_in_the_tables_of_the_registry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "[red]:x:r[/]x"
+    monkeypatch.chdir(tmp_path)
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", said)
+    released.begin("worse")
+    released.build("worse", gate={"rules": {"accuracy": {"min": 0.999}}})
+    path = Path("models/worse/release.json")
+    record = json.loads(path.read_text())
+    for rule in record["gate"]["rules"]:
+        rule["reason"] = f"{said}\x1b[31m"
+    record["metrics"][said] = record["metrics"]["accuracy"]
+    path.write_text(json.dumps(record))
+    released.commit("first")
+    released.git("tag", "-a", "worse@v1.0.0", "-m", f"{said}\x1b[31m")
+    for command in (
+        "releases",
+        "registry list",
+        "registry show worse@v1.0.0",
+        "registry history",
+        "registry changelog worse",
+    ):
+        done = CliRunner().invoke(app, command.split(), env={"COLUMNS": "1000"})
+        assert done.exit_code == 0, done.output
+        cells = re.sub(r"[\s│┃]", "", done.output)
+        assert said in cells, command
+        assert "\x1b" not in done.output
