@@ -1,4 +1,4 @@
-"""Real servers on this machine, started and stopped: MLflow over SQLite, and S3."""
+"""Real servers on this machine, started and stopped: MLflow over SQLite, S3, and one that refuses whatever is asked."""
 
 import json
 import logging
@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,25 @@ def mlflow(folder: Path) -> Iterator[str]:
             process.wait(10)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def refusing(status: int) -> Iterator[str]:
+    """The address of a server that answers every request with this status of HTTP."""
+    from werkzeug.serving import make_server
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+    def answer(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start(f"{status} {HTTPStatus(status).phrase}", [("Content-Length", "0")])
+        return [b""]
+
+    server = make_server("127.0.0.1", 0, answer, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
 
 
 class Bucket:

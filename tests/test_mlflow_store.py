@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import servers
 from slipway import mlflow_store
 from slipway.errors import RegistryError
 from slipway.gitops import mirror
@@ -171,3 +172,40 @@ def test_a_folder_that_was_moved_or_copied_has_its_files_with_it(
     assert left == (0 if how is Path.rename else 2), "nothing was written to where it was"
     with closing(sqlite3.connect("mlflow.db")) as database:
         assert not [line for line in database.iterdump() if f"{mine.as_uri()}/mlartifacts" in line]
+
+
+@pytest.mark.parametrize(
+    ("status", "remedy"),
+    [
+        (401, "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"),
+        (403, "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"),
+        (404, "correct MLFLOW_TRACKING_URI"),
+        (500, "the server is there and fails"),
+        (503, "the server is there and fails"),
+    ],
+)
+def test_what_to_do_follows_from_what_the_server_answers(
+    monkeypatch: pytest.MonkeyPatch, status: int, remedy: str
+) -> None:
+    with servers.refusing(status) as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:PASSW0RD@{address}")
+        with pytest.raises(RegistryError) as caught:
+            mirror.sync({}, ["base-ad-detector"])
+    said = str(caught.value)
+    assert remedy in said and ("start the server" in said) == (status == 404)
+    assert "PASSW0RD" not in said
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["htp://user:PASSW0RD@host", "user:PASSW0RD@host", "http://[user:PASSW0RD@host", "http://user:PASSW0RD@host:port",
+     "http://user:PASS]W0RD@127.0.0.1:9", "postgresql://user:PASSW0RD@127.0.0.1:9/x"],
+)  # fmt: skip
+def test_an_address_that_is_none_is_said_without_its_password(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    with pytest.raises(RegistryError, match="correct MLFLOW_TRACKING_URI") as caught:
+        mirror.sync({}, [])
+    assert "PASSW0RD" not in str(caught.value) and "W0RD" not in str(caught.value)

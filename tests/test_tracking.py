@@ -202,7 +202,7 @@ def test_a_server_that_is_down_costs_one_warning(monkeypatch: pytest.MonkeyPatch
         train(tracker(), range(100))
     (warning,) = [record.getMessage() for record in caplog.records if record.name.startswith(("slipway", "mlflow"))]
     assert warning.startswith("MLflow at http://127.0.0.1:9 cannot be used (")
-    assert "Start the server or correct MLFLOW_TRACKING_URI" in warning
+    assert "start the server or correct MLFLOW_TRACKING_URI" in warning
     assert "secret" not in warning and "\n" not in warning
     assert len(Path("reports/live/plots/metrics/val/loss.tsv").read_text().splitlines()) == 101
 

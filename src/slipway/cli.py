@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
@@ -17,6 +16,8 @@ from slipway import config, documents, markdown, tasks
 from slipway.commands import registry
 from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
 from slipway.gate import verdict
+from slipway.redaction import guard
+from slipway.terminal import Console
 
 
 class Commands(TyperGroup):
@@ -24,6 +25,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was named."""
+        guard()
         try:
             return super().invoke(ctx)
         except SlipwayError as error:
@@ -65,10 +67,10 @@ def releases(as_json: Json = False) -> None:
         why = [f"{verdict.subject(rule)}: {rule['reason']}" for rule in row["rules"] if rule["verdict"] != "pass"]
         table.add_row(
             row["variant"],
-            "\n".join(scores),
+            escape("\n".join(scores)),
             f"{row['size_bytes'] / 1024:,.0f} KiB",
             f"{row['latency_p95_ms']:.3g} ms",
-            "\n".join([MARKS[row["verdict"]], *why]),
+            "\n".join([MARKS[row["verdict"]], *map(escape, why)]),
             row["report"],
         )
     Console(width=None if Console().is_terminal else 140).print(table)
@@ -97,7 +99,7 @@ def new(
         print(json.dumps(asdict(created), ensure_ascii=False, indent=1))
         return
     console = Console()
-    table = Table(title=f"{variant}: what is in {data}")
+    table = Table(title=f"{variant}: what is in {escape(str(data))}")
     for heading in ("class", "examples", "groups"):
         table.add_column(heading, justify="left" if heading == "class" else "right")
     for name, counts in created.classes.items():
@@ -110,10 +112,9 @@ def new(
     if not created.grouped:
         advice = "where several are of one video, session or thing, name it with --group or in metadata.csv"
         console.print(f"[yellow]warning[/]: each example is a group of its own; {advice}", soft_wrap=True)
-    console.print(
-        f"written, and added to what Git commits next: {', '.join(created.files)}", soft_wrap=True, markup=False
-    )
-    console.print(f"look at the gate in {created.files[0]}, then: dvc repro register@{variant}", soft_wrap=True)
+    files = escape(", ".join(created.files))
+    console.print(f"written, and added to what Git commits next: {files}", soft_wrap=True)
+    console.print(f"look at the gate in {escape(created.files[0])}, then: dvc repro register@{variant}", soft_wrap=True)
 
 
 @app.command()
@@ -154,7 +155,7 @@ def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json:
     console = Console(width=None if Console().is_terminal else 140)
     numbers = sorted({fold for one in validations for fold in one.experiments})
     table = Table(
-        title=f"{variant}: cross-validation of the native model",
+        title=f"{escape(variant)}: cross-validation of the native model",
         caption="Folds share training examples, so the intervals are too narrow (Bengio and Grandvalet, 2004).",
     )
     for heading in (["parameters"] if len(validations) > 1 else []) + ["metric", "mean", "95 % interval"]:
@@ -167,7 +168,7 @@ def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json:
             values = [_number(found.values.get(fold)) if fold in one.experiments else "" for fold in numbers]
             interval = "" if found.low is None else f"{_number(found.low)} to {_number(found.high)}"
             first = [escape(params) if row == 0 else ""] if len(validations) > 1 else []
-            table.add_row(*first, found.metric, _number(found.mean), interval, *values)
+            table.add_row(*first, escape(found.metric), _number(found.mean), interval, *values)
         table.add_section()
     console.print(table)
     for one in validations:
@@ -329,7 +330,7 @@ def replay(
         print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
         raise typer.Exit(0 if done.same else 1)
     console = Console(width=None if Console().is_terminal else 140)
-    table = Table(title=f"{tag}, commit {done.commit[:7]}", caption="Times are those of benchmark.json.")
+    table = Table(title=f"{escape(tag)}, commit {done.commit[:7]}", caption="Times are those of benchmark.json.")
     for heading in ("what", "as recorded", "rebuilt" if rebuild else "as derived", "same"):
         table.add_column(heading, overflow="fold")
     for line in done.lines:

@@ -5,7 +5,8 @@ and gets each as a frozen model that forbids unknown keys. Sections whose shape 
 the simulator have their models there (`Data`, `Model`, `Train`, `World`); the common ones are here.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -16,11 +17,29 @@ from slipway.errors import ConfigError
 
 PARAMS = Path("params")
 TOP = Path("params.yaml")
+NAME = re.compile("[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
+"""Of a variant: it is part of paths, of tags, of commands and of addresses."""
 LATENCY_METRICS = frozenset({"latency_mean_ms", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"})
 """Facts of a machine: one row at a time through model.tflite on one thread, judged by the benchmark stage."""
 CONVERSION_METRICS = frozenset({"agreement", "max_difference", "mean_difference", "size_bytes"})
 """What the conversion gives for every task."""
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def named(variants: Iterable[object], where: object) -> list[str]:
+    """The variants' names.
+
+    Raises:
+        ConfigError: one of them cannot name a variant.
+    """
+    names = list(variants)
+    for name in names:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise ConfigError(
+                f"{where}: {name!r} cannot name a variant: letters, digits and -, a letter first, no - last, and no "
+                "word that YAML reads as a value (yes, null)"
+            )
+    return [str(name) for name in names]
 
 
 class Section(BaseModel):
@@ -147,7 +166,7 @@ def top(content: bytes | None = None) -> dict[str, Any]:
     It is read from the working folder where no `content` is given.
 
     Raises:
-        ConfigError: there is no such file, or it cannot be read.
+        ConfigError: there is no such file, it cannot be read, or a name cannot name a variant.
     """
     try:
         values = documents.parse_yaml(TOP.read_bytes() if content is None else content, str(TOP))
@@ -158,6 +177,7 @@ def top(content: bytes | None = None) -> dict[str, Any]:
     for key in ("variants", "transfers", "simulated"):
         if not isinstance(values.get(key) or {}, Mapping):
             raise ConfigError(f"{TOP}: {key} must be a mapping, a line a variant")
+    named(values["all"], TOP)
     return {**values, **{key: values.get(key) or {} for key in ("variants", "transfers", "simulated")}}
 
 

@@ -3,11 +3,16 @@
 A stage or a command prints the message alone, without a traceback, and ends with the class's exit code.
 """
 
+from slipway.redaction import plain
+
 
 class SlipwayError(Exception):
-    """Base of every error whose message is meant for the user."""
+    """Base of every error whose message is meant for the user: it holds no secret and steers no terminal."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return plain(super().__str__())
 
 
 class ConfigError(SlipwayError):

@@ -1,9 +1,30 @@
 """Markdown for model cards and reports: tables, figures with as many digits as they deserve, text that stays text."""
 
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
+from urllib.parse import quote
+
+from slipway.redaction import plain
 
 UNKNOWN = "n/a"
+
+_ALIVE = re.compile(
+    r"""
+    [@#$]                                       # mentions, addresses of mail, issues, formulas
+    | :// | www\. | (mailto|xmpp|tel|data|javascript):
+    | :[\w+-]+:                                 # emoji
+    | [!%&][0-9]                                # of GitLab: merge requests, milestones, epics
+    | (?<![a-z0-9])[a-z]+-[0-9]+                # GH-1, and what a project has set up like it
+    | (?<![0-9a-f])[0-9a-f]{7,64}(?![0-9a-f])   # commits
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What a host of Git makes something of in plain text."""
+_MARKS = re.compile(r"[\\`*_\[\]~]")
+_FIRST = re.compile(r"^([0-9]+(?=[.)](?: |$))|(?=[=>]|[-+](?:[- ]|$)))")
+"""What begins a list or a quotation at the beginning of a line, or underlines the one above it."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) -> list[str]:
@@ -50,8 +71,46 @@ def words(name: str) -> str:
 
 
 def text(value: object) -> str:
-    """Text of unknown origin, so that it neither breaks a table nor turns into markup."""
-    escaped = " ".join(str(value).split())
-    for mark in "\\`*_[]|~":
-        escaped = escaped.replace(mark, f"\\{mark}")
-    return escaped.replace("&", "&amp;").replace("<", "&lt;")
+    """Text of unknown origin as Markdown that shows just that, in a line, a cell of a table or a heading.
+
+    Nothing of it is markup, and nothing is alive: what a host of Git makes a link, a mention or a picture of by itself
+    (addresses, @names, #1, hashes of commits, :emoji:, formulas) stands as code, where no host looks for it.
+    """
+    words = plain(str(value)).split()
+    escaped = " ".join(_parts(word, _escaped) for word in words)
+    return _FIRST.sub(r"\1\\", escaped)
+
+
+def code(value: object) -> str:
+    """The same as code, all of it."""
+    return _parts(" ".join(plain(str(value)).split()), _spanned)
+
+
+def html(value: object) -> str:
+    """The same within an HTML block, where Markdown is not read."""
+    words = plain(str(value)).split()
+    return " ".join(f"<code>{escape(word)}</code>" if _ALIVE.search(word) else escape(word) for word in words)
+
+
+def target(path: str) -> str:
+    """A path as the target of a link."""
+    return quote(path, safe="/")
+
+
+def _parts(word: str, shown: Callable[[str], str]) -> str:
+    """A word around its |, which ends a cell of a table also within code."""
+    return "\\|".join(shown(part) for part in word.split("|"))
+
+
+def _escaped(part: str) -> str:
+    if _ALIVE.search(part):
+        return _spanned(part)
+    return _MARKS.sub(r"\\\g<0>", part).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _spanned(part: str) -> str:
+    if not part:
+        return ""
+    fence = "`" * (max(map(len, re.findall("`+", part)), default=0) + 1)
+    padding = " " if part[0] in "` " or part[-1] in "` " else ""
+    return f"{fence}{padding}{part}{padding}{fence}"

@@ -23,11 +23,12 @@ from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from filelock import FileLock
 
 from slipway.errors import RegistryError, SlipwayError
+from slipway.redaction import plain, redacted
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -71,11 +72,8 @@ def is_there(uri: str) -> bool:
 
 
 def shown(uri: str) -> str:
-    """The address for a message: without the user and password that it may hold, and short for the default."""
-    if uri == _default():
-        return f"sqlite:///{DATABASE}"
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
+    """The address for a message: without the secrets that it may hold, and short for the default."""
+    return f"sqlite:///{DATABASE}" if uri == _default() else redacted(uri)
 
 
 def connect(uri: str, seconds: float | None = None) -> "MlflowClient":
@@ -229,8 +227,20 @@ def reason(error: Exception) -> str:
         return str(error)
     text = (str(error).strip().splitlines() or [""])[0] or type(error).__name__
     cause = _CAUSE.search(text)
-    text = cause["said"] if cause else text
+    text = plain(cause["said"] if cause else text)  # before it is cut: half a secret is not found
     return text if len(text) <= 200 else text[:199] + "…"
+
+
+def remedy(error: Exception) -> str:
+    """What to do where the store cannot be used."""
+    if getattr(error, "error_code", None) in ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"):
+        return (
+            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to those of someone "
+            "who may write there"
+        )
+    if re.search(r"too many [45]\d\d error responses|failed with error code 5\d\d", str(error)):
+        return "the server is there and fails: look at its log, or wait"
+    return "start the server or correct MLFLOW_TRACKING_URI"
 
 
 def _default() -> str:

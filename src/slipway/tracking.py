@@ -259,9 +259,10 @@ class _MlflowRun:
             self._alive = False
             self._pending = []
             logger.warning(
-                "MLflow at %s cannot be used (%s): this training goes on without it. "
-                "Start the server or correct MLFLOW_TRACKING_URI; unset, runs go to sqlite:///%s.",
+                "MLflow at %s cannot be used (%s): this training goes on without it; "
+                "%s (unset, runs go to sqlite:///%s).",
                 mlflow_store.shown(self._uri),
                 mlflow_store.reason(error),
+                mlflow_store.remedy(error),
                 mlflow_store.DATABASE,
             )

@@ -3,18 +3,25 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from markdown_it import MarkdownIt
 from typer.testing import CliRunner
 
+import hostile
 import released
 from slipway.cli import app
-from slipway.commands import report
+from slipway.commands import gate, report
 from slipway.commands.report import changes
+from slipway.gate.judged import Judged
+from slipway.gate.page import page as html_of
+from slipway.gate.report import Entry
+from slipway.gate.report import report as page_of
 
 GATE = {
     "rules": {"accuracy": {"min": 0.5}, "latency_p95_ms": {"max": 100}},
@@ -141,6 +148,48 @@ def test_names_that_are_markup_stay_text(root: Path) -> None:
     CliRunner().invoke(app, ["report", "worse", "--baseline", "HEAD"])
     assert "&lt;b>\\|\\_4\\_" in Path("report.md").read_text()
     assert "<b>|" not in MarkdownIt("commonmark").render(Path("report.md").read_text())
+
+
+def told(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
+    """A report in which every text that someone chose is this one."""
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setattr(released, "DATA", {**released.DATA, "name": text})
+    released.begin("worse")
+    rows = pd.read_csv("data/raw/worse/rows.csv")
+    for column in ("name", "match"):
+        rows[column] = text + rows[column]
+    rows.to_csv("data/raw/worse/rows.csv", index=False)
+    released.build("worse", gate=GATE)
+    released.commit("first")
+    released.ship("worse", "v1.0.0")
+    released.build("worse", slope=3.0, offset=3.0, gate=GATE, latency=2.5, test=slice(0, 380))
+    judged = gate.judge("worse", compare=True)
+    assert judged.comparison is not None and judged.old is not None and judged.new is not None
+    assert judged.record is not None
+    record = {**judged.record, "dataset": {**judged.record["dataset"], "warnings": [text]}}
+    changed = hostile.everywhere(replace(judged, why=text, record=record, old=None, new=None), text)
+    figures = {
+        "metric": text, "most": 0.05, "examples": 400, "groups": 100, "draws": 2000, "churn": 0.04,
+        "equal": {"pass": 0.9, "hold": 0.09, "fail": 0.01, "when_nothing_may_be_lost": {"fail": 0.02}},
+        "worse": [{"points": 5, "pass": 0.2, "hold": 0.5, "fail": 0.3, "when_nothing_may_be_lost": {"fail": 0.8}}],
+    }  # fmt: skip
+    params = [(text, None, text), (f"{text}.a", [text], {text: text})]
+    unjudged = Judged(f"{text} other", "unjudged", text)
+    return [Entry(replace(changed, old=judged.old, new=judged.new), params, figures), Entry(unjudged)]
+
+
+def test_a_hostile_text_in_every_field_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = told(hostile.TEXT, tmp_path / "hostile", monkeypatch)
+    clean = told(hostile.PLAIN, tmp_path / "clean", monkeypatch)
+    assert hostile.structure(page_of(said)) == hostile.structure(page_of(clean))
+    assert hostile.structure(page_of(said, longest=1000)) == hostile.structure(page_of(clean, longest=1000))
+    html = html_of(said)
+    shown, plain = hostile.Page(html), hostile.Page(html_of(clean))
+    assert [one for one in shown.elements if one[0] != "code"] == [one for one in plain.elements if one[0] != "code"]
+    assert {one for one in shown.elements if one[0] == "code"} == {("code", ())}
+    assert all(re.fullmatch(r"(#gate-|models/)[\w%./~-]*", link) for link in shown.links), shown.links
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", html)
 
 
 def test_programs_get_the_verdicts_and_cards_the_address_that_is_asked_for(root: Path) -> None:

@@ -282,7 +282,7 @@ def test_tags_are_looked_for_where_git_pushes_to(clone: Path) -> None:
 def test_an_mlflow_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://user:secret@127.0.0.1:9")
     (found,) = examine()
-    assert found.wrong.startswith("http://127.0.0.1:9 does not answer: ")
+    assert found.wrong.startswith("http://127.0.0.1:9 cannot be used: ")
     assert "secret" not in found.wrong
 
 

@@ -228,8 +228,12 @@ def test_a_remote_whose_bytes_nobody_checks_is_found(clone: Path):
 @pytest.mark.parametrize(
     ("environment", "configuration", "said"),
     [
-        ({"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, "", "cannot be reached: Forbidden; look at its url"),
-        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "", "cannot be reached: Unable to locate credentials"),
+        ({"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, "", "does not accept the credentials: Forbidden; set those"),
+        (
+            {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+            "",
+            "does not accept the credentials: Unable to locate",
+        ),
         ({}, "endpointurl http://127.0.0.1:9", "cannot be reached: Could not connect to the endpoint"),
         ({}, "url s3://another/slipway", "cannot be reached: there is nothing at another/slipway/files/md5"),
     ],
@@ -254,6 +258,37 @@ def test_a_bucket_that_does_not_open_costs_one_line_without_a_secret(
     assert (found.check, found.wrong.partition(":")[0]) == ("remote", "could not be checked")
     for secret in (bucket.secret, "not-the-secret"):
         assert secret not in done.output + found.wrong
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (401, "does not accept the credentials: 401"),
+        (403, "does not accept the credentials: 403"),
+        (404, "there is nothing at http://"),
+        (410, "there is nothing at http://"),
+        (500, "fails: 500"),
+        (503, "fails: 503"),
+        (None, "cannot be reached: Cannot connect"),
+    ],
+)
+def test_a_server_is_told_by_what_it_answers_and_without_the_password(
+    versions: Mapping[str, str], root: Path, status: int | None, said: str
+):
+    with servers.refusing(status) if status else contextlib.nullcontext("127.0.0.1:9") as address:
+        (root / ".dvc" / "config").write_text(
+            f"[core]\n    remote = web\n['remote \"web\"']\n    url = http://user:PASSW0RD@{address}/store\n"
+        )
+        done = CliRunner().invoke(app, ["promote", VERSION, "--to", "staging"])
+        assert (done.exit_code, len(done.output.splitlines())) == (RegistryError.exit_code, 1)
+        assert said in done.output
+        assert ("there is nothing" in done.output) == (status in (404, 410))
+        with contextlib.suppress(RegistryError):
+            assert artifacts.nowhere(["0" * 32]) == {"0" * 32}
+            assert status in (404, 410), "what does not say is not believed to have nothing"
+        found = str([one for one in examine() if one.check == "remote"])
+    assert (said if status not in (404, 410) else "are only in this clone's cache") in found
+    assert "PASSW0RD" not in done.output + found
 
 
 def test_credentials_in_the_local_configuration_stay_out_of_git(

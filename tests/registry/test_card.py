@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+import hostile
 from slipway.registry.card import card
 
 LINEAGE = dict.fromkeys(("raw", "prepared", "params", "code", "requirements.lock"), "0123456789abcdef" * 4)
@@ -159,7 +160,7 @@ def test_a_card_says_where_the_model_ends(pictures: dict):
 def test_a_card_of_a_table_names_its_target_and_features(table: dict):
     text = card(table)
     assert "Output: visitors, in the unit of the raw data." in text
-    assert "<summary>The 3 features, in order</summary>\n\n`hour`, `lag_24`, `holiday|eve`" in text
+    assert "<summary>The 3 features, in order</summary>\n\n`hour`, `lag_24`, `holiday`\\|`eve`" in text
     assert "agree on 100.0 % of the test examples" in text
     assert "TFLite in float32, 912 bytes" in text
     assert "Only" not in text and "profile `" not in text
@@ -181,6 +182,17 @@ def test_names_of_any_kind_stay_text(pictures: dict, name: str):
     rows = tables(card(json.loads(text)))[4]
     assert [len(row) for row in rows] == [5, 5, 5, 5]
     assert rows[2][0] == " ".join(name.split())
+
+
+@pytest.mark.parametrize("kind", ["pictures", "table"])
+def test_a_hostile_text_in_every_field_is_only_read(kind: str, request: pytest.FixtureRequest):
+    record = request.getfixturevalue(kind)
+    shown, plain = (
+        card(hostile.everywhere({**record, "variant": f"a {text}"}, text)) for text in (hostile.TEXT, hostile.PLAIN)
+    )
+    assert hostile.structure(shown) == hostile.structure(plain)
+    code = shown.partition("```python\n")[2].partition("\n```")[0]
+    compile(code, "card", "exec")
 
 
 def test_the_code_on_a_card_is_python_and_names_the_folder(pictures: dict):

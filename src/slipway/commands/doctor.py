@@ -152,6 +152,7 @@ def _remote() -> Said:
     """Whether the default DVC remote answers, has what is built and registered, and is not believed without a look."""
     from dvc.repo import Repo
 
+    artifacts.check()
     with Repo() as repo:
         outs = [out for out in repo.index.outs if out.use_cache and out.hash_info and not out.stage.is_import]
         # By force, or the terminal is asked about a folder whose list of files is nowhere; that folder gives nothing.
@@ -259,8 +260,8 @@ def _mlflow() -> Said:
     try:
         mlflow_store.connect(uri).search_experiments(max_results=1)
     except Exception as error:
-        said = f"{mlflow_store.shown(uri)} does not answer: {mlflow_store.reason(error)}"
-        yield said, "start the server or correct MLFLOW_TRACKING_URI, then slipway registry sync"
+        said = f"{mlflow_store.shown(uri)} cannot be used: {mlflow_store.reason(error)}"
+        yield said, f"{mlflow_store.remedy(error)}, then slipway registry sync"
         return
     if clone.look().lacking():
         return  # told above: what Git says is not known yet

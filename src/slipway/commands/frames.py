@@ -34,13 +34,13 @@ from av.format import Flags
 from av.sidedata.sidedata import Type
 from av.video.reformatter import Colorspace
 from PIL import Image
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from slipway import atomic
 from slipway.errors import ConfigError, DataError
 from slipway.raw import tables
 from slipway.raw.metadata import METADATA
+from slipway.terminal import Console
 
 COLUMNS = ("path", "label", "group", "time", "width", "height", "video")
 QUALITY = 92

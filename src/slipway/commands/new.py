@@ -14,7 +14,6 @@ the accuracy of a model that knows nothing, and 1.
 import hashlib
 import math
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -27,22 +26,21 @@ from typing import Any
 
 import pandas as pd
 import yaml
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
 import slipway
 from slipway import atomic, config, documents, tasks
-from slipway.config import TOP, Checks, Split
+from slipway.config import NAME, TOP, Checks, Split, named
 from slipway.data import preparation, splits
 from slipway.errors import ConfigError, DataError, SlipwayError
 from slipway.gitops import git
 from slipway.protocol import Index
 from slipway.raw.litter import litter
+from slipway.terminal import Console
 
 CONF, RAW = Path("conf"), Path("data/raw")
 GUIDE = "docs/guide.md, A variant of your own"
-NAME = re.compile("[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
 SHOWN = 5
 
 
@@ -123,11 +121,8 @@ def new(
 
 
 def _check_name(variant: str, top: Mapping[str, Any]) -> None:
-    if not NAME.fullmatch(variant) or not isinstance(yaml.safe_load(variant), str):
-        raise ConfigError(
-            f"{variant!r} cannot name a variant: letters, digits and -, a letter first, no - last, and no word that "
-            "YAML reads as a value (yes, null)"
-        )
+    read = yaml.safe_load(variant) if NAME.fullmatch(variant) else variant
+    named([variant if isinstance(read, str) else read], "slipway new")
     taken = {name.lower(): name for part in ("variants", "transfers", "simulated") for name in top[part]}
     if variant.lower() in taken:
         raise ConfigError(f"{taken[variant.lower()]}: there is such a variant in {TOP}; choose another name")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,6 +19,7 @@ from slipway.gitops.comparison import Difference
 from slipway.gitops.promotion import Bump, Done, RefusedError
 from slipway.gitops.state import Variant, Version
 from slipway.registry.owner import OwnedError
+from slipway.terminal import Console
 
 if TYPE_CHECKING:
     from slipway.gitops import mirror
@@ -78,9 +78,9 @@ def show_list(
         colour = COLOURS.get(row["lifecycle"])
         stands = f"[{colour}]{row['lifecycle']}[/]" if colour else row["lifecycle"]
         table.add_row(
-            row["variant"],
-            row["version"] or "(unregistered)",
-            ", ".join(row["roles"]),
+            escape(row["variant"]),
+            escape(row["version"] or "(unregistered)"),
+            escape(", ".join(row["roles"])),
             stands,
             MARKS[row["verdict"]],
             row["commit"][:7] if row["commit"] else "",
@@ -145,14 +145,15 @@ def show(version: Named, as_json: Json = False) -> None:
         print(json.dumps(told, ensure_ascii=False, indent=1))
         return
     console = _console()
-    stands = f"{', '.join(found.roles) or 'no role'}, {told['lifecycle']}, verdict {MARKS[release.verdict]}"
-    console.print(f"[bold]{found.name}[/]  {stands}")
+    stands = f"{escape(', '.join(found.roles)) or 'no role'}, {told['lifecycle']}, verdict {MARKS[release.verdict]}"
+    console.print(f"[bold]{escape(found.name)}[/]  {stands}")
     console.print(f"commit {found.commit}, registered {found.registered.time} by {escape(found.registered.who)}")
     for name, one in told["artifacts"].items():
-        console.print(f"{name}  {one['bytes'] / 1024:,.0f} KiB  SHA-256 {one['sha256']}", soft_wrap=True)
+        size, sha256 = f"{one['bytes'] / 1024:,.0f} KiB", escape(str(one["sha256"]))
+        console.print(f"{escape(name)}  {size}  SHA-256 {sha256}", soft_wrap=True)
     table = Table("metric", "value", "interval", title="On the test split")
     for name, one in told["metrics"].items():
-        table.add_row(name, _number(one["value"]), _interval(one))
+        table.add_row(escape(name), _number(one["value"]), _interval(one))
     console.print(table)
     for rule in release.rules:
         console.print(f"{MARKS[rule['verdict']]} {escape(subject(rule))}: {escape(rule['reason'])}", soft_wrap=True)
@@ -169,10 +170,10 @@ def compare(first: Named, second: Named, as_json: Json = False) -> None:
         print(json.dumps([asdict(each) for each in differences], ensure_ascii=False, indent=1))
         return
     table = Table(
-        title=f"{one.name} and {other.name}",
+        title=escape(f"{one.name} and {other.name}"),
         caption="95 % intervals; that of the difference takes both as independent: too wide for one test split.",
     )
-    for heading in ("metric", one.version, other.version, "difference", "percent"):
+    for heading in ("metric", escape(one.version), escape(other.version), "difference", "percent"):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for each in differences:
         table.add_row(*_cells(each))
@@ -210,7 +211,7 @@ def changelog(variant: Annotated[str, typer.Argument(help="The variant.")], as_j
         return
     console = _console()
     for one in changes:
-        console.print(f"[bold]{variant}@{one.version}[/]  {one.when[:10]}, {escape(one.who)}")
+        console.print(f"[bold]{escape(f'{variant}@{one.version}')}[/]  {one.when[:10]}, {escape(one.who)}")
         for line in _said(one.why):
             console.print(f"  {escape(line)}", soft_wrap=True)
         for heading, lines in (("data", one.data), ("parameters", one.parameters), ("code", one.code)):
@@ -259,7 +260,8 @@ def _print_sync(done: "mirror.Synced") -> None:
         console.print(escape(line), soft_wrap=True)
     for line in (*done.warnings, *done.unverified):
         console.print(f"[yellow]warning[/]: {escape(line)}", soft_wrap=True)
-    console.print(f"{done.store}: {len(done.changes)} changes, {done.versions} versions as in Git", soft_wrap=True)
+    said = f"{done.store}: {len(done.changes)} changes, {done.versions} versions as in Git"
+    console.print(escape(said), soft_wrap=True)
 
 
 @app.command()
@@ -460,7 +462,8 @@ def _print_events(events: Iterable[Mapping[str, Any]]) -> None:
     for one in events:
         version = f"{one['variant']}@{one['version']}"
         why = "\n".join(_said(one["why"]))
-        table.add_row(one["when"], escape(one["who"]), one["what"], version, one["role"] or "", escape(why))
+        cells = (one["when"], one["who"], one["what"], version, one["role"] or "", why)
+        table.add_row(*map(escape, cells))
     _console().print(table)
 
 
@@ -475,7 +478,7 @@ def _cells(one: Difference) -> tuple[str, str, str, str, str]:
         between = "" if one.low is None or one.high is None else f" ({one.low:+.4g} to {one.high:+.4g})"
         by = f"{one.absolute:+.4g}{between}"
     percent = "" if one.percent is None else f"{one.percent:+.1f} %"
-    return one.metric, _measured(one.first), _measured(one.second), by, percent
+    return escape(one.metric), _measured(one.first), _measured(one.second), by, percent
 
 
 def _measured(one: Mapping[str, float | None] | None) -> str:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.progress import Progress
 
 from slipway import atomic
@@ -24,6 +23,7 @@ from slipway.data.duplicates import Prints
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.errors import DataError
 from slipway.protocol import Index, Problem, Spec, Task
+from slipway.terminal import Console
 
 MANY = 0.01
 """The share of examples with one kind of fault from which their absence is warned of."""

@@ -1,57 +1,56 @@
 """The report as one HTML page that needs nothing else: no script, no picture and no font from elsewhere.
 
-The Markdown is rendered as it is; what Mermaid draws there is drawn here as SVG, and the plots stand where the Markdown
-has a comment for them.
+page.html is its template. The Markdown of the report is rendered without HTML of its own; what Mermaid draws there is
+drawn here as SVG. Whatever is put into the template or a drawing is escaped.
 """
 
-import re
 from collections.abc import Sequence
-from html import escape
+from functools import partial
 
 import numpy as np
+from jinja2 import Environment, PackageLoader
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from slipway.gate.judged import Judged, named
-from slipway.gate.report import Entry, confusion, report
+from slipway.gate.report import MARKS, Entry, anchor, confusion, sections, summary
 from slipway.gate.verdict import Judgement
+from slipway.redaction import plain
 
 COLOURS = {"pass": "#1a7f37", "hold": "#9a6700", "fail": "#cf222e", "unjudged": "#cf222e"}
 WIDTH = 760
-STYLE = """
-:root { color-scheme: light; }
-body { font: 15px/1.5 system-ui, sans-serif; color: #1f2328; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: .5rem 0 1rem; display: block; overflow-x: auto; }
-th, td { border: 1px solid #d1d9e0; padding: .3rem .6rem; vertical-align: top; overflow-wrap: anywhere; }
-th { background: #f6f8fa; text-align: left; }
-details { border: 1px solid #d1d9e0; border-radius: 6px; padding: .5rem 1rem; margin: .75rem 0; }
-summary { cursor: pointer; font-size: 1.05rem; }
-svg { max-width: 100%; height: auto; font: 12px system-ui, sans-serif; }
-code { background: #f6f8fa; padding: .1em .3em; border-radius: 4px; }
-h4 { margin: 1.2rem 0 .3rem; }
-@media print { details > * { display: block; } }
-"""
-_PLOT = re.compile(r"<!-- plot: (?P<name>\w+) (?P<variant>[\w-]+) -->")
+_SVG = Markup(
+    '<svg role="img" aria-label="{title}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}">'
+    "{drawn}</svg>"
+)
+_TEXT = Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" fill="#1f2328">{}</text>')
+_RULER = Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="22" y2="{1}" stroke="#59636e" stroke-dasharray="{2}"/>')
+_INTERVAL = Markup('<line x1="{:.1f}" x2="{:.1f}" y1="{y}" y2="{y}" stroke="{}" stroke-width="3"/>')
+_POINT = Markup('<circle cx="{:.1f}" cy="{}" r="5" fill="{}"><title>{}</title></circle>')
+_CELL = Markup('<rect x="{}" y="{}" width="{}" height="38" fill="{}" fill-opacity="{:.2f}"/>')
+_BAR = Markup('<rect x="{}" y="{}" width="{:.1f}" height="18" fill="#0969da"/>')
 
 
 def page(entries: Sequence[Entry], links: str = "") -> str:
     """The page, with the same content as `report` and its plots."""
-    judged = {entry.judged.variant: entry.judged for entry in entries}
-    draw = {"losses": losses, "confusion": confusion_plot, "latency": latency}
-    markdown = MarkdownIt("commonmark", {"html": True}).enable("table")
-    text = re.sub(r"```mermaid\n.*?```\n?", "", report(entries, links), flags=re.DOTALL)
-    body = _PLOT.sub(lambda found: draw[found["name"]](judged[found["variant"]]), markdown.render(text))
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Gate</title><style>{STYLE}</style></head>\n<body>\n{body}</body></html>\n"
-    )
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+    environment = Environment(loader=PackageLoader("slipway.gate", "."), autoescape=True, keep_trailing_newline=True)
+    environment.filters |= {
+        "anchor": anchor,
+        "markdown": lambda lines: Markup(markdown.render("\n".join(lines))),
+        "plain": plain,
+        "sections": partial(sections, links=links),
+    }
+    plots = {"losses": losses, "confusion": confusion_plot, "latency": latency}
+    template = environment.get_template("page.html")
+    return template.render(entries=entries, summary=summary(entries), marks=MARKS, plots=plots)
 
 
-def losses(judged: Judged) -> str:
+def losses(judged: Judged) -> Markup:
     """What was lost by each rule on a loss, with its interval, as a share of what may be."""
     rules = [rule for rule in judged.rules if rule.kind != "bound" and rule.max and rule.value is not None]
     if not rules:
-        return ""
+        return Markup()
     figures = [_shares(rule) for rule in rules]
     low = max(min(-1.0, *(one[1] for one in figures)), -5.0)
     high = min(max(1.5, *(one[2] for one in figures)), 5.0)
@@ -62,25 +61,20 @@ def losses(judged: Judged) -> str:
 
     parts = [_text(left, 14, "what was lost, as a share of what may be; left of 0 is better than before", "start")]
     for value, name in ((0.0, "0"), (1.0, "all that may be")):
-        dash = "" if value == 0 else ' stroke-dasharray="4 3"'
-        parts.append(
-            f'<line x1="{x(value):.1f}" x2="{x(value):.1f}" y1="22" y2="{height - 22}" stroke="#59636e"{dash}/>'
-        )
+        parts.append(_RULER.format(x(value), height - 22, "none" if value == 0 else "4 3"))
         parts.append(_text(x(value), height - 8, name, "middle"))
     for row, (rule, (value, least, most)) in enumerate(zip(rules, figures, strict=True)):
         y, colour = 38 + 26 * row, COLOURS[rule.verdict]
         parts.append(_text(left - 12, y + 4, named(rule), "end"))
-        parts.append(
-            f'<line x1="{x(least):.1f}" x2="{x(most):.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="3"/>'
-            f'<circle cx="{x(value):.1f}" cy="{y}" r="5" fill="{colour}"><title>{escape(rule.reason)}</title></circle>'
-        )
+        parts.append(_INTERVAL.format(x(least), x(most), colour, y=y))
+        parts.append(_POINT.format(x(value), y, colour, plain(rule.reason)))
     return _svg(WIDTH, height, parts, "Losses beside what may be lost")
 
 
-def confusion_plot(judged: Judged) -> str:
+def confusion_plot(judged: Judged) -> Markup:
     """The confusion matrix, each cell as dark as its share of the actual class, with the change in brackets."""
     if judged.new is None or judged.old is None:
-        return ""
+        return Markup()
     now, before, names = confusion(judged.new), confusion(judged.old), judged.new.classes
     shares = now / np.maximum(now.sum(axis=1, keepdims=True), 1)
     side, left, top = 92, 150, 44
@@ -92,29 +86,27 @@ def confusion_plot(judged: Judged) -> str:
         for column in range(len(names)):
             share, change = float(shares[row, column]), int(now[row, column] - before[row, column])
             said = f"{now[row, column]:,}" + (f" ({change:+,})" if change else "")
-            parts.append(
-                f'<rect x="{left + side * column}" y="{top + 40 * row}" width="{side - 2}" height="38" '
-                f'fill="{"#0969da" if row == column else "#cf222e"}" fill-opacity="{0.05 + 0.6 * share:.2f}"/>'
-                + _text(left + side * column + side / 2, top + 40 * row + 24, said, "middle")
-            )
+            x, y, colour = left + side * column, top + 40 * row, "#0969da" if row == column else "#cf222e"
+            parts.append(_CELL.format(x, y, side - 2, colour, 0.05 + 0.6 * share))
+            parts.append(_text(x + side / 2, y + 24, said, "middle"))
     return _svg(left + side * len(names) + 10, top + 40 * len(names) + 6, parts, "Confusion matrix")
 
 
-def latency(judged: Judged) -> str:
+def latency(judged: Judged) -> Markup:
     """Median latency of one example by model: on one thread, Keras on its own."""
     models = (judged.benchmark or {}).get("models") or {}
     single = {name: one.get("single") or {} for name, one in models.items()}
     timed = {name: one.get("1") or one.get("own") for name, one in single.items()}
     times = {name: one["p50_ms"] for name, one in timed.items() if one}
     if not times:
-        return ""
+        return Markup()
     left, right, longest = 130, WIDTH - 110, max(times.values()) or 1.0
     parts = [_text(left, 14, "median latency of one example, on one thread (Keras on its own)", "start")]
     order = [name for name in ("model.tflite", "float.tflite", "native") if name in times]
     for row, name in enumerate(order):
         width, y = (right - left) * times[name] / longest, 26 + 26 * row
         parts.append(_text(left - 8, y + 14, name, "end"))
-        parts.append(f'<rect x="{left}" y="{y}" width="{max(width, 1):.1f}" height="18" fill="#0969da"/>')
+        parts.append(_BAR.format(left, y, max(width, 1)))
         parts.append(_text(left + width + 6, y + 14, f"{times[name]:.3g} ms", "start"))
     return _svg(WIDTH, 30 + 26 * len(order), parts, "Latency")
 
@@ -126,12 +118,9 @@ def _shares(rule: Judgement) -> tuple[float, float, float]:
     return value / most, low / most, high / most
 
 
-def _svg(width: float, height: float, parts: Sequence[str], title: str) -> str:
-    return (
-        f'<svg role="img" aria-label="{escape(title)}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'height="{height:g}">{"".join(parts)}</svg>'
-    )
+def _svg(width: float, height: float, parts: Sequence[Markup], title: str) -> Markup:
+    return _SVG.format(title=title, width=width, height=height, drawn=Markup().join(parts))
 
 
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="#1f2328">{escape(text)}</text>'
+def _text(x: float, y: float, text: str, anchor: str) -> Markup:
+    return _TEXT.format(x, y, anchor, plain(text))

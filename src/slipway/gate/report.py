@@ -1,10 +1,11 @@
 """What the gate says of all variants, as one page of Markdown for a pull request.
 
 The verdict comes first, then a row a variant; all else of a variant is under a fold. Tables and Mermaid only, which the
-places where pull requests are read draw themselves: nothing is loaded from elsewhere. `<!-- plot: NAME VARIANT -->` is
-where `slipway.gate.page` puts its plots.
+places where pull requests are read draw themselves: nothing is loaded from elsewhere. `slipway.gate.page` shows the
+same parts with plots.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -49,31 +50,52 @@ class Entry:
     calibration: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True)
+class Section:
+    """A part of what is under a variant's fold: Markdown, a Mermaid diagram, and the plot that HTML has instead."""
+
+    title: str
+    body: Sequence[str]
+    diagram: Sequence[str] = ()
+    plot: str | None = None
+
+
 def report(entries: Sequence[Entry], links: str = "", longest: int | None = None) -> str:
     """The page, ending in a newline; `links` goes before the paths of model cards.
 
     Of a page of more than `longest` characters the folds are left out that matter least, and it says whose.
     """
     verdicts = {entry.judged.variant: entry.judged.verdict for entry in entries}
-    counts = {said: sum(verdict == said for verdict in verdicts.values()) for said in ORDER}
-    worst: Said = next((said for said in ORDER if counts[said]), "pass")
-    listed = ", ".join(f"{count} {MARKS[said]}" for said, count in counts.items() if count)
-    head = [f"# {MARKS[worst]}", "", f"Of {len(entries)} variants: {listed or 'none'}. **{_say(worst)}.**", ""]
-    head += markdown.table(
-        ("variant", "verdict", "beside", "main score, before → now", "flipped", "size", "p95 ms", "why"),
-        [_row(entry) for entry in entries],
-    )
+    head = summary(entries)
     folds = {entry.judged.variant: "\n".join(_fold(entry, links)) for entry in entries}
     mildest = sorted(folds, key=lambda variant: -ORDER.index(verdicts[variant]))
     for number in range(len(folds) + 1):
         left_out = mildest[:number]
         parts = ["\n".join(head), *(fold for variant, fold in folds.items() if variant not in left_out)]
         if left_out:
-            parts.append(f"Too long for here, and on the page in HTML: the details of {', '.join(left_out)}.")
+            listed = ", ".join(map(markdown.text, left_out))
+            parts.append(f"Too long for here, and on the page in HTML: the details of {listed}.")
         page = "\n\n".join(parts) + "\n"
         if longest is None or len(page) <= longest:
             break
     return page
+
+
+def summary(entries: Sequence[Entry]) -> list[str]:
+    """The worst verdict as a heading, how many have which, and a row a variant."""
+    counts = {said: sum(entry.judged.verdict == said for entry in entries) for said in ORDER}
+    worst: Said = next((said for said in ORDER if counts[said]), "pass")
+    listed = ", ".join(f"{count} {MARKS[said]}" for said, count in counts.items() if count)
+    return [
+        f"# {MARKS[worst]}",
+        "",
+        f"Of {len(entries)} variants: {listed or 'none'}. **{_say(worst)}.**",
+        "",
+        *markdown.table(
+            ("variant", "verdict", "beside", "main score, before → now", "flipped", "size", "p95 ms", "why"),
+            [_row(entry) for entry in entries],
+        ),
+    ]
 
 
 def _say(worst: Said) -> str:
@@ -82,7 +104,7 @@ def _say(worst: Said) -> str:
 
 def _row(entry: Entry) -> tuple[str, ...]:
     judged = entry.judged
-    name, verdict = f"[{judged.variant}](#{_anchor(judged)})", f"**{MARKS[judged.verdict]}**"
+    name, verdict = f"[{markdown.text(judged.variant)}](#{anchor(judged)})", f"**{MARKS[judged.verdict]}**"
     if judged.record is None or judged.benchmark is None:
         return name, verdict, "", "", "", "", "", markdown.text(judged.why or "")
     compared = judged.comparison
@@ -98,7 +120,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
         flipped,
         "" if size is None else markdown.size(int(size)),
         markdown.figure(latency),
-        "<br>".join(markdown.text(one) for one in [*why, *([judged.why] if judged.why else [])]),
+        "; ".join(markdown.text(one) for one in [*why, *([judged.why] if judged.why else [])]),
     )
 
 
@@ -117,44 +139,46 @@ def _main(judged: Judged) -> str:
 
 def _fold(entry: Entry, links: str) -> list[str]:
     judged = entry.judged
-    lines = [
-        f'<a id="{_anchor(judged)}"></a>',
-        "",
-        f"<details><summary><b>{judged.variant}</b>: {MARKS[judged.verdict]}, beside {_html(judged.beside)}</summary>",
-        "",
-    ]
-    if judged.why is not None:
-        lines += [f"Not judged: {markdown.text(judged.why)}", ""]
-    for title, body in _sections(entry):
-        if body:
-            lines += [f"#### {title}", "", *body, ""]
-    if judged.record is not None:
-        lines += [f"[Model card]({links}models/{judged.variant}/card.md)", ""]
+    title = f"<b>{markdown.html(judged.variant)}</b>: {MARKS[judged.verdict]}, beside {markdown.html(judged.beside)}"
+    lines = [f'<a id="{anchor(judged)}"></a>', "", f"<details><summary>{title}</summary>", ""]
+    for section in sections(entry, links):
+        heading = [f"#### {markdown.text(section.title)}", ""] if section.title else []
+        lines += [*heading, *section.body, "", *section.diagram, *([""] if section.diagram else [])]
     return [*lines, "</details>"]
 
 
-def _sections(entry: Entry) -> Iterator[tuple[str, list[str]]]:
+def sections(entry: Entry, links: str = "") -> Iterator[Section]:
+    """What is under the fold of a variant, in order; `links` goes before the path of its card."""
+    judged = entry.judged
+    if judged.why is not None:
+        yield Section("", [f"Not judged: {markdown.text(judged.why)}"])
+    yield from (section for section in _parts(entry) if section.body)
+    if judged.record is not None:
+        yield Section("", [f"[Model card]({links}{markdown.target(f'models/{judged.variant}/card.md')})"])
+
+
+def _parts(entry: Entry) -> Iterator[Section]:
     judged = entry.judged
     if judged.record is None or judged.benchmark is None:
         return
-    yield "Rules", _rules(judged)
-    yield "How sure this is", [] if entry.calibration is None else [sureness(entry.calibration)]
-    yield "Metrics", _metrics(judged)
+    yield Section("Rules", _rules(judged), plot="losses")
+    yield Section("How sure this is", [] if entry.calibration is None else [sureness(entry.calibration)])
+    yield Section("Metrics", _metrics(judged))
     if judged.old is not None and judged.new is not None:
         for name, now in _tables(judged.new).items():
-            yield markdown.words(name), _breakdown(_tables(judged.old).get(name), now)
-        yield "Confusion matrix", _confusion(judged, judged.old, judged.new)
-        yield "Examples that flipped", _flips(judged)
-    yield "Parameters that changed", _params(entry)
-    yield "Data", _data(judged)
-    yield "Latency and size", _latency(judged)
+            yield Section(markdown.words(name), _breakdown(_tables(judged.old).get(name), now))
+        yield Section("Confusion matrix", _confusion(judged.old, judged.new), plot="confusion")
+        yield Section("Examples that flipped", _flips(judged), _pie(judged))
+    yield Section("Parameters that changed", _params(entry))
+    yield Section("Data", _data(judged))
+    yield Section("Latency and size", _latency(judged), plot="latency")
 
 
 def _rules(judged: Judged) -> list[str]:
     rows = [
         (markdown.text(named(rule)), markdown.text(rule.reason), f"**{MARKS[rule.verdict]}**") for rule in judged.rules
     ]
-    return [*markdown.table(("rule", "measured", "verdict"), rows), "", f"<!-- plot: losses {judged.variant} -->"]
+    return markdown.table(("rule", "measured", "verdict"), rows)
 
 
 def sureness(figures: Mapping[str, Any]) -> str:
@@ -236,7 +260,8 @@ def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> list[str]:
             said = markdown.figures([before, now])
             cells.append(said[1] if before == now else f"{said[0]} → **{said[1]}**")
         rows.append(cells)
-    lines = markdown.table((markdown.text(key), *counts, *map(markdown.text, scores)), rows, len(counts) + len(scores))
+    head = map(markdown.text, (key, *counts, *scores))
+    lines = markdown.table(tuple(head), rows, len(counts) + len(scores))
     return [*lines, "", f"{dropped:,} rows that changed less are not shown."] if dropped else lines
 
 
@@ -247,7 +272,7 @@ def confusion(scored: Scored) -> np.ndarray:
     return np.array(cells)
 
 
-def _confusion(judged: Judged, old: Scored, new: Scored) -> list[str]:
+def _confusion(old: Scored, new: Scored) -> list[str]:
     if not new.classes or old.classes != new.classes:
         return []
     now, before = confusion(new), confusion(old)
@@ -259,7 +284,7 @@ def _confusion(judged: Judged, old: Scored, new: Scored) -> list[str]:
         for name, n, b in zip(new.classes, now, before, strict=True)
     ]
     head = ("actual, decided as:", *map(markdown.text, new.classes))
-    return [*markdown.table(head, rows, len(new.classes)), "", f"<!-- plot: confusion {judged.variant} -->"]
+    return markdown.table(head, rows, len(new.classes))
 
 
 def _flips(judged: Judged) -> list[str]:
@@ -268,7 +293,6 @@ def _flips(judged: Judged) -> list[str]:
         return []
     if not compared.flips:
         return [f"None of {compared.examples:,} test examples."]
-    same = compared.examples - compared.worse - compared.better
     chance = "" if compared.p is None else f"; McNemar's exact test of as many either way: p = {compared.p:.3g}"
     rows = [
         ("better" if flip.better else "**worse**", *map(markdown.text, (flip.example, flip.actual, flip.old, flip.new)))
@@ -279,7 +303,15 @@ def _flips(judged: Judged) -> list[str]:
         f"{compared.better:,} better{chance}. The first of each:",
         "",
         *markdown.table(("", "example", "actual", "before", "now"), rows),
-        "",
+    ]
+
+
+def _pie(judged: Judged) -> list[str]:
+    compared = judged.comparison
+    if compared is None or not compared.flips:
+        return []
+    same = compared.examples - compared.worse - compared.better
+    return [
         "```mermaid",
         "pie title Test examples",
         *(
@@ -296,7 +328,7 @@ def _params(entry: Entry) -> list[str]:
         return []
     if not entry.params:
         return ["None."]
-    rows = [(f"`{key}`", _value(old), _value(new)) for key, old, new in entry.params]
+    rows = [(markdown.code(key), _value(old), _value(new)) for key, old, new in entry.params]
     return markdown.table(("parameter", "before", "now"), rows)
 
 
@@ -321,7 +353,7 @@ def _data(judged: Judged) -> list[str]:
     for name, key in (("raw data", "raw"), ("prepared data", "prepared")):
         old, new = ((one.get("lineage") or {}).get(key) for one in (before, now))
         if old is not None and old != new:
-            rows.append((f"{name}, DVC's hash", f"`{str(old)[:12]}`", f"`{str(new)[:12]}`"))
+            rows.append((f"{name}, DVC's hash", markdown.code(str(old)[:12]), markdown.code(str(new)[:12])))
     warned = [f"- {markdown.text(warning)}" for warning in (now.get("dataset") or {}).get("warnings") or ()]
     return [*markdown.table(("", "before", "now"), rows, numbers=2), *(["", *warned] if warned else [])] if rows else []
 
@@ -333,9 +365,8 @@ def _change(before: int | None, now: int | None) -> tuple[str, str]:
 def _latency(judged: Judged) -> list[str]:
     now, before = judged.benchmark or {}, judged.old_benchmark or {}
     rows = []
-    shipped = (
-        f"model.tflite{', ' + judged.record['precision'] if judged.record and 'precision' in judged.record else ''}"
-    )
+    precision = (judged.record or {}).get("precision")
+    shipped = "model.tflite" if precision is None else f"model.tflite, {markdown.text(precision)}"
     titles = {"model.tflite": shipped, "float.tflite": "float.tflite", "native": "native"}
     for name, title in titles.items():
         threads = "own" if _at(now, "models", name, "single", "1", "p50_ms") is None else "1"
@@ -347,7 +378,7 @@ def _latency(judged: Judged) -> list[str]:
     if not rows:
         return []
     head = ("one example, on one thread (Keras on its own)", "p50 ms before", "p50 ms", "p95 ms", "size")
-    lines = [*markdown.table(head, rows, numbers=4), "", f"<!-- plot: latency {judged.variant} -->"]
+    lines = markdown.table(head, rows, numbers=4)
     if before and before.get("machine") != now.get("machine"):
         lines += ["", "The baseline was measured on another machine: its times are no comparison."]
     return lines
@@ -359,9 +390,6 @@ def _at(values: Any, *keys: str) -> float | None:
     return float(values) if isinstance(values, int | float) else None
 
 
-def _anchor(judged: Judged) -> str:
-    return f"gate-{judged.variant}"
-
-
-def _html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;")
+def anchor(judged: Judged) -> str:
+    """Where on the page a variant is."""
+    return f"gate-{re.sub('[^A-Za-z0-9-]+', '-', judged.variant)}"

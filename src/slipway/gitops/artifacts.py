@@ -18,6 +18,7 @@ from slipway.documents import LOCK
 from slipway.errors import ModelError, RegistryError
 from slipway.gitops import git, releases, schema
 from slipway.gitops.releases import Release
+from slipway.redaction import plain
 
 CACHE = Path(".dvc/cache/files/md5")
 """Where DVC's cache is unless it is configured elsewhere: looked at first, since DVC takes a second to be imported."""
@@ -92,9 +93,14 @@ def hashes(variant: str, commit: str, release: Release) -> set[str]:
 
 
 def nowhere(wanted: Iterable[str]) -> set[str]:
-    """Those that neither DVC's cache nor the default remote has: both are only asked, nothing is read."""
+    """Those that neither DVC's cache nor the default remote has: both are only asked, nothing is read.
+
+    Raises:
+        RegistryError: the remote does not say.
+    """
     from dvc.repo import Repo
 
+    check()
     with Repo() as repo:
         left = {md5 for md5 in wanted if not Path(repo.cache.local.oid_to_path(md5)).exists()}
         return left and left - set(repo.cloud.get_remote_odb(None, "fetch", hash_name="md5").oids_exist(left))
@@ -118,6 +124,19 @@ def private() -> Path | None:
     )
     inside = (tree, common.parent if common.name == ".git" else common)  # of a worktree, the clone that it belongs to
     return folder if any(folder.is_relative_to(one) for one in inside) else None
+
+
+def check() -> None:
+    """Ask the remote for a file that nobody has: some remotes say of all that it is not there when they refuse to say.
+
+    Raises:
+        RegistryError: the remote cannot be reached, refuses or fails.
+    """
+    try:
+        with _remote("0" * 32):
+            pass
+    except (FileNotFoundError, _NothingError):
+        pass
 
 
 def fetch(variant: str, commit: str, record: Mapping[str, Any], folder: Path) -> dict[str, Path]:
@@ -209,20 +228,56 @@ def _remote(md5: str) -> Iterator[Any]:
             try:
                 with remote.fs.open(remote.oid_to_path(md5), "rb") as file:
                     yield file
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if error.__cause__ is not None and _status(error) not in (404, 410):
+                    raise error.__cause__  # of HTTP, whatever happens is a file that is not there
                 if remote.fs.exists(remote.path):
                     raise
                 # A bucket or a folder that is not there says nothing of one file; it may be elsewhere.
-                raise OSError(f"there is nothing at {remote.path}, where `dvc push` puts it")
-    except FileNotFoundError:
+                raise _NothingError(
+                    f"the DVC remote cannot be reached: there is nothing at {remote.path}, where `dvc push` puts it; "
+                    "push from where it was built, or correct its url in .dvc/config"
+                )
+    except (FileNotFoundError, RegistryError):
         raise
     except DvcException as error:
         raise RegistryError(f"DVC cannot say what can be fetched: {_said(error)}")
     except Exception as error:  # each kind of remote has errors of its own
-        raise RegistryError(
-            f"the DVC remote cannot be reached: {_said(error)}; look at its url in .dvc/config, and at its credentials "
-            "in the environment or .dvc/config.local"
+        raise RegistryError(_diagnosis(error))
+
+
+class _NothingError(RegistryError):
+    """The folder or bucket of the remote is not there."""
+
+
+def _diagnosis(error: BaseException) -> str:
+    """What is wrong with a remote that gives neither a file nor the answer that there is none, and what to do."""
+    status, said = _status(error), _said(error)
+    if status in (401, 403, 407):
+        return (
+            f"the DVC remote does not accept the credentials: {said}; set those of someone who may read there in the "
+            "environment or .dvc/config.local"
         )
+    if status is not None and status >= 429:
+        return f"the DVC remote fails: {said}; it is there, so look at its log, or try again later"
+    return (
+        f"the DVC remote cannot be reached: {said}; look whether it runs, and at its url in .dvc/config or "
+        ".dvc/config.local"
+    )
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The status of HTTP that an error or what caused it comes to; None where no server answered."""
+    while error is not None:
+        response = getattr(error, "response", None)
+        answered = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+        status = getattr(error, "status", None) or answered.get("HTTPStatusCode")
+        if isinstance(status, int):
+            return status
+        if isinstance(error, PermissionError) or "Credential" in type(error).__name__:
+            return 403
+        error = error.__cause__
+    return None
 
 
 def _digest(md5: str) -> tuple[str, int]:
@@ -268,8 +323,8 @@ def _again(md5: str) -> str:
     return f"remove files/md5/{md5[:2]}/{md5[2:]} there, then run `dvc push` where it was built"
 
 
-def _said(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:200]
+def _said(error: BaseException) -> str:
+    return (" ".join(plain(str(error)).split()) or type(error).__name__)[:200]
 
 
 def _whole(path: Path, md5: str) -> bytes | None:

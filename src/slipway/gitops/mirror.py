@@ -359,8 +359,8 @@ def _reaching(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, OSError) as error:
+    except (MlflowException, OSError, ValueError, ImportError) as error:  # an address may be none, or lack a driver
         raise UnreachableError(
-            f"MLflow at {mlflow_store.shown(uri)} is not equal to Git yet ({mlflow_store.reason(error)}); start the "
-            "server or correct MLFLOW_TRACKING_URI, then `slipway registry sync` goes on from there"
+            f"MLflow at {mlflow_store.shown(uri)} is not equal to Git yet ({mlflow_store.reason(error)}); "
+            f"{mlflow_store.remedy(error)}, then `slipway registry sync` goes on from there"
         )

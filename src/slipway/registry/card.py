@@ -4,6 +4,7 @@ The form follows Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019):
 how it was measured and on what, and where it ends. All of it comes from the record, so equal records give equal cards.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,18 +51,18 @@ def card(record: Record) -> str:
 def _summary(record: Record) -> list[str]:
     verdict = record["gate"]["verdict"]
     model = record["artifacts"]["model.tflite"]
-    precision = f" in {record['precision']}" if "precision" in record else ""
+    precision = f" in {markdown.text(record['precision'])}" if "precision" in record else ""
     facts = [
-        ("task", markdown.words(record["task"])),
-        ("trained with", str(record["framework"])),
+        ("task", markdown.text(markdown.words(record["task"]))),
+        ("trained with", markdown.text(record["framework"])),
         ("runs as", f"TFLite{precision}, {markdown.size(model['bytes'])}"),
-        *([("profile", str(record["profile"]))] if "profile" in record else []),
-        ("SHA-256", f"`{model['sha256']}`"),
+        *([("profile", markdown.text(record["profile"]))] if "profile" in record else []),
+        ("SHA-256", markdown.code(model["sha256"])),
     ]
     return [
-        f"# {record['variant']}",
+        f"# {markdown.text(record['variant'])}",
         "",
-        str(record["description"]).strip(),
+        markdown.text(record["description"]),
         "",
         f"> The gate says **{verdict}**: {_MEANING[verdict]}",
         "",
@@ -72,7 +73,8 @@ def _summary(record: Record) -> list[str]:
 def _interface(record: Record) -> list[str]:
     spec = record["spec"]
     one, names = spec["input"], spec["input"].get("names")
-    lines = ["## Input and output", "", f"- Input: an array `{one['dtype']} {list(one['shape'])}` an example."]
+    array = markdown.code(f"{one['dtype']} {list(one['shape'])}")
+    lines = ["## Input and output", "", f"- Input: an array {array} an example."]
     listed = ", ".join(markdown.text(name) for name in spec["outputs"])
     lines.append(f"- Output: {_OUTPUT[spec['objective']].format(count=len(spec['outputs']), names=listed)}.")
     if spec["objective"] == "binary" and "threshold" in spec:
@@ -80,7 +82,7 @@ def _interface(record: Record) -> list[str]:
             f"- Decision: positive from {spec['threshold']:.4g} on, a threshold chosen on the validation split."
         )
     if names:
-        features = ", ".join(f"`{name}`" for name in names)
+        features = ", ".join(map(markdown.code, names))
         lines += [
             "",
             f"<details><summary>The {len(names)} features, in order</summary>",
@@ -124,8 +126,14 @@ def _gate(record: Record) -> list[str]:
         value, low, high = markdown.figures(rule[part] for part in ("value", "low", "high"))
         measured = value if low == high == markdown.UNKNOWN else f"{value} ({low} to {high})"
         bound = ", ".join(part for part in (floor, ceiling) if part)
-        rows.append((markdown.text(f"{rule['metric']}{of}{lost}"), bound, measured, f"**{rule['verdict']}**"))
-    short = [f"- {rule['verdict']}: {markdown.text(rule['reason'])}" for rule in rules if rule["verdict"] != "pass"]
+        rows.append(
+            (markdown.text(f"{rule['metric']}{of}{lost}"), bound, measured, f"**{markdown.text(rule['verdict'])}**")
+        )
+    short = [
+        f"- {markdown.text(rule['verdict'])}: {markdown.text(rule['reason'])}"
+        for rule in rules
+        if rule["verdict"] != "pass"
+    ]
     return [
         "## What the gate asked",
         "",
@@ -141,14 +149,14 @@ def _parity(record: Record) -> list[str]:
     parity = record["parity"]
     unit = "shares of the mean prediction" if record["spec"]["objective"] == "regression" else "absolute"
     rows = [
-        (markdown.words(name).lower(), markdown.figure(value))
+        (markdown.text(markdown.words(name).lower()), markdown.figure(value))
         for name, value in sorted(parity.items())
         if not isinstance(value, Mapping) and name != "agreement"
     ]
     for group, values in sorted(parity.items()):
         if isinstance(values, Mapping):
             rows += [
-                (f"{markdown.text(metric)}, {markdown.words(group).lower()}", markdown.figure(values[metric]))
+                (markdown.text(f"{metric}, {markdown.words(group).lower()}"), markdown.figure(values[metric]))
                 for metric in sorted(values)
             ]
     return [
@@ -197,7 +205,8 @@ def _limits(record: Record) -> list[str]:
             "- **The data is simulated**: the scores say that the pipeline works, and nothing about the world."
         )
     if record.get("profile", "full") != "full":
-        lines.append(f"- Built with the profile `{record['profile']}`, which is quick; `full` is the one for real use.")
+        profile = markdown.code(record["profile"])
+        lines.append(f"- Built with the profile {profile}, which is quick; `full` is the one for real use.")
     if "groups" in record and record["groups"] < FEW_GROUPS:
         lines.append(
             f"- Only {record['groups']} groups were tested: the intervals are rather too narrow than too wide."
@@ -212,6 +221,7 @@ def _limits(record: Record) -> list[str]:
 
 
 def _loading(record: Record) -> list[str]:
+    folder, task = f"models/{record['variant']}", markdown.code(f"slipway.tasks.{record['task']}")
     return [
         "## How to use it",
         "",
@@ -220,19 +230,19 @@ def _loading(record: Record) -> list[str]:
         "",
         "from slipway.tflite.predictor import Predictor",
         "",
-        f'predictor = Predictor.load(Path("models/{record["variant"]}"))',
+        f"predictor = Predictor.load(Path({json.dumps(folder)}))",
         "predictor.check_golden()  # this machine computes what the build did",
         "for outputs in predictor.predict(examples):",
         "    print(outputs)",
         "```",
         "",
-        f"`examples` are raw, as `slipway.tasks.{record['task']}` reads them in `encode_raw`. It needs no TensorFlow.",
+        f"`examples` are raw, as {task} reads them in `encode_raw`. It needs no TensorFlow.",
     ]
 
 
 def _lineage(record: Record) -> list[str]:
     files = [
-        (f"`{name}`", markdown.size(one["bytes"]), f"`{one['sha256']}`")
+        (markdown.code(name), markdown.size(one["bytes"]), markdown.code(one["sha256"]))
         for name, one in sorted(record["artifacts"].items())
     ]
     return [
@@ -240,7 +250,7 @@ def _lineage(record: Record) -> list[str]:
         "",
         *markdown.table(
             ("made from", "hash"),
-            [(markdown.text(name), f"`{value}`") for name, value in sorted(record["lineage"].items())],
+            [(markdown.text(name), markdown.code(value)) for name, value in sorted(record["lineage"].items())],
         ),
         "",
         *markdown.table(("file", "size", "SHA-256"), files),

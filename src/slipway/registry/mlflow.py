@@ -88,8 +88,8 @@ def register(
         raise
     except Exception as error:
         raise RegistryError(
-            f"MLflow at {mlflow_store.shown(uri)}: {name} was not registered ({mlflow_store.reason(error)}); start the "
-            "server or correct MLFLOW_TRACKING_URI, then register again "
+            f"MLflow at {mlflow_store.shown(uri)}: {name} was not registered ({mlflow_store.reason(error)}); "
+            f"{mlflow_store.remedy(error)}, then register again "
             f"(unset, models go to sqlite:///{mlflow_store.DATABASE})"
         )
     return Registration(mlflow_store.shown(uri), name, version, run_id, sha256, created=True)

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 
 from slipway.errors import SlipwayError
+from slipway.redaction import guard
 
 
 def run(stage: Callable[..., None]) -> None:
@@ -12,6 +13,7 @@ def run(stage: Callable[..., None]) -> None:
     names = list(inspect.signature(stage).parameters)
     if len(sys.argv) - 1 != len(names):
         sys.exit(f"usage: python -m slipway.stages.{stage.__name__} {' '.join(names).upper()}")
+    guard()
     try:
         stage(*sys.argv[1:])
     except SlipwayError as error:

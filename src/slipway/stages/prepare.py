@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -13,6 +12,7 @@ from slipway.data import preparation
 from slipway.data.splits import SIDES
 from slipway.errors import DataError
 from slipway.stages import run
+from slipway.terminal import Console
 
 
 def prepare(variant: str) -> None:
@@ -40,13 +40,13 @@ def _show(variant: str, report: Path) -> None:
     """The splits as a table, the warnings below it."""
     found = json.loads(report.read_text())
     console = Console()
-    table = Table(title=f"{variant}: {found['found']:,} examples found")
+    table = Table(title=f"{escape(variant)}: {found['found']:,} examples found")
     for heading in ("set", "total", "groups", "class or target", "examples", "share"):
         table.add_column(heading, justify="left" if heading in ("set", "class or target") else "right")
     for side in (*SIDES, "calibration"):
         counts = found["splits"][side]
         first = (side, f"{counts['total']:,}", f"{counts['groups']:,}")
-        rows = [(name, f"{n:,}", f"{n / counts['total']:.1%}") for name, n in counts.get("classes", {}).items()]
+        rows = [(escape(name), f"{n:,}", f"{n / counts['total']:.1%}") for name, n in counts.get("classes", {}).items()]
         if target := counts.get("target"):
             rows = [(f"mean {target['mean']:,.4g}, {target['min']:,.4g} to {target['max']:,.4g}", "", "")]
         for row in rows or [("", "", "")]:
@@ -56,13 +56,13 @@ def _show(variant: str, report: Path) -> None:
     if found["left_out"]:
         console.print(f"left out: {found['left_out']:,}, beyond checks.max_examples", soft_wrap=True)
     for kind, count in found["problems"]["kinds"].items():
-        console.print(f"set aside: {count:,} ({kind}), listed in {report}", soft_wrap=True)
+        console.print(f"set aside: {count:,} ({escape(kind)}), listed in {escape(str(report))}", soft_wrap=True)
     for note in found["notes"]:
-        console.print(f"note: {note}", soft_wrap=True, markup=False)
+        console.print(f"note: {escape(note)}", soft_wrap=True)
     for warning in found["warnings"]:
         console.print(f"[yellow]warning[/]: {escape(warning)}", soft_wrap=True)
     if any(part["listed"] for part in found["copies"].values()):
-        console.print(f"all copies are listed in {report}", soft_wrap=True)
+        console.print(f"all copies are listed in {escape(str(report))}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.markup import escape
 
 from slipway import atomic, config, predictions, tasks
 from slipway import spec as specs
@@ -22,6 +22,7 @@ from slipway.gate.verdict import Judgement, Verdict
 from slipway.protocol import Spec
 from slipway.registry import card, mlflow, record
 from slipway.stages import run
+from slipway.terminal import Console
 
 
 def register(variant: str) -> None:
@@ -74,11 +75,11 @@ def _mirror(values: Mapping[str, Any], made: Mapping[str, Any], joined: str, mod
     console = Console()
     settings = Register(**values["register"])
     if joined != "pass":
-        why = f"{settings.name} is recorded and not registered; why is in {models}/card.md"
+        why = escape(f"{settings.name} is recorded and not registered; why is in {models}/card.md")
         console.print(f"[yellow]{joined}[/]: {why}", soft_wrap=True)
         return
     if settings.dry_run:
-        why = f"register.dry_run is set, so {settings.name} is recorded and not registered"
+        why = escape(f"register.dry_run is set, so {settings.name} is recorded and not registered")
         console.print(f"pass: {why}", soft_wrap=True)
         return
     files = {name: models / name for name in (*made["artifacts"], "release.json", "card.md")}
@@ -88,10 +89,10 @@ def _mirror(values: Mapping[str, Any], made: Mapping[str, Any], joined: str, mod
             made, files, name=settings.name, description=settings.description, params=values, metrics=metrics
         )
     except RegistryError as error:
-        console.print(f"[yellow]warning[/]: {error}", soft_wrap=True)
+        console.print(f"[yellow]warning[/]: {escape(str(error))}", soft_wrap=True)
         return
     how = "registered" if done.created else "already registered"
-    console.print(f"pass: {how} as {done.name} version {done.version} in {done.store}", soft_wrap=True)
+    console.print(escape(f"pass: {how} as {done.name} version {done.version} in {done.store}"), soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import numpy as np
 from catboost import CatBoost, CatBoostError, Pool
-from rich.console import Console
 from rich.progress import Progress
 
 from slipway import atomic
@@ -25,6 +24,7 @@ from slipway.frameworks.catboost.native import FILE
 from slipway.frameworks.catboost.schema import Model, Train
 from slipway.frameworks.catboost.training.objective import Objective
 from slipway.protocol import Spec
+from slipway.terminal import Console
 
 SAID = 10
 """Every so many reports a line is printed."""

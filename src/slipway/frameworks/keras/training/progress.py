@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from slipway.frameworks.keras.native.runtime import keras
+from slipway.terminal import Console
 
 
 class Bar(keras.callbacks.Callback):  # type: ignore[misc]

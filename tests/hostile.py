@@ -1,0 +1,89 @@
+"""Text as someone might commit it who wants more from a page or a terminal than to be read, and what became of it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from html.parser import HTMLParser
+from typing import Any
+
+from markdown_it import MarkdownIt
+
+TEXT = (
+    "</td></code></svg><script>alert(1)</script><img src=x onerror=alert(1)>\" onload='x' -->{{ 7 }} &lt; "
+    "![x](//evil.example/x) [y](javascript:alert) <https://evil.example> https://evil.example/?a=b www.evil.example "
+    "a@evil.example @team #1 GH-1 team/models#1 !1 0123abc 0123456789abcdef0123456789abcdef01234567 :white_check_mark: "
+    "$x$ `@code` ``` a|b a\\|@b \\ *a* __b__ ~~c~~ [red]r[/] [link=https://evil.example]l[/link] "
+    "\x1b[31m \x9b2J \x07 \u202etxt\r\n\n# head\n\n- one\n```mermaid\nclick A href\n```"
+)
+PLAIN = "some words"
+ALIVE = re.compile(
+    r"@\w|#\d|://|www\.|javascript:|:\w+:|\$\w|!\d|\bgh-\d|\b[0-9a-f]{7,40}\b|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]",
+    re.IGNORECASE,
+)
+"""What a host of Git or a terminal makes more of than text."""
+CHOSEN = ("kind", "verdict", "objective")
+"""Fields that say one of a few words, which whoever reads them holds them to."""
+NAMED = ("classes", "lineage")
+"""Mappings whose keys are names that someone gave."""
+
+
+def everywhere(value: Any, text: str, key: str = "") -> Any:
+    """The value with `text` for each text in it."""
+    if isinstance(value, str):
+        return value if key in CHOSEN else text
+    if isinstance(value, Mapping):
+        named = {name: f"{text} {number}" if key in NAMED else name for number, name in enumerate(value)}
+        return {named[name]: everywhere(one, text, name) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(everywhere(one, text, key) for one in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(
+            value, **{one.name: everywhere(getattr(value, one.name), text, one.name) for one in fields(value)}
+        )
+    return value
+
+
+class Page(HTMLParser):
+    """The elements of a page with the names of their attributes, where its links go, and its text outside code."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, tuple[str, ...]]] = []
+        self.links: list[str] = []
+        self.text = ""
+        self._code = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, tuple(sorted(name for name, _ in attrs))))
+        self.links += [value or "" for name, value in attrs if name in ("href", "src", "xlink:href", "action")]
+        self._code += tag in ("code", "style")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._code -= tag in ("code", "style")
+
+    def handle_data(self, data: str) -> None:
+        self.text += "" if self._code else data
+
+    def handle_comment(self, data: str) -> None:
+        self.elements.append(("!--", ()))
+
+
+def structure(markdown: str) -> list[str]:
+    """What a page of Markdown is made of but for its text, once nothing in that is alive."""
+    found = []
+    for token in MarkdownIt().enable(["table", "strikethrough"]).parse(markdown):
+        said = ""
+        for one in (token, *(token.children or ())):
+            if one.type in ("html_block", "html_inline"):
+                page = Page(one.content)
+                found += [str(element) for element in page.elements if element[0] != "code"]
+                said += page.text
+            elif one.type == "code_inline":
+                said += " "
+            elif one.type in ("text", "text_special"):
+                said += one.content
+            else:
+                found.append(f"{one.type} {one.tag} {one.info}")
+        assert not ALIVE.search(said), said
+    return found
