@@ -102,7 +102,8 @@ def sync(variants: Mapping[str, Variant], built: Sequence[str], adopt: Collectio
         raise RegistryError(f"{unknown[0]}: no variant is registered under this name; there are {', '.join(models)}")
     agreed = 0
     with _reaching(uri):
-        client = _connected(uri)
+        client = mlflow_store.connect(uri, SECONDS)
+        client.search_registered_models(max_results=1)
         for name, (wanted, aliases) in models.items():
             try:
                 _sync_model(client, name, wanted, aliases, name in adopt, done)
@@ -122,7 +123,7 @@ def unequal(variants: Mapping[str, Variant], built: Sequence[str]) -> tuple[list
     done = Synced(mlflow_store.shown(uri))
     found = []
     with _reaching(uri):
-        client: Any = _Reading(_connected(uri))
+        client: Any = _Reading(mlflow_store.connect(uri))
         for name, (wanted, aliases) in _models(*_accepted(variants, built, done), done).items():
             try:
                 _sync_model(client, name, wanted, aliases, False, done)
@@ -147,12 +148,6 @@ class _Reading:
         if not name.startswith(("get_", "search_")):
             raise _WriteError(name)
         return getattr(self._client, name)
-
-
-def _connected(uri: str) -> "MlflowClient":
-    client = mlflow_store.connect(uri, SECONDS)
-    client.search_registered_models(max_results=1)
-    return client
 
 
 def _accepted(
