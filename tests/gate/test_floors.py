@@ -14,6 +14,7 @@ from slipway.gate import floors
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
 from slipway.gate.verdict import Judgement
+from slipway.protocol import of_column
 
 NAMES = ("a", "b")
 
@@ -128,3 +129,8 @@ def test_a_higher_floor_is_never_easier(right: list[bool], floor: float, other: 
     order = ["pass", "hold", "fail"]
     easy, hard = (judged(model(np.array(right)), **recall(least)) for least in (low, high))
     assert all(order.index(easy[name].verdict) <= order.index(hard[name].verdict) for name in NAMES)
+
+
+def test_a_kind_of_group_is_the_raw_datas_column_of_that_name_where_there_is_one() -> None:
+    examples = pd.DataFrame({"group": ["a", "b"], "column group": ["x", "y"], "hour": [1, 2]})
+    assert of_column(examples, "group").tolist() == ["x", "y"] and of_column(examples, "hour").tolist() == [1, 2]
