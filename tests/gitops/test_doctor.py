@@ -159,7 +159,7 @@ def test_a_version_in_use_whose_bytes_are_gone(clone: Path) -> None:
     for path in Path("../store/files/md5").glob("*/*"):
         path.chmod(0o644)
         path.write_bytes(b"damaged")
-    found, shown, other = examine()
+    shown, found, other = examine()
     assert found.check == shown.check == "versions in use"
     assert "base-ad-detector@v1.0.0 holds production: models/base-ad-detector/model.tflite in the remote" in found.wrong
     assert "reports/base-ad-detector/shipped.parquet is damaged in the DVC remote" in shown.wrong

@@ -39,7 +39,7 @@ def doubts(variant: str, commit: str | None, release: Release) -> list[str]:
         lacking = releases.record_path(variant) if release.record is None else releases.benchmark_path(variant)
         return [f"{lacking} is not there"]
     wrong: list[str] = []
-    for look in (_files, _figures):
+    for look in (_figures, _files):
         try:
             wrong += look(variant, commit, release)
         except ModelError as error:
