@@ -303,7 +303,7 @@ def test_an_mlflow_that_is_behind_git(clone: Path, server: str, monkeypatch: pyt
 
 def test_it_is_asked_in_the_root_of_the_repository(clone: Path) -> None:
     os.chdir("models")
-    assert CliRunner().invoke(app, ["doctor"]).exit_code == 5
+    assert CliRunner().invoke(app, ["doctor"]).exit_code == 2
 
 
 def built_more() -> None:
