@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from slipway import intervals, predictions, tasks
+from slipway import losses, predictions, tasks
 from slipway.data.shards import ShardWriter
 from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
 from slipway.gate import floors, verdict
@@ -136,16 +136,14 @@ def build(
     (Path("params") / f"{variant}.yaml").write_text(yaml.safe_dump(params))
     new, draws = Scored(task, spec, *predictions.read(shown)), {**params["evaluate"], "seed": params["seed"]}
     old = Scored(task, spec, *predictions.read(native))
-    metrics, natively = (intervals.bootstrap(one.score, new.groups, **draws) for one in (new, old))
-    lost = intervals.bootstrap(
-        lambda weight: {name: one - new.score(weight)[name] for name, one in old.score(weight).items()},
-        new.groups,
-        **draws,
-    )
+    same = losses.alike(old.predictions, new.predictions)
+    scored = losses.measure(old.score, new.score, new.groups, examples["label"], same=same, **draws)
+    metrics = scored.shipped
     rules = Gate(**gate)
     measured = {**metrics, "size_bytes": {"value": float(len(model))}}
+    sizes = {"examples": len(examples), "groups": int(examples["group"].nunique())}
     judged = (
-        *verdict.judge(rules.of_model, measured, natively, lost).rules,
+        *verdict.judge(rules.of_model, measured, scored.native, scored.lost, sizes).rules,
         *floors.judge(rules.of_model, new, **draws),
     )
     counts = {"total": len(examples), "classes": {"ball": 1, "not ball": 1}}
@@ -159,8 +157,7 @@ def build(
         "spec": spec,
         "dataset": {"train": counts, "test": counts, "warnings": [], "quarantined": 0, "simulated": True},
         "metrics": metrics,
-        "examples": len(examples),
-        "groups": int(examples["group"].nunique()),
+        **sizes,
         "precision": "float32",
         "parity": {"agreement": 1.0},
         "gate": verdict.Verdict(verdict.worst([rule.verdict for rule in judged]), judged).to_json(),

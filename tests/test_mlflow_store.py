@@ -4,6 +4,7 @@ import http.server
 import json
 import shutil
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -216,6 +217,7 @@ def test_an_address_that_is_none_is_said_without_its_password(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    subprocess.run(["git", "init", "-q"], check=True)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with pytest.raises(RegistryError, match="correct MLFLOW_TRACKING_URI") as caught:
         mirror.sync({}, [])

@@ -261,7 +261,7 @@ def test_size_is_compared_and_latency_only_on_one_machine(root: Path) -> None:
         ("params/mine.yaml", "{gate: {rules: {}}, evaluate: {}, seed: 7}", "is not of the parameters"),
         ("params/mine.yaml", "gate: {rules: {}}", "no section 'evaluate'; run `dvc repro compose@mine`"),
         ("reports/mine/shipped.parquet", "PAR1", "is not what dvc.lock says that a stage wrote"),
-        ("dvc.lock", "{", "dvc.lock: not YAML"),
+        ("dvc.lock", "{", "dvc.lock:2: not YAML"),
         ("dvc.lock", "", "models/mine/release.json is not there, or not in dvc.lock; run `dvc repro register@mine`"),
         ("params/mine.yaml", "gate: {rules: {accuracy: {}}}", "a rule needs min, max or both"),
     ],
@@ -437,12 +437,12 @@ def test_a_damaged_params_yaml_ends_with_one_line_and_is_no_failure_of_a_model(r
     Path("params.yaml").write_bytes(content)
     code, said = run()
     assert code == 3
-    assert said.startswith("error: params.yaml: ")
+    assert said.startswith("error: params.yaml:")
     assert said.count("\n") == 1
 
 
 def test_an_error_that_nobody_foresaw_is_no_failure_of_a_model(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("slipway.commands.gate.judge", broken)

@@ -184,7 +184,7 @@ def test_a_malformed_record_is_refused_and_not_an_error(at: Callable[[str], None
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '2.1'\n>>>>>>> theirs\n", "conflict that nobody settled"),
+        (b"<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '2.1'\n>>>>>>> theirs\n", "a merge left 1 conflict here"),
         (b"[]", "not a mapping"),
         (b"stages: []", "stages is no mapping"),
         (b"stages: {register@base-ad-detector: []}", "its outs are no list"),

@@ -376,7 +376,9 @@ def test_a_version_holds_all_that_makes_the_variant(root: Path, commits: Mapping
     Path("params.yaml").write_text(lines + "  mine: {task: made_up}\n")
     for path in ("conf/variant/mine.yaml", "params/mine.yaml", "models/mine/release.json", "reports/mine/metrics.json"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(Path("models/demand-predictor/release.json").read_text())
+        Path(path).write_text(
+            Path("models/demand-predictor/release.json").read_text().replace("demand-predictor", "mine")
+        )
     git(root, "commit", "-q", "--all", "-m", "Only what Git knows of")
     left = "conf/variant/mine.yaml, models/mine/release.json, params/mine.yaml, reports/mine/metrics.json: `git add"
     with pytest.raises(RegistryError, match=left):

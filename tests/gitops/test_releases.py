@@ -76,7 +76,7 @@ def _committed(commit: str) -> Iterator[Release]:
 @pytest.mark.parametrize(
     ("place", "value", "said"),
     [
-        ("schema", 2, "schema 2 is not 1, which this version of slipway reads"),
+        ("schema", 3, "schema 3 is not 1 or 2, which this version of slipway reads"),
         ("schema", "1", "schema '1' is not 1"),
         ("schema", True, "schema True is not 1"),
         ("variant", "another", "is the record of another, not of wildlife-detector"),

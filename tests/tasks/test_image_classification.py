@@ -182,7 +182,7 @@ def test_class_names_stay_what_they_are(tmp_path: Path, names: tuple[str, ...]) 
     assert index.examples["label"].tolist() == index.examples["group"].tolist() == sorted(names)
     assert task().specify(tmp_path, index.examples)["classes"] == sorted(names)
     assert task(classes=names).specify(tmp_path, index.examples)["classes"] == list(names)
-    with pytest.raises(ValueError, match='YAML reads the name of a class as False: put "quotes" around it'):
+    with pytest.raises(ValueError, match="Input should be a valid string"):
         task(classes=[False, "yes"])
 
 

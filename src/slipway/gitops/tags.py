@@ -268,7 +268,7 @@ def share(variant: str) -> list[str]:
     remote = _remote()
     pointers, there = at(remote, variant)
     here = survey(variant)
-    _same(remote, here.tags, there)
+    _same(remote, here.ids, there)
     alone = _alone(remote, variant, pointers, there)
     if not alone:
         return []
@@ -317,9 +317,9 @@ def _alone(remote: str, variant: str, pointers: Mapping[str, str], there: Mappin
     return alone
 
 
-def _same(remote: str, here: Iterable[Tag], there: Mapping[str, str]) -> None:
+def _same(remote: str, here: Mapping[str, str], there: Mapping[str, str]) -> None:
     """Go on unless a name is of one tag here and of another one at the remote, as when two made the same version."""
-    other = {tag.name: there[tag.name] for tag in here if there.get(tag.name, tag.id) != tag.id}
+    other = {name: there[name] for name, identity in here.items() if there.get(name, identity) != identity}
     if other:
         raise RegistryError(
             f"another tag at {remote} than here: {_who(remote, other)}; take yours back with `git tag -d "
@@ -364,7 +364,7 @@ def _push(remote: str, moment: Moment, made: Mapping[str, str]) -> None:
 
 def _fetch(remote: str, variant: str) -> None:
     pointers, there = at(remote, variant)
-    _same(remote, read(variant), there)
+    _same(remote, survey(variant).ids, there)
     if alone := _names(_alone(remote, variant, pointers, there)):
         raise RegistryError(
             f"not at {remote}: {listed(alone)}; share with `slipway registry push {variant}`, or take away with `git "

@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import pandas as pd
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
 
 from slipway.errors import DataError
 from slipway.protocol import Index, Problem
@@ -202,21 +202,18 @@ Group = Annotated[str | None, AfterValidator(named_group)]
 """The `group` of a `data` section."""
 
 
-def quoted_classes(classes: Any) -> Any:
+def different_classes(classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
     """The names of `data.classes`, checked.
 
     Raises:
-        ValueError: they are fewer than two, one stands twice, or YAML has read one as something else than text.
+        ValueError: they are fewer than two, or one stands twice.
     """
-    if isinstance(classes, list | tuple):
-        if odd := [name for name in classes if not isinstance(name, str)]:
-            raise ValueError(f'YAML reads the name of a class as {odd[0]!r}: put "quotes" around it')
-        if len(classes) < 2 or len(set(classes)) < len(classes):
-            raise ValueError("classes must be two or more different names")
+    if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
+        raise ValueError("classes must be two or more different names")
     return classes
 
 
-Classes = Annotated[tuple[str, ...] | None, BeforeValidator(quoted_classes)]
+Classes = Annotated[tuple[str, ...] | None, AfterValidator(different_classes)]
 """The `classes` of a `data` section."""
 
 

@@ -151,7 +151,7 @@ def test_a_run_killed_halfway_ends_with_the_bytes_of_one_left_alone(split: Split
 @pytest.mark.usefixtures("tiny")
 def test_another_seed_gives_another_model(split: Split, spec: Spec, tmp_path: Path) -> None:
     train, val = split("train", 32), split("val", 16)
-    config = QUICK.model_copy(update={"epochs": 1})
+    config = QUICK.model_copy(update={"epochs": 1, "warmup_epochs": 0.5})
     for seed, name in ((1, "one"), (1, "same"), (2, "other")):
         fit(train, val, spec, tmp_path / name, config, seed=seed)
     assert digest(tmp_path / "one") == digest(tmp_path / "same") != digest(tmp_path / "other")
@@ -176,7 +176,7 @@ def test_a_checkpoint_of_another_run_is_not_read(split: Split, spec: Spec, tmp_p
 def test_a_torn_checkpoint_is_not_read(split: Split, spec: Spec, tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "epoch.npz").write_bytes(b"PK\x03\x04 torn")
-    config = QUICK.model_copy(update={"epochs": 1})
+    config = QUICK.model_copy(update={"epochs": 1, "warmup_epochs": 0.5})
     assert len(fit(split("train", 16), split("val", 16), spec, tmp_path / "native", config)) == 1
 
 
