@@ -34,8 +34,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: int = 0) 
 
 
 def figures(values: Iterable[float | None]) -> list[str]:
-    """Figures of one row with the same number of decimals: four significant digits of the largest."""
+    """Figures of one row with the same number of decimals: four significant digits of the largest, none of counts."""
     given = list(values)
+    if all(isinstance(value, int | None) for value in given):
+        return [UNKNOWN if value is None else f"{value:,}" for value in given]
     largest = max((abs(value) for value in given if value is not None), default=0.0)
     decimals = min(max(3 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 0
     return [UNKNOWN if value is None else f"{value:,.{decimals}f}" for value in given]

@@ -241,7 +241,8 @@ def _copied(copies: dict[str, Any]) -> list[str]:
         )
         warnings.append(f"{within}, {stand}")
     if near["examples"]:
-        warnings.append(f"{near['examples']:,} examples with near copies across the split: {remedy}")
+        count = near["examples"]
+        warnings.append(f"{count:,} example{'s' * (count != 1)} with near copies across the split: {remedy}")
     if conflicts["sets"]:
         warnings.append(
             f"{conflicts['sets']:,} label conflicts: sets of exact copies ({conflicts['examples']:,} examples) with "
