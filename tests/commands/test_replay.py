@@ -124,7 +124,7 @@ def test_bytes_that_cannot_be_fetched_are_one_line_and_exit_code_5(clone: Path) 
     sh("git worktree add -q --detach .dvc/tmp/replay", clone)  # as a replay that was killed leaves it
     code, _, said = run(GOOD)
     assert code == 5
-    why = f"data/prepared/{TABLE} is neither in the DVC cache nor in the remote"
+    why = f"data/prepared/{TABLE} is neither in the DVC cache nor in the remote; run `dvc push` where it was made"
     assert said == f"error: {TABLE} cannot be replayed: {why}\n"
     assert len(sh("git worktree list", clone).splitlines()) == 1
     assert not Path(".dvc/tmp/replay").exists()
