@@ -94,6 +94,7 @@ def _committed(commit: str) -> Iterator[Release]:
         ("artifacts", {}, "it has no model.tflite"),
         ("artifacts./etc/cron.d/evil", {"sha256": "0" * 64, "bytes": 1}, "Input should be 'model.tflite'"),
         ("artifacts.../../evil", {"sha256": "0" * 64, "bytes": 1}, "Input should be 'model.tflite'"),
+        ("artifacts.model.tflite", {"sha256": "0" * 64, "bytes": 1, "path": "x"}, "Extra inputs are not permitted"),
         ("artifacts.model.tflite", {"sha256": "../x", "bytes": 1}, "String should match pattern"),
         ("artifacts.model.tflite", {"sha256": "0" * 64, "bytes": 1.5}, "bytes: Input should be a valid integer"),
         ("artifacts.model.tflite", {"sha256": "0" * 64 + "\n", "bytes": 1}, "String should match pattern"),

@@ -74,6 +74,8 @@ class Gate(_Part):
 class Artifact(_Part):
     """One file of the release."""
 
+    model_config = ConfigDict(extra="forbid")
+
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z")]
     bytes: Count
 
