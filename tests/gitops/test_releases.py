@@ -121,7 +121,13 @@ def test_a_key_that_stands_there_twice_and_nesting_without_end_are_malformed():
 
 @pytest.mark.parametrize(
     ("place", "value"),
-    [("models", []), ("metrics.latency_p95_ms.value", "1"), ("machine", None), ("models.model.tflite", {})],
+    [
+        ("models", []),
+        ("metrics.latency_p95_ms.value", "1"),
+        ("metrics.other", {"value": 1.0}),
+        ("machine", None),
+        ("models.model.tflite", {}),
+    ],
 )
 def test_a_malformed_benchmark_is_none(place: str, value: object):
     changed = Release(VARIANT, RECORD, malformed.at(BENCHMARK, place, value))

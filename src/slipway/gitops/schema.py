@@ -21,6 +21,7 @@ from slipway.registry.record import READ
 
 File = Literal["model.tflite", "float.tflite", "golden.npz"]
 """The files of a release: no other name is ever written."""
+Latency = Literal["latency_mean_ms", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _MARKS = ("\\", "\x7f", "NaN", "Infinity")
@@ -152,7 +153,7 @@ class Benchmark(_Part):
 
     machine: dict[str, Any]
     models: dict[str, Timed]
-    metrics: dict[str, Figures]
+    metrics: dict[Latency, Figures]
     gate: Gate
 
 
