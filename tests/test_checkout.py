@@ -93,7 +93,6 @@ esac
 """Stands for DVC, whose `dvc repro` runs the benchmark of some variants."""
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 @pytest.mark.parametrize(
     ("measures", "forced"),
     [
