@@ -34,18 +34,39 @@ _STEERING = re.compile(
 """Control characters but line feeds and tabs, and what turns the direction of the text around it."""
 
 
-def redacted(text: str) -> str:
-    """The text without secrets: those of addresses, and the values of variables of the environment that hold one."""
-    for secret in _secrets():
+def redacted(text: str, hidden: Iterable[str] | None = None) -> str:
+    """The text without secrets: those of addresses, and the values of variables of the environment that hold one.
+
+    Args:
+        text: what may hold a secret.
+        hidden: what `secrets` returned, for callers with many texts; the environment is read where it is None.
+    """
+    for secret in secrets() if hidden is None else hidden:
         text = text.replace(secret, HIDDEN)
     text = _USER.sub(r"\1", text)
     text = _QUERY.sub(rf"\1{HIDDEN}", text)
     return _HEADER.sub(rf"\1{HIDDEN}", text)
 
 
-def plain(text: str) -> str:
+def plain(text: str, hidden: Iterable[str] | None = None) -> str:
     """The text redacted, with a replacement character for each control character but line feeds and tabs."""
-    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", redacted(text.replace("\r\n", "\n")))
+    return _STEERING.sub("\N{REPLACEMENT CHARACTER}", redacted(text.replace("\r\n", "\n"), hidden))
+
+
+def secrets() -> tuple[str, ...]:
+    """What must not be shown, the longest first, in the forms in which it may stand in a message."""
+    found = set()
+    for name, value in os.environ.items():
+        upper = name.upper()
+        if upper.endswith(_PLACES) or not value.strip():
+            continue
+        if _SECRET_WORDS & set(upper.split("_")) or upper.endswith(_SECRET_ENDS):
+            found.add(value)
+        elif upper.endswith(_ADDRESSES) and "@" in value:
+            found |= _of_address(value)
+    forms = {form for one in found for form in (one, one.strip(), quote(one, safe=""), json.dumps(one)[1:-1])}
+    telling = (form for form in forms if _TELLING.fullmatch(form))
+    return tuple(sorted(telling, key=lambda form: (-len(form), form)))
 
 
 def guard() -> None:
@@ -75,21 +96,6 @@ class _Guarded:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._stream)
-
-
-def _secrets() -> list[str]:
-    """What must not be shown, the longest first, in the forms in which it may stand in a message."""
-    found = set()
-    for name, value in os.environ.items():
-        upper = name.upper()
-        if upper.endswith(_PLACES) or not value.strip():
-            continue
-        if _SECRET_WORDS & set(upper.split("_")) or upper.endswith(_SECRET_ENDS):
-            found.add(value)
-        elif upper.endswith(_ADDRESSES) and "@" in value:
-            found |= _of_address(value)
-    forms = {form for one in found for form in (one, one.strip(), quote(one, safe=""), json.dumps(one)[1:-1])}
-    return sorted((form for form in forms if _TELLING.fullmatch(form)), key=lambda form: (-len(form), form))
 
 
 def _of_address(address: str) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import rich.console
 from rich.text import Text
 
-from slipway.redaction import plain
+from slipway.redaction import plain, secrets
 
 
 class Console(rich.console.Console):
@@ -16,7 +16,16 @@ class Console(rich.console.Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(emoji=False, **options)
+        self._hidden: tuple[str, ...] | None = None
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; the environment is searched for secrets once, and not for every cell of a table."""
+        self._hidden = secrets()
+        try:
+            super().print(*objects, **options)
+        finally:
+            self._hidden = None
 
     def render_str(self, text: str, **options: Any) -> Text:
         """The text that a string is printed as."""
-        return super().render_str(plain(text), **options)
+        return super().render_str(plain(text, self._hidden), **options)
