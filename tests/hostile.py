@@ -1,5 +1,6 @@
 """Text as someone might commit it who wants more from a page or a terminal than to be read, and what became of it."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -7,6 +8,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 from markdown_it import MarkdownIt
+from pydantic import BaseModel
 
 TEXT = (
     "</td></code></svg><script>alert(1)</script><img src=x onerror=alert(1)>\" onload='x' -->{{ 7 }} &lt; "
@@ -21,9 +23,9 @@ ALIVE = re.compile(
     re.IGNORECASE,
 )
 """What a host of Git or a terminal makes more of than text."""
-CHOSEN = ("kind", "verdict", "objective")
-"""Fields that say one of a few words, which whoever reads them holds them to."""
-NAMED = ("classes", "lineage")
+CHOSEN = ("kind", "verdict", "objective", "task", "framework", "sha256")
+"""Fields that say one of a few words, a name of a module or a hash, which whoever reads them holds them to."""
+NAMED = ("classes",)
 """Mappings whose keys are names that someone gave."""
 
 
@@ -36,6 +38,9 @@ def everywhere(value: Any, text: str, key: str = "") -> Any:
         return {named[name]: everywhere(one, text, name) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(everywhere(one, text, key) for one in value)
+    if isinstance(value, BaseModel):
+        plain = value.model_dump(mode="json", by_alias=True)
+        return type(value).model_validate_json(json.dumps(everywhere(plain, text, key)))
     if is_dataclass(value) and not isinstance(value, type):
         return replace(
             value, **{one.name: everywhere(getattr(value, one.name), text, one.name) for one in fields(value)}

@@ -18,7 +18,8 @@ from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
 from slipway.gate import floors, verdict
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
-from slipway.registry.record import SCHEMA
+from slipway.records.release import SCHEMA
+from slipway.records.verdict import Verdict
 from slipway.tflite.interpreter import Interpreter
 
 DATA = {"target": "seen", "positive": "1", "name": "ball", "group": "match", "numeric": ["x"], "example": "name"}
@@ -160,7 +161,7 @@ def build(
         **sizes,
         "precision": "float32",
         "parity": {"agreement": 1.0},
-        "gate": verdict.Verdict(verdict.worst([rule.verdict for rule in judged]), judged).to_json(),
+        "gate": Verdict.of(judged).to_json(),
         "artifacts": {"model.tflite": {"bytes": len(model), "sha256": hashlib.sha256(model).hexdigest()}},
         "lineage": {
             "raw": hashlib.md5((raw / "rows.csv").read_bytes()).hexdigest(),
@@ -181,6 +182,17 @@ def build(
     }
     (reports / "benchmark.json").write_text(json.dumps(benchmark))
     lock()
+
+
+def older(record: Mapping[str, Any], schema: int) -> dict[str, Any]:
+    """A record as an earlier slipway wrote it."""
+    lineage = {**record["lineage"], "code": "0" * 64, "requirements.lock": "1" * 64}
+    if (base := lineage.pop("started_from", None)) is not None:
+        lineage["started from"] = base
+    rules = record["gate"]["rules"]
+    if schema == 1:
+        rules = [{key: one for key, one in rule.items() if key not in ("kind", "of", "relative")} for rule in rules]
+    return {**record, "schema": schema, "lineage": lineage, "gate": {**record["gate"], "rules": rules}}
 
 
 def lock() -> None:

@@ -26,7 +26,7 @@ MODULES = {
     "evaluate": ["tasks.{task}", "frameworks.{framework}.native"],
     "convert-tflite": ["tasks.{task}", "frameworks.{framework}.native", "frameworks.{framework}.conversion"],
     "benchmark": ["frameworks.{framework}.native", "tflite.interpreter"],
-    "register": [],
+    "register": ["tasks.{task}"],
 }
 """What each stage imports by a name that it makes up, beside its own import statements. That this is all is shown in
 test_pipeline.py, by what the stages had imported when they ended."""
@@ -38,10 +38,10 @@ WHOLE = {
     "train": ["src/slipway/frameworks"],
     "evaluate": SHARED,
     "convert-tflite": SHARED,
-    "register": ["src/slipway"],
+    "register": SHARED,
 }
-"""Where a stage may depend on more than it runs: compose checks the section of whichever simulator a variant has, the
-objectives of a framework share its training, and the record that register writes names the code of every stage."""
+"""Where a stage may depend on more than it runs: compose checks the section of whichever simulator a variant has, and
+the objectives of a framework share its training."""
 MODULE = {"transfer": "train"}
 """The module of a stage that does not bear its name."""
 

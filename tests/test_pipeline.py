@@ -15,7 +15,7 @@ from smoke import PICTURES, TABLE, TASKS, VARIANTS, sh, stale
 
 
 def test_every_variant_ends_with_a_record_whose_hashes_are_those_of_its_files(built: Path) -> None:
-    from slipway.registry.record import digest
+    from slipway.records.release import digest
 
     for variant in VARIANTS:
         record = json.loads((built / "models" / variant / "release.json").read_text())

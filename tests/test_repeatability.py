@@ -72,3 +72,14 @@ def test_a_dry_run_records_and_registers_nothing(copy: Path) -> None:
     sh(f"dvc repro --single-item compose@{TABLE}", copy)
     assert "recorded and not registered" in sh(f"dvc repro --single-item --force register@{TABLE}", copy)
     assert not list(copy.glob("mlflow.db*"))
+
+
+def test_a_comment_in_a_task_changes_no_record(copy: Path) -> None:
+    """What it concerns is run again, and Git shows the edit and dvc.lock: there is no new version to register."""
+    module = copy / "src/slipway/tasks/tabular_regression/__init__.py"
+    module.write_text(module.read_text() + "\n# A comment.\n")
+    (copy / "requirements.lock").write_text((copy / "requirements.lock").read_text() + "# A newer tool.\n")
+    printed = sh(f"dvc repro register@{TABLE}", copy)
+    assert f"Running stage 'prepare@{TABLE}'" in printed and f"Running stage 'train@{TABLE}'" not in printed
+    changed = sh("git status --porcelain", copy).split()[1::2]
+    assert changed == ["dvc.lock", "requirements.lock", "src/slipway/tasks/tabular_regression/__init__.py"]

@@ -12,10 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway import config, documents, markdown, tasks
+from slipway import config, markdown, tasks
 from slipway.commands import registry
 from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
-from slipway.gate import verdict
 from slipway.redaction import guard
 from slipway.terminal import Console
 
@@ -54,7 +53,7 @@ def releases(as_json: Json = False) -> None:
     """Every variant: what it scored on its test split, its TFLite size and latency, its verdict, and its report."""
     rows = [_release(variant) for variant in config.top()["all"]]
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(rows, indent=1, default=asdict))
         return
     table = Table(title="Releases: scores of model.tflite on the test split, with 95 % intervals")
     for heading in ("variant", "scores", "size", "latency p95", "verdict", "report"):
@@ -64,7 +63,7 @@ def releases(as_json: Json = False) -> None:
             table.add_row(row["variant"], "", "", "", "not built", f"dvc repro register@{row['variant']}")
             continue
         scores = [f"{name} {_number(one['value'])}{_interval(one)}" for name, one in row["scores"].items()]
-        why = [f"{verdict.subject(rule)}: {rule['reason']}" for rule in row["rules"] if rule["verdict"] != "pass"]
+        why = [f"{rule.subject}: {rule.reason}" for rule in row["rules"] if rule.verdict != "pass"]
         table.add_row(
             row["variant"],
             escape("\n".join(scores)),
@@ -349,22 +348,24 @@ def replay(
 
 def _release(variant: str) -> dict[str, Any]:
     """One row, from the release record and the benchmark beside it."""
-    path, benchmark_path = Path("models") / variant / "release.json", Path("reports") / variant / "benchmark.json"
-    if not (path.exists() and benchmark_path.exists()):
+    from slipway.gitops.releases import Release, benchmark_path, record_path
+
+    paths = Path(record_path(variant)), Path(benchmark_path(variant))
+    if not all(path.exists() for path in paths):
         return {"variant": variant, "verdict": None}
-    again = f"run `dvc repro register@{variant}`"
-    record, benchmark = (
-        documents.parse_json(one.read_bytes(), one.as_posix(), again, ModelError) for one in (path, benchmark_path)
-    )
-    task = tasks.load(record["task"], record["data"])
+    release = Release(variant, *(path.read_bytes() for path in paths))
+    record, benchmark = release.record, release.benchmark
+    if record is None or benchmark is None:
+        raise ModelError(f"{release.malformed[0]}; run `dvc repro register@{variant}`")
+    task = tasks.load(record.task, record.data)
     return {
         "variant": variant,
-        "scores": {name: record["metrics"][name] for name in task.headline},
-        "size_bytes": record["artifacts"]["model.tflite"]["bytes"],
-        "latency_p95_ms": benchmark["metrics"]["latency_p95_ms"]["value"],
-        "verdict": verdict.worst([record["gate"]["verdict"], benchmark["gate"]["verdict"]]),
-        "rules": record["gate"]["rules"] + benchmark["gate"]["rules"],
-        "report": str(path.with_name("card.md")),
+        "scores": {name: record.metrics[name] for name in task.headline},
+        "size_bytes": record.model.bytes,
+        "latency_p95_ms": benchmark.p95_ms(),
+        "verdict": release.verdict,
+        "rules": release.rules,
+        "report": str(paths[0].with_name("card.md")),
     }
 
 

@@ -1,17 +1,22 @@
 """YAML and JSON of the repository, as people and merges leave them: read, or refused with file, line and what to do."""
 
 import json
+import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
-from slipway.errors import ConfigError, SlipwayError
+from slipway.errors import ConfigError, MalformedError, SlipwayError
 
 GENERATED = ("params/", "reports/", "models/")
 """Folders in which all that Git keeps is written by stages."""
 LOCK = "dvc.lock"
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_MARKS = ("\\", "\x7f")
+"""Without them a document in ASCII has no character that `_UNPRINTABLE` finds."""
 _BEGIN = re.compile(rb"^<{7}(?: |\r?$)", re.MULTILINE)
 _END = re.compile(rb"^>{7}(?: |\r?$)", re.MULTILINE)
 
@@ -66,6 +71,67 @@ def read_yaml(path: Path, mend: str = "") -> Any:
         FileNotFoundError: there is no such file.
     """
     return parse_yaml(path.read_bytes(), path.as_posix(), mend)
+
+
+def strict_json(content: bytes, path: str) -> dict[str, Any]:
+    """A JSON object that may come from anyone: no key twice, no number that is not finite, no control character.
+
+    Raises:
+        MalformedError: it is not one.
+    """
+    try:
+        text = content.decode()
+        values = json.loads(
+            text, object_pairs_hook=_once, parse_int=_counted, parse_float=_finite, parse_constant=_refuse
+        )
+        if not text.isascii() or any(mark in text for mark in _MARKS):
+            _printable(values)
+    except (ValueError, RecursionError) as error:
+        check_settled(content, path, MalformedError)
+        raise MalformedError(f"{path}: not JSON ({_line(error)})")
+    if not isinstance(values, dict):
+        raise MalformedError(f"{path}: not a JSON object")
+    return values
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"twice: {next(name for name in names if names.count(name) > 1)[:40]!r}")
+    return values
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits[:40]} is too large")
+    return value
+
+
+def _counted(digits: str) -> int:
+    if len(digits) > 19:
+        raise ValueError(f"{digits[:40]} is too large")
+    return int(digits)
+
+
+def _printable(value: Any) -> None:
+    """What reaches a terminal or a page must not command it."""
+    match value:
+        case str():
+            if _UNPRINTABLE.search(value):
+                raise ValueError(f"{value[:40]!r} has characters that cannot be shown")
+        case dict():
+            for name, one in value.items():
+                _printable(name)
+                _printable(one)
+        case list():
+            for one in value:
+                _printable(one)
 
 
 def check_settled(content: bytes, name: str, error: type[SlipwayError] = ConfigError) -> None:

@@ -33,6 +33,10 @@ class ModelError(SlipwayError):
     exit_code = 4
 
 
+class MalformedError(ModelError):
+    """A document that stages write is not in the form that this version of slipway writes or reads."""
+
+
 class RegistryError(SlipwayError):
     """A model could not be registered."""
 

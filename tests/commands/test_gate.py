@@ -18,6 +18,7 @@ from slipway.commands import gate
 from slipway.errors import ModelError
 from slipway.gate.contributions import Scored
 from slipway.gate.judged import Judged, Said, Version, exit_code
+from slipway.records import release
 
 BASELINE = {"overall": {"accuracy": {"most": 0.05}}}
 
@@ -176,10 +177,12 @@ def test_a_baseline_with_a_data_section_of_another_time_holds(root: Path) -> Non
 
 def test_a_baseline_is_not_run_on_classes_that_it_has_no_output_for(root: Path) -> None:
     spec = {"objective": "multiclass", "outputs": ["a", "c"], "classes": ["a", "c"]}
-    record = {"task": "image_classification", "data": {"height": 8, "width": 8}, "spec": spec}
-    old_record = record | {"spec": spec | {"outputs": ["a", "b"], "classes": ["a", "b"]}}
+    own = {"task": "image_classification", "data": {"height": 8, "width": 8}}
+    of_mine = release.read(Path("models/mine/release.json").read_bytes(), "release.json", "mine")
+    record = of_mine.model_copy(update={**own, "spec": spec})
+    old_record = of_mine.model_copy(update={**own, "spec": {**spec, "outputs": ["a", "b"], "classes": ["a", "b"]}})
     examples = pd.DataFrame({"example": ["one", "two"]})
-    new = Scored(tasks.load("image_classification", record["data"]), spec, examples, np.arange(2), np.eye(2))
+    new = Scored(tasks.load(record.task, record.data), spec, examples, np.arange(2), np.eye(2))
     with pytest.raises(ModelError, match="it does not know c, which test examples are of"):
         gate._of_baseline("yours", Version("HEAD", released.git("rev-parse", "HEAD")), old_record, record, new)
 
@@ -484,3 +487,15 @@ def test_a_clone_without_the_tags_of_its_remote_judges_nothing_beside_production
     unshallow = ["--unshallow"] if option == "--depth=1" else []
     released.git("fetch", "-q", *unshallow, "--tags")
     assert run()[0] == 1
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_a_version_that_an_earlier_slipway_wrote_stays_a_baseline(root: Path, schema: int) -> None:
+    path = Path("models/mine/release.json")
+    path.write_text(json.dumps(released.older(json.loads(path.read_text()), schema)))
+    released.commit(f"as schema {schema}")
+    released.ship("mine", "v1.1.0", number=2)
+    released.build("mine")
+    assert run()[0] == 0
+    assert judged()["baseline"]["name"] == "mine@v1.1.0"
+    assert baseline_rule()["verdict"] == "pass"

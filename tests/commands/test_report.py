@@ -168,7 +168,8 @@ def told(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]
     judged = gate.judge("worse", compare=True)
     assert judged.comparison is not None and judged.old is not None and judged.new is not None
     assert judged.record is not None
-    record = {**judged.record, "dataset": {**judged.record["dataset"], "warnings": [text]}}
+    warned = judged.record.dataset.model_copy(update={"warnings": [text]})
+    record = judged.record.model_copy(update={"dataset": warned})
     changed = hostile.everywhere(replace(judged, why=text, record=record, old=None, new=None), text)
     figures = {
         "metric": text, "most": 0.05, "examples": 400, "groups": 100, "draws": 2000, "churn": 0.04,

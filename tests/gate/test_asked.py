@@ -1,14 +1,14 @@
 """What a record must have judged: every rule that is asked, and no verdict better than its figures."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from slipway.errors import ModelError
-from slipway.gate.asked import judgements
+from slipway.gate.asked import check
 from slipway.gate.rules import Gate
-from slipway.gate.verdict import Judgement, bounded, judge, worst
+from slipway.gate.verdict import bounded, judge
+from slipway.records.verdict import Judgement, Verdict
 
 GATE = Gate(
     least={"groups": 8},
@@ -32,10 +32,8 @@ RULES = [
 
 
 def read(rules: list[Judgement], gate: Gate = GATE) -> list[Judgement]:
-    part: dict[str, Any] = {
-        "gate": {"verdict": worst([rule.verdict for rule in rules]), "rules": [vars(rule) for rule in rules]}
-    }
-    return judgements(part, gate, ["a", "b"], "release.json")
+    check(Verdict.of(rules), gate, ["a", "b"], "release.json")
+    return rules
 
 
 def test_a_record_that_answers_every_rule_is_believed() -> None:

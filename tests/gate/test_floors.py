@@ -13,8 +13,8 @@ from slipway import tasks
 from slipway.gate import floors
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
-from slipway.gate.verdict import Judgement
 from slipway.protocol import of_column
+from slipway.records.verdict import Judgement
 
 NAMES = ("a", "b")
 

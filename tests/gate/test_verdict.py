@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slipway.gate.rules import Baseline, BaselineLoss, Gate, Loss, Rule
-from slipway.gate.verdict import judge, worst
+from slipway.gate.verdict import judge
+from slipway.records.verdict import worst
 
 figures = st.floats(-1e6, 1e6)
 outcomes = st.sampled_from(["pass", "hold", "fail"])

@@ -30,7 +30,7 @@ from slipway.gate import verdict
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
 from slipway.gate.verdict import Measured
-from slipway.registry.record import SCHEMA
+from slipway.records.release import SCHEMA
 
 VARIANTS = ("base-ad-detector", "demand-predictor")
 PASSING = ("good-1", "good-2", "good-3")
@@ -183,7 +183,6 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
         judged = {"verdict": "pass", "rules": []}
     if name == "flattered":
         judged = {"verdict": "pass", "rules": [{**judged["rules"][0], "verdict": "pass"}]}
-    lineage = {"params": hashlib.sha256(resolved.encode()).hexdigest(), "code": "code", "requirements.lock": "lock"}
     record = {
         "schema": SCHEMA,
         "variant": variant,
@@ -202,7 +201,11 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
         "gate": judged,
         "artifacts": {"model.tflite": {"sha256": sha256, "bytes": len(model)}},
         "dataset": {"train": {"total": 100 + at}, "test": {"total": EXAMPLES}},
-        "lineage": {"raw": f"{at}raw", "prepared": f"{at}prepared", **lineage},
+        "lineage": {
+            "raw": f"{at}raw",
+            "prepared": f"{at}prepared",
+            "params": hashlib.sha256(resolved.encode()).hexdigest(),
+        },
     }
     times = {f"latency_{one}_ms": 500.0 if name == "slow" else 2.0 for one in ("mean", "p50", "p95", "p99")}
     timed = {metric: {"value": value} for metric, value in times.items()}

@@ -132,10 +132,11 @@ def _lock(variant: str, paths: Sequence[Path]) -> None:
 
 def _meant(release: Release) -> Any:
     """What of a release decides: not its words, its counts of training data, nor what is only shown."""
-    record, benchmark = release.record or {}, release.benchmark or {}
-    said = {key: record[key] for key in ("variant", "task", "data", "metrics", "examples", "groups", "artifacts")}
-    rules = {(rule["metric"], rule.get("of"), rule["verdict"]) for rule in release.rules}
-    return said, rules, record["lineage"]["params"], benchmark["metrics"]
+    assert release.record is not None and release.benchmark is not None
+    whole = release.record.to_json()
+    said = {key: whole[key] for key in ("variant", "task", "data", "metrics", "examples", "groups", "artifacts")}
+    rules = {(rule.metric, rule.of, rule.verdict) for rule in release.rules}
+    return said, rules, release.record.lineage.params, release.benchmark.metrics
 
 
 def _places(values: Any) -> Iterator[tuple[Any, Any]]:

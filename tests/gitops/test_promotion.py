@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from gitops.house import PASSING, REFUSED, git
 from slipway.cli import app
 from slipway.errors import RegistryError
-from slipway.gitops import promotion, releases, state, tags
+from slipway.gitops import promotion, provenance, releases, state, tags
 from slipway.gitops.promotion import RefusedError
 
 VARIANT = "base-ad-detector"
@@ -57,8 +58,35 @@ def test_a_commit_or_a_record_is_registered_once(root: Path, commits: Mapping[st
         promotion.register(VARIANT, revision=commits["good-1"], version="v7.0.0")
     git(root, "checkout", "-q", commits["good-1"])
     git(root, "commit", "-q", "--allow-empty", "-m", "Nothing new")
-    with pytest.raises(RegistryError, match="has this release record and verdict already"):
+    with pytest.raises(RegistryError, match=f"{VARIANT}@v1.0.0 is this model already, .* nothing new to register"):
         promotion.register(VARIANT)
+
+
+def test_code_tools_and_wording_make_no_version_and_a_threshold_does(root: Path, commits: Mapping[str, str]):
+    promotion.register(VARIANT, revision=commits["good-1"])
+    git(root, "checkout", "-q", commits["good-1"])
+    before = provenance.of(VARIANT, commits["good-1"])
+    lock = yaml.safe_load((root / "dvc.lock").read_text())
+    module = {"path": "src/slipway/tasks/mine.py", "md5": "0" * 32}
+    lock["stages"][f"convert-tflite@{VARIANT}"].setdefault("deps", []).append(module)
+    (root / "dvc.lock").write_text(yaml.safe_dump(lock))
+    (root / "requirements.lock").write_text("pytest==99\n")
+    path = root / releases.record_path(VARIANT)
+    record = json.loads(path.read_text())
+    record["gate"]["rules"][0]["reason"] = "in other words"
+    path.write_text(json.dumps(record))
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "A comment, a tool, other words")
+    after = provenance.of(VARIANT, git(root, "rev-parse", "HEAD"))
+    assert after.code != before.code and after.environment != before.environment
+    with pytest.raises(RegistryError, match="nothing new to register"):
+        promotion.register(VARIANT)
+    assert VARIANT not in promotion.unregistered()
+    record["gate"]["rules"][0]["min"] = 0.1
+    path.write_text(json.dumps(record))
+    git(root, "commit", "-q", "-am", "A threshold")
+    assert VARIANT in promotion.unregistered()
+    assert promotion.register(VARIANT).version == "v1.1.0"
 
 
 @pytest.mark.parametrize("version", ["1.2.0", "v1.2", "v01.2.0", "latest"])
@@ -79,7 +107,7 @@ def test_a_version_that_passed_gets_the_role_and_the_tag_says_of_which_bytes(ver
     (tag,) = [tag for tag in tags.read() if tag.role]
     record = releases.of(state.find(state.read(), f"{VARIANT}#canary")).record
     assert record is not None
-    sha256 = record["artifacts"]["model.tflite"]["sha256"]
+    sha256 = record.model.sha256
     assert tag.why == f"Promote {VARIANT}@v1.0.0 to canary\n\nquiet week\n\nVerdict: pass\nSHA-256: {sha256}"
     assert (tag.who, tag.email) == ("Tester", "tester@example.org")
 
@@ -323,9 +351,8 @@ def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str
     first, second = (f"{VARIANT}@{versions[name]}" for name in PASSING[:2])
     assert command("registry", "show", first)[0] == 0
     shown = json.loads(command("registry", "show", first, "--json")[1])
-    before, now = (
-        releases.of(state.find(state.read(), name)).record["metrics"]["accuracy"] for name in (first, second)
-    )
+    records = [releases.of(state.find(state.read(), name)).record for name in (first, second)]
+    before, now = (record.metrics["accuracy"] for record in records if record is not None)
     assert shown["metrics"]["accuracy"] == before and before["value"] == 0.9
     (accuracy,) = [
         one

@@ -5,7 +5,7 @@ benchmark.json. The others depend on what is in production now, so they are judg
 models for the same test examples. What cannot be judged never passes.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,14 @@ from slipway.gate.contributions import Scored, aligned
 from slipway.gate.judged import Judged, Version
 from slipway.gate.replay import replay
 from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Gate
-from slipway.gate.verdict import Judgement, Outcome, may_lose, worst
+from slipway.gate.verdict import may_lose
 from slipway.gitops import artifacts, audit, clone, git, releases, tags
 from slipway.gitops.clone import Clone
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant
+from slipway.records.benchmark import Benchmark
+from slipway.records.release import Record
+from slipway.records.verdict import Judgement, Outcome, worst
 
 
 def variants(asked: Sequence[str]) -> list[str]:
@@ -61,8 +64,7 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
     except (KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors, and text that is no UTF-8
         why = f"no section {error}" if isinstance(error, KeyError) else _line(error)
         raise ConfigError(f"{PARAMS}/{variant}.yaml: {why}; run `dvc repro compose@{variant}`")
-    release, rules = _built(variant)
-    record, benchmark = release.record or {}, release.benchmark or {}
+    record, benchmark, rules = _built(variant)
     version = _beside(variant, revision)
     judged = Judged(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
     if not (gate.baseline or compare):
@@ -72,7 +74,7 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
     if version is None or old is None or (named and old.record_bytes is None):
         found = "no version holds production" if version is None else f"{version.name} has no release of {variant}"
         return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"{found} yet", first=True)])
-    old_record, old_benchmark = old.record, old.benchmark or {}
+    old_record, old_benchmark = old.record, old.benchmark
     if wrong := _incomparable(version, old, record):
         return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"cannot be compared: {wrong}")])
     assert old_record is not None
@@ -104,21 +106,21 @@ def _beside(variant: str, revision: str | None) -> Version | None:
     return None if holder is None else Version(holder.name, holder.commit)
 
 
-def _incomparable(version: Version, old: Release, record: Mapping[str, Any]) -> str | None:
+def _incomparable(version: Version, old: Release, record: Record) -> str | None:
     """Why a baseline cannot be compared with, if it cannot."""
     if old.malformed:
         return f"{version.name}: {old.malformed[0]}"
     if old.record is None:
         return f"{releases.record_path(old.variant)} is not there in {version.name}"
-    return None if old.record["task"] == record["task"] else f"{version.name} is of the task {old.record['task']}"
+    return None if old.record.task == record.task else f"{version.name} is of the task {old.record.task}"
 
 
 def _concluded(judged: Judged, rules: Sequence[Judgement]) -> Judged:
     return replace(judged, verdict=worst([rule.verdict for rule in rules]), rules=tuple(rules))
 
 
-def _built(variant: str) -> tuple[Release, list[Judgement]]:
-    """What is built, and the rules that it judged: as a promotion would believe it."""
+def _built(variant: str) -> tuple[Record, Benchmark, list[Judgement]]:
+    """The record and the benchmark that are built, as a promotion would believe them, and the rules of both."""
     again = f"run `dvc repro register@{variant}`"
     paths = (Path(releases.record_path(variant)), Path(releases.benchmark_path(variant)))
     if missing := [path for path in paths if not path.exists()]:
@@ -126,12 +128,11 @@ def _built(variant: str) -> tuple[Release, list[Judgement]]:
     release = Release(variant, *(path.read_bytes() for path in paths))
     if wrong := audit.doubts(variant, None, release):
         raise ModelError(f"{wrong[0]}; {again}")
-    return release, [Judgement(**rule) for rule in release.rules]
+    assert release.record is not None and release.benchmark is not None  # `doubts` has looked
+    return release.record, release.benchmark, release.rules
 
 
-def _of_baseline(
-    variant: str, version: Version, old_record: Mapping[str, Any], record: Mapping[str, Any], new: Scored
-) -> Scored:
+def _of_baseline(variant: str, version: Version, old_record: Record, record: Record, new: Scored) -> Scored:
     """The baseline on the examples of `new`: its own predictions where it was tested on them, else it is run."""
     names = new.examples["example"]
     try:
@@ -146,60 +147,52 @@ def _of_baseline(
         model = artifacts.read(f"models/{variant}/model.tflite", version.commit)
         alike = _encoding(old_record) == _encoding(record)
         test, raw = Path("data/prepared") / variant / "test", Path("data/raw") / variant
-        old = replay(task, old_record["spec"], model, names, test, raw, alike)
+        old = replay(task, old_record.spec, model, names, test, raw, alike)
     lined_up = aligned(old, names.tolist())
     if lined_up is None:
         raise ModelError("it has no prediction for some of the test examples")
     return lined_up
 
 
-def _unknown(old_record: Mapping[str, Any], new: Scored) -> list[str]:
+def _unknown(old_record: Record, new: Scored) -> list[str]:
     """Classes of the test examples that the baseline cannot be given, since it has no output for them."""
-    if old_record["spec"].get("objective") != "multiclass":
+    if old_record.spec["objective"] != "multiclass":
         return []
-    return sorted({*new.actual} - {*old_record["spec"]["outputs"]})
+    return sorted({*new.actual} - {*old_record.spec["outputs"]})
 
 
-def _same_examples(old: Scored, new: Scored, old_record: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+def _same_examples(old: Scored, new: Scored, old_record: Record, record: Record) -> bool:
     """Whether both were tested on the same examples of the same raw data."""
-    if old_record["lineage"].get("raw") != record["lineage"].get("raw"):
+    if old_record.lineage.raw != record.lineage.raw:
         return False
     return len(old.examples) == len(new.examples) and set(old.examples["example"]) == set(new.examples["example"])
 
 
-def _encoding(record: Mapping[str, Any]) -> dict[str, Any]:
+def _encoding(record: Record) -> dict[str, Any]:
     """What of a spec and a `data` section says how an example becomes inputs; not what is decided of the outputs."""
-    spec = {name: one for name, one in record["spec"].items() if name not in ("threshold", "operating_point", "gaps")}
-    return {"spec": spec, "data": record["data"]}
+    spec = {name: one for name, one in record.spec.items() if name not in ("threshold", "operating_point", "gaps")}
+    return {"spec": spec, "data": record.data}
 
 
 def _of_machine_or_file(
-    gate: Gate,
-    record: Mapping[str, Any],
-    benchmark: Mapping[str, Any],
-    old_record: Mapping[str, Any],
-    old_benchmark: Mapping[str, Any],
+    gate: Gate, record: Record, benchmark: Benchmark, old_record: Record, old_benchmark: Benchmark | None
 ) -> Iterator[Judgement]:
     """The rules on size and latency, by their values."""
     for metric, rule in sorted(gate.baseline.overall.items()):
+        old: float | None
+        new: float | None
         if metric == "size_bytes":
-            old, new = (_at(one, "artifacts", "model.tflite", "bytes") for one in (old_record, record))
+            old, new = (one.model.bytes for one in (old_record, record))
         elif metric in MACHINE_OR_FILE:
-            if old_benchmark.get("machine") != benchmark.get("machine"):
+            if old_benchmark is None or old_benchmark.machine != benchmark.machine:
                 why = "the baseline was measured on another machine; run `make measure` there and here on one"
                 yield _undecided(metric, None, rule, "hold", why)
                 continue
-            old, new = (_at(one, "metrics", metric, "value") for one in (old_benchmark, benchmark))
+            old, new = (one.metrics.get(metric, {}).get("value") for one in (old_benchmark, benchmark))
         else:
             continue
         lost = None if old is None or new is None else {"value": (new - old) / (old if rule.relative else 1)}
         yield may_lose("baseline", metric, None, rule.most, lost, "point", rule.relative)
-
-
-def _at(values: Any, *keys: str) -> float | None:
-    for key in keys:
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return float(values) if isinstance(values, int | float) else None
 
 
 def _unanswered(

@@ -13,8 +13,7 @@ from rich.table import Table
 
 from slipway import atomic
 from slipway.errors import RegistryError
-from slipway.gate.verdict import subject
-from slipway.gitops import artifacts, clone, comparison, promotion, releases, state, tags
+from slipway.gitops import artifacts, clone, comparison, promotion, provenance, releases, state, tags
 from slipway.gitops.comparison import Difference
 from slipway.gitops.promotion import Bump, Done, RefusedError
 from slipway.gitops.state import Variant, Version
@@ -125,7 +124,7 @@ def show(version: Named, as_json: Json = False) -> None:
     variants = state.read()
     found = _find(variants, version)
     variant, release = variants[found.variant], releases.of(found)
-    record = release.record or {}
+    record = release.record
     told = {
         "variant": found.variant,
         "version": found.version,
@@ -135,10 +134,11 @@ def show(version: Named, as_json: Json = False) -> None:
         "commit": found.commit,
         "registered": found.registered.time,
         "by": found.registered.who,
-        "artifacts": record.get("artifacts", {}),
-        "metrics": record.get("metrics", {}),
-        "rules": release.rules,
-        "lineage": record.get("lineage", {}),
+        "artifacts": {} if record is None else record.to_json()["artifacts"],
+        "metrics": {} if record is None else record.metrics,
+        "rules": [asdict(rule) for rule in release.rules],
+        "lineage": {} if record is None else record.to_json()["lineage"],
+        "provenance": asdict(provenance.of(found.variant, found.commit)),
         "history": [_event(variant, tag) for tag in variant.tags if tag.commit == found.commit],
     }
     if as_json:
@@ -148,6 +148,9 @@ def show(version: Named, as_json: Json = False) -> None:
     stands = f"{escape(', '.join(found.roles)) or 'no role'}, {told['lifecycle']}, verdict {MARKS[release.verdict]}"
     console.print(f"[bold]{escape(found.name)}[/]  {stands}")
     console.print(f"commit {found.commit}, registered {found.registered.time} by {escape(found.registered.who)}")
+    ran = provenance.of(found.variant, found.commit)
+    if ran.code is not None and ran.environment is not None:
+        console.print(f"built by code {ran.code[:12]} in environment {ran.environment[:12]}")
     for name, one in told["artifacts"].items():
         size, sha256 = f"{one['bytes'] / 1024:,.0f} KiB", escape(str(one["sha256"]))
         console.print(f"{escape(name)}  {size}  SHA-256 {sha256}", soft_wrap=True)
@@ -156,7 +159,7 @@ def show(version: Named, as_json: Json = False) -> None:
         table.add_row(escape(name), _number(one["value"]), _interval(one))
     console.print(table)
     for rule in release.rules:
-        console.print(f"{MARKS[rule['verdict']]} {escape(subject(rule))}: {escape(rule['reason'])}", soft_wrap=True)
+        console.print(f"{MARKS[rule.verdict]} {escape(rule.subject)}: {escape(rule.reason)}", soft_wrap=True)
     _print_events(told["history"])
 
 
@@ -323,7 +326,7 @@ def fetch(
         raise RegistryError(f"{found.name} has no release record")
     out.mkdir(parents=True, exist_ok=True)
     got = artifacts.fetch(found.variant, found.commit, release.record, out)
-    if lacking := sorted(release.record["artifacts"].keys() - got.keys()):
+    if lacking := sorted(release.record.artifacts.keys() - got.keys()):
         raise RegistryError(
             f"{found.name}: {', '.join(lacking)} cannot be fetched whole; run `dvc push` where it was built"
         )

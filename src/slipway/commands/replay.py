@@ -18,7 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ from slipway.gate.rules import Gate
 from slipway.gitops import clone, git, releases, state, tags
 from slipway.gitops.releases import Release
 from slipway.gitops.tags import Tag
-from slipway.registry.record import digest
+from slipway.records.release import Record, digest
+from slipway.records.verdict import Judgement
 
 WORKTREE = Path(".dvc/tmp/replay")
 REQUIREMENTS = Path("requirements.lock")
@@ -111,7 +112,7 @@ def replay(name: str, rebuild: bool = False) -> Replay:
     with _worktree(commit) as root, chdir(root):
         locked = _locked()
         stages, edited = _fetch(variant, record, locked, STAGES if rebuild else JUDGING)
-        fetched = {file: digest(Path("models", variant, file)) for file in sorted(record["artifacts"])}
+        fetched = {file: digest(Path("models", variant, file)) for file in sorted(record.artifacts)}
         # Nothing that was there may stand in for what is to come out, and compose refuses a file that was edited.
         for path in _paths(stages, locked, "outs") if rebuild else (f"params/{variant}.yaml",):
             _remove(Path(path))
@@ -125,7 +126,7 @@ def replay(name: str, rebuild: bool = False) -> Replay:
             *_told(tag, derived, fetched),
             *_judged(release, derived),
             *_files(record, fetched),
-            *_rest(record, derived.record or {}),
+            *_rest(record, derived.record),
             *edited,
             *(_bytes(stages) if rebuild else ()),
         ]
@@ -183,13 +184,13 @@ def _worktree(commit: str) -> Iterator[Path]:
 
 
 def _fetch(
-    variant: str, record: Mapping[str, Any], locked: Mapping[str, Any], names: Sequence[str]
+    variant: str, record: Record, locked: Mapping[str, Any], names: Sequence[str]
 ) -> tuple[list[str], list[Line]]:
     """Get what the stages read, and the released files; which stages there are, and what is not as dvc.lock says."""
     from dvc.repo import Repo
 
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # it is told here
-    released = {f"models/{variant}/{file}" for file in record["artifacts"]}
+    released = {f"models/{variant}/{file}" for file in record.artifacts}
     try:
         with Repo() as repo, repo.lock:
             graph = {stage.addressing: stage for stage in repo.index.stages}
@@ -284,7 +285,7 @@ def _told(tag: Tag, derived: Release, fetched: Mapping[str, str]) -> Iterator[Li
 def _judged(release: Release, derived: Release) -> Iterator[Line]:
     """The verdict, and that on each rule."""
     yield Line("verdict", str(release.verdict), str(derived.verdict), release.verdict == derived.verdict)
-    was, now = ({_rule(rule): rule for rule in one.rules} for one in (release, derived))
+    was, now = ({_rule(rule): asdict(rule) for rule in one.rules} for one in (release, derived))
     for name in {**was, **now}:
         recorded, found = was.get(name, {}), now.get(name, {})
         same = _alike({**recorded, "reason": ""}, {**found, "reason": ""})
@@ -295,29 +296,29 @@ def _outcome(rule: Mapping[str, Any]) -> str:
     return f"{rule['verdict']}: {rule['reason']}" if rule else "no such rule"
 
 
-def _rule(rule: Mapping[str, Any]) -> str:
-    of = f" of {rule['of']}" if rule.get("of") else ""
-    return f"{rule['metric']}{of}{', conversion' if rule.get('kind') == 'conversion' else ''}"
+def _rule(rule: Judgement) -> str:
+    return f"{rule.subject}{', conversion' if rule.kind == 'conversion' else ''}"
 
 
-def _files(record: Mapping[str, Any], fetched: Mapping[str, str]) -> Iterator[Line]:
+def _files(record: Record, fetched: Mapping[str, str]) -> Iterator[Line]:
     """The released files, by their SHA-256."""
+    artifacts = record.artifacts
     for file, found in fetched.items():
-        recorded = str(record["artifacts"][file]["sha256"])
+        recorded = artifacts[file].sha256
         yield Line(file, _short(recorded), _short(found), recorded == found)
 
 
-def _rest(record: Mapping[str, Any], derived: Mapping[str, Any]) -> Iterator[Line]:
+def _rest(record: Record, derived: Record | None) -> Iterator[Line]:
     """All else in the record: metrics, spec, counts, lineage."""
     others = [
         (key, was, now)
-        for key, was, now in changes(record, derived)
-        if not key.startswith(("gate.", "artifacts.")) and not _alike(was, now)
+        for key, was, now in changes(record.to_json(), {} if derived is None else derived.to_json())
+        if not key.startswith(("schema", "gate.", "artifacts.")) and not _alike(was, now)
     ]
     for key, was, now in others:
         yield Line(f"release.json: {key}", _short(str(was)), _short(str(now)), False)
     if not others:
-        count = len(list(changes({}, record)))
+        count = len(list(changes({}, record.to_json())))
         yield Line("the rest of release.json", f"{count} entries", f"{count} the same", True)
 
 

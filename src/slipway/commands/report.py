@@ -66,7 +66,7 @@ def _calibration(judged: Judged) -> dict[str, Any] | None:
         return None
     try:
         kept: dict[str, Any] = json.loads(CALIBRATION.read_bytes())["figures"]["variants"][judged.variant]
-        size = {key: judged.record.get(key) for key in ("examples", "groups")}
+        size = {"examples": judged.record.examples, "groups": judged.record.groups}
         asked = [rule.max for rule in judged.rules if rule.kind == "baseline" and rule.metric == kept["metric"]]
         fits = size == {key: kept[key] for key in size} and kept["most"] in asked
         return kept if fits and sureness(kept) else None

@@ -3,21 +3,21 @@
 A record whose rules were taken out would pass without this: where nothing is asked, the verdict is a pass.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 from slipway.errors import ModelError
 from slipway.gate.judged import named
 from slipway.gate.rules import Decision, Gate
-from slipway.gate.verdict import COUNTED, Judgement, asked_of, bounded, enough, may_lose, worst
+from slipway.gate.verdict import COUNTED, asked_of, bounded, enough, may_lose
+from slipway.records.verdict import Judgement, Verdict, worst
 
 
-def judgements(part: Mapping[str, Any], gate: Gate, classes: Sequence[str], path: str) -> list[Judgement]:
-    """The rules that a release record or a benchmark judged.
+def check(judged: Verdict, gate: Gate, classes: Sequence[str], path: str) -> None:
+    """See that a release record or a benchmark judged all that is asked.
 
     Args:
-        part: the record or the benchmark.
+        judged: the verdict of the record or the benchmark.
         gate: the rules that it must have judged; those against a baseline are not looked at.
         classes: the model's, for a rule on each class.
         path: where it is, for messages.
@@ -25,12 +25,8 @@ def judgements(part: Mapping[str, Any], gate: Gate, classes: Sequence[str], path
     Raises:
         ModelError: its verdict is not that of its rules, or one that is asked is missing or not that of its figures.
     """
-    try:
-        rules = [Judgement(**rule) for rule in part["gate"]["rules"]]
-        same = part["gate"]["verdict"] == worst([rule.verdict for rule in rules])
-    except (KeyError, TypeError):
-        raise ModelError(f"{path}: its rules are not in the form that this version of slipway writes")
-    if not same:
+    rules = judged.rules
+    if judged.verdict != worst([rule.verdict for rule in rules]):
         raise ModelError(f"{path}: the verdict is not that of its rules")
     for asked, decide in _asked(gate, classes, rules):
         found = [rule for rule in rules if question(rule) == question(asked)]
@@ -38,7 +34,6 @@ def judgements(part: Mapping[str, Any], gate: Gate, classes: Sequence[str], path
             raise ModelError(f"{path}: the rule {named(asked)} was not judged")
         if better := [rule for rule in found if not _follows(rule, decide)]:
             raise ModelError(f"{path}: the rule {named(asked)} says {better[0].verdict}, and its figures do not")
-    return rules
 
 
 def _asked(gate: Gate, classes: Sequence[str], judged: Sequence[Judgement]) -> Iterator[tuple[Judgement, Decision]]:

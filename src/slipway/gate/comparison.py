@@ -24,9 +24,10 @@ from scipy import stats
 from slipway.gate.contributions import Ratio, Scored
 from slipway.gate.rules import LOWER_IS_BETTER, MACHINE_OR_FILE, Baseline, BaselineLoss, Decision
 from slipway.gate.slices import ratio, resampled, slices, sums, units_of
-from slipway.gate.verdict import Judgement, by_chance, may_lose
+from slipway.gate.verdict import by_chance, may_lose
 from slipway.intervals import agree, tail, unseen
 from slipway.protocol import of_column
+from slipway.records.verdict import Judgement
 
 MOST_SHOWN = 20
 

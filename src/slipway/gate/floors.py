@@ -12,9 +12,10 @@ import numpy as np
 from slipway.gate.contributions import Ratio, Scored
 from slipway.gate.rules import Gate, Rule
 from slipway.gate.slices import ratio, resampled, slices, sums, units_of
-from slipway.gate.verdict import Judgement, bounded, by_chance, too_few
+from slipway.gate.verdict import bounded, by_chance, too_few
 from slipway.intervals import SHARES, ends
 from slipway.protocol import of_column
+from slipway.records.verdict import Judgement
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,14 @@
 """All that the gate says of a variant, and the exit code that it comes to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from slipway.gate.comparison import Comparison
 from slipway.gate.contributions import Scored
-from slipway.gate.verdict import Judgement, subject
+from slipway.records.benchmark import Benchmark
+from slipway.records.release import Record
+from slipway.records.verdict import Judgement
 
 Said = Literal["pass", "fail", "hold", "unjudged"]
 EXIT_CODES: dict[Said, int] = {"pass": 0, "fail": 1, "hold": 2, "unjudged": 3}
@@ -25,7 +27,7 @@ class Judged:
     """What the gate says of a variant.
 
     `why`: what stood in the way where it could not be judged. `record`, `benchmark`: what was built. `version`: the
-    baseline, with `old_record` and `old_benchmark`, empty where its commit has none. `old`, `new`: both models on the
+    baseline, with `old_record` and `old_benchmark`, None where its commit has none. `old`, `new`: both models on the
     test examples, where they were compared.
     """
 
@@ -33,11 +35,11 @@ class Judged:
     verdict: Said
     why: str | None
     rules: tuple[Judgement, ...] = ()
-    record: Mapping[str, Any] | None = None
-    benchmark: Mapping[str, Any] | None = None
+    record: Record | None = None
+    benchmark: Benchmark | None = None
     version: Version | None = None
-    old_record: Mapping[str, Any] | None = None
-    old_benchmark: Mapping[str, Any] | None = None
+    old_record: Record | None = None
+    old_benchmark: Benchmark | None = None
     comparison: Comparison | None = None
     old: Scored | None = None
     new: Scored | None = None
@@ -64,7 +66,7 @@ class Judged:
 
 def named(judgement: Judgement) -> str:
     """A rule in words."""
-    name = subject(asdict(judgement))
+    name = judgement.subject
     if judgement.kind != "bound":
         most = f"{100 * (judgement.max or 0):.4g} %" if judgement.relative else f"{judgement.max:,.6g}"
         return f"{name}: {'conversion' if judgement.kind == 'conversion' else 'baseline'}, ≤ {most} lost"

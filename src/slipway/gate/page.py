@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from slipway.gate.judged import Judged, named
 from slipway.gate.report import MARKS, Entry, anchor, confusion, sections, summary
-from slipway.gate.verdict import Judgement
+from slipway.records.verdict import Judgement
 from slipway.redaction import plain
 
 COLOURS = {"pass": "#1a7f37", "hold": "#9a6700", "fail": "#cf222e", "unjudged": "#cf222e"}
@@ -94,9 +94,8 @@ def confusion_plot(judged: Judged) -> Markup:
 
 def latency(judged: Judged) -> Markup:
     """Median latency of one example by model: on one thread, Keras on its own."""
-    models = (judged.benchmark or {}).get("models") or {}
-    single = {name: one.get("single") or {} for name, one in models.items()}
-    timed = {name: one.get("1") or one.get("own") for name, one in single.items()}
+    models = {} if judged.benchmark is None else judged.benchmark.models
+    timed = {name: one.single.get("1") or one.single.get("own") for name, one in models.items()}
     times = {name: one["p50_ms"] for name, one in timed.items() if one}
     if not times:
         return Markup()

@@ -16,11 +16,13 @@ from slipway import intervals, losses
 from slipway.config import CONVERSION_METRICS, LATENCY_METRICS, Evaluate
 from slipway.errors import ModelError
 from slipway.gate import floors, verdict
-from slipway.gate.asked import judgements, question
+from slipway.gate.asked import check, question
 from slipway.gate.contributions import Scored
 from slipway.gate.judged import named
 from slipway.gate.rules import Gate
-from slipway.gate.verdict import Judgement, worst
+from slipway.records.benchmark import Benchmark
+from slipway.records.release import MODEL, Artifact, Record
+from slipway.records.verdict import Judgement, Verdict, worst
 from slipway.spec import decided_between
 
 SAME = 2e-6
@@ -64,8 +66,8 @@ class Asked:
 
 
 def doubts(
-    record: Mapping[str, Any],
-    benchmark: Mapping[str, Any],
+    record: Record,
+    benchmark: Benchmark,
     asked: Asked,
     paths: tuple[str, str],
     shipped: Scored,
@@ -74,8 +76,8 @@ def doubts(
     """What of a release does not come out again; nothing, when all of it does.
 
     Args:
-        record: the release record, in its form.
-        benchmark: the benchmark, in its form.
+        record: the release record.
+        benchmark: the benchmark.
         asked: the parameters that it is of.
         paths: of record and benchmark, for messages.
         shipped: the model that ships on the test examples.
@@ -83,13 +85,14 @@ def doubts(
     """
     path, timed = paths
     yield from _of_parameters(record, asked, path)
-    for part, rules, name in ((record, asked.gate.of_model, path), (benchmark, asked.gate.of_machine, timed)):
+    judged = ((record.gate, asked.gate.of_model, path), (benchmark.gate, asked.gate.of_machine, timed))
+    for part, rules, name in judged:
         try:
-            judgements(part, rules, record["spec"].get("classes") or (), name)
+            check(part, rules, record.classes, name)
         except ModelError as error:
             yield str(error)
-    yield from _of_model(benchmark, record["artifacts"]["model.tflite"], timed)
-    yield from _differing(benchmark, verdict.judge(asked.gate.of_machine, benchmark["metrics"]).rules, timed)
+    yield from _of_model(benchmark, record.model, timed)
+    yield from _differing(benchmark.gate, verdict.judge(asked.gate.of_machine, benchmark.metrics).rules, timed)
     try:
         if shipped.classes and (shipped.actual != shipped.examples["label"].to_numpy(str)).any():
             yield f"{path}: its classes are not those of the predictions"
@@ -100,42 +103,44 @@ def doubts(
         return
     counts = {"examples": len(shipped.examples), "groups": int(shipped.groups.nunique())}
     for what, count in counts.items():
-        if record[what] != count:
-            yield f"{path}: {what} are {record[what]}, and the predictions have {count}"
+        if (noted := getattr(record, what)) != count:
+            yield f"{path}: {what} are {noted}, and the predictions have {count}"
     # The intervals of schema 1 were narrower: its verdicts have to follow from today's.
-    ends = VALUE if record["schema"] == 1 else (*VALUE, "low", "high")
-    for metric in sorted(metrics.keys() | record["metrics"].keys()):
-        was, now = record["metrics"].get(metric), metrics.get(metric)
+    ends = VALUE if record.schema_version == 1 else (*VALUE, "low", "high")
+    for metric in sorted(metrics.keys() | record.metrics.keys()):
+        was, now = record.metrics.get(metric), metrics.get(metric)
         if was is None or now is None or not _same(was, now, ends):
             yield f"{path}: {metric} is {_said(was)}, and comes out as {_said(now)} of the predictions"
-    yield from _differing(record, again, path, ends)
+    yield from _differing(record.gate, again, path, ends)
 
 
-def _of_parameters(record: Mapping[str, Any], asked: Asked, path: str) -> Iterator[str]:
-    own = {"task": asked.task, "data": json.loads(json.dumps(asked.data, default=str))}
-    for what, value in own.items():
-        if record[what] != value:
-            yield f"{path}: {what} is not that of the parameters"
-    if record.get("confidence") not in (None, asked.statistics.confidence):
+def _of_parameters(record: Record, asked: Asked, path: str) -> Iterator[str]:
+    if record.task != asked.task:
+        yield f"{path}: task is not that of the parameters"
+    if record.data != json.loads(json.dumps(asked.data, default=str)):
+        yield f"{path}: data is not that of the parameters"
+    if record.confidence not in (None, asked.statistics.confidence):
         yield f"{path}: confidence is not that of the parameters"
 
 
-def _of_model(benchmark: Mapping[str, Any], model: Mapping[str, Any], path: str) -> Iterator[str]:
+def _of_model(benchmark: Benchmark, model: Artifact, path: str) -> Iterator[str]:
     """Whether a benchmark is of the model, as far as it says, and its metrics are the times that it has."""
-    timed = benchmark["models"].get("model.tflite") or {}
-    for key, of in (("size_bytes", "bytes"), ("sha256", "sha256")):
-        if timed.get(key, model[of] if key == "sha256" else None) != model[of]:
-            yield f"{path} is of another model.tflite: its {key} is {timed.get(key)}, and the record says {model[of]}"
-    single = (timed.get("single") or {}).get("1") or {}
+    timed = benchmark.model
+    if timed is None:
+        yield f"{path} has no times of {MODEL}"
+        return
+    if timed.size_bytes != model.bytes:
+        yield f"{path} is of another {MODEL}: its size_bytes is {timed.size_bytes}, and the record says {model.bytes}"
+    if timed.sha256 not in (None, model.sha256):
+        yield f"{path} is of another {MODEL}: its sha256 is {timed.sha256}, and the record says {model.sha256}"
+    single = timed.single.get("1", {})
     for metric in sorted(LATENCY_METRICS):
-        noted = (benchmark["metrics"].get(metric) or {}).get("value")
+        noted = benchmark.metrics.get(metric, {}).get("value")
         if noted is None or noted != single.get(metric.removeprefix("latency_")):
             yield f"{path}: {metric} is not the time of model.tflite on one thread"
 
 
-def _again(
-    asked: Asked, record: Mapping[str, Any], shipped: Scored, native: Scored | None
-) -> tuple[Metrics, list[Judgement]]:
+def _again(asked: Asked, record: Record, shipped: Scored, native: Scored | None) -> tuple[Metrics, list[Judgement]]:
     """The metrics and the rules on the model, as the stages come to them."""
     draws: dict[str, Any] = {**asked.statistics.model_dump(), "seed": asked.seed}
     classes = decided_between(shipped.examples, shipped.spec)
@@ -145,23 +150,18 @@ def _again(
         same = losses.alike(native.predictions, shipped.predictions)
         measured = losses.measure(native.score, shipped.score, shipped.groups, classes, same=same, **draws)
         metrics, before, lost = measured.shipped, measured.native, measured.lost
-    points: dict[str, float] = {"size_bytes": record["artifacts"]["model.tflite"]["bytes"]}
+    points: dict[str, float] = {"size_bytes": record.model.bytes}
     if native is not None:
         points |= shipped.task.compare(native.predictions, shipped.predictions, shipped.spec)
     figures: Metrics = {**metrics, **{name: {"value": float(value)} for name, value in points.items()}}
-    counts = {unit: record[unit] for unit in verdict.COUNTED}
+    counts = {"examples": record.examples, "groups": record.groups}
     judged = verdict.judge(asked.gate.of_model, figures, before, lost, counts)
     return metrics, [*judged.rules, *floors.judge(asked.gate.of_model, shipped, **draws)]
 
 
-def _differing(
-    part: Mapping[str, Any], again: Iterable[Judgement], path: str, ends: Sequence[str] = VALUE
-) -> Iterator[str]:
+def _differing(judged: Verdict, again: Iterable[Judgement], path: str, ends: Sequence[str] = VALUE) -> Iterator[str]:
     """Rules that are judged better than they come out again, on other figures, or that are only on one side."""
-    try:
-        noted = {question(rule): rule for rule in (Judgement(**one) for one in part["gate"]["rules"])}
-    except TypeError:
-        return  # `judgements` has said so
+    noted = {question(rule): rule for rule in judged.rules}
     for rule in again:
         was = noted.pop(question(rule), None)
         if was is None:

@@ -7,7 +7,7 @@ same parts with plots.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,6 @@ from slipway import markdown
 from slipway.gate.contributions import Scored
 from slipway.gate.judged import Judged, Said, named
 from slipway.gate.rules import LOWER_IS_BETTER
-from slipway.gate.verdict import subject
 
 MOST_ROWS = 24
 """Of longer tables only the rows that changed most are shown."""
@@ -109,17 +108,15 @@ def _row(entry: Entry) -> tuple[str, ...]:
         return name, verdict, "", "", "", "", "", markdown.text(judged.why or "")
     compared = judged.comparison
     flipped = "" if compared is None else f"{compared.worse} worse, {compared.better} better"
-    latency = _at(judged.benchmark, "metrics", "latency_p95_ms", "value")
-    why = [f"{subject(asdict(rule))}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
-    size = _at(judged.record, "artifacts", "model.tflite", "bytes")
+    why = [f"{rule.subject}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
     return (
         name,
         verdict,
         markdown.text(judged.beside),
         _main(judged),
         flipped,
-        "" if size is None else markdown.size(int(size)),
-        markdown.figure(latency),
+        markdown.size(judged.record.model.bytes),
+        markdown.figure(judged.benchmark.p95_ms()),
         "; ".join(markdown.text(one) for one in [*why, *([judged.why] if judged.why else [])]),
     )
 
@@ -127,11 +124,11 @@ def _row(entry: Entry) -> tuple[str, ...]:
 def _main(judged: Judged) -> str:
     """The first metric that a rule is on, before and now."""
     assert judged.record is not None
-    metric = next((rule.metric for rule in judged.rules if rule.metric in judged.record["metrics"]), None)
-    metric = metric or next(iter(judged.record["metrics"]), None)
+    metric = next((rule.metric for rule in judged.rules if rule.metric in judged.record.metrics), None)
+    metric = metric or next(iter(judged.record.metrics), None)
     if metric is None:
         return ""
-    now = _at(judged.record, "metrics", metric, "value")
+    now = judged.record.metrics[metric]["value"]
     before = None if judged.old is None else judged.old.score()[metric]
     figures = markdown.figures([before, now])
     return f"{markdown.text(metric)} {figures[1] if before is None else ' → '.join(figures)}"
@@ -202,14 +199,15 @@ def sureness(figures: Mapping[str, Any]) -> str:
 def _metrics(judged: Judged) -> list[str]:
     assert judged.record is not None
     before = None if judged.old is None else judged.old.score()
-    noted = (judged.old_record or {}).get("metrics") or {}
+    noted = {} if judged.old_record is None else judged.old_record.metrics
     rows = []
-    for metric, one in sorted(judged.record["metrics"].items()):
+    for metric, one in sorted(judged.record.metrics.items()):
         old = None if before is None else before[metric]
-        own = noted.get(metric) or {}
-        if old is None or own.get("value") is None or abs(own["value"] - old) > 1e-4 * max(1, abs(old)):
+        now, own = one["value"], noted.get(metric, {"value": None})
+        was = own["value"]
+        if old is None or was is None or abs(was - old) > 1e-4 * max(1, abs(old)):
             own = {"value": old}
-        change = None if old is None or one["value"] is None else one["value"] - old
+        change = None if old is None or now is None else now - old
         rows.append((markdown.text(metric), _measured(own), _measured(one), _direction(metric, change)))
     lines = markdown.table(("metric", "before", "now", "change"), rows, numbers=3)
     if before is None:
@@ -339,22 +337,22 @@ def _value(value: Any) -> str:
 
 def _data(judged: Judged) -> list[str]:
     assert judged.record is not None
-    now, before = judged.record, judged.old_record or {}
+    now, before = judged.record, judged.old_record
     rows = []
     for side in ("train", "val", "test", "calibration"):
-        counted = [((one.get("dataset") or {}).get(side)) or {} for one in (before, now)]
-        rows.append((side, *_change(*(one.get("total") for one in counted))))
-        names = dict.fromkeys(name for one in counted for name in one.get("classes") or {})
+        counted = [None if one is None else one.dataset.splits.get(side) for one in (before, now)]
+        rows.append((side, *_change(*(None if one is None else one.total for one in counted))))
+        names = dict.fromkeys(name for one in counted if one is not None for name in one.classes)
         for name in names:
-            pair = [(one.get("classes") or {}).get(name) for one in counted]
+            pair = [None if one is None else one.classes.get(name) for one in counted]
             if pair[0] != pair[1] and pair[0] is not None:
                 rows.append((f"{side}, {markdown.text(name)}", *_change(*pair)))
     rows = [row for row in rows if row[2]]
     for name, key in (("raw data", "raw"), ("prepared data", "prepared")):
-        old, new = ((one.get("lineage") or {}).get(key) for one in (before, now))
+        old, new = (None if one is None else getattr(one.lineage, key) for one in (before, now))
         if old is not None and old != new:
             rows.append((f"{name}, DVC's hash", markdown.code(str(old)[:12]), markdown.code(str(new)[:12])))
-    warned = [f"- {markdown.text(warning)}" for warning in (now.get("dataset") or {}).get("warnings") or ()]
+    warned = [f"- {markdown.text(warning)}" for warning in now.dataset.warnings]
     return [*markdown.table(("", "before", "now"), rows, numbers=2), *(["", *warned] if warned else [])] if rows else []
 
 
@@ -363,31 +361,27 @@ def _change(before: int | None, now: int | None) -> tuple[str, str]:
 
 
 def _latency(judged: Judged) -> list[str]:
-    now, before = judged.benchmark or {}, judged.old_benchmark or {}
+    now, before = judged.benchmark, judged.old_benchmark
+    assert judged.record is not None and now is not None
     rows = []
-    precision = (judged.record or {}).get("precision")
-    shipped = "model.tflite" if precision is None else f"model.tflite, {markdown.text(precision)}"
+    shipped = f"model.tflite, {markdown.text(judged.record.precision)}"
     titles = {"model.tflite": shipped, "float.tflite": "float.tflite", "native": "native"}
     for name, title in titles.items():
-        threads = "own" if _at(now, "models", name, "single", "1", "p50_ms") is None else "1"
-        old = _at(before, "models", name, "single", threads, "p50_ms")
-        timed = [_at(now, "models", name, "single", threads, part) for part in ("p50_ms", "p95_ms")]
-        size = _at(now, "models", name, "size_bytes")
-        if timed != [None, None]:
-            rows.append((title, *map(markdown.figure, (old, *timed)), "" if size is None else markdown.size(int(size))))
+        if (model := now.models.get(name)) is None:
+            continue
+        threads = "1" if "1" in model.single else "own"
+        one = model.single.get(threads, {})
+        was = None if before is None else before.models.get(name)
+        old = None if was is None else was.single.get(threads, {}).get("p50_ms")
+        times = (old, one.get("p50_ms"), one.get("p95_ms"))
+        rows.append((title, *map(markdown.figure, times), markdown.size(model.size_bytes)))
     if not rows:
         return []
     head = ("one example, on one thread (Keras on its own)", "p50 ms before", "p50 ms", "p95 ms", "size")
     lines = markdown.table(head, rows, numbers=4)
-    if before and before.get("machine") != now.get("machine"):
+    if before is not None and before.machine != now.machine:
         lines += ["", "The baseline was measured on another machine: its times are no comparison."]
     return lines
-
-
-def _at(values: Any, *keys: str) -> float | None:
-    for key in keys:
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return float(values) if isinstance(values, int | float) else None
 
 
 def anchor(judged: Judged) -> str:

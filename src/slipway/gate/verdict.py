@@ -12,56 +12,16 @@ baseline, which depend on what is in production and are no part of a record.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import replace
 
 from slipway.gate.rules import LOWER_IS_BETTER, POINTS, Gate, Least
+from slipway.records.verdict import Figures, Judgement, Kind, Outcome, Verdict
 
-Outcome = Literal["pass", "hold", "fail"]
-Kind = Literal["bound", "conversion", "baseline"]
 COUNTED = ("examples", "groups")
 """What the test split must have enough of."""
-_WORSE: dict[Outcome, int] = {"pass": 0, "hold": 1, "fail": 2}
-
-Figures = Mapping[str, float | None]
-"""`value`, and where there is an interval `low` and `high`."""
 Measured = Mapping[str, Figures]
 """Figures by metric."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """One rule's outcome: its bounds, what was measured, and why.
-
-    Of a `conversion` or `baseline` rule `max` is the most that may be lost, and value, low and high are what was. `of`
-    names the class or the group that the rule is on, None where it is on all examples; `relative` says that a loss is a
-    share of what the other model has.
-    """
-
-    kind: Kind
-    metric: str
-    of: str | None
-    min: float | None
-    max: float | None
-    value: float | None
-    low: float | None
-    high: float | None
-    verdict: Outcome
-    reason: str
-    relative: bool = False
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The worst outcome, and every rule's own: bounds first, each in the order of the metrics' names."""
-
-    verdict: Outcome
-    rules: tuple[Judgement, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values: {"verdict", "rules": [{"kind", "metric", "of", "min", "max", "value", "low", ...}]}."""
-        return {"verdict": self.verdict, "rules": [asdict(rule) for rule in self.rules]}
 
 
 def judge(
@@ -92,12 +52,7 @@ def judge(
             figures = {name: _share(figure, base) for name, figure in figures.items()}
         decide = loss.decide_on or gate.decide_on
         rules.append(may_lose("conversion", metric, None, loss.most, figures, decide, loss.relative))
-    return Verdict(worst([rule.verdict for rule in rules]), tuple(rules))
-
-
-def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """The worst of several outcomes: fail, then hold, then pass."""
-    return max(outcomes, key=_WORSE.__getitem__, default="pass")
+    return Verdict.of(rules)
 
 
 def worse(metric: str, difference: Figures | None) -> dict[str, float | None] | None:
@@ -174,11 +129,6 @@ def by_chance(judged: Judgement, asked: int) -> Judgement:
     """Held: of so many rules one may fail though nothing is wrong."""
     among = f"one of {asked} rules" if asked > 1 else "the test examples"
     return replace(judged, verdict="hold", reason=f"{judged.reason}, but {among} may come to that by chance")
-
-
-def subject(rule: Mapping[str, Any]) -> str:
-    """What a judged rule is on: its metric, and the class or group if it is on one."""
-    return rule["metric"] if rule.get("of") is None else f"{rule['metric']} of {rule['of']}"
 
 
 def _ends(measured: Figures | None) -> tuple[float | None, float | None, float | None]:

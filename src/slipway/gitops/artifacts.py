@@ -15,9 +15,10 @@ from typing import Any
 
 from slipway import atomic
 from slipway.documents import LOCK
-from slipway.errors import ModelError, RegistryError
+from slipway.errors import MalformedError, ModelError, RegistryError
 from slipway.gitops import git, releases, schema
 from slipway.gitops.releases import Release
+from slipway.records.release import Record
 from slipway.redaction import plain
 
 CACHE = Path(".dvc/cache/files/md5")
@@ -30,7 +31,7 @@ class AbsentError(ModelError):
     """A remote that answers does not have the bytes of a hash."""
 
 
-def unlike(variant: str, commit: str | None, record: Mapping[str, Any]) -> list[str]:
+def unlike(variant: str, commit: str | None, record: Record) -> list[str]:
     """The files of a release that are not those of its record: at a commit as others fetch them, None for those here.
 
     Raises:
@@ -38,23 +39,23 @@ def unlike(variant: str, commit: str | None, record: Mapping[str, Any]) -> list[
         ModelError: dvc.lock is malformed.
     """
     outs = schema.hashes(_lock(commit), f"convert-tflite@{variant}")
-    wanted = {name: f"models/{variant}/{name}" for name in sorted(record["artifacts"])}
+    wanted = {name: f"models/{variant}/{name}" for name in sorted(record.artifacts)}
     if missing := [path for path in wanted.values() if path not in outs]:
         return [f"dvc.lock has no {', '.join(missing)}"]
     wrong = []
-    for name, path in wanted.items():
+    for name, said in sorted(record.artifacts.items()):
+        path = wanted[name]
         try:
             found, size = _digest(outs[path]) if commit is not None else _digested(evidence(path, None))
         except ModelError as error:
             wrong.append(str(error) if commit is None else f"{path} {error}")
             continue
-        said = record["artifacts"][name]
-        if found != said["sha256"]:
+        if found != said.sha256:
             where = "in the remote" if commit is not None else "here"
             then = f": {_again(outs[path])}" if commit is not None else ""
-            wrong.append(f"{path} {where} has SHA-256 {found[:12]}…, and the record says {said['sha256'][:12]}…{then}")
-        elif size != said["bytes"]:
-            wrong.append(f"{path} has {size} bytes, and the record says {said['bytes']}")
+            wrong.append(f"{path} {where} has SHA-256 {found[:12]}…, and the record says {said.sha256[:12]}…{then}")
+        elif size != said.bytes:
+            wrong.append(f"{path} has {size} bytes, and the record says {said.bytes}")
     return wrong
 
 
@@ -86,9 +87,9 @@ def hashes(variant: str, commit: str, release: Release) -> set[str]:
     """The hashes by which DVC finds the files of a release; empty where dvc.lock does not have them all."""
     try:
         outs = schema.hashes(_lock(commit), f"convert-tflite@{variant}")
-    except schema.MalformedError:
+    except MalformedError:
         return set()
-    paths = [f"models/{variant}/{name}" for name in (release.record or {}).get("artifacts", {})]
+    paths = [f"models/{variant}/{name}" for name in (release.record.artifacts if release.record is not None else ())]
     return {outs[path] for path in paths} if all(path in outs for path in paths) else set()
 
 
@@ -139,15 +140,15 @@ def check() -> None:
         pass
 
 
-def fetch(variant: str, commit: str, record: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+def fetch(variant: str, commit: str, record: Record, folder: Path) -> dict[str, Path]:
     """The files of a release that can be had, from the cache or the remote, by name; each is checked by its SHA-256."""
     got = {}
-    for name in sorted(record["artifacts"]):
+    for name, said in sorted(record.artifacts.items()):
         try:
             content = read(f"models/{variant}/{name}", commit)
         except ModelError:
             continue
-        if hashlib.sha256(content).hexdigest() == record["artifacts"][name]["sha256"]:
+        if hashlib.sha256(content).hexdigest() == said.sha256:
             got[name] = folder / name
             atomic.write_bytes(got[name], content)
     return got

@@ -6,16 +6,16 @@ again of the predictions. That the predictions are what model.tflite says of the
 runs it.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slipway import tasks
 from slipway.errors import ModelError
 from slipway.gitops import artifacts, git, releases, schema
 from slipway.gitops.releases import Release
+from slipway.records.release import Record
 
 if TYPE_CHECKING:
     from slipway.gate.contributions import Scored
@@ -64,26 +64,26 @@ def _figures(variant: str, commit: str | None, release: Release) -> list[str]:
         params = Path(path).read_bytes() if Path(path).exists() else None
     if params is None:
         return [f"{path} is not there"]
-    if release.record["lineage"].get("params") != sha256(params).hexdigest():
+    if release.record.lineage.params != sha256(params).hexdigest():
         return [f"{releases.record_path(variant)} is not of the parameters in {path}"]
     shipped = artifacts.evidence(f"reports/{variant}/shipped.parquet", commit)
     native = artifacts.evidence(f"reports/{variant}/predictions.parquet", commit) if _needed(params, path) else None
     return list(_recomputed(release, params, shipped, native))
 
 
-def task(record: Mapping[str, Any]) -> "Task":
+def task(record: Record) -> "Task":
     """The task of a release record.
 
     Raises:
         ModelError: it does not read the record's `data` section.
     """
     try:
-        return tasks.load(record["task"], record["data"])
+        return tasks.load(record.task, record.data)
     except (ImportError, TypeError, ValueError) as error:  # pydantic's are ValueErrors
         raise ModelError(f"its data section is not one that this version of slipway reads ({_line(error)})")
 
 
-def scored(record: Mapping[str, Any], parquet: bytes) -> "Scored":
+def scored(record: Record, parquet: bytes) -> "Scored":
     """A release's model on the test examples, as it was kept.
 
     Raises:
@@ -94,7 +94,7 @@ def scored(record: Mapping[str, Any], parquet: bytes) -> "Scored":
 
     own = task(record)
     try:
-        return Scored(own, record["spec"], *predictions.read(parquet))
+        return Scored(own, record.spec, *predictions.read(parquet))
     except Exception as error:  # whatever Arrow and pandas raise of damaged bytes
         raise ModelError(f"the predictions cannot be read ({_line(error)})")
 

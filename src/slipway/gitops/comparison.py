@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from slipway.gitops import git, releases
+from slipway.gitops import git, provenance, releases
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant, Version, order
 
@@ -73,7 +73,7 @@ def changelog(variant: Variant) -> list[Change]:
                 tag.why,
                 _data(read[at - 1], read[at]) if before else (),
                 _parameters(params[at - 1], params[at]) if before else (),
-                _code(before, version, read[at - 1], read[at]) if before else (),
+                _code(before, version) if before else (),
                 tuple(_differences(read[at - 1], read[at])) if before else (),
             )
         )
@@ -86,10 +86,10 @@ def _differences(first: Release, second: Release) -> list[Difference]:
 
 
 def _measured(release: Release) -> dict[str, Mapping[str, float | None]]:
-    record, benchmark = release.record or {}, release.benchmark or {}
-    size = record.get("artifacts", {}).get("model.tflite", {}).get("bytes")
-    sized: dict[str, Mapping[str, float | None]] = {} if size is None else {"size_bytes": {"value": float(size)}}
-    return {**record.get("metrics", {}), **benchmark.get("metrics", {}), **sized}
+    found: dict[str, Mapping[str, float | None]] = {}
+    if release.record is not None:
+        found |= {**release.record.metrics, "size_bytes": {"value": float(release.record.model.bytes)}}
+    return found if release.benchmark is None else {**found, **release.benchmark.metrics}
 
 
 def _difference(
@@ -107,14 +107,15 @@ def _difference(
 
 
 def _data(first: Release, second: Release) -> tuple[str, ...]:
-    one, other = first.record or {}, second.record or {}
+    both = (first.record, second.record)
     changed = []
     for part in DATA:
-        was, now = (record.get("lineage", {}).get(part) for record in (one, other))
-        if was != now:
-            changed.append(f"{part} data {_short(was)} → {_short(now)}")
+        old, new = (None if one is None else getattr(one.lineage, part) for one in both)
+        if old != new:
+            changed.append(f"{part} data {_short(old)} → {_short(new)}")
     for split in _SPLITS:
-        was, now = ((record.get("dataset", {}).get(split) or {}).get("total") for record in (one, other))
+        sides = [None if one is None else one.dataset.splits.get(split) for one in both]
+        was, now = (None if side is None else side.total for side in sides)
         if was != now:
             changed.append(f"{split} examples {_count(was)} → {_count(now)}")
     return tuple(changed)
@@ -129,12 +130,12 @@ def _parameters(first: bytes | None, second: bytes | None) -> tuple[str, ...]:
     )
 
 
-def _code(before: Version, version: Version, first: Release, second: Release) -> tuple[str, ...]:
-    lineages = [(release.record or {}).get("lineage", {}) for release in (first, second)]
+def _code(before: Version, version: Version) -> tuple[str, ...]:
+    was, now = (provenance.of(one.variant, one.commit) for one in (before, version))
     changed = []
-    if lineages[0].get("requirements.lock") != lineages[1].get("requirements.lock"):
+    if was.environment != now.environment:
         changed.append("requirements.lock")
-    if lineages[0].get("code") != lineages[1].get("code"):
+    if was.code != now.code:
         span = f"{before.commit}..{version.commit}"
         changed += git.run("log", "--format=%h %s (%an)", "--no-merges", span, "--", CODE).splitlines() or ["code"]
     return tuple(changed)

@@ -28,8 +28,9 @@ from slipway.errors import RegistryError, SlipwayError
 from slipway.gitops import artifacts, clone, git, promotion, releases, tags
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant, Version
+from slipway.records.release import Record
 from slipway.registry import owner
-from slipway.registry.mlflow import FOLDER, MODEL, SHA256, versions
+from slipway.registry.mlflow import FOLDER, SHA256, versions
 from slipway.registry.owner import COMMIT, OWNER, OwnedError
 
 if TYPE_CHECKING:
@@ -203,9 +204,9 @@ def _wanted(variant: Variant, done: Synced) -> Iterator[Wanted]:
             continue
         told = {
             "variant": version.variant,
-            "task": str(record["task"]),
+            "task": record.task,
             "verdict": release.verdict or "unknown",
-            SHA256: str(record["artifacts"][MODEL]["sha256"]),
+            SHA256: record.model.sha256,
             VERSION: version.version,
             "git_tag": version.name,
             COMMIT: version.commit,
@@ -315,14 +316,15 @@ def _run(client: "MlflowClient", one: Wanted, done: Synced) -> tuple[str, str]:
     left = client.search_runs([experiment], known.replace("status", "attributes.status"), max_results=1)
     if left:
         return left[0].info.run_id, f"{left[0].info.artifact_uri}/{FOLDER}"
-    record = one.release.record or {}
+    record = one.release.record
+    assert record is not None  # `_wanted` has looked
     run = client.create_run(experiment, tags=dict(one.tags), run_name=one.version.version).info
     status = "FAILED"
     try:
         told = [Param(key, value) for key, value in mlflow_store.flat(one.params).items()]
         for start in range(0, len(told), 100):
             client.log_batch(run.run_id, params=told[start : start + 100])
-        values = {name: metric["value"] for name, metric in record["metrics"].items() if metric["value"] is not None}
+        values = {name: metric["value"] for name, metric in record.metrics.items() if metric["value"] is not None}
         client.log_batch(run.run_id, metrics=[Metric(key, values[key], run.start_time, 0) for key in sorted(values)])
         with tempfile.TemporaryDirectory() as folder:
             _files(one, record, Path(folder), done)
@@ -333,10 +335,10 @@ def _run(client: "MlflowClient", one: Wanted, done: Synced) -> tuple[str, str]:
     return str(run.run_id), f"{run.artifact_uri}/{FOLDER}"
 
 
-def _files(one: Wanted, record: Mapping[str, Any], folder: Path, done: Synced) -> None:
+def _files(one: Wanted, record: Record, folder: Path, done: Synced) -> None:
     version = one.version
     got = artifacts.fetch(version.variant, version.commit, record, folder)
-    for name in sorted(record["artifacts"].keys() - got.keys()):
+    for name in sorted(record.artifacts.keys() - got.keys()):
         done.warnings.append(f"{version.name}: {name} is neither in DVC's cache nor in the remote; mirrored without it")
     (card,) = git.contents([f"{version.commit}:models/{version.variant}/card.md"])
     for name, content in (("release.json", one.release.record_bytes), ("card.md", card)):

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from slipway.errors import RegistryError
-from slipway.gate.verdict import subject
 from slipway.gitops import artifacts, audit, clone, git, promoters, releases, state, tags
 from slipway.gitops.state import Variant, Version
 from slipway.gitops.tags import Moment, New, Tag
@@ -91,7 +90,7 @@ def register(
     _check_new(known, release)
     version = _name(known, version, bump)
     outcome = release.verdict or "unknown"
-    sha256 = release.record["artifacts"]["model.tflite"]["sha256"]
+    sha256 = release.record.model.sha256
     message = _message(f"Register {variant} {version}", reason, {"Verdict": outcome, "SHA-256": sha256})
     return _write(moment, [New(f"{variant}@{version}", commit, message)], version, None, (), push)
 
@@ -255,7 +254,7 @@ def refusals(version: Version, release: releases.Release) -> list[str]:
     if "archived" in version.roles:
         wrong.append("it is archived")
     if outcome != "pass":
-        short = [f"{subject(rule)}: {rule['reason']}" for rule in release.rules if rule["verdict"] != "pass"]
+        short = [f"{rule.subject}: {rule.reason}" for rule in release.rules if rule.verdict != "pass"]
         wrong.append(
             f"the gate says {outcome}" + (f" ({'; '.join(short)})" if short else "") if outcome else "it has no verdict"
         )
@@ -439,7 +438,8 @@ def _assign(
         raise RefusedError(
             f"{version.name} is refused {role}: {'; '.join(wrong)}. Whoever must can use --force --reason '...'"
         )
-    sha256 = release.record["artifacts"]["model.tflite"]["sha256"] if release.record else "unknown"
+    sha256 = release.record.model.sha256 if release.record else "unknown"
+    facts: dict[str, str | list[str]]
     facts = {"Verdict": release.verdict or "unknown", "SHA-256": sha256, FORCED: wrong}
     message = _message(f"{verb} {version.name} to {role}", reason, facts)
     numbers = moment.numbers()
@@ -492,19 +492,20 @@ def _last_good(known: Variant, role: str, holder: Version) -> Version:
 
 
 def _check_new(known: Variant, release: releases.Release) -> None:
-    """Equal records and verdicts are one version: which of two is meant nobody could tell."""
+    """What nobody could tell from a version that there is, is that version."""
     if (twin := _twin(known, release)) is not None:
         raise RegistryError(
-            f"{twin.name} has this release record and verdict already: there is nothing new to register"
+            f"{twin.name} is this model already, with the same data, parameters, scores and verdict: there is nothing "
+            "new to register"
         )
 
 
 def _twin(known: Variant, release: releases.Release) -> Version | None:
-    """The version with an equal record and verdict."""
+    """The version that it is already, if there is one."""
     versions = list(known.versions.values())
     there = releases.read([(one.variant, one.commit) for one in versions])
     for version, other in zip(versions, there, strict=True):
-        if other.record_bytes == release.record_bytes and other.verdict == release.verdict:
+        if release.same_version_as(other):
             return version
     return None
 

@@ -3,13 +3,19 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from slipway import config
-from slipway.gate import verdict
+from slipway.errors import MalformedError
 from slipway.gitops import git, schema
 from slipway.gitops.state import Variant, Version
+from slipway.records import benchmark as benchmarks
+from slipway.records import release as written
+from slipway.records.benchmark import Benchmark
+from slipway.records.release import Record
+from slipway.records.verdict import Judgement, Outcome, worst
 
+Form = TypeVar("Form", Record, Benchmark)
 Lifecycle = Literal["training", "validation", "testing", "deployed", "retired", "failed"]
 LIFECYCLES: tuple[Lifecycle, ...] = ("training", "validation", "testing", "deployed", "retired", "failed")
 
@@ -23,12 +29,12 @@ class Release:
     benchmark_bytes: bytes | None
 
     @property
-    def record(self) -> dict[str, Any] | None:
+    def record(self) -> Record | None:
         """The release record; None where there is none, or it is malformed."""
         return self._record[0]
 
     @property
-    def benchmark(self) -> dict[str, Any] | None:
+    def benchmark(self) -> Benchmark | None:
         """benchmark.json, which has the verdict on the latency rules; None where there is none, or it is malformed."""
         return self._benchmark[0]
 
@@ -38,25 +44,32 @@ class Release:
         return [why for _, why in (self._record, self._benchmark) if why is not None]
 
     @property
-    def verdict(self) -> verdict.Outcome | None:
+    def verdict(self) -> Outcome | None:
         """The gate's verdict on the record and the latency together; None where one of the two is missing."""
         record, benchmark = self.record, self.benchmark
         if record is None or benchmark is None:
             return None
-        return verdict.worst([part["gate"]["verdict"] for part in (record, benchmark)])
+        return worst([record.gate.verdict, benchmark.gate.verdict])
 
     @property
-    def rules(self) -> list[dict[str, Any]]:
+    def rules(self) -> list[Judgement]:
         """Every rule's outcome, those on latency last."""
-        return [rule for part in (self.record, self.benchmark) if part is not None for rule in part["gate"]["rules"]]
+        return [rule for part in (self.record, self.benchmark) if part is not None for rule in part.gate.rules]
+
+    def same_version_as(self, other: "Release") -> bool:
+        """Whether a user could not tell one from the other, so that both are one version."""
+        if self.record is None or other.record is None or self.verdict != other.verdict:
+            return False
+        return self.record_bytes == other.record_bytes or self.record.identity() == other.record.identity()
 
     @cached_property
-    def _record(self) -> tuple[dict[str, Any] | None, str | None]:
-        return _read(self.record_bytes, lambda content: schema.record(content, record_path(self.variant), self.variant))
+    def _record(self) -> tuple[Record | None, str | None]:
+        path = record_path(self.variant)
+        return _read(self.record_bytes, lambda content: written.read(content, path, self.variant))
 
     @cached_property
-    def _benchmark(self) -> tuple[dict[str, Any] | None, str | None]:
-        return _read(self.benchmark_bytes, lambda content: schema.benchmark(content, benchmark_path(self.variant)))
+    def _benchmark(self) -> tuple[Benchmark | None, str | None]:
+        return _read(self.benchmark_bytes, lambda content: benchmarks.read(content, benchmark_path(self.variant)))
 
 
 def record_path(variant: str) -> str:
@@ -83,7 +96,7 @@ def of(version: Version) -> Release:
     return read([(version.variant, version.commit)])[0]
 
 
-def lifecycle(variant: Variant, version: Version, outcome: verdict.Outcome | None) -> Lifecycle:
+def lifecycle(variant: Variant, version: Version, outcome: Outcome | None) -> Lifecycle:
     """Where a version stands.
 
     deployed: it holds production or canary; testing: it holds staging; retired: it is archived, or was in production
@@ -114,14 +127,14 @@ def parameters(content: bytes | None) -> Mapping[str, Any]:
     """`params/<variant>.yaml` as it is in a commit; empty where it is not there or malformed."""
     try:
         parsed = schema.mapping(content, "parameters")
-    except schema.MalformedError:
+    except MalformedError:
         return {}
     return parsed if isinstance(parsed.get("register", {}), Mapping) else {}
 
 
-def _read(content: bytes | None, parse: Callable[[bytes], dict[str, Any]]) -> tuple[dict[str, Any] | None, str | None]:
+def _read(content: bytes | None, parse: Callable[[bytes], Form]) -> tuple[Form | None, str | None]:
     """What it holds, and what is wrong with it."""
     try:
         return (None if content is None else parse(content)), None
-    except schema.MalformedError as error:
+    except MalformedError as error:
         return None, str(error)

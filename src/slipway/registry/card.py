@@ -6,9 +6,9 @@ how it was measured and on what, and where it ends. All of it comes from the rec
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from slipway import markdown
+from slipway.records.release import Record
 
 FEW_GROUPS = 20
 """Below so many groups a percentile bootstrap over groups gives intervals that are too narrow."""
@@ -29,11 +29,9 @@ _OUTPUT = {
     "boxes": "boxes with a score, each around one of: {names}",
 }
 
-Record = Mapping[str, Any]
-
 
 def card(record: Record) -> str:
-    """The model card of a release record (schema 1), ending in a newline."""
+    """The model card of a release record, ending in a newline."""
     sections = [
         _summary(record),
         _interface(record),
@@ -49,20 +47,19 @@ def card(record: Record) -> str:
 
 
 def _summary(record: Record) -> list[str]:
-    verdict = record["gate"]["verdict"]
-    model = record["artifacts"]["model.tflite"]
-    precision = f" in {markdown.text(record['precision'])}" if "precision" in record else ""
+    verdict = record.gate.verdict
+    model = record.model
     facts = [
-        ("task", markdown.text(markdown.words(record["task"]))),
-        ("trained with", markdown.text(record["framework"])),
-        ("runs as", f"TFLite{precision}, {markdown.size(model['bytes'])}"),
-        *([("profile", markdown.text(record["profile"]))] if "profile" in record else []),
-        ("SHA-256", markdown.code(model["sha256"])),
+        ("task", markdown.text(markdown.words(record.task))),
+        ("trained with", markdown.text(record.framework)),
+        ("runs as", f"TFLite in {markdown.text(record.precision)}, {markdown.size(model.bytes)}"),
+        ("profile", markdown.text(record.profile)),
+        ("SHA-256", markdown.code(model.sha256)),
     ]
     return [
-        f"# {markdown.text(record['variant'])}",
+        f"# {markdown.text(record.variant)}",
         "",
-        markdown.text(record["description"]),
+        markdown.text(record.description),
         "",
         f"> The gate says **{verdict}**: {_MEANING[verdict]}",
         "",
@@ -71,7 +68,7 @@ def _summary(record: Record) -> list[str]:
 
 
 def _interface(record: Record) -> list[str]:
-    spec = record["spec"]
+    spec = record.spec
     one, names = spec["input"], spec["input"].get("names")
     array = markdown.code(f"{one['dtype']} {list(one['shape'])}")
     lines = ["## Input and output", "", f"- Input: an array {array} an example."]
@@ -95,10 +92,10 @@ def _interface(record: Record) -> list[str]:
 
 
 def _metrics(record: Record) -> list[str]:
-    metrics = record["metrics"]
-    ruled = [rule["metric"] for rule in record["gate"]["rules"] if rule["metric"] in metrics]
+    metrics = record.metrics
+    ruled = [rule.metric for rule in record.gate.rules if rule.metric in metrics]
     order = [*dict.fromkeys(ruled), *sorted(metrics.keys() - set(ruled))]
-    level = f"{100 * record.get('confidence', 0.95):g} %"
+    level = f"{100 * (record.confidence or 0.95):g} %"
     rows = []
     for name in order:
         value, low, high = markdown.figures(metrics[name].get(part) for part in ("value", "low", "high"))
@@ -116,23 +113,18 @@ def _metrics(record: Record) -> list[str]:
 
 
 def _gate(record: Record) -> list[str]:
-    rules = record["gate"]["rules"]
+    rules = record.gate.rules
     rows = []
     for rule in rules:
-        of = "" if rule.get("of") is None else f" of {rule['of']}"
-        lost = " lost in conversion" if rule.get("kind") == "conversion" else ""
-        floor = "" if rule["min"] is None else f"≥ {markdown.bound(rule['min'])}"
-        ceiling = "" if rule["max"] is None else f"≤ {markdown.bound(rule['max'])}"
-        value, low, high = markdown.figures(rule[part] for part in ("value", "low", "high"))
+        lost = " lost in conversion" if rule.kind == "conversion" else ""
+        floor = "" if rule.min is None else f"≥ {markdown.bound(rule.min)}"
+        ceiling = "" if rule.max is None else f"≤ {markdown.bound(rule.max)}"
+        value, low, high = markdown.figures([rule.value, rule.low, rule.high])
         measured = value if low == high == markdown.UNKNOWN else f"{value} ({low} to {high})"
         bound = ", ".join(part for part in (floor, ceiling) if part)
-        rows.append(
-            (markdown.text(f"{rule['metric']}{of}{lost}"), bound, measured, f"**{markdown.text(rule['verdict'])}**")
-        )
+        rows.append((markdown.text(f"{rule.subject}{lost}"), bound, measured, f"**{markdown.text(rule.verdict)}**"))
     short = [
-        f"- {markdown.text(rule['verdict'])}: {markdown.text(rule['reason'])}"
-        for rule in rules
-        if rule["verdict"] != "pass"
+        f"- {markdown.text(rule.verdict)}: {markdown.text(rule.reason)}" for rule in rules if rule.verdict != "pass"
     ]
     return [
         "## What the gate asked",
@@ -146,8 +138,8 @@ def _gate(record: Record) -> list[str]:
 
 
 def _parity(record: Record) -> list[str]:
-    parity = record["parity"]
-    unit = "shares of the mean prediction" if record["spec"]["objective"] == "regression" else "absolute"
+    parity = record.parity
+    unit = "shares of the mean prediction" if record.spec["objective"] == "regression" else "absolute"
     rows = [
         (markdown.text(markdown.words(name).lower()), markdown.figure(value))
         for name, value in sorted(parity.items())
@@ -162,7 +154,7 @@ def _parity(record: Record) -> list[str]:
     return [
         "## What conversion cost",
         "",
-        f"The TFLite model and the native one agree on {markdown.share(parity['agreement'])} of the test examples. "
+        f"The TFLite model and the native one agree on {markdown.share(record.agreement)} of the test examples. "
         f"Differences of predictions are {unit}.",
         "",
         *markdown.table(("", "difference"), rows, numbers=1),
@@ -170,48 +162,45 @@ def _parity(record: Record) -> list[str]:
 
 
 def _dataset(record: Record) -> list[str]:
-    dataset = record["dataset"]
-    sides = [side for side in ("train", "val", "test", "calibration") if side in dataset]
-    names = list(dict.fromkeys(name for side in sides for name in dataset[side].get("classes") or {}))
-    rows = [("all", *(f"{dataset[side]['total']:,}" for side in sides))]
+    dataset = record.dataset
+    sides = list(dataset.splits.values())
+    names = list(dict.fromkeys(name for side in sides for name in side.classes))
+    rows = [("all", *(f"{side.total:,}" for side in sides))]
     for name in names:
-        counts = [(dataset[side].get("classes") or {}).get(name, 0) for side in sides]
-        totals = [dataset[side]["total"] for side in sides]
-        shares = [f"{n:,} ({markdown.share(n / of if of else 0.0)})" for n, of in zip(counts, totals, strict=True)]
+        counts = [(side.classes.get(name, 0), side.total) for side in sides]
+        shares = [f"{n:,} ({markdown.share(n / of if of else 0.0)})" for n, of in counts]
         rows.append((markdown.text(name), *shares))
-    lines = ["## What it learnt from", "", *markdown.table(("examples", *sides), rows, numbers=len(sides))]
-    if dataset.get("quarantined"):
-        found = dataset["quarantined"] + sum(dataset[side]["total"] for side in sides if side != "calibration")
-        share = markdown.share(dataset["quarantined"] / found)
+    lines = ["## What it learnt from", "", *markdown.table(("examples", *dataset.splits), rows, numbers=len(sides))]
+    if dataset.quarantined:
+        found = dataset.quarantined + sum(one.total for name, one in dataset.splits.items() if name != "calibration")
+        share = markdown.share(dataset.quarantined / found)
         lines += [
             "",
-            f"{dataset['quarantined']:,} of {found:,} examples ({share}) could not be used and were left out.",
+            f"{dataset.quarantined:,} of {found:,} examples ({share}) could not be used and were left out.",
         ]
-    if dataset.get("warnings"):
+    if dataset.warnings:
         lines += [
             "",
             "The preparation warned:",
             "",
-            *(f"- {markdown.text(warning)}" for warning in dataset["warnings"]),
+            *(f"- {markdown.text(warning)}" for warning in dataset.warnings),
         ]
     return lines
 
 
 def _limits(record: Record) -> list[str]:
-    spec, test = record["spec"], record["dataset"].get("test", {})
+    spec, test = record.spec, record.dataset.test
     lines = [f"- The scores are those of {_measured_on(record)}; other sources, seasons or devices may give others."]
-    if record["dataset"].get("simulated"):
+    if record.dataset.simulated:
         lines.append(
             "- **The data is simulated**: the scores say that the pipeline works, and nothing about the world."
         )
-    if record.get("profile", "full") != "full":
-        profile = markdown.code(record["profile"])
+    if record.profile != "full":
+        profile = markdown.code(record.profile)
         lines.append(f"- Built with the profile {profile}, which is quick; `full` is the one for real use.")
-    if "groups" in record and record["groups"] < FEW_GROUPS:
-        lines.append(
-            f"- Only {record['groups']} groups were tested: the intervals are rather too narrow than too wide."
-        )
-    few = [name for name, count in (test.get("classes") or {}).items() if count < FEW_EXAMPLES]
+    if record.groups < FEW_GROUPS:
+        lines.append(f"- Only {record.groups} groups were tested: the intervals are rather too narrow than too wide.")
+    few = [name for name, count in (test.classes if test else {}).items() if count < FEW_EXAMPLES]
     if few:
         listed = ", ".join(markdown.text(name) for name in few)
         lines.append(f"- Fewer than {FEW_EXAMPLES} test examples show {listed}: what it scores there is hardly known.")
@@ -221,7 +210,7 @@ def _limits(record: Record) -> list[str]:
 
 
 def _loading(record: Record) -> list[str]:
-    folder, task = f"models/{record['variant']}", markdown.code(f"slipway.tasks.{record['task']}")
+    folder, task = f"models/{record.variant}", markdown.code(f"slipway.tasks.{record.task}")
     return [
         "## How to use it",
         "",
@@ -242,15 +231,19 @@ def _loading(record: Record) -> list[str]:
 
 def _lineage(record: Record) -> list[str]:
     files = [
-        (markdown.code(name), markdown.size(one["bytes"]), markdown.code(one["sha256"]))
-        for name, one in sorted(record["artifacts"].items())
+        (markdown.code(name), markdown.size(one.bytes), markdown.code(one.sha256))
+        for name, one in sorted(record.artifacts.items())
     ]
     return [
         "## Where it comes from",
         "",
         *markdown.table(
             ("made from", "hash"),
-            [(markdown.text(name), markdown.code(value)) for name, value in sorted(record["lineage"].items())],
+            [
+                (markdown.text(markdown.words(name).lower()), markdown.code(value))
+                for name, value in record.lineage.model_dump().items()
+                if value is not None
+            ],
         ),
         "",
         *markdown.table(("file", "size", "SHA-256"), files),
@@ -258,7 +251,4 @@ def _lineage(record: Record) -> list[str]:
 
 
 def _measured_on(record: Record) -> str:
-    test = record["dataset"].get("test", {})
-    count = record.get("examples", test.get("total"))
-    examples = "test examples" if count is None else f"{count:,} test examples"
-    return f"{examples} in {record['groups']:,} groups" if "groups" in record else examples
+    return f"{record.examples:,} test examples in {record.groups:,} groups"

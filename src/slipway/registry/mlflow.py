@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from slipway import mlflow_store
 from slipway.errors import RegistryError
+from slipway.records.release import MODEL, Record, digest
 from slipway.registry import owner
-from slipway.registry.record import digest
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-MODEL = "model.tflite"
 FOLDER = "release"
 """Folder of the run's artifacts that holds the files of the version."""
 SHA256 = "artifact_sha256"
@@ -44,7 +43,7 @@ class Registration:
 
 
 def register(
-    record: Mapping[str, Any],
+    record: Record,
     files: Mapping[str, Path],
     *,
     name: str,
@@ -74,9 +73,9 @@ def register(
             version, run_id = found
             return Registration(mlflow_store.shown(uri), name, version, run_id, sha256, created=False)
         tags = {
-            "variant": str(record["variant"]),
-            "task": str(record["task"]),
-            "verdict": str(record["gate"]["verdict"]),
+            "variant": record.variant,
+            "task": record.task,
+            "verdict": record.gate.verdict,
             SHA256: sha256,
             **owner.tags(),
         }
@@ -113,8 +112,8 @@ def versions(client: "MlflowClient", name: str) -> list[Any]:
             return sorted(found, key=lambda version: int(version.version))
 
 
-def _verified(record: Mapping[str, Any], files: Mapping[str, Path]) -> str:
-    artifacts = record["artifacts"]
+def _verified(record: Record, files: Mapping[str, Path]) -> str:
+    artifacts = record.artifacts
     for name in sorted({MODEL, *(artifacts.keys() & files.keys())}):
         if name not in files or name not in artifacts:
             raise RegistryError(f"{name} is not both in the release record and among the files to register")
@@ -122,12 +121,12 @@ def _verified(record: Mapping[str, Any], files: Mapping[str, Path]) -> str:
             found = digest(files[name])
         except FileNotFoundError:
             raise RegistryError(f"{files[name]}: no such file, and the release record names it; run `dvc checkout`")
-        if found != artifacts[name]["sha256"]:
+        if found != artifacts[name].sha256:
             raise RegistryError(
-                f"{files[name]}: SHA-256 {found[:12]}… is not the {artifacts[name]['sha256'][:12]}… of the release "
+                f"{files[name]}: SHA-256 {found[:12]}… is not the {artifacts[name].sha256[:12]}… of the release "
                 "record; run `dvc repro`, so that the record is of these bytes"
             )
-    return str(artifacts[MODEL]["sha256"])
+    return record.model.sha256
 
 
 def _run(

@@ -18,9 +18,11 @@ from slipway.errors import RegistryError
 from slipway.gate import floors, verdict
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
-from slipway.gate.verdict import Judgement, Verdict
 from slipway.protocol import Spec
-from slipway.registry import card, mlflow, record
+from slipway.records import release as record
+from slipway.records.release import Record
+from slipway.records.verdict import Judgement, Verdict, worst
+from slipway.registry import card, mlflow
 from slipway.stages import run
 from slipway.terminal import Console
 
@@ -38,8 +40,7 @@ def register(variant: str) -> None:
     gate = Gate(**values["gate"]).of_model
     counts = {unit: evaluation[unit] for unit in verdict.COUNTED}
     judged = verdict.judge(gate, _measured(conversion), evaluation["metrics"], conversion["lost"], counts)
-    rules = (*judged.rules, *_by_slice(reports / "shipped.parquet", values, gate, spec))
-    judged = Verdict(verdict.worst([rule.verdict for rule in rules]), rules)
+    judged = Verdict.of([*judged.rules, *_by_slice(reports / "shipped.parquet", values, gate, spec)])
     made = record.build(
         variant,
         values,
@@ -47,13 +48,13 @@ def register(variant: str) -> None:
         dataset,
         conversion,
         evaluation,
-        judged.to_json(),
+        judged,
         record.artifacts(released),
-        record.lineage(Path("dvc.lock"), variant, PARAMS / f"{variant}.yaml", Path("requirements.lock")),
+        record.lineage(Path("dvc.lock"), variant, PARAMS / f"{variant}.yaml"),
     )
-    atomic.write_json(models / "release.json", made)
+    atomic.write_json(models / "release.json", made.to_json())
     atomic.write_text(models / "card.md", card.card(made))
-    _mirror(values, made, verdict.worst([judged.verdict, benchmark["gate"]["verdict"]]), models)
+    _mirror(values, made, worst([judged.verdict, benchmark["gate"]["verdict"]]), models)
 
 
 def _by_slice(shipped: Path, values: Mapping[str, Any], gate: Gate, spec: Spec) -> list[Judgement]:
@@ -70,7 +71,7 @@ def _measured(conversion: Mapping[str, Any]) -> dict[str, dict[str, float | None
     return {**conversion["metrics"], **{name: {"value": value} for name, value in points.items()}}
 
 
-def _mirror(values: Mapping[str, Any], made: Mapping[str, Any], joined: str, models: Path) -> None:
+def _mirror(values: Mapping[str, Any], made: Record, joined: str, models: Path) -> None:
     """Register in MLflow what passed; an MLflow that cannot be reached costs a warning."""
     console = Console()
     settings = Register(**values["register"])
@@ -82,8 +83,8 @@ def _mirror(values: Mapping[str, Any], made: Mapping[str, Any], joined: str, mod
         why = escape(f"register.dry_run is set, so {settings.name} is recorded and not registered")
         console.print(f"pass: {why}", soft_wrap=True)
         return
-    files = {name: models / name for name in (*made["artifacts"], "release.json", "card.md")}
-    metrics = {name: one["value"] for name, one in made["metrics"].items() if one["value"] is not None}
+    files = {name: models / name for name in (*made.artifacts, "release.json", "card.md")}
+    metrics = {name: one["value"] for name, one in made.metrics.items() if one["value"] is not None}
     try:
         done = mlflow.register(
             made, files, name=settings.name, description=settings.description, params=values, metrics=metrics
