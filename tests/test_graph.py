@@ -166,6 +166,14 @@ def test_every_section_that_a_stage_reads_is_among_its_parameters() -> None:
         assert declared <= read | looped, f"{name} declares {sorted(declared - read - looped)} and does not read it"
 
 
+def test_dvc_knows_the_model_of_every_variant_by_name() -> None:
+    artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text())["artifacts"]
+    variants = yaml.safe_load((ROOT / "params.yaml").read_text())["all"]
+    assert {name: one["path"] for name, one in artifacts.items()} == {
+        variant: f"models/{variant}/model.tflite" for variant in variants
+    }
+
+
 def test_imports_run_one_way() -> None:
     done = subprocess.run(["lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -97,6 +97,8 @@ def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
     assert "dvc repro register@own-one" in said.output
     line = "  own-one: {task: image_classification, framework: keras}\n"
     assert Path("params.yaml").read_text().replace(line, "", 1) == before
+    artifact = {"path": "models/own-one/model.tflite", "type": "model"}
+    assert yaml.safe_load(Path("dvc.yaml").read_text())["artifacts"]["own-one"] == artifact
     names = list(yaml.safe_load(Path("params.yaml").read_text())["variants"])
     assert names[names.index("own-one") - 1] == max(name for name in names if name < "own-one")
 
@@ -253,7 +255,7 @@ def test_what_was_written_is_undone_when_it_fails_late(
 
     def fail(path: Path, text: str) -> None:
         write(path, text)
-        if path == Path("params.yaml"):
+        if path == Path("dvc.yaml"):
             assert Path("data/raw/mine.dvc").exists()
             raise failure
 
@@ -305,6 +307,8 @@ def test_a_variant_gets_another_name_and_is_taken_out_as_the_guide_says(reposito
         Path(path).write_text(text)
     line = "{task: image_classification, framework: keras}"
     Path("params.yaml").write_text(command._insert(Path("params.yaml").read_text(), "shop-front", line))
+    graph, artifact = Path("dvc.yaml"), "{path: models/shop-front/model.tflite, type: model}"
+    graph.write_text(command._insert(graph.read_text(), "shop-front", artifact, graph, "artifacts"))
     sh("dvc add -q data/raw/shop-front && git add --all && git commit -q -m 'Add shop-front'")
     page = (ROOT / "docs/guide.md").read_text()
     chapter = page[page.index("## Another name, or out") : page.index("## Frames from video")]
@@ -324,9 +328,14 @@ def test_what_is_new_is_known_to_git_and_can_be_queued(repository: Path, tmp_pat
     folder = pictures(tmp_path / "pictures", 2, 3)
     said = CliRunner().invoke(app, ["new", "mine", "--task", "image_classification", "--data", str(folder)])
     assert said.exit_code == 0, said.output
-    files = ["conf/variant/mine.yaml", "data/raw/mine.dvc", "params.yaml"]
+    files = ["conf/variant/mine.yaml", "data/raw/mine.dvc", "dvc.yaml", "params.yaml"]
     assert sh("git diff --cached --name-only").splitlines() == files
-    assert sh("git status --porcelain").splitlines() == ["A  " + files[0], "A  " + files[1], "M  " + files[2]]
+    assert sh("git status --porcelain").splitlines() == [
+        "A  " + files[0],
+        "A  " + files[1],
+        "M  " + files[2],
+        "M  " + files[3],
+    ]
     assert all(name in said.output for name in files)
     sh("dvc exp run --queue -S 'conf/variant/mine.yaml:++train.epochs=1' compose@mine")
     assert {*files} <= set(sh("git ls-tree -r --name-only refs/exps/celery/stash").splitlines())

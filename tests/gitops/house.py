@@ -96,7 +96,8 @@ stages:
       - models/${key}/model.tflite
       outs:
       - models/${key}/release.json: {cache: false}
-"""
+artifacts:
+""" + "".join(f"  {variant}: {{path: models/{variant}/model.tflite}}\n" for variant in VARIANTS)
 
 
 def build(root: Path) -> None:

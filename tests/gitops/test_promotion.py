@@ -12,11 +12,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from gitops.house import PASSING, REFUSED, git
+from gitops.house import PASSING, REFUSED, dvc, git
 from slipway.cli import app
 from slipway.errors import RegistryError
 from slipway.gitops import promotion, provenance, releases, state, tags
 from slipway.gitops.promotion import RefusedError
+from slipway.records.release import digest
 
 VARIANT = "base-ad-detector"
 
@@ -87,6 +88,25 @@ def test_code_tools_and_wording_make_no_version_and_a_threshold_does(root: Path,
     git(root, "commit", "-q", "-am", "A threshold")
     assert VARIANT in promotion.unregistered()
     assert promotion.register(VARIANT).version == "v1.1.0"
+
+
+def test_dvcs_own_commands_find_the_bytes_of_a_role_and_of_a_version(
+    root: Path, versions: Mapping[str, str], tmp_path: Path
+):
+    from dvc.api import artifacts_show
+
+    promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
+    record = releases.of(state.find(state.read(), f"{VARIANT}#production")).record
+    assert record is not None
+    for number, which in enumerate((["--stage", "production"], ["--rev", versions["good-1"]])):
+        out = tmp_path / f"{number}.tflite"
+        dvc(root, f"artifacts get -q . {VARIANT} {' '.join(which)} --out {out}")
+        assert digest(out) == record.model.sha256
+    shown = artifacts_show(VARIANT, stage="production", repo=str(root))
+    assert shown["path"] == f"models/{VARIANT}/model.tflite"
+    assert git(root, "rev-parse", f"{shown['rev']}^{{commit}}") == git(
+        root, "rev-parse", f"{VARIANT}@v1.0.0^{{commit}}"
+    )
 
 
 @pytest.mark.parametrize("version", ["1.2.0", "v1.2", "v01.2.0", "latest"])

@@ -39,7 +39,7 @@ from slipway.protocol import Index
 from slipway.raw.litter import litter
 from slipway.terminal import Console
 
-CONF, RAW = Path("conf"), Path("data/raw")
+CONF, RAW, GRAPH = Path("conf"), Path("data/raw"), Path("dvc.yaml")
 GUIDE = "docs/guide.md, A variant of your own"
 SHOWN = 5
 
@@ -86,6 +86,8 @@ def new(
     own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
     own |= {"split": {"group_copies": True}} if group_copies else {}
     line = _insert(TOP.read_text(), variant, f"{{task: {task}, framework: {recipe['framework']}}}")
+    artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
+    graph = _insert(GRAPH.read_text(), variant, artifact, GRAPH, "artifacts")
     draft = _variant_file(variant, recipe["groups"], own, _floor(recipe, {}))
     with _shown(f"looking through {folder}"):
         values = _compose(variant, draft, line)
@@ -108,13 +110,14 @@ def new(
     _compose(variant, text, line)
 
     file, tracked = CONF / "variant" / f"{variant}.yaml", RAW / f"{variant}.dvc"
-    with _undone_on_failure([file, TOP, tracked, RAW / ".gitignore"], raw):
+    with _undone_on_failure([file, TOP, GRAPH, tracked, RAW / ".gitignore"], raw):
         if not raw.exists():
             _copy(folder, raw)
         _track(raw)
         atomic.write_text(file, text)
         atomic.write_text(TOP, line)
-        written = tuple(str(path) for path in (file, TOP, tracked, RAW / ".gitignore") if path.exists())
+        atomic.write_text(GRAPH, graph)
+        written = tuple(str(path) for path in (file, TOP, GRAPH, tracked, RAW / ".gitignore") if path.exists())
         git.run("add", "--", *written)  # `dvc exp run --queue` takes along only what Git knows of
     grouped = bool((examples["group"] != examples["example"]).any())
     return Created(variant, task, written, classes, grouped, len(index.problems), tuple(notes))
@@ -235,13 +238,13 @@ def _variant_file(variant: str, groups: Mapping[str, str], own: Mapping[str, Any
     return "\n".join(parts)
 
 
-def _insert(text: str, variant: str, entry: str) -> str:
-    """The text of params.yaml with one more line in `variants`, all else as it was.
+def _insert(text: str, variant: str, entry: str, path: Path = TOP, section: str = "variants") -> str:
+    """The text of a YAML file with one more line in a section, all else as it was.
 
     It goes behind the name before it in the alphabet, so that those of two branches rarely meet.
     """
     root = yaml.compose(text)
-    node = next((value for key, value in root.value if key.value == "variants"), None) if root else None
+    node = next((value for key, value in root.value if key.value == section), None) if root else None
     line = f"  {variant}: {entry}\n"
     if isinstance(node, yaml.MappingNode) and node.value and not node.flow_style:
         lines = text.splitlines(keepends=True)
@@ -255,11 +258,11 @@ def _insert(text: str, variant: str, entry: str) -> str:
             f"{text[: node.end_mark.index - 2].rstrip(' ')}\n{line}{text[node.end_mark.index :].removeprefix(chr(10))}"
         )
     else:
-        raise ConfigError(f"{TOP}: variants must be a mapping, a line a variant")
+        raise ConfigError(f"{path}: {section} must be a mapping, a line a variant")
     was, now = yaml.safe_load(text), yaml.safe_load(out)
     added = {variant: yaml.safe_load(entry)}
-    if now["variants"] != (was["variants"] or {}) | added or now["all"] != was["all"] | added:
-        raise ConfigError(f"{TOP}: cannot add a line to variants; add it by hand: {line.strip()}")
+    if now[section] != (was[section] or {}) | added or (path == TOP and now["all"] != was["all"] | added):
+        raise ConfigError(f"{path}: cannot add a line to {section}; add it by hand: {line.strip()}")
     return out
 
 
