@@ -1,16 +1,22 @@
-# make repro: build every variant and show the releases    make test: run the tests    make bench: measure
+# make repro: build every variant and show the releases; make repro ONLY='demand-predictor ...': only these
+# make test: run the tests    make bench: measure    make docs: the pages as a site, in site/
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro measure test bench lint lock
+.PHONY: repro measure test bench docs lint lock
 
 # In a fresh clone DVC skips benchmark and register once the bytes before them are those of dvc.lock, since Git has what
 # they wrote. Times and the models in MLflow are facts of a machine, so `make repro` has them of this one, once: what it has
 # just measured is younger than .dvc/tmp/begun.
 MEASURE = dvc repro --force --single-item --glob 'benchmark@*' 'register@*' && touch .dvc/tmp/measured
-MEASURE_THE_REST = dvc stage list --name-only | sed -n 's/^benchmark@//p' | while read -r variant; do \
+MEASURE_THE_REST = $(if $(ONLY),printf '%s\n' $(ONLY),$(NAMES)) | while read -r variant; do \
 	test reports/$$variant/benchmark.json -nt .dvc/tmp/begun || echo benchmark@$$variant register@$$variant; done \
-	| xargs -r dvc repro --force --single-item && touch .dvc/tmp/measured
+	| xargs -r dvc repro --force --single-item $(if $(ONLY),,&& touch .dvc/tmp/measured)
+NAMES = .venv/bin/dvc stage list --name-only | sed -n 's/^benchmark@//p'
+
+# What ONLY names is built one after another, and measured each time until `make repro` has measured everything.
+ONLY ?=
+known = $(foreach name,$(filter-out $(1),$(ONLY)),$(error ONLY: params.yaml has no variant $(name); it has $(1)))
 
 # DVC runs one stage after another, which leaves the second core idle half of the time: so variants are built up to their
 # TFLite JOBS at a time. Those that start from the weights of another come last, when that one is long ready, and stage by
@@ -23,11 +29,12 @@ SIDE_BY_SIDE = dvc stage list --name-only | sed -n \
 	| xargs -P $(JOBS) -I COMMAND sh -c 'COMMAND || exit 1'
 
 repro: .venv/ready
+	$(if $(ONLY),$(call known,$(shell $(NAMES))))
 	@mkdir -p .dvc/tmp && touch .dvc/tmp/begun
-	@dvc status --quiet 2>/dev/null || { $(SIDE_BY_SIDE); } || true
-	dvc repro
+	@$(if $(ONLY),,dvc status --quiet 2>/dev/null || { $(SIDE_BY_SIDE); } || true)
+	dvc repro $(ONLY:%=register@%)
 	@test -e .dvc/tmp/measured || { $(MEASURE_THE_REST); }
-	@slipway releases
+	@slipway releases $(ONLY)
 
 measure: .venv/ready
 	$(MEASURE)
@@ -37,6 +44,10 @@ test: .venv/ready
 
 bench: .venv/ready
 	python benchmarks/run.py
+
+docs: .venv/ready
+	python docs/picture.py
+	NO_MKDOCS_2_WARNING=1 mkdocs build
 
 lint: .venv/ready
 	ruff format --check .

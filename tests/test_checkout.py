@@ -93,19 +93,12 @@ esac
 """Stands for DVC, whose `dvc repro` runs the benchmark of some variants."""
 
 
-@pytest.mark.parametrize(
-    ("measures", "forced"),
-    [
-        ("one two", []),
-        ("one", ["repro --force --single-item benchmark@two register@two"]),
-        ("", ["repro --force --single-item benchmark@one register@one benchmark@two register@two"]),
-    ],
-)
-def test_make_repro_measures_once(measures: str, forced: list[str], tmp_path: Path) -> None:
-    """What `dvc repro` has just measured on this machine is not measured again."""
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What `make repro` needs, with two variants that another machine has measured, and programs that log."""
     programs = tmp_path / ".venv/bin"
     programs.mkdir(parents=True)
-    for name, text in (("dvc", FAKE), ("slipway", "#!/bin/sh\n")):
+    for name, text in (("dvc", FAKE), ("slipway", "#!/bin/sh\necho slipway $@ >> $LOG\n")):
         (programs / name).write_text(text)
         (programs / name).chmod(stat.S_IRWXU)
     for name in ("Makefile", "requirements.lock", "pyproject.toml"):
@@ -116,7 +109,60 @@ def test_make_repro_measures_once(measures: str, forced: list[str], tmp_path: Pa
         file = tmp_path / "reports" / variant / "benchmark.json"
         file.write_text("{}")
         os.utime(file, (1, 1))
-    environment = {**os.environ, "LOG": str(tmp_path / "log"), "MEASURES": measures}
+    monkeypatch.setenv("LOG", str(tmp_path / "log"))
+    monkeypatch.setenv("MEASURES", "")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def log() -> list[str]:
+    return Path("log").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("measures", "forced"),
+    [
+        ("one two", []),
+        ("one", ["repro --force --single-item benchmark@two register@two"]),
+        ("", ["repro --force --single-item benchmark@one register@one benchmark@two register@two"]),
+    ],
+)
+def test_make_repro_measures_once(
+    measures: str, forced: list[str], made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `dvc repro` has just measured on this machine is not measured again."""
+    monkeypatch.setenv("MEASURES", measures)
     for _ in range(2):  # the second time nothing is left to be measured
-        subprocess.run(["make", "repro"], cwd=tmp_path, env=environment, check=True, capture_output=True)
-    assert [line for line in (tmp_path / "log").read_text().splitlines() if "--force" in line] == forced
+        subprocess.run(["make", "repro"], check=True, capture_output=True)
+    assert [line for line in log() if "--force" in line] == forced
+
+
+@pytest.mark.parametrize(
+    ("names", "targets", "forced"),
+    [
+        ("two", "register@two", "benchmark@two register@two"),
+        ("two one", "register@two register@one", "benchmark@two register@two benchmark@one register@one"),
+    ],
+)
+def test_make_repro_builds_measures_and_shows_only_what_is_named(
+    names: str, targets: str, forced: str, made: Path
+) -> None:
+    subprocess.run(["make", "repro", f"ONLY={names}"], check=True, capture_output=True)
+    assert [line for line in log() if not line.startswith("stage list")] == [
+        f"repro {targets}", f"repro --force --single-item {forced}", f"slipway releases {names}",
+    ]  # fmt: skip
+
+
+def test_what_make_repro_only_leaves_out_is_measured_by_the_next_one(made: Path) -> None:
+    subprocess.run(["make", "repro", "ONLY=two"], check=True, capture_output=True)
+    Path("log").unlink()
+    subprocess.run(["make", "repro"], check=True, capture_output=True)
+    assert "repro --force --single-item benchmark@one register@one benchmark@two register@two" in log()
+
+
+def test_make_repro_refuses_a_name_that_no_variant_has(made: Path) -> None:
+    done = subprocess.run(["make", "repro", "ONLY=two nobody"], capture_output=True, text=True)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("*** ONLY: params.yaml has no variant nobody; it has one two.  Stop.")
+    assert "repro" not in " ".join(log())

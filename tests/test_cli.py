@@ -32,3 +32,12 @@ def test_outside_of_a_repository_it_says_so(tmp_path: Path, monkeypatch: pytest.
     result = CliRunner().invoke(app, ["releases"])
     assert result.exit_code == 2
     assert "params.yaml: no such file" in result.output
+
+
+def test_releases_shows_the_variants_that_are_named_and_refuses_others(empty: None) -> None:
+    assert json.loads(CliRunner().invoke(app, ["releases", "mine", "--json"]).output) == [
+        {"variant": "mine", "verdict": None}
+    ]
+    result = CliRunner().invoke(app, ["releases", "yours"])
+    assert result.exit_code == 2
+    assert "yours: no such variant in params.yaml; it has mine" in result.output

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway import config, markdown, tasks
+from slipway import markdown, tasks
 from slipway.commands import registry
 from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
 from slipway.redaction import guard
@@ -49,9 +49,14 @@ def slipway() -> None:
 
 
 @app.command()
-def releases(as_json: Json = False) -> None:
+def releases(
+    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
+    as_json: Json = False,
+) -> None:
     """Every variant: what it scored on its test split, its TFLite size and latency, its verdict, and its report."""
-    rows = [_release(variant) for variant in config.top()["all"]]
+    from slipway.commands import gate
+
+    rows = [_release(variant) for variant in gate.variants(variants or [])]
     if as_json:
         print(json.dumps(rows, indent=1, default=asdict))
         return

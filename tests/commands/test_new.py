@@ -194,7 +194,7 @@ def refused(*arguments: str) -> tuple[int, str]:
         ("-x", "image_classification", 2, "letters, digits and -"),
         ("yes", "image_classification", 2, "letters, digits and -"),
         ("mine", "picture_poems", 2, "no such task; slipway new can begin"),
-        ("mine", "tabular_regression", 2, "see docs/guide.md, A variant of your own"),
+        ("mine", "tabular_regression", 2, "see docs/add-a-variant.md"),
     ],
 )
 def test_names_and_tasks_that_cannot_be(
@@ -295,7 +295,7 @@ def test_lines_that_two_branches_add_to_params_yaml_rarely_meet(repository: Path
     assert {"apples", "fruit", "shop-front", "zebras"} < set(config.top()["variants"])
 
 
-def test_a_variant_gets_another_name_and_is_taken_out_as_the_guide_says(repository: Path) -> None:
+def test_a_variant_gets_another_name_and_is_taken_out_as_the_page_says(repository: Path) -> None:
     for path, text in {
         "conf/variant/shop-front.yaml": "# @package _global_\n",
         "data/raw/shop-front/one.jpg": "a picture",
@@ -310,7 +310,7 @@ def test_a_variant_gets_another_name_and_is_taken_out_as_the_guide_says(reposito
     graph, artifact = Path("dvc.yaml"), "{path: models/shop-front/model.tflite, type: model}"
     graph.write_text(command._insert(graph.read_text(), "shop-front", artifact, graph, "artifacts"))
     sh("dvc add -q data/raw/shop-front && git add --all && git commit -q -m 'Add shop-front'")
-    page = (ROOT / "docs/guide.md").read_text()
+    page = (ROOT / "docs/add-a-variant.md").read_text()
     chapter = page[page.index("## Another name, or out") : page.index("## Frames from video")]
     rename, remove = re.findall("```sh\n(.*?)```", chapter, re.DOTALL)
     sh(f"set -e\n{rename}")

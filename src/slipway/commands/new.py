@@ -40,7 +40,7 @@ from slipway.raw.litter import litter
 from slipway.terminal import Console
 
 CONF, RAW, GRAPH = Path("conf"), Path("data/raw"), Path("dvc.yaml")
-GUIDE = "docs/guide.md, A variant of your own"
+PAGE = "docs/add-a-variant.md"
 SHOWN = 5
 
 
@@ -141,7 +141,7 @@ def _recipe(task: str) -> dict[str, Any]:
         return recipe
     if (Path(tasks.__file__).parent / task / "__init__.py").exists():
         raise ConfigError(
-            f"{task}: its variants need a file by hand, since their data section depends on the data: see {GUIDE}. "
+            f"{task}: its variants need a file by hand, since their data section depends on the data: see {PAGE}. "
             f"slipway new can begin {', '.join(known)}"
         )
     raise ConfigError(f"{task}: no such task; slipway new can begin {', '.join(known)}")

@@ -1,0 +1,35 @@
+"""The files of the site, for mkdocs.yml: they lie as in the repository, so one link serves both there and in the site.
+
+Pages are docs/ and the Markdown at the top, with README.md as home. A file of code or parameters that a page links to
+is in the site as text, so that a browser shows it.
+"""
+
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files, InclusionLevel
+
+_LINK = re.compile(r"\]\(([^)#:\s]+)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Put the repository's pages, and what they link to, in place of what MkDocs found in docs/."""
+    root = Path(config.config_file_path).resolve().parent
+    for found in [one for one in files if one.src_dir == config.docs_dir]:
+        files.remove(found)
+    pages = {*root.glob("[A-Z]*.md"), *(root / "docs").rglob("*.md")}
+    linked = {(page.parent / link).resolve() for page in pages for link in _LINK.findall(page.read_text())}
+    for path in sorted(pages):
+        files.append(File(_name(path, root), str(root), config.site_dir, config.use_directory_urls))
+    for path in sorted(one for one in linked - pages if one.is_file() and one.is_relative_to(root)):
+        name = _name(path, root)
+        shown = None if path.suffix == ".svg" else f"source/{name.removeprefix('.')}.txt"
+        text = File(name, str(root), config.site_dir, config.use_directory_urls, dest_uri=shown)
+        text.inclusion = InclusionLevel.INCLUDED  # which MkDocs would not say of .github/
+        files.append(text)
+    return files
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
