@@ -116,6 +116,13 @@ class Dataset(_Part):
     warnings: list[str] = []
 
 
+class Delegation(_Part):
+    """How many partitions of a model XNNPACK runs, and how many operators of each name it does not."""
+
+    partitions: Count
+    outside: dict[str, Count]
+
+
 class Record(_Part):
     """models/<variant>/release.json."""
 
@@ -133,6 +140,7 @@ class Record(_Part):
     groups: Count
     confidence: float | None = None
     parity: dict[str, float | dict[str, float]]
+    delegation: Delegation | None = None
     gate: Gate
     artifacts: dict[File, Artifact]
     lineage: dict[str, str]

@@ -166,7 +166,17 @@ def _parity(record: Record) -> list[str]:
         f"Differences of predictions are {unit}.",
         "",
         *markdown.table(("", "difference"), rows, numbers=1),
+        *(["", _delegated(record["delegation"])] if "delegation" in record else []),
     ]
+
+
+def _delegated(delegation: Mapping[str, Any]) -> str:
+    count, outside = delegation["partitions"], delegation["outside"]
+    left = ", ".join(f"{number:,} {markdown.text(name)}" for name, number in sorted(outside.items())) or "nothing"
+    return (
+        f"XNNPACK, the kernels for processors, runs it in {count:,} partition{'s' * (count != 1)}; "
+        f"left to LiteRT's own: {left}."
+    )
 
 
 def _dataset(record: Record) -> list[str]:

@@ -87,6 +87,7 @@ def build(
         "examples": evaluation["examples"],
         "groups": evaluation["groups"],
         "parity": conversion["parity"],
+        "delegation": conversion["delegation"],
         "gate": verdict,
         "artifacts": artifacts,
         "lineage": lineage,
