@@ -12,6 +12,7 @@ import argparse
 import json
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from slipway.frameworks.keras.conversion import convert
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.objectives.image_classification import networks
 from slipway.frameworks.keras.schema.image_classification import Model
+from slipway.tflite import interpreter as tflite
 
 WARMUP = 10
 
@@ -60,6 +62,7 @@ def main() -> None:
         "times_faster": median["float32"] / median["int8"],
         "bytes": sizes,
         "times_smaller": sizes["float32"] / sizes["int8"],
+        "delegation": {kind: asdict(tflite.Interpreter(model).delegation) for kind, model in models.items()},
         "network": options.network,
         "side": options.side,
     }

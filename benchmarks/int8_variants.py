@@ -1,7 +1,8 @@
 """Every variant that ships in INT8 beside its float model, on its own test split.
 
 Builds what has changed (`dvc repro convert-tflite@<variant>`), then reads what conversion measured: the main metric of
-the model in Keras and of model.tflite, and the sizes of float and INT8 TFLite. Prints one JSON object.
+the model in Keras and of model.tflite, and size and partitions of XNNPACK of float and INT8 TFLite. Prints one JSON
+object.
 
     python benchmarks/int8_variants.py
 """
@@ -33,6 +34,10 @@ def main() -> None:
             "int8": round(shipped, 4),
             "native": round(shipped + conversion["parity"]["native_minus_shipped"][metric], 4),
             "times_smaller": conversion["float_size_bytes"] / conversion["size_bytes"],
+            "partitions": {
+                "int8": conversion["delegation"]["partitions"],
+                "float32": conversion["float_delegation"]["partitions"],
+            },
         }
     print(json.dumps(figures, indent=2))
 

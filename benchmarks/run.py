@@ -116,6 +116,16 @@ BENCHMARKS = {
                 lambda f: "; ".join(f"`{variant}` {one['times_smaller']:.2f} ×" for variant, one in f.items()),
                 lambda f: all(one["times_smaller"] >= 3.3 for one in f.values()),
             ),
+            Row(
+                "the same: partitions of XNNPACK",
+                "float TFLite",
+                "1",
+                lambda f: "; ".join(
+                    f"`{variant}` {one['partitions']['int8']} beside {one['partitions']['float32']}"
+                    for variant, one in f.items()
+                ),
+                lambda f: all(one["partitions"]["int8"] == 1 for one in f.values()),
+            ),
         ),
     ),
     "trees": Benchmark(

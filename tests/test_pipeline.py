@@ -85,6 +85,15 @@ def test_the_predictor_forecasts_from_a_table_of_history_what_evaluation_did(bui
     np.testing.assert_allclose(forecast[known, 0], expected, rtol=1e-4)
 
 
+def test_every_network_runs_in_one_partition_and_cards_say_in_how_many_a_model_runs(built: Path) -> None:
+    for variant in VARIANTS:
+        record = json.loads((built / "models" / variant / "release.json").read_text())
+        counted = json.loads((built / "reports" / variant / "conversion.json").read_text())["delegation"]
+        assert record["delegation"] == counted
+        assert f"runs it in {counted['partitions']} partition" in (built / "models" / variant / "card.md").read_text()
+        assert record["framework"] != "keras" or counted == {"partitions": 1, "outside": {"QUANTIZE": 1}}
+
+
 def test_golden_examples_of_every_variant_hold_on_this_machine(built: Path) -> None:
     for variant in VARIANTS:
         assert Predictor.load(built / "models" / variant).check_golden() == 3

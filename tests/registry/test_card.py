@@ -64,6 +64,7 @@ def pictures() -> dict:
             "mean_difference": 0.0012,
             "native_minus_shipped": {"accuracy": 0.0, "f1": -0.0004},
         },
+        "delegation": {"partitions": 1, "outside": {"QUANTIZE": 1}},
         "gate": {
             "verdict": "hold",
             "rules": [
@@ -148,6 +149,7 @@ def test_a_card_of_pictures_tells_what_where_and_how_well(pictures: dict):
         ["size_bytes", "≤ 5,000,000", "4,012,345", "pass"],
     ]
     assert ["f1, native minus shipped", "-0.0004"] in parity
+    assert "runs it in 1 partition; left to LiteRT's own: 1 QUANTIZE." in text
     assert data[1:] == [
         ["all", "1,400", "300", "300", "200"],
         ["ad", "690 (49.3 %)", "150 (50.0 %)", "25 (8.3 %)", "100 (50.0 %)"],

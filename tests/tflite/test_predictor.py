@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 from slipway.config import Section
 from slipway.errors import DataError, ModelError
 from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
-from slipway.tflite.interpreter import Interpreter
+from slipway.tflite.interpreter import Delegation, Interpreter
 from slipway.tflite.predictor import Predictor, golden_examples
 
 
@@ -78,6 +78,15 @@ def test_every_byte_of_a_picture_passes_unchanged(kind: str, zero: int) -> None:
     np.testing.assert_array_equal(Interpreter(quantized(1.0, zero, kind))(pixels), pixels)
 
 
+def test_operators_that_xnnpack_does_not_take_part_a_model() -> None:
+    assert Interpreter(doubling(3)).delegation == Delegation(partitions=1, outside={})
+    graph = Graph("parted", (DYNAMIC, 3))
+    doubled = graph.add("MUL", [graph.input, np.float32([2])], (DYNAMIC, 3))
+    tiled = graph.add("TILE", [doubled, np.array([1, 2], np.int32)], (DYNAMIC, 6))
+    parted = graph.serialize(graph.add("MUL", [tiled, np.float32([2])], (DYNAMIC, 6)))
+    assert Interpreter(parted).delegation == Delegation(partitions=2, outside={"TILE": 1})
+
+
 def test_values_that_a_quantized_model_cannot_hold_are_refused() -> None:
     with pytest.raises(DataError, match="NaN or infinity"):
         Interpreter(quantized(1.0, 0, "int8"))(np.array([[0, np.nan, 1]]))
@@ -107,7 +116,7 @@ def test_a_process_that_runs_models_writes_to_stderr_only_what_it_means_to(tmp_p
     script = f"""
 import sys, numpy
 from pathlib import Path
-from slipway.tflite.interpreter import Interpreter
+from slipway.tflite.interpreter import Delegation, Interpreter
 for _ in range(2):
     Interpreter(Path({str(tmp_path / "model.tflite")!r}))(numpy.zeros((2, 3)))
 print("kept", file=sys.stderr)

@@ -117,6 +117,13 @@ class Dataset(Part):
         return {name: split for name, split in named.items() if split is not None}
 
 
+class Delegation(Part):
+    """How many partitions of a model XNNPACK runs, and how many operators of each name it does not."""
+
+    partitions: Count
+    outside: dict[str, Count]
+
+
 class Lineage(Part):
     """What a model was made from: DVC's hashes of its data, and the SHA-256 of its parameters.
 
@@ -147,6 +154,7 @@ class Record(Part):
     examples: Count
     groups: Count
     parity: Annotated[dict[str, float | dict[str, float]], AfterValidator(_parity)]
+    delegation: Delegation | None = None
     gate: Verdict
     artifacts: dict[Annotated[str, AfterValidator(_file)], Artifact]
     lineage: Lineage
@@ -263,6 +271,7 @@ def build(
         "examples": evaluation["examples"],
         "groups": evaluation["groups"],
         "parity": conversion["parity"],
+        "delegation": conversion["delegation"],
         "gate": verdict.to_json(),
         "artifacts": artifacts,
         "lineage": lineage,

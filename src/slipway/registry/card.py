@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 
 from slipway import markdown
-from slipway.records.release import Record
+from slipway.records.release import Delegation, Record
 
 FEW_GROUPS = 20
 """Below so many groups a percentile bootstrap over groups gives intervals that are too narrow."""
@@ -158,7 +158,17 @@ def _parity(record: Record) -> list[str]:
         f"Differences of predictions are {unit}.",
         "",
         *markdown.table(("", "difference"), rows, numbers=1),
+        *(["", _delegated(record.delegation)] if record.delegation is not None else []),
     ]
+
+
+def _delegated(delegation: Delegation) -> str:
+    count, outside = delegation.partitions, delegation.outside
+    left = ", ".join(f"{number:,} {markdown.text(name)}" for name, number in sorted(outside.items())) or "nothing"
+    return (
+        f"XNNPACK, the kernels for processors, runs it in {count:,} partition{'s' * (count != 1)}; "
+        f"left to LiteRT's own: {left}."
+    )
 
 
 def _dataset(record: Record) -> list[str]:

@@ -7,6 +7,7 @@ same bytes where the variant ships float32). `golden.npz` holds a few inputs and
 
 import importlib
 import json
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -45,11 +46,8 @@ def convert_tflite(variant: str) -> None:
     spec = {**specs.shared(prepared, models / "native"), **point}
     native = importlib.import_module(f"slipway.frameworks.{values['framework']}.native")
     test = PackedSplit(prepared / "test")
-    run_by = {
-        "native": native.load(models / "native"),
-        "float": Interpreter(reference),
-        "shipped": Interpreter(shipped),
-    }
+    runtime = {"float": Interpreter(reference), "shipped": Interpreter(shipped)}
+    run_by = {"native": native.load(models / "native"), **runtime}
     predicted: dict[str, np.ndarray] = {}
     for name, model in run_by.items():
         decoded = [task.decode(model(inputs), inputs, spec) for inputs, _ in test.batches(BATCH)]
@@ -83,6 +81,8 @@ def convert_tflite(variant: str) -> None:
                 },
             },
             "float_parity": task.compare(predicted["native"], predicted["float"], spec),
+            "delegation": asdict(runtime["shipped"].delegation),
+            "float_delegation": asdict(runtime["float"].delegation),
         },
     )
     shown = table(examples, targets, predicted["shipped"], spec["outputs"])

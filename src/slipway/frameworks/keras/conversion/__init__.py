@@ -1,7 +1,8 @@
 """Conversion of a native model to TFLite, in full-integer INT8 or in float32.
 
 INT8 is post-training quantization of weights (a scale a channel) and activations (a scale a tensor), the scales of
-the latter taken from calibration inputs. The input is uint8: pixels as they come. The output is float32.
+the latter taken from calibration inputs. The input is uint8: pixels as they come. The output is float32, and so is a
+softmax that it comes from. What XNNPACK does not take is written in other operators (`lowering`).
 """
 
 import tempfile
@@ -13,6 +14,7 @@ import numpy as np
 
 from slipway.errors import DataError
 from slipway.frameworks.keras import native
+from slipway.frameworks.keras.conversion.lowering import lowered, with_float_softmax
 from slipway.frameworks.keras.native.runtime import hushed, tf
 
 
@@ -30,7 +32,7 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
     """
     if precision == "int8" and not len(calibration):
         raise DataError("there is no calibration input to take INT8 scales from; raise split.calibration")
-    network = native.read(folder / native.FILE)
+    network = lowered(native.read(folder / native.FILE))
     with tempfile.TemporaryDirectory() as temporary:
         _export(network, calibration.shape[1:], temporary)
         converter = tf.lite.TFLiteConverter.from_saved_model(temporary)
@@ -42,7 +44,7 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
             converter.inference_output_type = tf.float32
         with hushed():
             model: bytes = converter.convert()
-    return model
+    return with_float_softmax(model) if precision == "int8" else model
 
 
 def _export(network: Any, shape: tuple[int, ...], folder: str) -> None:
