@@ -1,8 +1,9 @@
-# make repro: build every variant and show the releases    make test: run the tests    make bench: measure
+# make repro: build every variant and show the releases    make check: the tests that need no build, before each commit
+# make test: all tests                                      make bench: measure
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro measure test bench lint lock
+.PHONY: repro measure check test bench lint lock
 
 # In a fresh clone DVC skips benchmark and register once the bytes before them are those of dvc.lock, since Git has what
 # they wrote. Times and the models in MLflow are facts of a machine, so `make repro` has them of this one, once: what it has
@@ -31,6 +32,10 @@ repro: .venv/ready
 
 measure: .venv/ready
 	$(MEASURE)
+
+# Format, lint, types and imports are among the tests (tests/test_graph.py).
+check: .venv/ready
+	pytest -m "not build"
 
 test: .venv/ready
 	pytest
