@@ -108,9 +108,10 @@ def test_make_repro_measures_once(measures: str, forced: list[str], tmp_path: Pa
     for name, text in (("dvc", FAKE), ("slipway", "#!/bin/sh\n")):
         (programs / name).write_text(text)
         (programs / name).chmod(stat.S_IRWXU)
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    (tmp_path / "requirements").mkdir()
+    for name in ("Makefile", "requirements/build.lock", "pyproject.toml"):
         shutil.copy2(ROOT / name, tmp_path / name)
-    (tmp_path / ".venv/ready").touch()
+    (tmp_path / ".venv/build").touch()
     for variant in ("one", "two"):
         (tmp_path / "reports" / variant).mkdir(parents=True)
         file = tmp_path / "reports" / variant / "benchmark.json"

@@ -49,7 +49,7 @@ def register(variant: str) -> None:
         evaluation,
         judged.to_json(),
         record.artifacts(released),
-        record.lineage(Path("dvc.lock"), variant, PARAMS / f"{variant}.yaml", Path("requirements.lock")),
+        record.lineage(Path("dvc.lock"), variant, PARAMS / f"{variant}.yaml", Path("requirements/build.lock")),
     )
     atomic.write_json(models / "release.json", made)
     atomic.write_text(models / "card.md", card.card(made))
