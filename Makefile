@@ -1,9 +1,11 @@
 # make repro: build every variant and show the releases; make repro ONLY='demand-predictor ...': only these
-# make test: run the tests    make bench: measure    make docs: the pages as a site, in site/
+# make test: all tests    make check: those that need no build, before each commit
+# make bench: measure     make docs: the pages as a site, in site/
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro measure test bench docs lint lock
+.PHONY: repro measure check test bench docs lint lock
+.NOTPARALLEL:
 
 # In a fresh clone DVC skips benchmark and register once the bytes before them are those of dvc.lock, since Git has what
 # they wrote. Times and the models in MLflow are facts of a machine, so `make repro` has them of this one, once: what it has
@@ -28,7 +30,7 @@ SIDE_BY_SIDE = dvc stage list --name-only | sed -n \
 	-e 's/^transfer@\(.*\)/$(BUILD) prepare@\1 \&\& $(BUILD) --single-item transfer@\1 evaluate@\1 convert-tflite@\1/p' \
 	| xargs -P $(JOBS) -I COMMAND sh -c 'COMMAND || exit 1'
 
-repro: .venv/ready
+repro: .venv/build
 	$(if $(ONLY),$(call known,$(shell $(NAMES))))
 	@mkdir -p .dvc/tmp && touch .dvc/tmp/begun
 	@$(if $(ONLY),,dvc status --quiet 2>/dev/null || { $(SIDE_BY_SIDE); } || true)
@@ -36,34 +38,44 @@ repro: .venv/ready
 	@test -e .dvc/tmp/measured || { $(MEASURE_THE_REST); }
 	@slipway releases $(ONLY)
 
-measure: .venv/ready
+measure: .venv/build
 	$(MEASURE)
 
-test: .venv/ready
+# Format, lint, types and imports are among the tests (tests/test_graph.py).
+check: .venv/dev
+	pytest -m "not build"
+
+test: .venv/dev
 	pytest
 
-bench: .venv/ready
+bench: .venv/dev
 	python benchmarks/run.py
 
-docs: .venv/ready
+docs: .venv/docs
 	python docs/picture.py
 	NO_MKDOCS_2_WARNING=1 mkdocs build
 
-lint: .venv/ready
+lint: .venv/dev
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports
 
-# The environment: exactly what requirements.lock pins, each file checked against its hash, then this package.
-.venv/ready: requirements.lock pyproject.toml
+# The environment for a purpose: exactly what its lock pins, each file checked against its hash, then this package. Several
+# purposes share .venv, since the versions of all locks agree; dev has everything.
+.venv/%: requirements/%.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Slipway needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# After a change of the dependencies in pyproject.toml (needs uv).
+# The locks, after a change of the dependencies in pyproject.toml (needs uv). Whoever develops has everything, so dev.lock
+# has everything, and each of the others is held to its versions.
+PIN = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--group checkout pyproject.toml
 lock:
-	uv pip compile --quiet --universal --generate-hashes --no-annotate --no-header --python-version 3.11 --all-extras \
-		pyproject.toml --output-file requirements.lock
+	$(PIN) --extra dev --output-file requirements/dev.lock
+	$(PIN) --constraint requirements/dev.lock --output-file requirements/edge.lock
+	for purpose in build docs registry s3; do \
+		$(PIN) --constraint requirements/dev.lock --extra $$purpose --output-file requirements/$$purpose.lock || exit; done

@@ -110,20 +110,25 @@ class Runner:
         _git("-C", str(checkout), "fetch", "--quiet", "origin", "+refs/pull/*:refs/remotes/pull/*")
         _git("-C", str(checkout), "checkout", "--quiet", revision)
         (checkout / ".git" / "info" / "exclude").write_text(".venv\n")
-        (checkout / ".venv").symlink_to(ENVIRONMENT)
-        for name in ("requirements.lock", "pyproject.toml"):
-            os.utime(checkout / name, (0, 0))  # the environment is newer, as after an installation
+        (checkout / ".venv").mkdir()
+        for name in ("bin", "include", "lib", "pyvenv.cfg"):
+            (checkout / ".venv" / name).symlink_to(ENVIRONMENT / name)
+        for lock in (checkout / "requirements").glob("*.lock"):
+            (checkout / ".venv" / lock.stem).touch()  # as after an installation
         (checkout / ".dvc" / "cache").symlink_to(self.place / "store")
         return checkout
 
-    def _steps(self, checkout: Path, steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _steps(self, checkout: Path, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """What runs something, the repository's own actions among it, and copies for what is handed on."""
         found = []
-        for step in steps:
+        for step in asked:
             uses = step.get("uses", "")
             if uses.startswith("$/"):
                 action = yaml.safe_load((checkout / uses.removeprefix("$/") / "action.yml").read_text())
-                found += self._steps(checkout, action["runs"]["steps"])
+                inputs = {name: one["default"] for name, one in action["inputs"].items()} | step.get("with", {})
+                known = {f"inputs.{name}": value for name, value in inputs.items()}
+                steps = self._steps(checkout, action["runs"]["steps"])
+                found += [one | {"env": _resolved(one.get("env"), known)} for one in steps]
             elif uses.startswith(("actions/upload-artifact@", "actions/download-artifact@")):
                 kept = shlex.quote(str(self.place / "artifacts" / step["with"]["name"]))
                 paths = " ".join(step["with"].get("path", "").split())

@@ -9,10 +9,16 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 import smoke
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A test fails for what it found and never for how busy the machine is; it tries the same examples every time, so what
+# fails is what was changed. benchmarks/ has the long random searches.
+settings.register_profile("slipway", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("slipway")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,12 +40,11 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """The file that makes the smoke build comes first, and what waits for that build last."""
-    waiting = {
-        item.path
-        for item in items
-        if "built" in item.fixturenames and item.path.parent.name != "gitops"  # those have another one
-    }
+    """What uses the smoke build is marked `build`. The file that makes it comes first, and what waits for it last."""
+    for item in items:
+        if "smoke_build" in item.fixturenames:
+            item.add_marker("build")
+    waiting = {item.path for item in items if "smoke_build" in item.fixturenames}
     items.sort(key=lambda item: (item.path.name != "test_pipeline.py", item.path in waiting))
 
 
@@ -87,8 +92,8 @@ def recordings() -> Path:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scratch copy built in profile smoke: one process builds it, the others wait and share it."""
+def smoke_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`repository`, a scratch copy built in profile smoke, and `untouched`: one process builds, the others wait."""
     base = tmp_path_factory.getbasetemp()
     place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke"
     with FileLock(f"{place}.lock"):
@@ -97,10 +102,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
             smoke.build(copy_repository(place / "repository"))
             shutil.copytree(place / "repository", place / "untouched", symlinks=True)
             (place / "done").touch()
-    return place / "repository"
+    return place
+
+
+@pytest.fixture(scope="session")
+def built(smoke_build: Path) -> Path:
+    """The scratch copy that was built, to look at."""
+    return smoke_build / "repository"
 
 
 @pytest.fixture
-def copy(built: Path, tmp_path: Path) -> Path:
+def copy(smoke_build: Path, tmp_path: Path) -> Path:
     """A copy of the build to change; of one in which nobody runs DVC meanwhile, as another process may in `built`."""
-    return Path(shutil.copytree(built.parent / "untouched", tmp_path / "copy", symlinks=True))
+    return Path(shutil.copytree(smoke_build / "untouched", tmp_path / "copy", symlinks=True))

@@ -9,9 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 STRAY = b',";\n\r\0\t\xff\xef\xbb\xbf 0-eZ'
-MUTATED = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+MUTATED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @st.composite

@@ -101,9 +101,10 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("dvc", FAKE), ("slipway", "#!/bin/sh\necho slipway $@ >> $LOG\n")):
         (programs / name).write_text(text)
         (programs / name).chmod(stat.S_IRWXU)
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    (tmp_path / "requirements").mkdir()
+    for name in ("Makefile", "requirements/build.lock", "pyproject.toml"):
         shutil.copy2(ROOT / name, tmp_path / name)
-    (tmp_path / ".venv/ready").touch()
+    (tmp_path / ".venv/build").touch()
     for variant in ("one", "two"):
         (tmp_path / "reports" / variant).mkdir(parents=True)
         file = tmp_path / "reports" / variant / "benchmark.json"

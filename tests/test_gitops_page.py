@@ -28,7 +28,7 @@ def test_ten_commands_take_a_clone_to_production_and_back(copy: Path, tmp_path: 
             sh("dvc checkout --quiet", clone)  # as built: a build takes minutes
             (clone / ".dvc" / "tmp").mkdir(exist_ok=True)
             (clone / ".dvc" / "tmp" / "measured").touch()  # one variant's times are enough, see below
-            command = command.replace("make repro", "make repro --assume-old=.venv/ready")
+            command = command.replace("make repro", "make repro --assume-old=.venv/build")
         done = subprocess.run(
             ["bash", "-euc", command],
             cwd=clone if number else place,

@@ -70,7 +70,7 @@ def test_a_share_without_a_mistake_is_as_sure_as_there_are_groups(groups: int) -
 
 
 @given(st.integers(2, 30), st.integers(1, 9), st.booleans())
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_no_score_of_examples_has_an_interval_without_width(groups: int, hits: int, one: bool) -> None:
     """Every group has the same score, or there is one group: nobody can tell how sure it is."""
     right = np.tile(np.arange(10) < hits, groups)

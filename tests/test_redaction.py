@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.markup import escape
 from rich.table import Table
@@ -73,7 +73,6 @@ def test_words_that_are_also_the_value_of_a_variable_stay(monkeypatch: pytest.Mo
     assert redacted("testing disabled-here /var/run/file") == "testing disabled-here /var/run/file"
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
     shown = plain(text)
@@ -85,7 +84,6 @@ def test_a_message_is_plain_wherever_it_is_raised() -> None:
     assert str(ConfigError("http://user:PASSWORD@host\x1b[2J")) == "http://host�[2J"
 
 
-@settings(deadline=None)
 @given(st.one_of(st.text(), st.just(hostile.TEXT)))
 def test_a_table_shows_text_and_no_style_of_it(text: str) -> None:
     console = Console(width=4000, force_terminal=True, color_system="truecolor", legacy_windows=False)

@@ -78,8 +78,9 @@ def test_a_comment_in_a_task_changes_no_record(copy: Path) -> None:
     """What it concerns is run again, and Git shows the edit and dvc.lock: there is no new version to register."""
     module = copy / "src/slipway/tasks/tabular_regression/__init__.py"
     module.write_text(module.read_text() + "\n# A comment.\n")
-    (copy / "requirements.lock").write_text((copy / "requirements.lock").read_text() + "# A newer tool.\n")
+    tools = copy / "requirements/dev.lock"
+    tools.write_text(tools.read_text() + "# A newer tool.\n")
     printed = sh(f"dvc repro register@{TABLE}", copy)
     assert f"Running stage 'prepare@{TABLE}'" in printed and f"Running stage 'train@{TABLE}'" not in printed
     changed = sh("git status --porcelain", copy).split()[1::2]
-    assert changed == ["dvc.lock", "requirements.lock", "src/slipway/tasks/tabular_regression/__init__.py"]
+    assert changed == ["dvc.lock", "requirements/dev.lock", "src/slipway/tasks/tabular_regression/__init__.py"]

@@ -130,6 +130,34 @@ def test_the_tests_of_a_pull_request_are_those_of_the_readme() -> None:
     assert [step["run"] for step in steps if "run" in step] == ["make test"]
 
 
+def test_a_job_that_runs_no_stage_installs_what_the_registry_needs() -> None:
+    action = yaml.safe_load((ROOT / ".github/actions/environment/action.yml").read_text())
+    default = action["inputs"]["purposes"]["default"]
+    installed = {
+        (workflow, name): step.get("with", {}).get("purposes", default).split()
+        for workflow, name, job in _jobs()
+        for step in job["steps"]
+        if step.get("uses") == "$/.github/actions/environment"
+    }
+    runs = {(workflow, name): str(job["steps"]) for workflow, name, job in _jobs()}
+    building = {job for job in installed if "dvc repro" in runs[job] or "slipway replay" in runs[job]}
+    assert {job: purposes for job, purposes in installed.items() if job not in building} == {
+        ("pull-request", "tests"): ["dev"],
+        ("promote", "promote"): ["registry", "s3"],
+        ("mirror", "mirror"): ["registry", "s3"],
+        ("watch", "examine"): ["registry", "s3"],
+    }
+    assert {tuple(installed[job]) for job in building} == {("build", "s3")}
+    named = {one for purposes in installed.values() for one in purposes}
+    assert all((ROOT / f"requirements/{one}.lock").is_file() for one in named)
+
+
+def test_records_are_built_with_a_python_that_the_tests_run_on() -> None:
+    action = yaml.safe_load((ROOT / ".github/actions/environment/action.yml").read_text())
+    tested = _read("pull-request")["jobs"]["tests"]["strategy"]["matrix"]["python"]
+    assert action["inputs"]["python-version"]["default"] == tested[0]
+
+
 def test_what_a_command_says_is_text_in_a_summary() -> None:
     for workflow, name, job in _jobs():
         for step in job["steps"]:

@@ -354,7 +354,7 @@ def test_colours_that_are_not_named_are_those_of_the_size(
     np.testing.assert_allclose(pixel, (0, 200, 0), atol=4)
 
 
-@settings(deadline=None, max_examples=25, derandomize=True)
+@settings(max_examples=25)
 @given(data=st.data(), name=st.sampled_from(["a.mp4", "a.ts", "a.mkv"]))
 def test_a_changed_video_gives_frames_or_a_reason(data: st.DataObject, name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -111,6 +111,7 @@ def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
         assert min(report["splits"][side]["classes"].values()) >= 1
 
 
+@pytest.mark.build
 def test_five_classes_are_built_gated_and_recorded(smoke: Path, tmp_path: Path) -> None:
     """The folder stands where it belongs already; a number names what a picture shows, in all classes."""
     raw = Path("data/raw/breads")

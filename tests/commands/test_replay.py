@@ -70,6 +70,17 @@ def replayed(*arguments: str) -> tuple[int, dict[str, Any]]:
     return code, json.loads(out)
 
 
+def test_an_environment_without_the_stages_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("all:\n  mine: {task: image_classification, framework: keras}\n")
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    code, _, said = run("mine@v1.0.0")
+    assert code == 5
+    assert said == (
+        "error: a replay runs the stages, and what requirements/build.lock pins for them is not installed\n"
+    )
+
+
 def left(root: Path) -> Mapping[str, Any]:
     """What a replay must leave as it was: all but DVC's scratch folder and what is fetched into its cache."""
     outside = (root / ".dvc" / "tmp", root / ".dvc" / "cache")

@@ -57,7 +57,7 @@ def test_copies_are_counted_in_files_not_windows_and_conflicts_within_a_side_are
     assert report({}, 2)["exact"]["sets"] == report({"train": Prints()}, 2)["near"]["examples"] == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.lists(st.integers(0, 255), min_size=1, max_size=3), min_size=1, max_size=12), st.integers(0, 3))
 def test_files_are_together_just_when_a_chain_of_near_windows_leads_from_one_to_the_other(
     contents: list[list[int]], distance: int

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from slipway.data.shards import PackedSplit, ShardWriter
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8), shard_rows=st.integers(1, 12), data=st.data())
 def test_what_was_written_is_read_whatever_the_shards(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], shard_rows: int, data: st.DataObject

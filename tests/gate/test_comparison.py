@@ -45,7 +45,7 @@ rights = st.integers(20, 80).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(rights, st.floats(0, 0.5))
 def test_an_identical_model_passes_every_rule(right: tuple[np.ndarray, np.ndarray], most: float) -> None:
     one = model(right[0])
@@ -59,7 +59,7 @@ def test_an_identical_model_passes_every_rule(right: tuple[np.ndarray, np.ndarra
     assert (found.worse, found.better, found.p) == (0, 0, 1.0)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(rights)
 def test_models_that_change_places_mirror_what_is_lost(right: tuple[np.ndarray, np.ndarray]) -> None:
     old, new = model(right[0]), model(right[1])
@@ -70,7 +70,7 @@ def test_models_that_change_places_mirror_what_is_lost(right: tuple[np.ndarray, 
     assert not (there.verdict == "fail" and back.verdict == "fail")
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(rights, st.floats(0, 0.5), st.floats(0, 0.5))
 def test_allowing_more_is_never_worse(right: tuple[np.ndarray, np.ndarray], most: float, more: float) -> None:
     rank = {"pass": 0, "hold": 1, "fail": 2}
@@ -79,7 +79,7 @@ def test_allowing_more_is_never_worse(right: tuple[np.ndarray, np.ndarray], most
     assert rank[loose.verdict] <= rank[strict.verdict]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(rights)
 def test_the_order_of_the_examples_does_not_matter(right: tuple[np.ndarray, np.ndarray]) -> None:
     count = len(right[0])

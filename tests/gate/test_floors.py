@@ -122,7 +122,7 @@ def test_the_more_is_asked_the_more_it_takes_to_fail() -> None:
     assert "one of 10 rules may come to that by chance" in among.reason
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.booleans(), min_size=20, max_size=80), st.floats(0, 1), st.floats(0, 1))
 def test_a_higher_floor_is_never_easier(right: list[bool], floor: float, other: float) -> None:
     low, high = sorted((floor, other))

@@ -265,7 +265,7 @@ def test_names_that_no_release_has_are_never_written(at: Callable[[str], None], 
     assert not target.exists() and not (tmp_path / "a").exists()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_edit_of_record_benchmark_or_lock_is_an_error_or_makes_a_pass(
     checked_out: None, data: st.DataObject

@@ -35,9 +35,11 @@ def clone(root: Path, built: Path, commits: Mapping[str, str], monkeypatch: pyte
     """A healthy clone, whose remotes are its own."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     shutil.copytree(built / "remote", root.parent / "store")
-    Path("requirements.lock").write_text(f"dvc=={metadata.version('dvc')} \\\n    --hash=sha256:00\n")
+    monkeypatch.setattr("sys.prefix", str(root.parent / "environment"))
+    Path("requirements").mkdir()
+    Path("requirements/build.lock").write_text(f"dvc=={metadata.version('dvc')} \\\n    --hash=sha256:00\n")
     with Path(".git/info/exclude").open("a") as file:
-        file.write("/requirements.lock\n")
+        file.write("/requirements/\n")
     run(f"git checkout -q {commits['good-3']}")
     run(f"dvc remote modify -q --local local url {root.parent / 'store'}")
     run("dvc pull -q")
@@ -65,7 +67,7 @@ def test_nothing_is_wrong_with_a_healthy_clone(clone: Path) -> None:
 
 
 def test_what_is_wrong_is_said_with_exit_code_1(clone: Path) -> None:
-    Path("requirements.lock").write_text(
+    Path("requirements/build.lock").write_text(
         "dvc==0.1\nnot-a-package==1.0 ; python_version > '3'\nnever==1 ; python_version < '3'\n"
     )
     result = CliRunner().invoke(app, ["doctor", "--json"])
@@ -75,7 +77,21 @@ def test_what_is_wrong_is_said_with_exit_code_1(clone: Path) -> None:
         "not installed: not-a-package",
         f"installed in another version: dvc {metadata.version('dvc')} (pinned: ==0.1)",
     ]
-    assert {one["mend"] for one in found} == {"touch requirements.lock && make .venv/ready"}
+    assert {one["mend"] for one in found} == {"touch requirements/build.lock && make .venv/build"}
+
+
+def test_an_environment_is_held_to_the_locks_of_its_purposes(clone: Path) -> None:
+    """It was made for the registry: it need not have what builds."""
+    environment = clone.parent / "environment"
+    environment.mkdir()
+    (environment / "registry").touch()
+    Path("requirements/build.lock").write_text("not-a-package==1.0\n")
+    Path("requirements/registry.lock").write_text(f"dvc=={metadata.version('dvc')}\n")
+    assert examine(["environment"]) == []
+    Path("requirements/registry.lock").write_text("nor-this==1.0\n")
+    (found,) = examine(["environment"])
+    assert found.wrong == "not installed: nor-this"
+    assert found.mend == "touch requirements/registry.lock && make .venv/registry"
 
 
 def test_parameters_edited_by_hand(clone: Path) -> None:

@@ -146,7 +146,7 @@ def test_the_other_variants_go_on(versions: Mapping[str, str], root: Path, commi
     assert state.read()[OTHER].holder("production") is not None
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(strange.texts(), st.data())
 def test_whatever_a_tag_is_called_and_has_it_is_read_or_it_is_none(name: str, data: st.DataObject):
     content = data.draw(strange.contents(name, "a" * 40))
@@ -156,7 +156,7 @@ def test_whatever_a_tag_is_called_and_has_it_is_read_or_it_is_none(name: str, da
     assert isinstance(found, str) or isinstance(promotion.overruled(found), str)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_repository_with_any_tags_is_read(scratch: Scratch, data: st.DataObject):
     """benchmarks/fuzz_tags.py does 10,000 of them."""

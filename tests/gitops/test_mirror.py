@@ -175,9 +175,7 @@ def test_random_walks_with_crashes_end_with_git_and_mlflow_agreeing(
     """benchmarks/registry_walks.py does 1,000 of them."""
     run_state_machine_as_test(
         walks.walk(built, dict(commits), server),
-        settings=settings(
-            max_examples=8, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=8, stateful_step_count=10, suppress_health_check=list(HealthCheck)),
     )
 
 

@@ -71,7 +71,8 @@ def test_code_tools_and_wording_make_no_version_and_a_threshold_does(root: Path,
     module = {"path": "src/slipway/tasks/mine.py", "md5": "0" * 32}
     lock["stages"][f"convert-tflite@{VARIANT}"].setdefault("deps", []).append(module)
     (root / "dvc.lock").write_text(yaml.safe_dump(lock))
-    (root / "requirements.lock").write_text("pytest==99\n")
+    (root / "requirements").mkdir()
+    (root / "requirements" / "build.lock").write_text("keras==99\n")
     path = root / releases.record_path(VARIANT)
     record = json.loads(path.read_text())
     record["gate"]["rules"][0]["reason"] = "in other words"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -23,7 +23,6 @@ from slipway.gitops.tags import New
 VARIANT = "base-ad-detector"
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.from_regex(

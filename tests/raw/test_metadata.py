@@ -107,7 +107,7 @@ def test_what_could_be_several_files_is_none() -> None:
     assert metadata.files_of(["", ".", "/", "ad"], FILES) == [None] * 4
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     place=st.integers(0, 60), put=st.sampled_from([",", '"', "\n", "\r", "\0", ";", "\t", "\ufeff", "\u2028", "\ud800"])
 )

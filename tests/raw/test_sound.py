@@ -154,7 +154,7 @@ def test_samples_that_are_no_numbers_are_found_in_files_too() -> None:
         decode(file_of(samples, "WAV", "FLOAT"), RATE)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(chosen=st.sampled_from(FORMATS), keep=st.floats(0, 0.85))
 def test_a_file_that_was_cut_is_not_taken_for_a_shorter_sound(chosen: tuple[str, str | None], keep: float) -> None:
     content = file_of(noise(2.0), *chosen)
@@ -258,7 +258,7 @@ def short(name: str) -> bytes:
             return encoded(samples, "ipod", "aac")
 
 
-@settings(deadline=None, max_examples=80, derandomize=True)
+@settings(max_examples=80)
 @given(data=st.data(), name=st.sampled_from(["wav", "float", "flac", "ogg", "mp3", "headless", "m4a"]))
 def test_a_changed_file_gives_the_sound_that_is_there_or_a_reason(data: st.DataObject, name: str) -> None:
     content = bytearray(short(name))
@@ -286,7 +286,7 @@ def test_a_changed_file_gives_the_sound_that_is_there_or_a_reason(data: st.DataO
         assert np.isfinite(samples).all()
 
 
-@settings(deadline=None, max_examples=40, derandomize=True)
+@settings(max_examples=40)
 @given(
     name=st.sampled_from(["wav", "float", "flac", "ogg", "mp3", "headless", "m4a"]),
     place=st.floats(0.2, 0.95),

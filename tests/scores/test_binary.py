@@ -22,7 +22,7 @@ def drawn(seed: int, count: int = 300, steps: int = 40) -> tuple[np.ndarray, np.
     return targets, np.round(np.clip(draw.beta(2, 6, count) + 0.25 * targets, 0, 1) * steps) / steps
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), threshold=st.sampled_from([0.0, 0.3, 0.5, 0.99]))
 def test_scores_are_those_of_scikit_learn_with_ties_and_weights(seed: int, threshold: float) -> None:
     targets, probability = drawn(seed)
@@ -81,7 +81,7 @@ def test_the_bound_is_wilsons() -> None:
     assert low == pytest.approx(proportion_confint(8, 10, alpha=0.05, method="wilson")[0])
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), least=st.sampled_from([0.3, 0.5, 0.7]))
 def test_no_other_threshold_of_that_precision_finds_more(seed: int, least: float) -> None:
     targets, probability = drawn(seed)

@@ -114,7 +114,7 @@ def test_average_precision_is_what_pycocotools_gives() -> None:
     assert Matches(objects, detections, SHAPE).average_precision() == pytest.approx(evaluation.stats[1], abs=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), draws=st.lists(st.integers(0, 3), min_size=12, max_size=12))
 def test_a_weight_counts_an_example_that_often(seed: int, draws: list[int]) -> None:
     objects, detections = world(seed)
@@ -127,7 +127,7 @@ def test_a_weight_counts_an_example_that_often(seed: int, draws: list[int]) -> N
     assert weighted == pytest.approx(explicit, nan_ok=True)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), bound=st.sampled_from([0.05, 0.1, 0.3]))
 def test_the_operating_point_is_the_lowest_that_keeps_the_bound(seed: int, bound: float) -> None:
     matched = Matches(*world(seed), SHAPE)
@@ -174,7 +174,7 @@ def test_tables_tell_small_objects_from_large_ones_and_groups_apart() -> None:
     assert per_group.loc["a", "detection_rate"] == 0.5
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), draws=st.lists(st.integers(0, 3), min_size=12, max_size=12))
 def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int, draws: list[int]) -> None:
     objects, detections = world(seed)

@@ -396,7 +396,7 @@ CORPUS = {
 }
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     form=st.sampled_from(sorted(CORPUS)),
     changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=4), st.integers(0, 6)), max_size=4),
@@ -426,7 +426,7 @@ def test_exif_orientation_is_honoured(orientation: int) -> None:
     assert (turned == np.asarray(upright)).all()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(form=st.sampled_from(["JPEG", "PNG", "WEBP"]), keep=st.floats(0, 0.9), seed=st.integers(0, 99))
 def test_bytes_that_were_cut_or_scribbled_on_give_a_picture_or_say_what_is_wrong(
     form: str, keep: float, seed: int
@@ -497,7 +497,7 @@ def outcome(seed: int, count: int, n: int = 200) -> tuple[pd.DataFrame, np.ndarr
     return groups, targets, probabilities.astype(np.float32), spec
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 4))
 def test_scores_agree_with_scikit_learn(seed: int, count: int) -> None:
     examples, targets, predictions, spec = outcome(seed, count)
@@ -527,7 +527,7 @@ def test_scores_agree_with_scikit_learn(seed: int, count: int) -> None:
     assert {name: scores[name] for name in wanted} == pytest.approx(wanted, abs=1e-6)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 3))
 def test_a_weight_counts_an_example_that_often(seed: int, count: int) -> None:
     examples, targets, predictions, spec = outcome(seed, count)

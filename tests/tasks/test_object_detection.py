@@ -244,7 +244,7 @@ def test_sides_beside_other_folders_are_refused(tmp_path: Path, add: Callable[..
         task().index(raw)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=st.sampled_from(["0 .5 .5 .1 .1\n0 .2 .2 .1 .1\n", "0 .1 .1 .3 .1 .2 .4\n", "0.0\t.5 .5 .1 .1\r\n", ""]),
     place=st.integers(0, 30),

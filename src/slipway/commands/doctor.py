@@ -8,6 +8,7 @@ import hashlib
 import logging
 import re
 import shlex
+import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -21,7 +22,7 @@ from slipway.commands import resolve
 from slipway.gitops import artifacts, clone, git, mirror, promoters, promotion, releases, state, tags
 from slipway.gitops.state import Variant, Version
 
-REQUIREMENTS = Path("requirements.lock")
+REQUIREMENTS = Path("requirements")
 PUSH = "dvc push, where that was done; then dvc pull here"
 LISTED = 3
 """Names that a line gives before it only counts."""
@@ -70,13 +71,24 @@ def _merge() -> Said:
 
 
 def _environment() -> Said:
-    """What is installed beside what requirements.lock pins."""
-    again = f"touch {REQUIREMENTS} && make .venv/ready"
-    if not REQUIREMENTS.is_file():
-        yield f"{REQUIREMENTS} is not there", f"git checkout {REQUIREMENTS}"
-        return
+    """What is installed beside what the locks pin, of the purposes that this environment is for."""
+    locks = sorted(lock for lock in REQUIREMENTS.glob("*.lock") if Path(sys.prefix, lock.stem).exists())
+    for lock in locks or [REQUIREMENTS / "build.lock"]:
+        again = f"touch {lock} && make .venv/{lock.stem}"
+        if not lock.is_file():
+            yield f"{lock} is not there", f"git checkout {lock}"
+            continue
+        missing, other = _unlike(lock)
+        if missing:
+            yield f"not installed: {_listed(missing)}", again
+        if other:
+            yield f"installed in another version: {_listed(other)}", again
+
+
+def _unlike(lock: Path) -> tuple[list[str], list[str]]:
+    """What a lock pins and is not installed, and what is in another version."""
     missing, other = [], []
-    for line in REQUIREMENTS.read_text().splitlines():
+    for line in lock.read_text().splitlines():
         if not line or line.startswith((" ", "#")):
             continue
         pinned = Requirement(line.rstrip("\\ "))
@@ -89,10 +101,7 @@ def _environment() -> Said:
             continue
         if not pinned.specifier.contains(installed, prereleases=True):
             other.append(f"{pinned.name} {installed} (pinned: {pinned.specifier})")
-    if missing:
-        yield f"not installed: {_listed(missing)}", again
-    if other:
-        yield f"installed in another version: {_listed(other)}", again
+    return missing, other
 
 
 def _line_ends() -> Said:
@@ -275,7 +284,7 @@ def _mlflow() -> Said:
 
 MERGE = "merge"
 CHECKS: Mapping[str, tuple[Callable[[], Said], str]] = {
-    "environment": (_environment, f"touch {REQUIREMENTS} && make .venv/ready"),
+    "environment": (_environment, "make .venv/build"),
     "line ends": (_line_ends, "git ls-files --eol"),
     # What is damaged is looked for first: `dvc status` takes it away, and says nothing.
     "cache": (_cache, "dvc fetch"),

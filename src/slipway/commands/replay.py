@@ -8,6 +8,7 @@ variant runs again instead, and all bytes are compared with dvc.lock.
 Times are facts of a machine: none are measured, and the latency rules are judged again on those of benchmark.json.
 """
 
+import importlib.util
 import json
 import logging
 import os
@@ -39,7 +40,7 @@ from slipway.records.release import Record, digest
 from slipway.records.verdict import Judgement
 
 WORKTREE = Path(".dvc/tmp/replay")
-REQUIREMENTS = Path("requirements.lock")
+REQUIREMENTS = Path("requirements/build.lock")
 STAGES = ("compose", "simulate", "prepare", "train", "transfer", "evaluate", "convert-tflite", "register")
 """The stages of variants, in order, but benchmark."""
 JUDGING = ("compose", "evaluate", "convert-tflite", "register")
@@ -99,9 +100,12 @@ def replay(name: str, rebuild: bool = False) -> Replay:
         rebuild: run every stage of the variant again, and compare the bytes.
 
     Raises:
-        RegistryError: there is no such version, what it stands on cannot be fetched, or a stage fails.
+        RegistryError: there is no such version, what it stands on cannot be fetched, a stage fails, or what stages need
+            is not installed.
     """
     releases.variants()  # says so where this is not the root
+    if importlib.util.find_spec("tensorflow") is None:  # as in an environment for the registry
+        raise RegistryError(f"a replay runs the stages, and what {REQUIREMENTS} pins for them is not installed")
     tag = _tag(name)
     variant, commit = tag.variant, tag.commit
     (release,) = releases.read([(variant, commit)])

@@ -17,7 +17,7 @@ from slipway.documents import LOCK
 from slipway.errors import ConfigError
 from slipway.gitops import git
 
-READ = ("*.yaml", "*.dvc", ".dvc/config", "requirements.lock", LOCK, *documents.GENERATED)
+READ = ("*.yaml", "*.dvc", ".dvc/config", "requirements/*.lock", LOCK, *documents.GENERATED)
 """The files of the repository, as Git matches paths, that are looked through for conflicts beside unmerged ones."""
 Sides = tuple[bytes | None, bytes | None, bytes | None]
 """A file before the branches parted, on this one and on the other; None where it was not, or where nobody knows."""

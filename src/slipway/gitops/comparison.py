@@ -134,7 +134,7 @@ def _code(before: Version, version: Version) -> tuple[str, ...]:
     was, now = (provenance.of(one.variant, one.commit) for one in (before, version))
     changed = []
     if was.environment != now.environment:
-        changed.append("requirements.lock")
+        changed.append("environment")
     if was.code != now.code:
         span = f"{before.commit}..{version.commit}"
         changed += git.run("log", "--format=%h %s (%an)", "--no-merges", span, "--", CODE).splitlines() or ["code"]

@@ -12,8 +12,8 @@ from slipway.documents import LOCK
 from slipway.errors import MalformedError
 from slipway.gitops import git, schema
 
-ENVIRONMENTS = ("requirements.lock",)
-"""Where a commit has the pins of the environment that its models are built in."""
+ENVIRONMENTS = ("requirements/build.lock", "requirements.lock")
+"""Where a commit has the pins of the environment that its models are built in: now, and in older commits."""
 _STAGES = ("prepare", "train", "transfer", "evaluate", "convert-tflite", "benchmark")
 
 

@@ -7,7 +7,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from catboost import CatBoost, CatBoostClassifier, CatBoostRegressor, Pool, sum_models
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway.errors import ModelError
@@ -64,7 +64,7 @@ def awkward_rows(model: CatBoost, seed: int, rows: int, features: int) -> np.nda
     return inputs
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**16),
     depth=st.integers(1, 10),

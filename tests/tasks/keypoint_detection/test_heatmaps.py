@@ -13,7 +13,7 @@ def gaussian(x: float, y: float, sigma: float, height: int = 16, width: int = 12
     return np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(x=st.floats(1.1, 10.9), y=st.floats(1.1, 14.9), sigma=st.sampled_from([1.0, 1.5, 2.0]))
 def test_the_top_of_a_gaussian_is_found_wherever_it_is(x: float, y: float, sigma: float) -> None:
     (((found_x, found_y, score),),) = places(gaussian(x, y, sigma)[None, :, :, None])
@@ -21,7 +21,7 @@ def test_the_top_of_a_gaussian_is_found_wherever_it_is(x: float, y: float, sigma
     assert gaussian(0.5, 0.5, sigma).max() >= score > 0.75
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(x=st.floats(2, 10), y=st.floats(2, 14))
 def test_steps_of_an_eighth_bit_cost_a_twentieth_of_a_cell(x: float, y: float) -> None:
     heatmap = (gaussian(x, y, 1.5) * 256).round() / 256

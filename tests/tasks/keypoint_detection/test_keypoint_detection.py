@@ -151,7 +151,7 @@ ODD = st.sampled_from(
 )
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.lists(st.integers(0, 60), min_size=1, max_size=4), value=ODD, cut=st.none() | st.integers(0, 900))
 def test_mutated_annotations_are_read_listed_or_refused(
     write: Callable[[dict[str, Any]], Path], path: list[int], value: object, cut: int | None

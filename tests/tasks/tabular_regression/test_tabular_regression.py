@@ -86,7 +86,7 @@ def test_the_default_city_gives_69_features():
     assert len(spec_names.feature_names) == 69
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hour=st.integers(24 * 30, HOURS - 1), scale=st.floats(0, 50))
 def test_no_feature_sees_a_target_younger_than_24_hours(visitors, tmp_path, hour, scale):
     task, _, _, spec, *_ = visitors

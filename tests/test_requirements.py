@@ -1,0 +1,104 @@
+"""The locks of requirements/, one a purpose: what they pin, and that it is what the code of the purpose imports."""
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import grimp
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+EXTRAS = PROJECT["project"]["optional-dependencies"]
+MACHINES = [
+    {"python_version": python, "python_full_version": f"{python}.{patch}", "sys_platform": system}
+    for python, patch in (("3.11", 4), ("3.11", 7), ("3.12", 1), ("3.13", 0))
+    for system in ("linux", "darwin", "win32")
+]
+CODE = {
+    "edge": ["slipway.tflite", "slipway.tasks"],
+    "registry": ["slipway.cli", "slipway.tasks"],
+    "build": ["slipway"],
+}
+"""What runs in an environment: packages, with all that they import. Tasks are imported by the name in a record."""
+NEVER = {"catboost", "keras", "tensorboard", "tensorflow"}
+"""What only a build needs."""
+
+each_lock = pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+
+
+def entries(lock: Path) -> Iterator[tuple[Requirement, list[str]]]:
+    """What is pinned, each with the lines after it."""
+    for entry in re.split(r"\n(?=\S)", lock.read_text().strip()):
+        first, *rest = (line.strip().removesuffix("\\").strip() for line in entry.splitlines())
+        yield Requirement(first), rest
+
+
+def pins(lock: Path, machine: dict[str, str] | None = None) -> dict[str, str]:
+    """The version of each package, on a machine or on any."""
+    found = [one for one, _ in entries(lock) if machine is None or one.marker is None or one.marker.evaluate(machine)]
+    return {canonicalize_name(one.name): str(one.specifier) for one in found}
+
+
+def declared(purpose: str) -> Iterator[Requirement]:
+    """What pyproject.toml asks for a purpose, by those too that it builds on."""
+    yield from map(Requirement, PROJECT["project"]["dependencies"])
+    for one in map(Requirement, EXTRAS.get(purpose, [])):
+        if one.name == "slipway":
+            for other in one.extras:
+                yield from declared(other)
+        else:
+            yield one
+
+
+def test_each_purpose_has_a_lock() -> None:
+    assert [lock.stem for lock in LOCKS] == sorted({"edge", *EXTRAS})
+
+
+@each_lock
+def test_a_lock_pins_each_file_by_its_hash_and_no_address(lock: Path) -> None:
+    assert "://" not in lock.read_text()
+    for requirement, hashes in entries(lock):
+        assert re.fullmatch(r"==[^,*]+", str(requirement.specifier)), requirement
+        assert hashes and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", one) for one in hashes), requirement
+
+
+@each_lock
+def test_all_locks_agree_on_every_machine(lock: Path) -> None:
+    """So that several purposes can share an environment, in any order."""
+    for machine in MACHINES:
+        assert pins(lock, machine).items() <= pins(ROOT / "requirements" / "dev.lock", machine).items(), machine
+
+
+@each_lock
+def test_a_lock_has_what_pyproject_asks(lock: Path) -> None:
+    pinned = pins(lock, MACHINES[0])
+    for one in declared(lock.stem):
+        version = pinned[canonicalize_name(one.name)].removeprefix("==")
+        assert one.specifier.contains(version), f"{one}, and {lock.name} has {version}: make lock"
+
+
+@pytest.mark.parametrize("purpose", CODE)
+def test_a_purpose_has_what_its_code_imports(purpose: str) -> None:
+    graph = grimp.build_graph("slipway", include_external_packages=True, cache_dir=None)
+    own = {name for name in graph.modules if any(f"{name}.".startswith(f"{root}.") for root in CODE[purpose])}
+    reached = own.union(*map(graph.find_upstream_modules, own))
+    others = {name for name in reached if not name.startswith("slipway") and name not in sys.stdlib_module_names}
+    names = packages_distributions()
+    imported = {frozenset(map(canonicalize_name, names[name])) for name in others}
+    pinned = pins(ROOT / "requirements" / f"{purpose}.lock")
+    assert len(imported) > 8
+    assert not [sorted(one) for one in imported if not one & pinned.keys()]
+    if purpose != "build":
+        assert not [sorted(one) for one in imported if one & NEVER]
+
+
+@pytest.mark.parametrize("purpose", ["edge", "registry"])
+def test_what_only_a_build_needs_is_nowhere_else(purpose: str) -> None:
+    assert not NEVER & pins(ROOT / "requirements" / f"{purpose}.lock").keys()
