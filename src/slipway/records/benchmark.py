@@ -9,7 +9,7 @@ from slipway import documents
 from slipway.records.release import MODEL, SHA256, Count, Figures, Part, validated, with_kinds
 from slipway.records.verdict import Verdict
 
-Latency = Annotated[str, Field(pattern=r"^latency_(mean|p50|p95|p99)_ms\z")]
+Latency = Annotated[str, Field(pattern=r"^latency_(mean|p50|p95|p99)_ms$")]
 
 
 class Timed(Part):

@@ -27,7 +27,7 @@ MODEL = "model.tflite"
 FILES = (MODEL, "float.tflite", "golden.npz")
 """The files of a release: no other name is ever written."""
 Count = Annotated[int, Field(ge=0, le=2**53)]
-SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}\z")]
+SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Form = TypeVar("Form", bound=BaseModel)
 _ENDS = {"value", "low", "high"}
 
@@ -141,8 +141,8 @@ class Record(Part):
 
     schema_version: Literal[1, 2, 3] = Field(alias="schema")
     variant: str
-    task: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\z")]
-    framework: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\z")]
+    task: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    framework: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     profile: str
     description: str = ""
     data: dict[str, Any]
