@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway import markdown, tasks
+from slipway import markdown
 from slipway.commands import registry
-from slipway.errors import ConfigError, DataError, ModelError, SlipwayError
+from slipway.errors import ConfigError, DataError, SlipwayError
 from slipway.redaction import guard
 from slipway.terminal import Console
 
@@ -55,8 +55,9 @@ def releases(
 ) -> None:
     """Every variant: what it scored on its test split, its TFLite size and latency, its verdict, and its report."""
     from slipway.commands import gate
+    from slipway.commands import releases as built
 
-    rows = [_release(variant) for variant in gate.variants(variants or [])]
+    rows = [built.row(variant) for variant in gate.variants(variants or [])]
     if as_json:
         print(json.dumps(rows, indent=1, default=asdict))
         return
@@ -77,7 +78,17 @@ def releases(
             "\n".join([MARKS[row["verdict"]], *map(escape, why)]),
             row["report"],
         )
-    Console(width=None if Console().is_terminal else 140).print(table)
+    console = Console(width=None if Console().is_terminal else 140)
+    console.print(table)
+    if other := built.from_another_processor([row["variant"] for row in rows if row["verdict"] is not None]):
+        _, before, now = other[0]
+        differ = ", ".join(variant for variant, _, _ in other)
+        console.print(
+            f"Git shows other models of {differ}: the same data and parameters come to other bytes on another kind of "
+            f"processor ({escape(now)} here, {escape(before)} where they were committed). To keep the committed ones: "
+            "git checkout -- dvc.lock models reports && dvc pull",
+            soft_wrap=True,
+        )
 
 
 @app.command()
@@ -349,29 +360,6 @@ def replay(
         said = f"the verdict is the same, {done.recorded}{'' if done.same else '; [red]what is marked differs[/]'}"
     console.print(f"{escape(tag)}: {said}", soft_wrap=True)
     raise typer.Exit(0 if done.same else 1)
-
-
-def _release(variant: str) -> dict[str, Any]:
-    """One row, from the release record and the benchmark beside it."""
-    from slipway.gitops.releases import Release, benchmark_path, record_path
-
-    paths = Path(record_path(variant)), Path(benchmark_path(variant))
-    if not all(path.exists() for path in paths):
-        return {"variant": variant, "verdict": None}
-    release = Release(variant, *(path.read_bytes() for path in paths))
-    record, benchmark = release.record, release.benchmark
-    if record is None or benchmark is None:
-        raise ModelError(f"{release.malformed[0]}; run `dvc repro register@{variant}`")
-    task = tasks.load(record.task, record.data)
-    return {
-        "variant": variant,
-        "scores": {name: record.metrics[name] for name in task.headline},
-        "size_bytes": record.model.bytes,
-        "latency_p95_ms": benchmark.p95_ms(),
-        "verdict": release.verdict,
-        "rules": release.rules,
-        "report": str(paths[0].with_name("card.md")),
-    }
 
 
 def _number(value: float | None) -> str:
