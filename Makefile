@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 .NOTPARALLEL:
 
 # In a fresh clone DVC skips benchmark and register once the bytes before them are those of dvc.lock, since Git has what
-# they wrote. Times and the models in MLflow are facts of a machine, so `make repro` has them of this one, once: what it has
+# they wrote. Times are facts of a machine, so `make repro` has them of this one, once: what it has
 # just measured is younger than .dvc/tmp/begun.
 MEASURE = dvc repro --force --single-item --glob 'benchmark@*' 'register@*' && touch .dvc/tmp/measured
 MEASURE_THE_REST = $(if $(ONLY),printf '%s\n' $(ONLY),$(NAMES)) | while read -r variant; do \

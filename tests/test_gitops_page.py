@@ -43,3 +43,9 @@ def test_ten_commands_take_a_clone_to_production_and_back(copy: Path, tmp_path: 
     assert {row["version"]: row["roles"] for row in rows} == {"v1.0.0": ["production"], "v1.1.0": []}
     shown = json.loads(sh(f"gto show '{TABLE}#production' --json", clone))
     assert [one["version"] for one in shown] == ["v1.0.0"]
+    sh("slipway registry sync", clone, PYTHONPATH=str(clone / "src"))
+    load = f"import mlflow; mlflow.set_tracking_uri('sqlite:///{clone}/mlflow.db'); " + (
+        "model = mlflow.pyfunc.load_model('models:/demand_predictor@production'); "
+        "print('predicted', model.predict(model.input_example).shape)"
+    )
+    assert "predicted (2, 1)" in sh(f'{sys.executable} -c "{load}"', clone, PYTHONPATH=str(clone / "src"))

@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -17,7 +18,6 @@ import servers
 from slipway import mlflow_store
 from slipway.errors import RegistryError
 from slipway.gitops import mirror
-from slipway.registry import mlflow as registry
 from slipway.tracking import Tracker
 
 NAMES = ["with blanks", "100%", "a%41b", "what?now=1", "no#1 é"]
@@ -64,7 +64,7 @@ def hanging(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         address = f"http://127.0.0.1:{listening.server_port}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         monkeypatch.setattr(mlflow_store, "REQUEST", 1)
-        for module, name in ((mlflow_store, "BUDGET"), (registry, "SECONDS"), (mirror, "SECONDS")):
+        for module, name in ((mlflow_store, "BUDGET"), (mirror, "SECONDS")):
             monkeypatch.setattr(module, name, 1.5)
         yield address
         server.over.set()
@@ -90,19 +90,6 @@ def test_a_request_ends_long_before_the_patience_of_its_client(hanging: str):
     assert time.monotonic() - started < 10
 
 
-def test_a_registration_with_a_server_that_stops_answering_ends(hanging: str, tmp_path: Path):
-    model = tmp_path / "model.tflite"
-    model.write_bytes(b"model")
-    record = {
-        "variant": "v", "task": "t", "gate": {"verdict": "pass"},
-        "artifacts": {"model.tflite": {"sha256": registry.digest(model)}},
-    }  # fmt: skip
-    started = time.monotonic()
-    with pytest.raises(RegistryError, match=f"MLflow at {hanging}: m was not registered"):
-        registry.register(record, {"model.tflite": model}, name="m", description="", params={}, metrics={})
-    assert time.monotonic() - started < 10
-
-
 def test_a_training_with_a_server_that_stops_answering_goes_on(
     hanging: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
@@ -115,24 +102,16 @@ def test_a_training_with_a_server_that_stops_answering_goes_on(
     assert len([one for one in caplog.records if "cannot be used" in one.getMessage()]) == 1
 
 
-def release(folder: Path, content: bytes) -> tuple[dict, dict[str, Path]]:
-    model = folder / "model.tflite"
-    model.write_bytes(content)
-    sha256 = registry.digest(model)
-    record = {"variant": "v", "task": "t", "gate": {"verdict": "pass"},
-              "artifacts": {"model.tflite": {"sha256": sha256}}}  # fmt: skip
-    return record, {"model.tflite": model}
-
-
-def registered(content: bytes) -> Path:
-    """Register some bytes from the working folder; where MLflow says that they are."""
-    record, files = release(Path(), content)
-    done = registry.register(record, files, name="m", description="", params={}, metrics={})
-    client = mlflow_store.connect(mlflow_store.tracking_uri())
-    source = client.get_model_version("m", str(done.version)).source
+def logged(content: bytes) -> Path:
+    """Log a file to a run from the working folder; where MLflow says that it is."""
     from mlflow.utils.file_utils import local_file_uri_to_path
 
-    return Path(local_file_uri_to_path(source)) / "model.tflite"
+    client = mlflow_store.connect(mlflow_store.tracking_uri())
+    run = client.create_run(mlflow_store.experiment(client, "v")).info
+    Path("model.tflite").write_bytes(content)
+    client.log_artifact(run.run_id, "model.tflite", "release")
+    Path("model.tflite").unlink()
+    return Path(local_file_uri_to_path(f"{run.artifact_uri}/release")) / "model.tflite"
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +131,11 @@ def test_the_default_store_is_in_its_folder_whatever_that_is_called(
     folder.mkdir()
     shutil.copy(migrated, folder / "mlflow.db")
     monkeypatch.chdir(folder)
-    assert registered(b"model").resolve().is_relative_to(folder / "mlartifacts")
-    assert registered(b"model").read_bytes() == b"model"
+    assert logged(b"model").resolve().is_relative_to(folder / "mlartifacts")
+    assert logged(b"model").read_bytes() == b"model"
     assert [path.name for path in tmp_path.iterdir()] == [name], "nothing beside it"
     with closing(sqlite3.connect("mlflow.db")) as database:
-        assert database.execute("SELECT count(*) FROM model_versions").fetchone() == (1,)
+        assert database.execute("SELECT count(*) FROM runs").fetchone() == (2,)
     assert mlflow_store.is_there(mlflow_store.tracking_uri())
 
 
@@ -174,14 +153,14 @@ def test_a_folder_that_was_moved_or_copied_has_its_files_with_it(
     mine.mkdir()
     shutil.copy(migrated, mine / "mlflow.db")
     monkeypatch.chdir(mine)
-    registered(b"one")
+    logged(b"one")
     how(mine, moved)
     monkeypatch.chdir(moved)
     for content in (b"one", b"two"):
-        path = registered(content)
+        path = logged(content)
         assert path.is_relative_to(moved / "mlartifacts") and path.read_bytes() == content
     left = len(list(mine.rglob("model.tflite"))) if mine.exists() else 0
-    assert left == (0 if how is Path.rename else 2), "nothing was written to where it was"
+    assert left == (0 if how is Path.rename else 1), "nothing was written to where it was"
     with closing(sqlite3.connect("mlflow.db")) as database:
         assert not [line for line in database.iterdump() if f"{mine.as_uri()}/mlartifacts" in line]
 
@@ -222,3 +201,31 @@ def test_an_address_that_is_none_is_said_without_its_password(
     with pytest.raises(RegistryError, match="correct MLFLOW_TRACKING_URI") as caught:
         mirror.sync({}, [])
     assert "PASSW0RD" not in str(caught.value) and "W0RD" not in str(caught.value)
+
+
+def test_patience_leaves_the_environment_as_it_was_and_what_the_user_says_goes_before(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    before = dict(os.environ)
+    seen = mlflow_store._Patience(5)(lambda: dict(os.environ))
+    assert seen["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+    assert seen["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+    assert dict(os.environ) == before
+
+
+def test_an_experiment_that_was_deleted_is_said_with_the_command_that_restores_it(
+    migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """MLflow takes no run in it, and no other experiment of its name."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(migrated, "mlflow.db")
+    client = mlflow_store.connect(mlflow_store.tracking_uri())
+    made = mlflow_store.experiment(client, "v")
+    client.delete_experiment(made)
+    with pytest.raises(RegistryError, match="was deleted in MLflow; to have it back: ") as refused:
+        mlflow_store.experiment(client, "v")
+    command = str(refused.value).partition("to have it back: ")[2]
+    assert command.endswith(f" mlflow experiments restore --experiment-id {made}")
+    subprocess.run(command, shell=True, check=True, capture_output=True)
+    assert mlflow_store.experiment(client, "v") == made

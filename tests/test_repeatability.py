@@ -1,4 +1,4 @@
-"""The same again: after a kill, in another clone, without registration."""
+"""The same again: after a kill, in another clone."""
 
 import os
 import shutil
@@ -62,16 +62,6 @@ def test_a_second_build_elsewhere_gives_the_same_hashes(built: Path, tmp_path: P
     assert outputs(clone) == outputs(built)
     changed = {line[3:] for line in sh("git status --porcelain", clone).splitlines()}
     assert changed <= {"dvc.lock", *(f"reports/{variant}/benchmark.json" for variant in VARIANTS)}
-
-
-def test_a_dry_run_records_and_registers_nothing(copy: Path) -> None:
-    path = copy / f"conf/variant/{TABLE}.yaml"
-    path.write_text(path.read_text().replace("register:\n", "register:\n  dry_run: true\n"))
-    for left in copy.glob("mlflow.db*"):
-        left.unlink()
-    sh(f"dvc repro --single-item compose@{TABLE}", copy)
-    assert "recorded and not registered" in sh(f"dvc repro --single-item --force register@{TABLE}", copy)
-    assert not list(copy.glob("mlflow.db*"))
 
 
 def test_a_comment_in_a_task_changes_no_record(copy: Path) -> None:

@@ -153,11 +153,10 @@ class Gate(Section):
 
 
 class Register(Section):
-    """The name of the registered model in MLflow; `dry_run` judges and records, and registers nothing."""
+    """The registered model in MLflow: its name, and what it is for."""
 
     name: str
     description: str
-    dry_run: bool = False
 
 
 def top(content: bytes | None = None) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
         "seed": 7,
         "task": TASK,
         "train": {"learning_rate": 0.001 * (at + 1)},
-        "register": {"name": variant.replace("-", "_"), "description": "Made up.", "dry_run": False},
+        "register": {"name": variant.replace("-", "_"), "description": "Made up."},
     }
     sha256 = hashlib.sha256(model).hexdigest()
     resolved, gate = yaml.safe_dump(params), Gate(**params["gate"])

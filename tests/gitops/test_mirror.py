@@ -14,7 +14,6 @@ from slipway import mlflow_store
 from slipway.cli import app
 from slipway.gitops import mirror, promoters, promotion, state
 from slipway.gitops.mirror import Synced
-from slipway.registry import mlflow as registry
 from slipway.registry import owner
 from slipway.registry.owner import OwnedError
 
@@ -229,16 +228,6 @@ def test_what_was_written_before_there_were_owners_is_known_by_its_commits(versi
     client.delete_registered_model_tag(MODEL, owner.OWNER)
     assert f"{MODEL}: of this repository" in sync().changes
     assert sync().changes == []
-
-
-def test_the_register_stage_adds_nothing_to_a_model_of_others(root: Path, theirs, tmp_path: Path):
-    model = tmp_path / "model.tflite"
-    model.write_bytes(b"model")
-    record = {"variant": VARIANT, "task": "made_up", "gate": {"verdict": "pass"},
-              "artifacts": {"model.tflite": {"sha256": registry.digest(model)}}}  # fmt: skip
-    with pytest.raises(OwnedError, match=f"sync --adopt {MODEL}"):
-        registry.register(record, {"model.tflite": model}, name=MODEL, description="", params={}, metrics={})
-    assert len(theirs()[1]) == 1
 
 
 def test_a_clone_that_is_behind_or_cannot_know_takes_nothing_away(

@@ -4,13 +4,13 @@
 again after it was cut off between any two writes. Nothing is read back from MLflow but what it is to be compared with.
 
 - A version of Git is the model version whose tag `git_version` names it and whose `artifact_sha256` is that of its
-  model. One that the register stage made of the same bytes, and that is no version of Git yet, becomes it.
-- Where there is neither it is made: a run with parameters, metrics and files (those of Git, and the model where the DVC
-  cache or remote has it), and a model version on it. A second version of the same bytes shares the run.
+  model.
+- Where there is none it is made: a run with parameters, metrics and files (those of Git, and the model where the DVC
+  cache or remote has it, which MLflow then loads: `slipway.registry.pyfunc`), and a model version on it. A second
+  version of the same bytes shares the run.
 - The holder of staging, canary and production gets the alias of that name, where `slipway registry verify` takes its
   tag; what it refuses has no role here. A variant of which that cannot be found out is left as it is.
-- Model versions that are no version of Git stay, since the register stage makes them of what passed; what earlier syncs
-  wrote to them is taken from them.
+- Model versions that are no version of Git stay; what earlier syncs wrote to them is taken from them.
 - A registered model that is not of this repository is left as it is, see `registry.owner`.
 
 A clone that is behind its remote would take production away from what others gave it to, so it does not sync.
@@ -24,18 +24,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slipway import atomic, mlflow_store
-from slipway.errors import RegistryError, SlipwayError
+from slipway.errors import DataError, ModelError, RegistryError, SlipwayError
 from slipway.gitops import artifacts, clone, git, promotion, releases, tags
 from slipway.gitops.releases import Release
 from slipway.gitops.state import Variant, Version
-from slipway.records.release import Record
-from slipway.registry import owner
-from slipway.registry.mlflow import FOLDER, SHA256, versions
+from slipway.records.release import MODEL, Record
+from slipway.registry import owner, pyfunc
 from slipway.registry.owner import COMMIT, OWNER, OwnedError
+from slipway.tflite.predictor import GOLDEN
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
+FOLDER = "release"
+"""Folder of the run's artifacts that holds the files of the version."""
+SHA256 = "artifact_sha256"
+"""The tag of a run and of a model version that holds the SHA-256 of model.tflite."""
 VERSION = "git_version"
 OURS = (VERSION, "git_tag", "roles", "lifecycle", COMMIT)
 """The tags of a model version that are written from Git alone; the last tells whose they are."""
@@ -288,6 +292,18 @@ def _find(one: Wanted, there: Sequence[Any], claimed: set[str]) -> Any | None:
     return next(iter(named or bare), None)
 
 
+def versions(client: "MlflowClient", name: str) -> list[Any]:
+    """All versions of a registered model, the oldest first."""
+    found: list[Any] = []
+    page = None
+    while True:
+        part = client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=page)
+        found += part
+        page = part.token
+        if not page:
+            return sorted(found, key=lambda version: int(version.version))
+
+
 def _set_tags(client: "MlflowClient", name: str, found: Any, wanted: Mapping[str, str], done: Synced) -> None:
     # `git_version` comes last: until it is there, the version is not known as this one and the next sync begins again.
     for key in sorted(wanted, key=lambda key: (key == VERSION, key)):
@@ -344,6 +360,11 @@ def _files(one: Wanted, record: Record, folder: Path, done: Synced) -> None:
     for name, content in (("release.json", one.release.record_bytes), ("card.md", card)):
         if content is not None:
             atomic.write_bytes(folder / name, content)
+    if {MODEL, GOLDEN} <= got.keys():
+        try:
+            pyfunc.add(folder, record)
+        except (DataError, ModelError) as error:
+            done.warnings.append(f"{version.name}: MLflow gets its files, and cannot load it as a model ({error})")
 
 
 def _names(objects: Sequence[str]) -> list[str | None]:

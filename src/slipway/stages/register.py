@@ -1,4 +1,4 @@
-"""Writes the release record and the model card, and registers the model in MLflow when the gate passes.
+"""Writes the release record and the model card.
 
 Latency is a fact of a machine: its rules are judged in `benchmark.json`, outside the record, and joined here. What may
 be lost against the version in production depends on which that is, so `slipway gate` judges it and no stage does.
@@ -13,22 +13,20 @@ from rich.markup import escape
 
 from slipway import atomic, config, predictions, tasks
 from slipway import spec as specs
-from slipway.config import PARAMS, Evaluate, Register
-from slipway.errors import RegistryError
+from slipway.config import PARAMS, Evaluate
 from slipway.gate import floors, verdict
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
 from slipway.protocol import Spec
 from slipway.records import release as record
-from slipway.records.release import Record
 from slipway.records.verdict import Judgement, Verdict, worst
-from slipway.registry import card, mlflow
+from slipway.registry import card
 from slipway.stages import run
 from slipway.terminal import Console
 
 
 def register(variant: str) -> None:
-    """Judge, record, describe, register."""
+    """Judge, record, describe."""
     values = config.read(variant)
     models, reports = Path("models") / variant, Path("reports") / variant
     dataset, conversion, benchmark, evaluation, point = (
@@ -54,7 +52,9 @@ def register(variant: str) -> None:
     )
     atomic.write_json(models / "release.json", made.to_json())
     atomic.write_text(models / "card.md", card.card(made))
-    _mirror(values, made, worst([judged.verdict, benchmark["gate"]["verdict"]]), models)
+    joined = worst([judged.verdict, benchmark["gate"]["verdict"]])
+    why = "" if joined == "pass" else f"; {models / 'card.md'} and {reports / 'benchmark.json'} say why"
+    Console().print(escape(f"{variant}: {joined}{why}"), soft_wrap=True)
 
 
 def _by_slice(shipped: Path, values: Mapping[str, Any], gate: Gate, spec: Spec) -> list[Judgement]:
@@ -69,31 +69,6 @@ def _measured(conversion: Mapping[str, Any]) -> dict[str, dict[str, float | None
     parity = {name: value for name, value in conversion["parity"].items() if isinstance(value, int | float)}
     points = parity | {"size_bytes": conversion["size_bytes"]}
     return {**conversion["metrics"], **{name: {"value": value} for name, value in points.items()}}
-
-
-def _mirror(values: Mapping[str, Any], made: Record, joined: str, models: Path) -> None:
-    """Register in MLflow what passed; an MLflow that cannot be reached costs a warning."""
-    console = Console()
-    settings = Register(**values["register"])
-    if joined != "pass":
-        why = escape(f"{settings.name} is recorded and not registered; why is in {models}/card.md")
-        console.print(f"[yellow]{joined}[/]: {why}", soft_wrap=True)
-        return
-    if settings.dry_run:
-        why = escape(f"register.dry_run is set, so {settings.name} is recorded and not registered")
-        console.print(f"pass: {why}", soft_wrap=True)
-        return
-    files = {name: models / name for name in (*made.artifacts, "release.json", "card.md")}
-    metrics = {name: one["value"] for name, one in made.metrics.items() if one["value"] is not None}
-    try:
-        done = mlflow.register(
-            made, files, name=settings.name, description=settings.description, params=values, metrics=metrics
-        )
-    except RegistryError as error:
-        console.print(f"[yellow]warning[/]: {escape(str(error))}", soft_wrap=True)
-        return
-    how = "registered" if done.created else "already registered"
-    console.print(escape(f"pass: {how} as {done.name} version {done.version} in {done.store}"), soft_wrap=True)
 
 
 if __name__ == "__main__":
