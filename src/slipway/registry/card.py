@@ -1,4 +1,4 @@
-"""The model card: a release record told to people, in Markdown.
+"""The model card: a release record told to people, in Markdown, and to the Hugging Face hub, in YAML at its head.
 
 The form follows Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019): what the model is, what it is for,
 how it was measured and on what, and where it ends. All of it comes from the record, so equal records give equal cards.
@@ -6,7 +6,11 @@ card.md.jinja has the words, and this module the figures that are not in the rec
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
 
 from slipway import markdown
 from slipway.markdown import UNKNOWN, Markdown
@@ -16,8 +20,13 @@ FEW_GROUPS = 20
 """Below so many groups a percentile bootstrap over groups gives intervals that are too narrow."""
 FEW_EXAMPLES = 30
 """Below so many test examples of a class its scores are hardly known."""
+LIBRARY = "litert"
+"""What the hub calls the library that runs TFLite."""
 
 _TEMPLATE = markdown.environment("slipway.registry").get_template("card.md.jinja")
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+"""What may stand in the metadata: names and ids, which no reader of Markdown takes for markup either."""
+
 Row = tuple[object, ...]
 
 
@@ -27,6 +36,7 @@ def card(record: Record) -> str:
     delegation = record.delegation
     return _TEMPLATE.render(
         record=record,
+        metadata=Markdown(yaml.safe_dump(metadata(record), sort_keys=False)),
         level=f"{100 * (record.confidence or 0.95):g} %",
         metrics=list(_metrics(record)),
         rules=list(_rules(record)),
@@ -40,6 +50,32 @@ def card(record: Record) -> str:
         folder=Markdown(json.dumps(f"models/{record.variant}")),  # a literal of Python
         lineage=[(name, value) for name, value in record.lineage.model_dump().items() if value is not None],
     )
+
+
+def metadata(record: Record) -> dict[str, Any]:
+    """What the Hugging Face hub reads at the head of a card.
+
+    Scores are those of the test split. What is no plain name or id is left out, so that nothing here is markup where
+    the head of a page is not known.
+    """
+    task = record.task.replace("_", "-")
+    tags = [task, "tflite", record.precision, "slipway", *(["simulated-data"] if record.dataset.simulated else [])]
+    scores = {name: one["value"] for name, one in sorted(record.metrics.items()) if _PLAIN.fullmatch(name)}
+    known: dict[str, Any] = {
+        "library_name": LIBRARY,
+        "license": record.license if _PLAIN.fullmatch(record.license or "") else None,
+        "pipeline_tag": task,
+        "tags": [tag for tag in tags if _PLAIN.fullmatch(tag)],
+        "metrics": list(scores),
+    }
+    results = {
+        "task": {"type": task, "name": markdown.words(record.task)},
+        "dataset": {"type": record.variant, "name": f"{record.variant}, test split", "split": "test"},
+        "metrics": [{"type": name, "name": name, "value": one} for name, one in scores.items() if one is not None],
+    }
+    if results["metrics"] and _PLAIN.fullmatch(record.variant):
+        known["model-index"] = [{"name": record.variant, "results": [results]}]
+    return {key: value for key, value in known.items() if value}
 
 
 def _metrics(record: Record) -> Iterator[Row]:
