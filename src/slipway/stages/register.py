@@ -1,4 +1,4 @@
-"""Writes the release record and the model card, and registers the model in MLflow when the gate passes.
+"""Writes the release record, the model card and what the data is, and registers in MLflow what the gate passes.
 
 Latency is a fact of a machine: its rules are judged in `benchmark.json`, outside the record, and joined here. What may
 be lost against the version in production depends on which that is, so `slipway gate` judges it and no stage does.
@@ -22,7 +22,7 @@ from slipway.protocol import Spec
 from slipway.records import release as record
 from slipway.records.release import Record
 from slipway.records.verdict import Judgement, Verdict, worst
-from slipway.registry import card, mlflow
+from slipway.registry import card, croissant, mlflow
 from slipway.stages import run
 from slipway.terminal import Console
 
@@ -54,7 +54,10 @@ def register(variant: str) -> None:
     )
     atomic.write_json(models / "release.json", made.to_json())
     atomic.write_text(models / "card.md", card.card(made))
-    _mirror(values, made, worst([judged.verdict, benchmark["gate"]["verdict"]]), models)
+    settings = Register(**values["register"])
+    described = croissant.describe(made, Path("data/prepared") / variant, settings.data_license)
+    atomic.write_json(reports / "croissant.json", described)
+    _mirror(values, settings, made, worst([judged.verdict, benchmark["gate"]["verdict"]]), models)
 
 
 def _by_slice(shipped: Path, values: Mapping[str, Any], gate: Gate, spec: Spec) -> list[Judgement]:
@@ -71,10 +74,9 @@ def _measured(conversion: Mapping[str, Any]) -> dict[str, dict[str, float | None
     return {**conversion["metrics"], **{name: {"value": value} for name, value in points.items()}}
 
 
-def _mirror(values: Mapping[str, Any], made: Record, joined: str, models: Path) -> None:
+def _mirror(values: Mapping[str, Any], settings: Register, made: Record, joined: str, models: Path) -> None:
     """Register in MLflow what passed; an MLflow that cannot be reached costs a warning."""
     console = Console()
-    settings = Register(**values["register"])
     if joined != "pass":
         why = escape(f"{settings.name} is recorded and not registered; why is in {models}/card.md")
         console.print(f"[yellow]{joined}[/]: {why}", soft_wrap=True)
