@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from slipway import config
-from slipway.config import Checks, Rule, Split
+from slipway.config import Checks, Register, Rule, Split
 from slipway.errors import ConfigError
 
 
@@ -34,6 +34,15 @@ def test_a_split_that_cannot_be_is_refused(values: dict[str, object], message: s
 def test_a_rule_needs_bounds_that_can_be_kept(values: dict[str, float], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Rule(**values)
+
+
+@pytest.mark.parametrize("key", ["license", "data_license"])
+def test_a_licence_is_an_id_in_lower_case_or_not_stated(key: str) -> None:
+    assert getattr(Register(name="a", description="b"), key) is None
+    assert getattr(Register(name="a", description="b", **{key: "cc-by-4.0"}), key) == "cc-by-4.0"  # type: ignore[arg-type]
+    for wrong in ("Apache-2.0", "", "MIT OR Apache-2.0", "see LICENSE"):
+        with pytest.raises(ValidationError, match="in lower case, such as apache"):
+            Register(name="a", description="b", **{key: wrong})  # type: ignore[arg-type]
 
 
 def test_sections_do_not_change_once_read() -> None:

@@ -240,7 +240,9 @@ def test_what_github_reads_keeps_to_its_schema(schema: str, files: list[str]) ->
     )
 
 
-def test_the_wheel_says_that_it_has_types_and_has_the_page_of_the_report(tmp_path: Path) -> None:
+def test_the_wheel_says_that_it_has_types_and_has_every_template(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True)
     (wheel,) = tmp_path.glob("*.whl")
-    assert {"slipway/py.typed", "slipway/gate/page.html"} <= set(zipfile.ZipFile(wheel).namelist())
+    templates = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.jinja")}
+    assert templates > {"slipway/registry/card.md.jinja", "slipway/gate/report.md.jinja"}
+    assert {"slipway/py.typed", "slipway/gate/page.html"} | templates <= set(zipfile.ZipFile(wheel).namelist())

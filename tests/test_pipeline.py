@@ -94,6 +94,17 @@ def test_every_network_runs_in_one_partition_and_cards_say_in_how_many_a_model_r
         assert record["framework"] != "keras" or counted == {"partitions": 1, "outside": {"QUANTIZE": 1}}
 
 
+def test_every_data_set_is_read_from_its_description(built: Path) -> None:
+    import mlcroissant
+    import pandas as pd
+
+    for variant in VARIANTS:
+        dataset = mlcroissant.Dataset(str(built / "reports" / variant / "croissant.json"))
+        for side in ("train", "val", "test"):
+            packed = pd.read_parquet(built / "data/prepared" / variant / side / "examples.parquet")
+            assert sum(1 for _ in dataset.records(side)) == len(packed)
+
+
 def test_golden_examples_of_every_variant_hold_on_this_machine(built: Path) -> None:
     for variant in VARIANTS:
         assert Predictor.load(built / "models" / variant).check_golden() == 3

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NaiveDatetime, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NaiveDatetime, model_validator
 
 from slipway import documents
 from slipway.errors import ConfigError
@@ -19,6 +19,7 @@ PARAMS = Path("params")
 TOP = Path("params.yaml")
 NAME = re.compile("[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
 """Of a variant: it is part of paths, of tags, of commands and of addresses."""
+LICENSE = re.compile("[a-z0-9][a-z0-9.+-]*")
 LATENCY_METRICS = frozenset({"latency_mean_ms", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"})
 """Facts of a machine: one row at a time through model.tflite on one thread, judged by the benchmark stage."""
 CONVERSION_METRICS = frozenset({"agreement", "max_difference", "mean_difference", "size_bytes"})
@@ -152,11 +153,27 @@ class Gate(Section):
     rules: dict[str, Rule]
 
 
+def _license(name: str) -> str:
+    if not LICENSE.fullmatch(name):
+        raise ValueError(
+            "a licence is the id by which the Hugging Face hub knows it, in lower case, such as apache-2.0"
+        )
+    return name
+
+
+License = Annotated[str, AfterValidator(_license)]
+
+
 class Register(Section):
-    """The registered model in MLflow: its name, and what it is for."""
+    """The registered model in MLflow: its name, and what it is for.
+
+    `license` is that of the model, `data_license` that of the data; None where nothing is stated.
+    """
 
     name: str
     description: str
+    license: License | None = None
+    data_license: License | None = None
 
 
 def top(content: bytes | None = None) -> dict[str, Any]:

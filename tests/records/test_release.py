@@ -94,6 +94,13 @@ def test_a_record_of_an_older_schema_is_read_as_todays(values: dict[str, Any], s
     assert old.identity() == read(values).identity()
 
 
+def test_a_licence_may_be_missing_and_is_no_part_of_what_a_version_is(values: dict[str, Any]) -> None:
+    before = read(values)
+    assert before.license is None
+    stated = read(values | {"license": "apache-2.0"})
+    assert (stated.license, stated.identity()) == ("apache-2.0", before.identity())
+
+
 def test_wording_is_no_part_of_what_a_version_is(values: dict[str, Any]) -> None:
     before = read(values).identity()
     values["gate"]["rules"][0]["reason"] = "said in other words"

@@ -3,19 +3,39 @@ import json
 import re
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 import hostile
+from conftest import ROOT
 from slipway.records.release import Record
 from slipway.registry import card as cards
 
 LINEAGE = dict.fromkeys(("raw", "prepared", "params"), "0123456789abcdef" * 4)
 
 
+HUB_TASKS = {
+    "audio-classification",
+    "image-classification",
+    "keypoint-detection",
+    "object-detection",
+    "tabular-classification",
+    "tabular-regression",
+}
+"""Those of the Hugging Face hub (PIPELINE_DATA of huggingface.js) that tasks of slipway are called after."""
+
+
 def card(values: dict) -> str:
     return cards.card(Record.model_validate_json(json.dumps(values)))
+
+
+def metadata(card: str) -> dict:
+    """The block at the head of a card, found as the hub finds it."""
+    block = re.match(r"---\n([\s\S]*?)\n---\n\n# ", card)
+    assert block is not None
+    return yaml.safe_load(block[1])
 
 
 def rule(metric: str, verdict: str, value: float | None, **more: object) -> dict:
@@ -35,6 +55,7 @@ def pictures() -> dict:
         "framework": "keras",
         "profile": "demo",
         "description": "Tells advertisements from programmes in single frames of live television.",
+        "license": "apache-2.0",
         "data": {"height": 96, "width": 96},
         "spec": {
             "objective": "multiclass",
@@ -130,7 +151,7 @@ def tables(markdown: str) -> list[list[list[str]]]:
 
 def test_a_card_of_pictures_tells_what_where_and_how_well(pictures: dict):
     text = card(pictures)
-    assert text.startswith("# base-ad-detector\n\nTells advertisements from programmes")
+    assert text.partition("\n---\n\n")[2].startswith("# base-ad-detector\n\nTells advertisements from programmes")
     assert "The gate says **hold**: the data cannot tell" in text
     assert "Input: an array `uint8 [96, 96, 3]` an example." in text
     assert "the probabilities of 2 classes, in this order: ad, content." in text
@@ -237,3 +258,73 @@ def test_any_figure_can_be_told(value: float | None, size: int):
 def test_a_threshold_of_two_classes_is_told(table: dict) -> None:
     table["spec"] |= {"objective": "binary", "outputs": ["hand_ball"], "threshold": 0.28727}
     assert "- Output: the probability of hand\\_ball.\n- Decision: positive from 0.2873 on" in card(table)
+
+
+def test_the_head_of_a_card_is_what_the_hub_reads(pictures: dict):
+    assert metadata(card(pictures)) == {
+        "library_name": "litert",
+        "license": "apache-2.0",
+        "pipeline_tag": "image-classification",
+        "tags": ["image-classification", "tflite", "int8", "slipway"],
+        "metrics": ["accuracy", "ece", "f1", "roc_auc"],
+        "model-index": [
+            {
+                "name": "base-ad-detector",
+                "results": [
+                    {
+                        "task": {"type": "image-classification", "name": "Image classification"},
+                        "dataset": {
+                            "type": "base-ad-detector", "name": "base-ad-detector, test split", "split": "test",
+                        },
+                        "metrics": [
+                            {"type": "accuracy", "name": "accuracy", "value": 0.95},
+                            {"type": "ece", "name": "ece", "value": 0.0123},
+                            {"type": "f1", "name": "f1", "value": 0.94},
+                        ],
+                    }
+                ],
+            }
+        ],
+    }  # fmt: skip
+    pictures["dataset"]["simulated"] = True
+    assert "simulated-data" in metadata(card(pictures))["tags"]
+
+
+def test_every_task_is_one_that_the_hub_knows():
+    assert {path.parent.name.replace("_", "-") for path in ROOT.glob("src/slipway/tasks/*/__init__.py")} == HUB_TASKS
+
+
+def test_a_licence_that_is_not_stated_is_said_to_be_so_and_left_out_for_the_hub(pictures: dict):
+    assert ["licence", "apache-2.0"] in tables(card(pictures))[0]
+    pictures["license"] = None
+    assert ["licence", "not stated"] in tables(card(pictures))[0]
+    assert "license" not in metadata(card(pictures))
+
+
+def test_a_model_without_any_score_has_no_results(table: dict):
+    table["metrics"] = {"mae": {"value": None}}
+    assert "model-index" not in metadata(card(table))
+
+
+@pytest.mark.parametrize("text", ["x\n---\n# y", "a: b", "{a: b}", "- a", "&a", "*a", "!!python/name:os.system", "# a"])
+def test_the_head_of_a_card_has_plain_names_and_nothing_else(pictures: dict, text: str):
+    plain = metadata(card(pictures))
+    pictures |= {
+        "variant": text,
+        "precision": text,
+        "license": text,
+        "metrics": {**pictures["metrics"], text: {"value": 1}},
+    }
+    found = metadata(card(pictures))
+    assert found == {key: plain[key] for key in ("library_name", "pipeline_tag", "metrics")} | {
+        "tags": ["image-classification", "tflite", "slipway"]
+    }
+
+
+@pytest.mark.parametrize("name", ["no", "null", "1.5", "2024-01-01", "0x1F", "1_000", "12e03", "y"])
+def test_a_name_that_yaml_would_read_as_a_value_stays_a_name(pictures: dict, name: str):
+    pictures |= {"variant": name, "precision": name, "license": name, "metrics": {name: {"value": 1.0}}}
+    found = metadata(card(pictures))
+    (model,) = found["model-index"]
+    assert (model["name"], found["license"], found["tags"][2], found["metrics"]) == (name, name, name, [name])
+    assert model["results"][0]["metrics"] == [{"type": name, "name": name, "value": 1.0}]

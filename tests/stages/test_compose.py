@@ -107,9 +107,27 @@ def test_a_variant_of_ones_own_data_has_no_simulation(repository: Path) -> None:
     assert config.read(VARIANT)["simulate"] is None
 
 
+def test_what_is_simulated_is_under_this_repositorys_licence_and_data_of_ones_own_under_none(repository: Path) -> None:
+    def licences() -> tuple[str | None, str | None]:
+        compose(VARIANT)
+        register = config.read(VARIANT)["register"]
+        return register["license"], register["data_license"]
+
+    assert licences() == ("apache-2.0", "apache-2.0")
+    edit(Path("params.yaml"), f"  {VARIANT}: tv\n", "")
+    assert licences() == (None, None)
+    FILE.write_text(f"{FILE.read_text()}  license: mit\n")
+    assert licences() == ("mit", None)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        (
+            "register:",
+            "register:\n  license: MIT",
+            "hub knows it, in lower case, such as apache-2.0, not 'MIT', in conf/",
+        ),
         (
             "least: 5000",
             "leest: 5000",

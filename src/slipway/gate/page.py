@@ -37,7 +37,7 @@ def page(entries: Sequence[Entry], links: str = "") -> str:
     environment = Environment(loader=PackageLoader("slipway.gate", "."), autoescape=True, keep_trailing_newline=True)
     environment.filters |= {
         "anchor": anchor,
-        "markdown": lambda lines: Markup(markdown.render("\n".join(lines))),
+        "markdown": lambda text: Markup(markdown.render(text)),
         "plain": plain,
         "sections": partial(sections, links=links),
     }

@@ -1,7 +1,8 @@
 """What the gate says of all variants, as one page of Markdown for a pull request.
 
 The verdict comes first, then a row a variant; all else of a variant is under a fold. Tables and Mermaid only, which the
-places where pull requests are read draw themselves: nothing is loaded from elsewhere. `slipway.gate.page` shows the
+places where pull requests are read draw themselves: nothing is loaded from elsewhere. report.md.jinja is the page,
+summary.md.jinja its beginning, and sections.md.jinja has a macro for each part of a fold; `slipway.gate.page` shows the
 same parts with plots.
 """
 
@@ -17,6 +18,7 @@ from slipway import markdown
 from slipway.gate.contributions import Scored
 from slipway.gate.judged import Judged, Said, named
 from slipway.gate.rules import LOWER_IS_BETTER
+from slipway.markdown import UNKNOWN, Markdown
 
 MOST_ROWS = 24
 """Of longer tables only the rows that changed most are shown."""
@@ -32,6 +34,13 @@ MEANS: dict[Said, str] = {
 }
 ORDER: tuple[Said, ...] = ("fail", "unjudged", "hold", "pass")
 
+_TEMPLATES = markdown.environment("slipway.gate")
+_TEMPLATES.globals |= {"marks": MARKS}
+_SECTIONS = _TEMPLATES.get_template("sections.md.jinja").module
+
+_NOTHING = Markdown()
+
+Row = Sequence[object]
 Change = tuple[str, Any, Any]
 """A parameter by its dotted key, its value in the baseline and its value now; None where there is none."""
 
@@ -54,8 +63,8 @@ class Section:
     """A part of what is under a variant's fold: Markdown, a Mermaid diagram, and the plot that HTML has instead."""
 
     title: str
-    body: Sequence[str]
-    diagram: Sequence[str] = ()
+    body: Markdown
+    diagram: Markdown = _NOTHING
     plot: str | None = None
 
 
@@ -64,118 +73,100 @@ def report(entries: Sequence[Entry], links: str = "", longest: int | None = None
 
     Of a page of more than `longest` characters the folds are left out that matter least, and it says whose.
     """
-    verdicts = {entry.judged.variant: entry.judged.verdict for entry in entries}
-    head = summary(entries)
-    folds = {entry.judged.variant: "\n".join(_fold(entry, links)) for entry in entries}
-    mildest = sorted(folds, key=lambda variant: -ORDER.index(verdicts[variant]))
+    template, head = _TEMPLATES.get_template("report.md.jinja"), summary(entries)
+    folds = {entry.judged.variant: (entry.judged, list(sections(entry, links))) for entry in entries}
+    mildest = sorted(folds, key=lambda variant: -ORDER.index(folds[variant][0].verdict))
     for number in range(len(folds) + 1):
         left_out = mildest[:number]
-        parts = ["\n".join(head), *(fold for variant, fold in folds.items() if variant not in left_out)]
-        if left_out:
-            listed = ", ".join(map(markdown.text, left_out))
-            parts.append(f"Too long for here, and on the page in HTML: the details of {listed}.")
-        page = "\n\n".join(parts) + "\n"
+        shown = [fold for variant, fold in folds.items() if variant not in left_out]
+        page = template.render(summary=head, folds=shown, left_out=left_out, anchor=anchor)
         if longest is None or len(page) <= longest:
             break
     return page
 
 
-def summary(entries: Sequence[Entry]) -> list[str]:
+def summary(entries: Sequence[Entry]) -> Markdown:
     """The worst verdict as a heading, how many have which, and a row a variant."""
     counts = {said: sum(entry.judged.verdict == said for entry in entries) for said in ORDER}
     worst: Said = next((said for said in ORDER if counts[said]), "pass")
-    listed = ", ".join(f"{count} {MARKS[said]}" for said, count in counts.items() if count)
-    return [
-        f"# {MARKS[worst]}",
-        "",
-        f"Of {len(entries)} variants: {listed or 'none'}. **{_say(worst)}.**",
-        "",
-        *markdown.table(
-            ("variant", "verdict", "beside", "main score, before → now", "flipped", "size", "p95 ms", "why"),
-            [_row(entry) for entry in entries],
-        ),
-    ]
+    said = _TEMPLATES.get_template("summary.md.jinja").render(
+        worst=worst,
+        counts=[f"{count} {MARKS[said]}" for said, count in counts.items() if count],
+        meaning=f"{MEANS[worst][0].upper()}{MEANS[worst][1:]}",
+        rows=[_row(entry.judged) for entry in entries],
+    )
+    return Markdown(said.rstrip("\n"))
 
 
-def _say(worst: Said) -> str:
-    return f"{MEANS[worst][0].upper()}{MEANS[worst][1:]}"
-
-
-def _row(entry: Entry) -> tuple[str, ...]:
-    judged = entry.judged
-    name, verdict = f"[{markdown.text(judged.variant)}](#{anchor(judged)})", f"**{MARKS[judged.verdict]}**"
+def _row(judged: Judged) -> Row:
+    link = Markdown(f"[{markdown.text(judged.variant)}](#{anchor(judged)})")
+    verdict = markdown.strong(MARKS[judged.verdict])
     if judged.record is None or judged.benchmark is None:
-        return name, verdict, "", "", "", "", "", markdown.text(judged.why or "")
+        return link, verdict, "", "", "", "", "", judged.why or ""
     compared = judged.comparison
-    flipped = "" if compared is None else f"{compared.worse} worse, {compared.better} better"
     why = [f"{rule.subject}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
     return (
-        name,
+        link,
         verdict,
-        markdown.text(judged.beside),
+        judged.beside,
         _main(judged),
-        flipped,
+        "" if compared is None else f"{compared.worse} worse, {compared.better} better",
         markdown.size(judged.record.model.bytes),
         markdown.figure(judged.benchmark.p95_ms()),
-        "; ".join(markdown.text(one) for one in [*why, *([judged.why] if judged.why else [])]),
+        Markdown("; ".join(map(markdown.text, [*why, *([judged.why] if judged.why else [])]))),
     )
 
 
-def _main(judged: Judged) -> str:
-    """The first metric that a rule is on, before and now."""
+def _main(judged: Judged) -> Markdown:
+    """The first metric that a rule is on, and its value now, or before and now."""
     assert judged.record is not None
     metric = next((rule.metric for rule in judged.rules if rule.metric in judged.record.metrics), None)
     metric = metric or next(iter(judged.record.metrics), None)
     if metric is None:
-        return ""
+        return _NOTHING
     now = judged.record.metrics[metric]["value"]
     before = None if judged.old is None else judged.old.score()[metric]
     figures = markdown.figures([before, now])
-    return f"{markdown.text(metric)} {figures[1] if before is None else ' → '.join(figures)}"
-
-
-def _fold(entry: Entry, links: str) -> list[str]:
-    judged = entry.judged
-    title = f"<b>{markdown.html(judged.variant)}</b>: {MARKS[judged.verdict]}, beside {markdown.html(judged.beside)}"
-    lines = [f'<a id="{anchor(judged)}"></a>', "", f"<details><summary>{title}</summary>", ""]
-    for section in sections(entry, links):
-        heading = [f"#### {markdown.text(section.title)}", ""] if section.title else []
-        lines += [*heading, *section.body, "", *section.diagram, *([""] if section.diagram else [])]
-    return [*lines, "</details>"]
+    return Markdown(f"{markdown.text(metric)} {figures[1] if before is None else ' → '.join(figures)}")
 
 
 def sections(entry: Entry, links: str = "") -> Iterator[Section]:
     """What is under the fold of a variant, in order; `links` goes before the path of its card."""
     judged = entry.judged
     if judged.why is not None:
-        yield Section("", [f"Not judged: {markdown.text(judged.why)}"])
+        yield Section("", _told("unjudged", judged.why))
     yield from (section for section in _parts(entry) if section.body)
     if judged.record is not None:
-        yield Section("", [f"[Model card]({links}{markdown.target(f'models/{judged.variant}/card.md')})"])
+        path = f"models/{judged.variant}/card.md"
+        yield Section("", _told("card", Markdown(f"{links}{markdown.target(path)}")))
 
 
 def _parts(entry: Entry) -> Iterator[Section]:
     judged = entry.judged
     if judged.record is None or judged.benchmark is None:
         return
-    yield Section("Rules", _rules(judged), plot="losses")
-    yield Section("How sure this is", [] if entry.calibration is None else [sureness(entry.calibration)])
-    yield Section("Metrics", _metrics(judged))
+    rules = [(named(rule), rule.reason, markdown.strong(MARKS[rule.verdict])) for rule in judged.rules]
+    yield Section("Rules", markdown.table(rules, ("rule", "measured", "verdict")), plot="losses")
+    if entry.calibration is not None:
+        yield Section("How sure this is", markdown.text(sureness(entry.calibration)))
+    yield Section("Metrics", _told("metrics", list(_metrics(judged)), judged.old is not None))
     if judged.old is not None and judged.new is not None:
         for name, now in _tables(judged.new).items():
             yield Section(markdown.words(name), _breakdown(_tables(judged.old).get(name), now))
         yield Section("Confusion matrix", _confusion(judged.old, judged.new), plot="confusion")
-        yield Section("Examples that flipped", _flips(judged), _pie(judged))
-    yield Section("Parameters that changed", _params(entry))
+        if (compared := judged.comparison) is not None:
+            diagram = _told("pie", compared) if compared.flips else _NOTHING
+            yield Section("Examples that flipped", _told("flips", compared), diagram)
+    if judged.version is not None and judged.old_record is not None:
+        params = [(markdown.code(key), _value(old), _value(new)) for key, old, new in entry.params]
+        yield Section("Parameters that changed", _told("params", params))
     yield Section("Data", _data(judged))
     yield Section("Latency and size", _latency(judged), plot="latency")
 
 
-def _rules(judged: Judged) -> list[str]:
-    rows = [
-        (markdown.text(named(rule)), markdown.text(rule.reason), f"**{MARKS[rule.verdict]}**") for rule in judged.rules
-    ]
-    return markdown.table(("rule", "measured", "verdict"), rows)
+def _told(macro: str, *values: object) -> Markdown:
+    """What a macro of sections.md.jinja makes of its arguments."""
+    return Markdown(getattr(_SECTIONS, macro)(*values).strip("\n"))
 
 
 def sureness(figures: Mapping[str, Any]) -> str:
@@ -186,7 +177,7 @@ def sureness(figures: Mapping[str, Any]) -> str:
     power = ", ".join(f"{one['points']:g} {one['when_nothing_may_be_lost']['fail']:.1%}" for one in worse)
     equal = figures["equal"]
     size = f"{figures['examples']:,} examples in {figures['groups']:,} groups"
-    rule = f"{markdown.text(figures['metric'])}, of which {figures['most']:g} may be lost"
+    rule = f"{figures['metric']}, of which {figures['most']:g} may be lost"
     return (
         f"Simulated {figures['draws']:,} times at this test size ({size}) for {rule}, with trainings that differ on "
         f"{figures['churn']:.1%} of the examples: a model that is truly as good fails {equal['fail']:.1%}, holds "
@@ -196,11 +187,11 @@ def sureness(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _metrics(judged: Judged) -> list[str]:
+def _metrics(judged: Judged) -> Iterator[Row]:
+    """Each metric before and now, and the change."""
     assert judged.record is not None
     before = None if judged.old is None else judged.old.score()
     noted = {} if judged.old_record is None else judged.old_record.metrics
-    rows = []
     for metric, one in sorted(judged.record.metrics.items()):
         old = None if before is None else before[metric]
         now, own = one["value"], noted.get(metric, {"value": None})
@@ -208,28 +199,23 @@ def _metrics(judged: Judged) -> list[str]:
         if old is None or was is None or abs(was - old) > 1e-4 * max(1, abs(old)):
             own = {"value": old}
         change = None if old is None or now is None else now - old
-        rows.append((markdown.text(metric), _measured(own), _measured(one), _direction(metric, change)))
-    lines = markdown.table(("metric", "before", "now", "change"), rows, numbers=3)
-    if before is None:
-        return lines
-    return [*lines, "", "Both on today's test examples, with 95 % intervals of each where it is known."]
+        yield metric, _measured(own), _measured(one), _direction(metric, change)
 
 
-def _measured(one: Mapping[str, float | None]) -> str:
+def _measured(one: Mapping[str, float | None]) -> Markdown:
     value, low, high = (one.get(part) for part in ("value", "low", "high"))
     if value is None:
-        return markdown.UNKNOWN if "low" in one else ""
-    said = markdown.figures([value, low, high])
-    return said[0] if low is None or high is None else f"{said[0]} ({said[1]} to {said[2]})"
+        return UNKNOWN if "low" in one else _NOTHING
+    return markdown.measured(value, low, high)
 
 
-def _direction(metric: str, change: float | None) -> str:
+def _direction(metric: str, change: float | None) -> Markdown:
     if change is None:
-        return ""
+        return _NOTHING
     if abs(change) < 5e-7:
-        return "0"
+        return Markdown("0")
     better = (change < 0) == (metric in LOWER_IS_BETTER)
-    return f"{change:+.4g} {'better' if better else 'worse'}"
+    return Markdown(f"{change:+.4g} {'better' if better else 'worse'}")
 
 
 def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
@@ -237,11 +223,11 @@ def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
     return {name: table for name, table in tables.items() if name != "tenths"}
 
 
-def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> list[str]:
+def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> Markdown:
     """A table of scores before → now, a row a class, keypoint, hour, ..., those that changed most where it is long."""
     key = str(new.columns[0])
     if old is None or list(old.columns) != list(new.columns):
-        return []
+        return _NOTHING
     scores = [str(name) for name in new.columns[1:] if pd.api.types.is_float_dtype(new[name])]
     counts = [str(name) for name in new.columns[1:] if str(name) not in scores]
     both = new.merge(old, on=key, how="left", suffixes=("", " before"))
@@ -252,15 +238,13 @@ def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> list[str]:
         dropped, both = len(both) - len(largest), both.iloc[np.sort(largest)]
     rows = []
     for row in both.to_dict("records"):
-        cells = [markdown.text(row[key]), *(f"{row[name]:,}" for name in counts)]
+        cells = [row[key], *(markdown.number(row[name]) for name in counts)]
         for name in scores:
             before, now = (None if pd.isna(one) else float(one) for one in (row[f"{name} before"], row[name]))
             said = markdown.figures([before, now])
-            cells.append(said[1] if before == now else f"{said[0]} → **{said[1]}**")
+            cells.append(said[1] if before == now else Markdown(f"{said[0]} → {markdown.strong(said[1])}"))
         rows.append(cells)
-    head = map(markdown.text, (key, *counts, *scores))
-    lines = markdown.table(tuple(head), rows, len(counts) + len(scores))
-    return [*lines, "", f"{dropped:,} rows that changed less are not shown."] if dropped else lines
+    return _told("breakdown", rows, (key, *counts, *scores), dropped)
 
 
 def confusion(scored: Scored) -> np.ndarray:
@@ -270,101 +254,56 @@ def confusion(scored: Scored) -> np.ndarray:
     return np.array(cells)
 
 
-def _confusion(old: Scored, new: Scored) -> list[str]:
+def _confusion(old: Scored, new: Scored) -> Markdown:
     if not new.classes or old.classes != new.classes:
-        return []
-    now, before = confusion(new), confusion(old)
+        return _NOTHING
+    counts = zip(new.classes, confusion(new), confusion(old), strict=True)
     rows = [
-        (
-            f"**{markdown.text(name)}**",
-            *(f"{one:,}" if one == was else f"{one:,} ({one - was:+,})" for one, was in zip(n, b, strict=True)),
-        )
-        for name, n, b in zip(new.classes, now, before, strict=True)
+        (markdown.strong(name), *(_counted(int(one), int(was)) for one, was in zip(now, before, strict=True)))
+        for name, now, before in counts
     ]
-    head = ("actual, decided as:", *map(markdown.text, new.classes))
-    return markdown.table(head, rows, len(new.classes))
+    return markdown.table(rows, ("actual, decided as:", *new.classes), len(new.classes))
 
 
-def _flips(judged: Judged) -> list[str]:
-    compared = judged.comparison
-    if compared is None:
-        return []
-    if not compared.flips:
-        return [f"None of {compared.examples:,} test examples."]
-    chance = "" if compared.p is None else f"; McNemar's exact test of as many either way: p = {compared.p:.3g}"
-    rows = [
-        ("better" if flip.better else "**worse**", *map(markdown.text, (flip.example, flip.actual, flip.old, flip.new)))
-        for flip in compared.flips
-    ]
-    return [
-        f"Of {compared.examples:,} test examples in {compared.groups:,} groups {compared.worse:,} got worse and "
-        f"{compared.better:,} better{chance}. The first of each:",
-        "",
-        *markdown.table(("", "example", "actual", "before", "now"), rows),
-    ]
-
-
-def _pie(judged: Judged) -> list[str]:
-    compared = judged.comparison
-    if compared is None or not compared.flips:
-        return []
-    same = compared.examples - compared.worse - compared.better
-    return [
-        "```mermaid",
-        "pie title Test examples",
-        *(
-            f'  "{name}" : {count}'
-            for name, count in (("as before", same), ("worse", compared.worse), ("better", compared.better))
-            if count
-        ),
-        "```",
-    ]
-
-
-def _params(entry: Entry) -> list[str]:
-    if entry.judged.version is None or entry.judged.old_record is None:
-        return []
-    if not entry.params:
-        return ["None."]
-    rows = [(markdown.code(key), _value(old), _value(new)) for key, old, new in entry.params]
-    return markdown.table(("parameter", "before", "now"), rows)
+def _counted(now: int, before: int) -> Markdown:
+    return Markdown(f"{now:,}" if now == before else f"{now:,} ({now - before:+,})")
 
 
 def _value(value: Any) -> str:
     said = str(value)
-    return markdown.text(said if len(said) <= LONGEST else f"{said[:LONGEST]}...")
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
-def _data(judged: Judged) -> list[str]:
+def _data(judged: Judged) -> Markdown:
     assert judged.record is not None
     now, before = judged.record, judged.old_record
-    rows = []
+    rows: list[Row] = []
     for side in ("train", "val", "test", "calibration"):
         counted = [None if one is None else one.dataset.splits.get(side) for one in (before, now)]
-        rows.append((side, *_change(*(None if one is None else one.total for one in counted))))
+        totals = [None if one is None else one.total for one in counted]
+        if totals[1] is not None:
+            rows.append((side, *map(_count, totals)))
         names = dict.fromkeys(name for one in counted if one is not None for name in one.classes)
         for name in names:
             pair = [None if one is None else one.classes.get(name) for one in counted]
-            if pair[0] != pair[1] and pair[0] is not None:
-                rows.append((f"{side}, {markdown.text(name)}", *_change(*pair)))
-    rows = [row for row in rows if row[2]]
+            if pair[0] != pair[1] and None not in pair:
+                rows.append((f"{side}, {name}", *map(_count, pair)))
     for name, key in (("raw data", "raw"), ("prepared data", "prepared")):
         old, new = (None if one is None else getattr(one.lineage, key) for one in (before, now))
         if old is not None and old != new:
             rows.append((f"{name}, DVC's hash", markdown.code(str(old)[:12]), markdown.code(str(new)[:12])))
-    warned = [f"- {markdown.text(warning)}" for warning in now.dataset.warnings]
-    return [*markdown.table(("", "before", "now"), rows, numbers=2), *(["", *warned] if warned else [])] if rows else []
+    return _told("data", rows, now.dataset.warnings) if rows else _NOTHING
 
 
-def _change(before: int | None, now: int | None) -> tuple[str, str]:
-    return "" if before is None else f"{before:,}", "" if now is None else f"{now:,}"
+def _count(count: int | None) -> Markdown:
+    return Markdown() if count is None else markdown.number(count)
 
 
-def _latency(judged: Judged) -> list[str]:
+def _latency(judged: Judged) -> Markdown:
     now, before = judged.benchmark, judged.old_benchmark
     assert judged.record is not None and now is not None
     rows = []
-    shipped = f"model.tflite, {markdown.text(judged.record.precision)}"
+    shipped = f"model.tflite, {judged.record.precision}"
     titles = {"model.tflite": shipped, "float.tflite": "float.tflite", "native": "native"}
     for name, title in titles.items():
         if (model := now.models.get(name)) is None:
@@ -375,15 +314,10 @@ def _latency(judged: Judged) -> list[str]:
         old = None if was is None else was.single.get(threads, {}).get("p50_ms")
         times = (old, one.get("p50_ms"), one.get("p95_ms"))
         rows.append((title, *map(markdown.figure, times), markdown.size(model.size_bytes)))
-    if not rows:
-        return []
-    head = ("one example, on one thread (Keras on its own)", "p50 ms before", "p50 ms", "p95 ms", "size")
-    lines = markdown.table(head, rows, numbers=4)
-    if before is not None and before.machine != now.machine:
-        lines += ["", "The baseline was measured on another machine: its times are no comparison."]
-    return lines
+    moved = before is not None and before.machine != now.machine
+    return _told("latency", rows, moved) if rows else _NOTHING
 
 
-def anchor(judged: Judged) -> str:
+def anchor(judged: Judged) -> Markdown:
     """Where on the page a variant is."""
-    return f"gate-{re.sub('[^A-Za-z0-9-]+', '-', judged.variant)}"
+    return Markdown(f"gate-{re.sub('[^A-Za-z0-9-]+', '-', judged.variant)}")

@@ -145,6 +145,7 @@ class Record(Part):
     framework: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     profile: str
     description: str = ""
+    license: str | None = None
     data: dict[str, Any]
     spec: Annotated[dict[str, Any], AfterValidator(_spec)]
     dataset: Dataset
@@ -257,6 +258,7 @@ def build(
         "framework": params["framework"],
         "profile": params["profile"],
         "description": params["register"]["description"],
+        "license": params["register"]["license"],
         "data": params["data"],
         "spec": spec,
         "dataset": {

@@ -65,7 +65,7 @@ def compose(variant: str) -> None:
     top = _top(variant)
     task = _member(slipway.tasks, top["task"], f"{TOP}: {variant}.task")
     schema, framework = _schema(variant, top["framework"], top["task"])
-    values, files = _compose(variant, top["profile"])
+    values, files = _compose(variant, top["profile"], simulated=top["simulator"] is not None)
     sections = COMMON | {"data": task.Task.Data, "model": framework.Model, "train": framework.Train}
     sections["convert"] = schema.Convert
     sections |= {"start": Start} if values.get("start") else {}
@@ -119,10 +119,11 @@ def _member(package: ModuleType, name: str, where: str) -> ModuleType:
     return importlib.import_module(f"{package.__name__}.{name}")
 
 
-def _compose(variant: str, profile: str) -> tuple[dict[str, Any], dict[str, Path]]:
+def _compose(variant: str, profile: str, simulated: bool) -> tuple[dict[str, Any], dict[str, Path]]:
     """The composed values, and the conf/ file chosen for each group."""
     overrides = [f"variant={variant}", f"profile={profile}"]
     OmegaConf.register_new_resolver("by_profile", lambda choices: choices[profile], replace=True)
+    OmegaConf.register_new_resolver("if_simulated", lambda value: value if simulated else None, replace=True)
     try:
         with hydra.initialize_config_dir(str(CONF.resolve()), version_base="1.3"):
             config = hydra.compose("config", overrides=overrides, return_hydra_config=True)

@@ -1,4 +1,4 @@
-"""Writes the release record and the model card.
+"""Writes the release record, the model card and what the data is.
 
 Latency is a fact of a machine: its rules are judged in `benchmark.json`, outside the record, and joined here. What may
 be lost against the version in production depends on which that is, so `slipway gate` judges it and no stage does.
@@ -13,14 +13,14 @@ from rich.markup import escape
 
 from slipway import atomic, config, predictions, tasks
 from slipway import spec as specs
-from slipway.config import PARAMS, Evaluate
+from slipway.config import PARAMS, Evaluate, Register
 from slipway.gate import floors, verdict
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
 from slipway.protocol import Spec
 from slipway.records import release as record
 from slipway.records.verdict import Judgement, Verdict, worst
-from slipway.registry import card
+from slipway.registry import card, croissant
 from slipway.stages import run
 from slipway.terminal import Console
 
@@ -52,6 +52,8 @@ def register(variant: str) -> None:
     )
     atomic.write_json(models / "release.json", made.to_json())
     atomic.write_text(models / "card.md", card.card(made))
+    described = croissant.describe(made, Path("data/prepared") / variant, Register(**values["register"]).data_license)
+    atomic.write_json(reports / "croissant.json", described)
     joined = worst([judged.verdict, benchmark["gate"]["verdict"]])
     why = "" if joined == "pass" else f"; {models / 'card.md'} and {reports / 'benchmark.json'} say why"
     Console().print(escape(f"{variant}: {joined}{why}"), soft_wrap=True)
