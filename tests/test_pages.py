@@ -161,6 +161,7 @@ def commands(name: str) -> list[str]:
 def test_a_command_of_a_page_is_one_that_there_is(name: str) -> None:
     """Each `slipway` has its options, each `make` its target, each `dvc` its command."""
     targets = set(re.findall(r"^([\w./-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets |= {f".venv/{lock.stem}" for lock in (ROOT / "requirements").glob("*.lock")}
     for line in commands(name):
         for words in _each(line):
             program, *rest = words

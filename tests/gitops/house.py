@@ -64,6 +64,7 @@ _CONFIG = """\
     verify = true
 """
 
+_ARTIFACTS = "artifacts:\n" + "".join(f"  {variant}: {{path: models/{variant}/model.tflite}}\n" for variant in VARIANTS)
 _STAGES = """
 stages:
   convert-tflite:
@@ -96,8 +97,7 @@ stages:
       - models/${key}/model.tflite
       outs:
       - models/${key}/release.json: {cache: false}
-artifacts:
-""" + "".join(f"  {variant}: {{path: models/{variant}/model.tflite}}\n" for variant in VARIANTS)
+"""
 
 
 def build(root: Path) -> None:
@@ -107,7 +107,7 @@ def build(root: Path) -> None:
     dvc(root, "init -q")
     (root / ".dvc" / "config").write_text(_CONFIG.format(remote=root.parent / "remote"))
     (root / "params.yaml").write_text(yaml.safe_dump({"all": {key: {"task": TASK} for key in VARIANTS}}))
-    (root / "dvc.yaml").write_text(_STAGES)
+    (root / "dvc.yaml").write_text(_ARTIFACTS + _STAGES)
     for variant in VARIANTS:
         for folder in ("models", "reports"):
             (root / folder / variant).mkdir(parents=True)

@@ -28,7 +28,8 @@ def row(variant: str) -> dict[str, Any]:
         return {"variant": variant, "verdict": None}
     record, benchmark = release.record, release.benchmark
     if record is None or benchmark is None:
-        raise ModelError(f"{release.malformed[0]}; run `dvc repro register@{variant}`")
+        settle = [said for said in release.malformed if "slipway resolve" in said]  # what a merge left goes first
+        raise ModelError(settle[0] if settle else f"{release.malformed[0]}; run `dvc repro register@{variant}`")
     task = tasks.load(record.task, record.data)
     return {
         "variant": variant,
