@@ -43,7 +43,7 @@ def switched(built: Path, commits: Mapping[str, str], bucket: Bucket) -> Path:
     copy = built / "switched"
     shutil.copytree(built / "repository", copy, symlinks=True)
     page = (ROOT / "docs" / "guide.md").read_text()
-    commands = re.findall("```sh\n(dvc remote add .*?)```", page, re.DOTALL)[0]
+    commands = re.findall("```sh\nmake .venv/s3\n(dvc remote add .*?)```", page, re.DOTALL)[0]
     commands = commands.replace("BUCKET/PATH", "models/slipway").replace("https://HOST", bucket.address)
     with contextlib.chdir(copy):
         git(copy, "checkout", "-q", "-b", "switched", commits["good-3"])
