@@ -1,6 +1,7 @@
 """No secret and nothing that steers a terminal is printed, wherever it comes from."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -133,14 +134,20 @@ def test_an_unexpected_error_of_a_command_is_redacted_too(tmp_path: Path) -> Non
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"all": {"x": None}}))
     (tmp_path / "models" / "x").mkdir(parents=True)
     (tmp_path / "reports" / "x").mkdir(parents=True)
-    (tmp_path / "models" / "x" / "release.json").write_text('{"task": "hunter2 http://user:PASSWORD@host", "data": {}}')
+    (tmp_path / "models" / "x" / "release.json").mkdir()  # which nobody expects
     (tmp_path / "reports" / "x" / "benchmark.json").write_text("{}")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pathlib\n"
+        "def read(self):\n"
+        "    raise RuntimeError('hunter2 http://user:PASSWORD@host')\n"
+        "pathlib.Path.read_bytes = read\n"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "slipway.cli", "releases"],
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT / "src"), "GITHUB_TOKEN": "hunter2"},
+        env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'src'}", "GITHUB_TOKEN": "hunter2"},
     )
     assert done.returncode == 1
     assert "***" in done.stderr
@@ -164,8 +171,10 @@ def test_what_a_commit_says_is_text_in_the_tables_of_the_registry(
     path.write_text(json.dumps(record))
     released.commit("first")
     released.git("tag", "-a", "worse@v1.0.0", "-m", f"{said}\x1b[31m")
+    refused = CliRunner().invoke(app, ["releases"])
+    assert refused.exit_code == 4 and "has characters that cannot be shown" in refused.output
+    assert "\x1b" not in refused.output
     for command in (
-        "releases",
         "registry list",
         "registry show worse@v1.0.0",
         "registry history",
