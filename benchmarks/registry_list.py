@@ -68,7 +68,7 @@ def history() -> bytes:
         parts.append(f"commit refs/heads/main\nmark :{at + 1}\ncommitter {who}\ndata 5\nBuild\n".encode())
         source = RECORDS[variant % len(RECORDS)]
         record = json.loads((ROOT / "models" / source / "release.json").read_text())
-        record |= {"variant": f"variant-{variant}", "build": at}
+        record |= {"variant": f"variant-{variant}", "description": f"Build {at}."}
         files = {
             "params.yaml": params.encode(),
             f"models/variant-{variant}/release.json": json.dumps(record, sort_keys=True, indent=1).encode(),
