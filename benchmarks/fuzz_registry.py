@@ -3,8 +3,8 @@
     python benchmarks/fuzz_registry.py [--examples 10000]
 
 Each example edits or damages one file of a build in which all is well, locks it as `dvc commit -f` would, and looks at
-it as `slipway gate`, a promotion and a verification do (tests/gitops/malformed.py). One that ends in an error, or in a
-pass that the edit should have cost, ends the run. Prints one JSON object.
+it as `slipway gate`, a promotion and a verification do (tests/registry/malformed.py). One that ends in an error, or in
+a pass that the edit should have cost, ends the run. Prints one JSON object.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     os.environ |= {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
 
-    from gitops import house, malformed
+    from registry import house, malformed
 
     counts: collections.Counter[str] = collections.Counter()
 

@@ -2,7 +2,7 @@
 
     python benchmarks/fuzz_tags.py [--examples 10000]
 
-Each has up to four tags of odd names and odd, damaged or arbitrary objects (tests/gitops/strange.py) beside three
+Each has up to four tags of odd names and odd, damaged or arbitrary objects (tests/registry/strange.py) beside three
 honest ones; a traceback, or an effect of what Slipway does not write, ends the run. Prints one JSON object.
 """
 
@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     os.environ |= {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
 
-    from gitops import strange
+    from registry import strange
 
     counts: collections.Counter[str] = collections.Counter()
     began = time.perf_counter()

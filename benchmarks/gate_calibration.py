@@ -25,7 +25,8 @@ import yaml
 from rich.console import Console
 from rich.progress import Progress
 
-from slipway import config, tasks
+from slipway import tasks
+from slipway.core import config
 from slipway.gate.comparison import compare
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Baseline, BaselineLoss, Gate

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from slipway import predictions
-from slipway.gitops.artifacts import CACHE
+from slipway.records import predictions
+from slipway.registry.artifacts import CACHE
 
 ROOT = Path(__file__).resolve().parents[1]
 DIFFERENT = 0.03

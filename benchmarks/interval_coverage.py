@@ -13,7 +13,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
-from slipway.intervals import bootstrap
+from slipway.statistics.intervals import bootstrap
 
 TRIALS = 400
 GROUPS = (2, 3, 5, 8, 12, 30)

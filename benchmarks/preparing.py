@@ -16,14 +16,14 @@ import tempfile
 import time
 from pathlib import Path
 
-from slipway.latency import size
+from slipway.metrics.latency import size
 from slipway.simulators.tv import World, simulate
 
 DRAWN = 2000
 CHILD = """
 import re, sys
 from pathlib import Path
-from slipway.config import Checks, Split
+from slipway.core.config import Checks, Split
 from slipway.data.preparation import prepare
 from slipway.tasks.image_classification import Data, Task
 place, side = Path(sys.argv[1]), int(sys.argv[2])

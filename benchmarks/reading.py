@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from slipway.config import Checks, Split
+from slipway.core.config import Checks, Split
 from slipway.data.preparation import prepare
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.keras.native.runtime import keras

@@ -2,9 +2,9 @@
 
     python benchmarks/registry_walks.py [--walks 1000] [--steps 12]
 
-Each registers, promotes, rolls back, retires and syncs at random (tests/gitops/walks.py); a walk in which Git, GTO and
-MLflow do not agree after the last sync, or in which something gets a role without a pass, ends the run. Prints one
-JSON object.
+Each registers, promotes, rolls back, retires and syncs at random (tests/registry/walks.py); a walk in which Git, GTO
+and MLflow do not agree after the last sync, or in which something gets a role without a pass, ends the run. Prints
+one JSON object.
 """
 
 import argparse
@@ -37,8 +37,8 @@ def main() -> None:
     os.environ |= {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
 
     import servers
-    from gitops import house, walks
-    from slipway.gitops import mirror, tags
+    from registry import house, walks
+    from slipway.registry import mirror, tags
 
     counts: collections.Counter[str] = collections.Counter()
     write, sync = tags.write, mirror.sync

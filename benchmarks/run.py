@@ -15,7 +15,8 @@ from typing import Any
 
 from rich.console import Console
 
-from slipway import atomic, latency
+from slipway.core import atomic
+from slipway.metrics import latency
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

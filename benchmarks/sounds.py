@@ -22,8 +22,8 @@ from typing import Any
 
 import pandas as pd
 
-from slipway import intervals
-from slipway.scores import classification
+from slipway.metrics import classification
+from slipway.statistics import intervals
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDINGS = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "data" / "sounds"

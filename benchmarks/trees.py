@@ -15,7 +15,7 @@ import numpy as np
 from catboost import CatBoostRegressor
 
 from slipway.frameworks.catboost.conversion import convert
-from slipway.latency import Predict, fingerprint, size
+from slipway.metrics.latency import Predict, fingerprint, size
 from slipway.tflite.interpreter import Interpreter
 
 TURNS = 20

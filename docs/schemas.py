@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from slipway import atomic
+from slipway.core import atomic
 from slipway.records.benchmark import Benchmark
 from slipway.records.release import Record
 

@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from slipway import losses, predictions, tasks
+from slipway import tasks
 from slipway.data.shards import ShardWriter
 from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
 from slipway.gate import floors, verdict
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
+from slipway.metrics import losses
+from slipway.records import predictions
 from slipway.records.release import SCHEMA
 from slipway.records.verdict import Verdict
 from slipway.tflite.interpreter import Interpreter

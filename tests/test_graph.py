@@ -30,7 +30,7 @@ MODULES = {
 }
 """What each stage imports by a name that it makes up, beside its own import statements. That this is all is shown in
 test_pipeline.py, by what the stages had imported when they ended."""
-SHARED = ["src/slipway/raw", "src/slipway/scores"]
+SHARED = ["src/slipway/data/readers", "src/slipway/metrics"]
 """What several tasks share and some do not use, a dependency of all of them: DVC has no way to tell them apart."""
 WHOLE = {
     "compose": ["src/slipway/simulators", *SHARED],

@@ -18,7 +18,7 @@ def test_where_only_the_predictor_is_installed_it_says_what_is_missing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "typer", None)
-    monkeypatch.delitem(sys.modules, "slipway.cli", raising=False)
+    monkeypatch.delitem(sys.modules, "slipway.cli.app", raising=False)
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code not in (0, 1, 2, 3), "those are of a verdict"
@@ -26,6 +26,6 @@ def test_where_only_the_predictor_is_installed_it_says_what_is_missing(
 
 
 def test_a_mistake_of_its_own_is_not_taken_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "slipway.cli", None)
+    monkeypatch.setitem(sys.modules, "slipway.cli.app", None)
     with pytest.raises(ModuleNotFoundError):
         main()

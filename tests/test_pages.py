@@ -19,7 +19,7 @@ from dvc.cli.parser import get_main_parser
 from markdown_it import MarkdownIt
 
 from conftest import ROOT, copy_repository
-from slipway.cli import app
+from slipway.cli.app import app
 from slipway.gate import verdict
 from smoke import sh
 
@@ -245,5 +245,5 @@ def test_the_wheel_says_that_it_has_types_and_has_every_template(tmp_path: Path)
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     templates = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.jinja")}
-    assert templates > {"slipway/registry/card.md.jinja", "slipway/gate/report.md.jinja"}
-    assert {"slipway/py.typed", "slipway/gate/page.html"} | templates <= set(zipfile.ZipFile(wheel).namelist())
+    assert templates > {"slipway/release/card.md.jinja", "slipway/release/report.md.jinja"}
+    assert {"slipway/py.typed", "slipway/release/page.html"} | templates <= set(zipfile.ZipFile(wheel).namelist())

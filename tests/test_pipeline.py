@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from slipway.latency import one_and_all
+from slipway.metrics.latency import one_and_all
 from slipway.tflite.predictor import Predictor
 from smoke import PICTURES, TABLE, TASKS, VARIANTS, sh, stale
 

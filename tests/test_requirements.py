@@ -23,7 +23,7 @@ MACHINES = [
 ]
 CODE = {
     "edge": ["slipway.tflite", "slipway.tasks"],
-    "registry": ["slipway.cli", "slipway.tasks"],
+    "registry": ["slipway.cli.app", "slipway.tasks"],
     "build": ["slipway"],
 }
 """What runs in an environment: packages, with all that they import. Tasks are imported by the name in a record."""

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 import servers
 from actions import Ran, Runner
 from conftest import ROOT
-from slipway.gitops.promotion import RefusedError
+from slipway.registry.promotion import RefusedError
 from smoke import sh
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -362,7 +362,7 @@ class Team:
     def tagged(self, tag: str) -> Ran:
         """promote.yml runs for a tag that was pushed."""
         context = {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
-        context["needs.replay.outputs.code"] = "0"  # tests/commands/test_replay.py replays
+        context["needs.replay.outputs.code"] = "0"  # tests/cli/test_replay.py replays
         ran = self.runner.run("promote", "promote", "main", context)
         if ran.failed is None:
             started = self.runner.run("promote", "mirror", "main", context)

@@ -9,7 +9,7 @@ NOT_FOUND = 127
 def main() -> None:
     """Run the command that was named."""
     try:
-        from slipway.cli import app
+        from slipway.cli.app import app
     except ModuleNotFoundError as error:
         if (error.name or "slipway").partition(".")[0] == "slipway":
             raise

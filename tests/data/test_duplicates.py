@@ -5,8 +5,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slipway.core.protocol import Encoded
 from slipway.data.duplicates import Prints, across, report, together
-from slipway.protocol import Encoded
 
 COLUMNS = ["example", "label", "group"]
 HASHES = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=20)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slipway.config import Checks, Recommended, Split
+from slipway.core.config import Checks, Recommended, Split
+from slipway.core.errors import DataError
 from slipway.data.preparation import prepare
 from slipway.data.shards import PackedSplit
-from slipway.errors import DataError
 from slipway.tasks.image_classification import Data, Task
 
 SPLIT = Split(train=0.6, val=0.2, test=0.2, calibration=8)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.config import Split
+from slipway.core.config import Split
+from slipway.core.errors import DataError
 from slipway.data.splits import SIDES, assign
-from slipway.errors import DataError
 
 CLASSES = ["ad", "content"]
 

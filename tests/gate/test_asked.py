@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 from slipway.gate.asked import check
 from slipway.gate.rules import Gate
 from slipway.gate.verdict import bounded, judge

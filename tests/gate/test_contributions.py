@@ -8,7 +8,7 @@ import pytest
 
 from slipway import tasks
 from slipway.gate.contributions import Scored, aligned
-from slipway.scores.keypoints import SIGMAS
+from slipway.metrics.keypoints import SIGMAS
 
 
 def rng() -> np.random.Generator:

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway import tasks
+from slipway.core.protocol import of_column
 from slipway.gate import floors
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
-from slipway.protocol import of_column
 from slipway.records.verdict import Judgement
 
 NAMES = ("a", "b")

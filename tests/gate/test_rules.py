@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 import slipway.tasks
-from slipway.config import LATENCY_METRICS
+from slipway.core.config import LATENCY_METRICS
 from slipway.gate.rules import LOWER_IS_BETTER, Gate, Loss, refusals
 
 HIGHER_IS_BETTER = {

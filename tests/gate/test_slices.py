@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from slipway.gate.slices import LEAST_EXAMPLES, MOST_KEPT, OTHERS, ratio, resampled, slices, units_of
-from slipway.intervals import tail, unseen
+from slipway.statistics.intervals import tail, unseen
 
 
 def test_rare_groups_are_judged_together() -> None:

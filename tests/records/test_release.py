@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 import released
-from slipway.errors import RegistryError
+from slipway.core.errors import RegistryError
 from slipway.gate.verdict import bounded
 from slipway.records import release as record
 from slipway.records.verdict import Verdict
@@ -28,10 +28,13 @@ def test_artifacts_have_their_sha256_and_size(tmp_path: Path) -> None:
 def built(tmp_path: Path) -> dict[str, Any]:
     """What dvc.lock has of a built variant."""
     (tmp_path / "params.yaml").write_text("a: 1\n")
-    code = {"path": "src/slipway/config.py", "md5": "c0"}
+    code = {"path": "src/slipway/core/config.py", "md5": "c0"}
     deps = {
         "prepare": [{"path": "data/raw/mine", "md5": "r.dir"}, code],
-        "train": [{"path": "data/prepared/mine", "md5": "p.dir"}, {"path": "src/slipway/tracking.py", "md5": "c1"}],
+        "train": [
+            {"path": "data/prepared/mine", "md5": "p.dir"},
+            {"path": "src/slipway/tracking/tracker.py", "md5": "c1"},
+        ],
     }
     return {"stages": {f"{stage}@mine": {"deps": entries} for stage, entries in deps.items()}}
 

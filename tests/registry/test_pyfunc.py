@@ -13,7 +13,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 import released
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 from slipway.records import release
 from slipway.registry import pyfunc
 from slipway.tflite.interpreter import Interpreter

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from slipway import config
-from slipway.errors import ConfigError
+from slipway.core import config
+from slipway.core.errors import ConfigError
 from slipway.stages.compose import compose
 
 VARIANT = "base-ad-detector"

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slipway.intervals import bootstrap
-from slipway.scores import binary, classification
+from slipway.metrics import binary, classification
 from slipway.stages.evaluate import breakdowns
+from slipway.statistics.intervals import bootstrap
 
 DRAWS: dict[str, Any] = {"resamples": 300, "confidence": 0.95, "seed": 0}
 NAMES = ["ad", "content", "trailer"]

@@ -14,9 +14,9 @@ from PIL import Image, PngImagePlugin, features
 from sklearn import metrics as reference
 
 from repeated import assert_weights_repeat
-from slipway.errors import DataError
-from slipway.protocol import Task as Protocol
-from slipway.raw.pictures import PictureError, _chunks, difference_hash, encode_picture, picture_size
+from slipway.core.errors import DataError
+from slipway.core.protocol import Task as Protocol
+from slipway.data.readers.pictures import PictureError, _chunks, difference_hash, encode_picture, picture_size
 from slipway.tasks.image_classification import Data, Task
 
 SPEC = {

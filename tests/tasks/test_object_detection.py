@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from slipway.errors import DataError
-from slipway.protocol import Spec
-from slipway.protocol import Task as Protocol
+from slipway.core.errors import DataError
+from slipway.core.protocol import Spec
+from slipway.core.protocol import Task as Protocol
 from slipway.tasks.object_detection import Data, Task, heatmap
 from slipway.tasks.object_detection.labels import LabelError, read_labels
 

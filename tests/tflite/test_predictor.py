@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from slipway.config import Section
-from slipway.errors import DataError, ModelError
+from slipway.core.config import Section
+from slipway.core.errors import DataError, ModelError
 from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
 from slipway.tflite.interpreter import Delegation, Interpreter
 from slipway.tflite.predictor import Predictor, golden_examples

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from slipway.protocol import Encoded
+from slipway.core.protocol import Encoded
 
 BLOCK = 256
 

@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
-from slipway import atomic
-from slipway.config import Checks, Split
+from slipway.core import atomic
+from slipway.core.config import Checks, Split
+from slipway.core.errors import DataError
+from slipway.core.protocol import Index, Problem, Spec, Task
+from slipway.core.terminal import Console
 from slipway.data import duplicates, splits
 from slipway.data.duplicates import Prints
 from slipway.data.shards import PackedSplit, ShardWriter
-from slipway.errors import DataError
-from slipway.protocol import Index, Problem, Spec, Task
-from slipway.terminal import Console
 
 MANY = 0.01
 """The share of examples with one kind of fault from which their absence is warned of."""

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from slipway.config import Split
-from slipway.errors import DataError
+from slipway.core.config import Split
+from slipway.core.errors import DataError
 
 SIDES = ("train", "val", "test")
 
@@ -21,7 +21,7 @@ def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | Non
     """The side of each example: a Series of "train", "val" and "test" with the index of `examples`.
 
     Args:
-        examples: an index's examples (see `slipway.protocol.Index`).
+        examples: an index's examples (see `slipway.core.protocol.Index`).
         split: the configuration.
         classes: class names to balance over the sides, or None for a number as label.
         seed: for the order in which equally large groups are dealt.

@@ -6,7 +6,7 @@ A record whose rules were taken out would pass without this: where nothing is as
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 from slipway.gate.judged import named
 from slipway.gate.rules import Decision, Gate
 from slipway.gate.verdict import COUNTED, asked_of, bounded, enough, may_lose

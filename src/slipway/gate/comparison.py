@@ -2,7 +2,7 @@
 
 Both are scored on the same draws, so what makes an example hard is not counted as a difference between them. Groups
 (videos, matches, places) are drawn with replacement, in a slice that is one group its examples. Intervals are those of
-`slipway.intervals`.
+`slipway.statistics.intervals`.
 
 A rule passes when its whole 95 % interval is within what may be lost. All rules must pass, so each may be asked at the
 full level (the intersection-union test of Berger, Technometrics 24, 1982). One rule is enough to fail, so for that the
@@ -21,13 +21,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from slipway.core.protocol import of_column
 from slipway.gate.contributions import Ratio, Scored
 from slipway.gate.rules import LOWER_IS_BETTER, MACHINE_OR_FILE, Baseline, BaselineLoss, Decision
 from slipway.gate.slices import ratio, resampled, slices, sums, units_of
 from slipway.gate.verdict import by_chance, may_lose
-from slipway.intervals import agree, tail, unseen
-from slipway.protocol import of_column
 from slipway.records.verdict import Judgement
+from slipway.statistics.intervals import agree, tail, unseen
 
 MOST_SHOWN = 20
 

@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from slipway.protocol import Spec, Task
-from slipway.scores import keypoints
-from slipway.scores.boxes import Matches
+from slipway.core.protocol import Spec, Task
+from slipway.metrics import keypoints
+from slipway.metrics.boxes import Matches
 
 Ratio = tuple[np.ndarray, np.ndarray]
 """Numerator and denominator of each example, [n] each."""

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from slipway.core.protocol import of_column
 from slipway.gate.contributions import Ratio, Scored
 from slipway.gate.rules import Gate, Rule
 from slipway.gate.slices import ratio, resampled, slices, sums, units_of
 from slipway.gate.verdict import bounded, by_chance, too_few
-from slipway.intervals import SHARES, ends
-from slipway.protocol import of_column
 from slipway.records.verdict import Judgement
+from slipway.statistics.intervals import SHARES, ends
 
 
 @dataclass(frozen=True)

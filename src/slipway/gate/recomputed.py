@@ -12,18 +12,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from slipway import intervals, losses
-from slipway.config import CONVERSION_METRICS, LATENCY_METRICS, Evaluate
-from slipway.errors import ModelError
+from slipway.core.config import CONVERSION_METRICS, LATENCY_METRICS, Evaluate
+from slipway.core.errors import ModelError
+from slipway.core.spec import decided_between
 from slipway.gate import floors, verdict
 from slipway.gate.asked import check, question
 from slipway.gate.contributions import Scored
 from slipway.gate.judged import named
 from slipway.gate.rules import Gate
+from slipway.metrics import losses
 from slipway.records.benchmark import Benchmark
 from slipway.records.release import MODEL, Artifact, Record
 from slipway.records.verdict import Judgement, Verdict, worst
-from slipway.spec import decided_between
+from slipway.statistics import intervals
 
 SAME = 2e-6
 """How far a figure may be from the one that comes out again: both are rounded to six decimals."""

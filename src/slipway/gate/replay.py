@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from slipway.core.errors import ModelError
+from slipway.core.protocol import Spec, Task
 from slipway.data.shards import PackedSplit
-from slipway.errors import ModelError
 from slipway.gate.contributions import Scored
-from slipway.pooling import by_example
-from slipway.protocol import Spec, Task
 from slipway.tflite.interpreter import Interpreter
+from slipway.tflite.pooling import by_example
 
 BATCH = 256
 """Examples predicted at a time."""

@@ -32,8 +32,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from slipway import config
-from slipway.config import CONVERSION_METRICS, LATENCY_METRICS, Section
+from slipway.core import config
+from slipway.core.config import CONVERSION_METRICS, LATENCY_METRICS, Section
 
 Decision = Literal["interval", "point"]
 FirstRelease = Literal["hold", "pass"]

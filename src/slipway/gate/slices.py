@@ -1,7 +1,7 @@
 """Slices of the test examples (a class, a video, a match), and draws of the groups in them.
 
 Groups (videos, matches, places) are drawn with replacement, in a slice that is one group its examples. Intervals are
-those of `slipway.intervals`.
+those of `slipway.statistics.intervals`.
 """
 
 from functools import lru_cache

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from slipway import documents
+from slipway.core import documents
 from slipway.records.release import MODEL, SHA256, Count, Figures, Part, validated, with_kinds
 from slipway.records.verdict import Verdict
 

@@ -13,15 +13,15 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from slipway import documents
-from slipway.errors import MalformedError, RegistryError
+from slipway.core import documents
+from slipway.core.errors import MalformedError, RegistryError
 from slipway.records.verdict import STRICT, Verdict
 
 SCHEMA = 3
 """Of the records that are written.
 
 2: intervals are wider for few groups, and draws that all agree give none. 3: `lineage` has data and parameters alone;
-what ran is known from the commit (`slipway.gitops.provenance`).
+what ran is known from the commit (`slipway.registry.provenance`).
 """
 MODEL = "model.tflite"
 FILES = (MODEL, "float.tflite", "golden.npz")

@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slipway import mlflow_store
-from slipway.errors import RegistryError
+from slipway.core.errors import RegistryError
+from slipway.tracking import mlflow_store
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slipway.errors import DataError
+from slipway.core.errors import DataError
 from slipway.records.release import Record
 from slipway.tflite.predictor import GOLDEN, Predictor
 

@@ -4,8 +4,8 @@ import inspect
 import sys
 from collections.abc import Callable
 
-from slipway.errors import SlipwayError
-from slipway.redaction import guard
+from slipway.core.errors import SlipwayError
+from slipway.core.redaction import guard
 
 
 def run(stage: Callable[..., None]) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from slipway import atomic, config, latency
-from slipway.config import LATENCY_METRICS, Benchmark
+from slipway.core import atomic, config
+from slipway.core.config import LATENCY_METRICS, Benchmark
 from slipway.data.shards import PackedSplit
 from slipway.gate import verdict
 from slipway.gate.rules import Gate
-from slipway.latency import Candidate, one_and_all, tflite
+from slipway.metrics import latency
+from slipway.metrics.latency import Candidate, one_and_all, tflite
 from slipway.stages import run
 
 EXAMPLES = 256

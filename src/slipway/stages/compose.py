@@ -26,19 +26,9 @@ from pydantic import ValidationError
 import slipway.frameworks
 import slipway.simulators
 import slipway.tasks
-from slipway import atomic, config, documents
-from slipway.config import (
-    PARAMS,
-    TOP,
-    Benchmark,
-    Checks,
-    Evaluate,
-    Register,
-    Section,
-    Split,
-    Start,
-)
-from slipway.errors import ConfigError
+from slipway.core import atomic, config, documents
+from slipway.core.config import PARAMS, TOP, Benchmark, Checks, Evaluate, Register, Section, Split, Start
+from slipway.core.errors import ConfigError
 from slipway.gate import rules
 from slipway.gate.rules import Gate
 from slipway.stages import run

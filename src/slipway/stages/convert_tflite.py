@@ -13,14 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from slipway import atomic, config, losses, tasks
-from slipway import spec as specs
-from slipway.config import Convert, Evaluate
+from slipway import tasks
+from slipway.core import atomic, config
+from slipway.core import spec as specs
+from slipway.core.config import Convert, Evaluate
 from slipway.data.shards import PackedSplit
-from slipway.pooling import by_example
-from slipway.predictions import table
+from slipway.metrics import losses
+from slipway.records.predictions import table
 from slipway.stages import run
 from slipway.tflite.interpreter import Interpreter
+from slipway.tflite.pooling import by_example
 from slipway.tflite.predictor import golden_examples
 
 GOLDEN = 3

@@ -18,14 +18,16 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from slipway import atomic, config, intervals, tasks
-from slipway import spec as specs
-from slipway.config import Evaluate
+from slipway import tasks
+from slipway.core import atomic, config
+from slipway.core import spec as specs
+from slipway.core.config import Evaluate
+from slipway.core.protocol import Plot, Spec, Task
 from slipway.data.shards import PackedSplit
-from slipway.pooling import by_example
-from slipway.predictions import table
-from slipway.protocol import Plot, Spec, Task
+from slipway.records.predictions import table
 from slipway.stages import run
+from slipway.statistics import intervals
+from slipway.tflite.pooling import by_example
 
 BATCH = 256
 """Examples predicted at a time."""
@@ -87,7 +89,7 @@ def breakdowns(
     Args:
         tables: those of a task, for a weight of each example ([n] counts), or for None as they are.
         groups: [n] the group of each example.
-        draws: `resamples`, `confidence` and `seed` of `slipway.intervals.bootstrap`.
+        draws: `resamples`, `confidence` and `seed` of `slipway.statistics.intervals.bootstrap`.
     """
     plain = tables(None)
     judged = {name: plain[name] for name in plain if name not in CURVES}

@@ -6,13 +6,14 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from slipway import config, tasks
-from slipway.config import Checks, Split
+from slipway import tasks
+from slipway.core import config
+from slipway.core.config import Checks, Split
+from slipway.core.errors import DataError
+from slipway.core.terminal import Console
 from slipway.data import preparation
 from slipway.data.splits import SIDES
-from slipway.errors import DataError
 from slipway.stages import run
-from slipway.terminal import Console
 
 
 def prepare(variant: str) -> None:

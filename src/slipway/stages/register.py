@@ -11,18 +11,20 @@ from typing import Any
 
 from rich.markup import escape
 
-from slipway import atomic, config, predictions, tasks
-from slipway import spec as specs
-from slipway.config import PARAMS, Evaluate, Register
+from slipway import tasks
+from slipway.core import atomic, config
+from slipway.core import spec as specs
+from slipway.core.config import PARAMS, Evaluate, Register
+from slipway.core.protocol import Spec
+from slipway.core.terminal import Console
 from slipway.gate import floors, verdict
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate
-from slipway.protocol import Spec
+from slipway.records import predictions
 from slipway.records import release as record
 from slipway.records.verdict import Judgement, Verdict, worst
-from slipway.registry import card, croissant
+from slipway.release import card, croissant
 from slipway.stages import run
-from slipway.terminal import Console
 
 
 def register(variant: str) -> None:

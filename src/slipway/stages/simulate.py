@@ -3,7 +3,7 @@
 import importlib
 from pathlib import Path
 
-from slipway import atomic, config
+from slipway.core import atomic, config
 from slipway.stages import run
 
 

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from slipway import config
-from slipway import spec as specs
-from slipway.config import Start
+from slipway.core import config
+from slipway.core import spec as specs
+from slipway.core.config import Start
+from slipway.core.errors import ConfigError, ModelError
 from slipway.data.shards import PackedSplit
-from slipway.errors import ConfigError, ModelError
 from slipway.stages import run
-from slipway.tracking import Tracker
+from slipway.tracking.tracker import Tracker
 
 CHECKPOINTS = Path(".checkpoints")
 

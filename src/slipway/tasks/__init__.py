@@ -1,6 +1,6 @@
 """A task is a kind of model: what its raw data looks like, how an example becomes numbers, how predictions are scored.
 
-One package a task, each with a class `Task` that satisfies the protocol in `slipway.protocol`, and a section model
+One package a task, each with a class `Task` that satisfies the protocol in `slipway.core.protocol`, and a section model
 `Data`.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from slipway.protocol import Task
+    from slipway.core.protocol import Task
 
 
 def load(task: str, data: Mapping[str, Any]) -> Task:

@@ -20,9 +20,9 @@ from typing import Any, Protocol, Self
 import numpy as np
 from pydantic import ValidationError
 
-from slipway.errors import ModelError
-from slipway.pooling import pool
+from slipway.core.errors import ModelError
 from slipway.tflite.interpreter import Interpreter
+from slipway.tflite.pooling import pool
 
 RECORD = "release.json"
 MODEL = "model.tflite"
@@ -33,7 +33,7 @@ processor add in another order, and integer ones may differ by a few steps of 1/
 
 
 class Task(Protocol):
-    """The part of a task (`slipway.protocol`) that prediction needs."""
+    """The part of a task (`slipway.core.protocol`) that prediction needs."""
 
     def encode_raw(self, examples: Any, spec: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Raw examples to model inputs [m, *shape], and the number of each one's example [m]."""

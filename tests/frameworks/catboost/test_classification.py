@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from slipway.core.errors import ConfigError, ModelError
 from slipway.data.shards import PackedSplit, ShardWriter
-from slipway.errors import ConfigError, ModelError
 from slipway.frameworks.catboost import native, training
 from slipway.frameworks.catboost.conversion import convert
 from slipway.frameworks.catboost.objectives.tabular_classification import Objective, platt

@@ -10,7 +10,7 @@ from catboost import CatBoost, CatBoostClassifier, CatBoostRegressor, Pool, sum_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 from slipway.frameworks.catboost.conversion import convert, trees
 
 QUIET = {"verbose": 0, "allow_writing_files": False, "thread_count": 1}

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from slipway.core.errors import ConfigError, ModelError
 from slipway.data.shards import PackedSplit, ShardWriter
-from slipway.errors import ConfigError, ModelError
 from slipway.frameworks.catboost import native
 from slipway.frameworks.catboost.objectives.tabular_regression import Objective
 from slipway.frameworks.catboost.schema.tabular_regression import Model, Train

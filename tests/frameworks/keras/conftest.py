@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from slipway.core.protocol import Spec
 from slipway.data.shards import PackedSplit, ShardWriter
-from slipway.protocol import Spec
 
 SIDE = 32
 

@@ -3,13 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slipway.errors import ConfigError
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras import conversion, native
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.audio_classification import Objective, network
 from slipway.frameworks.keras.objectives.audio_classification.augmentation import augment
 from slipway.frameworks.keras.schema.audio_classification import Augmentation, Model, Train
-from slipway.protocol import Spec
 from slipway.tflite.interpreter import Interpreter
 
 STEP_DB = 90 / 255

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
-from slipway.errors import DataError, ModelError
+from slipway.core.errors import DataError, ModelError
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.conversion import convert
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.objectives.image_classification import networks
 from slipway.frameworks.keras.schema.image_classification import Model
-from slipway.protocol import Spec
 
 CONVERT = """
 import hashlib, sys

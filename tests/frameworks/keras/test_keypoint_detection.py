@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.data.shards import PackedSplit, ShardWriter
-from slipway.errors import ConfigError
 from slipway.frameworks.keras import conversion, native, training
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.keypoint_detection import Objective, heatmaps, network
 from slipway.frameworks.keras.objectives.keypoint_detection.augmentation import augment
 from slipway.frameworks.keras.schema.keypoint_detection import Augmentation, Model, Train
-from slipway.protocol import Spec
 from slipway.tasks.keypoint_detection.heatmaps import places
 from slipway.tflite.interpreter import Interpreter
 

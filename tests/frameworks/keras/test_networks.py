@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from slipway.errors import ConfigError
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.objectives.image_classification import networks
 from slipway.frameworks.keras.schema.image_classification import Model
-from slipway.protocol import Spec
 
 LABELS_OF_IMAGENET = [str(i) for i in range(1000)]
 

@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 
 from slipway import tasks
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.data.shards import PackedSplit, ShardWriter
-from slipway.errors import ConfigError
 from slipway.frameworks.keras import conversion, native, training
 from slipway.frameworks.keras.native.runtime import tf
 from slipway.frameworks.keras.objectives.object_detection import Objective, maps
 from slipway.frameworks.keras.objectives.object_detection.augmentation import augment
 from slipway.frameworks.keras.schema.object_detection import Augmentation, Model, Train
-from slipway.protocol import Spec
 from slipway.tflite.interpreter import Interpreter
 
 HEIGHT, WIDTH = 64, 96

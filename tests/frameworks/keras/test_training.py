@@ -13,8 +13,9 @@ import pytest
 import yaml
 
 from conftest import ROOT
+from slipway.core.errors import ConfigError, DataError, ModelError
+from slipway.core.protocol import Spec
 from slipway.data.shards import PackedSplit
-from slipway.errors import ConfigError, DataError, ModelError
 from slipway.frameworks.keras import native, training
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.image_classification import Objective, networks
@@ -25,8 +26,7 @@ from slipway.frameworks.keras.training.batches import training_batches
 from slipway.frameworks.keras.training.classification import class_weights
 from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.run import Run
-from slipway.protocol import Spec
-from slipway.tracking import Tracker
+from slipway.tracking.tracker import Tracker
 
 Split = Callable[[str, int], PackedSplit]
 

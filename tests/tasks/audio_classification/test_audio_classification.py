@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from slipway.errors import DataError
-from slipway.protocol import Task as Protocol
+from slipway.core.errors import DataError
+from slipway.core.protocol import Task as Protocol
 from slipway.tasks.audio_classification import Data, Task
 
 SMALL = {"sample_rate": 8000, "window_seconds": 0.5, "n_fft": 256, "hop": 128, "mels": 16, "fmax": 4000.0}

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from slipway.errors import DataError
-from slipway.protocol import Task as Protocol
-from slipway.scores.keypoints import SIGMAS
+from slipway.core.errors import DataError
+from slipway.core.protocol import Task as Protocol
+from slipway.metrics.keypoints import SIGMAS
 from slipway.tasks.keypoint_detection import Data, Task
 
 NAMES = list(SIGMAS)

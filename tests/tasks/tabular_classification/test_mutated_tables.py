@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mutated_tables import MUTATED, mutated, records
-from slipway.errors import DataError
+from slipway.core.errors import DataError
 from slipway.tasks.tabular_classification import Task
 
 TASK = {"target": "kind", "positive": "hand", "name": "hand_ball", "example": "id", "group": "match", "time": "day"}

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from conftest import ROOT
 from repeated import assert_weights_repeat
-from slipway import predictions
-from slipway.config import Checks, Split
+from slipway.core.config import Checks, Split
+from slipway.core.errors import DataError
+from slipway.core.protocol import Spec, of_column
 from slipway.data.preparation import prepare
 from slipway.data.shards import PackedSplit
 from slipway.data.splits import SIDES, assign
-from slipway.errors import DataError
-from slipway.protocol import Spec, of_column
+from slipway.records import predictions
 from slipway.tasks.tabular_classification import Task
 
 COLUMNS: dict[str, Any] = {

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from slipway.config import Section
+from slipway.core.config import Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway.config import Section, Share
+from slipway.core.config import Section, Share
 from slipway.simulators.sport import ball, cricket, pose
 
 SCENES = {"cricket": cricket.simulate, "pose": pose.simulate, "ball": ball.simulate}

@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageEnhance, ImageFilter, ImageFont
 from pydantic import Field
 
-from slipway.config import Section, Share
+from slipway.core.config import Section, Share
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]

@@ -23,7 +23,7 @@ import numpy as np
 import soundfile
 from pydantic import Field, model_validator
 
-from slipway.config import Section, Share
+from slipway.core.config import Section, Share
 from slipway.simulators.wildlife import scene
 from slipway.simulators.wildlife.voices import SPECIES, Voice
 

@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from slipway.config import Section
-from slipway.errors import DataError
-from slipway.protocol import Encoded, Index, Problem, Spec
-from slipway.raw import folders
-from slipway.raw.sound import Sound, SoundError, decode, recognise, trimmed
-from slipway.scores.classification import Classifier
+from slipway.core.config import Section
+from slipway.core.errors import DataError
+from slipway.core.protocol import Encoded, Index, Problem, Spec
+from slipway.data.readers import folders
+from slipway.data.readers.sound import Sound, SoundError, decode, recognise, trimmed
+from slipway.metrics.classification import Classifier
 from slipway.tasks.audio_classification.fingerprint import fingerprint
 from slipway.tasks.audio_classification.log_mel import LogMel
 
@@ -83,7 +83,7 @@ class Data(Section):
 
 
 class Task(Classifier):
-    """Audio classification over one variant's `data` section; see `slipway.protocol.Task`."""
+    """Audio classification over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
 

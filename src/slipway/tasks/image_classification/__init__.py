@@ -19,11 +19,18 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from slipway.config import Section
-from slipway.protocol import Encoded, Index, Problem, Spec
-from slipway.raw import folders
-from slipway.raw.pictures import Picture, PictureError, difference_hash, encode_picture, encode_pictures, recognise
-from slipway.scores.classification import Classifier
+from slipway.core.config import Section
+from slipway.core.protocol import Encoded, Index, Problem, Spec
+from slipway.data.readers import folders
+from slipway.data.readers.pictures import (
+    Picture,
+    PictureError,
+    difference_hash,
+    encode_picture,
+    encode_pictures,
+    recognise,
+)
+from slipway.metrics.classification import Classifier
 
 
 class Data(Section):
@@ -42,7 +49,7 @@ class Data(Section):
 
 
 class Task(Classifier):
-    """Image classification over one variant's `data` section; see `slipway.protocol.Task`."""
+    """Image classification over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
 

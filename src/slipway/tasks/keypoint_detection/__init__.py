@@ -20,15 +20,15 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from slipway import parity
-from slipway.config import Section
-from slipway.errors import DataError
-from slipway.protocol import Encoded, Index, Plot, Problem, Spec
-from slipway.raw import folders
-from slipway.raw.litter import passed_over
-from slipway.raw.pictures import Picture, PictureError, decode_picture, difference_hash, recognise
-from slipway.raw.sides import above_pictures
-from slipway.scores import keypoints as scores
+from slipway.core.config import Section
+from slipway.core.errors import DataError
+from slipway.core.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.data.readers import folders
+from slipway.data.readers.litter import passed_over
+from slipway.data.readers.pictures import Picture, PictureError, decode_picture, difference_hash, recognise
+from slipway.data.readers.sides import above_pictures
+from slipway.metrics import keypoints as scores
+from slipway.metrics import parity
 from slipway.tasks.keypoint_detection import annotations, crops, heatmaps
 
 CROP = ["crop_x", "crop_y", "crop_width", "crop_height"]
@@ -58,7 +58,7 @@ class Data(Section):
 
 
 class Task:
-    """Keypoint detection over one variant's `data` section; see `slipway.protocol.Task`."""
+    """Keypoint detection over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
     metrics: ClassVar[frozenset[str]] = scores.METRICS

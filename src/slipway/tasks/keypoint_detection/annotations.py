@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slipway.errors import DataError
-from slipway.protocol import Problem
-from slipway.raw.folders import ExampleError
+from slipway.core.errors import DataError
+from slipway.core.protocol import Problem
+from slipway.data.readers.folders import ExampleError
 
 FILE = "annotations.json"
 PICTURES = "images"

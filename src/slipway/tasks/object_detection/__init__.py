@@ -20,11 +20,10 @@ import numpy as np
 import pandas as pd
 from pydantic import Field
 
-from slipway import parity
-from slipway.config import Section
-from slipway.protocol import Encoded, Index, Plot, Problem, Spec
-from slipway.raw import folders
-from slipway.raw.pictures import (
+from slipway.core.config import Section
+from slipway.core.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.data.readers import folders
+from slipway.data.readers.pictures import (
     Picture,
     PictureError,
     difference_hash,
@@ -32,8 +31,8 @@ from slipway.raw.pictures import (
     encode_pictures,
     picture_size,
 )
-from slipway.scores import boxes
-from slipway.scores.boxes import Matches
+from slipway.metrics import boxes, parity
+from slipway.metrics.boxes import Matches
 from slipway.tasks.object_detection import heatmap, layout
 from slipway.tasks.object_detection.labels import LabelError, read_labels
 
@@ -62,7 +61,7 @@ class Data(Section):
 
 
 class Task:
-    """Object detection over one variant's `data` section; see `slipway.protocol.Task`."""
+    """Object detection over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
     metrics: ClassVar[frozenset[str]] = boxes.METRICS

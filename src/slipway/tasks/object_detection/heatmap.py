@@ -11,8 +11,8 @@ from itertools import product
 import numpy as np
 from scipy import ndimage
 
-from slipway.protocol import Spec
-from slipway.scores.boxes import edges, overlap
+from slipway.core.protocol import Spec
+from slipway.metrics.boxes import edges, overlap
 
 CANDIDATES = 4
 """Peaks looked at for each box that is given."""

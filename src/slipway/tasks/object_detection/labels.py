@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slipway.raw.folders import ExampleError
+from slipway.data.readers.folders import ExampleError
 
 ROUNDING = 0.002
 """How far (share of the picture) an edge may stand outside and be moved onto the picture's: what rounding does."""

@@ -9,13 +9,13 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from slipway.errors import DataError
-from slipway.protocol import Index, Problem
-from slipway.raw import folders
-from slipway.raw.litter import litter, passed_over
-from slipway.raw.metadata import METADATA
-from slipway.raw.pictures import recognise
-from slipway.raw.sides import above_pictures, side_folders
+from slipway.core.errors import DataError
+from slipway.core.protocol import Index, Problem
+from slipway.data.readers import folders
+from slipway.data.readers.litter import litter, passed_over
+from slipway.data.readers.metadata import METADATA
+from slipway.data.readers.pictures import recognise
+from slipway.data.readers.sides import above_pictures, side_folders
 from slipway.tasks.object_detection.labels import LabelError, read_labels
 
 IMAGES, LABELS = "images", "labels"

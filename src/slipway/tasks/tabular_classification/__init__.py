@@ -3,7 +3,7 @@
 In: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with a row an example; the `data` section names the columns. Out: one
 float32 row of features for each, missing values NaN (see `encoding`). Targets: int64, 1 where the target column has the
 positive value. Predictions: the probability of positive [n, 1]. The operating point is a threshold on it, chosen on the
-validation split for a stated precision (see `slipway.scores.binary`).
+validation split for a stated precision (see `slipway.metrics.binary`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,13 +15,12 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from slipway import parity
-from slipway.config import Section, Share
-from slipway.errors import DataError
-from slipway.protocol import Encoded, Index, Plot, Problem, Spec, column, of_column
-from slipway.raw import tables
-from slipway.scores import binary
-from slipway.scores.breakdown import Parts
+from slipway.core.config import Section, Share
+from slipway.core.errors import DataError
+from slipway.core.protocol import Encoded, Index, Plot, Problem, Spec, column, of_column
+from slipway.data.readers import tables
+from slipway.metrics import binary, parity
+from slipway.metrics.breakdown import Parts
 from slipway.tasks.tabular_classification import encoding, expressions
 from slipway.tasks.tabular_classification.expressions import Expression
 
@@ -89,7 +88,7 @@ class Columns(Section):
 
 
 class Task:
-    """Two classes of the rows of a table; see `slipway.protocol.Task`."""
+    """Two classes of the rows of a table; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Columns
     metrics: ClassVar[frozenset[str]] = binary.METRICS
@@ -171,7 +170,7 @@ class Task:
     def operate(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
-        """`threshold`, and what it was chosen by; see `slipway.scores.binary.operating_point`.
+        """`threshold`, and what it was chosen by; see `slipway.metrics.binary.operating_point`.
 
         Where no threshold has the precision that is asked for, it is the one of highest F1, and `chosen_by` says so.
         """

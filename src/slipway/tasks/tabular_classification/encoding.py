@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slipway.protocol import column
-from slipway.raw.tables import distinct
+from slipway.core.protocol import column
+from slipway.data.readers.tables import distinct
 from slipway.tasks.tabular_classification.expressions import Expression
 
 Vocabulary = dict[str, Any]
@@ -95,8 +95,8 @@ def encode(
     """Features [n, f] float32 of a table's rows.
 
     Args:
-        table: columns of the raw data by the name that `slipway.protocol.column` gives them; numeric ones as float64,
-            NaN where missing; categorical ones as text, None where missing.
+        table: columns of the raw data by the name that `slipway.core.protocol.column` gives them; numeric ones as
+            float64, NaN where missing; categorical ones as text, None where missing.
         numeric: those to take as they are.
         derived: formulas by name; each may read numeric columns and the results of those before it.
         categorical: those to encode.

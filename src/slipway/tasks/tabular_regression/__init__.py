@@ -20,12 +20,12 @@ import pandas as pd
 import pandera.pandas as pa
 from pydantic import Field, model_validator
 
-from slipway import parity
-from slipway.config import Section
-from slipway.errors import ConfigError, DataError
-from slipway.protocol import Encoded, Index, Plot, Problem, Spec, column
-from slipway.raw import tables
-from slipway.scores.breakdown import Parts
+from slipway.core.config import Section
+from slipway.core.errors import ConfigError, DataError
+from slipway.core.protocol import Encoded, Index, Plot, Problem, Spec, column
+from slipway.data.readers import tables
+from slipway.metrics import parity
+from slipway.metrics.breakdown import Parts
 from slipway.tasks.tabular_regression import expectation, hourly
 from slipway.tasks.tabular_regression.hourly import Grid
 

@@ -18,8 +18,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from slipway.protocol import column
-from slipway.raw.tables import distinct
+from slipway.core.protocol import column
+from slipway.data.readers.tables import distinct
 
 HORIZON = 24
 """Hours between the youngest demand that a feature may see and the hour it describes."""
@@ -253,7 +253,7 @@ def describe(grid: Grid, hour: np.ndarray, place: np.ndarray, codes: np.ndarray,
 
     `codes` [n] numbers the places as the model knows them; `level` [n] is the level to use, finite and above 0.
     `expected` is left to `slipway.tasks.tabular_regression.expectation`. Those of the raw data's own columns have
-    names of their own (`slipway.protocol.column`), so that none is taken for another.
+    names of their own (`slipway.core.protocol.column`), so that none is taken for another.
     """
     features: dict[str, np.ndarray] = {"level": level, "expected": np.full(len(level), np.nan), "place": codes}
     features |= _calendar(grid, hour)

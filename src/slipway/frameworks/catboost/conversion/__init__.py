@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 from slipway.frameworks.catboost.conversion.oblivious import read
 from slipway.frameworks.catboost.conversion.trees import write
 from slipway.frameworks.catboost.native import FILE

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from catboost import CatBoost, CatBoostError
 
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 
 Link = Literal["identity", "exponent", "sigmoid", "softmax"]
 

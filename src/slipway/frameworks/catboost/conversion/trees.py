@@ -17,7 +17,7 @@ a gather of both costs what a gather of one does.
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
 from slipway.frameworks.catboost.conversion.oblivious import Ensemble
 

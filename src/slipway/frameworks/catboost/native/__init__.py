@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from catboost import CatBoost, CatBoostError
 
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 
 FILE = "model.cbm"
 TWO_CLASSES = ("Logloss", "CrossEntropy")

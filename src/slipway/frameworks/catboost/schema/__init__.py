@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from slipway import config
-from slipway.config import Section
+from slipway.core import config
+from slipway.core.config import Section
 
 Count = Annotated[int, Field(ge=1)]
 

@@ -17,14 +17,14 @@ import numpy as np
 from catboost import CatBoost, CatBoostError, Pool
 from rich.progress import Progress
 
-from slipway import atomic
+from slipway.core import atomic
+from slipway.core.errors import ModelError
+from slipway.core.protocol import Spec
+from slipway.core.terminal import Console
 from slipway.data.shards import PackedSplit
-from slipway.errors import ModelError
 from slipway.frameworks.catboost.native import FILE
 from slipway.frameworks.catboost.schema import Model, Train
 from slipway.frameworks.catboost.training.objective import Objective
-from slipway.protocol import Spec
-from slipway.terminal import Console
 
 SAID = 10
 """Every so many reports a line is printed."""

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 import numpy as np
 from catboost import CatBoost
 
+from slipway.core.protocol import Spec
 from slipway.data.shards import PackedSplit
-from slipway.protocol import Spec
 
 
 class Objective(Protocol):

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from slipway.errors import DataError
+from slipway.core.errors import DataError
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.conversion.lowering import lowered, with_float_softmax
 from slipway.frameworks.keras.native.runtime import hushed, tf

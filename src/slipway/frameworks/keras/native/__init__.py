@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from slipway import atomic
-from slipway.errors import ModelError
+from slipway.core import atomic
+from slipway.core.errors import ModelError
 from slipway.frameworks.keras.native.runtime import keras, tf
 
 FILE = "model.keras"

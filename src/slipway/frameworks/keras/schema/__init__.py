@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from slipway.config import Convert as Convert
-from slipway.config import Section, Share
+from slipway.core.config import Convert as Convert
+from slipway.core.config import Section, Share
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]

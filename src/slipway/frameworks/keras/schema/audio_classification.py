@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from slipway.config import Section, Share
+from slipway.core.config import Section, Share
 from slipway.frameworks.keras.schema import ClassifierTrain, NotNegative, Rate
 
 

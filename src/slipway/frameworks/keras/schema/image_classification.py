@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from slipway.config import Section, Share
+from slipway.core.config import Section, Share
 from slipway.frameworks.keras.schema import ClassifierTrain, Positive, Rate, Recolouring
 
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from slipway.config import Section
+from slipway.core.config import Section
+from slipway.core.errors import ConfigError, DataError
+from slipway.core.protocol import Spec
 from slipway.data.shards import PackedSplit
-from slipway.errors import ConfigError, DataError
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.schema import Train
@@ -23,7 +24,6 @@ from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.progress import Bar
 from slipway.frameworks.keras.training.run import Run
 from slipway.frameworks.keras.training.transfer import start_from
-from slipway.protocol import Spec
 
 
 def fit(

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from slipway.errors import ConfigError
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.schema import ClassifierTrain
-from slipway.protocol import Spec
 
 
 class Classification:

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
-from slipway.config import Section
+from slipway.core.config import Section
+from slipway.core.protocol import Spec
 from slipway.data.shards import PackedSplit
 from slipway.frameworks import keras
 from slipway.frameworks.keras.schema import Train
-from slipway.protocol import Spec
 
 LIBRARIES = ("keras", "numpy", "tensorflow")
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from slipway.core.terminal import Console
 from slipway.frameworks.keras.native.runtime import keras
-from slipway.terminal import Console
 
 
 class Bar(keras.callbacks.Callback):  # type: ignore[misc]

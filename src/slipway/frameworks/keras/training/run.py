@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema import EarlyStopping
 from slipway.frameworks.keras.training import checkpoint

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from slipway.errors import ModelError
+from slipway.core.errors import ModelError
 from slipway.frameworks.keras import native
 
 

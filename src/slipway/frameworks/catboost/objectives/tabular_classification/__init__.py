@@ -11,10 +11,10 @@ import numpy as np
 import statsmodels.api as sm
 from catboost import CatBoost
 
+from slipway.core.errors import ConfigError, ModelError
+from slipway.core.protocol import Spec
 from slipway.data.shards import PackedSplit
-from slipway.errors import ConfigError, ModelError
 from slipway.frameworks.catboost.schema.tabular_classification import Train
-from slipway.protocol import Spec
 
 POWER = {"balanced": 1.0, "sqrt_balanced": 0.5}
 

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from catboost import CatBoost
 
+from slipway.core.errors import ConfigError, DataError
+from slipway.core.protocol import Spec
 from slipway.data.shards import PackedSplit
-from slipway.errors import ConfigError, DataError
 from slipway.frameworks.catboost.schema.tabular_regression import Train
-from slipway.protocol import Spec
 
 
 class Objective:

@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras.native.runtime import tf
 from slipway.frameworks.keras.objectives.audio_classification import network
 from slipway.frameworks.keras.objectives.audio_classification.augmentation import augment
 from slipway.frameworks.keras.schema.audio_classification import Model, Train
 from slipway.frameworks.keras.training.classification import Classification
-from slipway.protocol import Spec
 
 
 class Objective(Classification):

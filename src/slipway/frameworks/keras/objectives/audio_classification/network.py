@@ -8,10 +8,10 @@ makes it four times cheaper, and without its second dense layer.
 
 from typing import Any
 
-from slipway.errors import ConfigError
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema.audio_classification import Model
-from slipway.protocol import Spec
 
 
 def build(model: Model, spec: Spec) -> Any:

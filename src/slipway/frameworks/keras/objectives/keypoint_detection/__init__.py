@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.keypoint_detection import heatmaps, network
 from slipway.frameworks.keras.objectives.keypoint_detection.augmentation import augment
 from slipway.frameworks.keras.schema.keypoint_detection import Model, Train
-from slipway.protocol import Spec
 
 SMALLEST = 1e-7
 

@@ -10,10 +10,10 @@ with Keras are used.
 
 from typing import Any
 
-from slipway.errors import ConfigError
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema.keypoint_detection import Model
-from slipway.protocol import Spec
 
 COARSEST = 16
 STRIDE = 4

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from slipway.errors import ConfigError
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.object_detection import maps, network
 from slipway.frameworks.keras.objectives.object_detection.augmentation import augment
 from slipway.frameworks.keras.schema.object_detection import Model, Train
-from slipway.protocol import Spec
 
 
 class Objective:

@@ -9,10 +9,10 @@ throughout: quick on two cores and little lost in INT8.
 import math
 from typing import Any
 
-from slipway.errors import ConfigError
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema.object_detection import Model
-from slipway.protocol import Spec
 
 RARE = 0.005
 """How likely an untrained network finds an object's centre in a cell."""

@@ -7,13 +7,15 @@ package.
 
 from typing import Any
 
-from slipway.errors import ConfigError
+from slipway.core.errors import ConfigError
+from slipway.core.protocol import Spec
 from slipway.frameworks.keras.native.runtime import keras
-from slipway.frameworks.keras.objectives.image_classification.networks.efficientnet_lite import efficientnet_lite0
+from slipway.frameworks.keras.objectives.image_classification.networks.efficientnet_lite import (
+    efficientnet_lite0,
+)
 from slipway.frameworks.keras.objectives.image_classification.networks.mobilenet_v3 import mobilenet_v3
 from slipway.frameworks.keras.objectives.image_classification.networks.resnet import resnet18
 from slipway.frameworks.keras.schema.image_classification import Model
-from slipway.protocol import Spec
 
 SMALLEST_SIDE = 32
 

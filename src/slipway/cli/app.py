@@ -1,0 +1,379 @@
+"""The `slipway` command."""
+
+import json
+import sys
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+from typer.core import TyperCommand, TyperGroup
+
+from slipway.cli import registry
+from slipway.core.errors import ConfigError, DataError, SlipwayError
+from slipway.core.redaction import guard
+from slipway.core.terminal import Console
+from slipway.release import markdown
+
+
+class Commands(TyperGroup):
+    """The commands: a user's mistake ends each with one line and the error's exit code, no traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named."""
+        guard()
+        try:
+            return super().invoke(ctx)
+        except SlipwayError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
+
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+MARKS = {
+    "pass": "[green]pass[/]",
+    "hold": "[yellow]hold[/]",
+    "fail": "[red]fail[/]",
+    "unjudged": "[red]not judged[/]",
+}
+
+
+@app.callback()
+def slipway() -> None:
+    """Build, gate and launch models from this repository. Building is DVC's: `dvc repro`, `dvc exp run`."""
+
+
+@app.command()
+def releases(
+    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Every variant: what it scored on its test split, its TFLite size and latency, its verdict, and its report."""
+    from slipway.cli import gate
+    from slipway.cli import releases as built
+
+    rows = [built.row(variant) for variant in gate.variants(variants or [])]
+    if as_json:
+        print(json.dumps(rows, indent=1, default=asdict))
+        return
+    table = Table(title="Releases: scores of model.tflite on the test split, with 95 % intervals")
+    for heading in ("variant", "scores", "size", "latency p95", "verdict", "report"):
+        table.add_column(heading, justify="right" if heading in ("size", "latency p95") else "left")
+    for row in rows:
+        if row["verdict"] is None:
+            table.add_row(row["variant"], "", "", "", "not built", f"dvc repro register@{row['variant']}")
+            continue
+        scores = [f"{name} {_number(one['value'])}{_interval(one)}" for name, one in row["scores"].items()]
+        why = [f"{rule.subject}: {rule.reason}" for rule in row["rules"] if rule.verdict != "pass"]
+        table.add_row(
+            row["variant"],
+            escape("\n".join(scores)),
+            f"{row['size_bytes'] / 1024:,.0f} KiB",
+            f"{row['latency_p95_ms']:.3g} ms",
+            "\n".join([MARKS[row["verdict"]], *map(escape, why)]),
+            row["report"],
+        )
+    console = Console(width=None if Console().is_terminal else 140)
+    console.print(table)
+    if other := built.from_another_processor([row["variant"] for row in rows if row["verdict"] is not None]):
+        _, before, now = other[0]
+        differ = ", ".join(variant for variant, _, _ in other)
+        console.print(
+            f"Git shows other models of {differ}: the same data and parameters come to other bytes on another kind of "
+            f"processor ({escape(now)} here, {escape(before)} where they were committed). To keep the committed ones: "
+            "git checkout -- dvc.lock models reports && dvc pull",
+            soft_wrap=True,
+        )
+
+
+@app.command()
+def new(
+    variant: Annotated[str, typer.Argument(help="Its name: letters, digits and -.")],
+    task: Annotated[str, typer.Option(help="The kind of model: image_classification, ...")],
+    data: Annotated[Path, typer.Option(help="The folder of examples; copied to data/raw/VARIANT unless it is that.")],
+    group: Annotated[
+        str | None,
+        typer.Option(help="A regular expression whose (group) in an example's path names its video, session, ..."),
+    ] = None,
+    quarantine: Annotated[float, typer.Option(min=0, max=1, help="The share of bad files to set aside.")] = 0.0,
+    group_copies: Annotated[
+        bool, typer.Option("--group-copies", help="Keep copies and near copies on one side of the split.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """A variant of your own: its file in conf/variant, its line in params.yaml, its data in DVC."""
+    from slipway.cli.new import new
+
+    created = new(variant, task, data, group=group, quarantine=quarantine, group_copies=group_copies)
+    if as_json:
+        print(json.dumps(asdict(created), ensure_ascii=False, indent=1))
+        return
+    console = Console()
+    table = Table(title=f"{variant}: what is in {escape(str(data))}")
+    for heading in ("class", "examples", "groups"):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
+    for name, counts in created.classes.items():
+        table.add_row(escape(name), f"{counts['examples']:,}", f"{counts['groups']:,}")
+    console.print(table)
+    for note in created.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    if created.unusable:
+        console.print(f"{created.unusable:,} files cannot be used and will be set aside", soft_wrap=True)
+    if not created.grouped:
+        advice = "where several are of one video, session or thing, name it with --group or in metadata.csv"
+        console.print(f"[yellow]warning[/]: each example is a group of its own; {advice}", soft_wrap=True)
+    files = escape(", ".join(created.files))
+    console.print(f"written, and added to what Git commits next: {files}", soft_wrap=True)
+    console.print(f"look at the gate in {escape(created.files[0])}, then: dvc repro register@{variant}", soft_wrap=True)
+
+
+@app.command()
+def frames(
+    videos: Annotated[list[Path], typer.Argument(help="The videos.", metavar="VIDEO...", show_default=False)],
+    every: Annotated[str, typer.Option(help="The time between frames: 1s, 500ms, 2.5s, 0.5.")],
+    out: Annotated[Path, typer.Option(help="The folder that gets the frames and metadata.csv.")],
+    label: Annotated[str | None, typer.Option(help="The class they show; without it they wait to be sorted.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Frames from videos, as pictures to train on. A bad video does not stop the others; the exit code is 3 then."""
+    from slipway.cli.frames import frames, interval
+
+    results = frames(videos, out, interval(every), label)
+    if as_json:
+        print(json.dumps([asdict(one) for one in results], ensure_ascii=False, indent=1))
+    else:
+        table = Table(title=f"Frames in {escape(str(out))}")
+        for heading in ("video", "frames", "last at", "what is wrong"):
+            table.add_column(heading, justify="right" if heading in ("frames", "last at") else "left", overflow="fold")
+        for one in results:
+            wrong = f"[red]{escape(one.error)}[/]" if one.error else ""
+            table.add_row(escape(one.video), f"{one.frames:,}", f"{one.seconds:,.1f} s" if one.frames else "", wrong)
+        Console().print(table)
+    if any(one.error for one in results):
+        raise typer.Exit(DataError.exit_code)
+
+
+@app.command()
+def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: Json = False) -> None:
+    """What the folds of a cross-validation, run as DVC experiments of this commit, come to together."""
+    from slipway.cli import folds
+
+    validations, others = folds.read(variant)
+    if as_json:
+        print(json.dumps([asdict(one) for one in validations], indent=1))
+        return
+    console = Console(width=None if Console().is_terminal else 140)
+    numbers = sorted({fold for one in validations for fold in one.experiments})
+    table = Table(
+        title=f"{escape(variant)}: cross-validation of the native model",
+        caption="Folds share training examples, so the intervals are too narrow (Bengio and Grandvalet, 2004).",
+    )
+    for heading in (["parameters"] if len(validations) > 1 else []) + ["metric", "mean", "95 % interval"]:
+        table.add_column(heading, justify="left" if heading in ("parameters", "metric") else "right")
+    for fold in numbers:
+        table.add_column(f"fold {fold}", justify="right")
+    for one in validations:
+        params = "\n".join(f"{key} {value}" for key, value in one.params.items())
+        for row, found in enumerate(one.estimates):
+            values = [_number(found.values.get(fold)) if fold in one.experiments else "" for fold in numbers]
+            interval = "" if found.low is None else f"{_number(found.low)} to {_number(found.high)}"
+            first = [escape(params) if row == 0 else ""] if len(validations) > 1 else []
+            table.add_row(*first, escape(found.metric), _number(found.mean), interval, *values)
+        table.add_section()
+    console.print(table)
+    for one in validations:
+        if one.missing:
+            which = ", ".join(f"{key} {value}" for key, value in one.params.items())
+            lacking = f"{', '.join(map(str, one.missing))} of {one.folds}{f' ({which})' if which else ''}"
+            said = f"missing: fold {lacking}; run\n{folds.command(variant, one.folds, one.missing, one.params)}"
+            console.print(f"[yellow]warning[/]: {escape(said)}", soft_wrap=True)
+    if others:
+        said = f"{others} experiments of this commit failed or are not done: dvc queue status"
+        console.print(f"[yellow]warning[/]: {said}", soft_wrap=True)
+
+
+class Judging(TyperCommand):
+    """A command whose exit codes 1 and 2 are verdicts: whatever stops it ends with 3, as what it cannot judge."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Parse the command line."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except Exception as error:
+            if getattr(error, "exit_code", None) != 2:  # the one of a mistake, in whichever click typer brings
+                raise
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(3)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it; an error that nobody foresaw is no verdict either."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except SlipwayError as error:
+            print(f"error: {error}", file=sys.stderr)
+        except Exception:
+            traceback.print_exc()
+        sys.exit(3)
+
+
+@app.command(cls=Judging)
+def gate(
+    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
+    baseline: Annotated[str | None, typer.Option(metavar="REV", help="Not the version that holds production.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge every rule. Exit code 0: pass, 1: fail, 2: hold, the data cannot tell, 3: it could not be judged."""
+    from slipway.cli import gate
+    from slipway.gate.judged import exit_code, named
+    from slipway.registry import clone
+
+    asked = gate.variants(variants or [])
+    here = clone.look() if baseline is None else None
+    judged = [gate.judge(variant, baseline, here=here) for variant in asked]
+    if as_json:
+        print(json.dumps([one.to_json() for one in judged], ensure_ascii=False, indent=1))
+    else:
+        table = Table(title="The gate")
+        for heading in ("variant", "verdict", "rule", "says"):
+            table.add_column(heading, overflow="fold")
+        for one in judged:
+            rules = [(escape(named(rule)), f"{MARKS[rule.verdict]}: {escape(rule.reason)}") for rule in one.rules]
+            if one.why is not None:
+                rules = [("", f"could not be judged: {escape(one.why)}")]
+            for number, (rule, says) in enumerate(rules or [("", "there are no rules")]):
+                name = f"{escape(one.variant)}\n[dim]beside {escape(one.beside)}[/]"
+                table.add_row(*([name, MARKS[one.verdict]] if number == 0 else ["", ""]), rule, says)
+            table.add_section()
+        Console(width=None if Console().is_terminal else 140).print(table)
+    raise typer.Exit(exit_code(judged))
+
+
+@app.command(cls=Judging)
+def report(
+    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
+    baseline: Annotated[str | None, typer.Option(metavar="REV", help="Not the version that holds production.")] = None,
+    out: Annotated[Path, typer.Option(help="The Markdown; the HTML goes beside it.")] = Path("report.md"),
+    links: Annotated[
+        str, typer.Option(metavar="URL", help="Before the paths of model cards, where the page is read elsewhere.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """The gate's word as one page for a pull request, in Markdown and in HTML. It exits as `slipway gate` does."""
+    from slipway.cli import report
+    from slipway.gate.judged import exit_code
+
+    judged, written = report.write(variants or [], baseline, out, links)
+    if as_json:
+        verdicts = {one.variant: one.verdict for one in judged}
+        print(json.dumps({"verdicts": verdicts, "written": [str(path) for path in written]}, indent=1))
+    else:
+        Console().print(f"written: {', '.join(map(str, written))}", soft_wrap=True, markup=False)
+    raise typer.Exit(exit_code(judged))
+
+
+@app.command()
+def doctor(
+    checks: Annotated[
+        list[str] | None, typer.Argument(help="Such as `tags` or `versions in use`; all by default.")
+    ] = None,
+    as_json: Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="For an issue: nothing where nothing is wrong.")
+    ] = False,
+) -> None:
+    """What is wrong with this clone, each with the command that mends it. Exit code 1 where anything is."""
+    from slipway.cli.doctor import CHECKS, examine
+
+    if unknown := [name for name in checks or () if name not in CHECKS]:
+        raise typer.BadParameter(f"no check {unknown[0]!r}; there are {', '.join(CHECKS)}")
+    found = examine(checks or None)
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
+    elif as_markdown:
+        for one in found:
+            print(f"- **{one.check}**: {markdown.text(one.wrong)}\n  - {markdown.text(one.mend)}")
+    elif not found:
+        Console().print(f"nothing is wrong: {', '.join(checks or CHECKS)}", soft_wrap=True)
+    else:
+        console = Console()
+        for one in found:
+            console.print(f"[red]{one.check}[/]: {escape(one.wrong)}", soft_wrap=True)
+            console.print(f"  [bold]{escape(one.mend)}[/]", soft_wrap=True)
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command()
+def resolve(as_json: Json = False) -> None:
+    """Settle what a merge left in dvc.lock, parameters, reports and records. Exit code 2 where other files are left."""
+    from slipway.cli.resolve import resolve
+
+    done = resolve()
+    if as_json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
+    else:
+        console = Console()
+        for one in done.settled:
+            count = f", {one.count} conflict{'s' * (one.count != 1)}" if one.count else ""
+            console.print(f"settled: {one.path}{count}", soft_wrap=True, markup=False)
+        for one in done.left:
+            console.print(f"[red]left to you[/]: {escape(one.path)}: {escape(one.told)}", soft_wrap=True)
+        if not done.settled and not done.left:
+            console.print("no merge left a conflict here")
+        elif not done.left:
+            console.print("then: dvc repro && git add --all && git commit", soft_wrap=True)
+    raise typer.Exit(ConfigError.exit_code if done.left else 0)
+
+
+@app.command()
+def replay(
+    tag: Annotated[str, typer.Argument(help="Of a version or a promotion; also VARIANT@latest or VARIANT#ROLE.")],
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Run every stage again and compare the bytes.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Derive a version's verdict again, by its own code from its own data. Exit code 1: it differs, 5: it cannot be."""
+    from slipway.cli.replay import replay
+
+    done = replay(tag, rebuild)
+    if as_json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
+        raise typer.Exit(0 if done.same else 1)
+    console = Console(width=None if Console().is_terminal else 140)
+    table = Table(title=f"{escape(tag)}, commit {done.commit[:7]}", caption="Times are those of benchmark.json.")
+    for heading in ("what", "as recorded", "rebuilt" if rebuild else "as derived", "same"):
+        table.add_column(heading, overflow="fold")
+    for line in done.lines:
+        mark = "[green]yes[/]" if line.same else "[red]no[/]"
+        table.add_row(escape(line.what), escape(line.recorded), escape(line.derived), mark)
+    console.print(table)
+    if done.warning is not None:
+        console.print(f"[yellow]warning[/]: {escape(done.warning)}", soft_wrap=True)
+    if done.recorded != done.derived:
+        said = f"[red]the verdict differs[/]: {done.recorded} as recorded, {done.derived} as derived"
+    else:
+        said = f"the verdict is the same, {done.recorded}{'' if done.same else '; [red]what is marked differs[/]'}"
+    console.print(f"{escape(tag)}: {said}", soft_wrap=True)
+    raise typer.Exit(0 if done.same else 1)
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"
+
+
+def _interval(one: dict[str, float | None]) -> str:
+    return "" if one["low"] is None else f" ({_number(one['low'])} to {_number(one['high'])})"
+
+
+app.add_typer(registry.app, name="registry")
+for command in (registry.register, registry.promote, registry.rollback, registry.retire):
+    app.command()(command)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,217 @@
+"""`slipway gate`: every rule on a variant, those on the model alone and those against the version in production.
+
+The first are facts of the model and the machine, judged when it was built: they stand in its release record and in
+benchmark.json. The others depend on what is in production now, so they are judged here, on the predictions of both
+models for the same test examples. What cannot be judged never passes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from slipway.core import config
+from slipway.core.config import PARAMS
+from slipway.core.errors import ConfigError, DataError, ModelError, SlipwayError
+from slipway.gate import comparison
+from slipway.gate.contributions import Scored, aligned
+from slipway.gate.judged import Judged, Version
+from slipway.gate.replay import replay
+from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Gate
+from slipway.gate.verdict import may_lose
+from slipway.records.benchmark import Benchmark
+from slipway.records.release import Record
+from slipway.records.verdict import Judgement, Outcome, worst
+from slipway.registry import artifacts, audit, clone, git, releases, tags
+from slipway.registry.clone import Clone
+from slipway.registry.releases import Release
+from slipway.registry.state import Variant
+
+
+def variants(asked: Sequence[str]) -> list[str]:
+    """The variants that are asked for, all of params.yaml where none is.
+
+    Raises:
+        ConfigError: there is no such variant, or no params.yaml.
+    """
+    known = list(config.top()["all"])
+    if unknown := [one for one in asked if one not in known]:
+        raise ConfigError(f"{unknown[0]}: no such variant in {config.TOP}; it has {', '.join(known)}")
+    return list(asked) or known
+
+
+def judge(variant: str, revision: str | None = None, compare: bool = False, here: Clone | None = None) -> Judged:
+    """Judge one variant as it is built in the working tree.
+
+    Args:
+        variant: its name.
+        revision: the baseline; None for the version that holds production.
+        compare: whether to compare with it also where no rule asks for that.
+        here: what was found out of this clone's tags, where more than one variant is judged by them.
+    """
+    try:
+        if revision is None:
+            (here or clone.look()).check(variant)
+        return _judge(variant, revision, compare)
+    except SlipwayError as error:
+        return Judged(variant, "unjudged", str(error))
+
+
+def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
+    try:
+        values = config.read(variant)
+        gate, settings, seed = Gate(**values["gate"]), config.Evaluate(**values["evaluate"]), int(values["seed"])
+    except (KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors, and text that is no UTF-8
+        why = f"no section {error}" if isinstance(error, KeyError) else _line(error)
+        raise ConfigError(f"{PARAMS}/{variant}.yaml: {why}; run `dvc repro compose@{variant}`")
+    record, benchmark, rules = _built(variant)
+    version = _beside(variant, revision)
+    judged = Judged(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
+    if not (gate.baseline or compare):
+        return _concluded(judged, rules)
+    named = revision is not None and version is not None
+    old = None if version is None else releases.read([(variant, version.commit)])[0]
+    if version is None or old is None or (named and old.record_bytes is None):
+        found = "no version holds production" if version is None else f"{version.name} has no release of {variant}"
+        return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"{found} yet", first=True)])
+    old_record, old_benchmark = old.record, old.benchmark
+    if wrong := _incomparable(version, old, record):
+        return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"cannot be compared: {wrong}")])
+    assert old_record is not None
+    judged = replace(judged, old_record=old_record, old_benchmark=old_benchmark)
+    rules += _of_machine_or_file(gate, record, benchmark, old_record, old_benchmark)
+    try:
+        new = audit.scored(record, artifacts.evidence(f"reports/{variant}/shipped.parquet", None))
+        before = _of_baseline(variant, version, old_record, record, new)
+    except (ModelError, DataError) as error:
+        why = f"cannot be compared with {version.name}: {error}"
+        return _concluded(judged, [*rules, *_unanswered(gate.baseline, why, but=MACHINE_OR_FILE)])
+    compared = comparison.compare(
+        gate.baseline,
+        before,
+        new,
+        gate.decide_on,
+        resamples=settings.resamples,
+        confidence=settings.confidence,
+        seed=seed,
+    )
+    return _concluded(replace(judged, comparison=compared, old=before, new=new), [*rules, *compared.rules])
+
+
+def _beside(variant: str, revision: str | None) -> Version | None:
+    """The baseline: `revision`, or else the version that holds production; None where there is none yet."""
+    if revision is not None:
+        return Version(revision, git.commit(revision))
+    holder = Variant(variant, tags.read(variant)).holder("production")
+    return None if holder is None else Version(holder.name, holder.commit)
+
+
+def _incomparable(version: Version, old: Release, record: Record) -> str | None:
+    """Why a baseline cannot be compared with, if it cannot."""
+    if old.malformed:
+        return f"{version.name}: {old.malformed[0]}"
+    if old.record is None:
+        return f"{releases.record_path(old.variant)} is not there in {version.name}"
+    return None if old.record.task == record.task else f"{version.name} is of the task {old.record.task}"
+
+
+def _concluded(judged: Judged, rules: Sequence[Judgement]) -> Judged:
+    return replace(judged, verdict=worst([rule.verdict for rule in rules]), rules=tuple(rules))
+
+
+def _built(variant: str) -> tuple[Record, Benchmark, list[Judgement]]:
+    """The record and the benchmark that are built, as a promotion would believe them, and the rules of both."""
+    again = f"run `dvc repro register@{variant}`"
+    paths = (Path(releases.record_path(variant)), Path(releases.benchmark_path(variant)))
+    if missing := [path for path in paths if not path.exists()]:
+        raise ModelError(f"{missing[0]}: no such file; {again}")
+    release = Release(variant, *(path.read_bytes() for path in paths))
+    if wrong := audit.doubts(variant, None, release):
+        raise ModelError(f"{wrong[0]}; {again}")
+    assert release.record is not None and release.benchmark is not None  # `doubts` has looked
+    return release.record, release.benchmark, release.rules
+
+
+def _of_baseline(variant: str, version: Version, old_record: Record, record: Record, new: Scored) -> Scored:
+    """The baseline on the examples of `new`: its own predictions where it was tested on them, else it is run."""
+    names = new.examples["example"]
+    try:
+        old = audit.scored(old_record, artifacts.read(f"reports/{variant}/shipped.parquet", version.commit))
+        same = _same_examples(old, new, old_record, record)
+    except ModelError:  # released before there were such predictions, or they are gone: the model tells as much
+        same = False
+    if not same:
+        task = audit.task(old_record)
+        if unknown := _unknown(old_record, new):
+            raise ModelError(f"it does not know {', '.join(unknown)}, which test examples are of")
+        model = artifacts.read(f"models/{variant}/model.tflite", version.commit)
+        alike = _encoding(old_record) == _encoding(record)
+        test, raw = Path("data/prepared") / variant / "test", Path("data/raw") / variant
+        old = replay(task, old_record.spec, model, names, test, raw, alike)
+    lined_up = aligned(old, names.tolist())
+    if lined_up is None:
+        raise ModelError("it has no prediction for some of the test examples")
+    return lined_up
+
+
+def _unknown(old_record: Record, new: Scored) -> list[str]:
+    """Classes of the test examples that the baseline cannot be given, since it has no output for them."""
+    if old_record.spec["objective"] != "multiclass":
+        return []
+    return sorted({*new.actual} - {*old_record.spec["outputs"]})
+
+
+def _same_examples(old: Scored, new: Scored, old_record: Record, record: Record) -> bool:
+    """Whether both were tested on the same examples of the same raw data."""
+    if old_record.lineage.raw != record.lineage.raw:
+        return False
+    return len(old.examples) == len(new.examples) and set(old.examples["example"]) == set(new.examples["example"])
+
+
+def _encoding(record: Record) -> dict[str, Any]:
+    """What of a spec and a `data` section says how an example becomes inputs; not what is decided of the outputs."""
+    spec = {name: one for name, one in record.spec.items() if name not in ("threshold", "operating_point", "gaps")}
+    return {"spec": spec, "data": record.data}
+
+
+def _of_machine_or_file(
+    gate: Gate, record: Record, benchmark: Benchmark, old_record: Record, old_benchmark: Benchmark | None
+) -> Iterator[Judgement]:
+    """The rules on size and latency, by their values."""
+    for metric, rule in sorted(gate.baseline.overall.items()):
+        old: float | None
+        new: float | None
+        if metric == "size_bytes":
+            old, new = (one.model.bytes for one in (old_record, record))
+        elif metric in MACHINE_OR_FILE:
+            if old_benchmark is None or old_benchmark.machine != benchmark.machine:
+                why = "the baseline was measured on another machine; run `make measure` there and here on one"
+                yield _undecided(metric, None, rule, "hold", why)
+                continue
+            old, new = (one.metrics.get(metric, {}).get("value") for one in (old_benchmark, benchmark))
+        else:
+            continue
+        lost = None if old is None or new is None else {"value": (new - old) / (old if rule.relative else 1)}
+        yield may_lose("baseline", metric, None, rule.most, lost, "point", rule.relative)
+
+
+def _unanswered(
+    rules: Baseline, why: str, first: bool = False, but: frozenset[str] = frozenset()
+) -> Iterator[Judgement]:
+    """Every rule against a baseline that cannot be had: hold, or what `first_release` says where there is none yet."""
+    asked: list[tuple[str, str | None, BaselineLoss]]
+    asked = [(metric, None, rule) for metric, rule in sorted(rules.overall.items()) if metric not in but]
+    asked += [(metric, "each class", rule) for metric, rule in sorted(rules.per_class.items())]
+    for kind, of_kind in sorted(rules.per_group.items()):
+        asked += [(metric, f"each {kind}", rule) for metric, rule in sorted(of_kind.items())]
+    for metric, of, rule in asked:
+        outcome: Outcome = (rule.first_release or rules.first_release) if first else "hold"
+        yield _undecided(metric, of, rule, outcome, why)
+
+
+def _undecided(metric: str, of: str | None, rule: BaselineLoss, outcome: Outcome, why: str) -> Judgement:
+    return Judgement("baseline", metric, of, None, rule.most, None, None, None, outcome, why, rule.relative)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,349 @@
+"""`slipway new`: a variant of one's own from a folder of data.
+
+Everything is checked before anything is written: the name, the folder by the task's own `index`, the split, and the
+configuration, which is composed in a scratch folder. What is then written (the data in data/raw, its .dvc file, the
+variant's file in conf/variant, its line in params.yaml) is taken back when anything fails or Ctrl-C is pressed.
+
+What a variant begins with is in conf/new/<task>.yaml; a task without that file has nothing to begin with that fits any
+data (a table's columns must be named), and its variants are written by hand.
+
+The gate's floor of the metric that a task's file names is half-way between the share of the commonest class, which is
+the accuracy of a model that knows nothing, and 1.
+"""
+
+import hashlib
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from rich.markup import escape
+from rich.progress import Progress
+
+import slipway
+from slipway import tasks
+from slipway.core import atomic, config, documents
+from slipway.core.config import NAME, TOP, Checks, Split, named
+from slipway.core.errors import ConfigError, DataError, SlipwayError
+from slipway.core.protocol import Index
+from slipway.core.terminal import Console
+from slipway.data import preparation, splits
+from slipway.data.readers.litter import litter
+from slipway.registry import git
+
+CONF, RAW, GRAPH = Path("conf"), Path("data/raw"), Path("dvc.yaml")
+PAGE = "docs/add-a-variant.md"
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Created:
+    """What there is now: the files written, and the examples found (their number, and groups, by class).
+
+    `notes` says what else was found: a split of the data's own, copies, what is not read.
+    """
+
+    variant: str
+    task: str
+    files: tuple[str, ...]
+    classes: Mapping[str, Mapping[str, int]]
+    grouped: bool
+    unusable: int
+    notes: tuple[str, ...]
+
+
+def new(
+    variant: str, task: str, folder: Path, *, group: str | None, quarantine: float, group_copies: bool = False
+) -> Created:
+    """Write what makes `folder` a variant.
+
+    Args:
+        variant: its name.
+        task: its task, a module of `slipway.tasks` that has a file in conf/new.
+        folder: the examples in the task's layout; copied to data/raw/<variant>, unless it is that folder.
+        group: `data.group`, the expression that names what stays on one side of a split.
+        quarantine: `checks.quarantine`, the share of bad examples to set aside.
+        group_copies: `split.group_copies`, whether copies and near copies are of one group.
+
+    Raises:
+        ConfigError: the name or the task cannot be used, or there is such a variant.
+        DataError: the folder cannot be used, or DVC cannot track it.
+    """
+    top = config.top()
+    _check_name(variant, top)
+    recipe = _recipe(task)
+    raw = RAW / variant
+    _check_place(folder, raw)
+    own: dict[str, dict[str, Any]] = {"data": {"group": group}} if group is not None else {}
+    own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
+    own |= {"split": {"group_copies": True}} if group_copies else {}
+    line = _insert(TOP.read_text(), variant, f"{{task: {task}, framework: {recipe['framework']}}}")
+    artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
+    graph = _insert(GRAPH.read_text(), variant, artifact, GRAPH, "artifacts")
+    draft = _variant_file(variant, recipe["groups"], own, _floor(recipe, {}))
+    with _shown(f"looking through {folder}"):
+        values = _compose(variant, draft, line)
+        loaded = tasks.load(task, values["data"])
+        index = loaded.index(folder)
+    _check_problems(folder, index, quarantine)
+    split, examples = Split(**values["split"]), index.examples
+    notes = [*index.notes, *splits.own(examples, split)]
+    if group_copies:
+        distance = Checks(**values["checks"]).duplicate_distance
+        examples, note = preparation.group_copies(loaded, folder, examples, distance)
+        notes.append(note)
+    classes = _classes(examples)
+    sides = _check_split(folder, examples, list(classes), split, values["seed"])
+    notes += _identical(folder, examples.assign(side=sides))
+
+    few = recipe.get("few")
+    groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
+    text = _variant_file(variant, groups, own, _floor(recipe, classes))
+    _compose(variant, text, line)
+
+    file, tracked = CONF / "variant" / f"{variant}.yaml", RAW / f"{variant}.dvc"
+    with _undone_on_failure([file, TOP, GRAPH, tracked, RAW / ".gitignore"], raw):
+        if not raw.exists():
+            _copy(folder, raw)
+        _track(raw)
+        atomic.write_text(file, text)
+        atomic.write_text(TOP, line)
+        atomic.write_text(GRAPH, graph)
+        written = tuple(str(path) for path in (file, TOP, GRAPH, tracked, RAW / ".gitignore") if path.exists())
+        git.run("add", "--", *written)  # `dvc exp run --queue` takes along only what Git knows of
+    grouped = bool((examples["group"] != examples["example"]).any())
+    return Created(variant, task, written, classes, grouped, len(index.problems), tuple(notes))
+
+
+def _check_name(variant: str, top: Mapping[str, Any]) -> None:
+    read = yaml.safe_load(variant) if NAME.fullmatch(variant) else variant
+    named([variant if isinstance(read, str) else read], "slipway new")
+    taken = {name.lower(): name for part in ("variants", "transfers", "simulated") for name in top[part]}
+    if variant.lower() in taken:
+        raise ConfigError(f"{taken[variant.lower()]}: there is such a variant in {TOP}; choose another name")
+    for path in (CONF / "variant" / f"{variant}.yaml", Path("params") / f"{variant}.yaml"):
+        if path.exists():
+            raise ConfigError(f"{path}: there is such a file; remove it, or choose another name")
+
+
+def _recipe(task: str) -> dict[str, Any]:
+    known = sorted(path.stem for path in (CONF / "new").glob("*.yaml"))
+    if task in known:
+        recipe: dict[str, Any] = documents.read_yaml(CONF / "new" / f"{task}.yaml")
+        return recipe
+    if (Path(tasks.__file__).parent / task / "__init__.py").exists():
+        raise ConfigError(
+            f"{task}: its variants need a file by hand, since their data section depends on the data: see {PAGE}. "
+            f"slipway new can begin {', '.join(known)}"
+        )
+    raise ConfigError(f"{task}: no such task; slipway new can begin {', '.join(known)}")
+
+
+def _check_place(folder: Path, raw: Path) -> None:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    if folder.resolve() == raw.resolve():
+        return
+    if raw.exists():
+        raise DataError(f"{raw}: there is such a folder, and it is not {folder}; remove it, or give it as --data")
+    if raw.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{folder}: it contains {raw}, where it would be copied to")
+
+
+def _check_problems(folder: Path, index: Index, quarantine: float) -> None:
+    found = len(index.examples) + len(index.problems)
+    if len(index.problems) > quarantine * found:
+        listed = [f"  {problem.where}: {problem.kind} ({problem.detail})" for problem in index.problems[:SHOWN]]
+        rest = len(index.problems) - len(listed)
+        listed += [f"  and {rest:,} more"] if rest else []
+        raise DataError(
+            f"{folder}: {len(index.problems):,} of {found:,} files cannot be used; mend or remove them, or set them "
+            f"aside with --quarantine {math.ceil(1000 * len(index.problems) / found) / 1000:g}\n" + "\n".join(listed)
+        )
+    if index.examples.empty:
+        raise DataError(f"{folder}: no examples")
+
+
+def _classes(examples: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Examples and groups by class; none where the label is a number."""
+    if pd.api.types.is_numeric_dtype(examples["label"]):
+        return {}
+    classes: dict[str, dict[str, int]] = {}
+    for name, groups in examples.groupby("label")["group"]:
+        classes[str(name)] = {"examples": len(groups), "groups": groups.nunique()}
+    return classes
+
+
+def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], split: Split, seed: int) -> pd.Series:
+    """The side of each example; what prepare would refuse is refused, a class that is missing from a side."""
+    sides = splits.assign(examples, split, classes=classes or None, seed=seed)
+    for side in splits.SIDES:
+        here = set(examples.loc[sides == side, "label"])
+        if missing := [name for name in classes if name not in here]:
+            groups = examples.loc[examples["label"] == missing[0], "group"].nunique()
+            raise DataError(
+                f"{folder}: {side} would have no example of {', '.join(missing)}: each class needs at least three "
+                f"groups (examples, or what --group or metadata.csv groups them by) that can be told apart from the "
+                f"other classes', and {missing[0]} has {groups}; add some, or leave the class out"
+            )
+    return sides
+
+
+def _identical(folder: Path, examples: pd.DataFrame) -> list[str]:
+    """A sentence on files that are the same byte for byte; prepare finds copies by what the model sees, too."""
+    files = [folder / name for name in examples["example"]]
+    sizes = pd.Series([path.stat().st_size if path.is_file() else -1 for path in files], examples.index)
+    alike = examples[sizes.duplicated(keep=False) & (sizes > 0)]
+    digests = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in alike["example"]]
+    sets = [one for _, one in alike.groupby(digests) if len(one) > 1]
+    if not sets:
+        return []
+    across, conflicts = (sum(one[column].nunique() > 1 for one in sets) for column in ("side", "label"))
+    remedy = "; --group-copies keeps copies on one side" if across else ""
+    return [
+        f"{len(sets):,} sets of exact copies ({sum(map(len, sets)):,} files), {across:,} of them across the split, "
+        f"{conflicts:,} of them in several classes{remedy}"
+    ]
+
+
+def _floor(recipe: Mapping[str, Any], classes: Mapping[str, Mapping[str, int]]) -> str:
+    """The section `gate` with the floor that depends on the data; none where the task's file names no metric."""
+    if "floor" not in recipe:
+        return ""
+    counts = {name: one["examples"] for name, one in classes.items()}
+    most = max(counts, key=counts.__getitem__, default="")
+    share = counts[most] / sum(counts.values()) if counts else 0.0
+    why = f"half-way from {share:.2f}, the share of {most!r}, to 1; say better what you need"
+    return f"gate:\n  rules:\n    {recipe['floor']}: {{min: {math.floor(500 * (1 + share)) / 1000}}} # {why}\n"
+
+
+def _variant_file(variant: str, groups: Mapping[str, str], own: Mapping[str, Any], gate: str) -> str:
+    """The text of conf/variant/<variant>.yaml."""
+    parts = [
+        "# @package _global_\n# What this variant is for.\ndefaults:\n"
+        + "".join(f"  - override /{name}: {option}\n" for name, option in groups.items()),
+        *(yaml.safe_dump({section: values}, allow_unicode=True, width=120) for section, values in own.items()),
+        "convert:\n  precision: int8\n",
+        *([gate] if gate else []),
+        f"register:\n  name: {variant.replace('-', '_')}\n  description: {variant}, from data of one's own.\n",
+    ]
+    return "\n".join(parts)
+
+
+def _insert(text: str, variant: str, entry: str, path: Path = TOP, section: str = "variants") -> str:
+    """The text of a YAML file with one more line in a section, all else as it was.
+
+    It goes behind the name before it in the alphabet, so that those of two branches rarely meet.
+    """
+    root = yaml.compose(text)
+    node = next((value for key, value in root.value if key.value == section), None) if root else None
+    line = f"  {variant}: {entry}\n"
+    if isinstance(node, yaml.MappingNode) and node.value and not node.flow_style:
+        lines = text.splitlines(keepends=True)
+        names = {key.value: value for key, value in node.value}
+        before = max((name for name in names if name < variant), default=None)
+        at = node.value[0][0].start_mark.line if before is None else _last_line(names[before]) + 1
+        lines[at - 1] = lines[at - 1].rstrip("\n") + "\n"
+        out = "".join([*lines[:at], line, *lines[at:]])
+    elif isinstance(node, yaml.MappingNode) and not node.value and text[: node.end_mark.index].endswith("{}"):
+        out = (
+            f"{text[: node.end_mark.index - 2].rstrip(' ')}\n{line}{text[node.end_mark.index :].removeprefix(chr(10))}"
+        )
+    else:
+        raise ConfigError(f"{path}: {section} must be a mapping, a line a variant")
+    was, now = yaml.safe_load(text), yaml.safe_load(out)
+    added = {variant: yaml.safe_load(entry)}
+    if now[section] != (was[section] or {}) | added or (path == TOP and now["all"] != was["all"] | added):
+        raise ConfigError(f"{path}: cannot add a line to {section}; add it by hand: {line.strip()}")
+    return out
+
+
+def _last_line(node: yaml.Node) -> int:
+    """The line (from 0) on which a node ends; a block's own end mark stands behind the comments that follow it."""
+    if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
+        return _last_line(node.value[-1][1])
+    return int(node.end_mark.line)
+
+
+def _compose(variant: str, text: str, top: str) -> dict[str, Any]:
+    """What the compose stage makes of the variant in a scratch copy of conf/ and params.yaml."""
+    with tempfile.TemporaryDirectory() as temporary:
+        scratch = Path(temporary)
+        shutil.copytree(CONF, scratch / CONF)
+        (scratch / TOP).write_text(top)
+        (scratch / CONF / "variant" / f"{variant}.yaml").write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-m", "slipway.stages.compose", variant],
+            cwd=scratch,
+            env={**os.environ, "PYTHONPATH": str(Path(slipway.__file__).parents[1])},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            raise ConfigError(done.stderr.strip().removeprefix("error: "))
+        values: dict[str, Any] = yaml.safe_load((scratch / "params" / f"{variant}.yaml").read_text())
+        return values
+
+
+@contextmanager
+def _undone_on_failure(files: Sequence[Path], folder: Path) -> Iterator[None]:
+    """When the block does not end well, put `files` back and remove `folder` if it was not there before."""
+    before = {path: path.read_bytes() if path.exists() else None for path in files}
+    there = folder.exists()
+    try:
+        yield
+    except BaseException as failure:
+        for path, content in before.items():
+            if content is None:
+                path.unlink(missing_ok=True)
+            elif path.read_bytes() != content:
+                atomic.write_bytes(path, content)
+        if not there:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(failure, OSError):
+            raise DataError(f"{failure}; what was written is undone")
+        raise
+
+
+def _copy(folder: Path, raw: Path) -> None:
+    """Copy the files; dotfiles and what file managers leave behind stay."""
+    files = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not litter(name)]
+        files += [Path(parent, name) for name in names if not litter(name)]
+    with atomic.folder(raw) as out, _progress() as progress:
+        for path in progress.track(files, description=f"copying to {raw}"):
+            to = out / path.relative_to(folder)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, to)
+
+
+def _track(raw: Path) -> None:
+    """`dvc add`."""
+    with _shown(f"dvc add {raw}"):
+        done = subprocess.run([sys.executable, "-m", "dvc", "add", str(raw)], capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip()).removeprefix("ERROR: ")
+        raise SlipwayError(f"dvc add {raw}: {said}; what was written is undone")
+
+
+@contextmanager
+def _shown(what: str) -> Iterator[None]:
+    """Tell what is going on, where how long is not known."""
+    with _progress() as progress:
+        progress.add_task(escape(what), total=None)
+        yield
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    return Progress(console=console, disable=not console.is_terminal, transient=True)

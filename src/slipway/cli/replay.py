@@ -1,0 +1,374 @@
+"""`slipway replay`: whether a version's verdict comes out again of its commit and its data.
+
+The commit of the tag is checked out into a worktree under .dvc/tmp, which has this clone's DVC cache and remotes and an
+MLflow of its own, and is taken away afterwards. There the commit's own code composes the parameters, chooses the
+operating point, scores the released files on the prepared test split, and judges. With `rebuild` every stage of the
+variant runs again instead, and all bytes are compared with dvc.lock.
+
+Times are facts of a machine: none are measured, and the latency rules are judged again on those of benchmark.json.
+"""
+
+import importlib.util
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, suppress
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
+
+from slipway.cli.registry import FACTS
+from slipway.cli.report import changes
+from slipway.core import config, documents
+from slipway.core.errors import RegistryError
+from slipway.gate import verdict
+from slipway.gate.rules import Gate
+from slipway.records.release import Record, digest
+from slipway.records.verdict import Judgement
+from slipway.registry import clone, git, releases, state, tags
+from slipway.registry.releases import Release
+from slipway.registry.tags import Tag
+
+WORKTREE = Path(".dvc/tmp/replay")
+REQUIREMENTS = Path("requirements/build.lock")
+STAGES = ("compose", "simulate", "prepare", "train", "transfer", "evaluate", "convert-tflite", "register")
+"""The stages of variants, in order, but benchmark."""
+JUDGING = ("compose", "evaluate", "convert-tflite", "register")
+"""Those that come to the verdict on a trained model."""
+KEPT = ("data/", "models/")
+"""Where the dependencies of stages are that Git does not have."""
+SAME = 1e-4
+"""How far a figure may be from the recorded one: another processor runs the model."""
+SCORE_RELEASED = """
+import importlib, runpy, sys
+from pathlib import Path
+from slipway import config
+
+variant = sys.argv[1]
+values = config.read(variant)
+files = {"float32": "float.tflite", values["convert"]["precision"]: "model.tflite"}
+conversion = importlib.import_module(f"slipway.frameworks.{values['framework']}.conversion")
+conversion.convert = lambda native, calibration, precision: Path("models", variant, files[precision]).read_bytes()
+runpy.run_module("slipway.stages.convert_tflite", run_name="__main__")
+"""
+"""A commit's own convert-tflite stage, which scores, given the released files in place of what it would convert."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing: as recorded, as derived, and whether that is the same."""
+
+    what: str
+    recorded: str
+    derived: str
+    same: bool
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A version's verdict as recorded and as derived, and all that was looked at.
+
+    `warning`: what may make a difference that is none of the version's.
+    """
+
+    tag: str
+    variant: str
+    commit: str
+    rebuilt: bool
+    recorded: str
+    derived: str
+    same: bool
+    warning: str | None
+    lines: tuple[Line, ...]
+
+
+def replay(name: str, rebuild: bool = False) -> Replay:
+    """Derive the verdict of a version again.
+
+    Args:
+        name: the tag of a version or of a promotion, `VARIANT@latest` or `VARIANT#ROLE`.
+        rebuild: run every stage of the variant again, and compare the bytes.
+
+    Raises:
+        RegistryError: there is no such version, what it stands on cannot be fetched, a stage fails, or what stages need
+            is not installed.
+    """
+    releases.variants()  # says so where this is not the root
+    if importlib.util.find_spec("tensorflow") is None:  # as in an environment for the registry
+        raise RegistryError(f"a replay runs the stages, and what {REQUIREMENTS} pins for them is not installed")
+    tag = _tag(name)
+    variant, commit = tag.variant, tag.commit
+    (release,) = releases.read([(variant, commit)])
+    record = release.record
+    if record is None or release.verdict is None:
+        raise RegistryError(f"{name}: commit {commit[:7]} has no release record and benchmark of {variant}")
+    here = _content(REQUIREMENTS)
+    with _worktree(commit) as root, chdir(root):
+        locked = _locked()
+        stages, edited = _fetch(variant, record, locked, STAGES if rebuild else JUDGING)
+        fetched = {file: digest(Path("models", variant, file)) for file in sorted(record.artifacts)}
+        # Nothing that was there may stand in for what is to come out, and compose refuses a file that was edited.
+        for path in _paths(stages, locked, "outs") if rebuild else (f"params/{variant}.yaml",):
+            _remove(Path(path))
+        for stage in stages:
+            if stage == f"convert-tflite@{variant}" and not rebuild:
+                _run(stage, sys.executable, "-c", SCORE_RELEASED, variant)
+            else:
+                _run(stage, "sh", "-c", locked[stage]["cmd"])
+        derived = _derived(variant)
+        lines = [
+            *_told(tag, derived, fetched),
+            *_judged(release, derived),
+            *_files(record, fetched),
+            *_rest(record, derived.record),
+            *edited,
+            *(_bytes(stages) if rebuild else ()),
+        ]
+        warning = None
+        if _content(REQUIREMENTS) != here:
+            warning = f"the commit has another {REQUIREMENTS} than this clone, whose environment was used"
+    same = all(line.same for line in lines)
+    return Replay(
+        tag.name, variant, commit, rebuild, release.verdict, str(derived.verdict), same, warning, tuple(lines)
+    )
+
+
+def _tag(name: str) -> Tag:
+    """The tag that is meant: that of a version, or of a role that was given to one."""
+    variant = re.split("[@#]", name)[0]
+    known = tags.read(variant)
+    for tag in known:
+        if tag.name == name:
+            if tag.action not in ("register", "assign"):
+                raise RegistryError(f"{name} takes something back; replay the tag of a version or of a promotion")
+            return tag
+    clone.look().check(variant)
+    return state.find({variant: state.Variant(variant, known)}, name).registered
+
+
+@contextmanager
+def _worktree(commit: str) -> Iterator[Path]:
+    """The commit in a worktree with this clone's DVC cache and remotes; what a killed replay left goes first."""
+    from dvc.config import Config
+    from dvc.repo import Repo
+
+    root = WORKTREE.resolve()
+    project = root / git.run("rev-parse", "--show-prefix").strip()
+    root.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(f"{root}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise RegistryError("another replay is at work in this clone; wait for it")
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        shutil.rmtree(root, ignore_errors=True)
+        # Without hooks: that of `dvc install` checks out all data.
+        git.run("-c", f"core.hooksPath={os.devnull}", "worktree", "add", "-f", "-f", "--detach", str(root), commit)
+        with Repo() as clone, Config(str(project / ".dvc")).edit("local", validate=False) as settings:
+            settings["remote"] = clone.config["remote"]
+            settings["cache"] = {**clone.config["cache"], "dir": clone.cache.local_cache_dir}
+            settings["core"] = {**clone.config["core"], "autostage": False, "site_cache_dir": str(project / ".dvc/tmp")}
+        yield project
+    finally:
+        with suppress(RegistryError):  # it was not even made
+            git.run("worktree", "remove", "-f", "-f", str(root))
+        signal.signal(signal.SIGTERM, before)
+        lock.release()
+
+
+def _fetch(
+    variant: str, record: Record, locked: Mapping[str, Any], names: Sequence[str]
+) -> tuple[list[str], list[Line]]:
+    """Get what the stages read, and the released files; which stages there are, and what is not as dvc.lock says."""
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # it is told here
+    released = {f"models/{variant}/{file}" for file in record.artifacts}
+    try:
+        with Repo() as repo, repo.lock:
+            graph = {stage.addressing: stage for stage in repo.index.stages}
+            stages = [stage for stage in (f"{name}@{variant}" for name in names) if stage in graph]
+            if missing := [stage for stage in stages if stage not in locked]:
+                raise RegistryError(f"dvc.lock has no {missing[0]}")
+            read = {path for path in _paths(stages, locked, "deps") if path.startswith(KEPT)}
+            wanted = (read - _paths(stages, locked, "outs").keys()) | released
+            kept = {Path(out.fs_path).relative_to(Path.cwd()).as_posix(): out for out in repo.index.outs}
+            for path in sorted(wanted):
+                _checkout(repo, path, kept.get(path))
+            edited = list(_edited(graph[stage].status() for stage in graph if stage.endswith(f"@{variant}")))
+    except Exception as error:  # whatever a remote raises
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise RegistryError(f"{variant} cannot be replayed: {said[:300]}")
+    return stages, edited
+
+
+def _checkout(repo: Any, path: str, out: Any) -> None:
+    """Put an output of DVC's where it belongs, from the cache or else from the remote."""
+    if out is None:
+        if not Path(path).exists():
+            raise RegistryError(f"neither Git nor DVC has {path}")
+        return
+    if out.changed_cache():
+        repo.cloud.pull([out.hash_info], remote=out.remote)  # says what is wrong with a remote, as the next does not
+        for odb, objects in out.get_used_objs(force=True).items():  # else it asks the terminal about what is missing
+            repo.cloud.pull(objects, odb=odb)
+        if out.changed_cache():
+            raise RegistryError(
+                f"{path} is neither in the DVC cache nor in the remote; run `dvc push` where it was made"
+            )
+    out.checkout()
+
+
+def _edited(statuses: Iterable[Mapping[str, Any]]) -> Iterator[Line]:
+    """What of the commit is not what dvc.lock says; data that was not fetched is not looked at."""
+    changed = {}
+    for stage, reasons in chain.from_iterable(status.items() for status in statuses):
+        for reason in reasons:
+            if isinstance(reason, str):
+                changed[stage] = reason  # of the command
+                continue
+            for path, how in next(iter(reason.values())).items():
+                if how not in ("deleted", "not in cache"):
+                    changed[path] = how if isinstance(how, str) else ", ".join(how)
+    for what, how in sorted(changed.items()):
+        yield Line(what, "as in dvc.lock", how, False)
+    if not changed:
+        yield Line("code, parameters and reports", "as in dvc.lock", "as in dvc.lock", True)
+
+
+def _run(stage: str, *command: str) -> None:
+    """Run a stage's command on the worktree's own code; what it prints goes to standard error."""
+    print(f"{stage}:", file=sys.stderr)
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    environment |= {
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PYTHONPATH": os.pathsep.join(["src", os.environ.get("PYTHONPATH", "")]),
+    }
+    process = subprocess.Popen(command, env=environment, stdout=2, start_new_session=True)
+    try:
+        code = process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)  # what it started too
+        process.wait()
+        raise
+    if code:
+        raise RegistryError(f"{stage} cannot be replayed: it ends with exit code {code}; what it says is above")
+
+
+def _derived(variant: str) -> Release:
+    """The record as it came out, and the benchmark with its rules judged again on the times that it has."""
+    record, benchmark = Path(releases.record_path(variant)), Path(releases.benchmark_path(variant))
+    times = json.loads(benchmark.read_text())
+    try:
+        gate = Gate(**config.read(variant)["gate"])
+    except (KeyError, TypeError, ValidationError) as error:
+        raise RegistryError(f"this slipway does not know the gate of {variant}: {' '.join(str(error).split())}")
+    judged = verdict.judge(gate.of_machine, times["metrics"])
+    return Release(variant, record.read_bytes(), json.dumps({**times, "gate": judged.to_json()}).encode())
+
+
+def _told(tag: Tag, derived: Release, fetched: Mapping[str, str]) -> Iterator[Line]:
+    """What the tag's message promises."""
+    promised = dict(line.split(": ", 1) for line in tag.why.splitlines() if line.startswith(FACTS))
+    found = {"Verdict": str(derived.verdict), "SHA-256": fetched["model.tflite"]}
+    for fact, recorded in promised.items():
+        yield Line(f"{tag.name}: {fact}", _short(recorded), _short(found[fact]), recorded == found[fact])
+
+
+def _judged(release: Release, derived: Release) -> Iterator[Line]:
+    """The verdict, and that on each rule."""
+    yield Line("verdict", str(release.verdict), str(derived.verdict), release.verdict == derived.verdict)
+    was, now = ({_rule(rule): asdict(rule) for rule in one.rules} for one in (release, derived))
+    for name in {**was, **now}:
+        recorded, found = was.get(name, {}), now.get(name, {})
+        same = _alike({**recorded, "reason": ""}, {**found, "reason": ""})
+        yield Line(name, _outcome(recorded), _outcome(found), same)
+
+
+def _outcome(rule: Mapping[str, Any]) -> str:
+    return f"{rule['verdict']}: {rule['reason']}" if rule else "no such rule"
+
+
+def _rule(rule: Judgement) -> str:
+    return f"{rule.subject}{', conversion' if rule.kind == 'conversion' else ''}"
+
+
+def _files(record: Record, fetched: Mapping[str, str]) -> Iterator[Line]:
+    """The released files, by their SHA-256."""
+    artifacts = record.artifacts
+    for file, found in fetched.items():
+        recorded = artifacts[file].sha256
+        yield Line(file, _short(recorded), _short(found), recorded == found)
+
+
+def _rest(record: Record, derived: Record | None) -> Iterator[Line]:
+    """All else in the record: metrics, spec, counts, lineage."""
+    others = [
+        (key, was, now)
+        for key, was, now in changes(record.to_json(), {} if derived is None else derived.to_json())
+        if not key.startswith(("schema", "gate.", "artifacts.")) and not _alike(was, now)
+    ]
+    for key, was, now in others:
+        yield Line(f"release.json: {key}", _short(str(was)), _short(str(now)), False)
+    if not others:
+        count = len(list(changes({}, record.to_json())))
+        yield Line("the rest of release.json", f"{count} entries", f"{count} the same", True)
+
+
+def _bytes(stages: Sequence[str]) -> Iterator[Line]:
+    """What the stages wrote, beside dvc.lock, by DVC's hashes."""
+    from dvc.repo import Repo
+
+    same = 0
+    with Repo() as repo:
+        for out in (out for stage in repo.index.stages if stage.addressing in stages for out in stage.outs):
+            recorded, found = str(out.hash_info.value), str(out.get_hash().value) if out.exists else "none"
+            same += recorded == found
+            if recorded != found:
+                yield Line(str(out), _short(recorded), _short(found), False)
+    yield Line("outputs with the bytes of dvc.lock", str(same), str(same), True)
+
+
+def _alike(first: Any, second: Any) -> bool:
+    """Whether two values of a record are the same, but for what another processor rounds elsewhere."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return first.keys() == second.keys() and all(_alike(first[key], second[key]) for key in first)
+    if isinstance(first, float) and isinstance(second, float):
+        return abs(first - second) <= SAME * max(1, abs(first))
+    return bool(first == second)
+
+
+def _locked() -> dict[str, Any]:
+    """The stages of dvc.lock."""
+    return dict((documents.parse_yaml(_content(Path("dvc.lock")) or b"", "dvc.lock") or {}).get("stages") or {})
+
+
+def _paths(stages: Sequence[str], locked: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """The hash of each dependency or output of stages, by path."""
+    return {one["path"]: str(one.get("md5")) for stage in stages for one in locked.get(stage, {}).get(kind, [])}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else f"{text[:12]}…"

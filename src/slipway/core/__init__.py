@@ -1,0 +1,1 @@
+"""What every room stands on: errors, atomic writes, configuration, what a task is."""

@@ -1,0 +1,171 @@
+"""YAML and JSON of the repository, as people and merges leave them: read, or refused with file, line and what to do."""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from slipway.core.errors import ConfigError, MalformedError, SlipwayError
+
+GENERATED = ("params/", "reports/", "models/")
+"""Folders in which all that Git keeps is written by stages."""
+LOCK = "dvc.lock"
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_MARKS = ("\\", "\x7f")
+"""Without them a document in ASCII has no character that `_UNPRINTABLE` finds."""
+_BEGIN = re.compile(rb"^<{7}(?: |\r?$)", re.MULTILINE)
+_END = re.compile(rb"^>{7}(?: |\r?$)", re.MULTILINE)
+
+
+def generated(path: str) -> bool:
+    """Whether stages write a file that Git keeps, so that `slipway resolve` may settle it."""
+    return path == LOCK or path.startswith(GENERATED)
+
+
+def conflicts(content: bytes) -> list[int]:
+    """The lines (from 1) on which conflicts begin that a merge left in a file."""
+    if not _END.search(content):
+        return []
+    return [content.count(b"\n", 0, begin.start()) + 1 for begin in _BEGIN.finditer(content)]
+
+
+def parse_yaml(content: bytes, name: str, mend: str = "", error: type[SlipwayError] = ConfigError) -> Any:
+    """The values of a YAML document.
+
+    Args:
+        content: the document.
+        name: its path, for the message.
+        mend: what to do about one that cannot be read; for conflicts that is known here.
+        error: what is raised.
+
+    Raises:
+        SlipwayError: it has the marks of a conflict, is not YAML, or has a key twice.
+    """
+    check_settled(content, name, error)
+    try:
+        return yaml.load(content.decode(), Loader=_Loader)
+    except yaml.MarkedYAMLError as wrong:
+        line = f":{wrong.problem_mark.line + 1}" if wrong.problem_mark else ""
+        raise error(f"{name}{line}: not YAML ({wrong.problem}){_then(mend)}")
+    except (yaml.YAMLError, ValueError) as wrong:  # the second: no UTF-8, no date
+        raise error(f"{name}: not YAML ({_line(wrong)}){_then(mend)}")
+
+
+def parse_json(content: bytes, name: str, mend: str = "", error: type[SlipwayError] = ConfigError) -> Any:
+    """The values of a JSON document; see `parse_yaml`."""
+    check_settled(content, name, error)
+    try:
+        return json.loads(content)
+    except ValueError as wrong:
+        raise error(f"{name}: not JSON ({_line(wrong)}){_then(mend)}")
+
+
+def read_yaml(path: Path, mend: str = "") -> Any:
+    """The values of a YAML file; see `parse_yaml`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    return parse_yaml(path.read_bytes(), path.as_posix(), mend)
+
+
+def strict_json(content: bytes, path: str) -> dict[str, Any]:
+    """A JSON object that may come from anyone: no key twice, no number that is not finite, no control character.
+
+    Raises:
+        MalformedError: it is not one.
+    """
+    try:
+        text = content.decode()
+        values = json.loads(
+            text, object_pairs_hook=_once, parse_int=_counted, parse_float=_finite, parse_constant=_refuse
+        )
+        if not text.isascii() or any(mark in text for mark in _MARKS):
+            _printable(values)
+    except (ValueError, RecursionError) as error:
+        check_settled(content, path, MalformedError)
+        raise MalformedError(f"{path}: not JSON ({_line(error)})")
+    if not isinstance(values, dict):
+        raise MalformedError(f"{path}: not a JSON object")
+    return values
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"twice: {next(name for name in names if names.count(name) > 1)[:40]!r}")
+    return values
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError(f"{digits[:40]} is too large")
+    return value
+
+
+def _counted(digits: str) -> int:
+    if len(digits) > 19:
+        raise ValueError(f"{digits[:40]} is too large")
+    return int(digits)
+
+
+def _printable(value: Any) -> None:
+    """What reaches a terminal or a page must not command it."""
+    match value:
+        case str():
+            if _UNPRINTABLE.search(value):
+                raise ValueError(f"{value[:40]!r} has characters that cannot be shown")
+        case dict():
+            for name, one in value.items():
+                _printable(name)
+                _printable(one)
+        case list():
+            for one in value:
+                _printable(one)
+
+
+def check_settled(content: bytes, name: str, error: type[SlipwayError] = ConfigError) -> None:
+    """Raise `error` for a file with conflicts."""
+    if found := conflicts(content):
+        raise error(f"{name}:{found[0]}: {told(name, len(found))}")
+
+
+def told(path: str, count: int) -> str:
+    """What is said of a file with conflicts."""
+    said = f"a merge left {count} conflict{'s' * (count != 1)} here"
+    if generated(path):
+        return f"{said}; run `slipway resolve`, then `dvc repro`"
+    return (
+        f"{said}; write what is right of both sides, without the lines <<<<<<<, ======= and >>>>>>>, and `git add` it"
+    )
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """PyYAML keeps the last of two equal keys without a word, DVC refuses them: so do we."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} is there twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _then(mend: str) -> str:
+    return f"; {mend}" if mend else ""
+
+
+def _line(wrong: Exception) -> str:
+    return " ".join(str(wrong).split())

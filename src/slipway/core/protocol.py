@@ -1,0 +1,172 @@
+"""The verbs that every task has, so that no stage needs to know which task it runs.
+
+`prepare` indexes the raw folder, specifies the encoding on the training examples and encodes every example;
+`evaluate` and `convert-tflite` decode raw model outputs and score them; the `Predictor` encodes and decodes with the
+same code. Fitting belongs to the framework (`slipway.frameworks`).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import pandas as pd
+
+from slipway.core.config import Section
+
+Spec = dict[str, Any]
+"""What a model takes and gives, in JSON values: written by prepare, kept in the release record.
+
+Keys of every task: `objective` (what a prediction is: "multiclass", "binary", "regression", "keypoints" or "boxes"),
+`input` ({"shape": without the batch axis, "dtype", and for tables "names"}), `outputs` (names, in order: of classes, of
+the target, of keypoints). Where examples have classes to be counted and balanced, `classes` has the names that `label`
+takes. A task adds its own, and what `operate` chose comes on top.
+"""
+
+
+def column(name: str) -> str:
+    """What a column of the raw data is called beside columns of Slipway's own, none of which begins so."""
+    return f"column {name}"
+
+
+def of_column(examples: pd.DataFrame, name: str) -> pd.Series:
+    """The values [n] of a column of the raw data among an index's, or of `name` itself where there is none of that.
+
+    The latter are the index's own, and those of tables that were written before columns were told apart.
+    """
+    return examples[column(name) if column(name) in examples else name]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One bad example: where it is (a file, or file and row), a short kind to count by, and what is wrong."""
+
+    where: str
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Index:
+    """What a raw folder holds.
+
+    `examples` has a row an example with a unique RangeIndex, sorted by `example`, and at least the columns `example`
+    (a unique name), `label` (the class name, or the target's value) and `group`; optionally `time` (datetime64),
+    `split` (train, val, test) and `fold` (from 1), and whatever the task wants to see again when scoring, columns of
+    the raw data by the name that `column` gives them. `problems` are the examples that were left out; `notes` are
+    sentences on what else of the folder is not read, or is read as something that it does not say itself; `warnings`
+    are sentences on what makes the data doubtful, which the model card repeats.
+    """
+
+    examples: pd.DataFrame
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch of encoded examples.
+
+    `rows`: positions (int64) in the frame given to `encode`, one that stands there several times having as many inputs
+    (the windows of a long sound); a row that is missing was bad, and `problems` says why. `inputs`: [n, *shape];
+    `targets`: [n, *target], int64 classes or float32 values; `hashes`: [n] uint64 perceptual hashes by Hamming
+    distance, where the task has them.
+    """
+
+    rows: np.ndarray
+    inputs: np.ndarray
+    targets: np.ndarray
+    hashes: np.ndarray | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A table that DVC draws: `template` is a DVC plot template, x and y are columns (y may be several)."""
+
+    name: str
+    title: str
+    table: pd.DataFrame
+    x: str
+    y: str | Sequence[str]
+    template: str = "linear"
+    x_label: str | None = None
+    y_label: str | None = None
+
+
+class Task(Protocol):
+    """One kind of model over one variant's `data` section."""
+
+    Data: ClassVar[type[Section]]
+    metrics: ClassVar[frozenset[str]]
+    """Every metric that `score` gives; a gate rule on another is refused when composing."""
+    headline: ClassVar[tuple[str, ...]]
+    """The few metrics to show in a table of variants, the main one first."""
+
+    def __init__(self, data: Any) -> None: ...
+
+    def index(self, raw: Path) -> Index:
+        """List the examples of a raw folder.
+
+        Raises:
+            DataError: the folder is not in the task's layout at all.
+        """
+
+    def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
+        """Fix what encoding needs to know (class names, vocabularies, scales) from the training `examples`."""
+
+    def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
+        """Encode examples in order, in batches of bounded size."""
+
+    def encode_raw(self, examples: Any, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
+        """Encode what a caller of the Predictor has (bytes of pictures, a table's rows).
+
+        Returns:
+            inputs [m, *shape], and for each the number of its example [m]: more than one where a sound has windows.
+
+        Raises:
+            DataError: an example cannot be read; the message says which.
+        """
+
+    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
+        """Raw model outputs [n, *k] to predictions [n, *p]: probabilities, values in the target's unit, places."""
+
+    def operate(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> Mapping[str, Any]:
+        """Choose the operating point on the validation split (a threshold, ...): JSON values that join the spec."""
+
+    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+        """`agreement`, `max_difference` and `mean_difference` of two models' predictions (`slipway.metrics.parity`)."""
+
+    def present(self, predictions: np.ndarray, examples: Any, spec: Spec) -> list[Any]:
+        """Predictions as a caller of the Predictor wants them, in JSON values, one for each of its raw examples."""
+
+    def score(
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
+    ) -> dict[str, float]:
+        """Every metric of `metrics`; `weight` [n] counts each example that often (the bootstrap's draws)."""
+
+    def tables(
+        self,
+        examples: pd.DataFrame,
+        targets: np.ndarray,
+        predictions: np.ndarray,
+        spec: Spec,
+        weight: np.ndarray | None = None,
+    ) -> Mapping[str, pd.DataFrame]:
+        """Breakdowns of the score: per class, per group, by hour, ... ; the first column names the row.
+
+        `weight` [n] counts each example that often in the scores (columns of floats), which are nan where nothing is
+        counted; counts (columns of integers), rows and their order are those of the examples as they are.
+        """
+
+    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
+        """The pictures of the score that `dvc plots show` draws."""

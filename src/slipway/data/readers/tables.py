@@ -1,0 +1,268 @@
+"""Raw folders of tables: `*.csv`, `*.csv.gz` and `*.parquet` files that are read one after the other.
+
+A file is read as it says it is, or refused: nothing is moved to another column, and no row is lost.
+"""
+
+import csv
+import gzip
+import re
+from collections.abc import Collection, Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+import pandas as pd
+
+from slipway.core.errors import DataError
+
+PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
+TRUTH = {word: word.lower() for word in ("True", "TRUE", "False", "FALSE")}
+
+_TIME = re.compile(
+    r"(?P<date>\d{4}(?P<sep>[-/.])\d\d?(?P=sep)\d\d?|\d{8})"
+    r"(?:[Tt ](?P<clock>\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?|\d\d(?:\d\d(?:\d\d(?:[.,]\d+)?)?)?)"
+    r"\s?(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?)?)?"
+)
+"""A day, or a point in time, of ISO 8601: year, month and day, and hours at least; not its weeks or days of a year."""
+
+
+def read_tables(raw: Path, exclude: Sequence[str] = (), text: Sequence[str] = ()) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The tables of a folder by file name, without those whose name fits a pattern of `exclude`.
+
+    The columns `text` are read from CSV as they stand there (`01234`, `NA`), for `texts`; the others as what they look
+    like.
+
+    Raises:
+        DataError: there is no table, or a file is none.
+    """
+    found = {path for path in raw.glob("*") if any(fnmatch(path.name.lower(), pattern) for pattern in PATTERNS)}
+    paths = sorted(path for path in found if not any(fnmatch(path.name, other) for other in exclude))
+    if not paths:
+        raise DataError(f"{raw}: no table; put *.csv, *.csv.gz or *.parquet files there")
+    for path in paths:
+        yield path.name, _parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, text)
+
+
+def read_csv(path: Path, text: Collection[str] | None = ()) -> pd.DataFrame:
+    """A file of comma-separated values in UTF-8 with a header, each row of which has as many fields as the header.
+
+    Columns are called what the header says, several alike where it says so. Those in `text` (None: all) are text as it
+    stands in the file, "" where it is empty; pandas makes of the others what they look like. Blank lines are no rows.
+
+    Raises:
+        DataError: it is not such a file; the message says which line is wrong.
+    """
+    header, rows = _measured(path)
+    as_text = [place for place, name in enumerate(header) if text is None or name in text]
+    how: dict[str, Any] = {"header": 0, "names": range(len(header)), "index_col": False}
+    try:
+        # Read twice, since pandas takes words such as `NA` for missing in all columns or in none.
+        as_it_stands = pd.read_csv(path, usecols=as_text, dtype=str, keep_default_na=False, **how)
+        if len(as_text) == len(header):
+            frame = as_it_stands
+        else:
+            frame = pd.read_csv(path, low_memory=False, **how)
+            frame[as_text] = as_it_stands
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({error})")
+    if len(frame) != rows:
+        raise DataError(f"{path}: cannot be read as a table ({rows} rows by its lines, {len(frame)} by its fields)")
+    named: pd.DataFrame = frame.set_axis(header, axis=1)
+    return named
+
+
+def require(where: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Refuse a table without one of the `columns`, or with two of a name.
+
+    Raises:
+        DataError: a column is missing, or there twice; the message says which, and what there is.
+    """
+    names = [str(name) for name in frame.columns]
+    if missing := [column for column in columns if column not in names]:
+        listed = ", ".join(name if name == name.strip() else repr(name) for name in names)
+        raise DataError(
+            f"{where}: no column {', '.join(missing)}; it has {listed}. "
+            "Name the columns in data, or a file that is no table of rows in data.exclude"
+        )
+    if twice := [column for column in dict.fromkeys(columns) if names.count(column) > 1]:
+        raise DataError(f"{where}: several columns are called {', '.join(twice)}; give each a name of its own")
+
+
+def texts(values: pd.Series) -> pd.Series:
+    """Values as text, alike from every kind of file and for a caller; missing and empty ones are None.
+
+    Whole numbers have no fraction (`7.0` is `7`), truth is lower case (`True` and `TRUE` are `true`).
+    """
+    text = values.astype("string").str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True).replace(TRUTH)
+    named: pd.Series = text.astype(object).where(text.notna() & (text != ""), None)
+    return named
+
+
+def numbers(where: str, name: str, values: pd.Series) -> pd.Series:
+    """Values of the column `name` as float64, NaN where one is missing or no number.
+
+    Raises:
+        DataError: the column holds dates or durations, or what is no single value.
+    """
+    kind = values.dtype.kind if isinstance(values.dtype, np.dtype | pd.DatetimeTZDtype) else "O"
+    if kind in "mM":
+        raise DataError(_no_numbers(where, name, values))
+    plain = values.astype(object) if isinstance(values.dtype, pd.CategoricalDtype) else values
+    try:
+        found: pd.Series = pd.to_numeric(plain, errors="coerce").astype(np.float64)
+    except (TypeError, ValueError):
+        raise DataError(f"{where}: column {name} holds what is no number, such as {_first(values)}")
+    given = plain[plain.notna()]
+    if len(given) and found.isna().all() and (_dates(given) or _durations(given)):
+        raise DataError(_no_numbers(where, name, values))
+    return found
+
+
+def times(values: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Points in time as datetime64 without a zone, and whether each was given with an offset or zone (bool).
+
+    Those given with one are in UTC, the others as they stand. NaT is what is missing or cannot be read for certain: all
+    but a date, or a date and a time, in the order year, month, day, hour.
+    """
+    if isinstance(values.dtype, pd.DatetimeTZDtype):
+        return values.dt.tz_convert("UTC").dt.tz_localize(None), values.notna()
+    if pd.api.types.is_datetime64_dtype(values):
+        return values, pd.Series(False, values.index)
+    codes, known = pd.factorize(values.astype("string"))
+    matches = [_TIME.fullmatch(text.strip()) for text in known]
+    local = pd.to_datetime(
+        pd.Series([_extended(match) for match in matches], dtype="string"), errors="coerce", format="ISO8601"
+    )
+    offset = pd.Series([_offset(match) for match in matches], dtype="Int64")
+    utc = local - pd.to_timedelta(offset.fillna(0).astype("int64"), unit="min")
+    nothing, no = pd.Series([pd.NaT], dtype=utc.dtype), pd.Series([False])
+    read = pd.concat([utc, nothing], ignore_index=True)
+    zoned = pd.concat([offset.notna() & local.notna(), no], ignore_index=True).astype(bool)
+    return read.iloc[codes].set_axis(values.index), zoned.iloc[codes].set_axis(values.index)
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names of features, those that a name before them has too marked as columns of the raw data."""
+    found: dict[str, None] = {}
+    for name in names:
+        while name in found:
+            name = f"{name} (column)"
+        found[name] = None
+    return list(found)
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    """The columns of a file, an index that pandas kept in it among them."""
+    try:
+        frame = pd.read_parquet(path)
+    except Exception as error:  # what a damaged file makes its readers stumble on is of any kind
+        raise DataError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})")
+    return frame.reset_index(drop=all(name is None for name in frame.index.names))
+
+
+def _measured(path: Path) -> tuple[list[str], int]:
+    """The header, and the number of rows after it, once it is known that all have as many fields.
+
+    Raises:
+        DataError: one has more or fewer, or it is no CSV.
+    """
+    header: list[str] = []
+    rows, uneven = 0, 0
+    first = (0, 0)
+    start = end = 0
+    try:
+        with _opened(path) as file:
+            reader = csv.reader(_lines(file), strict=True)
+            for row in reader:
+                start, end = end + 1, reader.line_num
+                if len(row) == len(header) > 1:
+                    rows += 1
+                elif not row or (len(row) == 1 and not row[0].strip(" \t")):
+                    continue
+                elif not header:
+                    header = row
+                else:
+                    rows += 1
+                    if len(row) != len(header):
+                        uneven += 1
+                        first = first if uneven > 1 else (start, len(row))
+    except csv.Error as error:
+        raise DataError(
+            f"{path}: cannot be read as a table: line {end + 1}: {error}; a quotation mark in a field is written "
+            'twice, and the field in quotation marks: "5"" pipe"'
+        )
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: cannot be read as a table: it is not in UTF-8; save it in that encoding")
+    except Exception as error:  # a file that is not there, or a damaged archive
+        raise DataError(f"{path}: cannot be read as a table ({error})")
+    if not header:
+        raise DataError(f"{path}: cannot be read as a table: it is empty")
+    if uneven:
+        raise DataError(_uneven(path, header, rows, uneven, *first))
+    return header, rows
+
+
+def _uneven(path: Path, header: list[str], rows: int, uneven: int, line: int, fields: int) -> str:
+    fields_of_line = f"{fields} field" if fields == 1 else f"{fields} fields"
+    others = f"; {uneven - 1:,} of the other {rows - 1:,} rows do not have as many either" if uneven > 1 else ""
+    message = f"{path}: line {line} has {fields_of_line}, and the header has {len(header)}{others}. "
+    if len(header) == 1:
+        return f"{message}Separate fields by commas; the header is {header[0]!r}"
+    if uneven == rows and fields == len(header) + 1:
+        return (
+            f"{message}The rows begin with a name that the header does not have, or end with a comma too many: write "
+            "the file without row names, or give them a heading"
+        )
+    return f"{message}Mend the line; a field that holds a comma is written in quotation marks"
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _lines(file: TextIO) -> Iterator[str]:
+    for line in file:
+        if "\0" in line:
+            raise csv.Error("it holds a NUL character, which no text does")
+        yield line
+
+
+def _extended(match: re.Match[str] | None) -> str | None:
+    """Date and time of a match without the offset, as pandas reads them."""
+    if match is None:
+        return None
+    date, clock = match["date"].replace("/", "-").replace(".", "-"), match["clock"]
+    return date if clock is None else f"{date}T{clock.replace(',', '.')}"
+
+
+def _offset(match: re.Match[str] | None) -> int | None:
+    """Minutes before UTC, None without an offset."""
+    if match is None or match["offset"] is None:
+        return None
+    if match["offset"] in "Zz":
+        return 0
+    sign, digits = match["offset"][0], match["offset"][1:].replace(":", "")
+    return int(f"{sign}1") * (60 * int(digits[:2]) + int(digits[2:] or 0))
+
+
+def _dates(given: pd.Series) -> bool:
+    return bool(times(given)[0].notna().all())
+
+
+def _durations(given: pd.Series) -> bool:
+    return bool(pd.to_timedelta(given.astype("string"), errors="coerce").notna().all())
+
+
+def _no_numbers(where: str, name: str, values: pd.Series) -> str:
+    return (
+        f"{where}: column {name} holds dates or durations, such as {_first(values)}, and no numbers; write what of "
+        "them the model should see as a number (days since an event, the hour of the day), or take the column out"
+    )
+
+
+def _first(values: pd.Series) -> object:
+    given = values[values.notna()]
+    return given.iloc[0] if len(given) else None

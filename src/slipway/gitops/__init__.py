@@ -1,1 +1,0 @@
-"""Git as the registry of versions and roles, and MLflow as its mirror."""

@@ -1,0 +1,258 @@
+"""Scores of boxes around objects of one class.
+
+A detection finds an object when they overlap by an IoU of 0.5 or more; each object is found once, by the best-scored
+detection first. That matching and the average precision are those of COCO (pycocotools). A matching by falling score
+holds for every threshold at once, so examples are matched once, however often they are scored.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from scipy.optimize import linear_sum_assignment
+
+from slipway.core.protocol import Plot
+from slipway.metrics.breakdown import Parts
+
+ENOUGH = 0.5
+"""IoU from which a detection has found an object."""
+METRICS = frozenset({"detection_rate", "false_positives_per_picture", "precision", "ap50", "mean_iou"})
+"""What `score` gives."""
+BANDS = (0, 8, 16, 32, 64)
+"""Where the sizes begin that `tables` tells apart: square root of the area, in pixels of the encoded picture."""
+SIZES = (*(f"{low} to {high} px" for low, high in pairwise(BANDS)), f"{BANDS[-1]} px and more")
+CURVE_POINTS = 200
+
+
+class Matches:
+    """Which detections found which objects.
+
+    By detection: `detected` (its example's number), `score`, `hit`. By object: `example`, `size` (square root of its
+    area, in pixels), `found` (score of the detection that found it, 0 where none did), `iou` (its overlap with that).
+    """
+
+    def __init__(self, objects: np.ndarray, detections: np.ndarray, shape: Sequence[int]) -> None:
+        """Match them.
+
+        Args:
+            objects: [n, m, 4] x, y, width, height in shares of the picture, NaN where there are fewer.
+            detections: [n, k, 5] the same and a score, 0 where there are fewer.
+            shape: height and width of a picture in pixels.
+        """
+        self.examples = len(objects)
+        pixels = np.array([shape[1], shape[0]] * 2)
+        known = ~np.isnan(objects[..., 0])
+        self.example = np.nonzero(known)[0]
+        boxes = objects[known].astype(np.float64) * pixels
+        self.size = np.sqrt(boxes[:, 2] * boxes[:, 3])
+        given = detections[..., 4] > 0
+        self.detected = np.nonzero(given)[0]
+        self.score = detections[given][:, 4].astype(np.float64)
+        self._coco = _evaluated(
+            self.examples,
+            self.example,
+            boxes,
+            self.detected,
+            detections[given].astype(np.float64)[:, :4] * pixels,
+            self.score,
+        )
+        self._by_example = self._coco.evalImgs
+        self.hit = np.zeros(len(self.score), bool)
+        self.found, self.iou = np.zeros(len(boxes)), np.full(len(boxes), np.nan)
+        for one in filter(None, self._by_example):
+            overlaps = self._coco.ious[one["image_id"], 1]
+            for rank, (detection, match) in enumerate(zip(one["dtIds"], one["dtMatches"][0], strict=True)):
+                if match:
+                    found = int(match) - 1
+                    self.hit[detection - 1] = True
+                    self.found[found] = self.score[detection - 1]
+                    self.iou[found] = overlaps[rank, one["gtIds"].index(int(match))]
+
+    def average_precision(self, weight: np.ndarray | None = None) -> float:
+        """COCO's average precision at IoU 0.5; `weight` [n] counts each example that often; nan without objects."""
+        weight = np.ones(self.examples) if weight is None else weight
+        drawn = np.repeat(np.arange(self.examples), weight.astype(np.int64))
+        self._coco.evalImgs = [self._by_example[number] for number in drawn]
+        self._coco.params.imgIds = self._coco._paramsEval.imgIds = list(range(len(drawn)))
+        with redirect_stdout(io.StringIO()):
+            self._coco.accumulate()
+        precision = self._coco.eval["precision"][0, :, 0, 0, 0]
+        return float(precision.mean()) if (precision > -1).all() else float("nan")
+
+
+def score(matches: Matches, threshold: float, weight: np.ndarray | None = None) -> dict[str, float]:
+    """Every metric, of detections that score `threshold` or more; `weight` [n] counts each example that often.
+
+    Precision and mean IoU are nan where nothing is detected or found, the detection rate where there is no object.
+    """
+    weight = np.ones(matches.examples) if weight is None else weight
+    decided = matches.score >= threshold
+    found = (matches.found >= threshold) & (matches.found > 0)
+    objects, detections = weight[matches.example], weight[matches.detected]
+    hits = float(objects @ found)
+    false = float(detections @ (decided & ~matches.hit))
+    return {
+        "detection_rate": _share(hits, objects.sum()),
+        "false_positives_per_picture": _share(false, weight.sum()),
+        "precision": _share(hits, hits + false),
+        "ap50": matches.average_precision(weight),
+        "mean_iou": _share(float(objects[found] @ matches.iou[found]), hits),
+    }
+
+
+def operating_point(matches: Matches, false_positives: float) -> float:
+    """The score threshold that detects most with no more than `false_positives` a picture.
+
+    It stands halfway between the lowest score that is let through and the highest that is not.
+    """
+    order = np.argsort(-matches.score, kind="stable")
+    scores = matches.score[order]
+    false = np.cumsum(~matches.hit[order]) / matches.examples
+    last = np.append(scores[1:] != scores[:-1], True)  # of those that score the same, and pass or fail together
+    allowed = last & (false <= false_positives)
+    passed = np.flatnonzero(allowed)[-1] + 1 if allowed.any() else 0
+    bounds = np.concatenate([[1.0], scores, [0.0]])
+    return float((bounds[passed] + bounds[passed + 1]) / 2)
+
+
+def tables(
+    matches: Matches, groups: pd.Series, threshold: float, weight: np.ndarray | None = None
+) -> Mapping[str, pd.DataFrame]:
+    """`by_size` (objects, detection rate, mean IoU) and `per_group` (with pictures and false positives each).
+
+    `weight` [n] counts each example that often in the scores; objects and pictures are those that there are.
+    """
+    weight = np.ones(matches.examples) if weight is None else weight
+    found = (matches.found >= threshold) & (matches.found > 0)
+    iou, times = np.where(found, matches.iou, np.nan), weight[matches.example]
+    band = Parts.of(pd.Series(np.searchsorted(BANDS, matches.size, side="right") - 1))
+    by_size = pd.DataFrame(
+        {
+            "size": np.array(SIZES, object)[band.names],
+            "objects": band.counts,
+            "detection_rate": band.means(found, times),
+            "mean_iou": band.means(iou, times),
+        }
+    )
+    group = Parts.of(groups)
+    objects = group.at(matches.example)
+    false = np.bincount(matches.detected[(matches.score >= threshold) & ~matches.hit], minlength=matches.examples)
+    per_group = pd.DataFrame(
+        {
+            "group": group.names,
+            "pictures": group.counts,
+            "false_positives_per_picture": group.means(false, weight),
+            "objects": objects.counts,
+            "detection_rate": objects.means(found, times),
+            "mean_iou": objects.means(iou, times),
+        }
+    )
+    return {"by_size": by_size, "per_group": per_group}
+
+
+def plots(matches: Matches, groups: pd.Series, threshold: float) -> Sequence[Plot]:
+    """Precision against recall, detection rate against false positives (FROC), and detection rate by size."""
+    order = np.argsort(-matches.score, kind="stable")
+    hits, false = np.cumsum(matches.hit[order]), np.cumsum(~matches.hit[order])
+    curve = pd.DataFrame(
+        {
+            "score": matches.score[order],
+            "detection_rate": hits / max(len(matches.found), 1),
+            "precision": hits / np.maximum(hits + false, 1),
+            "false_positives_per_picture": false / matches.examples,
+        }
+    )
+    if len(curve) > CURVE_POINTS:
+        curve = curve.iloc[np.linspace(0, len(curve) - 1, CURVE_POINTS).round().astype(int)].reset_index(drop=True)
+    return [
+        Plot("precision_recall", "Precision and recall", curve, "detection_rate", "precision", x_label="recall"),
+        Plot(
+            "froc",
+            "Detection rate against false positives",
+            curve,
+            "false_positives_per_picture",
+            "detection_rate",
+            x_label="false positives a picture",
+            y_label="detection rate",
+        ),
+        Plot(
+            "detection_by_size",
+            "Detection rate by size",
+            tables(matches, groups, threshold)["by_size"],
+            "detection_rate",
+            "size",
+            "bar_horizontal",
+            "detection rate",
+            "size",
+        ),
+    ]
+
+
+def same(one: np.ndarray, other: np.ndarray, threshold: float) -> np.ndarray:
+    """Whether two models' detections [n, k, 5] of each picture come to the same [n].
+
+    They do where as many score `threshold` or more and each overlaps one of the other's by `ENOUGH`, one to one.
+    """
+    agree = np.zeros(len(one), bool)
+    for number, pair in enumerate(zip(one, other, strict=True)):
+        mine, theirs = (edges(found[found[:, 4] >= threshold]) for found in pair)
+        near = overlap(mine, theirs) >= ENOUGH
+        agree[number] = len(mine) == len(theirs) == near[linear_sum_assignment(~near)].sum()
+    return agree
+
+
+def edges(boxes: np.ndarray) -> np.ndarray:
+    """Centres and sizes [..., 4] as left, top, right, bottom."""
+    return np.concatenate([boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2], axis=-1)
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Intersection over union [..., a, b] of boxes by their edges [..., a, 4] and [..., b, 4]; 0 of empty ones."""
+    one, other = one[..., :, None, :], other[..., None, :, :]
+    sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
+    shared = sides.clip(0).prod(axis=-1)
+    union = (one[..., 2:] - one[..., :2]).prod(axis=-1) + (other[..., 2:] - other[..., :2]).prod(axis=-1) - shared
+    return np.where(union > 0, shared / np.where(union > 0, union, 1), 0)
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
+def _evaluated(
+    examples: int,
+    example: np.ndarray,
+    objects: np.ndarray,
+    detected: np.ndarray,
+    detections: np.ndarray,
+    scores: np.ndarray,
+) -> Any:
+    """COCO's matching at IoU 0.5 of boxes [k, 4] with the numbers of their examples; ids count from 1."""
+    categories, images = [{"id": 1}], [{"id": number} for number in range(examples)]
+
+    def annotated(numbers: np.ndarray, boxes: np.ndarray) -> list[dict[str, Any]]:
+        corners = np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]], axis=1)
+        return [
+            {"id": id, "image_id": number, "category_id": 1, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+            for id, (number, box) in enumerate(zip(numbers.tolist(), corners.tolist(), strict=True), 1)
+        ]
+
+    truth, found = COCO(), COCO()
+    truth.dataset = {"images": images, "categories": categories, "annotations": annotated(example, objects)}
+    given = [one | {"score": s} for one, s in zip(annotated(detected, detections), scores.tolist(), strict=True)]
+    found.dataset = {"images": images, "categories": categories, "annotations": given}
+    with redirect_stdout(io.StringIO()):
+        truth.createIndex()
+        found.createIndex()
+        evaluation = COCOeval(truth, found, "bbox")
+        evaluation.params.iouThrs = np.array([ENOUGH])
+        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
+        evaluation.params.maxDets = [max(1, int(np.bincount(detected).max(initial=0)))]
+        evaluation.evaluate()
+    return evaluation

@@ -1,0 +1,208 @@
+"""Scores of keypoints: COCO's average precision by object keypoint similarity, and the share of correct keypoints.
+
+Object keypoint similarity (OKS) of a person is the mean over the annotated keypoints of exp(-d^2 / (2 area k^2)), d
+the distance and k = 2 sigma a constant of the keypoint: how far apart people place the same one, told by COCO
+(https://cocodataset.org/#keypoints-eval). Average precision is computed by pycocotools itself. Every person is a
+picture of its own to it, since a model that is given the person's box has no other person to confuse it with.
+
+A keypoint is correct (PCK) when it is no further off than `PCK_THRESHOLD` of the longer side of the person's box (Yang
+and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts", TPAMI 2013, who take 0.1 for whole bodies).
+"""
+
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from copy import copy
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from slipway.core.protocol import Plot
+from slipway.metrics.breakdown import Parts
+
+SIGMAS = {
+    "nose": 0.026,
+    "left_eye": 0.025,
+    "right_eye": 0.025,
+    "left_ear": 0.035,
+    "right_ear": 0.035,
+    "left_shoulder": 0.079,
+    "right_shoulder": 0.079,
+    "left_elbow": 0.072,
+    "right_elbow": 0.072,
+    "left_wrist": 0.062,
+    "right_wrist": 0.062,
+    "left_hip": 0.107,
+    "right_hip": 0.107,
+    "left_knee": 0.087,
+    "right_knee": 0.087,
+    "left_ankle": 0.089,
+    "right_ankle": 0.089,
+}
+"""The 17 keypoints of COCO, and the spread of each one's annotations as a share of the square root of the area."""
+PCK_THRESHOLD = 0.1
+PCK_CURVE = np.linspace(0, 0.2, 41)
+METRICS = frozenset({"map", "ap50", "ap75", "pck", "mean_error"})
+"""What `score` gives: AP over OKS 0.50 to 0.95, at 0.50 and at 0.75, PCK, and the mean distance as a share of the
+longer side of the box."""
+
+
+def score(
+    truth: np.ndarray,
+    found: np.ndarray,
+    area: np.ndarray,
+    size: np.ndarray,
+    sigmas: Sequence[float],
+    weight: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Every metric; nan where no person has any weight.
+
+    Args:
+        truth: [n, keypoints, 3], x and y in pixels, and COCO's v: 0 where the keypoint is not annotated.
+        found: [n, keypoints, 3], x and y in pixels, and the score of each.
+        area: [n], of the person in square pixels.
+        size: [n], the longer side of the person's box in pixels.
+        sigmas: [keypoints].
+        weight: [n] how often each person counts, whole numbers.
+    """
+    times = np.ones(len(truth), np.int64) if weight is None else np.asarray(weight).astype(np.int64)
+    if not times.any():
+        return dict.fromkeys(sorted(METRICS), float("nan"))
+    mass = times[:, None] * (truth[..., 2] > 0)
+    error = errors(truth, found, size)
+    evaluation = _evaluated(
+        *(np.ascontiguousarray(values, np.float64).tobytes() for values in (truth, found, area)), tuple(sigmas)
+    )
+    return {
+        **_average_precision(evaluation, times),
+        "pck": float((mass * (error <= PCK_THRESHOLD)).sum() / mass.sum()),
+        "mean_error": float((mass * error).sum() / mass.sum()),
+    }
+
+
+def errors(truth: np.ndarray, found: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Distances [n, keypoints] as shares of the longer side of the box; 0 where a keypoint is not annotated."""
+    distance = np.hypot(*np.moveaxis(found[..., :2] - truth[..., :2], -1, 0)) / np.asarray(size)[:, None]
+    shares: np.ndarray = np.where(truth[..., 2] > 0, distance, 0.0)
+    return shares
+
+
+def tables(
+    groups: pd.Series,
+    truth: np.ndarray,
+    found: np.ndarray,
+    size: np.ndarray,
+    names: Sequence[str],
+    weight: np.ndarray | None = None,
+) -> Mapping[str, pd.DataFrame]:
+    """`per_keypoint` and `per_group`: how many keypoints are annotated, PCK and mean error.
+
+    `weight` [n] counts each person that often in PCK and mean error. Average precision is of whole persons and has no
+    breakdown here.
+    """
+    person, keypoint = np.nonzero(truth[..., 2] > 0)
+    error = errors(truth, found, size)[person, keypoint]
+    times = None if weight is None else weight[person]
+
+    def by(column: str, part: Parts) -> pd.DataFrame:
+        seen = part.counts > 0
+        columns = {
+            column: part.names,
+            "n": part.counts,
+            "pck": part.means(error <= PCK_THRESHOLD, times),
+            "mean_error": part.means(error, times),
+        }
+        return pd.DataFrame(columns)[seen].reset_index(drop=True)
+
+    per_keypoint = by("keypoint", Parts.of(pd.Series(keypoint)))
+    per_keypoint["keypoint"] = np.array(names)[per_keypoint["keypoint"]]
+    return {"per_keypoint": per_keypoint, "per_group": by("group", Parts.of(groups).at(person))}
+
+
+def plots(truth: np.ndarray, found: np.ndarray, size: np.ndarray, names: Sequence[str]) -> Sequence[Plot]:
+    """PCK by threshold, and the mean error of each keypoint."""
+    error = errors(truth, found, size)[truth[..., 2] > 0]
+    curve = pd.DataFrame({"threshold": PCK_CURVE, "pck": [(error <= threshold).mean() for threshold in PCK_CURVE]})
+    groups = pd.Series(np.zeros(len(truth), np.int64))
+    per_keypoint = tables(groups, truth, found, size, names)["per_keypoint"][["keypoint", "mean_error"]]
+    return [
+        Plot(
+            "pck",
+            "Correct keypoints by how far off they may be",
+            curve,
+            "threshold",
+            "pck",
+            "simple",
+            "share of the box's longer side",
+            "share of keypoints",
+        ),
+        Plot(
+            "error_by_keypoint",
+            "Error by keypoint",
+            per_keypoint,
+            "mean_error",
+            "keypoint",
+            "bar_horizontal",
+            "mean distance, share of the box's longer side",
+            "keypoint",
+        ),
+    ]
+
+
+@lru_cache(maxsize=2)
+def _evaluated(truth: bytes, found: bytes, area: bytes, sigmas: tuple[float, ...]) -> COCOeval:
+    """COCO's evaluation of every person, which a bootstrap's draws of the same predictions share; arrays as bytes."""
+    keypoints = (-1, len(sigmas), 3)
+    persons = np.frombuffer(truth).reshape(keypoints)
+    detections = np.frombuffer(found).reshape(keypoints)
+    reference = COCO()
+    reference.dataset = {
+        "images": [{"id": number} for number in range(len(persons))],
+        "categories": [{"id": 1}],
+        "annotations": [
+            {
+                "id": number + 1,  # 0 means no match to COCOeval
+                "image_id": number,
+                "category_id": 1,
+                "keypoints": person.ravel(),
+                "num_keypoints": int((person[:, 2] > 0).sum()),
+                "area": one,
+                "bbox": [0, 0, 0, 0],
+                "iscrowd": 0,
+            }
+            for number, (person, one) in enumerate(zip(persons, np.frombuffer(area), strict=True))
+        ],
+    }
+    results = [
+        {"image_id": number, "category_id": 1, "keypoints": person.ravel(), "score": float(person[:, 2].mean())}
+        for number, person in enumerate(detections)
+    ]
+    with contextlib.redirect_stdout(io.StringIO()):
+        reference.createIndex()
+        evaluation = COCOeval(reference, reference.loadRes(results), iouType="keypoints")
+        evaluation.params.kpt_oks_sigmas = np.array(sigmas)
+        evaluation.params.areaRng, evaluation.params.areaRngLbl = evaluation.params.areaRng[:1], ["all"]
+        evaluation.evaluate()
+    return evaluation
+
+
+def _average_precision(evaluation: COCOeval, times: np.ndarray) -> dict[str, float]:
+    """AP over the persons [n] of an evaluation, each as often as `times` [n] says."""
+    persons = np.repeat(np.arange(len(times)), times)
+    drawn = copy(evaluation)
+    drawn.params = copy(evaluation.params)
+    drawn.params.imgIds = range(len(persons))
+    drawn._paramsEval = drawn.params
+    drawn.evalImgs = [evaluation.evalImgs[person] for person in persons]
+    with contextlib.redirect_stdout(io.StringIO()):
+        drawn.accumulate()
+    precision = drawn.eval["precision"][:, :, 0, 0, 0]
+    thresholds = drawn.params.iouThrs.round(2)
+    return {
+        "map": float(precision.mean()),
+        "ap50": float(precision[thresholds == 0.5].mean()),
+        "ap75": float(precision[thresholds == 0.75].mean()),
+    }

@@ -1,0 +1,240 @@
+"""How long models take and what they need: load time, latency, throughput, peak memory and size, side by side.
+
+Everything about two models that is worth a ratio is measured in one run. Calls are timed in turns: a block of calls of
+one model, a block of the next, and round again, so that a busy machine slows all alike, and within a block caches are
+as warm as in steady use. Start and memory are measured in a fresh process a model, which has imported nothing before.
+
+A model is named by the function that loads it ("package.module:function", from a path to a callable over inputs
+[n, *shape]), so that the fresh process can time the import too.
+"""
+
+import gc
+import importlib.metadata
+import json
+import os
+import pkgutil
+import platform
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from slipway.core.errors import ModelError
+
+BLOCK = 10
+"""Calls of one model before it is the next one's turn."""
+PATIENCE = 1.0
+"""Seconds after which one model is called no more for one measurement, once it was called `BLOCK` times."""
+WARMUP = 0.25
+"""Seconds after which one model is warm enough for one measurement, however few calls that were."""
+LIBRARIES = ("ai-edge-litert", "catboost", "keras", "numpy", "tensorflow")
+
+Predict = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model to measure.
+
+    `load` names the function that loads `path` (a file or a folder). It is called as `load(path, n)` for each n of
+    `threads`, and as `load(path)` where `threads` is empty: a library that chooses its threads itself.
+    """
+
+    name: str
+    load: str
+    path: Path
+    threads: tuple[int, ...] = ()
+
+
+def tflite(name: str, path: Path) -> Candidate:
+    """A TFLite file in the runtime that ships, on one thread and on all."""
+    return Candidate(name, "slipway.tflite.interpreter:Interpreter", path, one_and_all())
+
+
+def one_and_all() -> tuple[int, ...]:
+    """The numbers of threads to measure on."""
+    return tuple(sorted({1, processors()}))
+
+
+def measure(
+    candidates: Sequence[Candidate], inputs: np.ndarray, *, runs: int, warmup: int, batch: int
+) -> dict[str, dict[str, Any]]:
+    """Measure all candidates on encoded `inputs` [n, *shape]; by name, in plain values:
+
+    - `size_bytes`: of the file, or of all files in the folder;
+    - `start`: in a fresh process, `import_ms`, `load_ms`, `first_ms` (the first prediction), and `memory_bytes`: how
+      far the process's peak memory rose over bare Python with NumPy, up to and with one batch on the most threads;
+    - `single` and `batch`, each by threads ("1", "8", or "own" where the library chooses): `rows` a call, `calls`,
+      `mean_ms`, `p50_ms`, `p95_ms`, `p99_ms` a call, and `rows_per_second`.
+
+    `runs` is how many calls are timed (fewer where they take more than `PATIENCE` seconds), after `warmup` calls (fewer
+    where they take more than `WARMUP` seconds).
+
+    Raises:
+        ModelError: a candidate cannot be loaded or does not run.
+    """
+    results: dict[str, dict[str, Any]] = {
+        candidate.name: {"size_bytes": size(candidate.path), "start": _start(candidate, inputs, batch)}
+        for candidate in candidates
+    }
+    loaded: dict[tuple[str, str], Predict] = {}
+    for candidate in candidates:
+        load = pkgutil.resolve_name(candidate.load)
+        for count in candidate.threads:
+            loaded[candidate.name, str(count)] = load(candidate.path, count)
+        if not candidate.threads:
+            loaded[candidate.name, "own"] = load(candidate.path)
+    for kind, rows in (("single", 1), ("batch", batch)):
+        times = _times(list(loaded.values()), inputs, rows, runs, warmup)
+        for (name, threads), seconds in zip(loaded, times, strict=True):
+            results[name].setdefault(kind, {})[threads] = _summary(seconds, rows)
+    return results
+
+
+def fingerprint() -> dict[str, Any]:
+    """What the times depend on: processor, cores, memory, system, Python and libraries; no name of the machine."""
+    versions: dict[str, str | None] = {}
+    for library in LIBRARIES:
+        try:
+            versions[library] = importlib.metadata.version(library)
+        except importlib.metadata.PackageNotFoundError:
+            versions[library] = None
+    return {
+        "processor": _processor(),
+        "cores": psutil.cpu_count(logical=False),
+        "threads": processors(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "libraries": versions,
+    }
+
+
+def processors() -> int:
+    """How many hardware threads this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder."""
+    return path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+
+
+def _times(predicts: Sequence[Predict], inputs: np.ndarray, rows: int, runs: int, warmup: int) -> list[np.ndarray]:
+    """Seconds of each call, by predict; in turns of `BLOCK` calls, over changing rows of `inputs`."""
+    calls = [inputs.take(range(i * rows, (i + 1) * rows), axis=0, mode="wrap") for i in range(min(runs, 64))]
+    for predict in predicts:
+        begin = time.perf_counter()
+        for call in range(warmup):
+            if time.perf_counter() - begin > WARMUP:
+                break
+            predict(calls[call % len(calls)])
+    seconds: list[list[float]] = [[] for _ in predicts]
+    collecting = gc.isenabled()
+    gc.disable()
+    gc.freeze()  # what the libraries hold need not be looked through after every block
+    try:
+        for first in range(0, runs, BLOCK):
+            for predict, taken in zip(predicts, seconds, strict=True):
+                if sum(taken) > PATIENCE:
+                    continue
+                predict(calls[first % len(calls)])  # fetches the model back into the caches
+                for call in range(first, min(first + BLOCK, runs)):
+                    begin = time.perf_counter()
+                    predict(calls[call % len(calls)])
+                    taken.append(time.perf_counter() - begin)
+            gc.collect()
+    finally:
+        gc.unfreeze()
+        if collecting:
+            gc.enable()
+    return [np.array(taken) for taken in seconds]
+
+
+def _summary(seconds: np.ndarray, rows: int) -> dict[str, float]:
+    p50, p95, p99 = np.percentile(seconds, [50, 95, 99]) * 1e3
+    return {
+        "rows": rows,
+        "calls": len(seconds),
+        "mean_ms": float(seconds.mean() * 1e3),
+        "p50_ms": float(p50),
+        "p95_ms": float(p95),
+        "p99_ms": float(p99),
+        "rows_per_second": float(rows / seconds.mean()),
+    }
+
+
+def _start(candidate: Candidate, inputs: np.ndarray, batch: int) -> dict[str, float]:
+    """What `_child` measures, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows, result = Path(folder) / "inputs.npy", Path(folder) / "result.json"
+        np.save(rows, inputs.take(range(batch), axis=0, mode="wrap"))
+        threads = [str(max(candidate.threads))] if candidate.threads else []
+        command = [
+            sys.executable,
+            "-m",
+            __name__,
+            str(rows),
+            str(result),
+            candidate.load,
+            str(candidate.path),
+            *threads,
+        ]
+        finished = subprocess.run(command, capture_output=True, text=True, check=False)
+        if finished.returncode:
+            last = (finished.stderr.strip().splitlines() or ["no message"])[-1]
+            raise ModelError(f"{candidate.path}: {candidate.name} does not run in a fresh process: {last}")
+        measured: dict[str, float] = json.loads(result.read_bytes())
+        return measured
+
+
+def _child(rows: str, result: str, load: str, path: str, *threads: str) -> None:
+    inputs = np.load(rows)
+    before = _peak_memory()
+    begin = time.perf_counter()
+    function = pkgutil.resolve_name(load)
+    imported = time.perf_counter()
+    predict = function(Path(path), *map(int, threads))
+    loaded = time.perf_counter()
+    predict(inputs[:1])
+    first = time.perf_counter()
+    predict(inputs)
+    measured = {
+        "import_ms": (imported - begin) * 1e3,
+        "load_ms": (loaded - imported) * 1e3,
+        "first_ms": (first - loaded) * 1e3,
+        "memory_bytes": _peak_memory() - before,
+    }
+    Path(result).write_text(json.dumps(measured))
+
+
+def _peak_memory() -> int:
+    """The most memory that this process has had resident, in bytes."""
+    status = Path("/proc/self/status")
+    # Linux's getrusage remembers the peak of the process that started this one.
+    found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
+    if found:
+        return int(found.group(1)) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        found = re.search(r"^model name\s*: (.+)$", information.read_text(), re.MULTILINE)
+        if found:
+            return found.group(1).strip()
+    return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    _child(*sys.argv[1:])

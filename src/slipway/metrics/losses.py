@@ -1,0 +1,93 @@
+"""What the model that ships scores, and how much less that is than the native one's: both on the same draws."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from slipway.statistics import intervals
+from slipway.statistics.intervals import Interval
+
+SAME = 1e-5
+"""Predictions that differ by no more, absolutely and as a share, are the same: float arithmetic in another order."""
+_NATIVE, _LOST = "native ", "lost "
+Score = Callable[[np.ndarray | None], Mapping[str, float]]
+"""Metrics for a weight of each example [n], or for None as they are."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores with their intervals, by metric: of the model that ships, of the native one, and native minus shipped."""
+
+    shipped: dict[str, Interval]
+    native: dict[str, Interval]
+    lost: dict[str, Interval]
+
+
+def measure(
+    native: Score,
+    shipped: Score,
+    groups: pd.Series,
+    classes: pd.Series | None,
+    *,
+    same: bool,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> Measured:
+    """Score both models on the same draws.
+
+    Args:
+        native: scores the native model.
+        shipped: scores the model that ships.
+        groups: [n] the group of each example.
+        classes: [n] the class of each example, where the task decides between classes.
+        same: whether both predict the same, see `alike`.
+        resamples, confidence, seed: of the draws, see `slipway.statistics.intervals.bootstrap`.
+    """
+
+    def both(weight: np.ndarray | None) -> dict[str, float]:
+        before, after = native(weight), shipped(weight)
+        return {
+            **after,
+            **{f"{_NATIVE}{metric}": before[metric] for metric in after},
+            **{f"{_LOST}{metric}": before[metric] - after[metric] + 0.0 for metric in after},
+        }
+
+    found = intervals.bootstrap(
+        both,
+        groups,
+        resamples=resamples,
+        confidence=confidence,
+        seed=seed,
+        classes=classes,
+        named=lambda metric: metric.removeprefix(_NATIVE),
+    )
+    metrics = sorted(metric for metric in found if not metric.startswith((_NATIVE, _LOST)))
+    return Measured(
+        {metric: found[metric] for metric in metrics},
+        {metric: found[f"{_NATIVE}{metric}"] for metric in metrics},
+        {
+            metric: sure_of(found[f"{_LOST}{metric}"], metric, same=same, examples=len(groups), confidence=confidence)
+            for metric in metrics
+        },
+    )
+
+
+def alike(native: np.ndarray, shipped: np.ndarray) -> bool:
+    """Whether two models predict the same, [n, *p] each, but for `SAME`."""
+    return native.shape == shipped.shape and bool(np.allclose(native, shipped, rtol=SAME, atol=SAME, equal_nan=True))
+
+
+def sure_of(lost: Interval, metric: str, *, same: bool, examples: int, confidence: float) -> Interval:
+    """What was lost of a metric, with an interval where nothing was lost in any draw.
+
+    Models that predict the same lose nothing. A share that not one example changed is as sure as a change that was seen
+    in none of so many examples.
+    """
+    sure = {end: None if one is None else one + 0.0 for end, one in lost.items()}
+    if lost["value"] == 0 and lost["low"] is None and (same or metric in intervals.SHARES):
+        most = 0.0 if same else round(intervals.unseen((1 - confidence) / 2, examples), 6)
+        sure |= {"low": -most + 0.0, "high": most}
+    return sure

@@ -1,0 +1,49 @@
+"""What ran to make a version: notes on it, and no part of what it is.
+
+A comment in a module or a newer tool for tests changes them, and not the model. So they do not stand in its record: the
+version's commit has them.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from slipway.core.documents import LOCK
+from slipway.core.errors import MalformedError
+from slipway.registry import git, schema
+
+ENVIRONMENTS = ("requirements/build.lock", "requirements.lock")
+"""Where a commit has the pins of the environment that its models are built in: now, and in older commits."""
+_STAGES = ("prepare", "train", "transfer", "evaluate", "convert-tflite", "benchmark")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """`code`: SHA-256 over the path and hash of every module that the variant's stages ran, as dvc.lock has them.
+
+    `environment`: SHA-256 of the pins. None for what the commit does not have.
+    """
+
+    code: str | None
+    environment: str | None
+
+
+def of(variant: str, commit: str) -> Provenance:
+    """What ran to make a variant as it is in a commit."""
+    lock, *pins = git.contents([f"{commit}:{path}" for path in (LOCK, *ENVIRONMENTS)])
+    environment = next((hashlib.sha256(one).hexdigest() for one in pins if one is not None), None)
+    return Provenance(_code(variant, lock), environment)
+
+
+def _code(variant: str, lock: bytes | None) -> str | None:
+    try:
+        stages = schema.stages(lock)
+        read = [schema.hashes(stages, f"{stage}@{variant}", "deps") for stage in _STAGES]
+    except MalformedError:
+        return None
+    return _digest((path, md5) for deps in read for path, md5 in deps.items() if path.startswith("src/"))
+
+
+def _digest(modules: Iterable[tuple[str, str]]) -> str | None:
+    lines = [f"{path} {md5}" for path, md5 in sorted(dict(modules).items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else None

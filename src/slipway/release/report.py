@@ -1,0 +1,323 @@
+"""What the gate says of all variants, as one page of Markdown for a pull request.
+
+The verdict comes first, then a row a variant; all else of a variant is under a fold. Tables and Mermaid only, which the
+places where pull requests are read draw themselves: nothing is loaded from elsewhere. report.md.jinja is the page,
+summary.md.jinja its beginning, and sections.md.jinja has a macro for each part of a fold; `slipway.release.page` shows
+the same parts with plots.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from slipway.gate.contributions import Scored
+from slipway.gate.judged import Judged, Said, named
+from slipway.gate.rules import LOWER_IS_BETTER
+from slipway.release import markdown
+from slipway.release.markdown import UNKNOWN, Markdown
+
+MOST_ROWS = 24
+"""Of longer tables only the rows that changed most are shown."""
+CHANGED_ROWS = 10
+LONGEST = 60
+"""Characters of a value of a parameter that are shown."""
+MARKS: dict[Said, str] = {"pass": "✅ pass", "hold": "⏸️ hold", "fail": "❌ fail", "unjudged": "❔ not judged"}
+MEANS: dict[Said, str] = {
+    "pass": "every rule is met",
+    "hold": "the data cannot tell whether every rule is met",
+    "fail": "a rule is broken",
+    "unjudged": "it could not be judged, which is no pass",
+}
+ORDER: tuple[Said, ...] = ("fail", "unjudged", "hold", "pass")
+
+_TEMPLATES = markdown.environment("slipway.release")
+_TEMPLATES.globals |= {"marks": MARKS}
+_SECTIONS = _TEMPLATES.get_template("sections.md.jinja").module
+
+_NOTHING = Markdown()
+
+Row = Sequence[object]
+Change = tuple[str, Any, Any]
+"""A parameter by its dotted key, its value in the baseline and its value now; None where there is none."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One variant: the gate's word, the resolved parameters that changed, and how often the gate errs at its size.
+
+    `calibration`: what the simulation of benchmarks/gate_calibration.py came to for this variant, None where it was not
+    run or was of other rules or another test split.
+    """
+
+    judged: Judged
+    params: Sequence[Change] = ()
+    calibration: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of what is under a variant's fold: Markdown, a Mermaid diagram, and the plot that HTML has instead."""
+
+    title: str
+    body: Markdown
+    diagram: Markdown = _NOTHING
+    plot: str | None = None
+
+
+def report(entries: Sequence[Entry], links: str = "", longest: int | None = None) -> str:
+    """The page, ending in a newline; `links` goes before the paths of model cards.
+
+    Of a page of more than `longest` characters the folds are left out that matter least, and it says whose.
+    """
+    template, head = _TEMPLATES.get_template("report.md.jinja"), summary(entries)
+    folds = {entry.judged.variant: (entry.judged, list(sections(entry, links))) for entry in entries}
+    mildest = sorted(folds, key=lambda variant: -ORDER.index(folds[variant][0].verdict))
+    for number in range(len(folds) + 1):
+        left_out = mildest[:number]
+        shown = [fold for variant, fold in folds.items() if variant not in left_out]
+        page = template.render(summary=head, folds=shown, left_out=left_out, anchor=anchor)
+        if longest is None or len(page) <= longest:
+            break
+    return page
+
+
+def summary(entries: Sequence[Entry]) -> Markdown:
+    """The worst verdict as a heading, how many have which, and a row a variant."""
+    counts = {said: sum(entry.judged.verdict == said for entry in entries) for said in ORDER}
+    worst: Said = next((said for said in ORDER if counts[said]), "pass")
+    said = _TEMPLATES.get_template("summary.md.jinja").render(
+        worst=worst,
+        counts=[f"{count} {MARKS[said]}" for said, count in counts.items() if count],
+        meaning=f"{MEANS[worst][0].upper()}{MEANS[worst][1:]}",
+        rows=[_row(entry.judged) for entry in entries],
+    )
+    return Markdown(said.rstrip("\n"))
+
+
+def _row(judged: Judged) -> Row:
+    link = Markdown(f"[{markdown.text(judged.variant)}](#{anchor(judged)})")
+    verdict = markdown.strong(MARKS[judged.verdict])
+    if judged.record is None or judged.benchmark is None:
+        return link, verdict, "", "", "", "", "", judged.why or ""
+    compared = judged.comparison
+    why = [f"{rule.subject}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
+    return (
+        link,
+        verdict,
+        judged.beside,
+        _main(judged),
+        "" if compared is None else f"{compared.worse} worse, {compared.better} better",
+        markdown.size(judged.record.model.bytes),
+        markdown.figure(judged.benchmark.p95_ms()),
+        Markdown("; ".join(map(markdown.text, [*why, *([judged.why] if judged.why else [])]))),
+    )
+
+
+def _main(judged: Judged) -> Markdown:
+    """The first metric that a rule is on, and its value now, or before and now."""
+    assert judged.record is not None
+    metric = next((rule.metric for rule in judged.rules if rule.metric in judged.record.metrics), None)
+    metric = metric or next(iter(judged.record.metrics), None)
+    if metric is None:
+        return _NOTHING
+    now = judged.record.metrics[metric]["value"]
+    before = None if judged.old is None else judged.old.score()[metric]
+    figures = markdown.figures([before, now])
+    return Markdown(f"{markdown.text(metric)} {figures[1] if before is None else ' → '.join(figures)}")
+
+
+def sections(entry: Entry, links: str = "") -> Iterator[Section]:
+    """What is under the fold of a variant, in order; `links` goes before the path of its card."""
+    judged = entry.judged
+    if judged.why is not None:
+        yield Section("", _told("unjudged", judged.why))
+    yield from (section for section in _parts(entry) if section.body)
+    if judged.record is not None:
+        path = f"models/{judged.variant}/card.md"
+        yield Section("", _told("card", Markdown(f"{links}{markdown.target(path)}")))
+
+
+def _parts(entry: Entry) -> Iterator[Section]:
+    judged = entry.judged
+    if judged.record is None or judged.benchmark is None:
+        return
+    rules = [(named(rule), rule.reason, markdown.strong(MARKS[rule.verdict])) for rule in judged.rules]
+    yield Section("Rules", markdown.table(rules, ("rule", "measured", "verdict")), plot="losses")
+    if entry.calibration is not None:
+        yield Section("How sure this is", markdown.text(sureness(entry.calibration)))
+    yield Section("Metrics", _told("metrics", list(_metrics(judged)), judged.old is not None))
+    if judged.old is not None and judged.new is not None:
+        for name, now in _tables(judged.new).items():
+            yield Section(markdown.words(name), _breakdown(_tables(judged.old).get(name), now))
+        yield Section("Confusion matrix", _confusion(judged.old, judged.new), plot="confusion")
+        if (compared := judged.comparison) is not None:
+            diagram = _told("pie", compared) if compared.flips else _NOTHING
+            yield Section("Examples that flipped", _told("flips", compared), diagram)
+    if judged.version is not None and judged.old_record is not None:
+        params = [(markdown.code(key), _value(old), _value(new)) for key, old, new in entry.params]
+        yield Section("Parameters that changed", _told("params", params))
+    yield Section("Data", _data(judged))
+    yield Section("Latency and size", _latency(judged), plot="latency")
+
+
+def _told(macro: str, *values: object) -> Markdown:
+    """What a macro of sections.md.jinja makes of its arguments."""
+    return Markdown(getattr(_SECTIONS, macro)(*values).strip("\n"))
+
+
+def sureness(figures: Mapping[str, Any]) -> str:
+    """How often the gate errs, in words, from a variant's figures of the simulation."""
+    worse = sorted(figures["worse"], key=lambda one: one["points"])
+    passes = ", ".join(f"{one['points']:g} {one['pass']:.1%}" for one in worse)
+    fails = ", ".join(f"{one['points']:g} {one['fail']:.1%}" for one in worse)
+    power = ", ".join(f"{one['points']:g} {one['when_nothing_may_be_lost']['fail']:.1%}" for one in worse)
+    equal = figures["equal"]
+    size = f"{figures['examples']:,} examples in {figures['groups']:,} groups"
+    rule = f"{figures['metric']}, of which {figures['most']:g} may be lost"
+    return (
+        f"Simulated {figures['draws']:,} times at this test size ({size}) for {rule}, with trainings that differ on "
+        f"{figures['churn']:.1%} of the examples: a model that is truly as good fails {equal['fail']:.1%}, holds "
+        f"{equal['hold']:.1%} and passes {equal['pass']:.1%} of the time. One that is worse by so many points passes: "
+        f"{passes}; and fails: {fails}. If nothing might be lost it would fail: {power} (the power), and one that is "
+        f"as good {equal['when_nothing_may_be_lost']['fail']:.1%}."
+    )
+
+
+def _metrics(judged: Judged) -> Iterator[Row]:
+    """Each metric before and now, and the change."""
+    assert judged.record is not None
+    before = None if judged.old is None else judged.old.score()
+    noted = {} if judged.old_record is None else judged.old_record.metrics
+    for metric, one in sorted(judged.record.metrics.items()):
+        old = None if before is None else before[metric]
+        now, own = one["value"], noted.get(metric, {"value": None})
+        was = own["value"]
+        if old is None or was is None or abs(was - old) > 1e-4 * max(1, abs(old)):
+            own = {"value": old}
+        change = None if old is None or now is None else now - old
+        yield metric, _measured(own), _measured(one), _direction(metric, change)
+
+
+def _measured(one: Mapping[str, float | None]) -> Markdown:
+    value, low, high = (one.get(part) for part in ("value", "low", "high"))
+    if value is None:
+        return UNKNOWN if "low" in one else _NOTHING
+    return markdown.measured(value, low, high)
+
+
+def _direction(metric: str, change: float | None) -> Markdown:
+    if change is None:
+        return _NOTHING
+    if abs(change) < 5e-7:
+        return Markdown("0")
+    better = (change < 0) == (metric in LOWER_IS_BETTER)
+    return Markdown(f"{change:+.4g} {'better' if better else 'worse'}")
+
+
+def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
+    tables = scored.task.tables(scored.examples, scored.targets, scored.predictions, scored.spec)
+    return {name: table for name, table in tables.items() if name != "tenths"}
+
+
+def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> Markdown:
+    """A table of scores before → now, a row a class, keypoint, hour, ..., those that changed most where it is long."""
+    key = str(new.columns[0])
+    if old is None or list(old.columns) != list(new.columns):
+        return _NOTHING
+    scores = [str(name) for name in new.columns[1:] if pd.api.types.is_float_dtype(new[name])]
+    counts = [str(name) for name in new.columns[1:] if str(name) not in scores]
+    both = new.merge(old, on=key, how="left", suffixes=("", " before"))
+    change = sum((both[name] - both[f"{name} before"]).abs().fillna(0) for name in scores)
+    dropped = 0
+    if len(both) > MOST_ROWS:
+        largest = np.argsort(-np.asarray(change), kind="stable")[:CHANGED_ROWS]
+        dropped, both = len(both) - len(largest), both.iloc[np.sort(largest)]
+    rows = []
+    for row in both.to_dict("records"):
+        cells = [row[key], *(markdown.number(row[name]) for name in counts)]
+        for name in scores:
+            before, now = (None if pd.isna(one) else float(one) for one in (row[f"{name} before"], row[name]))
+            said = markdown.figures([before, now])
+            cells.append(said[1] if before == now else Markdown(f"{said[0]} → {markdown.strong(said[1])}"))
+        rows.append(cells)
+    return _told("breakdown", rows, (key, *counts, *scores), dropped)
+
+
+def confusion(scored: Scored) -> np.ndarray:
+    """Test examples by actual class (row) and decided class (column), in the order of the classes."""
+    decided = np.asarray(scored.decisions)
+    cells = [[int(((scored.actual == a) & (decided == d)).sum()) for d in scored.classes] for a in scored.classes]
+    return np.array(cells)
+
+
+def _confusion(old: Scored, new: Scored) -> Markdown:
+    if not new.classes or old.classes != new.classes:
+        return _NOTHING
+    counts = zip(new.classes, confusion(new), confusion(old), strict=True)
+    rows = [
+        (markdown.strong(name), *(_counted(int(one), int(was)) for one, was in zip(now, before, strict=True)))
+        for name, now, before in counts
+    ]
+    return markdown.table(rows, ("actual, decided as:", *new.classes), len(new.classes))
+
+
+def _counted(now: int, before: int) -> Markdown:
+    return Markdown(f"{now:,}" if now == before else f"{now:,} ({now - before:+,})")
+
+
+def _value(value: Any) -> str:
+    said = str(value)
+    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+
+
+def _data(judged: Judged) -> Markdown:
+    assert judged.record is not None
+    now, before = judged.record, judged.old_record
+    rows: list[Row] = []
+    for side in ("train", "val", "test", "calibration"):
+        counted = [None if one is None else one.dataset.splits.get(side) for one in (before, now)]
+        totals = [None if one is None else one.total for one in counted]
+        if totals[1] is not None:
+            rows.append((side, *map(_count, totals)))
+        names = dict.fromkeys(name for one in counted if one is not None for name in one.classes)
+        for name in names:
+            pair = [None if one is None else one.classes.get(name) for one in counted]
+            if pair[0] != pair[1] and None not in pair:
+                rows.append((f"{side}, {name}", *map(_count, pair)))
+    for name, key in (("raw data", "raw"), ("prepared data", "prepared")):
+        old, new = (None if one is None else getattr(one.lineage, key) for one in (before, now))
+        if old is not None and old != new:
+            rows.append((f"{name}, DVC's hash", markdown.code(str(old)[:12]), markdown.code(str(new)[:12])))
+    return _told("data", rows, now.dataset.warnings) if rows else _NOTHING
+
+
+def _count(count: int | None) -> Markdown:
+    return Markdown() if count is None else markdown.number(count)
+
+
+def _latency(judged: Judged) -> Markdown:
+    now, before = judged.benchmark, judged.old_benchmark
+    assert judged.record is not None and now is not None
+    rows = []
+    shipped = f"model.tflite, {judged.record.precision}"
+    titles = {"model.tflite": shipped, "float.tflite": "float.tflite", "native": "native"}
+    for name, title in titles.items():
+        if (model := now.models.get(name)) is None:
+            continue
+        threads = "1" if "1" in model.single else "own"
+        one = model.single.get(threads, {})
+        was = None if before is None else before.models.get(name)
+        old = None if was is None else was.single.get(threads, {}).get("p50_ms")
+        times = (old, one.get("p50_ms"), one.get("p95_ms"))
+        rows.append((title, *map(markdown.figure, times), markdown.size(model.size_bytes)))
+    moved = before is not None and before.machine != now.machine
+    return _told("latency", rows, moved) if rows else _NOTHING
+
+
+def anchor(judged: Judged) -> Markdown:
+    """Where on the page a variant is."""
+    return Markdown(f"gate-{re.sub('[^A-Za-z0-9-]+', '-', judged.variant)}")

@@ -1,0 +1,1 @@
+"""Statistics: plain functions, each with its source."""

@@ -1,0 +1,269 @@
+"""Live metrics of one training, fanned out to DVCLive, TensorBoard and MLflow.
+
+`fit` calls the tracker with a step and its metrics; the tracker writes each to a journal first, then to the three.
+
+- DVCLive: one TSV a metric and metrics.json. They are outputs of the train stage, so they hold no clock.
+- TensorBoard: an event file in a folder that Git ignores. Written with TensorBoard's own record format alone, so that
+  a training that needs no TensorFlow does not pay seconds to import it.
+- MLflow: a run in the experiment of the variant's name. A store that does not answer costs one warning and seconds.
+
+The journal is what makes an interrupted training whole: DVC removes a stage's outputs before it runs the stage again,
+so DVCLive alone would lose the steps before the kill. Kept beside the checkpoints, the journal is read back when the
+first step of the next process is known, later steps are forgotten, and the earlier ones are told again; the bytes that
+DVCLive leaves are those of an undisturbed training. It is removed when the training ends well.
+"""
+
+import hashlib
+import json
+import logging
+import math
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, NamedTuple, Self
+
+from slipway.core import atomic
+from slipway.tracking import mlflow_store
+
+logger = logging.getLogger(__name__)
+
+SENDING_INTERVAL = 5.0
+"""Seconds between two requests to MLflow, and to DVC Studio where it is set up: boosting reports steps faster than a
+server on the net takes them, and DVCLive reads all its files again for each."""
+
+
+class Entry(NamedTuple):
+    """One call of the tracker: its step, when it came (Unix seconds) and its metrics."""
+
+    step: int
+    time: float
+    metrics: dict[str, float]
+
+
+class Tracker:
+    """Takes `tracker(step, metrics)` within `with Tracker(...) as tracker:`, steps ascending.
+
+    A trainer that resumes must have reported a step before it writes the checkpoint that covers it.
+
+    Args:
+        variant: names the MLflow experiment.
+        live: DVCLive's folder; what was in it is replaced.
+        logs: TensorBoard's folder; event files in it are replaced.
+        journal: a file that survives a kill; not within the checkpoints that `fit` itself writes and removes.
+        params: what the training was configured with; told to MLflow, and a journal of other params is not continued.
+    """
+
+    def __init__(self, variant: str, *, live: Path, logs: Path, journal: Path, params: Mapping[str, Any]) -> None:
+        self._variant = variant
+        self._folder = live
+        self._logs = logs
+        self._journal = _Journal(journal, variant, params)
+        self._params = params
+        self._live: Any = None
+        self._synced = -math.inf
+        self._events: _EventFile | None = None
+        self._mlflow: _MlflowRun | None = None
+
+    def __enter__(self) -> Self:
+        self._mlflow = _MlflowRun(self._variant, self._journal.training, self._params, self._journal.resumed)
+        return self
+
+    def __call__(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Record the metrics of a step."""
+        entry = Entry(step, time.time(), {name: float(value) for name, value in metrics.items()})
+        if self._live is None:
+            self._begin(self._journal.before(step))
+        self._journal.append(entry)
+        self._tell(entry)
+        if self._mlflow is not None:
+            self._mlflow.log(entry)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None and self._live is None:
+            self._begin(self._journal.entries)  # killed after the last step: there was nothing left to train
+        if self._live is not None:
+            self._live.end()
+        if self._events is not None:
+            self._events.close()
+        if self._mlflow is not None:
+            self._mlflow.end("FINISHED" if kind is None else "FAILED" if issubclass(kind, Exception) else "KILLED")
+        self._journal.close(keep=kind is not None)
+
+    def _begin(self, entries: Sequence[Entry]) -> None:
+        from dvclive.live import Live
+
+        self._journal.open(entries)
+        self._live = Live(str(self._folder), save_dvc_exp=False, dvcyaml=None, report=None, monitor_system=False)
+        self._events = _EventFile(self._logs)
+        for entry in entries:
+            self._tell(entry)
+        if self._mlflow is not None:
+            self._mlflow.begin(entries)
+
+    def _tell(self, entry: Entry) -> None:
+        assert self._events is not None
+        self._live.step = entry.step
+        for name, value in entry.metrics.items():
+            self._live.log_metric(name, value)
+        if time.monotonic() - self._synced >= SENDING_INTERVAL:
+            self._live.next_step()
+            self._synced = time.monotonic()
+        else:
+            self._live.make_summary()
+        self._events.write(entry)
+
+
+class _Journal:
+    """JSON lines: a head that says which training this is, then the entries. A torn last line is ignored."""
+
+    def __init__(self, path: Path, variant: str, params: Mapping[str, Any]) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+        configured = json.dumps([variant, params], sort_keys=True, default=str)
+        digest = hashlib.sha256(configured.encode()).hexdigest()
+        self.training = uuid.uuid4().hex
+        self.entries: list[Entry] = []
+        self.resumed = False
+        lines = path.read_text().splitlines() if path.exists() else []
+        try:
+            head = json.loads(lines[0])
+            if head["params"] == digest:
+                self.training, self.resumed = head["training"], True
+                for line in lines[1:]:
+                    self.entries.append(Entry(**json.loads(line)))
+        except (IndexError, KeyError, TypeError, ValueError):
+            pass
+        self._head = {"training": self.training, "params": digest}
+
+    def before(self, step: int) -> list[Entry]:
+        return [entry for entry in self.entries if entry.step < step]
+
+    def open(self, entries: Sequence[Entry]) -> None:
+        lines = [json.dumps(self._head), *(json.dumps(entry._asdict()) for entry in entries)]
+        atomic.write_text(self._path, "".join(line + "\n" for line in lines))
+        self._file = self._path.open("a")
+
+    def append(self, entry: Entry) -> None:
+        assert self._file is not None
+        self._file.write(json.dumps(entry._asdict()) + "\n")
+        self._file.flush()
+
+    def close(self, keep: bool) -> None:
+        if self._file is not None:
+            self._file.close()
+        if not keep:
+            self._path.unlink(missing_ok=True)
+
+
+class _EventFile:
+    """One TensorBoard event file of scalars."""
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()
+        now = time.time()
+        name = f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{os.getpid()}.0"
+        self._writer = RecordWriter((folder / name).open("wb"))
+        self._event = Event
+        self._write(Event(wall_time=now, file_version="brain.Event:2"))
+
+    def write(self, entry: Entry) -> None:
+        event = self._event(wall_time=entry.time, step=entry.step)
+        for name, value in entry.metrics.items():
+            event.summary.value.add(tag=name, simple_value=value)
+        self._write(event)
+
+    def _write(self, event: Any) -> None:
+        self._writer.write(event.SerializeToString())
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _MlflowRun:
+    """A run that is found again by its training's id, and that falls silent after the first failure."""
+
+    def __init__(self, variant: str, training: str, params: Mapping[str, Any], resumed: bool) -> None:
+        self._uri = mlflow_store.tracking_uri()
+        self._pending: list[Entry] = []
+        self._sent = -math.inf
+        self._new = True
+        self._alive = True
+        with self._attempt():
+            from mlflow.entities import Param
+
+            self._client = mlflow_store.connect(self._uri)
+            experiment = mlflow_store.experiment(self._client, variant)
+            if resumed:
+                found = self._client.search_runs([experiment], f"tags.training = '{training}'", max_results=1)
+                if found:
+                    self._run, self._new = found[0].info.run_id, False
+                    self._client.update_run(self._run, status="RUNNING")
+                    return
+            tags = {"variant": variant, "training": training}
+            self._run = self._client.create_run(experiment, tags=tags, run_name="train").info.run_id
+            told = [Param(name, value) for name, value in mlflow_store.flat(params).items()]
+            for start in range(0, len(told), 100):
+                self._client.log_batch(self._run, params=told[start : start + 100])
+
+    def begin(self, entries: Sequence[Entry]) -> None:
+        """Tell the entries before the first one, unless the run has them from the process that was killed."""
+        if self._new and self._alive:
+            self._pending.extend(entries)
+
+    def log(self, entry: Entry) -> None:
+        if not self._alive:
+            return
+        self._pending.append(entry)
+        if time.monotonic() - self._sent >= SENDING_INTERVAL:
+            self._send()
+
+    def end(self, status: str) -> None:
+        self._send()
+        if self._alive:
+            with self._attempt():
+                self._client.set_terminated(self._run, status)
+
+    def _send(self) -> None:
+        if not self._alive:
+            return
+        with self._attempt():
+            from mlflow.entities import Metric
+
+            metrics = [
+                Metric(name, value, int(entry.time * 1000), entry.step)
+                for entry in self._pending
+                for name, value in entry.metrics.items()
+            ]
+            for start in range(0, len(metrics), 1000):
+                self._client.log_batch(self._run, metrics=metrics[start : start + 1000])
+        self._pending = []
+        self._sent = time.monotonic()
+
+    @contextmanager
+    def _attempt(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._alive = False
+            self._pending = []
+            logger.warning(
+                "MLflow at %s cannot be used (%s): this training goes on without it; "
+                "%s (unset, runs go to sqlite:///%s).",
+                mlflow_store.shown(self._uri),
+                mlflow_store.reason(error),
+                mlflow_store.remedy(error),
+                mlflow_store.DATABASE,
+            )

@@ -1,0 +1,342 @@
+"""`slipway new`: from a folder of pictures to a variant, and what is refused."""
+
+import io
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+
+from conftest import ROOT
+from slipway.cli import new as command
+from slipway.cli.app import app
+from slipway.core import config
+
+NAMES = ["Brötchen", "rye bread", "ちくわ", *(f"kind {number:02}" for number in range(4, 31))]
+
+
+def picture(seed: int, kind: int, form: int) -> tuple[bytes, str]:
+    """A noisy picture of the hue of its kind, in one of the forms that people have; its bytes and suffix."""
+    random = np.random.default_rng((seed, kind))
+    hue = Image.new("HSV", (40, 32), (kind * 8 % 256, 220, 180)).convert("RGB")
+    noisy = np.clip(np.asarray(hue, float) + random.normal(0, 25, (32, 40, 3)), 0, 255).astype(np.uint8)
+    image, out = Image.fromarray(noisy), io.BytesIO()
+    match form % 7:
+        case 0:
+            image.save(out, "JPEG")
+        case 1:
+            image.save(out, "PNG")
+        case 2:
+            image.save(out, "WEBP")
+        case 3:
+            image.convert("L").save(out, "JPEG")
+        case 4:
+            image.convert("CMYK").save(out, "JPEG")
+        case 5:
+            Image.fromarray(noisy[..., 0].astype(np.uint16) * 257).save(out, "PNG")
+        case 6:
+            exif = Image.Exif()
+            exif[0x0112] = 6
+            image.save(out, "JPEG", exif=exif)
+    return out.getvalue(), {1: ".png", 2: ".webp", 5: ".PNG"}.get(form % 7, ".jpg")
+
+
+def pictures(folder: Path, classes: int, each: int) -> Path:
+    """A folder a class; every other picture in a folder below it, with a space and an accent in its name."""
+    for kind, name in enumerate(NAMES[:classes]):
+        for number in range(each):
+            content, suffix = picture(number, kind, number + kind)
+            place = folder / name / ("été 2024" if number % 2 else "")
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"no {number}{suffix}").write_bytes(content)
+    return folder
+
+
+def sh(command: str) -> str:
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def state() -> dict[str, bytes]:
+    """Every file of the repository that is not DVC's or Git's own."""
+    return {
+        str(path): path.read_bytes()
+        for path in sorted(Path().rglob("*"))
+        if path.is_file() and path.parts[0] not in (".git", ".dvc") and "__pycache__" not in path.parts
+    }
+
+
+@pytest.fixture
+def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A scratch copy in profile smoke, with its own DVC."""
+    top = Path("params.yaml")
+    top.write_text(top.read_text().replace("profile: demo", "profile: smoke"))
+    monkeypatch.setenv("PYTHONPATH", f"src{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    return repository
+
+
+@pytest.mark.parametrize(("classes", "each"), [(2, 12), (30, 5)])
+def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
+    smoke: Path, tmp_path: Path, classes: int, each: int
+) -> None:
+    folder = pictures(tmp_path / "my pictures", classes, each)
+    before = Path("params.yaml").read_text()
+    said = CliRunner().invoke(app, ["new", "own-one", "--task", "image_classification", "--data", str(folder)])
+    assert said.exit_code == 0, said.output
+    for name in NAMES[:classes]:
+        assert name in said.output
+    assert "dvc repro register@own-one" in said.output
+    line = "  own-one: {task: image_classification, framework: keras}\n"
+    assert Path("params.yaml").read_text().replace(line, "", 1) == before
+    artifact = {"path": "models/own-one/model.tflite", "type": "model"}
+    assert yaml.safe_load(Path("dvc.yaml").read_text())["artifacts"]["own-one"] == artifact
+    names = list(yaml.safe_load(Path("params.yaml").read_text())["variants"])
+    assert names[names.index("own-one") - 1] == max(name for name in names if name < "own-one")
+
+    sh("dvc repro prepare@own-one")
+    report = json.loads(Path("reports/own-one/dataset.json").read_text())
+    assert report["found"] == classes * each
+    assert report["problems"]["total"] == 0
+    for side in ("train", "val", "test"):
+        assert set(report["splits"][side]["classes"]) == set(NAMES[:classes])
+        assert min(report["splits"][side]["classes"].values()) >= 1
+
+
+@pytest.mark.build
+def test_five_classes_are_built_gated_and_recorded(smoke: Path, tmp_path: Path) -> None:
+    """The folder stands where it belongs already; a number names what a picture shows, in all classes."""
+    raw = Path("data/raw/breads")
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    pictures(tmp_path / "pictures", 5, 12).rename(raw)
+    arguments = ["--task", "image_classification", "--data", str(raw), "--group", r"^(?:[^/]+/)?(no \d)", "--json"]
+    said = CliRunner().invoke(app, ["new", "breads", *arguments])
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout)["classes"]["Brötchen"] == {"examples": 12, "groups": 10}
+    sh("dvc repro register@breads")
+    record = json.loads(Path("models/breads/release.json").read_text())
+    assert record["spec"]["outputs"] == sorted(NAMES[:5])
+    floors = {rule["metric"]: rule["min"] for rule in record["gate"]["rules"]}
+    assert floors == {"accuracy": 0.6, "roc_auc": 0.75}, "half-way from a fifth, and from a half, to 1"
+    sizes = {name: record["artifacts"][name]["bytes"] for name in ("model.tflite", "float.tflite")}
+    assert sizes["float.tflite"] > 3.3 * sizes["model.tflite"], "INT8 is what ships"
+
+
+def test_a_folder_of_sounds_becomes_a_variant(repository: Path, tmp_path: Path) -> None:
+    for label in ("rain", "wind"):
+        (tmp_path / "sounds" / label).mkdir(parents=True)
+        for number in range(4):
+            noise = np.random.default_rng(number).normal(0, 0.1, 8000)
+            soundfile.write(tmp_path / "sounds" / label / f"{number}.wav", noise, 8000)
+    arguments = ["new", "weather", "--task", "audio_classification", "--data", str(tmp_path / "sounds"), "--json"]
+    said = CliRunner().invoke(app, arguments)
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout)["classes"]["rain"] == {"examples": 4, "groups": 4}
+    written = yaml.safe_load(Path("conf/variant/weather.yaml").read_text())
+    assert written["gate"]["rules"] == {"accuracy": {"min": 0.75}}
+
+
+def test_a_split_above_the_classes_and_copies_are_said(repository: Path, tmp_path: Path) -> None:
+    for side, each in (("train", 12), ("test", 4)):
+        pictures(tmp_path / "pictures" / side, 2, each)
+    for number, path in enumerate(sorted((tmp_path / "pictures/test").rglob("no *"))):
+        path.write_bytes(picture(100 + number, 9, 1)[0])
+    content = (tmp_path / "pictures/train/rye bread/no 0.png").read_bytes()
+    for number in range(20, 30):
+        (tmp_path / f"pictures/train/rye bread/no {number}.png").write_bytes(content)
+    (tmp_path / "pictures/test/.DS_Store").write_bytes(b"")
+    arguments = ["--task", "image_classification", "--data", str(tmp_path / "pictures"), "--group-copies"]
+    said = CliRunner().invoke(app, ["new", "mine", *arguments])
+    assert said.exit_code == 0, said.output
+    assert "(train 34, val 0, test 8); val is cut from train, by group" in said.output
+    assert "1 files that systems leave behind were passed over: 1 of '.DS_Store'" in said.output
+    assert "copies and near copies are of one group: 42 groups came to 32" in said.output
+    assert "1 sets of exact copies (11 files), 0 of them across the split, 0 of them in several classes" in said.output
+    assert yaml.safe_load(Path("conf/variant/mine.yaml").read_text())["split"] == {"group_copies": True}
+
+
+def test_identical_files_are_counted_by_side_and_class(tmp_path: Path) -> None:
+    rows = [("a", "x", "train", b"1"), ("b", "y", "train", b"1"), ("c", "x", "test", b"22"), ("d", "x", "val", b"22")]
+    for name, *_, content in [*rows, ("e", "x", "val", b"33")]:
+        (tmp_path / name).write_bytes(content)
+    examples = pd.DataFrame([row[:3] for row in [*rows, ("e", "x", "val")]], columns=["example", "label", "side"])
+    assert command._identical(tmp_path, examples) == [
+        "2 sets of exact copies (4 files), 1 of them across the split, 1 of them in several classes; "
+        "--group-copies keeps copies on one side"
+    ]
+    assert command._identical(tmp_path, examples[3:]) == []
+
+
+def refused(*arguments: str) -> tuple[int, str]:
+    """Exit code and message of a `slipway new` that must fail and leave all as it was."""
+    before = state()
+    result = CliRunner().invoke(app, ["new", *arguments])
+    assert state() == before
+    assert result.exit_code != 0
+    assert result.stderr.startswith("error: "), result.output
+    return result.exit_code, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("variant", "task", "code", "message"),
+    [
+        ("base-ad-detector", "image_classification", 2, "there is such a variant"),
+        ("Base-Ad-Detector", "image_classification", 2, "base-ad-detector: there is such a variant"),
+        ("my_pictures", "image_classification", 2, "letters, digits and -"),
+        ("größe", "image_classification", 2, "letters, digits and -"),
+        ("-x", "image_classification", 2, "letters, digits and -"),
+        ("yes", "image_classification", 2, "letters, digits and -"),
+        ("mine", "picture_poems", 2, "no such task; slipway new can begin"),
+        ("mine", "tabular_regression", 2, "see docs/add-a-variant.md"),
+    ],
+)
+def test_names_and_tasks_that_cannot_be(
+    repository: Path, tmp_path: Path, variant: str, task: str, code: int, message: str
+) -> None:
+    folder = pictures(tmp_path / "pictures", 2, 3)
+    exit_code, said = refused("--task", task, "--data", str(folder), "--", variant)
+    assert exit_code == code
+    assert message in said
+
+
+def test_folders_that_are_not_in_the_tasks_layout(repository: Path, tmp_path: Path) -> None:
+    def said(folder: Path, *more: str) -> str:
+        code, message = refused("mine", "--task", "image_classification", "--data", str(folder), *more)
+        assert code == 3
+        return message
+
+    assert "no such folder" in said(tmp_path / "absent")
+    assert "1 class folders; classification needs at least two" in said(pictures(tmp_path / "one", 1, 3))
+    few = pictures(pictures(tmp_path / "few", 3, 2), 2, 9)
+    assert "test would have no example of ちくわ: each class needs at least three groups" in said(few)
+    litter = pictures(tmp_path / "litter", 2, 12)
+    (litter / "README.md").write_text("About.")
+    (litter / "rye bread" / "notes.txt").write_text("About.")
+    listed = said(litter)
+    assert "2 of 26 files cannot be used" in listed
+    assert "--quarantine 0.077" in listed
+    assert "README.md: not in a class folder" in listed
+    linked = pictures(tmp_path / "linked", 2, 12)
+    (linked / "rye bread").rename(tmp_path / "rye")
+    (linked / "rye bread").symlink_to(tmp_path / "rye")
+    assert "the first is rye bread (linked folder)" in said(linked)
+    odd = pictures(tmp_path / "odd", 2, 12)
+    (odd / "rye bread" / "no 0.png").rename(odd / "rye bread" / os.fsdecode(b"\xe9t\xe9.png"))
+    assert r"rye bread/\xe9t\xe9.png: name is not UTF-8" in said(odd)
+    taken = Path("data/raw/mine/ad")
+    taken.mkdir(parents=True)
+    assert "there is such a folder" in said(pictures(tmp_path / "good", 2, 3))
+    assert "it contains data/raw/other" in refused("other", "--task", "image_classification", "--data", "data")[1]
+
+
+def test_bad_files_are_set_aside_where_that_is_asked_for(repository: Path, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "pictures", 2, 12)
+    (folder / "README.md").write_text("About.")
+    arguments = ["--task", "image_classification", "--data", str(folder), "--quarantine", "0.05"]
+    said = CliRunner().invoke(app, ["new", "mine", *arguments])
+    assert said.exit_code == 0, said.output
+    assert "1 files cannot be used and will be set aside" in said.output
+    assert yaml.safe_load(Path("conf/variant/mine.yaml").read_text())["checks"] == {"quarantine": 0.05}
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError("No space left on device")])
+def test_what_was_written_is_undone_when_it_fails_late(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    folder = pictures(tmp_path / "pictures", 2, 3)
+    write = command.atomic.write_text
+
+    def fail(path: Path, text: str) -> None:
+        write(path, text)
+        if path == Path("dvc.yaml"):
+            assert Path("data/raw/mine.dvc").exists()
+            raise failure
+
+    before = state()
+    monkeypatch.setattr(command.atomic, "write_text", fail)
+    result = CliRunner().invoke(app, ["new", "mine", "--task", "image_classification", "--data", str(folder)])
+    assert result.exit_code != 0
+    assert state() == before
+    assert not Path("data/raw/mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "variants: &v\n  a: {x: 1} # of a\n\n# next\nall: {<<: *v}\n",
+            "variants: &v\n  a: {x: 1} # of a\n  b: {x: 2}\n",
+        ),
+        ("variants: &v\n  a:\n    x: 1\n# next\nall: {<<: *v}\n", "variants: &v\n  a:\n    x: 1\n  b: {x: 2}\n# next"),
+        ("variants: &v {}\nall: {<<: *v}\n", "variants: &v\n  b: {x: 2}\nall: {<<: *v}\n"),
+    ],
+)
+def test_the_line_in_params_yaml_is_in_its_place_and_leaves_the_rest(text: str, expected: str) -> None:
+    assert command._insert(text, "b", "{x: 2}").startswith(expected)
+
+
+def test_lines_that_two_branches_add_to_params_yaml_rarely_meet(repository: Path) -> None:
+    """Each goes behind the name before it in the alphabet, whatever the order of the lines is."""
+    before = Path("params.yaml").read_text()
+    for branch in ("apples", "fruit", "shop-front", "zebras"):
+        sh(f"git switch -q -c {branch} main")
+        Path("params.yaml").write_text(
+            command._insert(before, branch, "{task: image_classification, framework: keras}")
+        )
+        sh("git commit -q --all -m Add")
+    sh("git switch -q main && git merge -q apples && git merge -q fruit shop-front zebras")
+    assert {"apples", "fruit", "shop-front", "zebras"} < set(config.top()["variants"])
+
+
+def test_a_variant_gets_another_name_and_is_taken_out_as_the_page_says(repository: Path) -> None:
+    for path, text in {
+        "conf/variant/shop-front.yaml": "# @package _global_\n",
+        "data/raw/shop-front/one.jpg": "a picture",
+        "params/shop-front.yaml": "seed: 7\n",
+        "reports/shop-front/metrics.json": "{}",
+        "models/shop-front/native/model": "weights",
+    }.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text)
+    line = "{task: image_classification, framework: keras}"
+    Path("params.yaml").write_text(command._insert(Path("params.yaml").read_text(), "shop-front", line))
+    graph, artifact = Path("dvc.yaml"), "{path: models/shop-front/model.tflite, type: model}"
+    graph.write_text(command._insert(graph.read_text(), "shop-front", artifact, graph, "artifacts"))
+    sh("dvc add -q data/raw/shop-front && git add --all && git commit -q -m 'Add shop-front'")
+    page = (ROOT / "docs/add-a-variant.md").read_text()
+    chapter = page[page.index("## Another name, or out") : page.index("## Frames from video")]
+    rename, remove = re.findall("```sh\n(.*?)```", chapter, re.DOTALL)
+    sh(f"set -e\n{rename}")
+    assert "shop-window" in config.top()["all"]
+    assert Path("data/raw/shop-window/one.jpg").read_text() == "a picture"
+    assert not [path for path in Path().rglob("*shop-front*") if path.parts[0] not in (".git", ".dvc")]
+    sh(f"set -e\n{remove}")
+    assert "shop-window" not in config.top()["all"]
+    assert not [path for path in Path().rglob("*shop-*") if path.parts[0] not in (".git", ".dvc")]
+    assert sh("git status --porcelain") == ""
+
+
+def test_what_is_new_is_known_to_git_and_can_be_queued(repository: Path, tmp_path: Path) -> None:
+    """An experiment that waits in the queue gets only what Git knows of."""
+    folder = pictures(tmp_path / "pictures", 2, 3)
+    said = CliRunner().invoke(app, ["new", "mine", "--task", "image_classification", "--data", str(folder)])
+    assert said.exit_code == 0, said.output
+    files = ["conf/variant/mine.yaml", "data/raw/mine.dvc", "dvc.yaml", "params.yaml"]
+    assert sh("git diff --cached --name-only").splitlines() == files
+    assert sh("git status --porcelain").splitlines() == [
+        "A  " + files[0],
+        "A  " + files[1],
+        "M  " + files[2],
+        "M  " + files[3],
+    ]
+    assert all(name in said.output for name in files)
+    sh("dvc exp run --queue -S 'conf/variant/mine.yaml:++train.epochs=1' compose@mine")
+    assert {*files} <= set(sh("git ls-tree -r --name-only refs/exps/celery/stash").splitlines())

@@ -1,0 +1,51 @@
+"""`slipway releases` where another processor built what is committed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import released
+from slipway.cli.app import app
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with a variant that was built and committed on a processor called `one`."""
+    monkeypatch.chdir(tmp_path)
+    released.begin("mine")
+    released.build("mine", machine="one")
+    released.commit("first")
+    return tmp_path
+
+
+def said() -> str:
+    done = CliRunner().invoke(app, ["releases"])
+    assert done.exit_code == 0, done.output
+    return " ".join(done.output.split())
+
+
+def rebuild(machine: str, sha256: str) -> None:
+    """What comes out of the same data and parameters on a machine."""
+    record, benchmark = Path("models/mine/release.json"), Path("reports/mine/benchmark.json")
+    values, timed = (json.loads(path.read_text()) for path in (record, benchmark))
+    values["artifacts"]["model.tflite"]["sha256"] = sha256
+    timed["machine"]["processor"] = machine
+    record.write_text(json.dumps(values))
+    benchmark.write_text(json.dumps(timed))
+
+
+def test_other_bytes_of_another_processor_are_explained_with_the_way_back(root: Path) -> None:
+    assert "Git shows" not in said()
+    rebuild("another", "f" * 64)
+    assert "Git shows other models of mine" in said()
+    assert "another kind of processor (another here, one where they were committed)" in said()
+    assert "git checkout -- dvc.lock models reports && dvc pull" in said()
+
+
+@pytest.mark.parametrize(("machine", "sha256"), [("one", "f" * 64), ("another", None)])
+def test_nothing_is_said_on_one_processor_or_of_equal_bytes(root: Path, machine: str, sha256: str | None) -> None:
+    committed = json.loads(Path("models/mine/release.json").read_text())["artifacts"]["model.tflite"]["sha256"]
+    rebuild(machine, sha256 or committed)
+    assert "Git shows" not in said()

@@ -1,0 +1,177 @@
+"""`slipway replay` on versions of a built repository: what it says, and what it leaves behind."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from typer.testing import CliRunner
+
+from slipway.cli.app import app
+from slipway.registry import promotion
+from smoke import TABLE, sh
+
+GOOD, EDITED = f"{TABLE}#production#1", f"{TABLE}#staging#2"
+
+
+@pytest.fixture(scope="module")
+def root(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build whose variant is in production, and in staging with a record that says pass and should say fail."""
+    root = tmp_path_factory.mktemp("replay") / "repository"
+    sh(f"cp -r {built.parent / 'untouched'} {root}", built)
+    with chdir(root):
+        promotion.register(TABLE)
+        sh(f"dvc push -q prepare@{TABLE} train@{TABLE} convert-tflite@{TABLE}", root)
+        promotion.promote(f"{TABLE}@v1.0.0", "production")
+        Path(".slipway/promoters").write_text("tester@example.org\n")
+        tighten("smoke:1,", "smoke:0.5,", 1, 0.5)
+        promotion.register(TABLE)
+        promotion.promote(f"{TABLE}@v1.1.0", "staging", force=True, reason="it is better than it looks")
+    return root
+
+
+def tighten(before: str, after: str, was: float, now: float) -> None:
+    """Commit a lower ceiling, by which the model fails, and a record that was edited to say that it passes."""
+    conf = Path("conf/gate/demand.yaml")
+    assert before in conf.read_text()
+    conf.write_text(conf.read_text().replace(before, after))
+    sh(f"python -m slipway.stages.compose {TABLE}", Path.cwd(), PYTHONPATH="src")
+    path = Path("models") / TABLE / "release.json"
+    record = json.loads(path.read_text())
+    (rule,) = (rule for rule in record["gate"]["rules"] if rule["max"] == was)
+    rule["max"] = now
+    path.write_text(json.dumps(record))
+    sh("git commit -q -a -m tighter", Path.cwd())
+
+
+@pytest.fixture
+def clone(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone with an empty cache, which is the working folder of the test."""
+    clone = tmp_path / "clone"
+    sh(f"git clone -q {root} {clone}", tmp_path)
+    monkeypatch.chdir(clone)
+    return clone
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["replay", *arguments])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def replayed(*arguments: str) -> tuple[int, dict[str, Any]]:
+    code, out, said = run(*arguments, "--json")
+    assert out, said
+    return code, json.loads(out)
+
+
+def test_an_environment_without_the_stages_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text("all:\n  mine: {task: image_classification, framework: keras}\n")
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    code, _, said = run("mine@v1.0.0")
+    assert code == 5
+    assert said == (
+        "error: a replay runs the stages, and what requirements/build.lock pins for them is not installed\n"
+    )
+
+
+def left(root: Path) -> Mapping[str, Any]:
+    """What a replay must leave as it was: all but DVC's scratch folder and what is fetched into its cache."""
+    outside = (root / ".dvc" / "tmp", root / ".dvc" / "cache")
+    return {
+        "files": {
+            str(path): (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in root.rglob("*")
+            if path.is_file() and not any(path.is_relative_to(one) for one in (*outside, root / ".git"))
+        },
+        "status": sh("git status --porcelain", root),
+        "refs": sh("git for-each-ref", root),
+        "worktrees": sh("git worktree list", root),
+        "scratch": (root / ".dvc/tmp/replay").exists(),
+    }
+
+
+def test_a_promotion_comes_out_the_same_in_a_clone_that_fetches_it(root: Path, clone: Path) -> None:
+    sh(f"dvc remote modify -q --local local url {root / '.dvc/storage'}", clone)
+    before = left(clone)
+    code, said = replayed(GOOD)
+    assert [line for line in said["lines"] if not line["same"]] == []
+    assert (code, said["same"], said["recorded"], said["derived"]) == (0, True, "pass", "pass")
+    named = {line["what"] for line in said["lines"]}
+    assert {f"{GOOD}: Verdict", "verdict", "mae_ratio_to_naive", "latency_p95_ms", "model.tflite"} <= named
+    assert left(clone) == before
+    assert len(before["worktrees"].splitlines()) == 1
+
+
+def test_a_rebuilt_version_has_the_same_bytes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    before, cache = left(root), sh("find .dvc/cache -type f -exec md5sum {} + | sort", root)
+    code, said = replayed(f"{TABLE}@v1.0.0", "--rebuild")
+    assert [line for line in said["lines"] if not line["same"]] == []
+    assert code == 0
+    (compared,) = (line for line in said["lines"] if line["what"] == "outputs with the bytes of dvc.lock")
+    assert int(compared["derived"]) == 19
+    assert left(root) == before
+    assert sh("find .dvc/cache -type f -exec md5sum {} + | sort", root) == cache
+
+
+def test_a_record_that_was_edited_differs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    code, said = replayed(EDITED)
+    assert (code, said["same"], said["recorded"], said["derived"]) == (1, False, "pass", "fail")
+    differing = {line["what"]: line["derived"] for line in said["lines"] if not line["same"]}
+    edited = {"conf/gate", f"models/{TABLE}/release.json", f"params/{TABLE}.yaml", "release.json: lineage.params"}
+    assert differing.keys() == {f"{EDITED}: Verdict", "verdict", "mae_ratio_to_naive", *edited}
+    assert "is above the ceiling 0.5" in differing["mae_ratio_to_naive"]
+
+
+def test_bytes_that_cannot_be_fetched_are_one_line_and_exit_code_5(clone: Path) -> None:
+    sh("git worktree add -q --detach .dvc/tmp/replay", clone)  # as a replay that was killed leaves it
+    code, _, said = run(GOOD)
+    assert code == 5
+    why = f"data/prepared/{TABLE} is neither in the DVC cache nor in the remote; run `dvc push` where it was made"
+    assert said == f"error: {TABLE} cannot be replayed: {why}\n"
+    assert len(sh("git worktree list", clone).splitlines()) == 1
+    assert not Path(".dvc/tmp/replay").exists()
+
+
+@pytest.mark.parametrize(
+    ("tag", "why"),
+    [
+        (f"{TABLE}@v9.0.0", "no such version"),
+        (f"{TABLE}#production#9", "holds production#9"),
+        (f"{TABLE}#production!#3", "takes something back"),
+        ("nothing@v1.0.0", "nothing has no versions"),
+    ],
+)
+def test_what_is_no_promotion_is_refused(clone: Path, tag: str, why: str) -> None:
+    sh(f"git tag -a '{TABLE}#production!#3' -m 'take it back' '{GOOD}^{{}}'", clone)
+    code, _, said = run(tag)
+    assert code == 5
+    assert why in said
+    assert len(said.splitlines()) == 1
+
+
+def test_one_at_a_time(clone: Path) -> None:
+    Path(".dvc/tmp").mkdir(exist_ok=True)
+    with FileLock(".dvc/tmp/replay.lock"):
+        code, _, said = run(GOOD)
+    assert (code, "another replay" in said) == (5, True)
+
+
+def test_stopped_it_leaves_nothing(root: Path) -> None:
+    before = left(root)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "slipway.cli.app", "replay", GOOD], cwd=root, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == f"compose@{TABLE}:\n"
+    process.terminate()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert left(root) == before

@@ -1,0 +1,263 @@
+"""`slipway report`: what a reader of a pull request finds, and that nothing on the page comes from elsewhere."""
+
+import json
+import re
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
+from typer.testing import CliRunner
+
+import hostile
+import released
+from slipway.cli import gate, report
+from slipway.cli.app import app
+from slipway.cli.report import changes
+from slipway.gate.judged import Judged
+from slipway.release.page import page as html_of
+from slipway.release.report import Entry
+from slipway.release.report import report as page_of
+
+GATE = {
+    "rules": {"accuracy": {"min": 0.5}, "latency_p95_ms": {"max": 100}},
+    "conversion": {"accuracy": {"most": 0.02}},
+    "baseline": {
+        "overall": {"accuracy": {"most": 0.05}, "size_bytes": {"most": 0.2, "relative": True}},
+        "per_class": {"recall": {"most": 0.1}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One variant that got worse, one that stayed, one whose record cannot be read, one that was never released."""
+    root = tmp_path_factory.mktemp("built") / "repository"
+    root.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        released.begin("worse", "same", "broken", "fresh")
+        for variant in ("worse", "same", "broken"):
+            released.build(variant, gate=GATE)
+        released.commit("first")
+        for variant in ("worse", "same", "broken"):
+            released.ship(variant, "v1.0.0")
+        released.build("worse", slope=3.0, offset=3.0, gate=GATE, latency=2.5, test=slice(0, 380))
+        released.build("fresh", gate=GATE)
+        Path("models/broken/release.json").write_text("{")
+    return root
+
+
+@pytest.fixture
+def root(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(built, tmp_path / "repository")
+    monkeypatch.chdir(tmp_path / "repository")
+    return tmp_path / "repository"
+
+
+@pytest.fixture
+def pages(root: Path) -> tuple[str, str]:
+    assert CliRunner().invoke(app, ["report"]).exit_code == 1
+    return Path("report.md").read_text(), Path("report.html").read_text()
+
+
+def fold(page: str, variant: str) -> str:
+    return page[page.index(f"<details><summary><b>{variant}</b>") :].split("</details>")[0]
+
+
+def test_the_verdict_comes_first_and_every_variant_has_a_row(pages: tuple[str, str]) -> None:
+    lines = pages[0].splitlines()
+    assert lines[0] == "# ❌ fail"
+    assert (
+        "1 ❌ fail" in lines[2] and "1 ❔ not judged" in lines[2] and "1 ⏸️ hold" in lines[2] and "1 ✅ pass" in lines[2]
+    )
+    rows = [line for line in lines if line.startswith("| [")]
+    assert [re.match(r"\| \[(\w+)\]", row)[1] for row in rows] == ["broken", "fresh", "same", "worse"]  # type: ignore[index]
+    assert "accuracy: loses" in rows[3]
+    assert "no version holds production yet" in rows[1]
+    assert "not JSON" in rows[0]
+
+
+def test_under_a_fold_is_all_that_a_reader_asks_for(pages: tuple[str, str]) -> None:
+    worse = fold(pages[0], "worse")
+    for title in (
+        "Rules", "Metrics", "Confusion matrix", "Examples that flipped", "Parameters that changed", "Data",
+        "Latency and size",
+    ):  # fmt: skip
+        assert f"#### {title}\n" in worse, title
+    assert "| recall of not ball: baseline, ≤ 0.1 lost | loses" in worse
+    assert "| size\\_bytes: baseline, ≤ 20 % lost | loses 0, no more than the 0.2 that it may |" in worse
+    assert "| `train.slope` | 4.0 | 3.0 |" in worse
+    assert "| test | 400 | 380 |" in worse
+    assert re.search(r"\| \*\*not ball\*\* \| \d+ \(\+\d+\) \| \d+ \(-\d+\) \|", worse)
+    assert re.search(r"\| \*\*worse\*\* \| row0-\d+ \| not ball \| not ball \| ball \|", worse)
+    assert "| model.tflite, float32 | 1 | 2.5 | 2.5 | " in worse
+    assert "[Model card](models/worse/card.md)" in worse
+    assert '"worse" : ' in worse
+
+
+def test_a_variant_that_did_not_change_says_so(pages: tuple[str, str]) -> None:
+    same = fold(pages[0], "same")
+    assert "None of 400 test examples." in same
+    assert "#### Parameters that changed\n\nNone." in same
+
+
+def test_every_table_has_cells_for_every_column(pages: tuple[str, str]) -> None:
+    for table in re.findall(r"(?:^\|.*\|\n)+", pages[0], flags=re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
+
+
+def test_nothing_on_either_page_is_loaded_from_elsewhere(pages: tuple[str, str]) -> None:
+    for page in pages:
+        assert not re.search(r"https?://|<script|<img|<link|@import|url\(|!\[", page)
+
+
+def test_what_the_folds_hold_is_rendered_and_plotted(pages: tuple[str, str]) -> None:
+    html = pages[1]
+    assert "<!-- plot" not in html and "mermaid" not in html and "| ---" not in html
+    assert html.count("<details>") == html.count("</details>") == 4
+    drawn = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
+    labels = [ElementTree.fromstring(svg).attrib["aria-label"] for svg in drawn]
+    assert {"Losses beside what may be lost", "Confusion matrix", "Latency"} <= set(labels)
+
+
+def test_the_html_is_well_nested(pages: tuple[str, str]) -> None:
+    class Nesting(HTMLParser):
+        open_tags: list[str] = []  # noqa: RUF012
+
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            if tag not in ("meta", "br", "line", "circle", "rect"):
+                self.open_tags.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            if tag not in ("line", "circle", "rect"):
+                assert self.open_tags.pop() == tag
+
+    Nesting().feed(pages[1])
+    assert Nesting.open_tags == []
+
+
+def test_names_that_are_markup_stay_text(root: Path) -> None:
+    rows = Path("data/raw/worse/rows.csv")
+    rows.write_text(rows.read_text().replace("row0-0004,", "<b>|_4_,"))
+    released.build("worse", offset=3.0, gate=GATE)
+    CliRunner().invoke(app, ["report", "worse", "--baseline", "HEAD"])
+    assert "&lt;b>\\|\\_4\\_" in Path("report.md").read_text()
+    assert "<b>|" not in MarkdownIt("commonmark").render(Path("report.md").read_text())
+
+
+def told(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
+    """A report in which every text that someone chose is this one."""
+    place.mkdir()
+    monkeypatch.chdir(place)
+    written = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)  # a record with these is malformed
+    monkeypatch.setattr(released, "DATA", {**released.DATA, "name": written})
+    released.begin("worse")
+    rows = pd.read_csv("data/raw/worse/rows.csv")
+    for column in ("name", "match"):
+        rows[column] = written + rows[column]
+    rows.to_csv("data/raw/worse/rows.csv", index=False)
+    released.build("worse", gate=GATE)
+    released.commit("first")
+    released.ship("worse", "v1.0.0")
+    released.build("worse", slope=3.0, offset=3.0, gate=GATE, latency=2.5, test=slice(0, 380))
+    judged = gate.judge("worse", compare=True)
+    assert judged.comparison is not None and judged.old is not None and judged.new is not None
+    assert judged.record is not None
+    warned = judged.record.dataset.model_copy(update={"warnings": [text]})
+    record = judged.record.model_copy(update={"dataset": warned})
+    changed = hostile.everywhere(replace(judged, why=text, record=record, old=None, new=None), text)
+    figures = {
+        "metric": text, "most": 0.05, "examples": 400, "groups": 100, "draws": 2000, "churn": 0.04,
+        "equal": {"pass": 0.9, "hold": 0.09, "fail": 0.01, "when_nothing_may_be_lost": {"fail": 0.02}},
+        "worse": [{"points": 5, "pass": 0.2, "hold": 0.5, "fail": 0.3, "when_nothing_may_be_lost": {"fail": 0.8}}],
+    }  # fmt: skip
+    params = [(text, None, text), (f"{text}.a", [text], {text: text})]
+    unjudged = Judged(f"{text} other", "unjudged", text)
+    return [Entry(replace(changed, old=judged.old, new=judged.new), params, figures), Entry(unjudged)]
+
+
+def test_a_hostile_text_in_every_field_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = told(hostile.TEXT, tmp_path / "hostile", monkeypatch)
+    clean = told(hostile.PLAIN, tmp_path / "clean", monkeypatch)
+    assert hostile.structure(page_of(said)) == hostile.structure(page_of(clean))
+    assert hostile.structure(page_of(said, longest=1000)) == hostile.structure(page_of(clean, longest=1000))
+    html = html_of(said)
+    shown, plain = hostile.Page(html), hostile.Page(html_of(clean))
+    assert [one for one in shown.elements if one[0] != "code"] == [one for one in plain.elements if one[0] != "code"]
+    assert {one for one in shown.elements if one[0] == "code"} == {("code", ())}
+    assert all(re.fullmatch(r"(#gate-|models/)[\w%./~-]*", link) for link in shown.links), shown.links
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", html)
+
+
+def test_programs_get_the_verdicts_and_cards_the_address_that_is_asked_for(root: Path) -> None:
+    done = CliRunner().invoke(app, ["report", "same", "--json", "--out", "out/pr.md", "--links", "https://host/r/"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout) == {"verdicts": {"same": "pass"}, "written": ["out/pr.md", "out/pr.html"]}
+    assert "(https://host/r/models/same/card.md)" in Path("out/pr.md").read_text()
+
+
+def test_the_report_quotes_the_simulation_of_this_test_size_and_no_other(root: Path) -> None:
+    figures = {
+        "metric": "accuracy", "most": 0.05, "examples": 400, "groups": 100, "draws": 2000, "churn": 0.04,
+        "equal": {"pass": 0.9, "hold": 0.09, "fail": 0.01, "when_nothing_may_be_lost": {"fail": 0.02}},
+        "worse": [{"points": 5, "pass": 0.2, "hold": 0.5, "fail": 0.3, "when_nothing_may_be_lost": {"fail": 0.8}}],
+    }  # fmt: skip
+    kept = Path("benchmarks/results/gate_calibration.json")
+    kept.parent.mkdir(parents=True)
+    kept.write_text(json.dumps({"figures": {"variants": {"same": figures, "worse": figures}}}))
+    CliRunner().invoke(app, ["report"])
+    page = Path("report.md").read_text()
+    assert "a model that is truly as good fails 1.0%, holds 9.0% and passes 90.0% of the time" in fold(page, "same")
+    assert "it would fail: 5 80.0% (the power), and one that is as good 2.0%" in fold(page, "same")
+    assert "Simulated" not in fold(page, "worse")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '{"figures": {"variants": []}}', '{"figures": {"variants": {"same": 1}}}', json.dumps({"figures": {
+        "variants": {"same": {"metric": "accuracy", "most": 0.05, "examples": 400, "groups": 100, "worse": [{}]}}
+    }})],
+)  # fmt: skip
+def test_a_simulation_in_another_form_is_not_quoted(root: Path, content: str) -> None:
+    kept = Path("benchmarks/results/gate_calibration.json")
+    kept.parent.mkdir(parents=True)
+    kept.write_text(content)
+    assert CliRunner().invoke(app, ["report", "same"]).exit_code == 0
+    assert "Simulated" not in Path("report.md").read_text()
+
+
+def test_parameters_of_the_baseline_that_are_no_mapping_are_not_compared(root: Path) -> None:
+    built = Path("params/same.yaml").read_text()
+    Path("params/same.yaml").write_text("[1]")
+    released.git("add", "params")
+    released.git("commit", "-q", "-m", "no mapping")
+    released.ship("same", "v1.1.0", number=2)
+    Path("params/same.yaml").write_text(built)
+    assert CliRunner().invoke(app, ["report", "same"]).exit_code == 0
+
+
+def test_a_page_too_long_for_a_comment_leaves_out_what_matters_least(
+    root: Path, pages: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pages[0]
+    monkeypatch.setattr(report, "LONGEST", len(whole) - 1)
+    CliRunner().invoke(app, ["report"])
+    page = Path("report.md").read_text()
+    assert len(page) < len(whole)
+    assert page.endswith("Too long for here, and on the page in HTML: the details of same.\n")
+    assert fold(page, "worse") == fold(whole, "worse")
+    assert "<b>same</b>" in Path("report.html").read_text()
+
+
+def test_changes_are_told_by_dotted_key() -> None:
+    before = {"train": {"rate": 1, "gone": 2}, "same": 3}
+    assert changes(before, {"train": {"rate": 4}, "same": 3, "new": {"list": [1]}}) == [
+        ("new.list", None, [1]),
+        ("train.gone", 2, None),
+        ("train.rate", 1, 4),
+    ]

@@ -1,0 +1,157 @@
+"""A split that stands in folders above the classes is read as one, and classes of such names are not."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from PIL import Image
+
+from slipway import tasks
+from slipway.core.config import Split
+from slipway.core.errors import DataError
+from slipway.core.protocol import Index
+from slipway.data import splits
+from slipway.data.readers.sides import above_classes
+from slipway.tasks.image_classification import Data, Task
+
+
+def pictures(raw: Path, *folders: str, each: int = 3) -> Path:
+    for at, folder in enumerate(folders):
+        (raw / folder).mkdir(parents=True)
+        for number in range(each):
+            Image.new("RGB", (8, 8), (at * 10, number * 20, 0)).save(raw / folder / f"v{number}.png")
+    return raw
+
+
+def index(raw: Path, **data: object) -> Index:
+    return Task(Data(height=8, width=8, **data)).index(raw)
+
+
+def sides(examples: pd.DataFrame) -> dict[str, str]:
+    return dict(zip(examples["example"], examples["split"], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("names", "meant"),
+    [
+        (("train", "val", "test"), ("train", "val", "test")),
+        (("Training", "valid", "TESTING"), ("train", "val", "test")),
+        (("train_set", "validation", "test-set"), ("train", "val", "test")),
+        (("seg_train", "dev", "seg_test"), ("train", "val", "test")),
+        (("train2017", "val2017", "testset"), ("train", "val", "test")),
+    ],
+)
+def test_folders_above_the_classes_are_the_split(
+    tmp_path: Path, names: tuple[str, ...], meant: tuple[str, ...]
+) -> None:
+    raw = pictures(tmp_path, *(f"{name}/{label}" for name in names for label in ("ad", "content/deep")))
+    found = index(raw)
+    assert found.problems == []
+    assert set(found.examples["label"]) == {"ad", "content"}
+    assert {name.split("/")[0]: side for name, side in sides(found.examples).items()} == dict(
+        zip(names, meant, strict=True)
+    )
+    assert splits.assign(found.examples, Split(), classes=["ad", "content"], seed=0).tolist() == (
+        found.examples["split"].tolist()
+    )
+
+
+def test_the_spec_has_the_classes_below_the_split(tmp_path: Path) -> None:
+    raw = pictures(tmp_path, "train/b", "train/a", "test/a", "test/b")
+    task = Task(Data(height=8, width=8))
+    examples = task.index(raw).examples
+    spec = task.specify(raw, examples)
+    assert spec["classes"] == ["a", "b"]
+    (batch,) = task.encode(raw, examples, spec)
+    assert len(batch.inputs) == 12
+
+
+def test_a_side_that_is_not_there_is_cut_from_train_by_group(tmp_path: Path) -> None:
+    raw = pictures(tmp_path, *(f"{side}/{label}" for side in ("train", "test") for label in ("a", "b")), each=12)
+    examples = index(raw, group="^(v[0-9]+)").examples
+    examples["group"] = examples["split"] + examples["group"]
+    dealt = splits.assign(examples, Split(), classes=["a", "b"], seed=0)
+    assert (dealt[examples["split"] == "test"] == "test").all()
+    assert set(dealt[examples["split"] == "train"]) == {"train", "val"}
+    assert (dealt.groupby(examples["group"]).nunique() == 1).all()
+    assert splits.own(examples, Split()) == [
+        "the data has a split of its own (train 24, val 0, test 24); val is cut from train, by group"
+    ]
+
+
+def test_a_group_is_searched_for_below_the_class_folder_and_metadata_is_read_with_the_split(tmp_path: Path) -> None:
+    raw = pictures(tmp_path, "train/a", "train/b", "test/a", "test/b")
+    with pytest.raises(DataError, match="group v0 stands on train and test"):
+        splits.assign(index(raw, group="^(v0)").examples, Split(), classes=None, seed=0)
+    rows = [f"{path.relative_to(raw).as_posix()},g{path.parts[-3]},{path.parts[-3]}" for path in raw.rglob("*.png")]
+    (raw / "metadata.csv").write_text("\n".join(["path,group,split", *rows]))
+    found = index(raw)
+    assert found.problems == []
+    assert set(found.examples["group"]) == {"gtrain", "gtest"}
+    (raw / "metadata.csv").write_text("\n".join(["path,group,split", *rows]).replace(",train", ",val"))
+    assert {problem.kind for problem in index(raw).problems} == {"split disagrees"}
+
+
+def test_classes_that_are_called_so_are_classes(tmp_path: Path) -> None:
+    assert set(index(pictures(tmp_path / "vehicles", "train/v1", "bus/v1")).examples["label"]) == {"train", "bus"}
+    assert set(index(pictures(tmp_path / "flat", "train", "test", "bus")).examples["label"]) == {"train", "test", "bus"}
+    named = pictures(tmp_path / "named", "train/v1", "test/v1")
+    assert above_classes(named, ()) == {"test": "test", "train": "train"}
+    assert set(index(named, classes=("train", "test")).examples["label"]) == {"train", "test"}
+    assert set(index(pictures(tmp_path / "words", "test pattern/v1", "train station/v1")).examples["label"]) == {
+        "test pattern",
+        "train station",
+    }
+
+
+def test_a_class_in_a_split_may_be_called_like_a_side(tmp_path: Path) -> None:
+    raw = pictures(tmp_path, "train/train", "train/bus", "test/train", "test/bus")
+    for data in ({}, {"classes": ("train", "bus")}):
+        examples = index(raw, **data).examples
+        assert set(examples["label"]) == {"train", "bus"}
+        assert examples["split"].tolist() == ["test"] * 6 + ["train"] * 6
+
+
+def test_sounds_are_divided_alike(tmp_path: Path) -> None:
+    for number, folder in enumerate(("train/rain", "train/wind", "validation/rain", "validation/wind")):
+        (tmp_path / folder).mkdir(parents=True)
+        soundfile.write(tmp_path / folder / "a.wav", np.random.default_rng(number).normal(0, 0.1, 800), 8000)
+    task = tasks.load("audio_classification", {})
+    assert sides(task.index(tmp_path).examples) == {
+        "train/rain/a.wav": "train",
+        "train/wind/a.wav": "train",
+        "validation/rain/a.wav": "val",
+        "validation/wind/a.wav": "val",
+    }
+
+
+@pytest.mark.parametrize("name", ["Metadata.csv", "metadata.tsv", "METADATA.xlsx"])
+def test_a_description_under_another_name_is_refused(tmp_path: Path, name: str) -> None:
+    (pictures(tmp_path, "a", "b") / name).write_text("path,group\n")
+    with pytest.raises(DataError, match=r"is called metadata\.csv; rename it"):
+        index(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folders", "why"),
+    [
+        (("train/a", "train/b", "test"), "test holds files and no class folders"),
+        (("train/a", "train/b", "test/a", "bus/a"), "bus stands beside them"),
+        (("val/a", "val/b", "test/a", "test/b"), "there is no train"),
+        (("train/v1", "train/v2", "test/v3"), "train has no folder for test/v3"),
+    ],
+)
+def test_what_looks_like_a_split_and_is_none_is_refused(tmp_path: Path, folders: tuple[str, ...], why: str) -> None:
+    with pytest.raises(DataError, match=f"called like the sides of a split, and cannot be read as one: {why}"):
+        index(pictures(tmp_path, *folders))
+
+
+def test_files_beside_the_class_folders_of_a_side_are_listed(tmp_path: Path) -> None:
+    raw = pictures(tmp_path, "train/a", "train/b", "test/a", "test/b")
+    Image.new("RGB", (8, 8)).save(raw / "train" / "stray.png")
+    (raw / "val").mkdir()
+    assert [(problem.where, problem.kind) for problem in index(raw).problems] == [
+        ("train/stray.png", "not in a class folder")
+    ]

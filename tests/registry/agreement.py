@@ -1,0 +1,65 @@
+"""Git as GTO reads it, and MLflow, beside each other: the same versions, the same roles."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from registry.house import VARIANTS, git
+from slipway.registry import state, tags
+from slipway.tracking import mlflow_store
+
+
+def check(root: Path) -> None:
+    """Fail where `gto show`, the registry and MLflow do not say the same."""
+    shown = gto(root)
+    assert ours() == shown
+    assert mirrored(root) == {variant: shown.get(variant, ([], {})) for variant in VARIANTS}
+
+
+def gto(root: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """By variant the versions, and the holders of the live roles, from GTO itself."""
+    from gto import api
+
+    shown = {}
+    for variant, one in api.show(str(root)).items():
+        versions = sorted(each["version"] for each in api.show(str(root), name=variant))
+        shown[variant] = (versions, {role: one["stage"][role] for role in tags.LIVE if one["stage"].get(role)})
+    return shown
+
+
+def ours() -> dict[str, tuple[list[str], dict[str, str]]]:
+    """The same, from this package."""
+    return {
+        name: (
+            sorted(variant.versions),
+            {role: held.version for role in tags.LIVE if (held := variant.holder(role)) is not None},
+        )
+        for name, variant in state.read().items()
+    }
+
+
+def mirrored(root: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
+    """The same, from MLflow; each version's hash is that of the record at its tag."""
+    from mlflow.exceptions import MlflowException
+
+    client = mlflow_store.connect(mlflow_store.tracking_uri())
+    found = {}
+    for variant in VARIANTS:
+        name = variant.replace("-", "_")
+        try:
+            model: Any = client.get_registered_model(name)
+        except MlflowException:
+            found[variant] = ([], {})
+            continue
+        numbers = {}
+        for version in client.search_model_versions(f"name = '{name}'"):
+            if "git_version" in version.tags:
+                numbers[version.version] = version.tags["git_version"]
+                tag = f"{variant}@{version.tags['git_version']}"
+                record = json.loads(git(root, "cat-file", "blob", f"{tag}^{{commit}}:models/{variant}/release.json"))
+                assert version.tags["artifact_sha256"] == record["artifacts"]["model.tflite"]["sha256"]
+        found[variant] = (
+            sorted(numbers.values()),
+            {role: numbers[str(version)] for role, version in model.aliases.items()},
+        )
+    return found

@@ -1,0 +1,63 @@
+"""A built repository that each test gets its own copy of, and an MLflow server."""
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import servers
+from registry import house
+from slipway.registry import promotion
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the repository that house.py builds."""
+    folder = tmp_path_factory.mktemp("house")
+    house.build(folder / "repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def commits(built: Path) -> Mapping[str, str]:
+    return json.loads((built / "commits.json").read_text())
+
+
+@pytest.fixture
+def root(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the built repository, which is the working folder; the remote is shared, and nobody writes to it."""
+    copy = tmp_path / "repository"
+    shutil.copytree(built / "repository", copy, symlinks=True)
+    monkeypatch.chdir(copy)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def registered(built: Path, commits: Mapping[str, str]) -> tuple[Path, Mapping[str, str]]:
+    """A copy in which every commit is a version of base-ad-detector, and the versions by the commit's name."""
+    copy = built / "registered"
+    shutil.copytree(built / "repository", copy, symlinks=True)
+    with contextlib.chdir(copy):
+        done = {name: promotion.register("base-ad-detector", revision=commit) for name, commit in commits.items()}
+    return copy, {name: one.version for name, one in done.items()}
+
+
+@pytest.fixture
+def versions(
+    registered: tuple[Path, Mapping[str, str]], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> Mapping[str, str]:
+    """The same in the working folder of the test."""
+    shutil.rmtree(root)
+    shutil.copytree(registered[0], root, symlinks=True)
+    monkeypatch.chdir(root)
+    return registered[1]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an MLflow server over SQLite."""
+    with servers.mlflow(tmp_path_factory.mktemp("server")) as address:
+        yield address

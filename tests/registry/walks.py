@@ -1,0 +1,169 @@
+"""Random walks: registering, promoting, rolling back, retiring, syncing, with a crash between any two writes.
+
+After every step nothing that did not pass has been given a role unless it was forced; at the end the registry says what
+GTO says, after one sync that is let through MLflow says it too, and another sync has nothing to do.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from registry import agreement
+from registry.house import PASSING, REFUSED, VARIANTS, git
+from slipway.core.errors import RegistryError
+from slipway.registry import git as plumbing
+from slipway.registry import mirror, promotion, state, tags
+from slipway.tracking import mlflow_store
+
+NAMES = st.sampled_from([*PASSING, *REFUSED])
+NUMBER = st.integers(0, 99)
+ROLES = st.sampled_from(tags.LIVE)
+FORCED = st.sampled_from([False, False, False, True])
+CRASH = st.one_of(st.none(), st.none(), st.integers(0, 12))
+"""After how many writes the process dies."""
+_GIT_WRITES = ("-c", "update-ref")  # `git -c ... tag`
+_MLFLOW_WRITES = ("create_", "set_", "delete_", "update_", "log_")
+
+
+class CrashError(BaseException):
+    """What a kill is to the code under it: nothing it can catch."""
+
+
+class Writes:
+    """Counts writes and dies in front of one."""
+
+    def __init__(self, left: int | None) -> None:
+        self.left = left
+
+    def __call__(self) -> None:
+        if self.left is not None:
+            if self.left == 0:
+                raise CrashError
+            self.left -= 1
+
+
+class Client:
+    """An MLflow client whose writes are counted."""
+
+    def __init__(self, client: Any, writes: Writes) -> None:
+        self._client, self._writes = client, writes
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        if not name.startswith(_MLFLOW_WRITES):
+            return found
+
+        def counted(*arguments: Any, **named: Any) -> Any:
+            self._writes()
+            return found(*arguments, **named)
+
+        return counted
+
+
+@contextlib.contextmanager
+def crashing(after: int | None) -> Iterator[None]:
+    """Within it, the process "dies" in front of the write after `after` others."""
+    writes, run, connect = Writes(after), plumbing.run, mlflow_store.connect
+
+    # A write of Git is all or nothing, so a walk dies in front of one; what MLflow is told takes several.
+    def counted(*arguments: str, **named: Any) -> str:
+        if arguments[0] in _GIT_WRITES:
+            writes()
+        return run(*arguments, **named)
+
+    with (
+        mock.patch.object(plumbing, "run", counted),
+        mock.patch.object(mlflow_store, "connect", lambda *named: Client(connect(*named), writes)),
+        contextlib.suppress(CrashError),
+    ):
+        yield
+
+
+def walk(built: Path, commits: dict[str, str], uri: str) -> type[RuleBasedStateMachine]:
+    """The machine, over the repository of house.py in `built` and the MLflow at `uri`."""
+
+    class Walk(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.before = Path.cwd()
+            self.folder = Path(tempfile.mkdtemp())
+            self.root = self.folder / "repository"
+            shutil.copytree(built / "repository", self.root, symlinks=True)
+            os.chdir(self.root)
+            os.environ["MLFLOW_TRACKING_URI"] = uri
+            self.wipe(VARIANTS[0])
+            self.wipe(VARIANTS[1])
+
+        def attempt(self, crash: int | None, do: Callable[[], object]) -> None:
+            """Try, and take no for an answer."""
+            with crashing(crash), contextlib.suppress(RegistryError):
+                do()
+
+        def version(self, number: int) -> str:
+            versions = [one.name for variant in state.read().values() for one in variant.versions.values()]
+            return versions[number % len(versions)]
+
+        @initialize()
+        def begin(self) -> None:
+            for name in (*PASSING[:2], "fails"):
+                promotion.register(VARIANTS[0], revision=commits[name])
+
+        @rule(variant=st.sampled_from(VARIANTS), name=NAMES, crash=CRASH)
+        def register(self, variant: str, name: str, crash: int | None) -> None:
+            self.attempt(crash, lambda: promotion.register(variant, revision=commits[name]))
+
+        @rule(number=NUMBER, role=ROLES, force=FORCED, crash=CRASH)
+        def promote(self, number: int, role: str, force: bool, crash: int | None) -> None:
+            reason = "on purpose" if force else None
+            version = self.version(number)
+            self.attempt(crash, lambda: promotion.promote(version, role, force=force, reason=reason))
+
+        @rule(variant=st.sampled_from(VARIANTS), role=ROLES, crash=CRASH)
+        def rollback(self, variant: str, role: str, crash: int | None) -> None:
+            self.attempt(crash, lambda: promotion.rollback(variant, role=role))
+
+        @rule(number=NUMBER, force=FORCED, crash=CRASH)
+        def retire(self, number: int, force: bool, crash: int | None) -> None:
+            version = self.version(number)
+            self.attempt(crash, lambda: promotion.retire(version, force=force, reason="old"))
+
+        @rule(crash=CRASH)
+        def sync(self, crash: int | None) -> None:
+            self.attempt(crash, lambda: mirror.sync(state.read(), VARIANTS))
+
+        @rule(variant=st.sampled_from(VARIANTS))
+        def wipe(self, variant: str) -> None:
+            """Somebody deletes the registered model."""
+            from mlflow.exceptions import MlflowException
+
+            with contextlib.suppress(MlflowException):
+                mlflow_store.connect(uri).delete_registered_model(variant.replace("-", "_"))
+
+        @invariant()
+        def nothing_holds_a_role_without_a_pass_unless_forced(self) -> None:
+            passed = {commits[name] for name in PASSING}
+            for tag in tags.read():
+                if tag.action == "assign" and tag.role in tags.LIVE:
+                    assert tag.commit in passed or "Forced: " in tag.why, tag.name
+
+        def teardown(self) -> None:
+            try:
+                assert agreement.ours() == agreement.gto(self.root)
+                mirror.sync(state.read(), VARIANTS)
+                agreement.check(self.root)
+                assert mirror.sync(state.read(), VARIANTS).changes == []
+                git(self.root, "fsck", "--strict")
+            finally:
+                os.environ.pop("MLFLOW_TRACKING_URI", None)
+                os.chdir(self.before)
+                shutil.rmtree(self.folder)
+
+    return Walk
