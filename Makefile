@@ -21,13 +21,13 @@ ONLY ?=
 known = $(foreach name,$(filter-out $(1),$(ONLY)),$(error ONLY: params.yaml has no variant $(name); it has $(1)))
 
 # DVC runs one stage after another, which leaves the second core idle half of the time: so variants are built up to their
-# TFLite JOBS at a time. Those that start from the weights of another come last, when that one is long ready, and stage by
-# stage, since they share its stages, which DVC locks. `dvc repro` does what is left, alone: what is timed.
+# TFLite JOBS at a time. Those that start from the weights of another come last, when that one is long ready. Each builds
+# its own stages alone, since DVC locks what several share. `dvc repro` does what is left, alone: what is timed.
 JOBS ?= 2
-BUILD = dvc --wait-for-lock repro
-SIDE_BY_SIDE = dvc stage list --name-only | sed -n \
-	-e 's/^train@\(.*\)/$(BUILD) convert-tflite@\1/p' \
-	-e 's/^transfer@\(.*\)/$(BUILD) prepare@\1 \&\& $(BUILD) --single-item transfer@\1 evaluate@\1 convert-tflite@\1/p' \
+SIDE_BY_SIDE = dvc repro --quiet code && dvc stage list --name-only | awk -F@ ' \
+	NF == 2 && !/^(benchmark|register)@/ { stages[$$2] = stages[$$2] " " $$0 } \
+	/^(train|transfer)@/ { built[++count] = $$2 } \
+	END { for (one = 1; one <= count; one++) print "dvc --wait-for-lock repro --single-item" stages[built[one]] }' \
 	| xargs -P $(JOBS) -I COMMAND sh -c 'COMMAND || exit 1'
 
 repro: .venv/build

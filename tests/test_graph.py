@@ -1,154 +1,78 @@
-"""The stage graph: every stage depends on all the code that it runs, and on no other."""
+"""The stage graph: every stage runs again when code that it runs has changed, and for no other."""
 
 import ast
-import functools
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import grimp
 import pytest
 import yaml
 
+from slipway.core import source
+from slipway.stages import code
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
-MODULES = {
-    "compose": ["tasks.{task}", "frameworks.{framework}.schema.{task}", "simulators.{simulator}"],
-    "simulate": ["simulators.{simulator}"],
-    "prepare": ["tasks.{task}"],
-    "train": [
-        "frameworks.{framework}.schema.{task}",
-        "frameworks.{framework}.objectives.{task}",
-        "frameworks.{framework}.training",
-        "frameworks.{framework}.native",
-    ],
-    "evaluate": ["tasks.{task}", "frameworks.{framework}.native"],
-    "convert-tflite": ["tasks.{task}", "frameworks.{framework}.native", "frameworks.{framework}.conversion"],
-    "benchmark": ["frameworks.{framework}.native", "tflite.interpreter"],
-    "register": ["tasks.{task}"],
-}
-"""What each stage imports by a name that it makes up, beside its own import statements. That this is all is shown in
-test_pipeline.py, by what the stages had imported when they ended."""
-SHARED = ["src/slipway/data/readers", "src/slipway/metrics"]
-"""What several tasks share and some do not use, a dependency of all of them: DVC has no way to tell them apart."""
-WHOLE = {
-    "compose": ["src/slipway/simulators", *SHARED],
-    "prepare": SHARED,
-    "train": ["src/slipway/frameworks"],
-    "evaluate": SHARED,
-    "convert-tflite": SHARED,
-    "register": SHARED,
-}
-"""Where a stage may depend on more than it runs: compose checks the section of whichever simulator a variant has, and
-the objectives of a framework share its training."""
 MODULE = {"transfer": "train"}
 """The module of a stage that does not bear its name."""
-
-
-@functools.cache
-def imports() -> grimp.ImportGraph:
-    return grimp.build_graph("slipway", cache_dir=None)
-
-
-def path_of(module: str) -> Path:
-    base = SOURCE / module.replace(".", "/")
-    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
-
-
-def runs_code(path: Path) -> bool:
-    """Whether a file has more than a docstring."""
-    return any(not isinstance(node, ast.Expr) for node in ast.parse(path.read_text()).body)
-
-
-def closure(roots: list[str]) -> set[str]:
-    """Files of all modules behind `roots`, packages above them included, as paths from the repository's root."""
-    modules = set(roots)
-    for root in roots:
-        modules |= imports().find_upstream_modules(root)
-    for module in list(modules):
-        parts = module.split(".")
-        modules |= {".".join(parts[:length]) for length in range(1, len(parts))}
-    return {str(path.relative_to(ROOT)) for path in map(path_of, modules) if runs_code(path)}
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
 def stages() -> Iterator[tuple[str, str, list[str]]]:
-    """Name, variant and code dependencies of every stage of every variant, as DVC resolves them."""
+    """Name, variant and digests of code among the parameters of every stage of every variant, as DVC resolves them."""
     from dvc.repo import Repo
 
     with Repo(str(ROOT)) as repo:
         for stage in repo.index.stages:
-            if stage.name:
+            if stage.name and "@" in stage.name:
                 name, variant = stage.name.split("@")
-                deps = [dep.def_path for dep in stage.deps if dep.def_path.startswith("src/")]
-                yield MODULE.get(name, name), variant, deps
+                read = [key for dep in stage.params for key in dep.params if dep.def_path == "params/code.yaml"]
+                yield MODULE.get(name, name), variant, read
 
 
-def code(dep: str) -> str:
-    """The module beside a template, which renders it (`card.py` of `card.md.jinja`); anything else as it is."""
-    return str(Path(dep).with_name(f"{Path(dep).name.partition('.')[0]}.py")) if dep.endswith(".jinja") else dep
+def test_every_stage_has_the_digest_of_the_code_that_it_runs_among_its_parameters() -> None:
+    digests = code.digests()
+    for name, variant, read in stages():
+        (key,) = read
+        found = digests
+        for part in key.split("."):
+            found = found[part]
+        facts = PARAMS["all"][variant] | {"simulator": PARAMS["simulated"].get(variant)}
+        assert name == "compose" or found == source.digest(code.roots(name, **facts)), f"{name}@{variant} reads {key}"
 
 
-def covered(path: str, deps: list[str]) -> bool:
-    return any(path == dep or path.startswith(f"{dep}/") for dep in deps)
-
-
-@functools.cache
-def expected(name: str, variant: str) -> frozenset[str]:
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
-    facts = params["all"][variant] | {"simulator": params["simulated"].get(variant)}
-    roots = [f"slipway.{module.format(**facts)}" for module in MODULES[name]]
-    return frozenset(closure([f"slipway.stages.{name.replace('-', '_')}", *roots]))
-
-
-def test_every_stage_depends_on_all_the_code_that_it_runs() -> None:
-    missing = [
-        f"{name}@{variant}: {path}"
-        for name, variant, deps in stages()
-        for path in sorted(expected(name, variant))
-        if not covered(path, deps)
+def test_the_code_stage_depends_on_the_folders_of_all_the_code_that_stages_run_and_on_no_other() -> None:
+    deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["code"]["deps"]
+    facts = [
+        entry | {"simulator": simulator}
+        for entry in PARAMS["all"].values()
+        for simulator in set(PARAMS["simulated"].values())
     ]
-    assert not missing, "dvc.yaml leaves out code that a stage runs:\n" + "\n".join(missing)
-
-
-def test_no_stage_depends_on_code_that_it_does_not_run() -> None:
-    needless = [
-        f"{name}@{variant}: {dep}"
-        for name, variant, deps in stages()
-        for dep in deps
-        if not any(covered(path, [code(dep)]) for path in expected(name, variant))
-        and not any(covered(dep, [whole]) for whole in WHOLE.get(name, []))
-    ]
-    assert not needless, "dvc.yaml names code that a stage does not run:\n" + "\n".join(needless)
-
-
-def test_folders_named_as_dependencies_hold_only_code_that_the_stage_runs() -> None:
-    needless = [
-        f"{name}@{variant}: {path.relative_to(ROOT)}"
-        for name, variant, deps in stages()
-        for dep in deps
-        for path in sorted((ROOT / dep).rglob("*.py"))
-        if (ROOT / dep).is_dir()
-        and runs_code(path)
-        and str(path.relative_to(ROOT)) not in expected(name, variant)
-        and not any(covered(dep, [whole]) for whole in WHOLE.get(name, []))
-    ]
-    assert not needless, "a folder in dvc.yaml brings code that the stage does not run:\n" + "\n".join(needless)
+    roots = {root for stage in code.LOADS for one in facts for root in code.roots(stage, **one)}
+    run = {
+        path.relative_to(ROOT)
+        for path in source.files(roots)
+        if path.suffix != ".py" or source.statements(path.read_text())
+    }
+    folders = {Path(dep): [path for path in run if path.is_relative_to(dep)] for dep in deps}
+    assert not run - {path for paths in folders.values() for path in paths}
+    assert not [str(folder) for folder, paths in folders.items() if not paths]
 
 
 def test_every_section_that_a_stage_reads_is_among_its_parameters() -> None:
     """`values["train"]` in a stage's module needs `train` among the params of that stage."""
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     for name, definition in graph.items():
+        if name == "code":
+            continue
         body = definition["do"]
         declared = {
             section
-            for entry in body.get("params", [])
+            for entry in body["params"]
             if isinstance(entry, dict)
-            for sections in entry.values()
-            for section in sections
+            for section in entry.get("params/${key}.yaml", [])
         }
-        if name == "compose" or "params/${key}.yaml" in body["deps"]:
+        if name == "compose" or "params/${key}.yaml" in body.get("deps", []):
             continue
         module = MODULE.get(name, name).replace("-", "_")
         tree = ast.parse((SOURCE / f"slipway/stages/{module}.py").read_text())
@@ -173,7 +97,7 @@ def test_every_section_that_a_stage_reads_is_among_its_parameters() -> None:
 
 def test_dvc_knows_the_model_of_every_variant_by_name() -> None:
     artifacts = yaml.safe_load((ROOT / "dvc.yaml").read_text())["artifacts"]
-    variants = yaml.safe_load((ROOT / "params.yaml").read_text())["all"]
+    variants = PARAMS["all"]
     assert {name: one["path"] for name, one in artifacts.items()} == {
         variant: f"models/{variant}/model.tflite" for variant in variants
     }

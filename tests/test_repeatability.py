@@ -64,13 +64,23 @@ def test_a_second_build_elsewhere_gives_the_same_hashes(built: Path, tmp_path: P
     assert changed <= {"dvc.lock", *(f"reports/{variant}/benchmark.json" for variant in VARIANTS)}
 
 
-def test_a_comment_in_a_task_changes_no_record(copy: Path) -> None:
-    """What it concerns is run again, and Git shows the edit and dvc.lock: there is no new version to register."""
+def test_a_comment_in_a_task_and_a_newer_tool_change_no_record(copy: Path) -> None:
+    """Git shows the edits and dvc.lock: there is no new version to register."""
     module = copy / "src/slipway/tasks/tabular_regression/__init__.py"
     module.write_text(module.read_text() + "\n# A comment.\n")
     tools = copy / "requirements/dev.lock"
     tools.write_text(tools.read_text() + "# A newer tool.\n")
     printed = sh(f"dvc repro register@{TABLE}", copy)
-    assert f"Running stage 'prepare@{TABLE}'" in printed and f"Running stage 'train@{TABLE}'" not in printed
+    assert "Running stage 'code'" in printed and "@" not in printed.replace(f"register@{TABLE}", "")
     changed = sh("git status --porcelain", copy).split()[1::2]
     assert changed == ["dvc.lock", "requirements/dev.lock", "src/slipway/tasks/tabular_regression/__init__.py"]
+
+
+def test_code_that_gives_the_same_changes_no_record(copy: Path) -> None:
+    """What it concerns is run again, and no training."""
+    module = copy / "src/slipway/tasks/tabular_regression/__init__.py"
+    module.write_text(module.read_text() + "\nUNUSED = 1\n")
+    printed = sh(f"dvc repro register@{TABLE}", copy)
+    assert f"Running stage 'prepare@{TABLE}'" in printed and f"Running stage 'train@{TABLE}'" not in printed
+    changed = sh("git status --porcelain", copy).split()[1::2]
+    assert changed == ["dvc.lock", "params/code.yaml", "src/slipway/tasks/tabular_regression/__init__.py"]

@@ -52,10 +52,10 @@ SAME = 1e-4
 SCORE_RELEASED = """
 import importlib, runpy, sys
 from pathlib import Path
-from slipway import config
+import yaml
 
 variant = sys.argv[1]
-values = config.read(variant)
+values = yaml.safe_load(Path("params", f"{variant}.yaml").read_text())
 files = {"float32": "float.tflite", values["convert"]["precision"]: "model.tflite"}
 conversion = importlib.import_module(f"slipway.frameworks.{values['framework']}.conversion")
 conversion.convert = lambda native, calibration, precision: Path("models", variant, files[precision]).read_bytes()
@@ -206,7 +206,8 @@ def _fetch(
             kept = {Path(out.fs_path).relative_to(Path.cwd()).as_posix(): out for out in repo.index.outs}
             for path in sorted(wanted):
                 _checkout(repo, path, kept.get(path))
-            edited = list(_edited(graph[stage].status() for stage in graph if stage.endswith(f"@{variant}")))
+            concerned = [stage for stage in graph if stage == "code" or stage.endswith(f"@{variant}")]
+            edited = list(_edited(graph[stage].status() for stage in concerned))
     except Exception as error:  # whatever a remote raises
         said = " ".join(str(error).split()) or type(error).__name__
         raise RegistryError(f"{variant} cannot be replayed: {said[:300]}")

@@ -16,6 +16,8 @@ from slipway.core import documents
 from slipway.core.errors import ConfigError
 
 PARAMS = Path("params")
+CODE = PARAMS / "code.yaml"
+"""What the code stage writes, and no variant."""
 TOP = Path("params.yaml")
 NAME = re.compile("[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
 """Of a variant: it is part of paths, of tags, of commands and of addresses."""

@@ -5,9 +5,11 @@ version's commit has them.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from slipway.core.config import CODE
 from slipway.core.documents import LOCK
 from slipway.core.errors import MalformedError
 from slipway.registry import git, schema
@@ -19,7 +21,7 @@ _STAGES = ("prepare", "train", "transfer", "evaluate", "convert-tflite", "benchm
 
 @dataclass(frozen=True)
 class Provenance:
-    """`code`: SHA-256 over the path and hash of every module that the variant's stages ran, as dvc.lock has them.
+    """`code`: SHA-256 over the digests of the code that the variant's stages ran, as dvc.lock has them.
 
     `environment`: SHA-256 of the pins. None for what the commit does not have.
     """
@@ -38,12 +40,14 @@ def of(variant: str, commit: str) -> Provenance:
 def _code(variant: str, lock: bytes | None) -> str | None:
     try:
         stages = schema.stages(lock)
-        read = [schema.hashes(stages, f"{stage}@{variant}", "deps") for stage in _STAGES]
+        ran = [one for name in _STAGES for one in _ran(stages, f"{name}@{variant}")]
     except MalformedError:
         return None
-    return _digest((path, md5) for deps in read for path, md5 in deps.items() if path.startswith("src/"))
-
-
-def _digest(modules: Iterable[tuple[str, str]]) -> str | None:
-    lines = [f"{path} {md5}" for path, md5 in sorted(dict(modules).items())]
+    lines = [f"{what} {digest}" for what, digest in sorted(dict(ran).items())]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else None
+
+
+def _ran(stages: Mapping[str, Any], stage: str) -> Iterator[tuple[str, str]]:
+    """What a stage ran: its digest in params/code.yaml or, in older commits, the hash of each module."""
+    yield from schema.parameters(stages, stage, CODE.as_posix()).items()
+    yield from ((path, md5) for path, md5 in schema.hashes(stages, stage, "deps").items() if path.startswith("src/"))

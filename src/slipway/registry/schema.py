@@ -70,5 +70,19 @@ def hashes(stages: Mapping[str, Any], stage: str, kind: str = "outs") -> dict[st
     return found
 
 
+def parameters(stages: Mapping[str, Any], stage: str, path: str) -> dict[str, str]:
+    """The texts among the parameters that a stage read of a file, by name; none where there is no such stage.
+
+    Raises:
+        MalformedError: the stage is not in the form that DVC writes.
+    """
+    entry = stages.get(stage, {})
+    listed = (entry.get("params") or {}) if isinstance(entry, dict) else None
+    read = listed.get(path, {}) if isinstance(listed, dict) else None
+    if not isinstance(read, dict):
+        raise MalformedError(f"dvc.lock: {stage}: its params are no mapping")
+    return {str(name): value for name, value in read.items() if isinstance(value, str)}
+
+
 def _line(said: object) -> str:
     return (" ".join(str(said).split()) or type(said).__name__)[:200]

@@ -1,0 +1,88 @@
+"""Which code a module runs, and a digest of it that comments and docstrings do not change.
+
+Imports are read from the source, not run. A template belongs to the module beside it that has its name: `card.md.jinja`
+to `card.py`.
+"""
+
+import hashlib
+import io
+import tokenize
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+import grimp
+
+import slipway
+
+FOLDER = Path(slipway.__file__).parents[1]
+"""Where the package lies."""
+
+
+def files(roots: Iterable[str]) -> list[Path]:
+    """What runs when the modules `roots` are imported: them, all that they import, the packages above, and templates.
+
+    Raises:
+        ModuleNotFoundError: there is no module of such a name.
+    """
+    modules = sorted({module for root in roots for module in _imported(root)})
+    return [path for module in modules for path in _files(module)]
+
+
+def digest(roots: Iterable[str]) -> str:
+    """32 hex digits of the SHA-256 over what `roots` run, by path: the same on every version of Python."""
+    found = hashlib.sha256()
+    for path in files(roots):
+        if code := _code(path):
+            found.update(f"{path.relative_to(FOLDER).as_posix()}\0{code}\0".encode())
+    return found.hexdigest()[:32]
+
+
+def statements(text: str) -> str:
+    """The source of a module without comments, docstrings and empty lines."""
+    lines = io.StringIO(text).readlines()
+    for (first, start), (last, end) in sorted(_passed_over(text), reverse=True):
+        left = (lines[first][:start] + lines[last][end:]).rstrip()
+        lines[first : last + 1] = [f"{left}\n" if left else ""]
+    return "".join(lines)
+
+
+def _passed_over(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """From where to where, as line and column from 0, there is a comment, a docstring or an empty line."""
+    before, docstring = tokenize.NEWLINE, None
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        place = (token.start[0] - 1, token.start[1]), (token.end[0] - 1, token.end[1])
+        if token.type == tokenize.COMMENT or (token.type == tokenize.NL and not token.line.strip()):
+            yield place
+        elif token.type != tokenize.NL:
+            if docstring is not None and token.type == tokenize.NEWLINE:
+                yield docstring
+            alone = token.type == tokenize.STRING and before in (tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+            before, docstring = token.type, place if alone else None
+
+
+@cache
+def _imported(root: str) -> frozenset[str]:
+    if root not in _graph().modules:
+        raise ModuleNotFoundError(f"no module {root}", name=root)
+    modules = {root, *_graph().find_upstream_modules(root)}
+    above = {str(parent) for module in modules for parent in PurePosixPath(module.replace(".", "/")).parents}
+    return frozenset(modules | {parent.replace("/", ".") for parent in above - {"."}})
+
+
+@cache
+def _files(module: str) -> tuple[Path, ...]:
+    base = FOLDER.joinpath(*module.split("."))
+    path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+    return path, *sorted(path.parent.glob(f"{path.stem}.*.jinja"))
+
+
+@cache
+def _code(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    return statements(text) if path.suffix == ".py" else text
+
+
+@cache
+def _graph() -> grimp.ImportGraph:
+    return grimp.build_graph(slipway.__name__, cache_dir=None)
