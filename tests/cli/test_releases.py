@@ -49,3 +49,16 @@ def test_nothing_is_said_on_one_processor_or_of_equal_bytes(root: Path, machine:
     committed = json.loads(Path("models/mine/release.json").read_text())["artifacts"]["model.tflite"]["sha256"]
     rebuild(machine, sha256 or committed)
     assert "Git shows" not in said()
+
+
+def test_doctor_compares_the_two_models_where_it_can(root: Path) -> None:
+    from slipway.cli import doctor
+
+    rebuild("another", "f" * 64)
+    said = "other bytes, another processor (another here, one in the commit)"
+    (found,) = doctor.examine(["models"])
+    assert found.wrong == f"mine: same verdict, {said}"
+    assert found.mend == "git checkout -- dvc.lock models reports && dvc pull"
+    Path("reports/mine/shipped.parquet").unlink()
+    (found,) = doctor.examine(["models"])
+    assert found.wrong.startswith("mine: the two models cannot be compared (") and found.wrong.endswith(said)

@@ -1,6 +1,7 @@
 """`slipway replay` on versions of a built repository: what it says, and what it leaves behind."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +10,16 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
+from slipway.cli import doctor
 from slipway.cli.app import app
-from slipway.registry import promotion
+from slipway.core import config
+from slipway.metrics import latency
+from slipway.registry import promotion, rebuilt, releases
 from smoke import TABLE, sh
 
 GOOD, EDITED = f"{TABLE}#production#1", f"{TABLE}#staging#2"
@@ -119,6 +124,69 @@ def test_a_rebuilt_version_has_the_same_bytes(root: Path, monkeypatch: pytest.Mo
     assert int(compared["derived"]) == 19
     assert left(root) == before
     assert sh("find .dvc/cache -type f -exec md5sum {} + | sort", root) == cache
+
+
+OTHER_BYTES = """
+import sys
+if "slipway.stages.train" in sys.orig_argv:
+    from slipway.core import config
+    read = config.read
+    config.read = lambda variant: read(variant) | {"seed": 99}
+"""
+"""Trains with another seed, as another kind of processor comes to other bytes."""
+
+
+@pytest.fixture
+def other_bytes(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    (tmp_path / "sitecustomize.py").write_text(OTHER_BYTES)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+@pytest.mark.usefixtures("other_bytes")
+def test_other_bytes_differ_on_one_processor(root: Path) -> None:
+    code, said = replayed(f"{TABLE}@v1.0.0", "--rebuild")
+    assert (code, said["same"], said["processors"]) == (1, False, None)
+
+
+@pytest.mark.usefixtures("other_bytes")
+def test_other_bytes_of_another_processor_are_judged_beside_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latency, "fingerprint", lambda: {"processor": "another"})
+    code, said = replayed(f"{TABLE}@v1.0.0", "--rebuild")
+    different = {line["what"] for line in said["lines"] if not line["same"]}
+    assert {f"models/{TABLE}/model.tflite", f"models/{TABLE}/native"} <= different
+    assert "verdict" not in different
+    assert (code, said["same"], said["processors"][1]) == (0, True, "another")
+
+
+def test_doctor_compares_a_model_of_another_processor_with_the_committed_one(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(shutil.copytree(root, tmp_path / "copy", symlinks=True))
+    record, benchmark = Path("models", TABLE, "release.json"), Path("reports", TABLE, "benchmark.json")
+    values, timed = (json.loads(path.read_text()) for path in (record, benchmark))
+    values["artifacts"]["model.tflite"]["sha256"], timed["machine"]["processor"] = "f" * 64, "another"
+    record.write_text(json.dumps(values))
+    benchmark.write_text(json.dumps(timed))
+    (found,) = doctor.examine(["models"])
+    assert found.wrong.startswith(f"{TABLE}: same verdict, other bytes, another processor (another here, ")
+
+
+def test_a_rebuilt_model_that_loses_more_than_it_may_is_another_verdict(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same verdict on its own rules, and much worse beside the version."""
+    monkeypatch.chdir(root)
+    release = releases.read([(TABLE, sh(f"git rev-parse {TABLE}@v1.0.0^{{}}", root).strip())])[0]
+    shipped = Path("reports", TABLE, "shipped.parquet")
+    worse = pd.read_parquet(shipped)
+    worse[f"predicted {release.record.spec['outputs'][0]}"] *= 3
+    worse.to_parquet(tmp := root.parent / "worse.parquet")
+    params = config.read(TABLE)
+    params["gate"]["baseline"] = {"overall": {"mae": {"most": 0.1, "relative": True}}}
+    assert [
+        rule.verdict for rule in rebuilt.lost(release, shipped.read_bytes(), release, tmp.read_bytes(), params)
+    ] == ["fail"]
 
 
 def test_a_record_that_was_edited_differs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,8 +81,8 @@ def releases(
     console = Console(width=None if Console().is_terminal else 140)
     console.print(table)
     if other := built.from_another_processor([row["variant"] for row in rows if row["verdict"] is not None]):
-        _, before, now = other[0]
-        differ = ", ".join(variant for variant, _, _ in other)
+        before, now = other[0].processors
+        differ = ", ".join(one.here.variant for one in other)
         console.print(
             f"Git shows other models of {differ}: the same data and parameters come to other bytes on another kind of "
             f"processor ({escape(now)} here, {escape(before)} where they were committed). To keep the committed ones: "
@@ -356,6 +356,10 @@ def replay(
         console.print(f"[yellow]warning[/]: {escape(done.warning)}", soft_wrap=True)
     if done.recorded != done.derived:
         said = f"[red]the verdict differs[/]: {done.recorded} as recorded, {done.derived} as derived"
+    elif done.processors is not None:
+        other = "[green]same verdict[/], other bytes" if done.same else "[red]other verdict[/]"
+        before, now = map(escape, done.processors)
+        said = f"{other}, another processor ({before} as recorded, {now} here)"
     else:
         said = f"the verdict is the same, {done.recorded}{'' if done.same else '; [red]what is marked differs[/]'}"
     console.print(f"{escape(tag)}: {said}", soft_wrap=True)

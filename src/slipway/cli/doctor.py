@@ -17,14 +17,17 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
+from slipway.cli import releases as rebuilds
 from slipway.cli import resolve
-from slipway.core import documents
-from slipway.registry import artifacts, clone, git, mirror, promoters, promotion, releases, state, tags
+from slipway.core import config, documents
+from slipway.core.errors import SlipwayError
+from slipway.registry import artifacts, clone, git, mirror, promoters, promotion, rebuilt, releases, state, tags
 from slipway.registry.state import Variant, Version
 from slipway.tracking import mlflow_store
 
 REQUIREMENTS = Path("requirements")
 PUSH = "dvc push, where that was done; then dvc pull here"
+KEEP = "git checkout -- dvc.lock models reports && dvc pull"
 LISTED = 3
 """Names that a line gives before it only counts."""
 
@@ -250,6 +253,22 @@ def _mend(version: Version, role: str, wrong: str) -> str:
     return f"git checkout {version.commit[:7]} && dvc fetch && dvc push, where it was built; or {away}"
 
 
+def _models() -> Said:
+    """Models that another kind of processor built here to other bytes, beside those that are committed."""
+    for one in rebuilds.from_another_processor(releases.variants()):
+        variant, (before, now) = one.here.variant, one.processors
+        shipped = f"reports/{variant}/shipped.parquet"
+        head = git.run("rev-parse", "HEAD").strip()
+        try:
+            predictions = artifacts.read(shipped, head), Path(shipped).read_bytes()
+            lost = rebuilt.lost(one.committed, predictions[0], one.here, predictions[1], config.read(variant))
+            same = one.committed.verdict == one.here.verdict and all(rule.verdict != "fail" for rule in lost)
+            outcome = "same verdict" if same else "other verdict"
+        except (SlipwayError, OSError) as error:
+            outcome = f"the two models cannot be compared ({_said(error)})"
+        yield f"{variant}: {outcome}, other bytes, another processor ({now} here, {before} in the commit)", KEEP
+
+
 def _shared() -> Said:
     """Tags of the registry that are not the same here and at the remote that Git pushes to; a clone that is cut off."""
     here = clone.look()
@@ -292,6 +311,7 @@ CHECKS: Mapping[str, tuple[Callable[[], Said], str]] = {
     "tags": (_tags, "git for-each-ref refs/tags"),
     "versions in use": (_used, "dvc remote list, then correct its url or credentials in .dvc/config.local"),
     "parameters, data and stages": (_built, "dvc status"),
+    "models": (_models, "slipway releases"),
     "remote": (_remote, "dvc remote list, then correct its url or credentials in .dvc/config.local"),
     "shared tags": (_shared, "git remote -v, then correct its address"),
     "mlflow": (_mlflow, "slipway registry sync"),

@@ -1,6 +1,7 @@
 """`slipway releases`: what is built, a row a variant, and whether another processor built what is committed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,22 @@ def row(variant: str) -> dict[str, Any]:
     }
 
 
-def from_another_processor(variants: Sequence[str]) -> list[tuple[str, str, str]]:
+@dataclass(frozen=True)
+class Rebuilt:
+    """A model that was built here to other bytes than the committed one, of equal data and parameters.
+
+    `committed`, `here`: the two releases. `processors`: what each was measured on, as their benchmarks name it.
+    """
+
+    committed: Release
+    here: Release
+    processors: tuple[str, str]
+
+
+def from_another_processor(variants: Sequence[str]) -> list[Rebuilt]:
     """Models that differ from the committed ones though data and parameters are the same, built on another processor.
 
     Networks train to other bytes on another kind of processor (docs/decisions/0025-equal-bytes.md).
-
-    Returns:
-        For each the variant, the processor of the commit, and the one here, as their benchmarks name them.
     """
     try:
         at_head = releases.read((variant, "HEAD") for variant in variants) if variants else []
@@ -62,7 +72,7 @@ def from_another_processor(variants: Sequence[str]) -> list[tuple[str, str, str]
         one, other = committed.record, here.record
         before, now = (str(timed.machine.get("processor")) for timed in (committed.benchmark, here.benchmark))
         if before != now and _made_of(one) == _made_of(other) and one.model != other.model:
-            found.append((committed.variant, before, now))
+            found.append(Rebuilt(committed, here, (before, now)))
     return found
 
 

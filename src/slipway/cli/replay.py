@@ -3,7 +3,8 @@
 The commit of the tag is checked out into a worktree under .dvc/tmp, which has this clone's DVC cache and remotes and an
 MLflow of its own, and is taken away afterwards. There the commit's own code composes the parameters, chooses the
 operating point, scores the released files on the prepared test split, and judges. With `rebuild` every stage of the
-variant runs again instead, and all bytes are compared with dvc.lock.
+variant runs again instead, and all bytes are compared with dvc.lock; on another kind of processor, where networks train
+to other bytes, the two models are compared (`slipway.registry.rebuilt`).
 
 Times are facts of a machine: none are measured, and the latency rules are judged again on those of benchmark.json.
 """
@@ -33,14 +34,16 @@ from slipway.core import config, documents
 from slipway.core.errors import RegistryError
 from slipway.gate import verdict
 from slipway.gate.rules import Gate
+from slipway.metrics import latency
 from slipway.records.release import Record, digest
 from slipway.records.verdict import Judgement
-from slipway.registry import clone, git, releases, state, tags
+from slipway.registry import clone, git, rebuilt, releases, state, tags
 from slipway.registry.releases import Release
 from slipway.registry.tags import Tag
 
 WORKTREE = Path(".dvc/tmp/replay")
 REQUIREMENTS = Path("requirements/build.lock")
+SHIPPED = "shipped.parquet"
 STAGES = ("compose", "simulate", "prepare", "train", "transfer", "evaluate", "convert-tflite", "register")
 """The stages of variants, in order, but benchmark."""
 JUDGING = ("compose", "evaluate", "convert-tflite", "register")
@@ -78,6 +81,8 @@ class Line:
 class Replay:
     """A version's verdict as recorded and as derived, and all that was looked at.
 
+    `same`: whether all lines are; of a version that was rebuilt to other bytes on another kind of processor, whether
+    those are that may not differ there. `processors`: that of the benchmark and this one, where that is so.
     `warning`: what may make a difference that is none of the version's.
     """
 
@@ -88,6 +93,7 @@ class Replay:
     recorded: str
     derived: str
     same: bool
+    processors: tuple[str, str] | None
     warning: str | None
     lines: tuple[Line, ...]
 
@@ -116,6 +122,7 @@ def replay(name: str, rebuild: bool = False) -> Replay:
     with _worktree(commit) as root, chdir(root):
         locked = _locked()
         stages, edited = _fetch(variant, record, locked, STAGES if rebuild else JUDGING)
+        shipped = _content(Path("reports", variant, SHIPPED))
         fetched = {file: digest(Path("models", variant, file)) for file in sorted(record.artifacts)}
         # Nothing that was there may stand in for what is to come out, and compose refuses a file that was edited.
         for path in _paths(stages, locked, "outs") if rebuild else (f"params/{variant}.yaml",):
@@ -126,21 +133,18 @@ def replay(name: str, rebuild: bool = False) -> Replay:
             else:
                 _run(stage, "sh", "-c", locked[stage]["cmd"])
         derived = _derived(variant)
-        lines = [
-            *_told(tag, derived, fetched),
-            *_judged(release, derived),
-            *_files(record, fetched),
-            *_rest(record, derived.record),
-            *edited,
-            *(_bytes(stages) if rebuild else ()),
-        ]
+        held = [*_told(tag, derived, fetched), _verdict(release, derived), *_files(record, fetched), *edited]
+        held += _made_of(record, derived.record)
+        figures = [*_judged(release, derived), *_rest(record, derived.record), *(_bytes(stages) if rebuild else ())]
+        processors = _processors(release) if rebuild and not all(line.same for line in figures) else None
+        if processors is not None:
+            held += _beside(release, shipped, derived)
         warning = None
         if _content(REQUIREMENTS) != here:
             warning = f"the commit has another {REQUIREMENTS} than this clone, whose environment was used"
-    same = all(line.same for line in lines)
-    return Replay(
-        tag.name, variant, commit, rebuild, release.verdict, str(derived.verdict), same, warning, tuple(lines)
-    )
+    same = all(line.same for line in (held if processors is not None else [*held, *figures]))
+    verdicts = release.verdict, str(derived.verdict)
+    return Replay(tag.name, variant, commit, rebuild, *verdicts, same, processors, warning, (*held, *figures))
 
 
 def _tag(name: str) -> Tag:
@@ -195,6 +199,7 @@ def _fetch(
 
     logging.getLogger("dvc").setLevel(logging.CRITICAL)  # it is told here
     released = {f"models/{variant}/{file}" for file in record.artifacts}
+    shipped = f"reports/{variant}/{SHIPPED}"
     try:
         with Repo() as repo, repo.lock:
             graph = {stage.addressing: stage for stage in repo.index.stages}
@@ -204,6 +209,7 @@ def _fetch(
             read = {path for path in _paths(stages, locked, "deps") if path.startswith(KEPT)}
             wanted = (read - _paths(stages, locked, "outs").keys()) | released
             kept = {Path(out.fs_path).relative_to(Path.cwd()).as_posix(): out for out in repo.index.outs}
+            wanted |= {shipped} & kept.keys()
             for path in sorted(wanted):
                 _checkout(repo, path, kept.get(path))
             concerned = [stage for stage in graph if stage == "code" or stage.endswith(f"@{variant}")]
@@ -287,9 +293,29 @@ def _told(tag: Tag, derived: Release, fetched: Mapping[str, str]) -> Iterator[Li
         yield Line(f"{tag.name}: {fact}", _short(recorded), _short(found[fact]), recorded == found[fact])
 
 
+def _verdict(release: Release, derived: Release) -> Line:
+    return Line("verdict", str(release.verdict), str(derived.verdict), release.verdict == derived.verdict)
+
+
+def _processors(release: Release) -> tuple[str, str] | None:
+    """The kind of processor that a version was measured on, and this one, where they are not the same."""
+    assert release.benchmark is not None  # there is a verdict
+    was, here = str(release.benchmark.machine.get("processor")), str(latency.fingerprint()["processor"])
+    return None if was == here else (was, here)
+
+
+def _beside(release: Release, shipped: bytes | None, derived: Release) -> Iterator[Line]:
+    """The model that was rebuilt beside that of the version, on the same test examples, by the variant's rules."""
+    now = _content(Path("reports", release.variant, SHIPPED))
+    if shipped is None or now is None:
+        yield Line("comparison of the two models", SHIPPED, "not in the commit", False)
+        return
+    for rule in rebuilt.lost(release, shipped, derived, now, config.read(release.variant)):
+        yield Line(f"{rule.subject}, rebuilt", "may be lost", f"{rule.verdict}: {rule.reason}", rule.verdict != "fail")
+
+
 def _judged(release: Release, derived: Release) -> Iterator[Line]:
-    """The verdict, and that on each rule."""
-    yield Line("verdict", str(release.verdict), str(derived.verdict), release.verdict == derived.verdict)
+    """The verdict on each rule."""
     was, now = ({_rule(rule): asdict(rule) for rule in one.rules} for one in (release, derived))
     for name in {**was, **now}:
         recorded, found = was.get(name, {}), now.get(name, {})
@@ -313,12 +339,22 @@ def _files(record: Record, fetched: Mapping[str, str]) -> Iterator[Line]:
         yield Line(file, _short(recorded), _short(found), recorded == found)
 
 
+def _made_of(record: Record, derived: Record | None) -> Iterator[Line]:
+    """The data and the parameters that the model came from."""
+    now = derived.lineage.model_dump() if derived is not None else {}
+    for what, was in record.lineage.model_dump().items():
+        if what in ("raw", "prepared", "params"):
+            yield Line(
+                f"release.json: lineage.{what}", _short(str(was)), _short(str(now.get(what))), was == now.get(what)
+            )
+
+
 def _rest(record: Record, derived: Record | None) -> Iterator[Line]:
-    """All else in the record: metrics, spec, counts, lineage."""
+    """All else in the record: metrics, spec, counts."""
     others = [
         (key, was, now)
         for key, was, now in changes(record.to_json(), {} if derived is None else derived.to_json())
-        if not key.startswith(("schema", "gate.", "artifacts.")) and not _alike(was, now)
+        if not key.startswith(("schema", "gate.", "artifacts.", "lineage.")) and not _alike(was, now)
     ]
     for key, was, now in others:
         yield Line(f"release.json: {key}", _short(str(was)), _short(str(now)), False)
