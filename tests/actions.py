@@ -59,11 +59,16 @@ class Runner:
         log = self.place / "gh.log"
         return log.read_text().splitlines() if log.exists() else []
 
-    def run(self, workflow: str, job: str, revision: str, context: Mapping[str, str]) -> Ran:
-        """Run a job with `revision` checked out; `context` has the values of expressions of its event."""
+    def run(
+        self, workflow: str, job: str, revision: str, context: Mapping[str, str], store: str | None = "store"
+    ) -> Ran:
+        """Run a job with `revision` checked out; `context` has the values of expressions of its event.
+
+        `store`: the DVC store of the last run, which is kept for the next; None for a runner that has none.
+        """
         number = len(list(self.place.glob("run*")))
         folder = self.place / f"run{number}"
-        checkout = self._checkout(folder, revision)
+        checkout = self._checkout(folder, revision, folder / "store" if store is None else self.place / store)
         declared = yaml.safe_load((checkout / f".github/workflows/{workflow}.yml").read_text())
         assert declared["defaults"] == {"run": {"shell": "bash"}}
         files = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
@@ -79,7 +84,7 @@ class Runner:
         ran = Ran()
         if not _value(declared["jobs"][job].get("if", "true"), known):
             return ran
-        for step in self._steps(checkout, declared["jobs"][job]["steps"]):
+        for step in self._steps(checkout, declared["jobs"][job]["steps"], known):
             if "if" in step and not _value(step["if"], known):
                 continue
             added = files["GITHUB_PATH"].read_text().split()
@@ -104,7 +109,8 @@ class Runner:
         ran.needs = {f"needs.{job}.outputs.{name}": value for name, value in outputs.items()}
         return ran
 
-    def _checkout(self, folder: Path, revision: str) -> Path:
+    def _checkout(self, folder: Path, revision: str, store: Path) -> Path:
+        store.mkdir(parents=True, exist_ok=True)
         checkout = folder / "checkout"
         _git("clone", "--quiet", str(self.origin), str(checkout))
         _git("-C", str(checkout), "fetch", "--quiet", "origin", "+refs/pull/*:refs/remotes/pull/*")
@@ -115,10 +121,10 @@ class Runner:
             (checkout / ".venv" / name).symlink_to(ENVIRONMENT / name)
         for lock in (checkout / "requirements").glob("*.lock"):
             (checkout / ".venv" / lock.stem).touch()  # as after an installation
-        (checkout / ".dvc" / "cache").symlink_to(self.place / "store")
+        (checkout / ".dvc" / "cache").symlink_to(store)
         return checkout
 
-    def _steps(self, checkout: Path, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _steps(self, checkout: Path, asked: list[dict[str, Any]], known: Mapping[str, str]) -> list[dict[str, Any]]:
         """What runs something, the repository's own actions among it, and copies for what is handed on."""
         found = []
         for step in asked:
@@ -126,17 +132,23 @@ class Runner:
             if uses.startswith("$/"):
                 action = yaml.safe_load((checkout / uses.removeprefix("$/") / "action.yml").read_text())
                 inputs = {name: one["default"] for name, one in action["inputs"].items()} | step.get("with", {})
-                known = {f"inputs.{name}": value for name, value in inputs.items()}
-                steps = self._steps(checkout, action["runs"]["steps"])
-                found += [one | {"env": _resolved(one.get("env"), known)} for one in steps]
+                given = {f"inputs.{name}": value for name, value in inputs.items()}
+                steps = self._steps(checkout, action["runs"]["steps"], known)
+                found += [one | {"env": _resolved(one.get("env"), given)} for one in steps]
             elif uses.startswith(("actions/upload-artifact@", "actions/download-artifact@")):
-                kept = shlex.quote(str(self.place / "artifacts" / step["with"]["name"]))
-                paths = " ".join(step["with"].get("path", "").split())
-                copy = f"mkdir -p {kept} && cp {paths} {kept}" if paths else f"cp {kept}/* ."
-                found.append({"name": uses, "run": copy})
+                found.append({"name": uses, "run": self._handed_on(uses, _resolved(step["with"], known))})
             elif "run" in step:
                 found.append(step)
         return found
+
+    def _handed_on(self, uses: str, given: Mapping[str, str]) -> str:
+        """What copies files to where the next job finds them, or from there; a folder is its content."""
+        kept = shlex.quote(str(self.place / "artifacts")) + "/" + given.get("name", given.get("pattern", ""))
+        paths = given.get("path", ".").split()
+        if uses.startswith("actions/upload"):
+            copies = [f"if [ -d {path} ]; then cp -r {path}/. {kept}; else cp {path} {kept}; fi" for path in paths]
+            return "\n".join([f"mkdir -p {kept}", *copies])
+        return f"for one in {kept}; do if [ -d $one ]; then cp -rf $one/. {paths[0]}; fi; done"
 
 
 def _resolved(environment: Mapping[str, Any] | None, known: Mapping[str, str]) -> dict[str, str]:
@@ -148,17 +160,20 @@ def _resolved(environment: Mapping[str, Any] | None, known: Mapping[str, str]) -
 
 
 def _value(expression: str, known: Mapping[str, str]) -> str:
-    """Of the expressions that the workflows use: a name, `a && b`, `a == b`, `a || b`."""
+    """Of the expressions that the workflows use: a name, `'a text'`, `a && b`, `a == b`, `a != b`, `a || b`."""
     if (whole := EXPRESSION.fullmatch(expression)) is not None:
         expression = whole[1]
     if " && " in expression:
         values = [_value(part, known) for part in expression.split(" && ")]
         return values[-1] if all(values) else ""
-    if " == " in expression:
-        first, second = (_value(part, known) for part in expression.split(" == "))
-        return "true" if first == second else ""
+    for compares, equal in ((" == ", True), (" != ", False)):
+        if compares in expression:
+            first, second = (_value(part, known) for part in expression.split(compares))
+            return "true" if (first == second) == equal else ""
     if " || " in expression:
         return next((value for part in expression.split(" || ") if (value := _value(part, known))), "")
+    if expression.startswith("'"):
+        return expression.strip("'")
     if expression.startswith(("secrets.", "steps.", "needs.")):
         return known.get(expression, "")
     return known[expression]

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -292,7 +292,7 @@ def test_each_tag_is_verified_and_mlflow_told_by_one_at_a_time() -> None:
 class Team:
     """A bare repository as origin, a folder as DVC remote, someone's clone, and the runner of the workflows."""
 
-    def __init__(self, copy: Path, place: Path, server: str) -> None:
+    def __init__(self, copy: Path, place: Path, server: str, variants: Sequence[str] = (VARIANT,)) -> None:
         self.clone, self.origin, self.remote = copy, place / "origin.git", place / "remote"
         self.runner = Runner(
             self.origin,
@@ -305,19 +305,21 @@ class Team:
             },
         )
         lines = (copy / "params.yaml").read_text().splitlines()
-        others = [name for name in _variants(copy) if name != VARIANT]
+        others = [name for name in _variants(copy) if name not in variants]
         lines = [line for line in lines if not line.strip().startswith(tuple(f"{name}:" for name in others))]
         lines = ["transfers: &transfers {}" if line == "transfers: &transfers" else line for line in lines]
         (copy / "params.yaml").write_text("\n".join(lines) + "\n")
         lock = yaml.safe_load((copy / "dvc.lock").read_text())
-        lock["stages"] = {name: one for name, one in lock["stages"].items() if name.partition("@")[2] == VARIANT}
+        lock["stages"] = {
+            name: one for name, one in lock["stages"].items() if name.partition("@")[2] in ("", *variants)
+        }
         (copy / "dvc.lock").write_text(yaml.safe_dump(lock, sort_keys=False))
         sh(f"dvc remote modify local url {self.remote} && dvc push -q", copy)
         path = copy / "conf" / "gate" / "demand.yaml"
         old = "max: ${by_profile:{smoke:1,demo:1,full:0.85}}"
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, "max: 0.77\n    decide_on: point"))
-        self.commit("One variant, with a bar")
+        self.commit("Few variants, one with a bar")
         sh(f"git init -q --bare -b main {self.origin}", copy)
         sh(f"git remote add origin {self.origin} && git push -q -u origin main", copy)
 
@@ -340,13 +342,16 @@ class Team:
         return head, merge
 
     def pull_request(self, head: str, merge: str, repository: str = "team/models") -> Ran:
-        """The jobs `gate` and `comment` on a pull request."""
+        """The jobs `gate` and `comment` on a pull request, of which nothing was built in a job of its own."""
         context = {
+            "needs.changes.result": "success",
+            "needs.build.result": "skipped",
             "github.event.pull_request.base.sha": sh("git rev-parse origin/main", self.clone).strip(),
             "github.event.pull_request.head.sha": head,
             "github.event.pull_request.head.repo.full_name": repository,
             "github.event.pull_request.number": "7",
         }
+        context |= self.runner.run("pull-request", "changes", merge, context).needs
         ran = self.runner.run("pull-request", "gate", merge, context)
         commented = self.runner.run("pull-request", "comment", merge, context | ran.needs)
         assert commented.failed is None, commented.output
@@ -355,9 +360,13 @@ class Team:
     def merge(self, merge: str) -> Ran:
         """The merge becomes main, and main.yml runs."""
         sh(f"git push -q origin {merge}:main", self.clone)
-        ran = self.runner.run("main", "release", "main", {})
+        ran = self.release()
         sh("git checkout -q main && git pull -q --tags", self.clone)
         return ran
+
+    def release(self) -> Ran:
+        """The job `release` on main, which builds what no job of its own has built."""
+        return self.runner.run("main", "release", "main", {"needs.changes.result": "success"})
 
     def tagged(self, tag: str) -> Ran:
         """promote.yml runs for a tag that was pushed."""
@@ -386,7 +395,7 @@ def test_a_change_goes_from_a_pull_request_to_production_and_back(copy: Path, tm
 
 
 def walk(team: Team, client: MlflowClient) -> None:
-    first = team.runner.run("main", "release", "main", {})
+    first = team.release()
     assert first.failed is None, first.output
     tags = sh("git fetch -q --tags && git tag", team.clone).split()
     assert tags == [f"{VARIANT}@v1.0.0"]
@@ -457,6 +466,53 @@ def assert_agree(team: Team, client: MlflowClient, version: str) -> None:
     shown = json.loads(sh(f"gto show '{VARIANT}#production' --json", team.clone))
     assert [one["version"] for one in shown] == [row["version"]]
     assert client.get_model_version_by_alias("demand_predictor", "production").tags["git_tag"] == version
+
+
+def built_apart(runner: Runner, workflow: str, revision: str, context: Mapping[str, str]) -> dict[str, str]:
+    """What the jobs before the last one give it, each run by a runner that has nothing yet."""
+    changes = runner.run(workflow, "changes", revision, context, store=None)
+    assert changes.failed is None, changes.output
+    groups = json.loads(changes.needs["needs.changes.outputs.variants"])
+    for number, group in enumerate(groups):
+        asked = {"strategy.job-index": str(number), "join(matrix.variants, ' ')": " ".join(group)}
+        ran = runner.run(workflow, "build", revision, {**context, **changes.needs, **asked}, store=None)
+        assert ran.failed is None, ran.output
+        assert set(re.findall(r"Running stage 'train@(.*)'", ran.output)) == set(group)
+    return {**changes.needs, "needs.changes.result": "success", "needs.build.result": "success"}
+
+
+def test_each_variant_that_changed_is_built_by_itself_and_the_last_job_trains_nothing(
+    copy: Path, tmp_path: Path
+) -> None:
+    both = (VARIANT, "handball-context")
+    team = Team(copy, tmp_path, "", both)
+    conf = team.clone / "conf/variant/handball-context.yaml"
+    conf.write_text(conf.read_text() + "\ntrain:\n  learning_rate: 0.07\n")
+    team.commit("Another rate")
+    sh("git push -q origin main", team.clone)
+    _, merge = team.change("better", *FASTER)
+    for workflow, last in (("pull-request", "gate"), ("main", "release")):
+        if workflow == "main":
+            sh(f"git push -q origin {merge}:main", team.clone)
+        context = {"github.event.pull_request.base.sha": "", "github.event.pull_request.head.sha": ""}
+        given = built_apart(team.runner, workflow, merge, context)
+        assert json.loads(given["needs.changes.outputs.variants"]) == [[VARIANT], ["handball-context"]]
+        ran = team.runner.run(
+            workflow, last, merge if workflow == "pull-request" else "main", context | given, store=None
+        )
+        assert ran.failed in (None, "Gate"), ran.output
+        assert not re.findall(r"Running stage '(?!code|compose)\S*'", ran.output)
+        for variant in both:
+            assert f"Stage 'train@{variant}' is cached - skipping run, checking out outputs" in ran.output
+    assert "Build" in sh("git fetch -q && git log -1 --format=%s origin/main", team.clone)
+
+
+def test_a_gate_whose_builds_failed_is_red(repository: Path, tmp_path: Path) -> None:
+    runner = Runner(repository, tmp_path / "actions")
+    for result in ("failure", "cancelled"):
+        given = {"needs.changes.result": "success", "needs.build.result": result}
+        assert runner.run("pull-request", "gate", "main", given).failed == "Builds"
+    assert _read("pull-request")["jobs"]["gate"]["if"] == "${{ !cancelled() }}", "skipped it would count as passed"
 
 
 def test_a_fork_without_secrets_gets_a_full_gate(copy: Path, tmp_path: Path) -> None:

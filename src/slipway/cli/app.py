@@ -310,6 +310,28 @@ def doctor(
 
 
 @app.command()
+def changed(as_json: Json = False) -> None:
+    """Variants that have to be built again, a line for each group that one machine can build apart from the others."""
+    from slipway.cli.changed import changed
+
+    groups = changed()
+    print(json.dumps(groups) if as_json else "\n".join(" ".join(group) for group in groups))
+
+
+@app.command()
+def share(
+    variants: Annotated[list[str] | None, typer.Argument(help="Those to push; all by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Push what is built to the DVC remote with the run cache: others take it from there and build it no more."""
+    from slipway.cli import gate
+    from slipway.cli.share import share
+
+    count = share(gate.variants(variants or []))
+    print(json.dumps({"pushed": count}) if as_json else f"pushed {count} files")
+
+
+@app.command()
 def resolve(as_json: Json = False) -> None:
     """Settle what a merge left in dvc.lock, parameters, reports and records. Exit code 2 where other files are left."""
     from slipway.cli.resolve import resolve

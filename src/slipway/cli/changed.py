@@ -1,0 +1,41 @@
+"""`slipway changed`: which variants are not built as code, data and parameters are now, for a build on many machines.
+
+As `dvc status` sees it once the code and compose stages have run. What only was not fetched here is as it was.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from slipway.core import config
+
+
+def changed() -> list[list[str]]:
+    """The variants that are to be built, in groups that can be built apart; what others start from comes first.
+
+    Raises:
+        ConfigError: this is not the root of the repository, or params.yaml cannot be read.
+    """
+    from dvc.repo import Repo
+
+    top = config.top()
+    with Repo() as repo:
+        status: Mapping[str, Any] = repo.status()
+    stale = {stage.partition("@")[2] for stage, reasons in status.items() if any(map(_counts, reasons))}
+    return list(_groups(top["all"], stale))
+
+
+def _counts(reason: str | Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a reason of `dvc status` is more than that a file is not there."""
+    if isinstance(reason, str):  # of the command
+        return True
+    return any(how not in ("deleted", "not in cache") for paths in reason.values() for how in paths.values())
+
+
+def _groups(variants: Mapping[str, Mapping[str, str]], stale: set[str]) -> Iterator[list[str]]:
+    begins = {name: one.get("from", name) for name, one in variants.items()}
+    for base in dict.fromkeys(begins.values()):
+        of_base = [name for name, begin in begins.items() if begin == base and name != base]
+        if base in stale:
+            yield [base, *of_base]
+        else:
+            yield from ([name] for name in of_base if name in stale)

@@ -1,0 +1,35 @@
+"""`slipway share`: what is built here goes to the DVC remote with the run cache, so that nobody builds it again.
+
+`dvc push --run-cache` leaves out what Git keeps (reports, records), and DVC takes a stage from its run cache only with
+all that it wrote. So those files go along, before the entries of the run cache that name them.
+"""
+
+import logging
+from collections.abc import Collection
+
+from slipway.core.errors import RegistryError
+
+
+def share(variants: Collection[str]) -> int:
+    """Push the outputs of all stages of these variants, and the run cache; how many files the remote did not have.
+
+    Raises:
+        RegistryError: there is no remote, it cannot be reached, or something is not in the cache.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # it is told here
+    with Repo() as repo:
+        stages = [stage for stage in repo.index.stages if stage.addressing.partition("@")[2] in variants]
+        for out in (out for stage in stages for out in stage.outs if not out.persist):
+            out.use_cache = True  # a stage that ran has put these into the cache too
+        try:
+            used = {obj for stage in stages for objs in stage.get_used_objs().values() for obj in objs}
+            sent = repo.cloud.push(used)
+            if sent.failed:
+                raise RegistryError(f"{len(sent.failed)} files could not be pushed; run `dvc push` to see which")
+            repo.stage_cache.push(None)
+        except (DvcException, OSError) as error:
+            raise RegistryError(f"nothing could be pushed: {' '.join(str(error).split())[:300]}")
+    return len(sent.transferred)
