@@ -113,25 +113,27 @@ def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[
 
 def test_recall_of_a_class_is_that_of_the_tables() -> None:
     scored = pictures()
-    table = scored.task.tables(scored.examples, scored.targets, scored.predictions, scored.spec)["per_class"]
+    table = scored.scores.tables()["per_class"]
     for name, recall in zip(table["class"], table["recall"], strict=True):
-        parts = scored.recall(name)
+        parts = scored.of_class("recall", name)
         assert parts is not None
         assert parts[0].sum() / parts[1].sum() == pytest.approx(recall)
 
 
 def test_a_picture_is_right_when_all_is_found_and_nothing_else() -> None:
     scored = balls()
-    assert scored.right is not None and scored.errors is None
+    right = scored.contributions.right
+    assert right is not None and scored.contributions.errors is None and not scored.classes
     found, objects = scored.ratio("detection_rate") or ((), ())
     false, _ = scored.ratio("false_positives_per_picture") or ((), ())
-    assert scored.right.tolist() == [f == o and not e for f, o, e in zip(found, objects, false, strict=True)]
+    assert right.tolist() == [f == o and not e for f, o, e in zip(found, objects, false, strict=True)]
 
 
 def test_lengths_and_amounts_have_errors_and_no_decision() -> None:
     for scored in (demand(), pose()):
-        assert scored.right is None and scored.decisions is None and not scored.classes
-        assert scored.errors is not None and (scored.errors >= 0).all()
+        found = scored.contributions
+        assert found.right is None and found.decided is None and not scored.classes
+        assert found.errors is not None and (found.errors >= 0).all()
 
 
 def test_examples_are_lined_up_by_name() -> None:
