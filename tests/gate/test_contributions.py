@@ -1,5 +1,7 @@
 """The parts of a score add up to what the task itself says, whatever the draw."""
 
+import pkgutil
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,10 @@ def pictures(n: int = 60) -> Scored:
     spec = {"objective": "multiclass", "outputs": names, "classes": names}
     task = tasks.load("image_classification", {"height": 8, "width": 8})
     return Scored(task, spec, frame(n, label=np.array(names)[targets]), targets, predictions)
+
+
+def sounds() -> Scored:
+    return replace(pictures(), task=tasks.load("audio_classification", {}))
 
 
 def adverts() -> Scored:
@@ -87,6 +93,32 @@ def balls(n: int = 30) -> Scored:
     }  # fmt: skip
     task = tasks.load("object_detection", {"height": 96, "width": 96, "name": "ball"})
     return Scored(task, spec, frame(n, label="ball"), targets, predictions)
+
+
+MODELS = {
+    "audio_classification": sounds,
+    "image_classification": pictures,
+    "keypoint_detection": pose,
+    "object_detection": balls,
+    "tabular_classification": fouls,
+    "tabular_regression": demand,
+}
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(tasks.__path__)])
+def test_scores_are_as_the_task_declares_them(name: str) -> None:
+    scored = MODELS[name]()
+    task, added = scored.task, scored.contributions
+    assert type(task) is tasks.kind(name)
+    assert scored.score().keys() == scored.score(np.zeros(len(scored.examples))).keys() == task.metrics.keys()
+    assert added.ratios.keys() <= task.metrics.keys()
+    assert added.by_class.keys() == {metric.name for metric in task.metrics.values() if metric.by_class}
+    assert (added.actual is None) == (task.classes == ())
+    assert (added.decided is None) == (added.right is None) == (added.errors is not None)
+    assert "group" in task.kinds and task.kinds <= {*scored.examples.columns}
+    assert task.curves <= scored.scores.tables().keys()
+    assert task.words(scored.spec).output.count("{outputs}") == 1
+    assert len({plot.name for plot in scored.scores.plots()}) == len(scored.scores.plots()) > 0
 
 
 @pytest.mark.parametrize(

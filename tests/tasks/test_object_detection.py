@@ -58,7 +58,7 @@ def problems(raw: Path, **data: object) -> dict[str, str]:
 
 def test_it_is_a_task() -> None:
     checked: Protocol = task()
-    assert set(checked.headline) <= checked.metrics
+    assert set(checked.headline) <= checked.metrics.keys()
 
 
 @pytest.mark.parametrize("bad", [{"height": 50}, {"name": ""}, {"max_boxes": 0}, {"group": "("}, {"group": "a"}])
@@ -380,7 +380,7 @@ def test_the_threshold_is_chosen_on_validation_and_used_by_all(add: Callable[...
     assert task(false_positives=0.5).operate(examples, targets, predictions, SPEC)["threshold"] < 0.4
     spec = SPEC | chosen
     scored = one.scores(examples, targets, predictions, spec).total()
-    assert scored.keys() == one.metrics
+    assert scored.keys() == one.metrics.keys()
     assert scored == pytest.approx(dict.fromkeys(scored, 1) | {"false_positives_per_picture": 0})
     assert one.scores(examples, targets, predictions * 0.5, spec).total()["detection_rate"] == 0, (
         "other predictions, other matches"

@@ -85,7 +85,7 @@ def raw(coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]) -> Path:
 
 def test_it_is_a_task() -> None:
     checked: Protocol = task()
-    assert set(checked.headline) <= checked.metrics
+    assert set(checked.headline) <= checked.metrics.keys()
 
 
 def test_every_annotated_person_is_an_example_and_a_picture_is_a_group(raw: Path) -> None:
