@@ -3,14 +3,19 @@
 import ast
 import pkgutil
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import slipway
+from conftest import ROOT
 from slipway import tasks
 from slipway.core.metric import CONVERSION, LATENCY
+
+sys.path.insert(0, str(ROOT / "docs"))
+import metrics
 
 PACKAGE = Path(slipway.__file__).parent
 TASKS = [module.name for module in pkgutil.iter_modules(tasks.__path__)]
@@ -55,3 +60,10 @@ def test_a_task_declares_each_of_its_metrics(name: str) -> None:
         assert metric.meaning and "\n" not in metric.meaning and not metric.meaning.endswith(".")
         assert metric.decimals is None or 0 <= metric.decimals <= 9
     assert sum(metric.right for metric in task.metrics.values()) <= 1
+
+
+@pytest.mark.parametrize("page", metrics.PAGES)
+def test_the_table_of_a_page_is_that_of_the_code(page: str) -> None:
+    text = (metrics.DOCS / page).read_text()
+    assert text == metrics.written(page), "run `python docs/metrics.py` and commit what it wrote"
+    assert text.count("| unit | better |") == 1

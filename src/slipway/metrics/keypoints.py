@@ -48,7 +48,9 @@ SIGMAS = {
 PCK_THRESHOLD = 0.1
 PCK_CURVE = np.linspace(0, 0.2, 41)
 METRICS = named(
-    Metric("map", "higher", "share", "average precision over OKS 0.50 to 0.95, by pycocotools", 4, share=True),
+    Metric(
+        "map", "higher", "share", "average precision over object keypoint similarity (OKS) 0.50 to 0.95", 4, share=True
+    ),
     Metric("ap50", "higher", "share", "average precision at OKS 0.50", 4, share=True),
     Metric("ap75", "higher", "share", "average precision at OKS 0.75", 4, share=True),
     Metric(

@@ -14,8 +14,8 @@ from slipway.metrics.breakdown import Parts
 POINTS = 2000
 """Points of a scatter plot."""
 METRICS = named(
-    Metric("mae", "lower", "of the target", "mean absolute error", None),
-    Metric("rmse", "lower", "of the target", "root of the mean squared error", None),
+    Metric("mae", "lower", "the target's", "mean absolute error", None),
+    Metric("rmse", "lower", "the target's", "root of the mean squared error", None),
     Metric(
         "mape",
         "lower",
