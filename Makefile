@@ -52,7 +52,7 @@ bench: .venv/dev
 	python benchmarks/run.py
 
 docs: .venv/docs
-	python docs/picture.py && python docs/schemas.py
+	python docs/picture.py && python docs/schemas.py && python docs/metrics.py
 	NO_MKDOCS_2_WARNING=1 mkdocs build
 
 lint: .venv/dev

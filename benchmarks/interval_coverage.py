@@ -13,6 +13,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import track
 
+from slipway.metrics import classification
 from slipway.statistics.intervals import bootstrap
 
 TRIALS = 400
@@ -40,6 +41,7 @@ def covers(kind: str, groups: int, trial: int) -> bool:
         resamples=500,
         confidence=0.95,
         seed=trial,
+        declared=classification.METRICS.get,
     )[metric]
     return found["low"] is None or found["high"] is None or found["low"] <= KINDS[kind] <= found["high"]
 

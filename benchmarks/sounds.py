@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +54,12 @@ def main() -> None:
         folds = [build(clone, fold) for fold in range(1, FOLDS + 1)]
     predicted = pd.concat([fold.pop("predictions") for fold in folds], ignore_index=True)
     names = sorted(predicted["label"].unique())
-    score = partial(
-        classification.score,
-        predicted["target"].to_numpy(),
-        predicted[[f"predicted {name}" for name in names]].to_numpy(),
+    probabilities = predicted[[f"predicted {name}" for name in names]].to_numpy()
+    scores = classification.Scores(predicted["group"], predicted["target"].to_numpy(), probabilities, names)
+    declared = classification.METRICS.get
+    measured = intervals.bootstrap(
+        scores.total, scores.groups, resamples=1000, confidence=0.95, seed=7, declared=declared
     )
-    measured = intervals.bootstrap(score, predicted["group"], resamples=1000, confidence=0.95, seed=7)
     figures = {
         "clips": len(predicted),
         "groups": int(predicted["group"].nunique()),

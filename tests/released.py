@@ -140,13 +140,15 @@ def build(
     new, draws = Scored(task, spec, *predictions.read(shown)), {**params["evaluate"], "seed": params["seed"]}
     old = Scored(task, spec, *predictions.read(native))
     same = losses.alike(old.predictions, new.predictions)
-    scored = losses.measure(old.score, new.score, new.groups, examples["label"], same=same, **draws)
+    scored = losses.measure(
+        old.score, new.score, new.groups, new.contributions.actual, task.metrics, same=same, **draws
+    )
     metrics = scored.shipped
     rules = Gate(**gate)
     measured = {**metrics, "size_bytes": {"value": float(len(model))}}
     sizes = {"examples": len(examples), "groups": int(examples["group"].nunique())}
     judged = (
-        *verdict.judge(rules.of_model, measured, scored.native, scored.lost, sizes).rules,
+        *verdict.judge(rules.of_model, measured, scored.native, scored.lost, sizes, task.metrics).rules,
         *floors.judge(rules.of_model, new, **draws),
     )
     counts = {"total": len(examples), "classes": {"ball": 1, "not ball": 1}}

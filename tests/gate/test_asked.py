@@ -8,6 +8,7 @@ from slipway.core.errors import ModelError
 from slipway.gate.asked import check
 from slipway.gate.rules import Gate
 from slipway.gate.verdict import bounded, judge
+from slipway.metrics.classification import METRICS
 from slipway.records.verdict import Judgement, Verdict
 
 GATE = Gate(
@@ -25,6 +26,7 @@ RULES = [
         {"accuracy": GOOD},
         {"accuracy": {"value": 0.0, "low": 0.0, "high": 0.0}},
         {"examples": 100, "groups": 50},
+        METRICS,
     ).rules,
     *(bounded("recall", 0.5, None, GOOD, "interval", name) for name in ("a", "b")),
     *(bounded(metric, 0.5, None, GOOD, "interval", f"group {one}") for metric in ("accuracy", "f1") for one in "xy"),

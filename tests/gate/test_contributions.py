@@ -1,5 +1,7 @@
 """The parts of a score add up to what the task itself says, whatever the draw."""
 
+import pkgutil
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,10 @@ def pictures(n: int = 60) -> Scored:
     spec = {"objective": "multiclass", "outputs": names, "classes": names}
     task = tasks.load("image_classification", {"height": 8, "width": 8})
     return Scored(task, spec, frame(n, label=np.array(names)[targets]), targets, predictions)
+
+
+def sounds() -> Scored:
+    return replace(pictures(), task=tasks.load("audio_classification", {}))
 
 
 def adverts() -> Scored:
@@ -89,6 +95,32 @@ def balls(n: int = 30) -> Scored:
     return Scored(task, spec, frame(n, label="ball"), targets, predictions)
 
 
+MODELS = {
+    "audio_classification": sounds,
+    "image_classification": pictures,
+    "keypoint_detection": pose,
+    "object_detection": balls,
+    "tabular_classification": fouls,
+    "tabular_regression": demand,
+}
+
+
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(tasks.__path__)])
+def test_scores_are_as_the_task_declares_them(name: str) -> None:
+    scored = MODELS[name]()
+    task, added = scored.task, scored.contributions
+    assert type(task) is tasks.kind(name)
+    assert scored.score().keys() == scored.score(np.zeros(len(scored.examples))).keys() == task.metrics.keys()
+    assert added.ratios.keys() <= task.metrics.keys()
+    assert added.by_class.keys() == {metric.name for metric in task.metrics.values() if metric.by_class}
+    assert (added.actual is None) == (task.classes == ())
+    assert (added.decided is None) == (added.right is None) == (added.errors is not None)
+    assert "group" in task.kinds and task.kinds <= {*scored.examples.columns}
+    assert task.curves <= scored.scores.tables().keys()
+    assert task.words(scored.spec).output.count("{outputs}") == 1
+    assert len({plot.name for plot in scored.scores.plots()}) == len(scored.scores.plots()) > 0
+
+
 @pytest.mark.parametrize(
     ("scored", "metrics"),
     [
@@ -113,25 +145,27 @@ def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[
 
 def test_recall_of_a_class_is_that_of_the_tables() -> None:
     scored = pictures()
-    table = scored.task.tables(scored.examples, scored.targets, scored.predictions, scored.spec)["per_class"]
+    table = scored.scores.tables()["per_class"]
     for name, recall in zip(table["class"], table["recall"], strict=True):
-        parts = scored.recall(name)
+        parts = scored.of_class("recall", name)
         assert parts is not None
         assert parts[0].sum() / parts[1].sum() == pytest.approx(recall)
 
 
 def test_a_picture_is_right_when_all_is_found_and_nothing_else() -> None:
     scored = balls()
-    assert scored.right is not None and scored.errors is None
+    right = scored.contributions.right
+    assert right is not None and scored.contributions.errors is None and not scored.classes
     found, objects = scored.ratio("detection_rate") or ((), ())
     false, _ = scored.ratio("false_positives_per_picture") or ((), ())
-    assert scored.right.tolist() == [f == o and not e for f, o, e in zip(found, objects, false, strict=True)]
+    assert right.tolist() == [f == o and not e for f, o, e in zip(found, objects, false, strict=True)]
 
 
 def test_lengths_and_amounts_have_errors_and_no_decision() -> None:
     for scored in (demand(), pose()):
-        assert scored.right is None and scored.decisions is None and not scored.classes
-        assert scored.errors is not None and (scored.errors >= 0).all()
+        found = scored.contributions
+        assert found.right is None and found.decided is None and not scored.classes
+        assert found.errors is not None and (found.errors >= 0).all()
 
 
 def test_examples_are_lined_up_by_name() -> None:

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from slipway.core.metric import Metric, named
 from slipway.gate.rules import Baseline, BaselineLoss, Gate, Loss, Rule
 from slipway.gate.verdict import judge
 from slipway.records.verdict import worst
@@ -12,6 +13,8 @@ from slipway.records.verdict import worst
 figures = st.floats(-1e6, 1e6)
 outcomes = st.sampled_from(["pass", "hold", "fail"])
 rank = {"pass": 0, "hold": 1, "fail": 2}
+
+DECLARED = named(*(Metric(name, better, "", "", None) for name, better in (("accuracy", "higher"), ("mae", "lower"))))
 
 
 def one(rule: Rule, **measured: float | None):
@@ -83,7 +86,8 @@ def test_a_figure_that_is_not_finite_fails(bad: float | None, end: str):
 
 def lost(rule: Loss, metric: str, **difference: float | None):
     figures = {metric: difference} if difference else {}
-    return judge(Gate(rules={}, conversion={metric: rule}), {}, {metric: {"value": 2.0}}, figures).rules[0]
+    asked = Gate(rules={}, conversion={metric: rule})
+    return judge(asked, {}, {metric: {"value": 2.0}}, figures, metrics=DECLARED).rules[0]
 
 
 def test_what_conversion_loses_is_judged_by_its_interval():

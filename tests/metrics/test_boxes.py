@@ -46,6 +46,10 @@ def world(seed: int, pictures: int = 12) -> tuple[np.ndarray, np.ndarray]:
     return objects, detections
 
 
+def score(matched: Matches, threshold: float, weight: np.ndarray | None = None) -> dict[str, float]:
+    return boxes.Scores(matched, pd.Series(dtype=object), threshold).total(weight)
+
+
 def test_overlap_is_intersection_over_union() -> None:
     one = boxes.edges(np.array([[0.5, 0.5, 0.2, 0.2]]))
     other = boxes.edges(np.array([[0.6, 0.5, 0.2, 0.2], [0.9, 0.9, 0.1, 0.1], [0.5, 0.5, 0.1, 0.2], [0.5, 0.5, 0, 0]]))
@@ -55,7 +59,7 @@ def test_overlap_is_intersection_over_union() -> None:
 def test_an_object_is_found_once_by_the_best_scored_detection() -> None:
     ball = [0.5, 0.5, 0.2, 0.2]
     matched = matches([[ball]], [[[0.52, 0.5, 0.2, 0.2, 0.9], [*ball, 0.8]]])
-    scored = boxes.score(matched, 0.5)
+    scored = score(matched, 0.5)
     assert scored["detection_rate"] == 1
     assert scored["false_positives_per_picture"] == 1
     assert scored["precision"] == 0.5
@@ -64,19 +68,19 @@ def test_an_object_is_found_once_by_the_best_scored_detection() -> None:
 
 def test_a_detection_below_the_threshold_is_none() -> None:
     matched = matches([[[0.5, 0.5, 0.2, 0.2]], []], [[[0.5, 0.5, 0.2, 0.2, 0.4]], [[0.1, 0.1, 0.1, 0.1, 0.3]]])
-    assert boxes.score(matched, 0.35) == pytest.approx(
+    assert score(matched, 0.35) == pytest.approx(
         {"detection_rate": 1, "false_positives_per_picture": 0, "precision": 1, "ap50": 1, "mean_iou": 1}
     )
-    low = boxes.score(matched, 0.3)
+    low = score(matched, 0.3)
     assert (low["false_positives_per_picture"], low["precision"]) == (0.5, 0.5)
-    high = boxes.score(matched, 0.5)
+    high = score(matched, 0.5)
     assert high["detection_rate"] == 0
     assert np.isnan([high["precision"], high["mean_iou"]]).all()
     assert high["ap50"] == pytest.approx(1), "average precision is over all thresholds"
 
 
 def test_pictures_without_any_object_have_no_detection_rate() -> None:
-    scored = boxes.score(matches([[], []], [[], [[0.5, 0.5, 0.1, 0.1, 0.9]]]), 0.5)
+    scored = score(matches([[], []], [[], [[0.5, 0.5, 0.1, 0.1, 0.9]]]), 0.5)
     assert scored["false_positives_per_picture"] == 0.5
     assert np.isnan([scored["detection_rate"], scored["ap50"]]).all()
 
@@ -122,8 +126,8 @@ def test_a_weight_counts_an_example_that_often(seed: int, draws: list[int]) -> N
     repeated = np.repeat(np.arange(12), draws)
     if not len(repeated):
         return
-    weighted = boxes.score(Matches(objects, detections, SHAPE), 0.4, weight)
-    explicit = boxes.score(Matches(objects[repeated], detections[repeated], SHAPE), 0.4)
+    weighted = score(Matches(objects, detections, SHAPE), 0.4, weight)
+    explicit = score(Matches(objects[repeated], detections[repeated], SHAPE), 0.4)
     assert weighted == pytest.approx(explicit, nan_ok=True)
 
 
@@ -132,10 +136,10 @@ def test_a_weight_counts_an_example_that_often(seed: int, draws: list[int]) -> N
 def test_the_operating_point_is_the_lowest_that_keeps_the_bound(seed: int, bound: float) -> None:
     matched = Matches(*world(seed), SHAPE)
     threshold = boxes.operating_point(matched, bound)
-    assert not boxes.score(matched, threshold)["false_positives_per_picture"] > bound
+    assert not score(matched, threshold)["false_positives_per_picture"] > bound
     below = matched.score[matched.score < threshold]
     if len(below):
-        assert boxes.score(matched, below.max())["false_positives_per_picture"] > bound
+        assert score(matched, below.max())["false_positives_per_picture"] > bound
 
 
 def test_the_operating_point_stands_halfway_between_what_passes_and_what_does_not() -> None:
@@ -160,7 +164,7 @@ def test_two_models_come_to_the_same_where_each_box_lies_on_one_of_the_other() -
 def test_tables_tell_small_objects_from_large_ones_and_groups_apart() -> None:
     small, large = [0.2, 0.2, 0.05, 0.05], [0.6, 0.6, 0.4, 0.4]
     matched = matches([[small], [large], []], [[], [[*large, 0.9]], [[*small, 0.9]]])
-    tables = boxes.tables(matched, pd.Series(["a", "a", "b"]), 0.5)
+    tables = boxes.Scores(matched, pd.Series(["a", "a", "b"]), 0.5).tables()
     assert tables["by_size"].to_dict("list") == {
         "size": ["0 to 8 px", "32 to 64 px"],
         "objects": [1, 1],
@@ -184,18 +188,18 @@ def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int, draws: l
     matched = Matches(objects, detections, SHAPE)
     explicit = Matches(objects[repeated], detections[repeated], SHAPE)
     assert_weights_repeat(
-        boxes.tables(matched, groups, 0.4),
-        boxes.tables(matched, groups, 0.4, np.array(draws, float)),
-        boxes.tables(explicit, groups[repeated], 0.4),
+        boxes.Scores(matched, groups, 0.4).tables(),
+        boxes.Scores(matched, groups, 0.4).tables(np.array(draws, float)),
+        boxes.Scores(explicit, groups[repeated], 0.4).tables(),
     )
 
 
 def test_plots_rise_and_fall_as_they_must() -> None:
     matched = Matches(*world(3, 60), SHAPE)
-    plots = {plot.name: plot for plot in boxes.plots(matched, pd.Series(["a"] * 60), 0.4)}
+    plots = {plot.name: plot for plot in boxes.Scores(matched, pd.Series(["a"] * 60), 0.4).plots()}
     assert set(plots) == {"precision_recall", "froc", "detection_by_size"}
     curve = plots["froc"].table
     assert curve["detection_rate"].is_monotonic_increasing
     assert curve["false_positives_per_picture"].is_monotonic_increasing
     assert curve["score"].is_monotonic_decreasing
-    assert boxes.plots(matches([[]], [[]]), pd.Series(["a"]), 0.5)[0].table.empty
+    assert boxes.Scores(matches([[]], [[]]), pd.Series(["a"]), 0.5).plots()[0].table.empty

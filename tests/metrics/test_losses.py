@@ -8,17 +8,21 @@ NOTHING = {"value": 0.0, "low": None, "high": None}
 
 
 def test_models_that_predict_the_same_lose_nothing_for_certain() -> None:
-    for metric in ("accuracy", "mae"):
-        assert sure_of(NOTHING, metric, same=True, examples=3, confidence=0.95) == {"value": 0, "low": 0, "high": 0}
+    for share in (True, False):
+        assert sure_of(NOTHING, share=share, same=True, examples=3, confidence=0.95) == {
+            "value": 0,
+            "low": 0,
+            "high": 0,
+        }
 
 
 @pytest.mark.parametrize(("examples", "most"), [(2, 0.841886), (120, 0.030273)])
 def test_a_share_that_no_example_changed_is_as_sure_as_there_are_examples(examples: int, most: float) -> None:
-    lost = sure_of(NOTHING, "accuracy", same=False, examples=examples, confidence=0.95)
+    lost = sure_of(NOTHING, share=True, same=False, examples=examples, confidence=0.95)
     assert (lost["low"], lost["high"]) == (pytest.approx(-most, abs=1e-6), pytest.approx(most, abs=1e-6))
 
 
-@pytest.mark.parametrize(("metric", "value"), [("mae", 0.0), ("accuracy", 0.1)])
-def test_any_other_loss_that_is_the_same_in_every_draw_has_no_interval(metric: str, value: float) -> None:
-    lost = sure_of(NOTHING | {"value": value}, metric, same=False, examples=500, confidence=0.95)
+@pytest.mark.parametrize(("share", "value"), [(False, 0.0), (True, 0.1)])
+def test_any_other_loss_that_is_the_same_in_every_draw_has_no_interval(share: bool, value: float) -> None:
+    lost = sure_of(NOTHING | {"value": value}, share=share, same=False, examples=500, confidence=0.95)
     assert (lost["value"], lost["low"], lost["high"]) == (value, None, None)

@@ -180,7 +180,8 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
     sha256 = hashlib.sha256(model).hexdigest()
     resolved, gate = yaml.safe_dump(params), Gate(**params["gate"])
     scored = Scored(tasks.load(TASK, DATA), SPEC, examples, targets, predicted)
-    metrics = intervals.bootstrap(scored.score, scored.groups, **params["evaluate"], seed=7)
+    draws = {**params["evaluate"], "seed": 7}
+    metrics = intervals.bootstrap(scored.score, scored.groups, **draws, declared=scored.task.metrics.get)
     judged = _gate(gate.of_model, metrics)
     if name == "emptied":
         judged = {"verdict": "pass", "rules": []}

@@ -170,6 +170,7 @@ def test_predictions_that_nobody_can_fetch_are_no_evidence(at: Callable[[str], N
         ("spec.classes", ["one", "two", "three"]),
         ("spec.classes", ["not seen", "seen"]),
         ("spec.threshold", None),
+        ("spec.objective", "regression"),
         ("data.positive", {}),
         ("schema", 7),
     ],

@@ -10,12 +10,22 @@ from markdown_it import MarkdownIt
 
 import hostile
 from conftest import ROOT
+from slipway import tasks
+from slipway.metrics.classification import METRICS
 from slipway.records.release import Record
 from slipway.release import card as cards
 
 LINEAGE = dict.fromkeys(("raw", "prepared", "params"), "0123456789abcdef" * 4)
 
 
+TASKS = {
+    task.objective: task
+    for task in (
+        tasks.load("image_classification", {"height": 96, "width": 96}),
+        tasks.load("tabular_classification", {"target": "kind", "positive": "1", "name": "ball", "numeric": ["x"]}),
+        tasks.load("tabular_regression", {"target": "visitors"}),
+    )
+}
 HUB_TASKS = {
     "audio-classification",
     "image-classification",
@@ -28,7 +38,9 @@ HUB_TASKS = {
 
 
 def card(values: dict) -> str:
-    return cards.card(Record.model_validate_json(json.dumps(values)))
+    record = Record.model_validate_json(json.dumps(values))
+    task = TASKS[record.spec["objective"]]
+    return cards.card(record, task.metrics, task.words(record.spec))
 
 
 def metadata(card: str) -> dict:
@@ -158,11 +170,11 @@ def test_a_card_of_pictures_tells_what_where_and_how_well(pictures: dict):
     facts, metrics, gate, parity, data, lineage, files = tables(text)
     assert ["runs as", "TFLite in int8, 3.8 MiB"] in facts
     assert metrics == [
-        ["metric", "value", "95 % interval"],
-        ["accuracy", "0.9500", "0.9213 to 0.9700"],
-        ["f1", "0.9400", "0.8400 to 0.9600"],
-        ["ece", "0.01230", "0.00800 to 0.03010"],
-        ["roc_auc", "n/a", "n/a"],
+        ["metric", "what it is", "unit", "better", "value", "95 % interval"],
+        ["accuracy", "how many of the examples are decided rightly", "share", "higher", "0.9500", "0.9213 to 0.9700"],
+        ["f1", METRICS["f1"].meaning, "share", "higher", "0.9400", "0.8400 to 0.9600"],
+        ["ece", METRICS["ece"].meaning, "share", "lower", "0.0123", "0.0080 to 0.0301"],
+        ["roc_auc", METRICS["roc_auc"].meaning, "share", "higher", "n/a", "n/a"],
     ]
     assert gate[1:] == [
         ["accuracy", "≥ 0.9", "0.9500 (0.9213 to 0.9700)", "pass"],

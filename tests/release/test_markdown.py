@@ -108,3 +108,11 @@ def test_a_table_has_the_cells_that_it_was_given() -> None:
     shown = MarkdownIt().enable("table").render(markdown.table(rows, ("|", ""), 1))
     assert "<td>a|b</td>" in shown and "<strong>d</strong>" in shown and ">*c*</td>" in shown
     assert shown.count("<td") == 4 and 'style="text-align:right"' in shown
+
+
+def test_figures_have_the_decimals_that_are_declared_or_four_digits_of_the_largest() -> None:
+    assert markdown.figures([0.05, None, 12.0], 2) == ["0.05", "n/a", "12.00"]
+    assert markdown.figures([0.05, 12.0]) == ["0.05", "12.00"]
+    assert markdown.figures([0.012345, 0.001]) == ["0.01235", "0.00100"]
+    assert markdown.figures([3, 4_000], 2) == ["3", "4,000"], "counts have none"
+    assert markdown.measured(0.5, 0.25, 1.0, 1) == "0.5 (0.2 to 1.0)"

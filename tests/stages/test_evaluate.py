@@ -1,6 +1,5 @@
 """Breakdowns with their intervals, by a bootstrap over groups."""
 
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,10 +24,14 @@ def outcome() -> tuple[pd.Series, np.ndarray, np.ndarray]:
     return groups, targets, np.eye(3)[np.where(right, targets, (targets + 1) % 3)]
 
 
+def broken_down(scores: classification.Scores) -> dict[str, list[dict[str, Any]]]:
+    return breakdowns(scores.tables, scores.groups, classification.METRICS, (), **DRAWS)
+
+
 def test_each_score_of_a_class_lies_in_its_interval() -> None:
     groups, targets, predictions = outcome()
-    tables = breakdowns(partial(classification.tables, groups, targets, predictions, NAMES), groups, **DRAWS)
-    plain = classification.tables(groups, targets, predictions, NAMES)["per_class"]
+    tables = broken_down(classification.Scores(groups, targets, predictions, NAMES))
+    plain = classification.Scores(groups, targets, predictions, NAMES).tables()["per_class"]
     for row, (_, before) in zip(tables["per_class"][:2], plain.iterrows(), strict=False):
         assert "support_low" not in row and row["class"] == before["class"]
         for score in ("precision", "recall", "f1"):
@@ -39,15 +42,16 @@ def test_each_score_of_a_class_lies_in_its_interval() -> None:
 def test_intervals_are_those_of_the_metrics_draws() -> None:
     groups, targets, predictions = outcome()
     targets, predictions = targets.clip(0, 1), predictions[:, :2]
-    table = breakdowns(partial(classification.tables, groups, targets, predictions, NAMES[:2]), groups, **DRAWS)
-    recall = bootstrap(partial(classification.score, targets, predictions), groups, **DRAWS)["recall"]
+    scores = classification.Scores(groups, targets, predictions, NAMES[:2])
+    table = broken_down(scores)
+    recall = bootstrap(scores.total, groups, **DRAWS, declared=classification.METRICS.get)["recall"]
     ad = table["per_class"][0]
     assert {"value": ad["recall"], "low": ad["recall_low"], "high": ad["recall_high"]} == recall
 
 
 def test_what_only_one_group_tells_has_no_interval() -> None:
     groups, targets, predictions = outcome()
-    tables = breakdowns(partial(classification.tables, groups, targets, predictions, NAMES), groups, **DRAWS)
+    tables = broken_down(classification.Scores(groups, targets, predictions, NAMES))
     assert len(tables["per_group"]) == 40
     for row in tables["per_group"]:
         assert row["accuracy"] is not None
@@ -59,7 +63,7 @@ def test_what_only_one_group_tells_has_no_interval() -> None:
 
 def test_a_class_that_is_always_right_is_as_sure_as_it_has_groups() -> None:
     groups, targets = pd.Series(list("aabbccd")), np.array([0, 1, 0, 1, 0, 1, 0])
-    rows = breakdowns(partial(classification.tables, groups, targets, np.eye(2)[targets], ["x", "y"]), groups, **DRAWS)
+    rows = broken_down(classification.Scores(groups, targets, np.eye(2)[targets], ["x", "y"]))
     ends = [(row["recall_low"], row["recall_high"]) for row in rows["per_class"]]
     assert ends == [(pytest.approx(0.025 ** (1 / count), abs=1e-6), 1) for count in (4, 3)]
 
@@ -67,5 +71,5 @@ def test_a_class_that_is_always_right_is_as_sure_as_it_has_groups() -> None:
 def test_a_curve_is_written_as_it_is() -> None:
     groups, targets, predictions = outcome()
     table = binary.by_score(targets == 0, predictions[:, 0])
-    rows = breakdowns(lambda weight: {"tenths": table}, groups, **DRAWS)["tenths"]
+    rows = breakdowns(lambda weight: {"tenths": table}, groups, {}, {"tenths"}, **DRAWS)["tenths"]
     assert len(rows) == 10 and list(rows[0]) == table.columns.tolist()

@@ -56,7 +56,7 @@ def raw(tmp_path: Path) -> Path:
 
 def test_it_is_a_task() -> None:
     checked: Protocol = task()
-    assert set(checked.headline) <= checked.metrics
+    assert set(checked.headline) <= checked.metrics.keys()
 
 
 def test_examples_are_the_pictures_below_the_class_folders_by_name(raw: Path) -> None:
@@ -497,14 +497,17 @@ def outcome(seed: int, count: int, n: int = 200) -> tuple[pd.DataFrame, np.ndarr
     return groups, targets, probabilities.astype(np.float32), spec
 
 
+UNGROUPED = pd.DataFrame({"group": []})
+
+
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), count=st.integers(2, 4))
 def test_scores_agree_with_scikit_learn(seed: int, count: int) -> None:
     examples, targets, predictions, spec = outcome(seed, count)
     weight = np.random.default_rng(seed).integers(0, 3, len(targets)).astype(float)
     weight[:count] = 1
-    scores = task().score(examples, targets, predictions, spec, weight)
-    assert set(scores) == Task.metrics
+    scores = task().scores(examples, targets, predictions, spec).total(weight)
+    assert scores.keys() == Task.metrics.keys()
     chosen = predictions.argmax(axis=1)
     exact = predictions.astype(float)
     exact /= exact.sum(axis=1, keepdims=True)
@@ -533,35 +536,35 @@ def test_a_weight_counts_an_example_that_often(seed: int, count: int) -> None:
     examples, targets, predictions, spec = outcome(seed, count)
     times = np.random.default_rng(seed).integers(0, 4, len(targets))
     repeated = np.repeat(np.arange(len(targets)), times)
-    weighted = task().score(examples, targets, predictions, spec, times)
-    plain = task().score(examples.iloc[repeated], targets[repeated], predictions[repeated], spec)
+    weighted = task().scores(examples, targets, predictions, spec).total(times)
+    plain = task().scores(examples.iloc[repeated], targets[repeated], predictions[repeated], spec).total()
     assert weighted == pytest.approx(plain, abs=1e-9, nan_ok=True)
 
 
 def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     predictions = np.array([[0.9, 0.1]] * 10, np.float32)
     targets = np.array([0] * 7 + [1] * 3)
-    assert task().score(pd.DataFrame(), targets, predictions, SPEC)["ece"] == pytest.approx(0.2)
+    assert task().scores(UNGROUPED, targets, predictions, SPEC).total()["ece"] == pytest.approx(0.2)
 
 
 def test_a_resample_that_lacks_a_class_scores_nan_where_nothing_can_be_said() -> None:
     examples, targets, predictions, spec = outcome(1, 2)
-    scores = task().score(examples, targets, predictions, spec, (targets == 1).astype(float))
+    scores = task().scores(examples, targets, predictions, spec).total((targets == 1).astype(float))
     assert np.isnan([scores["roc_auc"], scores["recall"], scores["f1"]]).all()
     assert scores["accuracy"] > 0.5
-    nothing = task().score(examples, targets, predictions, spec, np.zeros(len(targets)))
+    nothing = task().scores(examples, targets, predictions, spec).total(np.zeros(len(targets)))
     assert np.isnan(list(nothing.values())).all()
 
 
 def test_a_model_that_never_says_the_positive_class_has_no_precision() -> None:
-    scores = task().score(pd.DataFrame(), np.array([0, 1, 1]), np.array([[0.1, 0.9]] * 3), SPEC)
+    scores = task().scores(UNGROUPED, np.array([0, 1, 1]), np.array([[0.1, 0.9]] * 3), SPEC).total()
     assert (scores["precision"], scores["recall"], scores["f1"]) == (0, 0, 0)
     assert scores["roc_auc"] == 0.5
 
 
 def test_tables_break_the_score_down_by_class_and_group() -> None:
     examples, targets, predictions, spec = outcome(5, 3)
-    tables = task().tables(examples, targets, predictions, spec)
+    tables = task().scores(examples, targets, predictions, spec).tables()
     by_class, by_group = tables["per_class"], tables["per_group"]
     assert by_class["class"].tolist() == spec["outputs"]
     assert by_class["support"].sum() == by_group["n"].sum() == len(targets)
@@ -577,16 +580,16 @@ def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int) -> None:
     times[targets == 1] = 0
     rows = np.repeat(np.arange(len(targets)), times)
     assert_weights_repeat(
-        task().tables(examples, targets, predictions, spec),
-        task().tables(examples, targets, predictions, spec, times.astype(float)),
-        task().tables(examples.iloc[rows], targets[rows], predictions[rows], spec),
+        task().scores(examples, targets, predictions, spec).tables(),
+        task().scores(examples, targets, predictions, spec).tables(times.astype(float)),
+        task().scores(examples.iloc[rows], targets[rows], predictions[rows], spec).tables(),
     )
 
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_plots_hold_the_columns_that_they_draw(count: int) -> None:
     examples, targets, predictions, spec = outcome(6, count)
-    plots = {plot.name: plot for plot in task().plots(examples, targets, predictions, spec)}
+    plots = {plot.name: plot for plot in task().scores(examples, targets, predictions, spec).plots()}
     assert set(plots) == {"confusion", "roc", "reliability"} | ({"scores"} if count == 2 else set())
     for plot in plots.values():
         drawn = [plot.y] if isinstance(plot.y, str) else list(plot.y)

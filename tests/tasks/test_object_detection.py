@@ -58,7 +58,7 @@ def problems(raw: Path, **data: object) -> dict[str, str]:
 
 def test_it_is_a_task() -> None:
     checked: Protocol = task()
-    assert set(checked.headline) <= checked.metrics
+    assert set(checked.headline) <= checked.metrics.keys()
 
 
 @pytest.mark.parametrize("bad", [{"height": 50}, {"name": ""}, {"max_boxes": 0}, {"group": "("}, {"group": "a"}])
@@ -379,17 +379,17 @@ def test_the_threshold_is_chosen_on_validation_and_used_by_all(add: Callable[...
     assert chosen == {"threshold": pytest.approx(0.6)}
     assert task(false_positives=0.5).operate(examples, targets, predictions, SPEC)["threshold"] < 0.4
     spec = SPEC | chosen
-    scored = one.score(examples, targets, predictions, spec)
-    assert scored.keys() == one.metrics
+    scored = one.scores(examples, targets, predictions, spec).total()
+    assert scored.keys() == one.metrics.keys()
     assert scored == pytest.approx(dict.fromkeys(scored, 1) | {"false_positives_per_picture": 0})
-    assert one.score(examples, targets, predictions * 0.5, spec)["detection_rate"] == 0, (
+    assert one.scores(examples, targets, predictions * 0.5, spec).total()["detection_rate"] == 0, (
         "other predictions, other matches"
     )
     assert one.compare(predictions, predictions, spec)["agreement"] == 1
     changed = one.compare(predictions, predictions * [1, 1, 1, 1, 0.5], spec)
     assert (changed["agreement"], changed["max_difference"]) == (0.5, pytest.approx(0.4, abs=1e-6))
-    assert set(one.tables(examples, targets, predictions, spec)) == {"by_size", "per_group"}
-    assert len(one.plots(examples, targets, predictions, spec)) == 3
+    assert set(one.scores(examples, targets, predictions, spec).tables()) == {"by_size", "per_group"}
+    assert len(one.scores(examples, targets, predictions, spec).plots()) == 3
 
 
 def test_boxes_are_presented_in_pixels_of_the_upright_picture() -> None:

@@ -94,7 +94,7 @@ def releases(
 @app.command()
 def new(
     variant: Annotated[str, typer.Argument(help="Its name: letters, digits and -.")],
-    task: Annotated[str, typer.Option(help="The kind of model: image_classification, ...")],
+    task: Annotated[str, typer.Option(help="The kind of model, by its name in docs/tasks.")],
     data: Annotated[Path, typer.Option(help="The folder of examples; copied to data/raw/VARIANT unless it is that.")],
     group: Annotated[
         str | None,

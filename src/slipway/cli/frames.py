@@ -3,7 +3,7 @@
 A video `clip.mp4` becomes the folder `clip` with the frames `clip_00012.480.jpg`, named by their time in seconds after
 the video's first frame; `metadata.csv` in the output folder has a row a frame (path, label, group, time, width, height,
 video), so that the frames of one video never stand on two sides of a split. With a label they go to the folder of
-that class, which is the layout of image_classification; without one, they wait to be sorted.
+that class, the layout in which classes of pictures are learnt; without one, they wait to be sorted.
 
 Videos are decoded from start to end: seeking lands beside the frame that was asked for in files with a damaged index,
 open groups of pictures or a variable frame rate. Recordings that were joined into one file follow one another. Of each

@@ -155,10 +155,9 @@ def _of_baseline(variant: str, version: Version, old_record: Record, record: Rec
 
 
 def _unknown(old_record: Record, new: Scored) -> list[str]:
-    """Classes of the test examples that the baseline cannot be given, since it has no output for them."""
-    if old_record.spec["objective"] != "multiclass":
-        return []
-    return sorted({*new.actual} - {*old_record.spec["outputs"]})
+    """Classes of the test examples that the baseline cannot be given, where it has an output for each that it knows."""
+    outputs = old_record.spec["outputs"]
+    return sorted({*new.actual} - {*outputs}) if new.classes and outputs == old_record.classes else []
 
 
 def _same_examples(old: Scored, new: Scored, old_record: Record, record: Record) -> bool:

@@ -7,8 +7,8 @@ variant's file in conf/variant, its line in params.yaml) is taken back when anyt
 What a variant begins with is in conf/new/<task>.yaml; a task without that file has nothing to begin with that fits any
 data (a table's columns must be named), and its variants are written by hand.
 
-The gate's floor of the metric that a task's file names is half-way between the share of the commonest class, which is
-the accuracy of a model that knows nothing, and 1.
+The gate's floor of the share of examples that are decided right is half-way between the share of the commonest class,
+which a model that knows nothing has, and 1.
 """
 
 import hashlib
@@ -34,6 +34,7 @@ from slipway import tasks
 from slipway.core import atomic, config, documents
 from slipway.core.config import NAME, TOP, Checks, Split, named
 from slipway.core.errors import ConfigError, DataError, SlipwayError
+from slipway.core.metric import Metric
 from slipway.core.protocol import Index
 from slipway.core.terminal import Console
 from slipway.data import preparation, splits
@@ -89,7 +90,8 @@ def new(
     line = _insert(TOP.read_text(), variant, f"{{task: {task}, framework: {recipe['framework']}}}")
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = _insert(GRAPH.read_text(), variant, artifact, GRAPH, "artifacts")
-    draft = _variant_file(variant, recipe["groups"], own, _floor(recipe, {}))
+    metrics = tasks.kind(task).metrics
+    draft = _variant_file(variant, recipe["groups"], own, _floor(metrics, {}))
     with _shown(f"looking through {folder}"):
         values = _compose(variant, draft, line)
         loaded = tasks.load(task, values["data"])
@@ -107,7 +109,7 @@ def new(
 
     few = recipe.get("few")
     groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
-    text = _variant_file(variant, groups, own, _floor(recipe, classes))
+    text = _variant_file(variant, groups, own, _floor(metrics, classes))
     _compose(variant, text, line)
 
     file, tracked = CONF / "variant" / f"{variant}.yaml", RAW / f"{variant}.dvc"
@@ -215,15 +217,16 @@ def _identical(folder: Path, examples: pd.DataFrame) -> list[str]:
     ]
 
 
-def _floor(recipe: Mapping[str, Any], classes: Mapping[str, Mapping[str, int]]) -> str:
-    """The section `gate` with the floor that depends on the data; none where the task's file names no metric."""
-    if "floor" not in recipe:
+def _floor(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]]) -> str:
+    """The section `gate` with the floor that depends on the data; none where the task has no decisions to be right."""
+    metric = next((name for name, metric in metrics.items() if metric.right), None)
+    if metric is None:
         return ""
     counts = {name: one["examples"] for name, one in classes.items()}
     most = max(counts, key=counts.__getitem__, default="")
     share = counts[most] / sum(counts.values()) if counts else 0.0
     why = f"half-way from {share:.2f}, the share of {most!r}, to 1; say better what you need"
-    return f"gate:\n  rules:\n    {recipe['floor']}: {{min: {math.floor(500 * (1 + share)) / 1000}}} # {why}\n"
+    return f"gate:\n  rules:\n    {metric}: {{min: {math.floor(500 * (1 + share)) / 1000}}} # {why}\n"
 
 
 def _variant_file(variant: str, groups: Mapping[str, str], own: Mapping[str, Any], gate: str) -> str:

@@ -22,10 +22,6 @@ TOP = Path("params.yaml")
 NAME = re.compile("[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
 """Of a variant: it is part of paths, of tags, of commands and of addresses."""
 LICENSE = re.compile("[a-z0-9][a-z0-9.+-]*")
-LATENCY_METRICS = frozenset({"latency_mean_ms", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"})
-"""Facts of a machine: one row at a time through model.tflite on one thread, judged by the benchmark stage."""
-CONVERSION_METRICS = frozenset({"agreement", "max_difference", "mean_difference", "size_bytes"})
-"""What the conversion gives for every task."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

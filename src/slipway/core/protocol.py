@@ -1,8 +1,9 @@
-"""The verbs that every task has, so that no stage needs to know which task it runs.
+"""The verbs that every task has and what it declares of itself, so that nobody needs to know which task it is.
 
 `prepare` indexes the raw folder, specifies the encoding on the training examples and encodes every example;
 `evaluate` and `convert-tflite` decode raw model outputs and score them; the `Predictor` encodes and decodes with the
-same code. Fitting belongs to the framework (`slipway.frameworks`).
+same code. Fitting belongs to the framework (`slipway.frameworks`). The gate, the card and the report go by the metrics,
+kinds of group, contributions and words of the task.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,14 +15,15 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.config import Section
+from slipway.core.metric import Metric
 
 Spec = dict[str, Any]
 """What a model takes and gives, in JSON values: written by prepare, kept in the release record.
 
-Keys of every task: `objective` (what a prediction is: "multiclass", "binary", "regression", "keypoints" or "boxes"),
-`input` ({"shape": without the batch axis, "dtype", and for tables "names"}), `outputs` (names, in order: of classes, of
-the target, of keypoints). Where examples have classes to be counted and balanced, `classes` has the names that `label`
-takes. A task adds its own, and what `operate` chose comes on top.
+Keys of every task: `objective` (what a prediction is, as `Task.objective` has it), `input` ({"shape": without the batch
+axis, "dtype", and for tables "names"}), `outputs` (names, in order: of classes, of the target, of keypoints). Where
+examples have classes to be counted and balanced, `classes` has the names that `label` takes. A task adds its own, and
+what `operate` chose comes on top.
 """
 
 
@@ -96,16 +98,91 @@ class Plot:
     y_label: str | None = None
 
 
+Ratio = tuple[np.ndarray, np.ndarray]
+"""Numerator and denominator of each example, [n] each."""
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """What each example adds to the scores; arrays are [n].
+
+    `ratios`: by metric, of those that are ratios of sums over examples: a bootstrap of such a score is two matrix
+    products instead of a thousand evaluations. `by_class`: the same of each class by itself, by metric and class.
+
+    `actual`: the class of each example by name, where it is decided between classes, else None. Of each example is
+    known either what was `decided` (the class, or in words what became of it) and whether that was `right`, or how far
+    off it is: `errors`, in the target's unit or in shares. What is not known is None.
+    """
+
+    ratios: Mapping[str, Ratio]
+    by_class: Mapping[str, Mapping[str, Ratio]] = field(default_factory=dict)
+    actual: np.ndarray | None = None
+    decided: np.ndarray | None = None
+    right: np.ndarray | None = None
+    errors: np.ndarray | None = None
+
+
+class Scores(Protocol):
+    """What one model's predictions on some examples come to.
+
+    A value: what any weight needs (a matching, an order, the parts of a breakdown) is computed once and kept in it.
+    """
+
+    def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
+        """Every metric that the task declares; `weight` [n] counts each example that often (the bootstrap's draws)."""
+
+    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+        """Breakdowns of the score: per class, per group, by hour, ... ; the first column names the row.
+
+        `weight` [n] counts each example that often in the scores (columns of floats), which are nan where nothing is
+        counted; counts (columns of integers), rows and their order are those of the examples as they are.
+        """
+
+    def plots(self) -> Sequence[Plot]:
+        """The pictures of the score that `dvc plots show` draws."""
+
+    @property
+    def contributions(self) -> Contributions:
+        """What each example adds."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a model gives, for people.
+
+    `output`: what comes out of it, `{outputs}` standing for the names of the spec's `outputs`. `decision`: how a
+    decision is made of that, None where that goes without saying. `differences`: what differences of two models'
+    predictions are in. `limits`: whole sentences on where any model of the kind ends.
+    """
+
+    output: str
+    decision: str | None = None
+    differences: str = "absolute"
+    limits: tuple[str, ...] = ()
+
+
 class Task(Protocol):
     """One kind of model over one variant's `data` section."""
 
     Data: ClassVar[type[Section]]
-    metrics: ClassVar[frozenset[str]]
-    """Every metric that `score` gives; a gate rule on another is refused when composing."""
+    objective: ClassVar[str]
+    """What a prediction is, in a word; tasks that decode alike share it."""
+    metrics: ClassVar[Mapping[str, Metric]]
+    """Every metric that its scores give, by name; a gate rule on another is refused when composing."""
     headline: ClassVar[tuple[str, ...]]
     """The few metrics to show in a table of variants, the main one first."""
+    curves: ClassVar[frozenset[str]]
+    """Tables whose rows are stretches of a curve, not parts of the examples that have a name: without intervals."""
 
     def __init__(self, data: Any) -> None: ...
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Its kinds of group, by which a rule may be: columns of its test examples, the raw data's first."""
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The classes that it decides between: none at all, or None where the raw data names them."""
 
     def index(self, raw: Path) -> Index:
         """List the examples of a raw folder.
@@ -144,29 +221,8 @@ class Task(Protocol):
     def present(self, predictions: np.ndarray, examples: Any, spec: Spec) -> list[Any]:
         """Predictions as a caller of the Predictor wants them, in JSON values, one for each of its raw examples."""
 
-    def score(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> dict[str, float]:
-        """Every metric of `metrics`; `weight` [n] counts each example that often (the bootstrap's draws)."""
+    def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Scores:
+        """What predictions [n, *p] on examples [n] with targets [n, *t] come to; `spec` has the operating point."""
 
-    def tables(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> Mapping[str, pd.DataFrame]:
-        """Breakdowns of the score: per class, per group, by hour, ... ; the first column names the row.
-
-        `weight` [n] counts each example that often in the scores (columns of floats), which are nan where nothing is
-        counted; counts (columns of integers), rows and their order are those of the examples as they are.
-        """
-
-    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
-        """The pictures of the score that `dvc plots show` draws."""
+    def words(self, spec: Spec) -> Words:
+        """What a model of this spec gives, for people."""

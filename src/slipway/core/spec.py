@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from slipway.core import atomic
 from slipway.core.errors import ModelError
 from slipway.core.protocol import Spec
@@ -43,8 +41,3 @@ def shared(data: Path, native: Path) -> Spec:
 def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) <= 200 else f"{text[:200]}..."
-
-
-def decided_between(examples: pd.DataFrame, spec: Spec) -> pd.Series | None:
-    """[n] the class of each example, where a prediction decides between classes; else None."""
-    return examples["label"] if spec["objective"] in ("multiclass", "binary") else None

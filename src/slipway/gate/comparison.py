@@ -21,9 +21,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from slipway.core.protocol import of_column
-from slipway.gate.contributions import Ratio, Scored
-from slipway.gate.rules import LOWER_IS_BETTER, MACHINE_OR_FILE, Baseline, BaselineLoss, Decision
+from slipway.core.metric import Metric
+from slipway.core.protocol import Ratio, of_column
+from slipway.gate.contributions import Scored
+from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Decision
 from slipway.gate.slices import ratio, resampled, slices, sums, units_of
 from slipway.gate.verdict import by_chance, may_lose
 from slipway.records.verdict import Judgement
@@ -62,7 +63,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Question:
-    metric: str
+    """`decided`: whether it is of decisions that are right or wrong, of which McNemar's test is."""
+
+    metric: Metric
     of: str | None
     rule: BaselineLoss
     inside: np.ndarray
@@ -114,7 +117,7 @@ def compare(
         groups=int(new.groups.nunique()),
         worse=worse,
         better=better,
-        p=None if new.right is None else mcnemar(worse, better, "two-sided"),
+        p=None if new.contributions.right is None else mcnemar(worse, better, "two-sided"),
         flips=tuple(shown),
     )
 
@@ -134,8 +137,8 @@ def _questions(rules: Baseline, old: Scored, new: Scored) -> Iterator[_Question]
     for metric, one in sorted(rules.per_class.items()):
         for name in one.classes or new.classes:
             if name in new.classes and name in old.classes:
-                inside = new.actual == name
-                yield _Question(metric, name, one, inside, old.recall(name), new.recall(name), True)
+                parts = old.of_class(metric, name), new.of_class(metric, name)
+                yield _Question(new.task.metrics[metric], name, one, new.actual == name, *parts, decided=True)
     for kind, of_kind in sorted(rules.per_group.items()):
         for metric, rule in sorted(of_kind.items()):
             for name, inside in slices(of_column(new.examples, kind)).items():
@@ -145,7 +148,8 @@ def _questions(rules: Baseline, old: Scored, new: Scored) -> Iterator[_Question]
 def _question(
     metric: str, of: str | None, rule: BaselineLoss, inside: np.ndarray, old: Scored, new: Scored
 ) -> _Question:
-    return _Question(metric, of, rule, inside, old.ratio(metric), new.ratio(metric), metric == "accuracy")
+    declared = new.task.metrics[metric]
+    return _Question(declared, of, rule, inside, old.ratio(metric), new.ratio(metric), declared.right)
 
 
 def _unknown_classes(rules: Baseline, old: Scored, new: Scored) -> Iterator[Judgement]:
@@ -183,7 +187,8 @@ def _drawn(
             weight = np.where(inside, one[units], 0)
             before, after = old.score(weight), new.score(weight)
             for number in numbers:
-                drawn[number].append((before[questions[number].metric], after[questions[number].metric]))
+                name = questions[number].metric.name
+                drawn[number].append((before[name], after[name]))
     return drawn
 
 
@@ -208,9 +213,10 @@ def _answer(
         drawn_sums = resampled(np.concatenate([before, after]), seed)
         draws = _lost(question, ratio(drawn_sums[:2]), ratio(drawn_sums[2:]))
     p, unchanged = None, False
-    if question.decided and old.right is not None and new.right is not None:
-        worse = int((question.inside & old.right & ~new.right).sum())
-        better = int((question.inside & ~old.right & new.right).sum())
+    right = old.contributions.right, new.contributions.right
+    if question.decided and right[0] is not None and right[1] is not None:
+        worse = int((question.inside & right[0] & ~right[1]).sum())
+        better = int((question.inside & ~right[0] & right[1]).sum())
         p, unchanged = mcnemar(worse, better), worse == better == 0
     if _alike(old, new):
         return _Answer(value, value, value, value, p)
@@ -229,7 +235,7 @@ def _judge(question: _Question, answer: _Answer, decide: Decision, level: float,
     how = question.rule.decide_on or decide
     lost = {"value": answer.value, "low": answer.low, "high": answer.high}
     rule = question.rule
-    judged = may_lose("baseline", question.metric, question.of, rule.most, lost, how, rule.relative)
+    judged = may_lose("baseline", question.metric.name, question.of, rule.most, lost, how, rule.relative)
     if how == "point" or not np.isfinite(answer.value) or answer.low is None:
         return judged
     chance = answer.surely is not None and answer.surely <= rule.most
@@ -240,7 +246,7 @@ def _judge(question: _Question, answer: _Answer, decide: Decision, level: float,
 
 def _lost(question: _Question, old: np.ndarray, new: np.ndarray) -> np.ndarray:
     """How much worse the new scores are, any shape, in the unit that the rule asks for."""
-    lost = (new - old) if question.metric in LOWER_IS_BETTER else (old - new)
+    lost = (new - old) if question.metric.lower_is_better else (old - new)
     if question.rule.relative:
         with np.errstate(divide="ignore", invalid="ignore"):
             lost = lost / np.abs(old)
@@ -259,32 +265,31 @@ def _alike(old: Scored, new: Scored) -> bool:
 def _flips(old: Scored, new: Scored) -> list[Flip]:
     """Every example on which one model is right and the other is not; of lengths and amounts, where one is closer."""
     names, labels = new.examples["example"].astype(str), new.examples["label"]
-    if old.right is not None and new.right is not None:
-        changed = np.flatnonzero(old.right != new.right)
-        said = [_decided(one) for one in (old, new)]
+    before, after = old.contributions, new.contributions
+    if before.right is not None and after.right is not None:
+        assert before.decided is not None and after.decided is not None  # what is right was decided
         return [
-            Flip(names.iloc[at], str(labels.iloc[at]), said[0][at], said[1][at], bool(new.right[at])) for at in changed
+            Flip(
+                names.iloc[at],
+                str(labels.iloc[at]),
+                before.decided[at],
+                after.decided[at],
+                bool(after.right[at]),
+            )
+            for at in np.flatnonzero(before.right != after.right)
         ]
-    assert old.errors is not None and new.errors is not None  # a task has the one or the other
-    change = new.errors - old.errors
+    assert before.errors is not None and after.errors is not None  # a task has the one or the other
+    change = after.errors - before.errors
     order = np.argsort(-np.abs(change), kind="stable")
     label = labels.map(lambda one: f"{one:,.4g}" if isinstance(one, float) else str(one))
     return [
         Flip(
             names.iloc[at],
             label.iloc[at],
-            f"off by {old.errors[at]:.4g}",
-            f"off by {new.errors[at]:.4g}",
+            f"off by {before.errors[at]:.4g}",
+            f"off by {after.errors[at]:.4g}",
             bool(change[at] < 0),
         )
         for at in order
         if change[at] != 0
     ]
-
-
-def _decided(scored: Scored) -> np.ndarray:
-    """[n] what a model made of each example, in words."""
-    if scored.decisions is not None:
-        return scored.decisions
-    assert scored.right is not None  # decisions or pictures
-    return np.where(scored.right, "all found, nothing else", "missed or found too much")

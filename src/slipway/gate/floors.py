@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from slipway.core.protocol import of_column
-from slipway.gate.contributions import Ratio, Scored
+from slipway.core.protocol import Ratio, of_column
+from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate, Rule
 from slipway.gate.slices import ratio, resampled, slices, sums, units_of
 from slipway.gate.verdict import bounded, by_chance, too_few
 from slipway.records.verdict import Judgement
-from slipway.statistics.intervals import SHARES, ends
+from slipway.statistics.intervals import ends
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,10 @@ def judge(gate: Gate, shipped: Scored, *, resamples: int, confidence: float, see
     for question in questions:
         value, draws, count = _drawn(question, shipped, resamples, seed)
         decide = question.rule.decide_on or gate.decide_on
-        surely = _judged(question, value, _interval(question, value, draws, count, level / asked), decide)
-        one = _judged(question, value, _interval(question, value, draws, count, level), decide)
+        share = shipped.task.metrics[question.metric].share
+        surely, one = (
+            _judged(question, value, _interval(value, draws, count, of, share), decide) for of in (level / asked, level)
+        )
         if decide == "interval" and np.isfinite(value):
             if one.verdict == "fail" and surely.verdict != "fail":
                 one = by_chance(one, asked)
@@ -58,7 +60,7 @@ def _questions(gate: Gate, shipped: Scored) -> Iterator[_Question]:
     for metric, rule in sorted(gate.per_class.items()):
         for name in rule.classes or shipped.classes:
             if name in shipped.classes:
-                yield _Question(metric, name, rule, shipped.actual == name, shipped.recall(name))
+                yield _Question(metric, name, rule, shipped.actual == name, shipped.of_class(metric, name))
     for kind, of_kind in sorted(gate.per_group.items()):
         for metric, bound in sorted(of_kind.items()):
             for name, inside in slices(of_column(shipped.examples, kind)).items():
@@ -91,10 +93,7 @@ def _drawn(question: _Question, shipped: Scored, resamples: int, seed: int) -> t
     return value, draws[np.isfinite(draws)], count
 
 
-def _interval(
-    question: _Question, value: float, draws: np.ndarray, count: int, level: float
-) -> tuple[float, float] | None:
-    share = question.metric in SHARES
+def _interval(value: float, draws: np.ndarray, count: int, level: float, share: bool) -> tuple[float, float] | None:
     return ends(value, draws, level=level, groups=count, share=share, telling=lambda: count)
 
 

@@ -1,9 +1,10 @@
 """All that the gate says of a variant, and the exit code that it comes to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from slipway.core.metric import Metric
 from slipway.gate.comparison import Comparison
 from slipway.gate.contributions import Scored
 from slipway.records.benchmark import Benchmark
@@ -43,6 +44,11 @@ class Judged:
     comparison: Comparison | None = None
     old: Scored | None = None
     new: Scored | None = None
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Those that the task declares; none where the models were not compared."""
+        return {} if self.new is None else self.new.task.metrics
 
     @property
     def beside(self) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from slipway.core.config import CONVERSION_METRICS, LATENCY_METRICS, Evaluate
+from slipway.core.config import Evaluate
 from slipway.core.errors import ModelError
-from slipway.core.spec import decided_between
+from slipway.core.metric import CONVERSION, LATENCY
 from slipway.gate import floors, verdict
 from slipway.gate.asked import check, question
 from slipway.gate.contributions import Scored
@@ -63,7 +63,7 @@ class Asked:
     @property
     def native(self) -> bool:
         """Whether a rule is on what conversion changed, for which the native model's predictions are needed."""
-        return bool(self.gate.conversion or self.gate.rules.keys() & (CONVERSION_METRICS - {"size_bytes"}))
+        return bool(self.gate.conversion or self.gate.rules.keys() & (CONVERSION.keys() - {"size_bytes"}))
 
 
 def doubts(
@@ -86,6 +86,8 @@ def doubts(
     """
     path, timed = paths
     yield from _of_parameters(record, asked, path)
+    if record.spec["objective"] != shipped.task.objective:
+        yield f"{path}: objective is not that of its task"
     judged = ((record.gate, asked.gate.of_model, path), (benchmark.gate, asked.gate.of_machine, timed))
     for part, rules, name in judged:
         try:
@@ -135,7 +137,7 @@ def _of_model(benchmark: Benchmark, model: Artifact, path: str) -> Iterator[str]
     if timed.sha256 not in (None, model.sha256):
         yield f"{path} is of another {MODEL}: its sha256 is {timed.sha256}, and the record says {model.sha256}"
     single = timed.single.get("1", {})
-    for metric in sorted(LATENCY_METRICS):
+    for metric in sorted(LATENCY):
         noted = benchmark.metrics.get(metric, {}).get("value")
         if noted is None or noted != single.get(metric.removeprefix("latency_")):
             yield f"{path}: {metric} is not the time of model.tflite on one thread"
@@ -144,19 +146,20 @@ def _of_model(benchmark: Benchmark, model: Artifact, path: str) -> Iterator[str]
 def _again(asked: Asked, record: Record, shipped: Scored, native: Scored | None) -> tuple[Metrics, list[Judgement]]:
     """The metrics and the rules on the model, as the stages come to them."""
     draws: dict[str, Any] = {**asked.statistics.model_dump(), "seed": asked.seed}
-    classes = decided_between(shipped.examples, shipped.spec)
+    classes, declared = shipped.contributions.actual, shipped.task.metrics
     if native is None:
-        metrics, before, lost = intervals.bootstrap(shipped.score, shipped.groups, **draws, classes=classes), {}, {}
+        metrics = intervals.bootstrap(shipped.score, shipped.groups, **draws, declared=declared.get, classes=classes)
+        before, lost = {}, {}
     else:
         same = losses.alike(native.predictions, shipped.predictions)
-        measured = losses.measure(native.score, shipped.score, shipped.groups, classes, same=same, **draws)
+        measured = losses.measure(native.score, shipped.score, shipped.groups, classes, declared, same=same, **draws)
         metrics, before, lost = measured.shipped, measured.native, measured.lost
     points: dict[str, float] = {"size_bytes": record.model.bytes}
     if native is not None:
         points |= shipped.task.compare(native.predictions, shipped.predictions, shipped.spec)
     figures: Metrics = {**metrics, **{name: {"value": float(value)} for name, value in points.items()}}
     counts = {"examples": record.examples, "groups": record.groups}
-    judged = verdict.judge(asked.gate.of_model, figures, before, lost, counts)
+    judged = verdict.judge(asked.gate.of_model, figures, before, lost, counts, declared)
     return metrics, [*judged.rules, *floors.judge(asked.gate.of_model, shipped, **draws)]
 
 

@@ -28,27 +28,20 @@ the new model is worse, whichever way the metric runs.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
 from slipway.core import config
-from slipway.core.config import CONVERSION_METRICS, LATENCY_METRICS, Section
+from slipway.core.config import Section
+from slipway.core.metric import CONVERSION, LATENCY, Metric
 
 Decision = Literal["interval", "point"]
 FirstRelease = Literal["hold", "pass"]
 
-LOWER_IS_BETTER = (
-    LATENCY_METRICS
-    | {"size_bytes", "max_difference", "mean_difference", "ece", "log_loss", "mae", "rmse", "mape"}
-    | {"mae_ratio_to_naive", "false_positives_per_picture", "mean_error"}
-)
-"""Metrics of which less is better; of all others more is."""
-CLASS_METRICS = frozenset({"recall"})
-"""What is known of one class by itself, where a task decides between classes."""
-POINTS = LATENCY_METRICS | CONVERSION_METRICS
+POINTS = frozenset({*LATENCY, *CONVERSION})
 """What is measured without drawing examples, and has no interval."""
-MACHINE_OR_FILE = LATENCY_METRICS | {"size_bytes"}
+MACHINE_OR_FILE = frozenset({*LATENCY, "size_bytes"})
 """What is compared with the baseline by its value: there are no examples to draw."""
 
 
@@ -121,7 +114,7 @@ class Gate(config.Gate):
     @property
     def of_machine(self) -> "Gate":
         """The rules on latency, which the benchmark judges."""
-        kept = {metric: rule for metric, rule in self.rules.items() if metric in LATENCY_METRICS}
+        kept = {metric: rule for metric, rule in self.rules.items() if metric in LATENCY}
         return self.model_copy(
             update={
                 "rules": kept, "least": Least(), "per_class": {}, "per_group": {}, "conversion": {},
@@ -132,7 +125,7 @@ class Gate(config.Gate):
     @property
     def of_model(self) -> "Gate":
         """The rules on the model alone, which go into the release record."""
-        kept = {metric: rule for metric, rule in self.rules.items() if metric not in LATENCY_METRICS}
+        kept = {metric: rule for metric, rule in self.rules.items() if metric not in LATENCY}
         return self.model_copy(update={"rules": kept, "baseline": Baseline()})
 
 
@@ -144,55 +137,44 @@ class Refusal(NamedTuple):
     instead: str
 
 
-def kinds(task: str, data: Mapping[str, Any]) -> frozenset[str]:
-    """The kinds of group of a task, by its `data` section: columns of its test examples, first the raw data's."""
-    more = {"tabular_classification": data.get("categorical") or (), "tabular_regression": ("hour",)}
-    return frozenset({"group", *more.get(task, ())})
-
-
-def classes(task: str, data: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """The classes of a task by its `data` section: none at all, or None where the raw data's folders name them."""
-    match task:
-        case "image_classification" | "audio_classification":
-            return tuple(data["classes"]) if data.get("classes") else None
-        case "tabular_classification":
-            return (data["name"], f"not {data['name']}")
-        case _:
-            return ()
-
-
-def refusals(gate: Gate, metrics: frozenset[str], task: str, data: Mapping[str, Any]) -> Iterator[Refusal]:
-    """Rules on a metric, a class or a kind of group that the task does not have.
+def refusals(
+    gate: Gate, metrics: Mapping[str, Metric], kinds: frozenset[str], classes: tuple[str, ...] | None
+) -> Iterator[Refusal]:
+    """Rules on a metric, a class or a kind of group that a task does not have.
 
     Args:
         gate: the rules.
-        metrics: every metric that the task's `score` gives.
-        task: its name.
-        data: the variant's `data` section.
+        metrics: those that the task declares.
+        kinds: its kinds of group.
+        classes: those that it decides between, none at all, or None where the raw data names them.
     """
-    yield from _unknown(gate.rules, metrics | LATENCY_METRICS | CONVERSION_METRICS, "metric", ("rules",))
-    yield from _unknown(gate.conversion, metrics, "metric", ("conversion",))
-    yield from _unknown(gate.baseline.overall, metrics | MACHINE_OR_FILE, "metric", ("baseline", "overall"))
+    yield from _unknown(gate.rules, metrics.keys() | POINTS, "metric", ("rules",))
+    yield from _unknown(gate.conversion, metrics.keys(), "metric", ("conversion",))
+    yield from _unknown(gate.baseline.overall, metrics.keys() | MACHINE_OR_FILE, "metric", ("baseline", "overall"))
     for part, above in ((gate, ()), (gate.baseline, ("baseline",))):
-        yield from _of_slices(part, above, metrics, task, data)
+        yield from _of_slices(part, above, metrics, kinds, classes)
 
 
 def _of_slices(
-    part: Gate | Baseline, above: tuple[str, ...], metrics: frozenset[str], task: str, data: Mapping[str, Any]
+    part: Gate | Baseline,
+    above: tuple[str, ...],
+    metrics: Mapping[str, Metric],
+    kinds: frozenset[str],
+    classes: tuple[str, ...] | None,
 ) -> Iterator[Refusal]:
     """The same for rules by class and by group."""
-    yield from _unknown(part.per_group, kinds(task, data), "kind of group", (*above, "per_group"))
+    yield from _unknown(part.per_group, kinds, "kind of group", (*above, "per_group"))
     for kind, rules in part.per_group.items():
-        yield from _unknown(rules, metrics, "metric", (*above, "per_group", kind))
-    known = classes(task, data)
+        yield from _unknown(rules, metrics.keys(), "metric", (*above, "per_group", kind))
+    of_one = {metric.name for metric in metrics.values() if metric.by_class}
     for metric, rule in part.per_class.items():
         path = (*above, "per_class", metric)
-        if known == ():
-            yield Refusal(path, f"{task} does not decide between classes", "take per_class out")
+        if classes == ():
+            yield Refusal(path, "the task does not decide between classes", "take per_class out")
             continue
-        yield from _unknown([metric], CLASS_METRICS, "metric of one class", path[:-1])
-        if known is not None:
-            yield from _unknown(rule.classes or (), known, "class", (*path, "classes"), below=False)
+        yield from _unknown([metric], of_one, "metric of one class", path[:-1])
+        if classes is not None:
+            yield from _unknown(rule.classes or (), classes, "class", (*path, "classes"), below=False)
 
 
 def _unknown(

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from slipway.gate.contributions import Ratio
+from slipway.core.protocol import Ratio
 
 LEAST_EXAMPLES = 20
 """Groups with fewer test examples are judged together, as `OTHERS`."""

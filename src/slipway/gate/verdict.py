@@ -15,7 +15,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from slipway.gate.rules import LOWER_IS_BETTER, POINTS, Gate, Least
+from slipway.core.metric import Metric
+from slipway.gate.rules import POINTS, Gate, Least
 from slipway.records.verdict import Figures, Judgement, Kind, Outcome, Verdict
 
 COUNTED = ("examples", "groups")
@@ -30,6 +31,7 @@ def judge(
     native: Measured | None = None,
     lost: Measured | None = None,
     counts: Mapping[str, int] | None = None,
+    metrics: Mapping[str, Metric] | None = None,
 ) -> Verdict:
     """Judge the rules of `gate` on one model; metrics without a rule are not looked at.
 
@@ -39,6 +41,7 @@ def judge(
         native: the scores of the native model: what a relative loss is a share of.
         lost: native score minus that of the model that ships.
         counts: how many test `examples` and `groups` there are.
+        metrics: those that the task declares, where `lost` is given.
     """
     rules = [enough(unit, least, (counts or {}).get(unit)) for unit, least in asked_of(gate.least).items()]
     rules += [
@@ -46,7 +49,7 @@ def judge(
         for metric, rule in sorted(gate.rules.items())
     ]
     for metric, loss in sorted(gate.conversion.items()):
-        figures = worse(metric, (lost or {}).get(metric))
+        figures = _worse((metrics or {}).get(metric), (lost or {}).get(metric))
         if loss.relative and figures is not None:
             base = _number(((native or {}).get(metric) or {}).get("value"))
             figures = {name: _share(figure, base) for name, figure in figures.items()}
@@ -55,12 +58,12 @@ def judge(
     return Verdict.of(rules)
 
 
-def worse(metric: str, difference: Figures | None) -> dict[str, float | None] | None:
+def _worse(metric: Metric | None, difference: Figures | None) -> dict[str, float | None] | None:
     """How much worse the second model is, from the first one's score minus the second's."""
-    if difference is None:
+    if metric is None or difference is None:
         return None
     value, low, high = (_number(difference.get(name)) for name in ("value", "low", "high"))
-    if metric in LOWER_IS_BETTER:
+    if metric.lower_is_better:
         value, low, high = (None if one is None else -one + 0.0 for one in (value, high, low))
     return {"value": value, "low": low, "high": high}
 

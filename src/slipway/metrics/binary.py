@@ -6,49 +6,112 @@ positives is from the mean probability, over 15 equally wide bins (Naeini et al.
 Probabilities Using Bayesian Binning", AAAI 2015).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from slipway.core.protocol import Plot
+from slipway.core.metric import Metric, named
+from slipway.core.protocol import Contributions, Plot, of_column
 from slipway.metrics import classification
 from slipway.metrics.breakdown import Parts
+from slipway.metrics.classification import CALIBRATION_BINS as BINS
 
-METRICS = frozenset({*classification.METRICS, "average_precision"})
-"""What `score` gives."""
-DECILES = 10
+TENTHS, DECILES = "tenths", 10
+VALUES = 20
+"""Values of a column that a breakdown shows; the others are counted together."""
+METRICS = named(
+    Metric("accuracy", "higher", "share", "how many decisions at the threshold are right", 4, share=True, right=True),
+    Metric("precision", "higher", "share", "how many of those decided to be positive are positive", 4, share=True),
+    Metric("recall", "higher", "share", "how many of the positive examples are found", 4, share=True, by_class=True),
+    Metric("f1", "higher", "share", "harmonic mean of precision and recall of the positive class", 4, share=True),
+    Metric("roc_auc", "higher", "share", "how often a positive example scores above one of the others", 4, share=True),
+    Metric(
+        "average_precision",
+        "higher",
+        "share",
+        "mean precision over all recalls, with few positives the metric to look at; guessing gives their share",
+        4,
+        share=True,
+    ),
+    Metric("ece", "lower", "share", f"how far the share of positives is from the probability, over {BINS} bins", 4),
+    Metric("log_loss", "lower", "nats", "minus the logarithm of the right class's probability; 0 is best", 4),
+)
 
 
-def score(
-    targets: np.ndarray, probability: np.ndarray, threshold: float, weight: np.ndarray | None = None
-) -> dict[str, float]:
-    """Every metric; `weight` [n] counts each example that often.
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of the probability [n] of positive, and of decisions at a threshold; see `slipway.core.protocol.Scores`.
 
-    Without positive examples recall, F1 and average precision are nan, and so is ROC AUC where only one class is left;
-    precision is 0 where nothing is decided to be positive.
+    `names` are positive, negative; `columns` those of the examples [n] by whose values there are breakdowns.
     """
-    weight = np.ones(len(targets)) if weight is None else np.asarray(weight, np.float64)
-    positive, probability = np.asarray(targets) == 1, np.asarray(probability, np.float64)
-    total = weight.sum()
-    if total == 0:
-        return dict.fromkeys(sorted(METRICS), float("nan"))
-    decided = probability >= threshold
-    hits, found, support = (float(weight @ part) for part in (positive & decided, decided, positive))
-    told = np.where(positive, probability, 1 - probability)
-    surprise = -np.log(np.maximum(told, np.finfo(np.float32).eps))
-    return {
-        "accuracy": float(weight @ (decided == positive)) / float(total),
-        "precision": hits / found if found else (0.0 if support else float("nan")),
-        "recall": hits / support if support else float("nan"),
-        "f1": 2 * hits / (found + support) if support else float("nan"),
-        "roc_auc": classification.roc_area(positive, probability, weight),
-        "average_precision": classification.average_precision(positive, probability, weight),
-        "ece": classification.calibration_error(probability, positive, weight),
-        "log_loss": float(weight @ surprise / total),
-    }
+
+    examples: pd.DataFrame
+    targets: np.ndarray
+    probability: np.ndarray
+    threshold: float
+    names: Sequence[str]
+    columns: Sequence[str] = ()
+
+    def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
+        """Every metric; `weight` [n] counts each example that often.
+
+        Without positive examples recall, F1 and average precision are nan, and so is ROC AUC where only one class is
+        left; precision is 0 where nothing is decided to be positive.
+        """
+        weight = np.ones(len(self.targets)) if weight is None else np.asarray(weight, np.float64)
+        positive, probability = np.asarray(self.targets) == 1, np.asarray(self.probability, np.float64)
+        total = weight.sum()
+        if total == 0:
+            return dict.fromkeys(METRICS, float("nan"))
+        decided = probability >= self.threshold
+        hits, found, support = (float(weight @ part) for part in (positive & decided, decided, positive))
+        told = np.where(positive, probability, 1 - probability)
+        surprise = -np.log(np.maximum(told, np.finfo(np.float32).eps))
+        return {
+            "accuracy": float(weight @ (decided == positive)) / float(total),
+            "precision": hits / found if found else (0.0 if support else float("nan")),
+            "recall": hits / support if support else float("nan"),
+            "f1": 2 * hits / (found + support) if support else float("nan"),
+            "roc_auc": classification.roc_area(positive, probability, weight),
+            "average_precision": classification.average_precision(positive, probability, weight),
+            "ece": classification.calibration_error(probability, positive, weight),
+            "log_loss": float(weight @ surprise / total),
+        }
+
+    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+        """`tenths` of the examples by score; `by_<column>`: precision and recall by value of a column."""
+        found = {TENTHS: by_score(self.targets, self.probability, weight)}
+        for name, values in self._values.items():
+            found[f"by_{name}"] = by_value(values, self.targets, self.probability, self.threshold, weight)
+        return found
+
+    def plots(self) -> Sequence[Plot]:
+        """Confusion at the threshold, precision and recall, ROC, reliability and scores."""
+        both, actual = np.stack([self.probability, 1 - self.probability], axis=1), 1 - self.targets
+        return [
+            classification.confusion_plot(self.contributions),
+            _precision_recall_plot(self.targets, self.probability),
+            classification.roc_plot(actual, both, self.names),
+            _reliability_plot(self.targets, self.probability),
+            classification.score_plot(actual, self.probability, self.names),
+        ]
+
+    @cached_property
+    def contributions(self) -> Contributions:
+        """What each example adds to accuracy, recall and F1."""
+        names = np.array(self.names)
+        decided = self.probability.astype(np.float64) >= self.threshold
+        return classification.decisions(names[1 - self.targets], names[np.where(decided, 0, 1)], self.names)
+
+    @cached_property
+    def _values(self) -> dict[str, Parts]:
+        """The examples by the commonest values of each column."""
+        return {name: Parts.of(_commonest(of_column(self.examples, name))) for name in self.columns}
 
 
 def operating_point(
@@ -142,18 +205,12 @@ def by_value(
     )
 
 
-def plots(targets: np.ndarray, probability: np.ndarray, threshold: float, names: Sequence[str]) -> list[Plot]:
-    """Confusion at the threshold, precision and recall, ROC, reliability and scores; `names` are positive, negative."""
-    classes = np.array(names)
-    both, actual = np.stack([probability, 1 - probability], axis=1), 1 - targets
-    confusion = pd.DataFrame({"actual": classes[actual], "predicted": classes[(probability < threshold).astype(int)]})
-    return [
-        Plot("confusion", "Confusion matrix", confusion, "actual", "predicted", "confusion", "actual", "predicted"),
-        _precision_recall_plot(targets, probability),
-        classification.roc_plot(actual, both, names),
-        _reliability_plot(targets, probability),
-        classification.score_plot(actual, probability, names),
-    ]
+def _commonest(column: pd.Series) -> pd.Series:
+    """The values of a column, those beyond the `VALUES` commonest as "(others)"."""
+    values = column.astype(object).where(column.notna(), "(missing)")
+    shown = values.value_counts(sort=True).index[:VALUES]
+    told: pd.Series = values.where(values.isin(shown), "(others)")
+    return told
 
 
 def _precision_recall_plot(targets: np.ndarray, probability: np.ndarray) -> Plot:

@@ -8,6 +8,9 @@ holds for every threshold at once, so examples are matched once, however often t
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -17,15 +20,28 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from scipy.optimize import linear_sum_assignment
 
-from slipway.core.protocol import Plot
+from slipway.core.metric import Metric, named
+from slipway.core.protocol import Contributions, Plot
 from slipway.metrics.breakdown import Parts
 
 ENOUGH = 0.5
 """IoU from which a detection has found an object."""
-METRICS = frozenset({"detection_rate", "false_positives_per_picture", "precision", "ap50", "mean_iou"})
-"""What `score` gives."""
+METRICS = named(
+    Metric("detection_rate", "higher", "share", "how many objects are found at the threshold (recall)", 4, share=True),
+    Metric(
+        "false_positives_per_picture",
+        "lower",
+        "boxes a picture",
+        "detections at the threshold that found nothing, second ones of an object included",
+        4,
+        share=True,
+    ),
+    Metric("precision", "higher", "share", "how many detections at the threshold found an object", 4, share=True),
+    Metric("ap50", "higher", "share", "COCO's average precision at IoU 0.5, over all thresholds", 4, share=True),
+    Metric("mean_iou", "higher", "share", "mean overlap of the found objects with what found them", 4, share=True),
+)
 BANDS = (0, 8, 16, 32, 64)
-"""Where the sizes begin that `tables` tells apart: square root of the area, in pixels of the encoded picture."""
+"""Where the sizes begin that `Scores.tables` tells apart: square root of the area, in pixels of the encoded picture."""
 SIZES = (*(f"{low} to {high} px" for low, high in pairwise(BANDS)), f"{BANDS[-1]} px and more")
 CURVE_POINTS = 200
 
@@ -62,10 +78,9 @@ class Matches:
             detections[given].astype(np.float64)[:, :4] * pixels,
             self.score,
         )
-        self._by_example = self._coco.evalImgs
         self.hit = np.zeros(len(self.score), bool)
         self.found, self.iou = np.zeros(len(boxes)), np.full(len(boxes), np.nan)
-        for one in filter(None, self._by_example):
+        for one in filter(None, self._coco.evalImgs):
             overlaps = self._coco.ious[one["image_id"], 1]
             for rank, (detection, match) in enumerate(zip(one["dtIds"], one["dtMatches"][0], strict=True)):
                 if match:
@@ -77,33 +92,150 @@ class Matches:
     def average_precision(self, weight: np.ndarray | None = None) -> float:
         """COCO's average precision at IoU 0.5; `weight` [n] counts each example that often; nan without objects."""
         weight = np.ones(self.examples) if weight is None else weight
-        drawn = np.repeat(np.arange(self.examples), weight.astype(np.int64))
-        self._coco.evalImgs = [self._by_example[number] for number in drawn]
-        self._coco.params.imgIds = self._coco._paramsEval.imgIds = list(range(len(drawn)))
+        times = np.repeat(np.arange(self.examples), weight.astype(np.int64))
+        drawn = copy(self._coco)
+        drawn.params = drawn._paramsEval = copy(self._coco.params)
+        drawn.params.imgIds = list(range(len(times)))
+        drawn.evalImgs = [self._coco.evalImgs[number] for number in times]
         with redirect_stdout(io.StringIO()):
-            self._coco.accumulate()
-        precision = self._coco.eval["precision"][0, :, 0, 0, 0]
+            drawn.accumulate()
+        precision = drawn.eval["precision"][0, :, 0, 0, 0]
         return float(precision.mean()) if (precision > -1).all() else float("nan")
 
 
-def score(matches: Matches, threshold: float, weight: np.ndarray | None = None) -> dict[str, float]:
-    """Every metric, of detections that score `threshold` or more; `weight` [n] counts each example that often.
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of what was matched, of detections that score a threshold or more; see `slipway.core.protocol.Scores`.
 
-    Precision and mean IoU are nan where nothing is detected or found, the detection rate where there is no object.
+    `groups`: [n] of each example.
     """
-    weight = np.ones(matches.examples) if weight is None else weight
-    decided = matches.score >= threshold
-    found = (matches.found >= threshold) & (matches.found > 0)
-    objects, detections = weight[matches.example], weight[matches.detected]
-    hits = float(objects @ found)
-    false = float(detections @ (decided & ~matches.hit))
-    return {
-        "detection_rate": _share(hits, objects.sum()),
-        "false_positives_per_picture": _share(false, weight.sum()),
-        "precision": _share(hits, hits + false),
-        "ap50": matches.average_precision(weight),
-        "mean_iou": _share(float(objects[found] @ matches.iou[found]), hits),
-    }
+
+    matches: Matches
+    groups: pd.Series
+    threshold: float
+
+    def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
+        """Every metric; `weight` [n] counts each example that often.
+
+        Precision and mean IoU are nan where nothing is detected or found, the detection rate where there is no object.
+        """
+        matches, found = self.matches, self._found
+        weight = np.ones(matches.examples) if weight is None else weight
+        objects, detections = weight[matches.example], weight[matches.detected]
+        hits = float(objects @ found)
+        false = float(detections @ self._false)
+        return {
+            "detection_rate": _share(hits, objects.sum()),
+            "false_positives_per_picture": _share(false, weight.sum()),
+            "precision": _share(hits, hits + false),
+            "ap50": matches.average_precision(weight),
+            "mean_iou": _share(float(objects[found] @ matches.iou[found]), hits),
+        }
+
+    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+        """`by_size` (objects, detection rate, mean IoU) and `per_group` (with pictures and false positives each).
+
+        `weight` [n] counts each example that often in the scores; objects and pictures are those that there are.
+        """
+        matches, found = self.matches, self._found
+        weight = np.ones(matches.examples) if weight is None else weight
+        iou, times = np.where(found, matches.iou, np.nan), weight[matches.example]
+        band, group = self._bands, self._groups
+        by_size = pd.DataFrame(
+            {
+                "size": np.array(SIZES, object)[band.names],
+                "objects": band.counts,
+                "detection_rate": band.means(found, times),
+                "mean_iou": band.means(iou, times),
+            }
+        )
+        objects = group.at(matches.example)
+        per_group = pd.DataFrame(
+            {
+                "group": group.names,
+                "pictures": group.counts,
+                "false_positives_per_picture": group.means(self._count(matches.detected[self._false]), weight),
+                "objects": objects.counts,
+                "detection_rate": objects.means(found, times),
+                "mean_iou": objects.means(iou, times),
+            }
+        )
+        return {"by_size": by_size, "per_group": per_group}
+
+    def plots(self) -> Sequence[Plot]:
+        """Precision against recall, detection rate against false positives (FROC), and detection rate by size."""
+        matches = self.matches
+        order = np.argsort(-matches.score, kind="stable")
+        hits, false = np.cumsum(matches.hit[order]), np.cumsum(~matches.hit[order])
+        curve = pd.DataFrame(
+            {
+                "score": matches.score[order],
+                "detection_rate": hits / max(len(matches.found), 1),
+                "precision": hits / np.maximum(hits + false, 1),
+                "false_positives_per_picture": false / matches.examples,
+            }
+        )
+        if len(curve) > CURVE_POINTS:
+            curve = curve.iloc[np.linspace(0, len(curve) - 1, CURVE_POINTS).round().astype(int)].reset_index(drop=True)
+        return [
+            Plot("precision_recall", "Precision and recall", curve, "detection_rate", "precision", x_label="recall"),
+            Plot(
+                "froc",
+                "Detection rate against false positives",
+                curve,
+                "false_positives_per_picture",
+                "detection_rate",
+                x_label="false positives a picture",
+                y_label="detection rate",
+            ),
+            Plot(
+                "detection_by_size",
+                "Detection rate by size",
+                self.tables()["by_size"],
+                "detection_rate",
+                "size",
+                "bar_horizontal",
+                "detection rate",
+                "size",
+            ),
+        ]
+
+    @cached_property
+    def contributions(self) -> Contributions:
+        """What each picture adds to detection rate and false positives; right is all found and nothing else."""
+        examples = self.matches.examples
+        found = self._count(self.matches.example[self._found]), self._count(self.matches.example)
+        false = self._count(self.matches.detected[self._false]), np.ones(examples)
+        right = (found[0] == found[1]) & (false[0] == 0)
+        return Contributions(
+            {"detection_rate": found, "false_positives_per_picture": false},
+            decided=np.where(right, "all found, nothing else", "missed or found too much"),
+            right=right,
+        )
+
+    @cached_property
+    def _found(self) -> np.ndarray:
+        """[objects] whether each is found."""
+        found: np.ndarray = (self.matches.found >= self.threshold) & (self.matches.found > 0)
+        return found
+
+    @cached_property
+    def _false(self) -> np.ndarray:
+        """[detections] whether each is false."""
+        false: np.ndarray = (self.matches.score >= self.threshold) & ~self.matches.hit
+        return false
+
+    @cached_property
+    def _bands(self) -> Parts:
+        return Parts.of(pd.Series(np.searchsorted(BANDS, self.matches.size, side="right") - 1))
+
+    @cached_property
+    def _groups(self) -> Parts:
+        return Parts.of(self.groups)
+
+    def _count(self, examples: np.ndarray) -> np.ndarray:
+        """[n] how often each example's number is there."""
+        return np.bincount(examples, minlength=self.matches.examples).astype(float)
 
 
 def operating_point(matches: Matches, false_positives: float) -> float:
@@ -119,79 +251,6 @@ def operating_point(matches: Matches, false_positives: float) -> float:
     passed = np.flatnonzero(allowed)[-1] + 1 if allowed.any() else 0
     bounds = np.concatenate([[1.0], scores, [0.0]])
     return float((bounds[passed] + bounds[passed + 1]) / 2)
-
-
-def tables(
-    matches: Matches, groups: pd.Series, threshold: float, weight: np.ndarray | None = None
-) -> Mapping[str, pd.DataFrame]:
-    """`by_size` (objects, detection rate, mean IoU) and `per_group` (with pictures and false positives each).
-
-    `weight` [n] counts each example that often in the scores; objects and pictures are those that there are.
-    """
-    weight = np.ones(matches.examples) if weight is None else weight
-    found = (matches.found >= threshold) & (matches.found > 0)
-    iou, times = np.where(found, matches.iou, np.nan), weight[matches.example]
-    band = Parts.of(pd.Series(np.searchsorted(BANDS, matches.size, side="right") - 1))
-    by_size = pd.DataFrame(
-        {
-            "size": np.array(SIZES, object)[band.names],
-            "objects": band.counts,
-            "detection_rate": band.means(found, times),
-            "mean_iou": band.means(iou, times),
-        }
-    )
-    group = Parts.of(groups)
-    objects = group.at(matches.example)
-    false = np.bincount(matches.detected[(matches.score >= threshold) & ~matches.hit], minlength=matches.examples)
-    per_group = pd.DataFrame(
-        {
-            "group": group.names,
-            "pictures": group.counts,
-            "false_positives_per_picture": group.means(false, weight),
-            "objects": objects.counts,
-            "detection_rate": objects.means(found, times),
-            "mean_iou": objects.means(iou, times),
-        }
-    )
-    return {"by_size": by_size, "per_group": per_group}
-
-
-def plots(matches: Matches, groups: pd.Series, threshold: float) -> Sequence[Plot]:
-    """Precision against recall, detection rate against false positives (FROC), and detection rate by size."""
-    order = np.argsort(-matches.score, kind="stable")
-    hits, false = np.cumsum(matches.hit[order]), np.cumsum(~matches.hit[order])
-    curve = pd.DataFrame(
-        {
-            "score": matches.score[order],
-            "detection_rate": hits / max(len(matches.found), 1),
-            "precision": hits / np.maximum(hits + false, 1),
-            "false_positives_per_picture": false / matches.examples,
-        }
-    )
-    if len(curve) > CURVE_POINTS:
-        curve = curve.iloc[np.linspace(0, len(curve) - 1, CURVE_POINTS).round().astype(int)].reset_index(drop=True)
-    return [
-        Plot("precision_recall", "Precision and recall", curve, "detection_rate", "precision", x_label="recall"),
-        Plot(
-            "froc",
-            "Detection rate against false positives",
-            curve,
-            "false_positives_per_picture",
-            "detection_rate",
-            x_label="false positives a picture",
-            y_label="detection rate",
-        ),
-        Plot(
-            "detection_by_size",
-            "Detection rate by size",
-            tables(matches, groups, threshold)["by_size"],
-            "detection_rate",
-            "size",
-            "bar_horizontal",
-            "detection rate",
-            "size",
-        ),
-    ]
 
 
 def same(one: np.ndarray, other: np.ndarray, threshold: float) -> np.ndarray:

@@ -5,102 +5,150 @@ calibration error is that of Guo et al., "On Calibration of Modern Neural Networ
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
-from slipway.core.protocol import Plot, Spec
+from slipway.core.metric import Metric, named
+from slipway.core.protocol import Contributions, Plot, Spec, Words
 from slipway.metrics import parity
 from slipway.metrics.breakdown import Parts
 
 CALIBRATION_BINS = 15
 HISTOGRAM_BINS = 20
-METRICS = frozenset({"accuracy", "precision", "recall", "f1", "roc_auc", "ece", "log_loss"})
-"""What `score` gives."""
+OF_CLASSES = "; with two classes of the first, else the mean over classes"
+METRICS = named(
+    Metric("accuracy", "higher", "share", "how many of the examples are decided rightly", 4, share=True, right=True),
+    Metric(
+        "precision",
+        "higher",
+        "share",
+        f"how many of those decided to be of a class are of it{OF_CLASSES}",
+        4,
+        share=True,
+    ),
+    Metric("recall", "higher", "share", f"how many of a class are found{OF_CLASSES}", 4, share=True, by_class=True),
+    Metric("f1", "higher", "share", f"harmonic mean of precision and recall{OF_CLASSES}", 4, share=True),
+    Metric(
+        "roc_auc", "higher", "share", f"how often one of a class scores above one of another{OF_CLASSES}", 4, share=True
+    ),
+    Metric("ece", "lower", "share", f"how far confidence is from accuracy, over {CALIBRATION_BINS} bins; 0 is best", 4),
+    Metric("log_loss", "lower", "nats", "minus the logarithm of the right class's probability; 0 is best", 4),
+)
 
 
-def score(targets: np.ndarray, predictions: np.ndarray, weight: np.ndarray | None = None) -> dict[str, float]:
-    """Every metric, from targets [n] and probabilities [n, classes]; `weight` [n] counts each example that often.
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of probabilities [n, classes] with targets [n] and groups [n]; see `slipway.core.protocol.Scores`."""
 
-    A class that the weighted examples lack is left out of means over classes; where that is the positive one of
-    two, its precision, recall and F1 are nan, and so is ROC AUC where only one class is left.
-    """
-    weight = np.ones(len(targets)) if weight is None else np.asarray(weight, np.float64)
-    drawn = weight > 0
-    targets, weight = targets[drawn], weight[drawn]
-    probabilities = np.asarray(predictions, np.float64)[drawn]
-    total = weight.sum()
-    if total == 0:
-        return dict.fromkeys(sorted(METRICS), float("nan"))
-    count = predictions.shape[1]
-    chosen = probabilities.argmax(axis=1)
-    correct = chosen == targets
-    precision, recall, f1 = _precision_recall_f1(_confusion(targets, chosen, count, weight))
-    judged = [0] if count == 2 else range(count)
-    areas = np.array([roc_area(targets == one, probabilities[:, one], weight) for one in judged])
-    told = probabilities[np.arange(len(targets)), targets]
-    surprise = -np.log(np.clip(told, np.finfo(np.float32).eps, 1))
-    return {
-        "accuracy": float(weight @ correct / total),
-        "precision": _mean(precision[judged]),
-        "recall": _mean(recall[judged]),
-        "f1": _mean(f1[judged]),
-        "roc_auc": _mean(areas),
-        "ece": calibration_error(probabilities.max(axis=1), correct, weight),
-        "log_loss": float(weight @ surprise / total),
-    }
+    groups: pd.Series
+    targets: np.ndarray
+    predictions: np.ndarray
+    names: Sequence[str]
 
+    def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
+        """Every metric; `weight` [n] counts each example that often.
 
-def tables(
-    groups: pd.Series,
-    targets: np.ndarray,
-    predictions: np.ndarray,
-    names: Sequence[str],
-    weight: np.ndarray | None = None,
-) -> Mapping[str, pd.DataFrame]:
-    """`per_class`: support, precision, recall and F1; `per_group`: examples and accuracy.
-
-    `weight` [n] counts each example that often in the scores; support and examples are of those that there are.
-    """
-    weight = np.ones(len(targets)) if weight is None else weight
-    chosen = predictions.argmax(axis=1)
-    precision, recall, f1 = _precision_recall_f1(_confusion(targets, chosen, len(names), weight))
-    per_class = pd.DataFrame(
-        {
-            "class": names,
-            "support": np.bincount(targets, minlength=len(names)),
-            "precision": precision,
-            "recall": recall,
-            "f1": f1,
+        A class that the weighted examples lack is left out of means over classes; where that is the positive one of
+        two, its precision, recall and F1 are nan, and so is ROC AUC where only one class is left.
+        """
+        weight = np.ones(len(self.targets)) if weight is None else np.asarray(weight, np.float64)
+        drawn = weight > 0
+        targets, weight = self.targets[drawn], weight[drawn]
+        probabilities = np.asarray(self.predictions, np.float64)[drawn]
+        total = weight.sum()
+        if total == 0:
+            return dict.fromkeys(METRICS, float("nan"))
+        count = self.predictions.shape[1]
+        chosen = probabilities.argmax(axis=1)
+        correct = chosen == targets
+        precision, recall, f1 = _precision_recall_f1(_confusion(targets, chosen, count, weight))
+        judged = [0] if count == 2 else range(count)
+        areas = np.array([roc_area(targets == one, probabilities[:, one], weight) for one in judged])
+        told = probabilities[np.arange(len(targets)), targets]
+        surprise = -np.log(np.clip(told, np.finfo(np.float32).eps, 1))
+        return {
+            "accuracy": float(weight @ correct / total),
+            "precision": _mean(precision[judged]),
+            "recall": _mean(recall[judged]),
+            "f1": _mean(f1[judged]),
+            "roc_auc": _mean(areas),
+            "ece": calibration_error(probabilities.max(axis=1), correct, weight),
+            "log_loss": float(weight @ surprise / total),
         }
-    )
-    of = Parts.of(groups)
-    accuracy = of.means(chosen == targets, weight)
-    per_group = pd.DataFrame({"group": of.names, "n": of.counts, "accuracy": accuracy})
-    return {"per_class": per_class, "per_group": per_group}
+
+    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+        """`per_class`: support, precision, recall and F1; `per_group`: examples and accuracy.
+
+        `weight` [n] counts each example that often in the scores; support and examples are of those that there are.
+        """
+        weight = np.ones(len(self.targets)) if weight is None else weight
+        confusion = _confusion(self.targets, self._chosen, len(self.names), weight)
+        precision, recall, f1 = _precision_recall_f1(confusion)
+        per_class = pd.DataFrame(
+            {
+                "class": self.names,
+                "support": np.bincount(self.targets, minlength=len(self.names)),
+                "precision": precision,
+                "recall": recall,
+                "f1": f1,
+            }
+        )
+        of = self._parts
+        accuracy = of.means(self._chosen == self.targets, weight)
+        per_group = pd.DataFrame({"group": of.names, "n": of.counts, "accuracy": accuracy})
+        return {"per_class": per_class, "per_group": per_group}
+
+    def plots(self) -> Sequence[Plot]:
+        """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
+        plots = [
+            confusion_plot(self.contributions),
+            roc_plot(self.targets, self.predictions, self.names),
+            _reliability_plot(self.predictions.max(axis=1), self._chosen == self.targets),
+        ]
+        if len(self.names) == 2:
+            plots.append(score_plot(self.targets, self.predictions[:, 0], self.names))
+        return plots
+
+    @cached_property
+    def contributions(self) -> Contributions:
+        """What each example adds to accuracy, and to recall and F1 as far as they are of one class."""
+        names = np.array(self.names)
+        return decisions(names[self.targets.astype(np.int64)], names[self._chosen], self.names)
+
+    @cached_property
+    def _chosen(self) -> np.ndarray:
+        """[n] the likeliest class."""
+        chosen: np.ndarray = self.predictions.argmax(axis=1)
+        return chosen
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return Parts.of(self.groups)
 
 
-def plots(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) -> Sequence[Plot]:
-    """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
-    classes = np.array(names)
-    chosen = predictions.argmax(axis=1)
-    confusion = pd.DataFrame({"actual": classes[targets], "predicted": classes[chosen]})
-    plots = [
-        Plot("confusion", "Confusion matrix", confusion, "actual", "predicted", "confusion", "actual", "predicted"),
-        roc_plot(targets, predictions, names),
-        _reliability_plot(predictions.max(axis=1), chosen == targets),
-    ]
-    if len(names) == 2:
-        plots.append(score_plot(targets, predictions[:, 0], names))
-    return plots
+def decisions(actual: np.ndarray, decided: np.ndarray, classes: Sequence[str]) -> Contributions:
+    """What decisions between classes add: `actual` and `decided` [n] are names, with two the first is positive."""
+    right, ones = actual == decided, np.ones(len(actual))
+    of_each = {name: ((right & (actual == name)).astype(float), (actual == name).astype(float)) for name in classes}
+    ratios = {"accuracy": (right.astype(float), ones)}
+    if len(classes) == 2:
+        hits, positive = of_each[classes[0]]
+        ratios |= {"recall": (hits, positive), "f1": (2 * hits, positive + (decided == classes[0]))}
+    return Contributions(ratios, {"recall": of_each}, actual, decided, right)
 
 
 class Classifier:
     """What a task does with class probabilities; see `slipway.core.protocol.Task`."""
 
-    metrics: ClassVar[frozenset[str]] = METRICS
+    objective: ClassVar[str] = "multiclass"
+    metrics: ClassVar[Mapping[str, Metric]] = METRICS
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc")
+    curves: ClassVar[frozenset[str]] = frozenset()
+    kinds: ClassVar[frozenset[str]] = frozenset({"group"})
 
     def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
         """Model outputs are probabilities already."""
@@ -112,39 +160,30 @@ class Classifier:
         """Nothing is chosen: the likeliest class is the decision."""
         return {}
 
-    def score(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> dict[str, float]:
+    def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Scores:
         """The scores of class probabilities."""
-        return score(targets, predictions, weight)
+        return Scores(examples["group"], targets, predictions, spec["outputs"])
+
+    def words(self, spec: Spec) -> Words:
+        """Probabilities of classes."""
+        return Words(
+            f"the probabilities of {len(spec['outputs'])} classes, in this order: {{outputs}}",
+            limits=("It names one of its classes for every input, one that shows none of them included.",),
+        )
 
     def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Agreement of the likeliest classes, differences of probabilities."""
         return parity.differences(native, converted, native.argmax(axis=1) == converted.argmax(axis=1))
 
-    def tables(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> Mapping[str, pd.DataFrame]:
-        """`per_class`: support, precision, recall and F1; `per_group`: examples and accuracy."""
-        return tables(examples["group"], targets, predictions, spec["outputs"], weight)
-
-    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
-        """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
-        return plots(targets, predictions, spec["outputs"])
-
     def present(self, predictions: np.ndarray, examples: Sequence[Any], spec: Spec) -> list[dict[str, float]]:
         """The probability of each class by name."""
         return [dict(zip(spec["outputs"], map(float, row), strict=True)) for row in predictions]
+
+
+def confusion_plot(decided: Contributions) -> Plot:
+    """How many examples of each class were decided to be of which."""
+    table = pd.DataFrame({"actual": decided.actual, "predicted": decided.decided})
+    return Plot("confusion", "Confusion matrix", table, "actual", "predicted", "confusion", "actual", "predicted")
 
 
 def _mean(values: np.ndarray) -> float:

@@ -13,14 +13,16 @@ import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from copy import copy
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from slipway.core.protocol import Plot
+from slipway.core.metric import Metric, named
+from slipway.core.protocol import Contributions, Plot
 from slipway.metrics.breakdown import Parts
 
 SIGMAS = {
@@ -45,119 +47,142 @@ SIGMAS = {
 """The 17 keypoints of COCO, and the spread of each one's annotations as a share of the square root of the area."""
 PCK_THRESHOLD = 0.1
 PCK_CURVE = np.linspace(0, 0.2, 41)
-METRICS = frozenset({"map", "ap50", "ap75", "pck", "mean_error"})
-"""What `score` gives: AP over OKS 0.50 to 0.95, at 0.50 and at 0.75, PCK, and the mean distance as a share of the
-longer side of the box."""
+METRICS = named(
+    Metric(
+        "map", "higher", "share", "average precision over object keypoint similarity (OKS) 0.50 to 0.95", 4, share=True
+    ),
+    Metric("ap50", "higher", "share", "average precision at OKS 0.50", 4, share=True),
+    Metric("ap75", "higher", "share", "average precision at OKS 0.75", 4, share=True),
+    Metric(
+        "pck",
+        "higher",
+        "share",
+        f"annotated keypoints no further off than {PCK_THRESHOLD} of the longer side of the box",
+        4,
+        share=True,
+    ),
+    Metric("mean_error", "lower", "share of the longer side of the box", "mean distance of annotated keypoints", 4),
+)
 
 
-def score(
-    truth: np.ndarray,
-    found: np.ndarray,
-    area: np.ndarray,
-    size: np.ndarray,
-    sigmas: Sequence[float],
-    weight: np.ndarray | None = None,
-) -> dict[str, float]:
-    """Every metric; nan where no person has any weight.
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Scores of the keypoints found in persons; see `slipway.core.protocol.Scores`.
 
-    Args:
-        truth: [n, keypoints, 3], x and y in pixels, and COCO's v: 0 where the keypoint is not annotated.
-        found: [n, keypoints, 3], x and y in pixels, and the score of each.
-        area: [n], of the person in square pixels.
-        size: [n], the longer side of the person's box in pixels.
-        sigmas: [keypoints].
-        weight: [n] how often each person counts, whole numbers.
+    `groups`: [n]. `truth`: [n, keypoints, 3], x and y in pixels, and COCO's v: 0 where the keypoint is not annotated.
+    `found`: the same with the score of each. `area`: [n], of the person in square pixels. `size`: [n], the longer side
+    of the person's box in pixels. `sigmas`, `names`: [keypoints].
     """
-    times = np.ones(len(truth), np.int64) if weight is None else np.asarray(weight).astype(np.int64)
-    if not times.any():
-        return dict.fromkeys(sorted(METRICS), float("nan"))
-    mass = times[:, None] * (truth[..., 2] > 0)
-    error = errors(truth, found, size)
-    evaluation = _evaluated(
-        *(np.ascontiguousarray(values, np.float64).tobytes() for values in (truth, found, area)), tuple(sigmas)
-    )
-    return {
-        **_average_precision(evaluation, times),
-        "pck": float((mass * (error <= PCK_THRESHOLD)).sum() / mass.sum()),
-        "mean_error": float((mass * error).sum() / mass.sum()),
-    }
 
+    groups: pd.Series
+    truth: np.ndarray
+    found: np.ndarray
+    area: np.ndarray
+    size: np.ndarray
+    sigmas: Sequence[float]
+    names: Sequence[str]
 
-def errors(truth: np.ndarray, found: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Distances [n, keypoints] as shares of the longer side of the box; 0 where a keypoint is not annotated."""
-    distance = np.hypot(*np.moveaxis(found[..., :2] - truth[..., :2], -1, 0)) / np.asarray(size)[:, None]
-    shares: np.ndarray = np.where(truth[..., 2] > 0, distance, 0.0)
-    return shares
-
-
-def tables(
-    groups: pd.Series,
-    truth: np.ndarray,
-    found: np.ndarray,
-    size: np.ndarray,
-    names: Sequence[str],
-    weight: np.ndarray | None = None,
-) -> Mapping[str, pd.DataFrame]:
-    """`per_keypoint` and `per_group`: how many keypoints are annotated, PCK and mean error.
-
-    `weight` [n] counts each person that often in PCK and mean error. Average precision is of whole persons and has no
-    breakdown here.
-    """
-    person, keypoint = np.nonzero(truth[..., 2] > 0)
-    error = errors(truth, found, size)[person, keypoint]
-    times = None if weight is None else weight[person]
-
-    def by(column: str, part: Parts) -> pd.DataFrame:
-        seen = part.counts > 0
-        columns = {
-            column: part.names,
-            "n": part.counts,
-            "pck": part.means(error <= PCK_THRESHOLD, times),
-            "mean_error": part.means(error, times),
+    def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
+        """Every metric; nan where no person has any weight, which are whole numbers [n]."""
+        times = np.ones(len(self.truth), np.int64) if weight is None else np.asarray(weight).astype(np.int64)
+        if not times.any():
+            return dict.fromkeys(METRICS, float("nan"))
+        mass = times[:, None] * self._annotated
+        return {
+            **_average_precision(self._evaluation, times),
+            "pck": float((mass * (self._errors <= PCK_THRESHOLD)).sum() / mass.sum()),
+            "mean_error": float((mass * self._errors).sum() / mass.sum()),
         }
-        return pd.DataFrame(columns)[seen].reset_index(drop=True)
 
-    per_keypoint = by("keypoint", Parts.of(pd.Series(keypoint)))
-    per_keypoint["keypoint"] = np.array(names)[per_keypoint["keypoint"]]
-    return {"per_keypoint": per_keypoint, "per_group": by("group", Parts.of(groups).at(person))}
+    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+        """`per_keypoint` and `per_group`: how many keypoints are annotated, PCK and mean error.
+
+        `weight` [n] counts each person that often in PCK and mean error. Average precision is of whole persons and has
+        no breakdown here.
+        """
+        person, keypoint = np.nonzero(self._annotated)
+        error = self._errors[person, keypoint]
+        times = None if weight is None else weight[person]
+
+        def by(column: str, part: Parts) -> pd.DataFrame:
+            seen = part.counts > 0
+            columns = {
+                column: part.names,
+                "n": part.counts,
+                "pck": part.means(error <= PCK_THRESHOLD, times),
+                "mean_error": part.means(error, times),
+            }
+            return pd.DataFrame(columns)[seen].reset_index(drop=True)
+
+        per_keypoint = by("keypoint", Parts.of(pd.Series(keypoint)))
+        per_keypoint["keypoint"] = np.array(self.names)[per_keypoint["keypoint"]]
+        return {"per_keypoint": per_keypoint, "per_group": by("group", self._groups.at(person))}
+
+    def plots(self) -> Sequence[Plot]:
+        """PCK by threshold, and the mean error of each keypoint."""
+        error = self._errors[self._annotated]
+        curve = pd.DataFrame({"threshold": PCK_CURVE, "pck": [(error <= threshold).mean() for threshold in PCK_CURVE]})
+        return [
+            Plot(
+                "pck",
+                "Correct keypoints by how far off they may be",
+                curve,
+                "threshold",
+                "pck",
+                "simple",
+                "share of the box's longer side",
+                "share of keypoints",
+            ),
+            Plot(
+                "error_by_keypoint",
+                "Error by keypoint",
+                self.tables()["per_keypoint"][["keypoint", "mean_error"]],
+                "mean_error",
+                "keypoint",
+                "bar_horizontal",
+                "mean distance, share of the box's longer side",
+                "keypoint",
+            ),
+        ]
+
+    @cached_property
+    def contributions(self) -> Contributions:
+        """What each person adds to PCK and mean error, and how far off its keypoints are on average."""
+        off, annotated = self._errors, self._annotated
+        count = annotated.sum(axis=1)
+        near = (off <= PCK_THRESHOLD) & annotated
+        return Contributions(
+            {
+                "pck": (near.sum(axis=1).astype(float), count.astype(float)),
+                "mean_error": (off.sum(axis=1), count.astype(float)),
+            },
+            errors=off.sum(axis=1) / np.maximum(count, 1),
+        )
+
+    @cached_property
+    def _annotated(self) -> np.ndarray:
+        """[n, keypoints] whether each is."""
+        annotated: np.ndarray = self.truth[..., 2] > 0
+        return annotated
+
+    @cached_property
+    def _errors(self) -> np.ndarray:
+        """Distances [n, keypoints] as shares of the longer side of the box; 0 where a keypoint is not annotated."""
+        apart = np.moveaxis(self.found[..., :2] - self.truth[..., :2], -1, 0)
+        return np.where(self._annotated, np.hypot(*apart) / np.asarray(self.size)[:, None], 0.0)
+
+    @cached_property
+    def _evaluation(self) -> COCOeval:
+        return _evaluated(self.truth, self.found, self.area, self.sigmas)
+
+    @cached_property
+    def _groups(self) -> Parts:
+        return Parts.of(self.groups)
 
 
-def plots(truth: np.ndarray, found: np.ndarray, size: np.ndarray, names: Sequence[str]) -> Sequence[Plot]:
-    """PCK by threshold, and the mean error of each keypoint."""
-    error = errors(truth, found, size)[truth[..., 2] > 0]
-    curve = pd.DataFrame({"threshold": PCK_CURVE, "pck": [(error <= threshold).mean() for threshold in PCK_CURVE]})
-    groups = pd.Series(np.zeros(len(truth), np.int64))
-    per_keypoint = tables(groups, truth, found, size, names)["per_keypoint"][["keypoint", "mean_error"]]
-    return [
-        Plot(
-            "pck",
-            "Correct keypoints by how far off they may be",
-            curve,
-            "threshold",
-            "pck",
-            "simple",
-            "share of the box's longer side",
-            "share of keypoints",
-        ),
-        Plot(
-            "error_by_keypoint",
-            "Error by keypoint",
-            per_keypoint,
-            "mean_error",
-            "keypoint",
-            "bar_horizontal",
-            "mean distance, share of the box's longer side",
-            "keypoint",
-        ),
-    ]
-
-
-@lru_cache(maxsize=2)
-def _evaluated(truth: bytes, found: bytes, area: bytes, sigmas: tuple[float, ...]) -> COCOeval:
-    """COCO's evaluation of every person, which a bootstrap's draws of the same predictions share; arrays as bytes."""
-    keypoints = (-1, len(sigmas), 3)
-    persons = np.frombuffer(truth).reshape(keypoints)
-    detections = np.frombuffer(found).reshape(keypoints)
+def _evaluated(truth: np.ndarray, found: np.ndarray, area: np.ndarray, sigmas: Sequence[float]) -> COCOeval:
+    """COCO's evaluation of every person, which a bootstrap's draws of the same predictions share."""
+    persons, detections, areas = (np.asarray(values, np.float64) for values in (truth, found, area))
     reference = COCO()
     reference.dataset = {
         "images": [{"id": number} for number in range(len(persons))],
@@ -173,7 +198,7 @@ def _evaluated(truth: bytes, found: bytes, area: bytes, sigmas: tuple[float, ...
                 "bbox": [0, 0, 0, 0],
                 "iscrowd": 0,
             }
-            for number, (person, one) in enumerate(zip(persons, np.frombuffer(area), strict=True))
+            for number, (person, one) in enumerate(zip(persons, areas, strict=True))
         ],
     }
     results = [

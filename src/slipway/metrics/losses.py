@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from slipway.core.metric import Metric
 from slipway.statistics import intervals
 from slipway.statistics.intervals import Interval
 
@@ -29,7 +30,8 @@ def measure(
     native: Score,
     shipped: Score,
     groups: pd.Series,
-    classes: pd.Series | None,
+    classes: np.ndarray | None,
+    metrics: Mapping[str, Metric],
     *,
     same: bool,
     resamples: int,
@@ -43,6 +45,7 @@ def measure(
         shipped: scores the model that ships.
         groups: [n] the group of each example.
         classes: [n] the class of each example, where the task decides between classes.
+        metrics: those of the task, by name.
         same: whether both predict the same, see `alike`.
         resamples, confidence, seed: of the draws, see `slipway.statistics.intervals.bootstrap`.
     """
@@ -62,15 +65,21 @@ def measure(
         confidence=confidence,
         seed=seed,
         classes=classes,
-        named=lambda metric: metric.removeprefix(_NATIVE),
+        declared=lambda name: metrics.get(name.removeprefix(_NATIVE)),
     )
-    metrics = sorted(metric for metric in found if not metric.startswith((_NATIVE, _LOST)))
+    names = sorted(name for name in found if not name.startswith((_NATIVE, _LOST)))
     return Measured(
-        {metric: found[metric] for metric in metrics},
-        {metric: found[f"{_NATIVE}{metric}"] for metric in metrics},
+        {name: found[name] for name in names},
+        {name: found[f"{_NATIVE}{name}"] for name in names},
         {
-            metric: sure_of(found[f"{_LOST}{metric}"], metric, same=same, examples=len(groups), confidence=confidence)
-            for metric in metrics
+            name: sure_of(
+                found[f"{_LOST}{name}"],
+                share=name in metrics and metrics[name].share,
+                same=same,
+                examples=len(groups),
+                confidence=confidence,
+            )
+            for name in names
         },
     )
 
@@ -80,14 +89,14 @@ def alike(native: np.ndarray, shipped: np.ndarray) -> bool:
     return native.shape == shipped.shape and bool(np.allclose(native, shipped, rtol=SAME, atol=SAME, equal_nan=True))
 
 
-def sure_of(lost: Interval, metric: str, *, same: bool, examples: int, confidence: float) -> Interval:
+def sure_of(lost: Interval, *, share: bool, same: bool, examples: int, confidence: float) -> Interval:
     """What was lost of a metric, with an interval where nothing was lost in any draw.
 
     Models that predict the same lose nothing. A share that not one example changed is as sure as a change that was seen
     in none of so many examples.
     """
     sure = {end: None if one is None else one + 0.0 for end, one in lost.items()}
-    if lost["value"] == 0 and lost["low"] is None and (same or metric in intervals.SHARES):
+    if lost["value"] == 0 and lost["low"] is None and (same or share):
         most = 0.0 if same else round(intervals.unseen((1 - confidence) / 2, examples), 6)
         sure |= {"low": -most + 0.0, "high": most}
     return sure

@@ -77,7 +77,7 @@ class _Input(BaseModel):
 class _Spec(BaseModel):
     model_config = ConfigDict(**{**STRICT, "extra": "allow"})
 
-    objective: Literal["multiclass", "binary", "regression", "keypoints", "boxes"]
+    objective: str
     input: _Input
     outputs: list[str]
     classes: list[str] = []

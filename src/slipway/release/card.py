@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from slipway.core.metric import CONVERSION, Metric
+from slipway.core.protocol import Words
 from slipway.records.release import Record
 from slipway.release import markdown
 from slipway.release.markdown import UNKNOWN, Markdown
@@ -30,16 +32,18 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 Row = tuple[object, ...]
 
 
-def card(record: Record) -> str:
-    """The model card of a release record, ending in a newline."""
+def card(record: Record, metrics: Mapping[str, Metric], words: Words) -> str:
+    """The model card of a release record, ending in a newline; its task declares the metrics and has the words."""
     test, sides = record.dataset.test, record.dataset.splits
     delegation = record.delegation
     return _TEMPLATE.render(
         record=record,
         metadata=Markdown(yaml.safe_dump(metadata(record), sort_keys=False)),
         level=f"{100 * (record.confidence or 0.95):g} %",
-        metrics=list(_metrics(record)),
-        rules=list(_rules(record)),
+        words=words,
+        output=Markdown(markdown.text(words.output).replace("{outputs}", markdown.listed(record.spec["outputs"]))),
+        metrics=list(_metrics(record, metrics)),
+        rules=list(_rules(record, {**CONVERSION, **metrics})),
         differences=list(_differences(record)),
         outside=[f"{count:,} {name}" for name, count in sorted(delegation.outside.items())] if delegation else [],
         counts=list(_counts(record)),
@@ -78,20 +82,23 @@ def metadata(record: Record) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value}
 
 
-def _metrics(record: Record) -> Iterator[Row]:
-    """Each metric with its value and interval, those first that a rule is on."""
+def _metrics(record: Record, metrics: Mapping[str, Metric]) -> Iterator[Row]:
+    """Each metric with what it is, its value and interval, those first that a rule is on."""
     ruled = [rule.metric for rule in record.gate.rules if rule.metric in record.metrics]
     for name in dict.fromkeys([*ruled, *sorted(record.metrics)]):
-        value, low, high = markdown.figures(record.metrics[name].get(part) for part in ("value", "low", "high"))
-        yield name, value, UNKNOWN if low == high == UNKNOWN else Markdown(f"{low} to {high}")
+        metric, figures = metrics.get(name), (record.metrics[name].get(part) for part in ("value", "low", "high"))
+        value, low, high = markdown.figures(figures, None if metric is None else metric.decimals)
+        told = ("", "", "") if metric is None else (metric.meaning, metric.unit, metric.better)
+        yield name, *told, value, UNKNOWN if low == high == UNKNOWN else Markdown(f"{low} to {high}")
 
 
-def _rules(record: Record) -> Iterator[Row]:
+def _rules(record: Record, metrics: Mapping[str, Metric]) -> Iterator[Row]:
     for rule in record.gate.rules:
         lost = " lost in conversion" if rule.kind == "conversion" else ""
         bounds = [(sign, bound) for sign, bound in (("≥", rule.min), ("≤", rule.max)) if bound is not None]
         asked = markdown.listed(Markdown(f"{sign} {markdown.bound(bound)}") for sign, bound in bounds)
-        measured = markdown.measured(rule.value, rule.low, rule.high)
+        metric = metrics.get(rule.metric)
+        measured = markdown.measured(rule.value, rule.low, rule.high, None if metric is None else metric.decimals)
         yield f"{rule.subject}{lost}", asked, measured, markdown.strong(rule.verdict)
 
 

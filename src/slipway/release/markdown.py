@@ -93,19 +93,23 @@ def number(value: float, form: str = ",") -> Markdown:
     return Markdown(format(value, form))
 
 
-def figures(values: Iterable[float | None]) -> list[Markdown]:
-    """Figures of one row with the same number of decimals: four significant digits of the largest, none of counts."""
+def figures(values: Iterable[float | None], decimals: int | None = None) -> list[Markdown]:
+    """Figures of one row with the same number of decimals, where not given four significant digits of the largest.
+
+    Counts have none.
+    """
     given = list(values)
     if all(isinstance(value, int | None) for value in given):
         return [UNKNOWN if value is None else number(value) for value in given]
-    largest = max((abs(value) for value in given if value is not None), default=0.0)
-    decimals = min(max(3 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 0
+    if decimals is None:
+        largest = max((abs(value) for value in given if value is not None), default=0.0)
+        decimals = min(max(3 - math.floor(math.log10(largest)), 0), 9) if largest > 0 else 0
     return [UNKNOWN if value is None else number(value, f",.{decimals}f") for value in given]
 
 
-def measured(value: float | None, low: float | None, high: float | None) -> Markdown:
-    """A figure, with its interval in brackets where it has one."""
-    told, *ends = figures([value, low, high])
+def measured(value: float | None, low: float | None, high: float | None, decimals: int | None = None) -> Markdown:
+    """A figure, with its interval in brackets where it has one; `decimals` as in `figures`."""
+    told, *ends = figures([value, low, high], decimals)
     return told if low is None or high is None else Markdown(f"{told} ({' to '.join(ends)})")
 
 

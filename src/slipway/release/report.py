@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from slipway.core.metric import Metric
 from slipway.gate.contributions import Scored
 from slipway.gate.judged import Judged, Said, named
-from slipway.gate.rules import LOWER_IS_BETTER
 from slipway.release import markdown
 from slipway.release.markdown import UNKNOWN, Markdown
 
@@ -120,14 +120,15 @@ def _row(judged: Judged) -> Row:
 def _main(judged: Judged) -> Markdown:
     """The first metric that a rule is on, and its value now, or before and now."""
     assert judged.record is not None
-    metric = next((rule.metric for rule in judged.rules if rule.metric in judged.record.metrics), None)
-    metric = metric or next(iter(judged.record.metrics), None)
-    if metric is None:
+    name = next((rule.metric for rule in judged.rules if rule.metric in judged.record.metrics), None)
+    name = name or next(iter(judged.record.metrics), None)
+    if name is None:
         return _NOTHING
-    now = judged.record.metrics[metric]["value"]
-    before = None if judged.old is None else judged.old.score()[metric]
-    figures = markdown.figures([before, now])
-    return Markdown(f"{markdown.text(metric)} {figures[1] if before is None else ' → '.join(figures)}")
+    now = judged.record.metrics[name]["value"]
+    before = None if judged.old is None else judged.old.score()[name]
+    metric = judged.metrics.get(name)
+    figures = markdown.figures([before, now], None if metric is None else metric.decimals)
+    return Markdown(f"{markdown.text(name)} {figures[1] if before is None else ' → '.join(figures)}")
 
 
 def sections(entry: Entry, links: str = "") -> Iterator[Section]:
@@ -192,35 +193,35 @@ def _metrics(judged: Judged) -> Iterator[Row]:
     assert judged.record is not None
     before = None if judged.old is None else judged.old.score()
     noted = {} if judged.old_record is None else judged.old_record.metrics
-    for metric, one in sorted(judged.record.metrics.items()):
-        old = None if before is None else before[metric]
-        now, own = one["value"], noted.get(metric, {"value": None})
+    for name, one in sorted(judged.record.metrics.items()):
+        metric = judged.metrics.get(name)
+        old = None if before is None else before[name]
+        now, own = one["value"], noted.get(name, {"value": None})
         was = own["value"]
         if old is None or was is None or abs(was - old) > 1e-4 * max(1, abs(old)):
             own = {"value": old}
         change = None if old is None or now is None else now - old
-        yield metric, _measured(own), _measured(one), _direction(metric, change)
+        yield name, _measured(own, metric), _measured(one, metric), _direction(metric, change)
 
 
-def _measured(one: Mapping[str, float | None]) -> Markdown:
+def _measured(one: Mapping[str, float | None], metric: Metric | None) -> Markdown:
     value, low, high = (one.get(part) for part in ("value", "low", "high"))
     if value is None:
         return UNKNOWN if "low" in one else _NOTHING
-    return markdown.measured(value, low, high)
+    return markdown.measured(value, low, high, None if metric is None else metric.decimals)
 
 
-def _direction(metric: str, change: float | None) -> Markdown:
-    if change is None:
+def _direction(metric: Metric | None, change: float | None) -> Markdown:
+    if change is None or metric is None:
         return _NOTHING
     if abs(change) < 5e-7:
         return Markdown("0")
-    better = (change < 0) == (metric in LOWER_IS_BETTER)
+    better = (change < 0) == metric.lower_is_better
     return Markdown(f"{change:+.4g} {'better' if better else 'worse'}")
 
 
 def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
-    tables = scored.task.tables(scored.examples, scored.targets, scored.predictions, scored.spec)
-    return {name: table for name, table in tables.items() if name != "tenths"}
+    return {name: table for name, table in scored.scores.tables().items() if name not in scored.task.curves}
 
 
 def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> Markdown:
@@ -249,7 +250,7 @@ def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> Markdown:
 
 def confusion(scored: Scored) -> np.ndarray:
     """Test examples by actual class (row) and decided class (column), in the order of the classes."""
-    decided = np.asarray(scored.decisions)
+    decided = scored.contributions.decided
     cells = [[int(((scored.actual == a) & (decided == d)).sum()) for d in scored.classes] for a in scored.classes]
     return np.array(cells)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from slipway.core import atomic, config
-from slipway.core.config import LATENCY_METRICS, Benchmark
+from slipway.core.config import Benchmark
+from slipway.core.metric import LATENCY
 from slipway.data.shards import PackedSplit
 from slipway.gate import verdict
 from slipway.gate.rules import Gate
@@ -41,7 +42,7 @@ def benchmark(variant: str) -> None:
     )
     measured["model.tflite"]["sha256"] = hashlib.sha256((models / "model.tflite").read_bytes()).hexdigest()
     single = measured["model.tflite"]["single"]["1"]
-    metrics = {metric: {"value": single[metric.removeprefix("latency_")]} for metric in sorted(LATENCY_METRICS)}
+    metrics = {metric: {"value": single[metric.removeprefix("latency_")]} for metric in sorted(LATENCY)}
     atomic.write_json(
         Path("reports") / variant / "benchmark.json",
         {

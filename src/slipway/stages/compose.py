@@ -25,10 +25,11 @@ from pydantic import ValidationError
 
 import slipway.frameworks
 import slipway.simulators
-import slipway.tasks
+from slipway import tasks
 from slipway.core import atomic, config, documents
 from slipway.core.config import PARAMS, TOP, Benchmark, Checks, Evaluate, Register, Section, Split, Start
 from slipway.core.errors import ConfigError
+from slipway.core.protocol import Task
 from slipway.gate import rules
 from slipway.gate.rules import Gate
 from slipway.stages import run
@@ -53,7 +54,7 @@ def compose(variant: str) -> None:
         ConfigError: the configuration cannot be used, or the file was edited by hand.
     """
     top = _top(variant)
-    task = _member(slipway.tasks, top["task"], f"{TOP}: {variant}.task")
+    task = _member(tasks, top["task"], f"{TOP}: {variant}.task")
     schema, framework = _schema(variant, top["framework"], top["task"])
     values, files = _compose(variant, top["profile"], simulated=top["simulator"] is not None)
     sections = COMMON | {"data": task.Task.Data, "model": framework.Model, "train": framework.Train}
@@ -63,7 +64,7 @@ def compose(variant: str) -> None:
         simulator = _member(slipway.simulators, top["simulator"], f"{TOP}: simulated.{variant}")
         sections["simulate"] = simulator.World
     resolved = _validate(variant, values, sections, files)
-    _check_gate(variant, resolved, top["task"], task.Task.metrics, files)
+    _check_gate(variant, Gate(**resolved["gate"]), tasks.load(top["task"], resolved["data"]), files)
     _write(variant, {key: top[key] for key in ("task", "framework", "from", "profile", "seed")} | resolved, files)
 
 
@@ -196,13 +197,11 @@ def _line(node: yaml.Node | None, keys: Sequence[str]) -> int | None:
     return line
 
 
-def _check_gate(
-    variant: str, resolved: Mapping[str, Any], task: str, metrics: frozenset[str], files: Mapping[str, Path]
-) -> None:
+def _check_gate(variant: str, gate: Gate, task: Task, files: Mapping[str, Path]) -> None:
     """Refuse rules on what nothing measures: a metric, a class or a kind of group that the task does not have."""
     wrong = [
         f"{variant}: {'.'.join(('gate', *path))}: {what} in {_place(['gate', *path], files)}; {instead}"
-        for path, what, instead in rules.refusals(Gate(**resolved["gate"]), metrics, task, resolved["data"])
+        for path, what, instead in rules.refusals(gate, task.metrics, task.kinds, task.classes)
     ]
     if wrong:
         raise ConfigError("\n".join(wrong))

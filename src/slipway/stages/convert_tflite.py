@@ -8,7 +8,6 @@ same bytes where the variant ships float32). `golden.npz` holds a few inputs and
 import importlib
 import json
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,16 +53,13 @@ def convert_tflite(variant: str) -> None:
     for name, model in run_by.items():
         decoded = [task.decode(model(inputs), inputs, spec) for inputs, _ in test.batches(BATCH)]
         examples, targets, predicted[name] = by_example(test.examples, test.targets, np.concatenate(decoded))
-    # A task of its own for each: tasks keep the matching of the predictions that they scored last.
-    score = {
-        name: partial(tasks.load(values["task"], values["data"]).score, examples, targets, predicted[name], spec)
-        for name in ("native", "shipped")
-    }
+    scores = {name: task.scores(examples, targets, predicted[name], spec) for name in ("native", "shipped")}
     measured = losses.measure(
-        score["native"],
-        score["shipped"],
+        scores["native"].total,
+        scores["shipped"].total,
         examples["group"],
-        specs.decided_between(examples, spec),
+        scores["shipped"].contributions.actual,
+        task.metrics,
         same=losses.alike(predicted["native"], predicted["shipped"]),
         **statistics.model_dump(),
         seed=values["seed"],

@@ -9,8 +9,7 @@ declare a dvc.yaml as its output, so it is written beside them.
 
 import importlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from slipway import tasks
 from slipway.core import atomic, config
 from slipway.core import spec as specs
 from slipway.core.config import Evaluate
+from slipway.core.metric import Metric
 from slipway.core.protocol import Plot, Spec, Task
 from slipway.data.shards import PackedSplit
 from slipway.records.predictions import table
@@ -31,8 +31,6 @@ from slipway.tflite.pooling import by_example
 
 BATCH = 256
 """Examples predicted at a time."""
-CURVES = frozenset({"tenths"})
-"""Tables without intervals: their rows are stretches of a curve, not parts of the split that have a name."""
 Cell = tuple[str, Any, str]
 """Where a score stands in the tables: the table, the name of the row, the column."""
 
@@ -50,10 +48,10 @@ def evaluate(variant: str) -> None:
     atomic.write_json(reports / specs.OPERATING_POINT, chosen)
     spec = {**spec, **chosen}
     examples, targets, predictions = _predicted(task, model, PackedSplit(prepared / "test"), spec)
-    judged = (examples, targets, predictions, spec)
+    scores = task.scores(examples, targets, predictions, spec)
     draws: dict[str, Any] = {**settings.model_dump(), "seed": values["seed"]}
-    classes = specs.decided_between(examples, spec)
-    measured = intervals.bootstrap(partial(task.score, *judged), examples["group"], **draws, classes=classes)
+    classes = scores.contributions.actual
+    measured = intervals.bootstrap(scores.total, examples["group"], **draws, declared=task.metrics.get, classes=classes)
     atomic.write_json(reports / "metrics.json", {metric: one["value"] for metric, one in measured.items()})
     atomic.write_json(
         reports / "evaluation.json",
@@ -62,11 +60,11 @@ def evaluate(variant: str) -> None:
             "groups": int(examples["group"].nunique()),
             "confidence": settings.confidence,
             "metrics": measured,
-            "tables": breakdowns(partial(task.tables, *judged), examples["group"], **draws),
+            "tables": breakdowns(scores.tables, examples["group"], task.metrics, task.curves, **draws),
         },
     )
     atomic.write_bytes(reports / "predictions.parquet", table(examples, targets, predictions, spec["outputs"]))
-    _write_plots(variant, reports, task.plots(*judged))
+    _write_plots(variant, reports, scores.plots())
 
 
 def _predicted(
@@ -78,26 +76,31 @@ def _predicted(
 
 
 def breakdowns(
-    tables: Callable[[np.ndarray | None], Mapping[str, pd.DataFrame]], groups: pd.Series, **draws: Any
+    tables: Callable[[np.ndarray | None], Mapping[str, pd.DataFrame]],
+    groups: pd.Series,
+    metrics: Mapping[str, Metric],
+    curves: Collection[str],
+    **draws: Any,
 ) -> dict[str, list[dict[str, Any]]]:
     """Tables as JSON rows: beside each score `c` of a row its interval, `c_low` and `c_high`, on the draws of metrics.
 
     Both are None where the draws cannot tell how sure a score is: where only one group tells anything of it, as in
     every row of a breakdown by group, whole groups are drawn, so it is the same in every draw that has its group.
-    A table of `CURVES` has no intervals.
 
     Args:
         tables: those of a task, for a weight of each example ([n] counts), or for None as they are.
         groups: [n] the group of each example.
+        metrics: those that the task declares, which columns may be called after.
+        curves: the tables without intervals.
         draws: `resamples`, `confidence` and `seed` of `slipway.statistics.intervals.bootstrap`.
     """
     plain = tables(None)
-    judged = {name: plain[name] for name in plain if name not in CURVES}
+    judged = {name: plain[name] for name in plain if name not in curves}
 
     def scores(weight: np.ndarray | None) -> dict[Cell, float]:
         return dict(_cells(plain if weight is None else tables(weight), judged))
 
-    measured = intervals.bootstrap(scores, groups, **draws, named=_column)
+    measured = intervals.bootstrap(scores, groups, **draws, declared=lambda cell: metrics.get(cell[2]))
     rows = {name: _rows(values) for name, values in plain.items()}
     for name, shown in judged.items():
         for row, label in zip(rows[name], shown.iloc[:, 0].tolist(), strict=True):
@@ -113,10 +116,6 @@ def _cells(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> Iterator
         for column in _scores(tables[name]):
             for label, value in zip(labels, tables[name][column].tolist(), strict=True):
                 yield (name, label, column), value
-
-
-def _column(cell: Cell) -> str:
-    return cell[2]
 
 
 def _scores(values: pd.DataFrame) -> list[str]:

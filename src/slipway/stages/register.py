@@ -15,7 +15,7 @@ from slipway import tasks
 from slipway.core import atomic, config
 from slipway.core import spec as specs
 from slipway.core.config import PARAMS, Evaluate, Register
-from slipway.core.protocol import Spec
+from slipway.core.protocol import Spec, Task
 from slipway.core.terminal import Console
 from slipway.gate import floors, verdict
 from slipway.gate.contributions import Scored
@@ -39,8 +39,9 @@ def register(variant: str) -> None:
     released = {name: models / name for name in ("model.tflite", "float.tflite", "golden.npz")}
     gate = Gate(**values["gate"]).of_model
     counts = {unit: evaluation[unit] for unit in verdict.COUNTED}
-    judged = verdict.judge(gate, _measured(conversion), evaluation["metrics"], conversion["lost"], counts)
-    judged = Verdict.of([*judged.rules, *_by_slice(reports / "shipped.parquet", values, gate, spec)])
+    task = tasks.load(values["task"], values["data"])
+    judged = verdict.judge(gate, _measured(conversion), evaluation["metrics"], conversion["lost"], counts, task.metrics)
+    judged = Verdict.of([*judged.rules, *_by_slice(task, reports / "shipped.parquet", values, gate, spec)])
     made = record.build(
         variant,
         values,
@@ -53,7 +54,7 @@ def register(variant: str) -> None:
         record.lineage(Path("dvc.lock"), variant, PARAMS / f"{variant}.yaml"),
     )
     atomic.write_json(models / "release.json", made.to_json())
-    atomic.write_text(models / "card.md", card.card(made))
+    atomic.write_text(models / "card.md", card.card(made, task.metrics, task.words(spec)))
     described = croissant.describe(made, Path("data/prepared") / variant, Register(**values["register"]).data_license)
     atomic.write_json(reports / "croissant.json", described)
     joined = worst([judged.verdict, benchmark["gate"]["verdict"]])
@@ -61,9 +62,9 @@ def register(variant: str) -> None:
     Console().print(escape(f"{variant}: {joined}{why}"), soft_wrap=True)
 
 
-def _by_slice(shipped: Path, values: Mapping[str, Any], gate: Gate, spec: Spec) -> list[Judgement]:
+def _by_slice(task: Task, shipped: Path, values: Mapping[str, Any], gate: Gate, spec: Spec) -> list[Judgement]:
     """The rules by class and by group, on what the model that ships says of each test example."""
-    task, statistics = tasks.load(values["task"], values["data"]), Evaluate(**values["evaluate"])
+    statistics = Evaluate(**values["evaluate"])
     scored = Scored(task, spec, *predictions.read(shipped.read_bytes()))
     return floors.judge(gate, scored, **statistics.model_dump(), seed=values["seed"])
 

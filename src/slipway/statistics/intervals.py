@@ -19,15 +19,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-Interval = dict[str, float | None]
-Metric = TypeVar("Metric", bound=Hashable)
-"""The name of a score."""
+from slipway.core.metric import Metric
 
-SHARES = frozenset(
-    {"accuracy", "precision", "recall", "f1", "roc_auc", "average_precision", "detection_rate", "pck"}
-    | {"map", "ap50", "ap75", "mean_iou", "false_positives_per_picture", "positives"}
-)
-"""Scores of which 0 or 1 says that something was never seen: a mistake, a hit, a false alarm."""
+Interval = dict[str, float | None]
+Key = TypeVar("Key", bound=Hashable)
+"""What a score is found by."""
 
 
 def tail(level: float, groups: int) -> float:
@@ -55,7 +51,7 @@ def ends(
         draws: [k] its finite values on the draws.
         level: what may lie beyond each end, e.g. 0.025.
         groups: how many were drawn from.
-        share: whether it is one of `SHARES`.
+        share: whether 0 or 1 says that something was never seen, see `slipway.core.metric.Metric`.
         telling: how many groups tell anything of it; called only where all draws agree.
     """
     if groups < 2 or not len(draws):
@@ -70,15 +66,15 @@ def ends(
 
 
 def bootstrap(
-    score: Callable[[np.ndarray | None], dict[Metric, float]],
+    score: Callable[[np.ndarray | None], dict[Key, float]],
     groups: pd.Series,
     *,
     resamples: int,
     confidence: float,
     seed: int,
-    classes: pd.Series | None = None,
-    named: Callable[[Metric], str] = str,
-) -> dict[Metric, Interval]:
+    declared: Callable[[Key], Metric | None],
+    classes: np.ndarray | None = None,
+) -> dict[Key, Interval]:
     """Each metric with its interval: {metric: {"value", "low", "high"}}, None where it is undefined.
 
     Args:
@@ -87,36 +83,38 @@ def bootstrap(
         resamples: number of draws.
         confidence: the interval's nominal coverage, e.g. 0.95.
         seed: of the draws.
+        declared: what is known of the metric behind a score; None where it is none of a task.
         classes: [n] the class of each example, where the task decides between classes: a score that is perfect in every
-            draw is then as sure as the class with the fewest groups allows, but for the accuracy.
-        named: the name of the score behind a metric.
+            draw is then as sure as the class with the fewest groups allows, but for one that every example tells of.
     """
     value = score(None)
     codes, names = pd.factorize(groups, sort=True)
     random = np.random.default_rng(seed)
-    drawn: dict[Metric, list[float]] = {metric: [] for metric in value}
+    drawn: dict[Key, list[float]] = {metric: [] for metric in value}
     for _ in range(resamples):
         counts = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
         for metric, one in score(counts[codes].astype(float)).items():
             drawn[metric].append(one)
-    alone: dict[Metric, int] = {}
+    alone: dict[Key, int] = {}
 
-    def telling(metric: Metric) -> int:
-        if classes is not None and named(metric) != "accuracy":
-            return int(groups.groupby(classes.to_numpy()).nunique().min())
+    def telling(metric: Key) -> int:
+        known = declared(metric)
+        if classes is not None and not (known and known.right):
+            return int(groups.groupby(classes).nunique().min())
         if not alone:
             alone.update(_defined_alone(score, codes, len(names), resamples))
         return alone[metric]
 
-    intervals: dict[Metric, Interval] = {}
+    intervals: dict[Key, Interval] = {}
     for metric, point in value.items():
+        known = declared(metric)
         finite = np.asarray(drawn[metric])[np.isfinite(drawn[metric])]
         between = ends(
             point,
             finite,
             level=(1 - confidence) / 2,
             groups=len(names),
-            share=named(metric) in SHARES,
+            share=known is not None and known.share,
             telling=lambda metric=metric: telling(metric),  # type: ignore[misc]  # bound now, called at once
         )
         low, high = between or (np.nan, np.nan)
@@ -125,11 +123,11 @@ def bootstrap(
 
 
 def _defined_alone(
-    score: Callable[[np.ndarray | None], dict[Metric, float]], codes: np.ndarray, groups: int, most: int
-) -> dict[Metric, int]:
+    score: Callable[[np.ndarray | None], dict[Key, float]], codes: np.ndarray, groups: int, most: int
+) -> dict[Key, int]:
     """How many groups define each metric by themselves; of more groups than `most` so many are asked, spread evenly."""
     asked = np.unique(np.linspace(0, groups - 1, min(groups, most)).astype(int))
-    counts: dict[Metric, int] = {}
+    counts: dict[Key, int] = {}
     for group in asked:
         for metric, one in score((codes == group).astype(float)).items():
             counts[metric] = counts.get(metric, 0) + bool(np.isfinite(one))

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from slipway.core.protocol import Task
 
 
+def kind(task: str) -> type[Task]:
+    """The class of the task named `task`, which declares what is the same for all its variants."""
+    found: type[Task] = importlib.import_module(f"slipway.tasks.{task}").Task
+    return found
+
+
 def load(task: str, data: Mapping[str, Any]) -> Task:
     """The task named `task` over a variant's `data` section."""
-    module = importlib.import_module(f"slipway.tasks.{task}")
-    loaded: Task = module.Task(module.Task.Data(**data))
-    return loaded
+    of = kind(task)
+    return of(of.Data(**data))

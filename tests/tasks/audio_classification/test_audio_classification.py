@@ -34,7 +34,7 @@ def raw(tmp_path: Path) -> Path:
 
 def test_it_is_a_task() -> None:
     checked: Protocol = task()
-    assert set(checked.headline) <= checked.metrics
+    assert set(checked.headline) <= checked.metrics.keys()
 
 
 def test_examples_are_the_clips_below_the_class_folders_with_the_folds_of_metadata(raw: Path) -> None:

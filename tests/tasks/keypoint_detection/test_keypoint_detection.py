@@ -85,7 +85,7 @@ def raw(coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]) -> Path:
 
 def test_it_is_a_task() -> None:
     checked: Protocol = task()
-    assert set(checked.headline) <= checked.metrics
+    assert set(checked.headline) <= checked.metrics.keys()
 
 
 def test_every_annotated_person_is_an_example_and_a_picture_is_a_group(raw: Path) -> None:
@@ -408,12 +408,12 @@ def judged(raw: Path, off: float) -> tuple[pd.DataFrame, np.ndarray, np.ndarray,
 
 
 def test_scores_count_pixels_of_the_picture(raw: Path) -> None:
-    assert task().score(*judged(raw, 0.0)) == pytest.approx(
+    assert task().scores(*judged(raw, 0.0)).total() == pytest.approx(
         {"map": 1, "ap50": 1, "ap75": 1, "pck": 1, "mean_error": 0}, abs=1e-6
     )
-    assert task().score(*judged(raw, 2.0))["mean_error"] == pytest.approx(2 / 40, abs=1e-6)
-    assert task().score(*judged(raw, 5.0))["pck"] == 0
-    per_group = task().tables(*judged(raw, 2.0))["per_group"]
+    assert task().scores(*judged(raw, 2.0)).total()["mean_error"] == pytest.approx(2 / 40, abs=1e-6)
+    assert task().scores(*judged(raw, 5.0)).total()["pck"] == 0
+    per_group = task().scores(*judged(raw, 2.0)).tables()["per_group"]
     assert per_group["group"].tolist() == ["images/1.jpg", "images/2.jpg"]
     assert per_group["n"].tolist() == [14, 28]
 

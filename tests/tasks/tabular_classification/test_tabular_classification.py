@@ -328,7 +328,7 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
         )
         assert list(back) == list(split.examples)
         np.testing.assert_array_equal(truth, split.targets)
-        tables = task.tables(back, truth, predicted, spec | {"threshold": 0.5})
+        tables = task.scores(back, truth, predicted, spec | {"threshold": 0.5}).tables()
         assert len(tables) == 1 + len(task.data.categorical)
 
 
@@ -422,8 +422,8 @@ def test_the_operating_point_joins_the_spec_and_decides():
     assert chosen["operating_point"]["chosen_by"] == "recall at the least precision"
     assert chosen["operating_point"]["precision"] >= chosen["operating_point"]["precision_low"] >= 0.8
     spec = json.loads(json.dumps({**spec, **chosen}))
-    scores = TASK.score(examples, targets, predictions, spec)
-    assert set(scores) == Task.metrics and set(Task.headline) <= Task.metrics
+    scores = TASK.scores(examples, targets, predictions, spec).total()
+    assert scores.keys() == Task.metrics.keys() and set(Task.headline) <= Task.metrics.keys()
     assert scores["precision"] == pytest.approx(chosen["operating_point"]["precision"], abs=1e-6)
     told = TASK.present(predictions[:2], None, spec)
     assert told[0] == {"hand_ball": float(predictions[0, 0]), "decision": bool(predictions[0, 0] >= spec["threshold"])}
@@ -440,7 +440,7 @@ def test_a_precision_that_no_threshold_has_is_told():
 
 def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_together():
     examples, targets, predictions, spec = judged()
-    tables = TASK.tables(examples, targets, predictions, {**spec, "threshold": 0.5})
+    tables = TASK.scores(examples, targets, predictions, {**spec, "threshold": 0.5}).tables()
     assert list(tables) == ["tenths", "by_event"]
     assert len(tables["by_event"]) == 21 and tables["by_event"]["examples"].sum() == 500
     assert "(others)" in set(tables["by_event"]["value"])
@@ -449,9 +449,9 @@ def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_
 def test_a_weight_counts_an_example_that_often_in_the_tables():
     examples, targets, predictions, spec = judged()
     spec = {**spec, "threshold": 0.5}
-    once, rows = TASK.tables(examples, targets, predictions, spec), np.repeat(np.arange(500), 2)
-    twice = TASK.tables(examples, targets, predictions, spec, np.full(500, 2.0))
-    repeated = TASK.tables(examples.iloc[rows], targets[rows], predictions[rows], spec)
+    once, rows = TASK.scores(examples, targets, predictions, spec).tables(), np.repeat(np.arange(500), 2)
+    twice = TASK.scores(examples, targets, predictions, spec).tables(np.full(500, 2.0))
+    repeated = TASK.scores(examples.iloc[rows], targets[rows], predictions[rows], spec).tables()
     assert_weights_repeat(once, twice, repeated)
 
 

@@ -445,13 +445,13 @@ def scored(labels: list[float], naive: list[float], predictions: list[float], we
     spec: Spec = {"places": ["a", "b"], "outputs": ["visitors"]}
     values = np.array(predictions)[:, None]
     weights = None if weight is None else np.array(weight)
-    return task, examples, spec, values, task.score(examples, np.zeros(count), values, spec, weights)
+    return task, examples, spec, values, task.scores(examples, np.zeros(count), values, spec).total(weights)
 
 
 def test_scores_are_in_visitors_and_percent_and_beside_the_naive_forecast():
     *_, scores = scored([10, 0, 20], [20, 5, np.nan], [12, 1, 16])
     assert scores == pytest.approx({"mae": 7 / 3, "rmse": 7**0.5, "mape": 20, "mae_ratio_to_naive": 3 / 15})
-    assert set(scores) == Task.metrics and set(Task.headline) <= Task.metrics
+    assert scores.keys() == Task.metrics.keys() and set(Task.headline) <= Task.metrics.keys()
 
 
 def test_a_weight_counts_an_example_that_often():
@@ -462,7 +462,7 @@ def test_a_weight_counts_an_example_that_often():
 
 def test_errors_are_broken_down_by_hour_and_by_place():
     task, examples, spec, predictions, scores = scored([10, 0, 20], [20, 5, np.nan], [12, 1, 16])
-    tables = task.tables(examples, np.zeros(3), predictions, spec)
+    tables = task.scores(examples, np.zeros(3), predictions, spec).tables()
     assert tables["by_hour"]["mae"].tolist() == [2, 1, 4]
     by_place = tables["by_place"].set_index("place")
     assert by_place.loc["a", "mae_ratio_to_naive"] == pytest.approx(3 / 15)
@@ -477,15 +477,15 @@ def test_a_weight_counts_an_example_that_often_in_the_tables():
     times = np.where(examples["hour"] == 3, 0, draw.integers(0, 3, 60))
     rows = np.repeat(np.arange(60), times)
     assert_weights_repeat(
-        task.tables(examples, np.zeros(60), predictions, spec),
-        task.tables(examples, np.zeros(60), predictions, spec, times.astype(float)),
-        task.tables(examples.iloc[rows], np.zeros(len(rows)), predictions[rows], spec),
+        task.scores(examples, np.zeros(60), predictions, spec).tables(),
+        task.scores(examples, np.zeros(60), predictions, spec).tables(times.astype(float)),
+        task.scores(examples.iloc[rows], np.zeros(len(rows)), predictions[rows], spec).tables(),
     )
 
 
 def test_plots_show_hours_two_weeks_of_one_place_and_a_scatter(visitors):
     task, _, examples, spec, inputs, targets = visitors
-    plots = task.plots(examples, targets, task.decode(targets[:, None], inputs, spec), spec)
+    plots = task.scores(examples, targets, task.decode(targets[:, None], inputs, spec), spec).plots()
     assert [plot.name for plot in plots] == ["error_by_hour", "last_two_weeks", "forecast_and_actual"]
     weeks = plots[1]
     assert len(weeks.table) == 14 * 24 and "spot 1" in weeks.title

@@ -92,6 +92,11 @@ class Task(Classifier):
         self._log_mel = data.log_mel
         self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
 
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Those of `data.classes`; None where the folders name them."""
+        return self._data.classes
+
     def index(self, raw: Path) -> Index:
         """List the clips by their first bytes, without decoding them; `example` is the path relative to `raw`.
 
@@ -105,7 +110,7 @@ class Task(Classifier):
         """The input, what its bytes stand for, and the class names; nothing is learnt from `examples`."""
         classes = list(folders.class_folders(raw, self._data.classes))
         return {
-            "objective": "multiclass",
+            "objective": self.objective,
             "input": {
                 "shape": [self._data.mels, self._data.frames, 1],
                 "dtype": "uint8",

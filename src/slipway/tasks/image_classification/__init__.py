@@ -59,6 +59,11 @@ class Task(Classifier):
         self._classes: tuple[str, ...] | None = data.classes
         self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
 
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Those of `data.classes`; None where the folders name them."""
+        return self._classes
+
     def index(self, raw: Path) -> Index:
         """List the pictures by their first bytes, without decoding them; `example` is the path relative to `raw`.
 
@@ -72,7 +77,7 @@ class Task(Classifier):
         """The size of the input and the class names; nothing is learnt from `examples`."""
         classes = list(folders.class_folders(raw, self._classes))
         return {
-            "objective": "multiclass",
+            "objective": self.objective,
             "input": {"shape": [self._height, self._width, 3], "dtype": "uint8"},
             "outputs": classes,
             "classes": classes,

@@ -22,13 +22,13 @@ from pydantic import Field
 
 from slipway.core.config import Section
 from slipway.core.errors import DataError
-from slipway.core.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.core.metric import Metric
+from slipway.core.protocol import Encoded, Index, Problem, Spec, Words
 from slipway.data.readers import folders
 from slipway.data.readers.litter import passed_over
 from slipway.data.readers.pictures import Picture, PictureError, decode_picture, difference_hash, recognise
 from slipway.data.readers.sides import above_pictures
-from slipway.metrics import keypoints as scores
-from slipway.metrics import parity
+from slipway.metrics import keypoints, parity
 from slipway.tasks.keypoint_detection import annotations, crops, heatmaps
 
 CROP = ["crop_x", "crop_y", "crop_width", "crop_height"]
@@ -61,8 +61,12 @@ class Task:
     """Keypoint detection over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
-    metrics: ClassVar[frozenset[str]] = scores.METRICS
+    objective: ClassVar[str] = "keypoints"
+    metrics: ClassVar[Mapping[str, Metric]] = keypoints.METRICS
     headline: ClassVar[tuple[str, ...]] = ("map", "ap50", "ap75", "pck")
+    curves: ClassVar[frozenset[str]] = frozenset()
+    kinds: ClassVar[frozenset[str]] = frozenset({"group"})
+    classes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data: Any) -> None:
         self._height: int = data.height
@@ -79,8 +83,8 @@ class Task:
         """
         problems: list[Problem] = []
         persons = annotations.read(raw, problems)
-        if unknown := [name for name in persons.names if name not in scores.SIGMAS]:
-            known = ", ".join(scores.SIGMAS)
+        if unknown := [name for name in persons.names if name not in keypoints.SIGMAS]:
+            known = ", ".join(keypoints.SIGMAS)
             raise DataError(f"{raw}: keypoint {unknown[0]!r} is not one of COCO's, whose spread is known: {known}")
         paths = sorted(folders.walk(raw, raw / annotations.PICTURES, recognise, problems))
         bad = {problem.where for problem in problems}
@@ -109,12 +113,12 @@ class Task:
         """The input's size, and the keypoints with what is known of them; nothing is learnt from `examples`."""
         persons = annotations.read(raw, [])
         return {
-            "objective": "keypoints",
+            "objective": self.objective,
             "input": {"shape": [self._height, self._width, 3], "dtype": "uint8"},
             "outputs": persons.names,
             "skeleton": persons.skeleton,
             "mirrored": _mirrored(persons.names),
-            "sigmas": [scores.SIGMAS[name] for name in persons.names],
+            "sigmas": [keypoints.SIGMAS[name] for name in persons.names],
         }
 
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
@@ -179,17 +183,24 @@ class Task:
         """Nothing is chosen: every keypoint is given, with its score."""
         return {}
 
-    def score(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> dict[str, float]:
-        """Average precision by COCO's rules, PCK and mean error."""
-        truth, found, size = _in_pixels(examples, targets, predictions)
-        return scores.score(truth, found, examples["area"].to_numpy(), size, spec["sigmas"], weight)
+    def scores(
+        self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
+    ) -> keypoints.Scores:
+        """Average precision by COCO's rules, PCK and mean error, in pixels of the pictures."""
+        crop = examples[CROP].to_numpy()
+        return keypoints.Scores(
+            examples["group"],
+            crops.to_pixels(targets, crop),
+            crops.to_pixels(predictions, crop),
+            examples["area"].to_numpy(),
+            _lists(examples["box"], 4)[:, 2:].max(axis=1),
+            spec["sigmas"],
+            spec["outputs"],
+        )
+
+    def words(self, spec: Spec) -> Words:
+        """Places of keypoints."""
+        return Words(f"place and score of {len(spec['outputs'])} keypoints, in this order: {{outputs}}")
 
     def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Agreement on all keypoints that the native model is confident of; differences of x and y, in shares."""
@@ -198,22 +209,6 @@ class Task:
         distance = np.linalg.norm((native[..., :2] - converted[..., :2]) * sides, axis=-1)
         agree = ((distance <= CLOSE) | (native[..., 2] < CONFIDENT)).all(axis=1)
         return parity.differences(native[..., :2], converted[..., :2], agree)
-
-    def tables(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> Mapping[str, pd.DataFrame]:
-        """`per_keypoint` and `per_group`: PCK and mean error."""
-        truth, found, size = _in_pixels(examples, targets, predictions)
-        return scores.tables(examples["group"], truth, found, size, spec["outputs"], weight)
-
-    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
-        """PCK by threshold, and the mean error of each keypoint."""
-        return scores.plots(*_in_pixels(examples, targets, predictions), spec["outputs"])
 
     def present(
         self, predictions: np.ndarray, examples: Sequence[Example], spec: Spec
@@ -262,12 +257,3 @@ def _mirrored(names: Sequence[str]) -> list[int]:
 def _lists(column: pd.Series, length: int) -> np.ndarray:
     """A column of lists of one length as an array [n, length]."""
     return np.array(column.tolist(), np.float64).reshape(-1, length)
-
-
-def _in_pixels(
-    examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Targets and predictions in pixels of their pictures, and the longer side of each person's box."""
-    crop = examples[CROP].to_numpy()
-    size = _lists(examples["box"], 4)[:, 2:].max(axis=1)
-    return crops.to_pixels(targets, crop), crops.to_pixels(predictions, crop), size

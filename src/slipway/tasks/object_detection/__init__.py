@@ -21,7 +21,8 @@ import pandas as pd
 from pydantic import Field
 
 from slipway.core.config import Section
-from slipway.core.protocol import Encoded, Index, Plot, Problem, Spec
+from slipway.core.metric import Metric
+from slipway.core.protocol import Encoded, Index, Problem, Spec, Words
 from slipway.data.readers import folders
 from slipway.data.readers.pictures import (
     Picture,
@@ -64,14 +65,17 @@ class Task:
     """Object detection over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
-    metrics: ClassVar[frozenset[str]] = boxes.METRICS
+    objective: ClassVar[str] = "boxes"
+    metrics: ClassVar[Mapping[str, Metric]] = boxes.METRICS
     headline: ClassVar[tuple[str, ...]] = ("detection_rate", "false_positives_per_picture", "ap50")
+    curves: ClassVar[frozenset[str]] = frozenset()
+    kinds: ClassVar[frozenset[str]] = frozenset({"group"})
+    classes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data: Any) -> None:
         self._data = data
         self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
         self._names: tuple[str, str] = data.name, f"no {data.name}"
-        self._matched: tuple[np.ndarray, np.ndarray, Matches] | None = None
 
     def index(self, raw: Path) -> Index:
         """List the pictures and read their labels; `label` says whether there is an object, `ball` or `no ball`.
@@ -87,7 +91,7 @@ class Task:
         occurring = set(examples["label"])
         height, width = self._data.height, self._data.width
         return {
-            "objective": "boxes",
+            "objective": self.objective,
             "input": {"shape": [height, width, 3], "dtype": "uint8"},
             "outputs": [self._data.name],
             "classes": [name for name in self._names if name in occurring],
@@ -139,40 +143,22 @@ class Task:
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
         """`threshold`: the score that detects most with no more than `data.false_positives` false boxes a picture."""
-        return {
-            "threshold": boxes.operating_point(self._matches(targets, predictions, spec), self._data.false_positives)
-        }
+        matches = Matches(targets, predictions, spec["input"]["shape"])
+        return {"threshold": boxes.operating_point(matches, self._data.false_positives)}
 
-    def score(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> dict[str, float]:
+    def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> boxes.Scores:
         """Detection rate and false boxes at the threshold, and average precision over all of them."""
-        return boxes.score(self._matches(targets, predictions, spec), spec["threshold"], weight)
+        matches = Matches(targets, predictions, spec["input"]["shape"])
+        return boxes.Scores(matches, examples["group"], spec["threshold"])
+
+    def words(self, spec: Spec) -> Words:
+        """Boxes around objects."""
+        return Words("boxes with a score, each around one of: {outputs}")
 
     def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Agreement: as many boxes above the threshold, each on one of the other's; differences of ranked scores."""
         agree = boxes.same(native, converted, spec["threshold"])
         return parity.differences(native[..., 4], converted[..., 4], agree)
-
-    def tables(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> Mapping[str, pd.DataFrame]:
-        """`by_size` and `per_group`."""
-        return boxes.tables(self._matches(targets, predictions, spec), examples["group"], spec["threshold"], weight)
-
-    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
-        """Precision against recall, detection rate against false boxes, detection rate by size."""
-        return boxes.plots(self._matches(targets, predictions, spec), examples["group"], spec["threshold"])
 
     def present(self, predictions: np.ndarray, examples: Sequence[Picture], spec: Spec) -> list[list[dict[str, float]]]:
         """The boxes above the threshold, the best first: centre `x`, `y`, `width`, `height` and `score`.
@@ -188,9 +174,3 @@ class Task:
                 [dict(zip(names, map(float, box), strict=True)) for box in scaled if box[4] >= spec["threshold"]]
             )
         return presented
-
-    def _matches(self, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Matches:
-        """The matching of these very arrays, kept for the next call: a bootstrap scores them a thousand times."""
-        if self._matched is None or self._matched[0] is not targets or self._matched[1] is not predictions:
-            self._matched = targets, predictions, Matches(targets, predictions, spec["input"]["shape"])
-        return self._matched[2]

@@ -17,18 +17,18 @@ from pydantic import Field, field_validator, model_validator
 
 from slipway.core.config import Section, Share
 from slipway.core.errors import DataError
-from slipway.core.protocol import Encoded, Index, Plot, Problem, Spec, column, of_column
+from slipway.core.metric import Metric
+from slipway.core.protocol import Encoded, Index, Problem, Spec, Words, column
 from slipway.data.readers import tables
 from slipway.metrics import binary, parity
-from slipway.metrics.breakdown import Parts
 from slipway.tasks.tabular_classification import encoding, expressions
 from slipway.tasks.tabular_classification.expressions import Expression
 
 ROWS = 65536
 """Rows encoded at a time."""
 DECISION = "decision"
-VALUES = 20
-"""Values of a column that a breakdown shows; the others are counted together."""
+SHOWN = 20
+"""Values of the target column that are listed where none is the positive one."""
 
 _DESCRIBED = {"label": "class", "group": "group", "time": "time", "example": "name"}
 """The columns that every row must have, and what is missing where one has none."""
@@ -91,13 +91,24 @@ class Task:
     """Two classes of the rows of a table; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Columns
-    metrics: ClassVar[frozenset[str]] = binary.METRICS
+    objective: ClassVar[str] = "binary"
+    metrics: ClassVar[Mapping[str, Metric]] = binary.METRICS
     headline: ClassVar[tuple[str, ...]] = ("average_precision", "roc_auc", "precision", "recall")
+    curves: ClassVar[frozenset[str]] = frozenset({binary.TENTHS})
 
     def __init__(self, data: Columns) -> None:
         self.data = data
         self._read: tuple[Path, pd.DataFrame, list[Problem]] | None = None
-        self._parted: tuple[pd.DataFrame, dict[str, Parts]] | None = None
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Groups of rows, and the values of each categorical column."""
+        return frozenset({"group", *self.data.categorical})
+
+    @property
+    def classes(self) -> tuple[str, str]:
+        """The positive one first."""
+        return self.data.name, f"not {self.data.name}"
 
     def index(self, raw: Path) -> Index:
         """One example a row; beside its name, class and group the `time`, if any, and the categorical columns.
@@ -128,10 +139,10 @@ class Task:
         missing, unseen = encoding.lacking(table, data.numeric, self._derived, data.categorical, categories)
         names = encoding.names(data.numeric, list(self._derived), data.categorical, categories)
         return {
-            "objective": "binary",
+            "objective": self.objective,
             "input": {"shape": [len(names)], "dtype": "float32", "names": names},
             "outputs": [data.name],
-            "classes": self._classes,
+            "classes": list(self.classes),
             "categories": categories,
             "gaps": {
                 "missing": sorted(name for name, rows in missing.items() if rows.any()),
@@ -190,46 +201,16 @@ class Task:
             for probability in predictions[:, 0]
         ]
 
-    def score(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> dict[str, float]:
+    def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> binary.Scores:
         """The scores of the probability, and of the decisions at the threshold."""
-        return binary.score(targets, predictions[:, 0], spec["threshold"], weight)
+        columns = self.data.categorical
+        return binary.Scores(examples, targets, predictions[:, 0], spec["threshold"], spec["classes"], columns)
 
-    def tables(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> Mapping[str, pd.DataFrame]:
-        """`tenths` of the examples by score; `by_<column>`: precision and recall by value of a categorical column."""
-        probability, threshold = predictions[:, 0], spec["threshold"]
-        found = {"tenths": binary.by_score(targets, probability, weight)}
-        for name, values in self._values(examples).items():
-            found[f"by_{name}"] = binary.by_value(values, targets, probability, threshold, weight)
-        return found
-
-    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
-        """Confusion matrix at the threshold, precision and recall, ROC, reliability and scores."""
-        return binary.plots(targets, predictions[:, 0], spec["threshold"], spec["classes"])
-
-    def _values(self, examples: pd.DataFrame) -> dict[str, Parts]:
-        """These very examples by the commonest values of each categorical column, kept for a bootstrap's next draw."""
-        if self._parted is None or self._parted[0] is not examples:
-            parted = {name: Parts.of(_commonest(of_column(examples, name))) for name in self.data.categorical}
-            self._parted = (examples, parted)
-        return self._parted[1]
-
-    @property
-    def _classes(self) -> list[str]:
-        return [self.data.name, f"not {self.data.name}"]
+    def words(self, spec: Spec) -> Words:
+        """A probability, and the decision where the threshold is chosen."""
+        chosen = spec.get("threshold")
+        from_on = f"positive from {chosen:.4g} on, a threshold chosen on the validation split"
+        return Words("the probability of {outputs}", None if chosen is None else from_on)
 
     @property
     def _features(self) -> list[str]:
@@ -273,7 +254,7 @@ class Task:
         good = table.drop(index=[row for row, _ in problems])
         if good.empty:
             raise DataError(f"{raw}: no row can be used of {len(table)}; {_some(problems)}")
-        for name, kind in zip(self._classes, ("is", "is not"), strict=True):
+        for name, kind in zip(self.classes, ("is", "is not"), strict=True):
             if name not in set(good["label"]):
                 raise DataError(f"{raw}: in no usable row {data.target} {kind} {data.positive}{self._instead(good)}")
         return good.sort_values("example", ignore_index=True), [problem for _, problem in problems]
@@ -281,7 +262,7 @@ class Task:
     def _instead(self, good: pd.DataFrame) -> str:
         """What the target column holds instead of the positive value, and what may be meant."""
         values = good["told"].value_counts().index.tolist()
-        shown = ", ".join(sorted(values[:VALUES])) + (", ..." if len(values) > VALUES else "")
+        shown = ", ".join(sorted(values[:SHOWN])) + (", ..." if len(values) > SHOWN else "")
         said = f"; it has {shown}. Set data.target and data.positive"
         if meant := sorted(set(_YAML_TRUTH.get(self.data.positive, ())) & set(values)):
             return f'{said}, in quotation marks: "{meant[0]}". Without them {meant[0]} is {self.data.positive} in YAML'
@@ -343,7 +324,7 @@ class Task:
         rows = pd.Series([f"{file} row {row:07d}" for row in range(1, len(frame) + 1)], dtype=object)
         told = tables.texts(frame[data.target])
         example = rows if data.example is None else tables.texts(frame[data.example])
-        label = told.map(lambda value: self._classes[value != data.positive], na_action="ignore")
+        label = told.map(lambda value: self.classes[value != data.positive], na_action="ignore")
         described: dict[str, Any] = {
             "example": example,
             "label": label.astype(object),
@@ -370,14 +351,6 @@ class Task:
                 f"{where}: column {', '.join(empty)} has no value in any row; take it out of data.numeric or "
                 "data.categorical (and of data.derived), or fill it in"
             )
-
-
-def _commonest(column: pd.Series) -> pd.Series:
-    """The values of a column, those beyond the `VALUES` commonest as "(others)"."""
-    values = column.astype(object).where(column.notna(), "(missing)")
-    shown = values.value_counts(sort=True).index[:VALUES]
-    told: pd.Series = values.where(values.isin(shown), "(others)")
-    return told
 
 
 class _Check(NamedTuple):

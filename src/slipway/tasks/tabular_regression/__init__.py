@@ -22,17 +22,16 @@ from pydantic import Field, model_validator
 
 from slipway.core.config import Section
 from slipway.core.errors import ConfigError, DataError
-from slipway.core.protocol import Encoded, Index, Plot, Problem, Spec, column
+from slipway.core.metric import Metric
+from slipway.core.protocol import Encoded, Index, Problem, Spec, Words, column
 from slipway.data.readers import tables
 from slipway.metrics import parity
-from slipway.metrics.breakdown import Parts
 from slipway.tasks.tabular_regression import expectation, hourly
 from slipway.tasks.tabular_regression.hourly import Grid
+from slipway.tasks.tabular_regression.scores import METRICS, Scores
 
 ROWS = 65536
 """Rows encoded at a time."""
-POINTS = 2000
-"""Points of a scatter plot."""
 LEAST_LEVEL, TINY = 0.05, 1e-6
 """The level of a place is never below this share of its mean in training, or below the smallest divisor."""
 HOURS = pd.Timestamp("1970-01-01"), pd.Timestamp("2200-01-01")
@@ -72,13 +71,16 @@ class Task:
     """Regression on a table of hours and places."""
 
     Data: ClassVar[type[Section]] = Columns
-    metrics: ClassVar[frozenset[str]] = frozenset({"mae", "rmse", "mape", "mae_ratio_to_naive"})
+    objective: ClassVar[str] = "regression"
+    metrics: ClassVar[Mapping[str, Metric]] = METRICS
     headline: ClassVar[tuple[str, ...]] = ("mae", "mae_ratio_to_naive", "rmse")
+    curves: ClassVar[frozenset[str]] = frozenset()
+    kinds: ClassVar[frozenset[str]] = frozenset({"group", "hour"})
+    classes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data: Columns) -> None:
         self.data = data
         self._read: tuple[Path, pd.DataFrame] | None = None
-        self._parted: tuple[pd.DataFrame, dict[str, Parts]] | None = None
 
     @property
     def feature_names(self) -> list[str]:
@@ -119,7 +121,7 @@ class Task:
         levels = _means(examples["group"], examples["label"])
         names = self.feature_names
         spec: Spec = {
-            "objective": "regression",
+            "objective": self.objective,
             "input": {"shape": [len(names)], "dtype": "float32", "names": names},
             "outputs": [self.data.target],
             "places": list(levels),
@@ -189,89 +191,13 @@ class Task:
         """The forecast by the target's name, one for each row whose target was empty."""
         return [{self.data.target: float(value)} for value in predictions[:, 0]]
 
-    def score(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> dict[str, float]:
-        """`mae` and `rmse` in the target's unit, `mape` in percent over actual values above 0, and MAE over naive MAE.
+    def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Scores:
+        """Scores in the unit of the label; `targets` are what the model fits, so the actual values are the labels."""
+        return Scores(examples, predictions.reshape(-1), self.data.target, spec.get("places", ()))
 
-        The actual values are `examples.label`, since `targets` are what the model fits; predictions [n, 1] are in the
-        unit of the label. `mae_ratio_to_naive` counts the hours that have a naive forecast in both of its parts.
-        """
-        actual = examples["label"].to_numpy(dtype=np.float64)
-        naive = examples["naive"].to_numpy(dtype=np.float64)
-        weight = np.ones(len(actual)) if weight is None else np.asarray(weight, dtype=np.float64)
-        error = np.abs(np.asarray(predictions, dtype=np.float64).reshape(-1) - actual)
-        some, known = actual > 0, ~np.isnan(naive)
-        return {
-            "mae": _weighted(error, weight),
-            "rmse": float(np.sqrt(_weighted(error**2, weight))),
-            "mape": 100 * _weighted(error[some] / actual[some], weight[some]),
-            "mae_ratio_to_naive": _share(
-                _weighted(error[known], weight[known]), _weighted(np.abs(naive - actual)[known], weight[known])
-            ),
-        }
-
-    def tables(
-        self,
-        examples: pd.DataFrame,
-        targets: np.ndarray,
-        predictions: np.ndarray,
-        spec: Spec,
-        weight: np.ndarray | None = None,
-    ) -> Mapping[str, pd.DataFrame]:
-        """`by_hour` (of the day) and `by_place`: examples, mean, mae, naive_mae, mae_ratio_to_naive."""
-        errors = _errors(examples, predictions)
-        return {
-            f"by_{name}": _breakdown(name, parts, errors, weight)
-            for name, parts in self._hours_places(examples).items()
-        }
-
-    def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
-        """Error by hour of the day, two weeks of one place, and forecast against actual."""
-        errors = _errors(examples, predictions)
-        by_hour = _breakdown("hour", self._hours_places(examples)["hour"], errors)
-        place = _steady_place(errors, spec)
-        weeks = errors[errors["place"] == place].sort_values("time")
-        weeks = weeks[weeks["time"] > weeks["time"].max() - pd.Timedelta(days=14)]
-        start = weeks["time"].min()
-        weeks = weeks.assign(elapsed=((weeks["time"] - start) // pd.Timedelta(hours=1)).astype("int64"))
-        sample = errors.iloc[:: max(1, len(errors) // POINTS)]
-        unit = self.data.target
-        return [
-            Plot(
-                "error_by_hour",
-                "Mean absolute error by hour of the day",
-                by_hour,
-                "hour",
-                ["mae", "naive_mae"],
-                x_label="hour of the day",
-                y_label=unit,
-            ),
-            Plot(
-                "last_two_weeks",
-                f"Forecast and actual at {place}",
-                weeks[["elapsed", "actual", "forecast"]].reset_index(drop=True),
-                "elapsed",
-                ["actual", "forecast"],
-                x_label=f"hours since {start:%Y-%m-%d %H:%M}",
-                y_label=unit,
-            ),
-            Plot(
-                "forecast_and_actual",
-                "Forecast against actual",
-                sample[["actual", "forecast"]].reset_index(drop=True),
-                "actual",
-                "forecast",
-                template="scatter",
-                x_label=f"actual {unit}",
-                y_label=f"forecast {unit}",
-            ),
-        ]
+    def words(self, spec: Spec) -> Words:
+        """Values of the target."""
+        return Words("{outputs}, in the unit of the raw data", differences="shares of the mean prediction")
 
     @property
     def _columns(self) -> tuple[str, ...]:
@@ -298,13 +224,6 @@ class Task:
                 )
                 found.append(_BadRow(row, told))
         return sorted(found, key=lambda bad: bad.row)
-
-    def _hours_places(self, examples: pd.DataFrame) -> dict[str, Parts]:
-        """These very examples by hour of the day and by place, kept for a bootstrap's next draw."""
-        if self._parted is None or self._parted[0] is not examples:
-            parted = {"hour": Parts.of(examples["hour"]), "place": Parts.of(examples["group"])}
-            self._parted = (examples, parted)
-        return self._parted[1]
 
     def _rows(self, raw: Path) -> pd.DataFrame:
         """The good rows of the raw folder, read once in the life of a task."""
@@ -523,54 +442,3 @@ def _positions(grid: Grid, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     hour = grid.hour(rows["time"].to_numpy())
     place = pd.Index(grid.places, dtype=object).get_indexer(pd.Index(rows["place"], dtype=object))
     return hour, place.astype(np.int64)
-
-
-def _weighted(values: np.ndarray, weight: np.ndarray) -> float:
-    return _share(float(values @ weight), float(weight.sum()))
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else float("nan")
-
-
-def _errors(examples: pd.DataFrame, predictions: np.ndarray) -> pd.DataFrame:
-    actual = examples["label"].to_numpy(dtype=np.float64)
-    forecast = np.asarray(predictions, dtype=np.float64).reshape(-1)
-    naive = examples["naive"].to_numpy(dtype=np.float64)
-    return pd.DataFrame(
-        {
-            "place": examples["group"].to_numpy(),
-            "time": examples["time"].to_numpy(),
-            "hour": examples["hour"].to_numpy(),
-            "actual": actual,
-            "forecast": forecast,
-            "error": np.abs(forecast - actual),
-            "naive_error": np.abs(naive - actual),
-        }
-    )
-
-
-def _breakdown(name: str, parts: Parts, errors: pd.DataFrame, weight: np.ndarray | None = None) -> pd.DataFrame:
-    """One row a part; the naive forecast is compared on the hours that have one."""
-    actual, error, naive = (errors[column].to_numpy() for column in ("actual", "error", "naive_error"))
-    naive_mae = parts.means(naive, weight)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = parts.means(np.where(np.isnan(naive), np.nan, error), weight) / naive_mae
-    return pd.DataFrame(
-        {
-            name: parts.names,
-            "examples": parts.counts,
-            "mean": parts.means(actual, weight),
-            "mae": parts.means(error, weight),
-            "naive_mae": naive_mae,
-            "mae_ratio_to_naive": ratio,
-        }
-    )
-
-
-def _steady_place(errors: pd.DataFrame, spec: Spec) -> str:
-    """The place to draw: of those with the most examples, the one of median level in training."""
-    counts = errors["place"].value_counts()
-    full = {place for place, count in counts.items() if count == counts.max()}
-    ranked = [place for place in spec["places"] if place in full] or sorted(full)
-    return str(ranked[len(ranked) // 2])

@@ -1,0 +1,50 @@
+"""Write the tables of metrics in docs/tasks/ and docs/guide.md, from what the tasks declare.
+
+    python docs/metrics.py
+
+A table stands between two comments, and all else of a page stays as it is. A test holds that they are the code's.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from slipway import tasks
+from slipway.core import atomic
+from slipway.core.metric import CONVERSION, LATENCY, Metric
+
+DOCS = Path(__file__).parent
+TASKS = sorted(path.parent.name for path in Path(tasks.__file__).parent.glob("*/__init__.py"))
+PAGES = {f"tasks/{name}.md": [*tasks.kind(name).metrics.values()] for name in TASKS} | {
+    "guide.md": [*LATENCY.values(), *CONVERSION.values()]
+}
+"""The metrics of each page, by its path in docs/."""
+_TABLE = re.compile(r"(?<=<!-- docs/metrics\.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def written(page: str) -> str:
+    """A page with the table that the code gives.
+
+    Raises:
+        ValueError: the page has no place for one table.
+    """
+    text, count = _TABLE.subn(f"\n{table(PAGES[page])}\n".replace("\\", r"\\"), (DOCS / page).read_text())
+    if count != 1:
+        raise ValueError(f"docs/{page}: needs the lines <!-- docs/metrics.py --> and <!-- end --> once")
+    return text
+
+
+def table(metrics: Iterable[Metric]) -> str:
+    """Metrics as a table of Markdown."""
+    rows = [f"| `{one.name}` | {one.meaning} | {one.unit} | {one.better} |\n" for one in metrics]
+    return "".join(["| metric | what it is | unit | better |\n| --- | --- | --- | --- |\n", *rows])
+
+
+def main() -> None:
+    """Write them all."""
+    for page in PAGES:
+        atomic.write_text(DOCS / page, written(page))
+
+
+if __name__ == "__main__":
+    main()
