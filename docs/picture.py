@@ -69,7 +69,8 @@ _POINT = Markup('<circle cx="{:g}" cy="{:g}" r="5" class="{}"/>')
 def picture() -> str:
     """The drawing as SVG."""
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    parts = [*_stages([name for name in graph if name != "transfer"]), *_gate(176), *_registry(176)]
+    of_a_model = [name for name, stage in graph.items() if "foreach" in stage and name != "transfer"]
+    parts = [*_stages(of_a_model), *_gate(176), *_registry(176)]
     return _SVG.format(
         Markup("\n").join(parts),
         inner=(WIDTH - 2, HEIGHT - 2),
