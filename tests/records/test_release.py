@@ -16,6 +16,7 @@ from slipway.records import release as record
 from slipway.records.verdict import Verdict
 
 ACCURACY = {"value": 0.9, "low": 0.8, "high": 0.95}
+RAW, PREPARED = f"{'a' * 32}.dir", f"{'b' * 32}.dir"
 
 
 def test_artifacts_have_their_sha256_and_size(tmp_path: Path) -> None:
@@ -28,13 +29,9 @@ def test_artifacts_have_their_sha256_and_size(tmp_path: Path) -> None:
 def built(tmp_path: Path) -> dict[str, Any]:
     """What dvc.lock has of a built variant."""
     (tmp_path / "params.yaml").write_text("a: 1\n")
-    code = {"path": "src/slipway/core/config.py", "md5": "c0"}
     deps = {
-        "prepare": [{"path": "data/raw/mine", "md5": "r.dir"}, code],
-        "train": [
-            {"path": "data/prepared/mine", "md5": "p.dir"},
-            {"path": "src/slipway/tracking/tracker.py", "md5": "c1"},
-        ],
+        "prepare": [{"path": "data/raw/mine", "md5": RAW}],
+        "train": [{"path": "data/prepared/mine", "md5": PREPARED}],
     }
     return {"stages": {f"{stage}@mine": {"deps": entries} for stage, entries in deps.items()}}
 
@@ -46,7 +43,7 @@ def lineage(tmp_path: Path, lock: dict[str, Any]) -> dict[str, str]:
 
 def test_lineage_has_the_hashes_by_which_dvc_finds_the_data(tmp_path: Path, built: dict[str, Any]) -> None:
     found = lineage(tmp_path, built)
-    assert (found["raw"], found["prepared"]) == ("r.dir", "p.dir")
+    assert (found["raw"], found["prepared"]) == (RAW, PREPARED)
     assert found["params"] == hashlib.sha256(b"a: 1\n").hexdigest()
 
 
@@ -82,7 +79,7 @@ def values() -> dict[str, Any]:
         "parity": {"agreement": 1.0, "native_minus_shipped": {"accuracy": 0.0}},
         "gate": Verdict.of([bounded("accuracy", 0.7, None, ACCURACY, "interval")]).to_json(),
         "artifacts": {"model.tflite": {"sha256": "a" * 64, "bytes": 100}},
-        "lineage": {"raw": "r.dir", "prepared": "p.dir", "params": "b" * 64, "started_from": "c.dir"},
+        "lineage": {"raw": RAW, "prepared": PREPARED, "params": "b" * 64, "started_from": "c.dir"},
     }
 
 

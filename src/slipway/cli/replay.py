@@ -30,11 +30,12 @@ from pydantic import ValidationError
 
 from slipway.cli.registry import FACTS
 from slipway.cli.report import changes
-from slipway.core import config, documents
+from slipway.core import config
 from slipway.core.errors import RegistryError
 from slipway.gate import verdict
 from slipway.gate.rules import Gate
 from slipway.metrics import latency
+from slipway.records import dvc_lock
 from slipway.records.release import Record, digest
 from slipway.records.verdict import Judgement
 from slipway.registry import clone, git, rebuilt, releases, state, tags
@@ -120,7 +121,7 @@ def replay(name: str, rebuild: bool = False) -> Replay:
         raise RegistryError(f"{name}: commit {commit[:7]} has no release record and benchmark of {variant}")
     here = _content(REQUIREMENTS)
     with _worktree(commit) as root, chdir(root):
-        locked = _locked()
+        locked = dvc_lock.stages(_content(Path("dvc.lock")))
         stages, edited = _fetch(variant, record, locked, STAGES if rebuild else JUDGING)
         shipped = _content(Path("reports", variant, SHIPPED))
         fetched = {file: digest(Path("models", variant, file)) for file in sorted(record.artifacts)}
@@ -386,14 +387,9 @@ def _alike(first: Any, second: Any) -> bool:
     return bool(first == second)
 
 
-def _locked() -> dict[str, Any]:
-    """The stages of dvc.lock."""
-    return dict((documents.parse_yaml(_content(Path("dvc.lock")) or b"", "dvc.lock") or {}).get("stages") or {})
-
-
 def _paths(stages: Sequence[str], locked: Mapping[str, Any], kind: str) -> dict[str, str]:
     """The hash of each dependency or output of stages, by path."""
-    return {one["path"]: str(one.get("md5")) for stage in stages for one in locked.get(stage, {}).get(kind, [])}
+    return {path: md5 for stage in stages for path, md5 in dvc_lock.hashes(locked, stage, kind).items()}
 
 
 def _remove(path: Path) -> None:

@@ -94,6 +94,25 @@ def strict_json(content: bytes, path: str) -> dict[str, Any]:
     return values
 
 
+def strict_yaml(content: bytes | None, path: str) -> dict[str, Any]:
+    """A YAML mapping that may come from anyone, such as parameters in a commit; None where it is not there.
+
+    Raises:
+        MalformedError: it is not there, or not one.
+    """
+    if content is None:
+        raise MalformedError(f"{path} is not there")
+    try:
+        values = parse_yaml(content, path, error=MalformedError)
+    except MalformedError:
+        raise
+    except Exception as error:  # PyYAML raises what its constructors do: KeyError, TypeError, RecursionError
+        raise MalformedError(f"{path}: not YAML ({_line(error)})")
+    if not isinstance(values, dict):
+        raise MalformedError(f"{path}: not a mapping")
+    return values
+
+
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):

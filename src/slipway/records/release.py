@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from slipway.core import documents
 from slipway.core.errors import MalformedError, RegistryError
+from slipway.records import dvc_lock
 from slipway.records.verdict import STRICT, Verdict
 
 SCHEMA = 3
@@ -300,12 +301,12 @@ def lineage(lock: Path, variant: str, params: Path) -> dict[str, str]:
     Raises:
         RegistryError: dvc.lock lacks a stage of the variant.
     """
-    stages = documents.read_yaml(lock)["stages"] if lock.exists() else {}
+    stages = dvc_lock.stages(lock.read_bytes() if lock.exists() else None)
     trained = "transfer" if f"transfer@{variant}" in stages else "train"
     names = [f"{stage}@{variant}" for stage in ("prepare", trained)]
     if missing := [name for name in names if name not in stages]:
         raise RegistryError(f"{lock}: no {missing[0]}; run `dvc repro register@{variant}`")
-    deps = {dep["path"]: dep["md5"] for name in names for dep in stages[name]["deps"]}
+    deps = {path: md5 for name in names for path, md5 in dvc_lock.hashes(stages, name, "deps").items()}
     others = [path for path in deps if path.startswith("models/") and not path.startswith(f"models/{variant}/")]
     return {
         "raw": deps[f"data/raw/{variant}"],

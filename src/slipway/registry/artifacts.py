@@ -17,8 +17,9 @@ from slipway.core import atomic
 from slipway.core.documents import LOCK
 from slipway.core.errors import MalformedError, ModelError, RegistryError
 from slipway.core.redaction import plain
+from slipway.records import dvc_lock
 from slipway.records.release import Record
-from slipway.registry import git, releases, schema
+from slipway.registry import git, releases
 from slipway.registry.releases import Release
 
 CACHE = Path(".dvc/cache/files/md5")
@@ -38,7 +39,7 @@ def unlike(variant: str, commit: str | None, record: Record) -> list[str]:
         RegistryError: the remote cannot be reached, or is not there.
         ModelError: dvc.lock is malformed.
     """
-    outs = schema.hashes(_lock(commit), f"convert-tflite@{variant}")
+    outs = dvc_lock.hashes(_lock(commit), f"convert-tflite@{variant}")
     wanted = {name: f"models/{variant}/{name}" for name in sorted(record.artifacts)}
     if missing := [path for path in wanted.values() if path not in outs]:
         return [f"dvc.lock has no {', '.join(missing)}"]
@@ -86,7 +87,7 @@ def evidence(path: str, commit: str | None) -> bytes:
 def hashes(variant: str, commit: str, release: Release) -> set[str]:
     """The hashes by which DVC finds the files of a release; empty where dvc.lock does not have them all."""
     try:
-        outs = schema.hashes(_lock(commit), f"convert-tflite@{variant}")
+        outs = dvc_lock.hashes(_lock(commit), f"convert-tflite@{variant}")
     except MalformedError:
         return set()
     paths = [f"models/{variant}/{name}" for name in (release.record.artifacts if release.record is not None else ())]
@@ -181,19 +182,19 @@ def _out(stages: Mapping[str, Any], path: str) -> str | None:
     """The hash of what a stage of a variant wrote, `<models or reports>/<variant>/...`."""
     variant = path.split("/")[1]
     of = [stage for stage in stages if isinstance(stage, str) and stage.partition("@")[2] == variant]
-    return next((outs[path] for outs in (schema.hashes(stages, stage) for stage in of) if path in outs), None)
+    return next((outs[path] for outs in (dvc_lock.hashes(stages, stage) for stage in of) if path in outs), None)
 
 
 def _lock(commit: str | None) -> Mapping[str, Any]:
     """The stages of dvc.lock at a commit, None for the working tree."""
     if commit is not None:
         return _locked(commit)
-    return schema.stages(Path(LOCK).read_bytes() if Path(LOCK).exists() else None)
+    return dvc_lock.stages(Path(LOCK).read_bytes() if Path(LOCK).exists() else None)
 
 
 @lru_cache(maxsize=8)
 def _locked(commit: str) -> Mapping[str, Any]:
-    return schema.stages(git.contents([f"{commit}:{LOCK}"])[0])
+    return dvc_lock.stages(git.contents([f"{commit}:{LOCK}"])[0])
 
 
 def disagreements(variant: str, commit: str | None, release: Release) -> list[str]:
@@ -204,14 +205,14 @@ def disagreements(variant: str, commit: str | None, release: Release) -> list[st
         releases.benchmark_path(variant): (release.benchmark_bytes, "benchmark"),
     }
     model = f"models/{variant}/model.tflite"
-    shipped = schema.hashes(stages, f"convert-tflite@{variant}").get(model)
+    shipped = dvc_lock.hashes(stages, f"convert-tflite@{variant}").get(model)
     for path, (content, stage) in written.items():
-        locked = schema.hashes(stages, f"{stage}@{variant}").get(path)
+        locked = dvc_lock.hashes(stages, f"{stage}@{variant}").get(path)
         if content is None or locked is None:
             wrong.append(f"{path} is not there, or not in dvc.lock")
         elif hashlib.md5(content, usedforsecurity=False).hexdigest() != locked:
             wrong.append(f"{path} is not what the {stage} stage of dvc.lock wrote")
-        used = schema.hashes(stages, f"{stage}@{variant}", "deps").get(model)
+        used = dvc_lock.hashes(stages, f"{stage}@{variant}", "deps").get(model)
         if used is None or used != shipped:
             wrong.append(f"{path} was made of another {model} than the one of dvc.lock")
     return wrong

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slipway import tasks
+from slipway.core import documents
 from slipway.core.errors import ModelError
 from slipway.records.release import Record
-from slipway.registry import artifacts, git, releases, schema
+from slipway.registry import artifacts, git, releases
 from slipway.registry.releases import Release
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _needed(params: bytes, path: str) -> bool:
     """Whether the native model's predictions are."""
     from slipway.gate.recomputed import Asked  # with SciPy, which a list of versions does without
 
-    return Asked.of(schema.mapping(params, path), path).native
+    return Asked.of(documents.strict_yaml(params, path), path).native
 
 
 @lru_cache(maxsize=32)  # the same versions are looked at again, one role after another
@@ -114,7 +115,7 @@ def _recomputed(release: Release, params: bytes, shipped: bytes, native: bytes |
     record, benchmark, variant = release.record, release.benchmark, release.variant
     assert record is not None and benchmark is not None  # `doubts` has looked
     path = f"params/{variant}.yaml"
-    asked = recomputed.Asked.of(schema.mapping(params, path), path)
+    asked = recomputed.Asked.of(documents.strict_yaml(params, path), path)
     kept = []
     for name, parquet in (("shipped.parquet", shipped), ("predictions.parquet", native)):
         try:

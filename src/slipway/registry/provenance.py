@@ -12,7 +12,8 @@ from typing import Any
 from slipway.core.config import CODE
 from slipway.core.documents import LOCK
 from slipway.core.errors import MalformedError
-from slipway.registry import git, schema
+from slipway.records import dvc_lock
+from slipway.registry import git
 
 ENVIRONMENTS = ("requirements/build.lock", "requirements.lock")
 """Where a commit has the pins of the environment that its models are built in: now, and in older commits."""
@@ -39,7 +40,7 @@ def of(variant: str, commit: str) -> Provenance:
 
 def _code(variant: str, lock: bytes | None) -> str | None:
     try:
-        stages = schema.stages(lock)
+        stages = dvc_lock.stages(lock)
         ran = [one for name in _STAGES for one in _ran(stages, f"{name}@{variant}")]
     except MalformedError:
         return None
@@ -49,5 +50,5 @@ def _code(variant: str, lock: bytes | None) -> str | None:
 
 def _ran(stages: Mapping[str, Any], stage: str) -> Iterator[tuple[str, str]]:
     """What a stage ran: its digest in params/code.yaml or, in older commits, the hash of each module."""
-    yield from schema.parameters(stages, stage, CODE.as_posix()).items()
-    yield from ((path, md5) for path, md5 in schema.hashes(stages, stage, "deps").items() if path.startswith("src/"))
+    yield from dvc_lock.parameters(stages, stage, CODE.as_posix()).items()
+    yield from ((path, md5) for path, md5 in dvc_lock.hashes(stages, stage, "deps").items() if path.startswith("src/"))

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-from slipway.core import config
+from slipway.core import config, documents
 from slipway.core.errors import MalformedError
 from slipway.records import benchmark as benchmarks
 from slipway.records import release as written
 from slipway.records.benchmark import Benchmark
 from slipway.records.release import Record
 from slipway.records.verdict import Judgement, Outcome, worst
-from slipway.registry import git, schema
+from slipway.registry import git
 from slipway.registry.state import Variant, Version
 
 Form = TypeVar("Form", Record, Benchmark)
@@ -126,7 +126,7 @@ def variants(commit: str | None = None) -> list[str]:
 def parameters(content: bytes | None) -> Mapping[str, Any]:
     """`params/<variant>.yaml` as it is in a commit; empty where it is not there or malformed."""
     try:
-        parsed = schema.mapping(content, "parameters")
+        parsed = documents.strict_yaml(content, "parameters")
     except MalformedError:
         return {}
     return parsed if isinstance(parsed.get("register", {}), Mapping) else {}

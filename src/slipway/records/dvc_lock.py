@@ -1,6 +1,6 @@
-"""What is read of YAML in a commit: parameters and dvc.lock.
+"""What is read of dvc.lock, here or in a commit.
 
-Whoever can push can write them, so each is held to its form before anything is made of it.
+Whoever can push can write it, so it is held to its form before anything is made of it.
 """
 
 import re
@@ -14,25 +14,6 @@ from slipway.core.errors import MalformedError
 _MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
-def mapping(content: bytes | None, path: str) -> dict[str, Any]:
-    """A YAML file that is a mapping: parameters, dvc.lock.
-
-    Raises:
-        MalformedError: it is not there, or not one.
-    """
-    if content is None:
-        raise MalformedError(f"{path} is not there")
-    try:
-        values = documents.parse_yaml(content, path, error=MalformedError)
-    except MalformedError:
-        raise
-    except Exception as error:  # PyYAML raises what its constructors do: KeyError, TypeError, RecursionError
-        raise MalformedError(f"{path}: not YAML ({_line(error)})")
-    if not isinstance(values, dict):
-        raise MalformedError(f"{path}: not a mapping")
-    return values
-
-
 @lru_cache(maxsize=8)
 def stages(lock: bytes | None, path: str = "dvc.lock") -> Mapping[str, Any]:
     """The stages of dvc.lock, by name; none where there is no such file.
@@ -42,7 +23,7 @@ def stages(lock: bytes | None, path: str = "dvc.lock") -> Mapping[str, Any]:
     """
     if not (lock or b"").strip():
         return {}
-    found = mapping(lock, path).get("stages")
+    found = documents.strict_yaml(lock or b"", path).get("stages")
     if not isinstance(found, dict):
         raise MalformedError(f"{path}: stages is no mapping")
     return found
@@ -82,7 +63,3 @@ def parameters(stages: Mapping[str, Any], stage: str, path: str) -> dict[str, st
     if not isinstance(read, dict):
         raise MalformedError(f"dvc.lock: {stage}: its params are no mapping")
     return {str(name): value for name, value in read.items() if isinstance(value, str)}
-
-
-def _line(said: object) -> str:
-    return (" ".join(str(said).split()) or type(said).__name__)[:200]
