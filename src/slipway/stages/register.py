@@ -36,7 +36,7 @@ def register(variant: str) -> None:
         for name in ("dataset", "conversion", "benchmark", "evaluation", "operating_point")
     )
     spec = {**specs.prepared(Path("data/prepared") / variant), **point}
-    released = {name: models / name for name in ("model.tflite", "float.tflite", "golden.npz")}
+    released = {name: models / name for name in record.FILES}
     gate = Gate(**values["gate"]).of_model
     counts = {unit: evaluation[unit] for unit in verdict.COUNTED}
     task = tasks.load(values["task"], values["data"])
