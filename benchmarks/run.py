@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from seeds import margins
 from slipway.core import atomic
 from slipway.metrics import latency
 
@@ -62,10 +63,9 @@ def _margins(figures: Figures) -> dict[str, tuple[float, str]]:
     """Of each variant the smallest margin over its seeds and rules, and the rule."""
     return {
         variant: min(
-            (rule["margin"], rule["metric"] + (f" of {rule['of']}" if rule["of"] else "") + f", seed {seed}")
-            for seed, rules in seeds.items()
-            for rule in rules
-            if rule["margin"] is not None
+            (margin, f"{rule}, seed {seed}")
+            for seed, measured in seeds.items()
+            for margin, rule in margins(variant, measured)
         )
         for variant, seeds in figures["variants"].items()
     }

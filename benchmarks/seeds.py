@@ -1,9 +1,9 @@
-"""By how much each variant clears its floors in profile demo, on several seeds.
+"""The scores of each variant that have a floor or ceiling in profile demo, with their intervals, on several seeds.
 
 In a clone of what is committed: for every seed, the data is simulated again, the models are trained, converted and
-judged by the register stage. The margin of a rule is how far its interval keeps from the bound, in widths of that
-interval; rules on what conversion may lose are left out. Stages that have run here already come from this repository's
-cache, so a run that was stopped goes on where it was. Prints one JSON object.
+judged by the register stage. Rules on what conversion may lose are left out. Stages that have run here already come
+from this repository's cache, so a run that was stopped goes on where it was. Prints one JSON object; `run.py` holds its
+intervals against the floors and ceilings of params/.
 
     python benchmarks/seeds.py
     python benchmarks/seeds.py --seeds 7 --variants demand-predictor handball-context
@@ -16,6 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,25 +27,32 @@ SEEDS = (1, 2, 3, 4, 7)
 SEED = re.compile(r"^seed: \d+", re.MULTILINE)
 
 
-def margin(rule: dict[str, Any]) -> float | None:
-    """Widths of the interval between it and its bound; None for a rule without an interval, or of width 0."""
-    low, high = rule["low"], rule["high"]
-    if low is None or high is None or high == low:
-        return None
-    distances = [low - rule["min"]] if rule["min"] is not None else []
-    distances += [rule["max"] - high] if rule["max"] is not None else []
-    return round(float(min(distances) / (high - low)), 2)
-
-
 def judged(clone: Path, variant: str) -> list[dict[str, Any]]:
-    """The floors and ceilings of a built variant: what was measured, and the margin."""
+    """What has a floor or a ceiling of a built variant, as it was measured."""
     record = json.loads((clone / "models" / variant / "release.json").read_text())
-    kept = ("metric", "of", "min", "max", "value", "low", "high", "verdict")
     return [
-        {**{key: rule[key] for key in kept}, "margin": margin(rule)}
+        {key: rule[key] for key in ("metric", "of", "value", "low", "high")}
         for rule in record["gate"]["rules"]
         if rule["kind"] == "bound"
     ]
+
+
+def margins(variant: str, measured: Iterable[Mapping[str, Any]]) -> Iterator[tuple[float, str]]:
+    """How far each interval keeps from its bound, in widths of the interval, and what it is of.
+
+    The bounds are those of params/<variant>.yaml. An interval of no width, and what has no interval, is left out.
+    """
+    gate = yaml.safe_load((ROOT / "params" / f"{variant}.yaml").read_text())["gate"]
+    for one in measured:
+        metric, of, low, high = (one[key] for key in ("metric", "of", "low", "high"))
+        if low is None or high is None or high == low:
+            continue
+        kind = None if of is None else next((kind for kind in gate["per_group"] if of.startswith(f"{kind} ")), None)
+        of_slice = gate["per_class"] if kind is None else gate["per_group"][kind]
+        rule = (gate["rules"] if of is None else of_slice)[metric]
+        distances = [low - rule["min"]] if rule.get("min") is not None else []
+        distances += [rule["max"] - high] if rule.get("max") is not None else []
+        yield round(min(distances) / (high - low), 2), metric + (f" of {of}" if of else "")
 
 
 def main() -> None:
