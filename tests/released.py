@@ -22,7 +22,7 @@ from slipway.metrics import losses
 from slipway.records import predictions
 from slipway.records.release import SCHEMA
 from slipway.records.verdict import Verdict
-from slipway.tflite.interpreter import Interpreter
+from slipway_edge.interpreter import Interpreter
 
 DATA = {"target": "seen", "positive": "1", "name": "ball", "group": "match", "numeric": ["x"], "example": "name"}
 DEFAULT_GATE: Mapping[str, Any] = {

@@ -23,7 +23,8 @@ RECORDER = '''
 import atexit, json, os, sys
 
 def write():
-    names = [m.__file__ for n, m in sorted(sys.modules.items()) if n.split(".")[0] == "slipway" and m.__file__]
+    ours = ("slipway", "slipway_edge")
+    names = [m.__file__ for n, m in sorted(sys.modules.items()) if n.split(".")[0] in ours and m.__file__]
     argv = [part for part in sys.orig_argv if part.startswith("slipway.stages.")]
     if argv and len(sys.argv) > 1:
         path = os.path.join(os.environ["LOADED"], f"{argv[0].split('.')[-1]}@{sys.argv[1]}@{os.getpid()}.json")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from slipway.metrics.latency import one_and_all
-from slipway.tflite.predictor import Predictor
+from slipway_edge.predictor import Predictor
 from smoke import PICTURES, TABLE, TASKS, VARIANTS, sh, stale
 
 
@@ -214,7 +214,7 @@ def test_bad_data_ends_the_stage_with_a_message_and_its_exit_code(copy: Path) ->
         cwd=copy,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": "src"},
+        env={**os.environ, "PYTHONPATH": "src:edge/src"},
     )
     assert done.returncode == 3
     assert "examples are bad" in done.stderr

@@ -22,7 +22,7 @@ MACHINES = [
     for system in ("linux", "darwin", "win32")
 ]
 CODE = {
-    "edge": ["slipway.tflite", "slipway.tasks"],
+    "edge": ["slipway_edge", "slipway.tasks"],
     "registry": ["slipway.cli.app", "slipway.tasks"],
     "build": ["slipway"],
 }

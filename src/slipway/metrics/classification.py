@@ -97,14 +97,10 @@ def plots(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) ->
 
 
 class Classifier:
-    """What a task does with class probabilities; see `slipway.core.protocol.Task`."""
+    """How class probabilities are scored; see `slipway.core.protocol.Task`."""
 
     metrics: ClassVar[frozenset[str]] = METRICS
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc")
-
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Model outputs are probabilities already."""
-        return outputs
 
     def operate(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
@@ -141,10 +137,6 @@ class Classifier:
     def plots(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Sequence[Plot]:
         """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
         return plots(targets, predictions, spec["outputs"])
-
-    def present(self, predictions: np.ndarray, examples: Sequence[Any], spec: Spec) -> list[dict[str, float]]:
-        """The probability of each class by name."""
-        return [dict(zip(spec["outputs"], map(float, row), strict=True)) for row in predictions]
 
 
 def _mean(values: np.ndarray) -> float:

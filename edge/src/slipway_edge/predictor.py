@@ -1,12 +1,12 @@
 """A built model in use: raw examples in, named outputs out.
 
 A release is a folder `models/<variant>` with `release.json`, `model.tflite` and `golden.npz`. The `Predictor` runs the
-same encode and decode code as the pipeline, with the input spec from the record, so preprocessing cannot differ; it
-runs only the bytes whose SHA-256 the record has, and golden examples show that this machine computes what the build
+code that the pipeline pre- and postprocesses with, with the input spec from the record, so these cannot differ; it runs
+only the bytes whose SHA-256 the record has, and golden examples show that this machine computes what the build
 did.
 
-The task that encodes and decodes is found by the name in the record (`slipway.tasks.<task>`) when a release is loaded:
-this package stands below the tasks and imports none, and a new task needs no line here.
+The task is found by the name in the record (`slipway_edge.tasks.<task>`) when a release is loaded: nothing of another
+one is imported, and a new task needs no line here.
 """
 
 import hashlib
@@ -14,15 +14,16 @@ import importlib
 import io
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
-from pydantic import ValidationError
 
-from slipway.core.errors import ModelError
-from slipway.tflite.interpreter import Interpreter
-from slipway.tflite.pooling import pool
+from slipway_edge import fields
+from slipway_edge.errors import ModelError
+from slipway_edge.interpreter import Interpreter
+from slipway_edge.pooling import pool
 
 RECORD = "release.json"
 MODEL = "model.tflite"
@@ -32,17 +33,34 @@ TOLERANCE = {"float": 1e-4, "quantized": 0.02}
 processor add in another order, and integer ones may differ by a few steps of 1/256."""
 
 
+EXTRAS = {"av": "sound", "scipy": "sound"}
+"""Packages that a task imports and that are not installed unless asked for, each with the extra that does."""
+
+
 class Task(Protocol):
-    """The part of a task (`slipway.core.protocol`) that prediction needs."""
+    """What is known of a kind of model: how raw examples become inputs, and what outputs say of them.
 
-    def encode_raw(self, examples: Any, spec: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Raw examples to model inputs [m, *shape], and the number of each one's example [m]."""
+    It is made of a variant's `data` section. `data_fields` and `spec_fields` are what it reads of that and of the
+    record's `spec`, and of which kind each is (see `slipway_edge.fields`).
+    """
 
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: dict[str, Any]) -> np.ndarray:
-        """Model outputs [m, *k] to predictions [m, *p]."""
+    data_fields: ClassVar[Mapping[str, Any]]
+    spec_fields: ClassVar[Mapping[str, Any]]
 
-    def present(self, predictions: np.ndarray, examples: Any, spec: dict[str, Any]) -> list[Any]:
-        """Predictions [n, *p] as a caller wants them, one for each raw example."""
+    def __init__(self, data: Mapping[str, Any]) -> None: ...
+
+    def preprocess(self, examples: Any, spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Raw examples to model inputs [m, *shape], and the number of each one's example [m].
+
+        Raises:
+            DataError: an example cannot be read; the message says which.
+        """
+
+    def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
+        """Model outputs [m, *k] to predictions [m, *p]: probabilities, values in the target's unit, places."""
+
+    def present(self, predictions: np.ndarray, examples: Any, spec: Mapping[str, Any]) -> list[Any]:
+        """Predictions [n, *p] as a caller wants them, in JSON values, one for each raw example."""
 
 
 class Predictor:
@@ -81,7 +99,7 @@ class Predictor:
                 f"{folder / MODEL}: takes inputs of shape {list(interpreter.shape)}, but {path} says {list(shape)}; "
                 "run the convert-tflite and register stages again"
             )
-        return cls(folder, interpreter, _task(path, name, data), spec, record)
+        return cls(folder, interpreter, _task(path, name, data, spec), spec, record)
 
     def predict(self, examples: Any) -> list[Any]:
         """For each raw example what the model says of it, as the task presents it: probabilities by class, boxes, ...
@@ -97,8 +115,8 @@ class Predictor:
         Raises:
             DataError: an example cannot be read.
         """
-        inputs, rows = self.task.encode_raw(examples, self.spec)
-        return pool(self.task.decode(self.interpreter(inputs), inputs, self.spec), rows)
+        inputs, rows = self.task.preprocess(examples, self.spec)
+        return pool(self.task.postprocess(self.interpreter(inputs), inputs, self.spec), rows)
 
     def check_golden(self) -> int:
         """Run the golden examples and give how many there are.
@@ -155,18 +173,21 @@ def _verified(path: Path, digest: str) -> bytes:
     return content
 
 
-def _task(path: Path, name: Any, data: Any) -> Task:
+def _task(path: Path, name: Any, data: Any, spec: Any) -> Task:
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z_]*", name):
         raise ModelError(f"{path}: task {name!r} is not the name of a task")
-    module = f"slipway.tasks.{name}"
+    module = f"slipway_edge.tasks.{name}"
     try:
-        kind = importlib.import_module(module).Task
+        kind: type[Task] = importlib.import_module(module).Task
     except ModuleNotFoundError as error:
-        if error.name != module:
+        if error.name == module:
+            raise ModelError(f"{path}: this version has no task {name}; install the version of slipway that built it")
+        if error.name not in EXTRAS:
             raise
-        raise ModelError(f"{path}: this version of slipway has no task {name}; install the version that built it")
+        raise ModelError(f"{path}: the task {name} needs {error.name}; install slipway-edge[{EXTRAS[error.name]}]")
     try:
-        task: Task = kind(kind.Data(**data))
-    except (TypeError, ValidationError) as error:
-        raise ModelError(f"{path}: its data section does not fit the task {name} ({error}); run register again")
-    return task
+        fields.check(data, kind.data_fields, "data")
+        fields.check(spec, kind.spec_fields, "spec")
+    except ModelError as error:
+        raise ModelError(f"{path}: it does not fit the task {name} ({error}); run register again")
+    return kind(data)

@@ -6,13 +6,13 @@ on a logarithmic scale from the smallest size (0) to the whole picture (1). All 
 them, and a step of 1/256 is the same share of a small object as of a large one.
 """
 
+from collections.abc import Mapping
 from itertools import product
+from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
-from slipway.core.protocol import Spec
-from slipway.metrics.boxes import edges, overlap
+from slipway_edge.boxes import edges, overlap
 
 CANDIDATES = 4
 """Peaks looked at for each box that is given."""
@@ -22,7 +22,7 @@ SAME = 0.3
 """Overlap (IoU) above which the lower of two peaks is another view of the same object."""
 
 
-def boxes(outputs: np.ndarray, spec: Spec) -> np.ndarray:
+def boxes(outputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
     """Boxes [n, max_boxes, 5] (x, y, width, height in shares of the picture, score), the best first, score 0 is none.
 
     Args:
@@ -33,7 +33,7 @@ def boxes(outputs: np.ndarray, spec: Spec) -> np.ndarray:
     most, smallest = settings["max_boxes"], settings["smallest"]
     count, rows, columns, _ = outputs.shape
     heat = outputs[..., 0]
-    peaks = np.where(heat == ndimage.maximum_filter(heat, size=(1, 3, 3), mode="nearest"), heat, 0)
+    peaks = np.where(heat == _highest_near(heat), heat, 0)
     flat = peaks.reshape(count, -1)
     best = np.argsort(-flat, axis=1, kind="stable")[:, : CANDIDATES * most]
     scores = np.take_along_axis(flat, best, axis=1)
@@ -51,6 +51,14 @@ def boxes(outputs: np.ndarray, spec: Spec) -> np.ndarray:
     out[:, : order.shape[1], :4] = np.take_along_axis(found, order[..., None], axis=1)
     out[out[..., 4] == 0] = 0
     return out
+
+
+def _highest_near(heat: np.ndarray) -> np.ndarray:
+    """Of each cell of maps [n, rows, columns], the highest of it and the eight around it."""
+    highest = np.pad(heat, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    highest = np.maximum(np.maximum(highest[:, :-2], highest[:, 1:-1]), highest[:, 2:])
+    near: np.ndarray = np.maximum(np.maximum(highest[..., :-2], highest[..., 1:-1]), highest[..., 2:])
+    return near
 
 
 def _agreed(outputs: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:

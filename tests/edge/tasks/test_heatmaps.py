@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway.tasks.keypoint_detection.heatmaps import places
+from slipway_edge.tasks.keypoint_detection.heatmaps import places
 
 
 def gaussian(x: float, y: float, sigma: float, height: int = 16, width: int = 12) -> np.ndarray:

@@ -4,17 +4,16 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from slipway.core.config import Section
-from slipway.core.errors import DataError, ModelError
 from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
-from slipway.tflite.interpreter import Delegation, Interpreter
-from slipway.tflite.predictor import Predictor, golden_examples
+from slipway_edge.errors import DataError, ModelError
+from slipway_edge.interpreter import Delegation, Interpreter
+from slipway_edge.predictor import Predictor, golden_examples
 
 
 def doubling(*shape: int, batch: int = DYNAMIC) -> bytes:
@@ -116,7 +115,7 @@ def test_a_process_that_runs_models_writes_to_stderr_only_what_it_means_to(tmp_p
     script = f"""
 import sys, numpy
 from pathlib import Path
-from slipway.tflite.interpreter import Delegation, Interpreter
+from slipway_edge.interpreter import Delegation, Interpreter
 for _ in range(2):
     Interpreter(Path({str(tmp_path / "model.tflite")!r}))(numpy.zeros((2, 3)))
 print("kept", file=sys.stderr)
@@ -126,19 +125,16 @@ assert "tensorflow" not in sys.modules
     assert finished.stderr == "kept\n"
 
 
-class Data(Section):
-    factor: float
-
-
 class Task:
     """A task whose examples are lists of texts."""
 
-    Data = Data
+    data_fields: ClassVar[dict[str, Any]] = {"factor": int | float}
+    spec_fields: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, data: Data) -> None:
-        self.factor = data.factor
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.factor = data["factor"]
 
-    def encode_raw(self, examples: list[str], spec: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    def preprocess(self, examples: list[str], spec: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """An example is lines of two numbers, each line an input."""
         lines = [(row, line.split()) for row, example in enumerate(examples) for line in example.split("\n")]
         inputs = np.array([[float(word) for word in words] for _, words in lines], np.float32).reshape(-1, 2)
@@ -147,13 +143,13 @@ class Task:
     def present(self, predictions: np.ndarray, examples: list[str], spec: dict[str, Any]) -> list[dict[str, float]]:
         return [dict(zip(spec["outputs"], row, strict=True)) for row in predictions.tolist()]
 
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: dict[str, Any]) -> np.ndarray:
+    def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: dict[str, Any]) -> np.ndarray:
         return outputs * self.factor
 
 
 @pytest.fixture
 def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    module = ModuleType("slipway.tasks.counting")
+    module = ModuleType("slipway_edge.tasks.counting")
     module.Task = Task  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     model = doubling(2)

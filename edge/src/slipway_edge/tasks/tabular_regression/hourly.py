@@ -11,15 +11,13 @@ four weeks, public holidays left out. A deviation (`dev`) is demand over base. W
 *anniversary*: the same distance from the same holiday a year before, or else the same weekday 52 weeks before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
-from slipway.core.protocol import column
-from slipway.data.readers.tables import distinct
+from slipway_edge.tables import column
 
 HORIZON = 24
 """Hours between the youngest demand that a feature may see and the hour it describes."""
@@ -36,6 +34,9 @@ MOST_DEVIATION = 20
 """Larger ratios of demand to base say that base is broken."""
 NEAR = 4
 """Days from a public holiday within which the anniversary follows the holiday and not the weekday."""
+
+Features = dict[str, np.ndarray]
+"""Features by name, in order, float32 [n] each."""
 
 _NONE = np.iinfo(np.int64).min
 
@@ -248,12 +249,12 @@ def at(values: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     return taken
 
 
-def describe(grid: Grid, hour: np.ndarray, place: np.ndarray, codes: np.ndarray, level: np.ndarray) -> pd.DataFrame:
-    """The features of rows at `hour` and `place` [n] (positions in the grid), one column each.
+def describe(grid: Grid, hour: np.ndarray, place: np.ndarray, codes: np.ndarray, level: np.ndarray) -> Features:
+    """The features of rows at `hour` and `place` [n] (positions in the grid).
 
     `codes` [n] numbers the places as the model knows them; `level` [n] is the level to use, finite and above 0.
-    `expected` is left to `slipway.tasks.tabular_regression.expectation`. Those of the raw data's own columns have
-    names of their own (`slipway.core.protocol.column`), so that none is taken for another.
+    `expected` is left to `expectation`. Those of the raw data's own columns have
+    names of their own (`slipway_edge.tables.column`), so that none is taken for another.
     """
     features: dict[str, np.ndarray] = {"level": level, "expected": np.full(len(level), np.nan), "place": codes}
     features |= _calendar(grid, hour)
@@ -263,16 +264,7 @@ def describe(grid: Grid, hour: np.ndarray, place: np.ndarray, codes: np.ndarray,
     for name, values in grid.numeric.items():
         features |= _numeric(name, values, hour, place)
     features |= {column(name): at(values, hour, place) for name, values in grid.categorical.items()}
-    return pd.DataFrame({name: values.astype(np.float32) for name, values in features.items()})
-
-
-def names(numeric: Sequence[str], categorical: Sequence[str]) -> list[str]:
-    """The features' names for people, in order; a name that a feature of the series has is marked."""
-    grid = Grid(np.datetime64("2001-01-01T00"), ("",), np.empty((0, 1)), {}, {}, {})
-    none = np.empty(0, dtype=np.int64)
-    own = describe(grid, none, none, none, none.astype(float)).columns
-    changes = [text for name in numeric for text in (name, f"{name}_change_24", f"{name}_change_168")]
-    return distinct([*own, *changes, *categorical])
+    return {name: values.astype(np.float32) for name, values in features.items()}
 
 
 def _calendar(grid: Grid, hour: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from slipway.data.readers.pictures import LARGEST, PictureError
+from slipway_edge.pictures import LARGEST, PictureError
 
 GREY = (127, 127, 127)
 """What a crop shows beyond the picture."""

@@ -1,7 +1,6 @@
 """One prediction an example, also where an example was encoded to several inputs, as a long sound is to its windows."""
 
 import numpy as np
-import pandas as pd
 
 
 def pool(predictions: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -13,14 +12,3 @@ def pool(predictions: np.ndarray, rows: np.ndarray) -> np.ndarray:
     np.add.at(total, rows, predictions)
     means: np.ndarray = (total / counts.reshape(-1, *[1] * (predictions.ndim - 1))).astype(predictions.dtype)
     return means
-
-
-def by_example(
-    examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray
-) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Rows, targets and pooled predictions of a packed split, one of each an example, in the order of the first."""
-    rows, names = pd.factorize(examples["example"])
-    if len(names) == len(examples):
-        return examples, targets, predictions
-    first = np.flatnonzero(~examples["example"].duplicated().to_numpy())
-    return examples.iloc[first].reset_index(drop=True), targets[first], pool(predictions, rows)

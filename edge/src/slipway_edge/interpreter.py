@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import interpreter as litert
 
-from slipway.core.errors import DataError, ModelError
+from slipway_edge.errors import DataError, ModelError
 
 BATCH_ROWS = 64
 BATCH_ELEMENTS = 2**14

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from slipway.tasks.tabular_regression.hourly import Days, Grid, Windows
+from slipway_edge.tasks.tabular_regression.hourly import Days, Grid, Windows
 
 CHRISTMAS = {
     np.datetime64(day): name

@@ -15,7 +15,7 @@ import av
 import numpy as np
 from scipy.signal import resample_poly
 
-from slipway.data.readers.folders import ExampleError
+from slipway_edge.errors import ExampleError
 
 LONGEST = 600
 """Seconds beyond which a sound is not decoded: each worker may hold one such sound at a time."""

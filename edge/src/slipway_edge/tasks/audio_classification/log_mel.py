@@ -6,8 +6,10 @@ triangular filters that are equally wide in mel = 2595 log10(1 + f / 700) with a
 O'Shaughnessy, "Speech Communication", 1987, as the HTK book has it); in decibels, `floor` to `ceiling` as 0 to 255.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.fft import rfft
@@ -36,6 +38,16 @@ class LogMel:
         frames = np.lib.stride_tricks.sliding_window_view(samples, self.n_fft)[:: self.hop]
         blocks = [self._block(frames[start : start + BLOCK]) for start in range(0, len(frames), BLOCK)]
         return np.concatenate(blocks, axis=1)
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "LogMel":
+        """That of a variant's `data` section."""
+        settings = ("sample_rate", "n_fft", "hop", "mels", "fmin", "fmax", "floor", "ceiling")
+        return cls(*(data[name] for name in settings))
+
+    def frames(self, seconds: float) -> int:
+        """How many frames a window of that length has."""
+        return 1 + (round(seconds * self.rate) - self.n_fft) // self.hop
 
     def samples(self, frames: int) -> int:
         """How many samples `frames` frames take."""

@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from slipway.data.readers.sound import LONGEST, SoundError, decode, recognise, trimmed
+from slipway_edge.sound import LONGEST, SoundError, decode, recognise, trimmed
 
 RATE = 22050
 FORMATS = [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("WAV", "PCM_24"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("MP3", None)]
