@@ -18,17 +18,17 @@ ROOT = Path(__file__).resolve().parents[1]
 ALLOWED = {"slipway_edge", "numpy", "ai_edge_litert", "PIL"}
 BARE = """
 import json, resource, sys
-print(json.dumps([0.0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, []]))
+print(json.dumps([0.0, 0.0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, []]))
 """
 LOADED = """
 import json, resource, sys, time
-began = time.perf_counter()
+began, worked = time.perf_counter(), time.process_time()
 from pathlib import Path
 {program}
-seconds = time.perf_counter() - began
+seconds, processor = time.perf_counter() - began, time.process_time() - worked
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 names = {{name.partition(".")[0] for name in sys.modules}} - set(sys.stdlib_module_names) - {{"__main__"}}
-print(json.dumps([seconds, memory, sorted(names)]))
+print(json.dumps([seconds, processor, memory, sorted(names)]))
 """
 PREDICTOR = "from slipway_edge.predictor import Predictor; Predictor.load(Path({release!r}))"
 LITERT = "from ai_edge_litert import interpreter"
@@ -49,27 +49,30 @@ def main() -> None:
         subprocess.run([*pip, "--target", str(packages), str(ROOT / "edge")], check=True)
         disk = sum(path.stat().st_blocks * 512 for path in packages.rglob("*") if path.is_file())
         load = PREDICTOR.format(release=str(options.release.resolve()))
-        seconds, memory, names = _median(python, packages, LOADED.format(program=load), options.rounds)
-        _, bare, _ = _median(python, packages, BARE, options.rounds)
-        _, _, litert = _median(python, packages, LOADED.format(program=LITERT), 1)
+        seconds, processor, memory, names = _median(python, packages, LOADED.format(program=load), options.rounds)
+        *_, bare, _ = _median(python, packages, BARE, options.rounds)
+        *_, litert = _median(python, packages, LOADED.format(program=LITERT), 1)
     figures = {
         "disk_mb": round(disk / 1e6, 1),
         "load_seconds": round(seconds, 3),
+        "load_processor_seconds": round(processor, 3),
         "memory_mib": round(memory - bare, 1),
         "not_allowed": sorted(set(names) - ALLOWED - set(litert)),
     }
     print(json.dumps(figures, indent=1))
 
 
-def _median(python: Path, packages: Path, program: str, rounds: int) -> tuple[float, float, list[str]]:
-    """Seconds, mebibytes at the peak, and what was imported; the first run, which compiles, is left out."""
+def _median(python: Path, packages: Path, program: str, rounds: int) -> tuple[float, float, float, list[str]]:
+    """Seconds, those of the processor, mebibytes at the peak, and what was imported; the first run, which compiles, is
+    left out."""
     told = []
     for _ in range(rounds + 1):
         done = subprocess.run(
             [python, "-c", program], env={"PYTHONPATH": str(packages)}, capture_output=True, text=True, check=True
         )
         told.append(json.loads(done.stdout))
-    return statistics.median(s for s, *_ in told[1:]), statistics.median(m for _, m, _ in told[1:]), told[-1][2]
+    seconds, processor, memory = (statistics.median(one[at] for one in told[1:]) for at in range(3))
+    return seconds, processor, memory, told[-1][3]
 
 
 if __name__ == "__main__":

@@ -122,6 +122,17 @@ def test_rows_to_forecast_get_the_inputs_that_prepare_gave_them(visitors):
     np.testing.assert_array_equal(task.preprocess(asked, spec)[0][first_day], inputs[rows][first_day])
 
 
+def test_rows_and_arrays_are_encoded_as_a_frame_is(visitors):
+    task, _, _, spec, *_ = visitors
+    asked = table()
+    asked.loc[asked.index[-2:], "visitors"] = np.nan
+    wanted = task.preprocess(asked, spec)[0]
+    arrays = {name: asked[name].to_numpy() for name in asked}
+    typed = arrays | {"hour": asked["hour"].to_numpy().astype("datetime64[s]")}
+    for other in (asked.to_dict("records"), arrays, typed, {name: list(of) for name, of in arrays.items()}):
+        np.testing.assert_array_equal(task.preprocess(other, spec)[0], wanted)
+
+
 def test_later_rows_do_not_change_what_is_fixed_in_training(tmp_path):
     frame = table()
     later = frame.copy()
