@@ -26,7 +26,7 @@ from smoke import sh
 sys.path.insert(0, str(ROOT / "docs"))
 import picture
 
-PAGES = sorted([*ROOT.glob("[A-Z]*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("[A-Z]*.md"), ROOT / "edge" / "README.md", *(ROOT / "docs").rglob("*.md")])
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 BLOCKS = {
