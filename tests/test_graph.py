@@ -12,25 +12,37 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "src"
+SOURCES = {"slipway": ROOT / "src", "slipway_edge": ROOT / "edge" / "src"}
 MODULES = {
-    "compose": ["tasks.{task}", "frameworks.{framework}.schema.{task}", "simulators.{simulator}"],
-    "simulate": ["simulators.{simulator}"],
-    "prepare": ["tasks.{task}"],
-    "train": [
-        "frameworks.{framework}.schema.{task}",
-        "frameworks.{framework}.objectives.{task}",
-        "frameworks.{framework}.training",
-        "frameworks.{framework}.native",
+    "compose": [
+        "slipway.tasks.{task}",
+        "slipway.frameworks.{framework}.schema.{task}",
+        "slipway.simulators.{simulator}",
     ],
-    "evaluate": ["tasks.{task}", "frameworks.{framework}.native"],
-    "convert-tflite": ["tasks.{task}", "frameworks.{framework}.native", "frameworks.{framework}.conversion"],
-    "benchmark": ["frameworks.{framework}.native", "tflite.interpreter"],
-    "register": ["tasks.{task}"],
+    "simulate": ["slipway.simulators.{simulator}"],
+    "prepare": ["slipway.tasks.{task}"],
+    "train": [
+        "slipway.frameworks.{framework}.schema.{task}",
+        "slipway.frameworks.{framework}.objectives.{task}",
+        "slipway.frameworks.{framework}.training",
+        "slipway.frameworks.{framework}.native",
+    ],
+    "evaluate": ["slipway.tasks.{task}", "slipway.frameworks.{framework}.native"],
+    "convert-tflite": [
+        "slipway.tasks.{task}",
+        "slipway.frameworks.{framework}.native",
+        "slipway.frameworks.{framework}.conversion",
+    ],
+    "benchmark": ["slipway.frameworks.{framework}.native", "slipway_edge.interpreter"],
+    "register": ["slipway.tasks.{task}"],
 }
 """What each stage imports by a name that it makes up, beside its own import statements. That this is all is shown in
 test_pipeline.py, by what the stages had imported when they ended."""
-SHARED = ["src/slipway/data/readers", "src/slipway/metrics"]
+SHARED = [
+    "src/slipway/data/readers",
+    "src/slipway/metrics",
+    *(f"edge/src/slipway_edge/{name}.py" for name in ("boxes", "classes", "fields", "pictures", "sound", "tables")),
+]
 """What several tasks share and some do not use, a dependency of all of them: DVC has no way to tell them apart."""
 WHOLE = {
     "compose": ["src/slipway/simulators", *SHARED],
@@ -48,11 +60,11 @@ MODULE = {"transfer": "train"}
 
 @functools.cache
 def imports() -> grimp.ImportGraph:
-    return grimp.build_graph("slipway", cache_dir=None)
+    return grimp.build_graph(*SOURCES, cache_dir=None)
 
 
 def path_of(module: str) -> Path:
-    base = SOURCE / module.replace(".", "/")
+    base = SOURCES[module.partition(".")[0]] / module.replace(".", "/")
     return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
 
 
@@ -80,7 +92,7 @@ def stages() -> Iterator[tuple[str, str, list[str]]]:
         for stage in repo.index.stages:
             if stage.name:
                 name, variant = stage.name.split("@")
-                deps = [dep.def_path for dep in stage.deps if dep.def_path.startswith("src/")]
+                deps = [dep.def_path for dep in stage.deps if dep.def_path.startswith(("src/", "edge/src/"))]
                 yield MODULE.get(name, name), variant, deps
 
 
@@ -97,7 +109,7 @@ def covered(path: str, deps: list[str]) -> bool:
 def expected(name: str, variant: str) -> frozenset[str]:
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
     facts = params["all"][variant] | {"simulator": params["simulated"].get(variant)}
-    roots = [f"slipway.{module.format(**facts)}" for module in MODULES[name]]
+    roots = [module.format(**facts) for module in MODULES[name]]
     return frozenset(closure([f"slipway.stages.{name.replace('-', '_')}", *roots]))
 
 
@@ -151,7 +163,7 @@ def test_every_section_that_a_stage_reads_is_among_its_parameters() -> None:
         if name == "compose" or "params/${key}.yaml" in body["deps"]:
             continue
         module = MODULE.get(name, name).replace("-", "_")
-        tree = ast.parse((SOURCE / f"slipway/stages/{module}.py").read_text())
+        tree = ast.parse((SOURCES["slipway"] / f"slipway/stages/{module}.py").read_text())
         read = {
             node.slice.value
             for node in ast.walk(tree)
