@@ -24,7 +24,10 @@ from slipway.records.release import SCHEMA
 from slipway.records.verdict import Verdict
 from slipway_edge.interpreter import Interpreter
 
-DATA = {"target": "seen", "positive": "1", "name": "ball", "group": "match", "numeric": ["x"], "example": "name"}
+DATA = {
+    **{"target": "seen", "positive": "1", "name": "ball", "group": "match", "example": "name"},
+    **{"numeric": ["x"], "categorical": [], "derived": {}},  # as compose writes them, defaults too
+}
 DEFAULT_GATE: Mapping[str, Any] = {
     "rules": {"accuracy": {"min": 0.5}, "latency_p95_ms": {"max": 100}},
     "baseline": {"overall": {"accuracy": {"most": 0.05}}},
