@@ -61,21 +61,24 @@ lint: .venv/dev
 	mypy
 	lint-imports
 
-# The environment for a purpose: exactly what its lock pins, each file checked against its hash, then this package. Several
-# purposes share .venv, since the versions of all locks agree; dev has everything.
-.venv/%: requirements/%.lock pyproject.toml
+# The environment for a purpose: exactly what its lock pins, each file checked against its hash, then the packages of this
+# repository. Several purposes share .venv, since the versions of all locks agree; dev has everything, edge no more than
+# a device.
+.venv/%: requirements/%.lock pyproject.toml edge/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Slipway needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable ./edge $(if $(filter edge,$*),,--editable .)
 	@touch $@
 
 # The locks, after a change of the dependencies in pyproject.toml (needs uv). Whoever develops has everything, so dev.lock
 # has everything, and each of the others is held to its versions.
 PIN = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
-	--group checkout pyproject.toml
+	--no-emit-package slipway-edge --group pyproject.toml:checkout
 lock:
-	$(PIN) --extra dev --output-file requirements/dev.lock
-	$(PIN) --constraint requirements/dev.lock --output-file requirements/edge.lock
+	$(PIN) pyproject.toml --extra dev --output-file requirements/dev.lock
+	$(PIN) edge/pyproject.toml --all-extras --constraint requirements/dev.lock --output-file requirements/edge.lock
 	for purpose in build docs registry s3; do \
-		$(PIN) --constraint requirements/dev.lock --extra $$purpose --output-file requirements/$$purpose.lock || exit; done
+		$(PIN) pyproject.toml --constraint requirements/dev.lock --extra $$purpose \
+			--output-file requirements/$$purpose.lock || exit; done

@@ -43,7 +43,7 @@ def main() -> None:
         for variant in built:
             shutil.copy(ROOT / "reports" / variant / "shipped.parquet", scratch / "reports" / variant)
         seconds, said = [], ""
-        environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+        environment = os.environ | {"PYTHONPATH": f"{ROOT}/src:{ROOT}/edge/src"}
         for _ in range(rounds + 1):
             began = time.perf_counter()
             done = subprocess.run(

@@ -23,7 +23,7 @@ from slipway.frameworks.keras.conversion import convert
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.objectives.image_classification import networks
 from slipway.frameworks.keras.schema.image_classification import Model
-from slipway.tflite import interpreter as tflite
+from slipway_edge import interpreter as tflite
 
 WARMUP = 10
 

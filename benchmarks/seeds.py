@@ -66,7 +66,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         clone = Path(temporary) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        environment = {**os.environ, "MLFLOW_TRACKING_URI": "", "PYTHONPATH": str(clone / "src")}
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": "", "PYTHONPATH": f"{clone}/src:{clone}/edge/src"}
 
         def dvc(*arguments: str) -> None:
             subprocess.run(["dvc", *arguments], cwd=clone, check=True, env=environment, stdout=sys.stderr)

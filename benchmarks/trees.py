@@ -16,7 +16,7 @@ from catboost import CatBoostRegressor
 
 from slipway.frameworks.catboost.conversion import convert
 from slipway.metrics.latency import Predict, fingerprint, size
-from slipway.tflite.interpreter import Interpreter
+from slipway_edge.interpreter import Interpreter
 
 TURNS = 20
 

@@ -22,9 +22,12 @@ from slipway.metrics import losses
 from slipway.records import predictions
 from slipway.records.release import SCHEMA
 from slipway.records.verdict import Verdict
-from slipway.tflite.interpreter import Interpreter
+from slipway_edge.interpreter import Interpreter
 
-DATA = {"target": "seen", "positive": "1", "name": "ball", "group": "match", "numeric": ["x"], "example": "name"}
+DATA = {
+    **{"target": "seen", "positive": "1", "name": "ball", "group": "match", "example": "name"},
+    **{"numeric": ["x"], "categorical": [], "derived": {}},  # as compose writes them, defaults too
+}
 DEFAULT_GATE: Mapping[str, Any] = {
     "rules": {"accuracy": {"min": 0.5}, "latency_p95_ms": {"max": 100}},
     "baseline": {"overall": {"accuracy": {"most": 0.05}}},

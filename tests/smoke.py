@@ -33,7 +33,8 @@ RECORDER = '''
 import atexit, json, os, sys
 
 def write():
-    names = [m.__file__ for n, m in sorted(sys.modules.items()) if n.split(".")[0] == "slipway" and m.__file__]
+    ours = ("slipway", "slipway_edge")
+    names = [m.__file__ for n, m in sorted(sys.modules.items()) if n.split(".")[0] in ours and m.__file__]
     names = [os.path.relpath(name) for name in names]
     argv = [part for part in sys.orig_argv if part.startswith("slipway.stages.")]
     if argv and len(sys.argv) > 1:

@@ -26,7 +26,7 @@ from smoke import sh
 sys.path.insert(0, str(ROOT / "docs"))
 import picture
 
-PAGES = sorted([*ROOT.glob("[A-Z]*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("[A-Z]*.md"), ROOT / "edge" / "README.md", *(ROOT / "docs").rglob("*.md")])
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 BLOCKS = {
@@ -214,7 +214,7 @@ def test_the_rule_of_the_page_on_rules_is_composed_and_says_what_the_page_says(r
             sh(write[: write.index("dvc repro")], Path())
         else:
             file.write_text(f"{before}\n{added}")
-        sh("python -m slipway.stages.compose demand-predictor", Path(), PYTHONPATH="src")
+        sh("python -m slipway.stages.compose demand-predictor", Path(), PYTHONPATH="src:edge/src")
         gate = yaml.safe_load(Path("params/demand-predictor.yaml").read_text())["gate"]
         assert gate["rules"]["mae_ratio_to_naive"]["max"] == bound
         assert "latency_p95_ms" in gate["rules"]

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from conftest import ROOT
 from slipway.core import source
 from slipway.metrics.latency import one_and_all
 from slipway.stages import code
-from slipway.tflite.predictor import Predictor
+from slipway_edge.predictor import Predictor
 from smoke import PICTURES, TABLE, TASKS, VARIANTS, sh, stale
 
 
@@ -38,11 +39,12 @@ def test_what_the_stages_imported_is_what_their_digests_are_made_of(built: Path)
         stage, variant = path.stem.replace("_", "-").split("@")
         seen.add((stage, variant))
         facts = top["all"][variant] | {"simulator": top["simulated"][variant]}
-        known = {file.relative_to(source.FOLDER) for file in source.files(code.roots(stage, **facts))}
+        known = {file.relative_to(ROOT) for file in source.files(code.roots(stage, **facts))}
         for name in json.loads(path.read_text()):
-            assert name.startswith("src/"), f"{stage}@{variant} ran {name}, which is not of its own checkout"
-            here = Path(name).relative_to("src")
-            assert here in known or not source.statements((built / name).read_text()), f"{stage}@{variant}: {here}"
+            assert not name.startswith(".."), f"{stage}@{variant} ran {name}, which is not of its own checkout"
+            assert Path(name) in known or not source.statements((built / name).read_text()), (
+                f"{stage}@{variant}: {name}"
+            )
     assert seen == {(stage, variant) for stage in code.LOADS for variant in VARIANTS}
 
 
@@ -213,7 +215,7 @@ def test_bad_data_ends_the_stage_with_a_message_and_its_exit_code(copy: Path) ->
         cwd=copy,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": "src"},
+        env={**os.environ, "PYTHONPATH": "src:edge/src"},
     )
     assert done.returncode == 3
     assert "examples are bad" in done.stderr

@@ -20,7 +20,7 @@ def test_ten_commands_take_a_clone_to_production_and_back(copy: Path, tmp_path: 
     place = tmp_path / "somewhere"
     place.mkdir()
     clone = place / "models"
-    environment = {**os.environ, "REPOSITORY": str(copy), "PYTHONPATH": str(clone / "src")}
+    environment = {**os.environ, "REPOSITORY": str(copy), "PYTHONPATH": f"{clone}/src:{clone}/edge/src"}
     for number, command in enumerate(commands):
         if number == 1:
             (clone / ".venv").symlink_to(sys.prefix)
@@ -39,13 +39,13 @@ def test_ten_commands_take_a_clone_to_production_and_back(copy: Path, tmp_path: 
         assert done.returncode == 0, f"{command}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
         if number == 1:
             sh(f"dvc repro --force --single-item benchmark@{TABLE} register@{TABLE}", clone)
-    rows = json.loads(sh(f"slipway registry list {TABLE} --json", clone, PYTHONPATH=str(clone / "src")))
+    rows = json.loads(sh(f"slipway registry list {TABLE} --json", clone, PYTHONPATH=f"{clone}/src:{clone}/edge/src"))
     assert {row["version"]: row["roles"] for row in rows} == {"v1.0.0": ["production"], "v1.1.0": []}
     shown = json.loads(sh(f"gto show '{TABLE}#production' --json", clone))
     assert [one["version"] for one in shown] == ["v1.0.0"]
-    sh("slipway registry sync", clone, PYTHONPATH=str(clone / "src"))
+    sh("slipway registry sync", clone, PYTHONPATH=f"{clone}/src:{clone}/edge/src")
     load = f"import mlflow; mlflow.set_tracking_uri('sqlite:///{clone}/mlflow.db'); " + (
         "model = mlflow.pyfunc.load_model('models:/demand_predictor@production'); "
         "print('predicted', model.predict(model.input_example).shape)"
     )
-    assert "predicted (2, 1)" in sh(f'{sys.executable} -c "{load}"', clone, PYTHONPATH=str(clone / "src"))
+    assert "predicted (2, 1)" in sh(f'{sys.executable} -c "{load}"', clone, PYTHONPATH=f"{clone}/src:{clone}/edge/src")

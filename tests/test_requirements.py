@@ -16,19 +16,22 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
+DEVICE = tomllib.loads((ROOT / "edge" / "pyproject.toml").read_text())["project"]
 MACHINES = [
     {"python_version": python, "python_full_version": f"{python}.{patch}", "sys_platform": system}
     for python, patch in (("3.11", 4), ("3.11", 7), ("3.12", 1), ("3.13", 0))
     for system in ("linux", "darwin", "win32")
 ]
 CODE = {
-    "edge": ["slipway.tflite", "slipway.tasks"],
+    "edge": ["slipway_edge"],
     "registry": ["slipway.cli.app", "slipway.tasks"],
     "build": ["slipway"],
 }
 """What runs in an environment: packages, with all that they import. Tasks are imported by the name in a record."""
 NEVER = {"catboost", "keras", "tensorboard", "tensorflow"}
 """What only a build needs."""
+DEVICES_LACK = {"dvc", "pandas", "pandera", "pyarrow", "pydantic", "pyyaml"}
+"""What no device needs."""
 
 each_lock = pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 
@@ -48,7 +51,12 @@ def pins(lock: Path, machine: dict[str, str] | None = None) -> dict[str, str]:
 
 def declared(purpose: str) -> Iterator[Requirement]:
     """What pyproject.toml asks for a purpose, by those too that it builds on."""
-    yield from map(Requirement, PROJECT["project"]["dependencies"])
+    yield from map(Requirement, DEVICE["dependencies"])
+    for wanted in DEVICE["optional-dependencies"].values():
+        yield from map(Requirement, wanted)
+    if purpose == "edge":
+        return
+    yield from (one for one in map(Requirement, PROJECT["project"]["dependencies"]) if one.name != "slipway-edge")
     for one in map(Requirement, EXTRAS.get(purpose, [])):
         if one.name == "slipway":
             for other in one.extras:
@@ -86,14 +94,14 @@ def test_a_lock_has_what_pyproject_asks(lock: Path) -> None:
 
 @pytest.mark.parametrize("purpose", CODE)
 def test_a_purpose_has_what_its_code_imports(purpose: str) -> None:
-    graph = grimp.build_graph("slipway", include_external_packages=True, cache_dir=None)
+    graph = grimp.build_graph("slipway", "slipway_edge", include_external_packages=True, cache_dir=None)
     own = {name for name in graph.modules if any(f"{name}.".startswith(f"{root}.") for root in CODE[purpose])}
     reached = own.union(*map(graph.find_upstream_modules, own))
     others = {name for name in reached if not name.startswith("slipway") and name not in sys.stdlib_module_names}
     names = packages_distributions()
     imported = {frozenset(map(canonicalize_name, names[name])) for name in others}
     pinned = pins(ROOT / "requirements" / f"{purpose}.lock")
-    assert len(imported) > 8
+    assert len(imported) > 5
     assert not [sorted(one) for one in imported if not one & pinned.keys()]
     if purpose != "build":
         assert not [sorted(one) for one in imported if one & NEVER]
@@ -102,3 +110,13 @@ def test_a_purpose_has_what_its_code_imports(purpose: str) -> None:
 @pytest.mark.parametrize("purpose", ["edge", "registry"])
 def test_what_only_a_build_needs_is_nowhere_else(purpose: str) -> None:
     assert not NEVER & pins(ROOT / "requirements" / f"{purpose}.lock").keys()
+
+
+def test_a_device_gets_nothing_of_the_pipeline() -> None:
+    assert not DEVICES_LACK & pins(ROOT / "requirements" / "edge.lock").keys()
+
+
+def test_both_packages_have_one_version_and_slipway_asks_for_all_of_the_other() -> None:
+    assert DEVICE["version"] == PROJECT["project"]["version"]
+    asked = next(one for one in map(Requirement, PROJECT["project"]["dependencies"]) if one.name == "slipway-edge")
+    assert asked.extras == set(DEVICE["optional-dependencies"])

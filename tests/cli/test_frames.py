@@ -20,7 +20,7 @@ from slipway.cli.app import app
 from slipway.cli.frames import interval
 from slipway.core.errors import ConfigError
 from slipway.data.readers import folders
-from slipway.data.readers.pictures import recognise
+from slipway_edge.pictures import recognise
 
 RATE, WIDTH, HEIGHT = 25, 64, 48
 EVEN = [Fraction(number, RATE) for number in range(4 * RATE)]

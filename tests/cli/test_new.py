@@ -80,7 +80,7 @@ def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A scratch copy in profile smoke, with its own DVC."""
     top = Path("params.yaml")
     top.write_text(top.read_text().replace("profile: demo", "profile: smoke"))
-    monkeypatch.setenv("PYTHONPATH", f"src{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("PYTHONPATH", f"src{os.pathsep}edge/src{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     return repository
 
 

@@ -46,7 +46,7 @@ def tighten(before: str, after: str, was: float, now: float) -> None:
     conf = Path("conf/gate/demand.yaml")
     assert before in conf.read_text()
     conf.write_text(conf.read_text().replace(before, after))
-    sh(f"python -m slipway.stages.compose {TABLE}", Path.cwd(), PYTHONPATH="src")
+    sh(f"python -m slipway.stages.compose {TABLE}", Path.cwd(), PYTHONPATH="src:edge/src")
     path = Path("models") / TABLE / "release.json"
     record = json.loads(path.read_text())
     (rule,) = (rule for rule in record["gate"]["rules"] if rule["max"] == was)

@@ -20,8 +20,10 @@ import released
 from conftest import ROOT
 from slipway.cli.app import app
 from slipway.core.errors import ConfigError
-from slipway.core.redaction import plain, redacted
 from slipway.core.terminal import Console
+from slipway_edge.redaction import plain, redacted
+
+SOURCES = [str(ROOT / "src"), str(ROOT / "edge" / "src")]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ run(stage)
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={"PYTHONPATH": str(ROOT / "src"), "GITHUB_TOKEN": "hunter2"},
+        env={"PYTHONPATH": os.pathsep.join(SOURCES), "GITHUB_TOKEN": "hunter2"},
     )
     assert done.returncode == 1
     assert (done.stdout + done.stderr).count("http://host") == 4
@@ -147,7 +149,10 @@ def test_an_unexpected_error_of_a_command_is_redacted_too(tmp_path: Path) -> Non
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        env={"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'src'}", "GITHUB_TOKEN": "hunter2"},
+        env={
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), *SOURCES]),
+            "GITHUB_TOKEN": "hunter2",
+        },
     )
     assert done.returncode == 1
     assert "***" in done.stderr

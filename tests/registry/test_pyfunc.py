@@ -16,8 +16,8 @@ import released
 from slipway.core.errors import ModelError
 from slipway.records import release
 from slipway.registry import pyfunc
-from slipway.tflite.interpreter import Interpreter
-from slipway.tflite.predictor import golden_examples
+from slipway_edge.interpreter import Interpreter
+from slipway_edge.predictor import golden_examples
 
 
 @pytest.fixture

@@ -16,8 +16,9 @@ from sklearn import metrics as reference
 from repeated import assert_weights_repeat
 from slipway.core.errors import DataError
 from slipway.core.protocol import Task as Protocol
-from slipway.data.readers.pictures import PictureError, _chunks, difference_hash, encode_picture, picture_size
+from slipway.data.readers.pictures import difference_hash
 from slipway.tasks.image_classification import Data, Task
+from slipway_edge.pictures import PictureError, _chunks, encode_picture, picture_size
 
 SPEC = {
     "objective": "multiclass",
@@ -456,7 +457,7 @@ def test_a_large_jpeg_is_shrunk_smoothly() -> None:
 def test_bytes_paths_and_arrays_of_one_picture_encode_alike(tmp_path: Path) -> None:
     content = file_of(picture(), "PNG")
     (tmp_path / "a.png").write_bytes(content)
-    encoded, _ = task().encode_raw([content, tmp_path / "a.png", str(tmp_path / "a.png"), np.asarray(picture())], SPEC)
+    encoded, _ = task().preprocess([content, tmp_path / "a.png", str(tmp_path / "a.png"), np.asarray(picture())], SPEC)
     assert encoded.shape == (4, 16, 24, 3)
     assert (encoded == encoded[0]).all()
 
@@ -473,7 +474,7 @@ def test_bytes_paths_and_arrays_of_one_picture_encode_alike(tmp_path: Path) -> N
 )
 def test_a_caller_learns_which_picture_is_bad(bad: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        task().encode_raw([file_of(picture()), bad], SPEC)  # type: ignore[list-item]
+        task().preprocess([file_of(picture()), bad], SPEC)  # type: ignore[list-item]
 
 
 def test_the_hash_stays_close_under_compression_and_differs_between_pictures() -> None:

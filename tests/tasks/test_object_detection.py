@@ -13,8 +13,9 @@ from PIL import Image
 from slipway.core.errors import DataError
 from slipway.core.protocol import Spec
 from slipway.core.protocol import Task as Protocol
-from slipway.tasks.object_detection import Data, Task, heatmap
+from slipway.tasks.object_detection import Data, Task
 from slipway.tasks.object_detection.labels import LabelError, read_labels
+from slipway_edge.tasks.object_detection import heatmap
 
 SPEC: Spec = {
     "objective": "boxes",
@@ -296,7 +297,7 @@ def test_pictures_are_squashed_and_their_boxes_stay_shares(add: Callable[..., Pa
     assert encoded.targets[0, :2] == pytest.approx(np.array([[0.5, 0.25, 0.1, 0.2], [0.1, 0.1, 0.05, 0.05]]))
     assert np.isnan(encoded.targets[0, 2]).all()
     assert np.isnan(encoded.targets[1]).all()
-    raw_inputs, rows = task().encode_raw([raw / "images" / "a.jpg"], SPEC)
+    raw_inputs, rows = task().preprocess([raw / "images" / "a.jpg"], SPEC)
     assert (raw_inputs == encoded.inputs[:1]).all()
     assert rows.tolist() == [0]
 
@@ -326,7 +327,7 @@ def test_a_peak_becomes_the_box_that_its_cell_describes() -> None:
     maps = empty_maps(2)
     put(maps, (0.31, 0.62, 0.05, 0.08), 0.9)
     put(maps, (0.8, 0.2, 0.2, 0.1), 0.6)
-    found = task().decode(maps, np.empty(0), SPEC)
+    found = task().postprocess(maps, np.empty(0), SPEC)
     assert found.shape == (2, 3, 5)
     assert found.dtype == np.float32
     assert found[0, :2] == pytest.approx(np.array([[0.31, 0.62, 0.05, 0.08, 0.9], [0.8, 0.2, 0.2, 0.1, 0.6]]), abs=1e-5)
@@ -339,7 +340,7 @@ def test_the_cells_beside_a_peak_have_a_say_by_their_heat() -> None:
     put(maps, (0.52, 0.53, 0.1, 0.1), 0.9)
     row, column = 8, 12
     maps[0, row, column + 1] = 0.3, (0.56 * 24 - column) / 3, (0.53 * 16 - row + 1) / 3, *maps[0, row, column, 3:]
-    found = task().decode(maps, np.empty(0), SPEC)[0]
+    found = task().postprocess(maps, np.empty(0), SPEC)[0]
     assert found[0] == pytest.approx([0.53, 0.53, 0.1, 0.1, 0.9], abs=1e-5)
     assert found[1, 4] == 0
 
@@ -350,7 +351,7 @@ def test_cells_beside_a_peak_and_other_views_of_an_object_are_no_more_boxes() ->
     maps[0, 8, 13] = maps[0, 8, 12]
     maps[0, 8, 13, 0] = 0.9
     put(maps, (0.6, 0.5, 0.3, 0.3), 0.7)
-    assert (task().decode(maps, np.empty(0), SPEC)[0, :, 4] > 0).sum() == 1
+    assert (task().postprocess(maps, np.empty(0), SPEC)[0, :, 4] > 0).sum() == 1
 
 
 def test_the_best_are_given_when_there_are_too_many() -> None:

@@ -14,9 +14,9 @@ from typer.core import TyperCommand, TyperGroup
 
 from slipway.cli import registry
 from slipway.core.errors import ConfigError, DataError, SlipwayError
-from slipway.core.redaction import guard
 from slipway.core.terminal import Console
 from slipway.release import markdown
+from slipway_edge.redaction import guard
 
 
 class Commands(TyperGroup):

@@ -30,6 +30,7 @@ from rich.markup import escape
 from rich.progress import Progress
 
 import slipway
+import slipway_edge
 from slipway import tasks
 from slipway.core import atomic, config, documents
 from slipway.core.config import NAME, TOP, Checks, Split, named
@@ -284,10 +285,11 @@ def _compose(variant: str, text: str, top: str) -> dict[str, Any]:
         shutil.copytree(CONF, scratch / CONF)
         (scratch / TOP).write_text(top)
         (scratch / CONF / "variant" / f"{variant}.yaml").write_text(text)
+        sources = [str(Path(file).parents[1]) for file in (slipway.__file__, slipway_edge.__file__)]
         done = subprocess.run(
             [sys.executable, "-m", "slipway.stages.compose", variant],
             cwd=scratch,
-            env={**os.environ, "PYTHONPATH": str(Path(slipway.__file__).parents[1])},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sources)},
             capture_output=True,
             text=True,
         )

@@ -261,7 +261,7 @@ def _run(stage: str, *command: str) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     environment |= {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
-        "PYTHONPATH": os.pathsep.join(["src", os.environ.get("PYTHONPATH", "")]),
+        "PYTHONPATH": os.pathsep.join(["src", "edge/src", os.environ.get("PYTHONPATH", "")]),
     }
     process = subprocess.Popen(command, env=environment, stdout=2, start_new_session=True)
     try:

@@ -1,9 +1,9 @@
 """The verbs that every task has and what it declares of itself, so that nobody needs to know which task it is.
 
 `prepare` indexes the raw folder, specifies the encoding on the training examples and encodes every example;
-`evaluate` and `convert-tflite` decode raw model outputs and score them; the `Predictor` encodes and decodes with the
-same code. Fitting belongs to the framework (`slipway.frameworks`). The gate, the card and the report go by the metrics,
-kinds of group, contributions and words of the task.
+`evaluate` and `convert-tflite` postprocess raw model outputs and score them; the `Predictor` pre- and postprocesses
+with the same code, which is that of `slipway_edge.tasks`. Fitting belongs to the framework (`slipway.frameworks`). The
+gate, the card and the report go by the metrics, kinds of group, contributions and words of the task.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +16,7 @@ import pandas as pd
 
 from slipway.core.config import Section
 from slipway.core.metric import Metric
+from slipway_edge.tables import column as column
 
 Spec = dict[str, Any]
 """What a model takes and gives, in JSON values: written by prepare, kept in the release record.
@@ -25,11 +26,6 @@ axis, "dtype", and for tables "names"}), `outputs` (names, in order: of classes,
 examples have classes to be counted and balanced, `classes` has the names that `label` takes. A task adds its own, and
 what `operate` chose comes on top.
 """
-
-
-def column(name: str) -> str:
-    """What a column of the raw data is called beside columns of Slipway's own, none of which begins so."""
-    return f"column {name}"
 
 
 def of_column(examples: pd.DataFrame, name: str) -> pd.Series:
@@ -197,7 +193,7 @@ class Task(Protocol):
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
         """Encode examples in order, in batches of bounded size."""
 
-    def encode_raw(self, examples: Any, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
+    def preprocess(self, examples: Any, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
         """Encode what a caller of the Predictor has (bytes of pictures, a table's rows).
 
         Returns:
@@ -207,7 +203,7 @@ class Task(Protocol):
             DataError: an example cannot be read; the message says which.
         """
 
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
+    def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
         """Raw model outputs [n, *k] to predictions [n, *p]: probabilities, values in the target's unit, places."""
 
     def operate(

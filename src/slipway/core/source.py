@@ -14,9 +14,10 @@ from pathlib import Path, PurePosixPath
 import grimp
 
 import slipway
+import slipway_edge
 
-FOLDER = Path(slipway.__file__).parents[1]
-"""Where the package lies."""
+FOLDERS = {package.__name__: Path(package.__path__[0]).parent for package in (slipway, slipway_edge)}
+"""Where the packages lie that stages are made of."""
 
 
 def files(roots: Iterable[str]) -> list[Path]:
@@ -34,7 +35,7 @@ def digest(roots: Iterable[str]) -> str:
     found = hashlib.sha256()
     for path in files(roots):
         if code := _code(path):
-            found.update(f"{path.relative_to(FOLDER).as_posix()}\0{code}\0".encode())
+            found.update(f"{_relative(path)}\0{code}\0".encode())
     return found.hexdigest()[:32]
 
 
@@ -61,6 +62,12 @@ def _passed_over(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]
             before, docstring = token.type, place if alone else None
 
 
+def _relative(path: Path) -> str:
+    """A file's path from the folder that its package is in, so the same in every checkout."""
+    folder = next(folder for folder in FOLDERS.values() if path.is_relative_to(folder))
+    return path.relative_to(folder).as_posix()
+
+
 @cache
 def _imported(root: str) -> frozenset[str]:
     if root not in _graph().modules:
@@ -72,7 +79,7 @@ def _imported(root: str) -> frozenset[str]:
 
 @cache
 def _files(module: str) -> tuple[Path, ...]:
-    base = FOLDER.joinpath(*module.split("."))
+    base = FOLDERS[module.partition(".")[0]].joinpath(*module.split("."))
     path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
     return path, *sorted(path.parent.glob(f"{path.stem}.*.jinja"))
 
@@ -85,4 +92,4 @@ def _code(path: Path) -> str:
 
 @cache
 def _graph() -> grimp.ImportGraph:
-    return grimp.build_graph(slipway.__name__, cache_dir=None)
+    return grimp.build_graph(*FOLDERS, cache_dir=None)

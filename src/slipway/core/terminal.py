@@ -5,7 +5,7 @@ from typing import Any
 import rich.console
 from rich.text import Text
 
-from slipway.core.redaction import plain, secrets
+from slipway_edge.redaction import plain, secrets
 
 
 class Console(rich.console.Console):

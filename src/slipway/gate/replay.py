@@ -12,10 +12,10 @@ import pandas as pd
 
 from slipway.core.errors import ModelError
 from slipway.core.protocol import Spec, Task
+from slipway.data.pooling import by_example
 from slipway.data.shards import PackedSplit
 from slipway.gate.contributions import Scored
-from slipway.tflite.interpreter import Interpreter
-from slipway.tflite.pooling import by_example
+from slipway_edge.interpreter import Interpreter
 
 BATCH = 256
 """Examples predicted at a time."""
@@ -42,7 +42,7 @@ def replay(task: Task, spec: Spec, model: bytes, names: pd.Series, test: Path, r
     for examples, inputs, truth in _prepared(test) if alike else _encoded(task, spec, names, raw):
         frames.append(examples)
         targets.append(truth)
-        predictions.append(task.decode(interpreter(inputs), inputs, spec))
+        predictions.append(task.postprocess(interpreter(inputs), inputs, spec))
     one = by_example(pd.concat(frames, ignore_index=True), np.concatenate(targets), np.concatenate(predictions))
     return Scored(task, spec, *one)
 

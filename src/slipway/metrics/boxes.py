@@ -23,6 +23,7 @@ from scipy.optimize import linear_sum_assignment
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot
 from slipway.metrics.breakdown import Parts
+from slipway_edge.boxes import edges, overlap
 
 ENOUGH = 0.5
 """IoU from which a detection has found an object."""
@@ -264,20 +265,6 @@ def same(one: np.ndarray, other: np.ndarray, threshold: float) -> np.ndarray:
         near = overlap(mine, theirs) >= ENOUGH
         agree[number] = len(mine) == len(theirs) == near[linear_sum_assignment(~near)].sum()
     return agree
-
-
-def edges(boxes: np.ndarray) -> np.ndarray:
-    """Centres and sizes [..., 4] as left, top, right, bottom."""
-    return np.concatenate([boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2], axis=-1)
-
-
-def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Intersection over union [..., a, b] of boxes by their edges [..., a, 4] and [..., b, 4]; 0 of empty ones."""
-    one, other = one[..., :, None, :], other[..., None, :, :]
-    sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
-    shared = sides.clip(0).prod(axis=-1)
-    union = (one[..., 2:] - one[..., :2]).prod(axis=-1) + (other[..., 2:] - other[..., :2]).prod(axis=-1) - shared
-    return np.where(union > 0, shared / np.where(union > 0, union, 1), 0)
 
 
 def _share(part: float, whole: float) -> float:

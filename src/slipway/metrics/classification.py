@@ -142,17 +142,13 @@ def decisions(actual: np.ndarray, decided: np.ndarray, classes: Sequence[str]) -
 
 
 class Classifier:
-    """What a task does with class probabilities; see `slipway.core.protocol.Task`."""
+    """How class probabilities are scored; see `slipway.core.protocol.Task`."""
 
     objective: ClassVar[str] = "multiclass"
     metrics: ClassVar[Mapping[str, Metric]] = METRICS
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc")
     curves: ClassVar[frozenset[str]] = frozenset()
     kinds: ClassVar[frozenset[str]] = frozenset({"group"})
-
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Model outputs are probabilities already."""
-        return outputs
 
     def operate(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
@@ -174,10 +170,6 @@ class Classifier:
     def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Agreement of the likeliest classes, differences of probabilities."""
         return parity.differences(native, converted, native.argmax(axis=1) == converted.argmax(axis=1))
-
-    def present(self, predictions: np.ndarray, examples: Sequence[Any], spec: Spec) -> list[dict[str, float]]:
-        """The probability of each class by name."""
-        return [dict(zip(spec["outputs"], map(float, row), strict=True)) for row in predictions]
 
 
 def confusion_plot(decided: Contributions) -> Plot:

@@ -57,7 +57,7 @@ class Candidate:
 
 def tflite(name: str, path: Path) -> Candidate:
     """A TFLite file in the runtime that ships, on one thread and on all."""
-    return Candidate(name, "slipway.tflite.interpreter:Interpreter", path, one_and_all())
+    return Candidate(name, "slipway_edge.interpreter:Interpreter", path, one_and_all())
 
 
 def one_and_all() -> tuple[int, ...]:

@@ -16,11 +16,11 @@ from typing import Any
 from slipway.core import atomic
 from slipway.core.documents import LOCK
 from slipway.core.errors import MalformedError, ModelError, RegistryError
-from slipway.core.redaction import plain
 from slipway.records import dvc_lock
 from slipway.records.release import Record
 from slipway.registry import git, releases
 from slipway.registry.releases import Release
+from slipway_edge.redaction import plain
 
 CACHE = Path(".dvc/cache/files/md5")
 """Where DVC's cache is unless it is configured elsewhere: looked at first, since DVC takes a second to be imported."""

@@ -30,8 +30,8 @@ from slipway.registry import artifacts, clone, git, owner, promotion, pyfunc, re
 from slipway.registry.owner import COMMIT, OWNER, OwnedError
 from slipway.registry.releases import Release
 from slipway.registry.state import Variant, Version
-from slipway.tflite.predictor import GOLDEN
 from slipway.tracking import mlflow_store
+from slipway_edge.predictor import GOLDEN
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

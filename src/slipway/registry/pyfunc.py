@@ -2,7 +2,7 @@
 
 What it takes is what the model takes: examples as the task encoded them, [n, *shape] of the record's dtype, for tables
 with a column a feature. What it gives is what the task decodes: [n, *p], in the order of the record's `outputs`. Raw
-examples (files, rows as they come) are encoded by `slipway.tflite.predictor.Predictor`, which loads the same folder.
+examples (files, rows as they come) are encoded by `slipway_edge.predictor.Predictor`, which loads the same folder.
 
 Nothing is pickled: MLflow imports this module by its name and gives it the folder of the release.
 """
@@ -18,7 +18,7 @@ import pandas as pd
 
 from slipway.core.errors import DataError
 from slipway.records.release import Record
-from slipway.tflite.predictor import GOLDEN, Predictor
+from slipway_edge.predictor import GOLDEN, Predictor
 
 SHOWN = 2
 """Golden examples that are kept as the input example."""
@@ -43,7 +43,7 @@ class Model:
         if inputs.shape[1:] != tuple(takes["shape"]):
             wanted = ", ".join(map(str, ["n", *takes["shape"]]))
             raise DataError(f"the inputs are {list(inputs.shape)}, and the model takes [{wanted}]")
-        return self._predictor.task.decode(self._predictor.interpreter(inputs), inputs, self._predictor.spec)
+        return self._predictor.task.postprocess(self._predictor.interpreter(inputs), inputs, self._predictor.spec)
 
 
 def _load_pyfunc(path: str) -> Model:

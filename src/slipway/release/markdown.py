@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from slipway.core.redaction import plain
+from slipway_edge.redaction import plain
 
 
 class Markdown(str):

@@ -12,10 +12,10 @@ from jinja2 import Environment, PackageLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from slipway.core.redaction import plain
 from slipway.gate.judged import Judged, named
 from slipway.records.verdict import Judgement
 from slipway.release.report import MARKS, Entry, anchor, confusion, sections, summary
+from slipway_edge.redaction import plain
 
 COLOURS = {"pass": "#1a7f37", "hold": "#9a6700", "fail": "#cf222e", "unjudged": "#cf222e"}
 WIDTH = 760

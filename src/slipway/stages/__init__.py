@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable
 
 from slipway.core.errors import SlipwayError
-from slipway.core.redaction import guard
+from slipway_edge.redaction import guard
 
 
 def run(stage: Callable[..., None]) -> None:

@@ -17,19 +17,27 @@ from slipway.core.config import CODE
 from slipway.stages import run
 
 LOADS: Mapping[str, tuple[str, ...]] = {
-    "compose": ("tasks.{task}", "frameworks.{framework}.schema.{task}", "simulators.{simulator}"),
-    "simulate": ("simulators.{simulator}",),
-    "prepare": ("tasks.{task}",),
-    "train": (
-        "frameworks.{framework}.schema.{task}",
-        "frameworks.{framework}.objectives.{task}",
-        "frameworks.{framework}.training",
-        "frameworks.{framework}.native",
+    "compose": (
+        "slipway.tasks.{task}",
+        "slipway.frameworks.{framework}.schema.{task}",
+        "slipway.simulators.{simulator}",
     ),
-    "evaluate": ("tasks.{task}", "frameworks.{framework}.native"),
-    "convert-tflite": ("tasks.{task}", "frameworks.{framework}.native", "frameworks.{framework}.conversion"),
-    "benchmark": ("frameworks.{framework}.native", "tflite.interpreter"),
-    "register": ("tasks.{task}",),
+    "simulate": ("slipway.simulators.{simulator}",),
+    "prepare": ("slipway.tasks.{task}",),
+    "train": (
+        "slipway.frameworks.{framework}.schema.{task}",
+        "slipway.frameworks.{framework}.objectives.{task}",
+        "slipway.frameworks.{framework}.training",
+        "slipway.frameworks.{framework}.native",
+    ),
+    "evaluate": ("slipway.tasks.{task}", "slipway.frameworks.{framework}.native"),
+    "convert-tflite": (
+        "slipway.tasks.{task}",
+        "slipway.frameworks.{framework}.native",
+        "slipway.frameworks.{framework}.conversion",
+    ),
+    "benchmark": ("slipway.frameworks.{framework}.native", "slipway_edge.interpreter"),
+    "register": ("slipway.tasks.{task}",),
 }
 """What each stage imports by a name that it makes up, beside its own import statements. That this is all is shown in
 tests/test_pipeline.py, by what the stages had imported when they ended."""
@@ -70,7 +78,7 @@ def digests() -> dict[str, Any]:
 
 def roots(stage: str, **names: str) -> list[str]:
     """The modules that a stage begins with for a `task`, a `framework` and a `simulator`: all it runs they import."""
-    return [f"slipway.stages.{stage.replace('-', '_')}", *(f"slipway.{one.format(**names)}" for one in LOADS[stage])]
+    return [f"slipway.stages.{stage.replace('-', '_')}", *(one.format(**names) for one in LOADS[stage])]
 
 
 def _digest(stage: str, **names: str) -> str:

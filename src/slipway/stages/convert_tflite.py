@@ -16,13 +16,13 @@ from slipway import tasks
 from slipway.core import atomic, config
 from slipway.core import spec as specs
 from slipway.core.config import Convert, Evaluate
+from slipway.data.pooling import by_example
 from slipway.data.shards import PackedSplit
 from slipway.metrics import losses
 from slipway.records.predictions import table
 from slipway.stages import run
-from slipway.tflite.interpreter import Interpreter
-from slipway.tflite.pooling import by_example
-from slipway.tflite.predictor import golden_examples
+from slipway_edge.interpreter import Interpreter
+from slipway_edge.predictor import golden_examples
 
 GOLDEN = 3
 BATCH = 256
@@ -51,7 +51,7 @@ def convert_tflite(variant: str) -> None:
     run_by = {"native": native.load(models / "native"), **runtime}
     predicted: dict[str, np.ndarray] = {}
     for name, model in run_by.items():
-        decoded = [task.decode(model(inputs), inputs, spec) for inputs, _ in test.batches(BATCH)]
+        decoded = [task.postprocess(model(inputs), inputs, spec) for inputs, _ in test.batches(BATCH)]
         examples, targets, predicted[name] = by_example(test.examples, test.targets, np.concatenate(decoded))
     scores = {name: task.scores(examples, targets, predicted[name], spec) for name in ("native", "shipped")}
     measured = losses.measure(

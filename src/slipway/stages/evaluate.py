@@ -23,11 +23,11 @@ from slipway.core import spec as specs
 from slipway.core.config import Evaluate
 from slipway.core.metric import Metric
 from slipway.core.protocol import Plot, Spec, Task
+from slipway.data.pooling import by_example
 from slipway.data.shards import PackedSplit
 from slipway.records.predictions import table
 from slipway.stages import run
 from slipway.statistics import intervals
-from slipway.tflite.pooling import by_example
 
 BATCH = 256
 """Examples predicted at a time."""
@@ -71,7 +71,7 @@ def _predicted(
     task: Task, model: Callable[[np.ndarray], np.ndarray], split: PackedSplit, spec: Spec
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
     """Rows, targets and predictions of a split, one of each an example."""
-    decoded = [task.decode(model(inputs), inputs, spec) for inputs, _ in split.batches(BATCH)]
+    decoded = [task.postprocess(model(inputs), inputs, spec) for inputs, _ in split.batches(BATCH)]
     return by_example(split.examples, split.targets, np.concatenate(decoded))
 
 

@@ -28,7 +28,7 @@ from urllib.parse import unquote
 from filelock import FileLock
 
 from slipway.core.errors import RegistryError, SlipwayError
-from slipway.core.redaction import plain, redacted
+from slipway_edge.redaction import plain, redacted
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -14,7 +14,7 @@ from slipway.frameworks.catboost import native, training
 from slipway.frameworks.catboost.conversion import convert
 from slipway.frameworks.catboost.objectives.tabular_classification import Objective, platt
 from slipway.frameworks.catboost.schema.tabular_classification import Model, Train
-from slipway.tflite.interpreter import Interpreter
+from slipway_edge.interpreter import Interpreter
 
 SPEC = {
     "objective": "binary",

@@ -10,7 +10,7 @@ from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.audio_classification import Objective, network
 from slipway.frameworks.keras.objectives.audio_classification.augmentation import augment
 from slipway.frameworks.keras.schema.audio_classification import Augmentation, Model, Train
-from slipway.tflite.interpreter import Interpreter
+from slipway_edge.interpreter import Interpreter
 
 STEP_DB = 90 / 255
 EVERYTHING = Augmentation(gain=6, shift=0.5, stretch=0.2, pitch=0.1, noise=30, time_mask=0.3, pitch_mask=0.3, mixup=0.5)

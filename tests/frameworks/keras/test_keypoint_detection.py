@@ -15,8 +15,8 @@ from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.keypoint_detection import Objective, heatmaps, network
 from slipway.frameworks.keras.objectives.keypoint_detection.augmentation import augment
 from slipway.frameworks.keras.schema.keypoint_detection import Augmentation, Model, Train
-from slipway.tasks.keypoint_detection.heatmaps import places
-from slipway.tflite.interpreter import Interpreter
+from slipway_edge.interpreter import Interpreter
+from slipway_edge.tasks.keypoint_detection.heatmaps import places
 
 HEIGHT, WIDTH = 64, 48
 SPEC: Spec = {

@@ -18,7 +18,7 @@ from slipway.frameworks.keras.schema import audio_classification as of_sounds
 from slipway.frameworks.keras.schema import image_classification as of_pictures
 from slipway.frameworks.keras.schema import keypoint_detection as of_keypoints
 from slipway.frameworks.keras.schema import object_detection as of_objects
-from slipway.tflite.interpreter import Delegation, Interpreter
+from slipway_edge.interpreter import Delegation, Interpreter
 
 ARCHITECTURES: dict[str, tuple[Callable[[Any, Any], Any], Any, list[int]]] = {
     "efficientnet_lite0": (

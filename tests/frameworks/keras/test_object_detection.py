@@ -16,7 +16,7 @@ from slipway.frameworks.keras.native.runtime import tf
 from slipway.frameworks.keras.objectives.object_detection import Objective, maps
 from slipway.frameworks.keras.objectives.object_detection.augmentation import augment
 from slipway.frameworks.keras.schema.object_detection import Augmentation, Model, Train
-from slipway.tflite.interpreter import Interpreter
+from slipway_edge.interpreter import Interpreter
 
 HEIGHT, WIDTH = 64, 96
 TASK = tasks.load("object_detection", {"height": HEIGHT, "width": WIDTH, "name": "ball", "max_boxes": 3})
@@ -51,7 +51,7 @@ def test_the_task_reads_boxes_back_from_the_maps_that_they_are_drawn_to() -> Non
     assert wanted.shape == (3, 16, 24, 6)
     assert wanted[0, ..., 0].max() == 1
     assert (wanted[1, ..., 0] == 0).all()
-    found = TASK.decode(as_given(wanted), np.empty(0), SPEC)
+    found = TASK.postprocess(as_given(wanted), np.empty(0), SPEC)
     in_order = found[0][np.argsort(found[0, :2, 0])]
     assert in_order == pytest.approx(np.column_stack([drawn[0, :2], [1, 1]]), abs=1e-4)
     assert found[1].max() == 0
@@ -209,7 +209,7 @@ def test_a_trained_detector_finds_discs_and_keeps_them_in_int8(tmp_path: Path) -
     inputs, targets = splits["val"].gather(np.arange(48)), splits["val"].targets
     small = conversion.convert(tmp_path / "native", inputs[:24], "int8")
     outputs = native.load(tmp_path / "native")(inputs), Interpreter(small)(inputs)
-    found = [TASK.decode(one, inputs, SPEC) for one in outputs]
+    found = [TASK.postprocess(one, inputs, SPEC) for one in outputs]
     spec = SPEC | TASK.operate(splits["val"].examples, targets, found[0], SPEC)
     rates = [TASK.scores(splits["val"].examples, targets, one, spec).total()["detection_rate"] for one in found]
     assert rates[0] > 0.8

@@ -83,7 +83,7 @@ def test_a_clip_becomes_as_many_windows_as_cover_it(raw: Path) -> None:
 def test_windows_reach_both_ends_and_overlap_at_least_as_asked(seconds: float, overlap: float, count: int) -> None:
     rise = (np.linspace(1e-3, 0.3, round(seconds * 8000)) * np.sign(tone(999, seconds) + 1e-3)).astype(np.float32)
     framed = task(overlap=overlap)
-    inputs, rows = framed.encode_raw([(rise, 8000)], SPEC)
+    inputs, rows = framed.preprocess([(rise, 8000)], SPEC)
     assert len(inputs) == count
     assert rows.tolist() == [0] * count
     whole = framed._log_mel(rise)
@@ -96,8 +96,8 @@ SPEC = {"objective": "multiclass", "input": {"shape": [16, FRAMES, 1], "dtype": 
 
 def test_a_short_clip_is_repeated_and_silence_at_its_ends_is_not_heard() -> None:
     noise = (0.1 * np.random.default_rng(0).standard_normal(1024)).astype(np.float32)
-    alone, _ = task().encode_raw([(noise, 8000)], SPEC)
-    padded, _ = task().encode_raw([(np.pad(noise, (700, 9000)), 8000)], SPEC)
+    alone, _ = task().preprocess([(noise, 8000)], SPEC)
+    padded, _ = task().preprocess([(np.pad(noise, (700, 9000)), 8000)], SPEC)
     np.testing.assert_array_equal(alone, padded)
     assert alone.shape == (1, 16, FRAMES, 1)
     np.testing.assert_array_equal(alone[0, :, :8], alone[0, :, 8:16])
@@ -108,10 +108,10 @@ def test_training_and_prediction_encode_alike(raw: Path) -> None:
     spec = task().specify(raw, examples)
     (batch,) = task().encode(raw, examples, spec)
     paths = [raw / name for name in examples["example"]]
-    inputs, rows = task().encode_raw([paths[0], str(paths[1]), *(path.read_bytes() for path in paths[2:])], spec)
+    inputs, rows = task().preprocess([paths[0], str(paths[1]), *(path.read_bytes() for path in paths[2:])], spec)
     np.testing.assert_array_equal(inputs, batch.inputs)
     np.testing.assert_array_equal(rows, batch.rows)
-    assert task().encode_raw([], spec)[0].shape == (0, 16, FRAMES, 1)
+    assert task().preprocess([], spec)[0].shape == (0, 16, FRAMES, 1)
 
 
 def test_bad_clips_are_problems_and_the_others_keep_their_rows(raw: Path) -> None:
@@ -148,7 +148,7 @@ def test_bad_clips_are_problems_and_the_others_keep_their_rows(raw: Path) -> Non
 )
 def test_a_caller_learns_which_sound_is_bad(bad: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        task().encode_raw([(tone(300, 1), 8000), bad], SPEC)  # type: ignore[list-item]
+        task().preprocess([(tone(300, 1), 8000), bad], SPEC)  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize(

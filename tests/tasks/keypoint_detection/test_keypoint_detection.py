@@ -359,7 +359,7 @@ def test_a_caller_gives_pictures_with_boxes_and_gets_pixels_of_the_picture(raw: 
     examples = task().index(raw).examples
     (batch,) = task().encode(raw, examples, SPEC)
     asked = [(raw / row["picture"], row["box"]) for row in examples.to_dict("records")]
-    inputs, rows = task().encode_raw(asked, SPEC)
+    inputs, rows = task().preprocess(asked, SPEC)
     assert (inputs == batch.inputs).all()
     assert rows.tolist() == [0, 1, 2]
     predictions = np.where(np.arange(3) < 2, batch.targets, 0.5)
@@ -372,7 +372,7 @@ def test_a_caller_gives_pictures_with_boxes_and_gets_pixels_of_the_picture(raw: 
 def test_a_picture_without_a_box_is_all_of_one_person(raw: Path) -> None:
     content = (raw / "images/1.jpg").read_bytes()
     array = np.asarray(Image.open(BytesIO(content)))
-    inputs, _ = task().encode_raw([content, array, (content, (0, 0, WIDTH, HEIGHT))], SPEC)
+    inputs, _ = task().preprocess([content, array, (content, (0, 0, WIDTH, HEIGHT))], SPEC)
     assert (inputs == inputs[0]).all()
     middle = np.full((3, 17, 3), 0.5)
     (first, *_) = task().present(middle, [content, array, content], SPEC)
@@ -394,7 +394,7 @@ def test_a_picture_without_a_box_is_all_of_one_person(raw: Path) -> None:
 )
 def test_a_caller_learns_which_picture_is_bad(bad: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        task().encode_raw([jpeg(1), bad], SPEC)
+        task().preprocess([jpeg(1), bad], SPEC)
 
 
 def judged(raw: Path, off: float) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, dict[str, Any]]:

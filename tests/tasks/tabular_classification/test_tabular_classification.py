@@ -119,7 +119,7 @@ def test_a_rare_category_is_as_one_never_seen_and_a_missing_one_is_missing(fouls
     columns = ["event: positive", "event: common", "event = touch"]
     assert inputs.loc[rare, columns].to_numpy().tolist()[0][1:] == [0, 0] and inputs.loc[rare, columns[0]].isna().all()
     assert inputs.loc[missing, columns].isna().all(axis=None)
-    new, _ = TASK.encode_raw([{"x": 1, "speed": 2, "event": "seen by nobody"}], spec)
+    new, _ = TASK.preprocess([{"x": 1, "speed": 2, "event": "seen by nobody"}], spec)
     np.testing.assert_array_equal(new[0, 4:], inputs.loc[rare].to_numpy()[0, 4:])
 
 
@@ -132,10 +132,10 @@ def test_a_caller_gets_the_inputs_that_prepare_gave(tmp_path, events):
     spec = json.loads(json.dumps(spec, sort_keys=True))
     frame = given.drop(columns=["kind", "id", "match"])
     order = pd.Index(examples["example"]).get_indexer(given["id"].astype(str))
-    found, rows = TASK.encode_raw(frame, spec)
+    found, rows = TASK.preprocess(frame, spec)
     np.testing.assert_array_equal(found, inputs.to_numpy()[order])
     assert rows.tolist() == list(range(len(frame)))
-    np.testing.assert_array_equal(TASK.encode_raw(frame.to_dict("records"), spec)[0], found)
+    np.testing.assert_array_equal(TASK.preprocess(frame.to_dict("records"), spec)[0], found)
 
 
 def test_what_training_fixes_does_not_depend_on_other_rows(tmp_path):
@@ -218,9 +218,9 @@ def test_a_feature_that_is_empty_in_training_is_refused(tmp_path):
 def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
     _, spec, *_ = fouls
     with pytest.raises(DataError, match="the table row 2: x is far; mend or leave out"):
-        TASK.encode_raw(table().astype({"x": object}).head(3).assign(x=[1, "far", 2]), spec)
+        TASK.preprocess(table().astype({"x": object}).head(3).assign(x=[1, "far", 2]), spec)
     with pytest.raises(DataError, match="the table: no column speed"):
-        TASK.encode_raw([{"x": 1, "event": "duel"}], spec)
+        TASK.preprocess([{"x": 1, "event": "duel"}], spec)
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
         assert split.examples["group"].tolist() == mine["match"].astype(str).tolist()
         inputs = split.gather(np.arange(len(split)))
         np.testing.assert_array_equal(
-            inputs, task.encode_raw(mine, spec | {"gaps": spec["gaps"] | {"missing": INTERNAL}})[0]
+            inputs, task.preprocess(mine, spec | {"gaps": spec["gaps"] | {"missing": INTERNAL}})[0]
         )
         for number, name in enumerate(INTERNAL):
             if role == "numeric":
@@ -349,14 +349,14 @@ def test_what_no_training_row_lacked_is_needed_at_serving(tmp_path, row, why):
     assert spec["gaps"] == {"missing": [], "unseen": []}
     asked = [{"x": 1, "speed": 2, "event": "duel"}, {"x": 1, "speed": 2, "event": "duel"} | row]
     with pytest.raises(DataError, match=f"the table row 2: .*{why}"):
-        task.encode_raw(asked, spec)
-    assert len(task.encode_raw(asked, {key: value for key, value in spec.items() if key != "gaps"})[0]) == 2
+        task.preprocess(asked, spec)
+    assert len(task.preprocess(asked, {key: value for key, value in spec.items() if key != "gaps"})[0]) == 2
 
 
 def test_what_training_rows_lacked_may_lack_at_serving(fouls):
     _, spec, *_ = fouls
     assert spec["gaps"] == {"missing": ["distance", "energy", "event", "x"], "unseen": ["event"]}
-    served, _ = TASK.encode_raw([{"x": None, "speed": 2, "event": "throw"}, {"x": 1, "speed": 2, "event": None}], spec)
+    served, _ = TASK.preprocess([{"x": None, "speed": 2, "event": "throw"}, {"x": 1, "speed": 2, "event": None}], spec)
     assert np.isnan(served[0, 0]) and np.isnan(served[1, 4])
 
 
@@ -405,7 +405,7 @@ def test_dates_as_numbers_are_refused(tmp_path):
         tmp_path, table().assign(x="2024-05-01")
     )
     with pytest.raises(DataError, match="the table: column x holds dates or durations"):
-        TASK.encode_raw(table().assign(x=pd.Timestamp("2024-05-01")), {})
+        TASK.preprocess(table().assign(x=pd.Timestamp("2024-05-01")), {})
 
 
 def judged() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:

@@ -77,7 +77,7 @@ def test_inputs_are_named_numbers_and_targets_decode_to_the_labels(visitors):
     assert inputs.dtype == np.float32 and targets.dtype == np.float32
     assert spec["input"]["shape"] == [inputs.shape[1]] == [len(spec["input"]["names"])]
     assert spec["input"]["names"][:2] == ["level", "expected"] and (inputs[:, 0] > 0).all()
-    visitors_again = task.decode(targets[:, None], inputs, spec)
+    visitors_again = task.postprocess(targets[:, None], inputs, spec)
     np.testing.assert_allclose(visitors_again[:, 0], examples["label"], rtol=1e-5, atol=1e-4)
 
 
@@ -98,7 +98,7 @@ def test_no_feature_sees_a_target_younger_than_24_hours(visitors, tmp_path, hour
     asked.loc[when == now, "visitors"] = np.nan
     changed = asked.copy()
     changed.loc[when > now - pd.Timedelta(hours=24), "visitors"] *= scale
-    np.testing.assert_array_equal(task.encode_raw(asked, spec)[0], task.encode_raw(changed, spec)[0])
+    np.testing.assert_array_equal(task.preprocess(asked, spec)[0], task.preprocess(changed, spec)[0])
 
 
 def test_a_target_24_hours_old_is_seen(visitors):
@@ -108,7 +108,7 @@ def test_a_target_24_hours_old_is_seen(visitors):
     asked.loc[when == when.max(), "visitors"] = np.nan
     changed = asked.copy()
     changed.loc[when == when.max() - pd.Timedelta(hours=24), "visitors"] += 100
-    assert (task.encode_raw(asked, spec)[0] != task.encode_raw(changed, spec)[0]).any()
+    assert (task.preprocess(asked, spec)[0] != task.preprocess(changed, spec)[0]).any()
 
 
 def test_rows_to_forecast_get_the_inputs_that_prepare_gave_them(visitors):
@@ -119,7 +119,18 @@ def test_rows_to_forecast_get_the_inputs_that_prepare_gave_them(visitors):
     names = asked[ahead]["spot"] + "/" + pd.to_datetime(asked[ahead]["hour"]).dt.strftime("%Y-%m-%dT%H")
     rows = pd.Index(examples["example"]).get_indexer(names)
     first_day = pd.to_datetime(asked[ahead]["hour"]) < "2024-01-05"
-    np.testing.assert_array_equal(task.encode_raw(asked, spec)[0][first_day], inputs[rows][first_day])
+    np.testing.assert_array_equal(task.preprocess(asked, spec)[0][first_day], inputs[rows][first_day])
+
+
+def test_rows_and_arrays_are_encoded_as_a_frame_is(visitors):
+    task, _, _, spec, *_ = visitors
+    asked = table()
+    asked.loc[asked.index[-2:], "visitors"] = np.nan
+    wanted = task.preprocess(asked, spec)[0]
+    arrays = {name: asked[name].to_numpy() for name in asked}
+    typed = arrays | {"hour": asked["hour"].to_numpy().astype("datetime64[s]")}
+    for other in (asked.to_dict("records"), arrays, typed, {name: list(of) for name, of in arrays.items()}):
+        np.testing.assert_array_equal(task.preprocess(other, spec)[0], wanted)
 
 
 def test_later_rows_do_not_change_what_is_fixed_in_training(tmp_path):
@@ -136,7 +147,7 @@ def test_a_new_place_can_be_encoded(visitors):
     asked = table(places=4)
     when = pd.to_datetime(asked["hour"])
     asked.loc[(when == when.max()) & (asked["spot"] == "spot 3"), "visitors"] = np.nan
-    inputs, _ = task.encode_raw(asked, spec)
+    inputs, _ = task.preprocess(asked, spec)
     names = spec["input"]["names"]
     assert inputs.shape == (1, len(names))
     assert np.isnan(inputs[0, names.index("place")])
@@ -157,10 +168,10 @@ def test_a_value_that_no_training_row_lacked_is_needed_in_the_rows_to_forecast(v
     asked.loc[asked.index[-2:], "visitors"] = np.nan
     asked.loc[[5, asked.index[-1]], column] = value
     with pytest.raises(DataError, match=f"the table row {len(asked)}: {why}; give"):
-        task.encode_raw(asked, spec)
+        task.preprocess(asked, spec)
     earlier = {key: of for key, of in spec.items() if key != "gaps"}
     for lenient in (earlier, spec | {"gaps": {"missing": [column]}}):
-        served, _ = task.encode_raw(asked, lenient)
+        served, _ = task.preprocess(asked, lenient)
         assert np.isnan(served[:, spec["input"]["names"].index(column)]).tolist() == [False, True]
 
 
@@ -222,7 +233,7 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
             wanted = [spec["categories"][name].index(str(value)) for value in wanted]
         np.testing.assert_array_equal(column, wanted, err_msg=name)
     asked = frame.assign(visitors=frame["visitors"].where(frame.index < len(frame) - 24))
-    np.testing.assert_array_equal(task.encode_raw(asked, spec)[0], found[order][-24:])
+    np.testing.assert_array_equal(task.preprocess(asked, spec)[0], found[order][-24:])
 
 
 @pytest.mark.parametrize(
@@ -324,7 +335,7 @@ def test_a_target_of_the_past_that_is_no_number_is_refused_at_serving(visitors):
     asked.loc[4, "visitors"] = "many"
     asked.loc[asked.index[-1], "visitors"] = None
     with pytest.raises(DataError, match="the table row 5: visitors is many"):
-        task.encode_raw(asked, spec)
+        task.preprocess(asked, spec)
 
 
 def test_gaps_in_the_series_are_unknown_and_not_zero(tmp_path):
@@ -417,7 +428,7 @@ def test_a_column_has_one_role():
 def test_a_table_with_nothing_to_forecast_is_refused(visitors):
     task, _, _, spec, *_ = visitors
     with pytest.raises(DataError, match="no row to forecast: leave visitors empty"):
-        task.encode_raw(table(), spec)
+        task.preprocess(table(), spec)
 
 
 def test_a_bad_row_among_those_to_forecast_is_refused_by_number(visitors):
@@ -426,7 +437,7 @@ def test_a_bad_row_among_those_to_forecast_is_refused_by_number(visitors):
     asked.loc[4, "visitors"] = -1
     asked.loc[asked.index[-1], "visitors"] = np.nan
     with pytest.raises(DataError, match="the table row 5: visitors is -1"):
-        task.encode_raw(asked, spec)
+        task.preprocess(asked, spec)
 
 
 def scored(labels: list[float], naive: list[float], predictions: list[float], weight: list[float] | None = None):
@@ -485,7 +496,7 @@ def test_a_weight_counts_an_example_that_often_in_the_tables():
 
 def test_plots_show_hours_two_weeks_of_one_place_and_a_scatter(visitors):
     task, _, examples, spec, inputs, targets = visitors
-    plots = task.scores(examples, targets, task.decode(targets[:, None], inputs, spec), spec).plots()
+    plots = task.scores(examples, targets, task.postprocess(targets[:, None], inputs, spec), spec).plots()
     assert [plot.name for plot in plots] == ["error_by_hour", "last_two_weeks", "forecast_and_actual"]
     weeks = plots[1]
     assert len(weeks.table) == 14 * 24 and "spot 1" in weeks.title

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from pydantic import AfterValidator
 
-from slipway.core.errors import DataError
+from slipway.core.errors import DataError, ExampleError
 from slipway.core.protocol import Index, Problem
 from slipway.data.readers import metadata
 from slipway.data.readers.litter import litter, passed_over, subfolders
@@ -27,15 +27,6 @@ BATCH = 256
 WORKERS = min(4, max(2, os.cpu_count() or 2))
 
 Read = TypeVar("Read")
-
-
-class ExampleError(DataError):
-    """An example's file cannot be used; `kind` is a short name to count by."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        super().__init__(f"{kind}: {detail}")
-        self.kind = kind
-        self.detail = detail
 
 
 def class_folders(raw: Path, classes: Sequence[str] | None) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ A file is read as it says it is, or refused: nothing is moved to another column,
 
 import csv
 import gzip
-import re
 from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,16 +14,9 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.errors import DataError
+from slipway_edge import tables
 
 PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
-TRUTH = {word: word.lower() for word in ("True", "TRUE", "False", "FALSE")}
-
-_TIME = re.compile(
-    r"(?P<date>\d{4}(?P<sep>[-/.])\d\d?(?P=sep)\d\d?|\d{8})"
-    r"(?:[Tt ](?P<clock>\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?|\d\d(?:\d\d(?:\d\d(?:[.,]\d+)?)?)?)"
-    r"\s?(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?)?)?"
-)
-"""A day, or a point in time, of ISO 8601: year, month and day, and hours at least; not its weeks or days of a year."""
 
 
 def read_tables(raw: Path, exclude: Sequence[str] = (), text: Sequence[str] = ()) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -78,15 +70,7 @@ def require(where: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
     Raises:
         DataError: a column is missing, or there twice; the message says which, and what there is.
     """
-    names = [str(name) for name in frame.columns]
-    if missing := [column for column in columns if column not in names]:
-        listed = ", ".join(name if name == name.strip() else repr(name) for name in names)
-        raise DataError(
-            f"{where}: no column {', '.join(missing)}; it has {listed}. "
-            "Name the columns in data, or a file that is no table of rows in data.exclude"
-        )
-    if twice := [column for column in dict.fromkeys(columns) if names.count(column) > 1]:
-        raise DataError(f"{where}: several columns are called {', '.join(twice)}; give each a name of its own")
+    tables.require(where, [str(name) for name in frame.columns], columns)
 
 
 def texts(values: pd.Series) -> pd.Series:
@@ -94,7 +78,7 @@ def texts(values: pd.Series) -> pd.Series:
 
     Whole numbers have no fraction (`7.0` is `7`), truth is lower case (`True` and `TRUE` are `true`).
     """
-    text = values.astype("string").str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True).replace(TRUTH)
+    text = values.astype("string").str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True).replace(tables.TRUTH)
     named: pd.Series = text.astype(object).where(text.notna() & (text != ""), None)
     return named
 
@@ -107,7 +91,7 @@ def numbers(where: str, name: str, values: pd.Series) -> pd.Series:
     """
     kind = values.dtype.kind if isinstance(values.dtype, np.dtype | pd.DatetimeTZDtype) else "O"
     if kind in "mM":
-        raise DataError(_no_numbers(where, name, values))
+        raise DataError(tables.no_numbers(where, name, _first(values)))
     plain = values.astype(object) if isinstance(values.dtype, pd.CategoricalDtype) else values
     try:
         found: pd.Series = pd.to_numeric(plain, errors="coerce").astype(np.float64)
@@ -115,7 +99,7 @@ def numbers(where: str, name: str, values: pd.Series) -> pd.Series:
         raise DataError(f"{where}: column {name} holds what is no number, such as {_first(values)}")
     given = plain[plain.notna()]
     if len(given) and found.isna().all() and (_dates(given) or _durations(given)):
-        raise DataError(_no_numbers(where, name, values))
+        raise DataError(tables.no_numbers(where, name, _first(values)))
     return found
 
 
@@ -130,15 +114,9 @@ def times(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     if pd.api.types.is_datetime64_dtype(values):
         return values, pd.Series(False, values.index)
     codes, known = pd.factorize(values.astype("string"))
-    matches = [_TIME.fullmatch(text.strip()) for text in known]
-    local = pd.to_datetime(
-        pd.Series([_extended(match) for match in matches], dtype="string"), errors="coerce", format="ISO8601"
-    )
-    offset = pd.Series([_offset(match) for match in matches], dtype="Int64")
-    utc = local - pd.to_timedelta(offset.fillna(0).astype("int64"), unit="min")
-    nothing, no = pd.Series([pd.NaT], dtype=utc.dtype), pd.Series([False])
-    read = pd.concat([utc, nothing], ignore_index=True)
-    zoned = pd.concat([offset.notna() & local.notna(), no], ignore_index=True).astype(bool)
+    moments = [*map(tables.moment, known), tables.moment(None)]
+    read = pd.Series(np.array([moment for moment, _ in moments]))
+    zoned = pd.Series([said and not np.isnat(moment) for moment, said in moments])
     return read.iloc[codes].set_axis(values.index), zoned.iloc[codes].set_axis(values.index)
 
 
@@ -230,37 +208,12 @@ def _lines(file: TextIO) -> Iterator[str]:
         yield line
 
 
-def _extended(match: re.Match[str] | None) -> str | None:
-    """Date and time of a match without the offset, as pandas reads them."""
-    if match is None:
-        return None
-    date, clock = match["date"].replace("/", "-").replace(".", "-"), match["clock"]
-    return date if clock is None else f"{date}T{clock.replace(',', '.')}"
-
-
-def _offset(match: re.Match[str] | None) -> int | None:
-    """Minutes before UTC, None without an offset."""
-    if match is None or match["offset"] is None:
-        return None
-    if match["offset"] in "Zz":
-        return 0
-    sign, digits = match["offset"][0], match["offset"][1:].replace(":", "")
-    return int(f"{sign}1") * (60 * int(digits[:2]) + int(digits[2:] or 0))
-
-
 def _dates(given: pd.Series) -> bool:
     return bool(times(given)[0].notna().all())
 
 
 def _durations(given: pd.Series) -> bool:
     return bool(pd.to_timedelta(given.astype("string"), errors="coerce").notna().all())
-
-
-def _no_numbers(where: str, name: str, values: pd.Series) -> str:
-    return (
-        f"{where}: column {name} holds dates or durations, such as {_first(values)}, and no numbers; write what of "
-        "them the model should see as a number (days since an event, the hour of the day), or take the column out"
-    )
 
 
 def _first(values: pd.Series) -> object:

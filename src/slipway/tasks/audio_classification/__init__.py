@@ -6,13 +6,13 @@ rate, mono or stereo), and optionally `metadata.csv` with the columns `path` (re
 
 Encoded: a clip loses the digital silence at its ends, is repeated up to one window where it is shorter, and becomes as
 many windows as it takes to cover it, evenly spread and overlapping by at least `overlap`. A window is a log-mel
-spectrogram (`log_mel`), uint8 [mels, frames, 1], low pitches first. Targets: int64, the position of the class in the
-spec's `outputs`. Predictions: probabilities [n, classes], for a clip the mean of its windows'. Beside each window goes
-a 64-bit hash of its spectrogram (`fingerprint`), by which near-duplicates are found.
+spectrogram (`slipway_edge.tasks.audio_classification`), uint8 [mels, frames, 1], low pitches first. Targets: int64, the
+position of the class in the spec's `outputs`. Predictions: probabilities [n, classes], for a clip the mean of its
+windows'. Beside each window goes a 64-bit hash of its spectrogram (`fingerprint`), by which near-duplicates are found.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -21,13 +21,13 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from slipway.core.config import Section
-from slipway.core.errors import DataError
 from slipway.core.protocol import Encoded, Index, Problem, Spec
 from slipway.data.readers import folders
-from slipway.data.readers.sound import Sound, SoundError, decode, recognise, trimmed
 from slipway.metrics.classification import Classifier
 from slipway.tasks.audio_classification.fingerprint import fingerprint
-from slipway.tasks.audio_classification.log_mel import LogMel
+from slipway_edge.sound import SoundError, recognise
+from slipway_edge.tasks import audio_classification as edge
+from slipway_edge.tasks.audio_classification.log_mel import LogMel
 
 
 class Data(Section):
@@ -74,22 +74,22 @@ class Data(Section):
     @property
     def frames(self) -> int:
         """How many frames a window has."""
-        return 1 + (round(self.window_seconds * self.sample_rate) - self.n_fft) // self.hop
+        return self.log_mel.frames(self.window_seconds)
 
     @property
     def log_mel(self) -> LogMel:
         """The spectrogram."""
-        return LogMel(self.sample_rate, self.n_fft, self.hop, self.mels, self.fmin, self.fmax, self.floor, self.ceiling)
+        return LogMel.of(self.model_dump())
 
 
-class Task(Classifier):
+class Task(Classifier, edge.Task):
     """Audio classification over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
 
     def __init__(self, data: Any) -> None:
+        super().__init__(data.model_dump())
         self._data: Data = data
-        self._log_mel = data.log_mel
         self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
 
     @property
@@ -115,7 +115,7 @@ class Task(Classifier):
                 "shape": [self._data.mels, self._data.frames, 1],
                 "dtype": "uint8",
                 "sample_rate": self._data.sample_rate,
-                "seconds": round(self._log_mel.samples(self._data.frames) / self._data.sample_rate, 6),
+                "seconds": round(self._data.log_mel.samples(self._data.frames) / self._data.sample_rate, 6),
                 "decibels": [self._data.floor, self._data.ceiling],
             },
             "outputs": classes,
@@ -129,7 +129,7 @@ class Task(Classifier):
 
         def read(name: str) -> np.ndarray | Problem:
             try:
-                return self._windows(raw / name)
+                return self.windows(raw / name)
             except SoundError as error:
                 return Problem(name, error.kind, error.detail)
 
@@ -144,30 +144,3 @@ class Task(Classifier):
                 hashes=np.array([fingerprint(window[..., 0]) for window in inputs], np.uint64),
                 problems=[result for result in results if isinstance(result, Problem)],
             )
-
-    def encode_raw(self, examples: Sequence[Sound], spec: Spec) -> tuple[np.ndarray, np.ndarray]:
-        """Sounds (bytes, paths or samples with their rate) as windows, as `encode` would give them.
-
-        Raises:
-            DataError: a sound cannot be decoded; the message says which.
-        """
-        encoded = [np.empty((0, *spec["input"]["shape"]), np.uint8)]
-        for position, sound in enumerate(examples):
-            try:
-                encoded.append(self._windows(sound))
-            except SoundError as error:
-                name = f" ({sound})" if isinstance(sound, str | Path) else ""
-                raise DataError(f"sound {position}{name}: {error}")
-        return np.concatenate(encoded), np.repeat(np.arange(len(examples)), [len(windows) for windows in encoded[1:]])
-
-    def _windows(self, sound: Sound) -> np.ndarray:
-        """The windows of one sound, uint8 [n, mels, frames, 1]."""
-        frames = self._data.frames
-        samples = trimmed(decode(sound, self._data.sample_rate))
-        if len(samples) < (least := self._log_mel.samples(frames)):
-            samples = np.resize(samples, least)
-        spectrogram = self._log_mel(samples)
-        beyond = spectrogram.shape[1] - frames
-        count = 1 + int(np.ceil(beyond / (frames * (1 - self._data.overlap))))
-        starts = np.rint(np.linspace(0, beyond, count)).astype(int)
-        return np.stack([spectrogram[:, start : start + frames, None] for start in starts])

@@ -11,7 +11,7 @@ darker than its right neighbour), by which near-duplicates are found.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -22,15 +22,10 @@ from pydantic import Field
 from slipway.core.config import Section
 from slipway.core.protocol import Encoded, Index, Problem, Spec
 from slipway.data.readers import folders
-from slipway.data.readers.pictures import (
-    Picture,
-    PictureError,
-    difference_hash,
-    encode_picture,
-    encode_pictures,
-    recognise,
-)
+from slipway.data.readers.pictures import difference_hash
 from slipway.metrics.classification import Classifier
+from slipway_edge.pictures import PictureError, encode_picture, recognise
+from slipway_edge.tasks import image_classification as edge
 
 
 class Data(Section):
@@ -48,12 +43,13 @@ class Data(Section):
     group: folders.Group = None
 
 
-class Task(Classifier):
+class Task(Classifier, edge.Task):
     """Image classification over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
 
     def __init__(self, data: Any) -> None:
+        super().__init__(data.model_dump())
         self._height: int = data.height
         self._width: int = data.width
         self._classes: tuple[str, ...] | None = data.classes
@@ -109,8 +105,3 @@ class Task(Classifier):
                 hashes=np.array([fingerprint for _, (_, fingerprint) in good], np.uint64),
                 problems=[result for result in results if isinstance(result, Problem)],
             )
-
-    def encode_raw(self, examples: Sequence[Picture], spec: Spec) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], as `encode` would give them."""
-        height, width, _ = spec["input"]["shape"]
-        return encode_pictures(examples, height, width), np.arange(len(examples))

@@ -4,11 +4,11 @@ Raw layout: the folder `images`, and COCO keypoints in `annotations.json` or the
 relative to `images`, or start with it. Optionally `metadata.csv` with the columns `path` (relative to the raw folder,
 as in `images/one.jpg`) and any of `group`, `split` and `fold`; where there is one, it lists every picture.
 
-An example is an annotated person. Encoded: the crop around the person's box (`crops`) as uint8 RGB
+An example is an annotated person. Encoded: the crop around the person's box as uint8 RGB
 [height, width, 3]. Targets: float32 [keypoints, 3], x and y as shares of the crop (beyond 0..1 where a keypoint is
 outside it) and COCO's v: 0 not annotated, 1 hidden, 2 visible. Predictions: float32 [keypoints, 3], x, y and a score in
-0..1, read off heatmaps (`heatmaps`). Scores are counted in pixels of the picture, by the crops in the
-examples' rows.
+0..1, read off heatmaps (`slipway_edge.tasks.keypoint_detection`). Scores are counted in pixels of the picture, by the
+crops in the examples' rows.
 """
 
 import re
@@ -26,21 +26,19 @@ from slipway.core.metric import Metric
 from slipway.core.protocol import Encoded, Index, Problem, Spec, Words
 from slipway.data.readers import folders
 from slipway.data.readers.litter import passed_over
-from slipway.data.readers.pictures import Picture, PictureError, decode_picture, difference_hash, recognise
+from slipway.data.readers.pictures import difference_hash
 from slipway.data.readers.sides import above_pictures
 from slipway.metrics import keypoints, parity
-from slipway.tasks.keypoint_detection import annotations, crops, heatmaps
+from slipway.tasks.keypoint_detection import annotations
+from slipway_edge.pictures import PictureError, decode_picture, recognise
+from slipway_edge.tasks import keypoint_detection as edge
+from slipway_edge.tasks.keypoint_detection import crops
 
 CROP = ["crop_x", "crop_y", "crop_width", "crop_height"]
 CONFIDENT = 0.3
 """The score from which a keypoint counts when two models are compared."""
 CLOSE = 0.02
 """The share of the crop's longer side within which two models agree on a keypoint."""
-
-Box = Sequence[float]
-"""x, y, width and height of a person in pixels of the upright picture."""
-Example = Picture | tuple[Picture, Box]
-"""A picture with the box of a person, or a picture that is all of one person."""
 
 
 class Data(Section):
@@ -57,7 +55,7 @@ class Data(Section):
     group: folders.Group = None
 
 
-class Task:
+class Task(edge.Task):
     """Keypoint detection over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
@@ -69,9 +67,7 @@ class Task:
     classes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data: Any) -> None:
-        self._height: int = data.height
-        self._width: int = data.width
-        self._margin: float = data.margin
+        super().__init__(data.model_dump())
         self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
 
     def index(self, raw: Path) -> Index:
@@ -159,24 +155,6 @@ class Task:
                 problems=[one for one in cut if isinstance(one, Problem)],
             )
 
-    def encode_raw(self, examples: Sequence[Example], spec: Spec) -> tuple[np.ndarray, np.ndarray]:
-        """Persons (pictures, or pictures and boxes) as uint8 [n, height, width, 3], as `encode` would give them."""
-        height, width, _ = spec["input"]["shape"]
-        inputs = np.empty((len(examples), height, width, 3), np.uint8)
-        for number, example in enumerate(examples):
-            picture, box = _parted(number, example)
-            try:
-                decoded = decode_picture(picture)
-                inputs[number] = crops.cut(decoded, self._crop(decoded, box), height, width)
-            except PictureError as error:
-                name = f" ({picture})" if isinstance(picture, str | Path) else ""
-                raise DataError(f"picture {number}{name}: {error}")
-        return inputs, np.arange(len(examples))
-
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Heatmaps [n, height / 4, width / 4, keypoints] to places and scores [n, keypoints, 3]."""
-        return heatmaps.places(outputs)
-
     def operate(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
@@ -209,39 +187,6 @@ class Task:
         distance = np.linalg.norm((native[..., :2] - converted[..., :2]) * sides, axis=-1)
         agree = ((distance <= CLOSE) | (native[..., 2] < CONFIDENT)).all(axis=1)
         return parity.differences(native[..., :2], converted[..., :2], agree)
-
-    def present(
-        self, predictions: np.ndarray, examples: Sequence[Example], spec: Spec
-    ) -> list[dict[str, dict[str, float]]]:
-        """By name of the keypoint, x and y in pixels of the upright picture, and the score."""
-        crop = np.array([self._crop(*_parted(*numbered)) for numbered in enumerate(examples)]).reshape(-1, 4)
-        return [
-            {
-                name: dict(zip(("x", "y", "score"), map(float, point), strict=True))
-                for name, point in zip(spec["outputs"], person, strict=True)
-            }
-            for person in crops.to_pixels(predictions, crop)
-        ]
-
-    def _crop(self, picture: Picture, box: np.ndarray | None) -> np.ndarray:
-        """The crop around a box, or around the whole picture."""
-        if box is None:
-            height, width, _ = decode_picture(picture).shape
-            box = np.array([0, 0, width, height])
-        return crops.around(box, self._margin, self._height, self._width)
-
-
-def _parted(number: int, example: Example) -> tuple[Picture, np.ndarray | None]:
-    """A caller's picture and, where there is one, the box [4] in it."""
-    if not isinstance(example, tuple):
-        return example, None
-    try:
-        picture, box = example[0], np.array(example[1], np.float64)
-    except (IndexError, TypeError, ValueError):
-        raise DataError(f"picture {number}: give a picture, or a picture and its box, not {len(example)} values")
-    if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] <= 0).any():
-        raise DataError(f"picture {number}: a box is x, y, width and height in pixels, not {example[1]}")
-    return picture, box
 
 
 def _mirrored(names: Sequence[str]) -> list[int]:

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slipway.core.errors import DataError
+from slipway.core.errors import DataError, ExampleError
 from slipway.core.protocol import Problem
-from slipway.data.readers.folders import ExampleError
 
 FILE = "annotations.json"
 PICTURES = "images"

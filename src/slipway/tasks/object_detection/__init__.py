@@ -8,11 +8,11 @@ Optionally `metadata.csv` with the columns `path` (`images/...`) and any of `gro
 
 Encoded: uint8 RGB [height, width, 3], squashed to size, so that shares stay what they are. Targets: float32
 [max_boxes, 4] of x, y, width, height in shares, NaN where there are fewer. Predictions: float32 [n, max_boxes, 5], the
-same and a score, the best first, score 0 where there are fewer (see `heatmap`).
+same and a score, the best first, score 0 where there are fewer (see `slipway_edge.tasks.object_detection`).
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -24,18 +24,13 @@ from slipway.core.config import Section
 from slipway.core.metric import Metric
 from slipway.core.protocol import Encoded, Index, Problem, Spec, Words
 from slipway.data.readers import folders
-from slipway.data.readers.pictures import (
-    Picture,
-    PictureError,
-    difference_hash,
-    encode_picture,
-    encode_pictures,
-    picture_size,
-)
+from slipway.data.readers.pictures import difference_hash
 from slipway.metrics import boxes, parity
 from slipway.metrics.boxes import Matches
-from slipway.tasks.object_detection import heatmap, layout
+from slipway.tasks.object_detection import layout
 from slipway.tasks.object_detection.labels import LabelError, read_labels
+from slipway_edge.pictures import PictureError, encode_picture
+from slipway_edge.tasks import object_detection as edge
 
 STRIDE = 4
 """Pixels to a cell of the heat map, each way."""
@@ -61,7 +56,7 @@ class Data(Section):
     group: folders.Group = None
 
 
-class Task:
+class Task(edge.Task):
     """Object detection over one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
@@ -73,6 +68,7 @@ class Task:
     classes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data: Any) -> None:
+        super().__init__(data.model_dump())
         self._data = data
         self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
         self._names: tuple[str, str] = data.name, f"no {data.name}"
@@ -130,15 +126,6 @@ class Task:
                 problems=[result for result in results if isinstance(result, Problem)],
             )
 
-    def encode_raw(self, examples: Sequence[Picture], spec: Spec) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], as `encode` would give them."""
-        height, width, _ = spec["input"]["shape"]
-        return encode_pictures(examples, height, width), np.arange(len(examples))
-
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """The best peaks of the heat maps as boxes with a score."""
-        return heatmap.boxes(outputs, spec)
-
     def operate(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
@@ -159,18 +146,3 @@ class Task:
         """Agreement: as many boxes above the threshold, each on one of the other's; differences of ranked scores."""
         agree = boxes.same(native, converted, spec["threshold"])
         return parity.differences(native[..., 4], converted[..., 4], agree)
-
-    def present(self, predictions: np.ndarray, examples: Sequence[Picture], spec: Spec) -> list[list[dict[str, float]]]:
-        """The boxes above the threshold, the best first: centre `x`, `y`, `width`, `height` and `score`.
-
-        In pixels of the picture that was given, turned upright.
-        """
-        presented = []
-        for found, picture in zip(predictions, examples, strict=True):
-            height, width = picture_size(picture)
-            scaled = found * np.array([width, height, width, height, 1])
-            names = ("x", "y", "width", "height", "score")
-            presented.append(
-                [dict(zip(names, map(float, box), strict=True)) for box in scaled if box[4] >= spec["threshold"]]
-            )
-        return presented

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from slipway.data.readers.folders import ExampleError
+from slipway.core.errors import ExampleError
 
 ROUNDING = 0.002
 """How far (share of the picture) an edge may stand outside and be moved onto the picture's: what rounding does."""

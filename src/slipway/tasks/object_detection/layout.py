@@ -14,9 +14,9 @@ from slipway.core.protocol import Index, Problem
 from slipway.data.readers import folders
 from slipway.data.readers.litter import litter, passed_over
 from slipway.data.readers.metadata import METADATA
-from slipway.data.readers.pictures import recognise
 from slipway.data.readers.sides import above_pictures, side_folders
 from slipway.tasks.object_detection.labels import LabelError, read_labels
+from slipway_edge.pictures import recognise
 
 IMAGES, LABELS = "images", "labels"
 EXPORTED = frozenset(

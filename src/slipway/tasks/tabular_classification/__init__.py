@@ -6,10 +6,9 @@ positive value. Predictions: the probability of positive [n, 1]. The operating p
 validation split for a stated precision (see `slipway.metrics.binary`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -21,12 +20,15 @@ from slipway.core.metric import Metric
 from slipway.core.protocol import Encoded, Index, Problem, Spec, Words, column
 from slipway.data.readers import tables
 from slipway.metrics import binary, parity
-from slipway.tasks.tabular_classification import encoding, expressions
-from slipway.tasks.tabular_classification.expressions import Expression
+from slipway.tasks.tabular_classification import encoding
+from slipway_edge.tables import Check, failures, some, text
+from slipway_edge.tasks import tabular_classification as edge
+from slipway_edge.tasks.tabular_classification import DECISION, expressions, unfit
+from slipway_edge.tasks.tabular_classification.encoding import Columns as Values
+from slipway_edge.tasks.tabular_classification.encoding import lacking
 
 ROWS = 65536
 """Rows encoded at a time."""
-DECISION = "decision"
 SHOWN = 20
 """Values of the target column that are listed where none is the positive one."""
 
@@ -71,7 +73,7 @@ class Columns(Section):
     @field_validator("positive", mode="before")
     @classmethod
     def _as_text(cls, positive: object) -> object:
-        return tables.texts(pd.Series([positive]))[0] if isinstance(positive, int | float | str) else positive
+        return text(positive) if isinstance(positive, int | float | str) else positive
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -87,7 +89,7 @@ class Columns(Section):
         return self
 
 
-class Task:
+class Task(edge.Task):
     """Two classes of the rows of a table; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Columns
@@ -97,6 +99,7 @@ class Task:
     curves: ClassVar[frozenset[str]] = frozenset({binary.TENTHS})
 
     def __init__(self, data: Columns) -> None:
+        super().__init__(data.model_dump())
         self.data = data
         self._read: tuple[Path, pd.DataFrame, list[Problem]] | None = None
 
@@ -136,8 +139,8 @@ class Task:
             name: encoding.vocabulary(table[column(name)], positive, data.smoothing, data.rare, data.own)
             for name in data.categorical
         }
-        missing, unseen = encoding.lacking(table, data.numeric, self._derived, data.categorical, categories)
-        names = encoding.names(data.numeric, list(self._derived), data.categorical, categories)
+        missing, unseen = lacking(self._numbers(table), self.derived, self._texts(table), categories)
+        names = encoding.names(data.numeric, list(self.derived), data.categorical, categories)
         return {
             "objective": self.objective,
             "input": {"shape": [len(names)], "dtype": "float32", "names": names},
@@ -156,27 +159,11 @@ class Task:
         for start in range(0, len(table), ROWS):
             batch = table.iloc[start : start + ROWS]
             targets = (batch["label"] == self.data.name).to_numpy(np.int64)
-            yield Encoded(np.arange(start, start + len(batch)), self._inputs(batch, spec), targets)
-
-    def encode_raw(
-        self, examples: pd.DataFrame | Sequence[Mapping[str, Any]], spec: Spec
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Encode the rows of a table, or of a list of dictionaries by column; target, group and time are not looked at.
-
-        Raises:
-            DataError: a column is missing, or a row is not usable: it lacks a value that no training row lacked, or has
-                a category that training never saw the like of.
-        """
-        frame = pd.DataFrame(examples).reset_index(drop=True)
-        tables.require("the table", frame, self._features)
-        table = self._parse(frame, "the table")
-        if problems := _problems(table, [*_unfit(table, self.data.numeric), *self._unlearnt(table, spec)]):
-            raise DataError(f"{_some(problems)}; mend or leave out such rows")
-        return self._inputs(table, spec), np.arange(len(table))
-
-    def decode(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Model outputs are probabilities [n, 1] already."""
-        return outputs
+            yield Encoded(
+                np.arange(start, start + len(batch)),
+                self.features(self._numbers(batch), self._texts(batch), spec),
+                targets,
+            )
 
     def operate(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
@@ -194,13 +181,6 @@ class Task:
         threshold = spec["threshold"]
         return parity.differences(native, converted, ((native >= threshold) == (converted >= threshold)).all(axis=1))
 
-    def present(self, predictions: np.ndarray, examples: Any, spec: Spec) -> list[dict[str, Any]]:
-        """The probability by the name of the output, and the `decision` at the threshold, for each row."""
-        return [
-            {self.data.name: float(probability), DECISION: bool(probability >= spec["threshold"])}
-            for probability in predictions[:, 0]
-        ]
-
     def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> binary.Scores:
         """The scores of the probability, and of the decisions at the threshold."""
         columns = self.data.categorical
@@ -217,13 +197,11 @@ class Task:
         """The raw columns that features are made of."""
         return [*self.data.numeric, *self.data.categorical]
 
-    @cached_property
-    def _derived(self) -> dict[str, Expression]:
-        return expressions.in_order(self.data.derived, self.data.numeric)
+    def _numbers(self, table: pd.DataFrame) -> Values:
+        return {name: table[column(name)].to_numpy(np.float64) for name in self.data.numeric}
 
-    def _inputs(self, table: pd.DataFrame, spec: Spec) -> np.ndarray:
-        data = self.data
-        return encoding.encode(table, data.numeric, self._derived, data.categorical, spec["categories"])
+    def _texts(self, table: pd.DataFrame) -> Values:
+        return {name: table[column(name)].to_numpy(object) for name in self.data.categorical}
 
     def _of(self, raw: Path, examples: pd.DataFrame) -> pd.DataFrame:
         """The rows of the examples, in their order."""
@@ -250,10 +228,13 @@ class Task:
         if data.group is None:
             table["group"] = table["example"] if data.example else self._alike(table)
         self._refuse_empty(str(raw), table)
-        problems = _problems(table, [*_undescribed(table), *_unfit(table, data.numeric), *self._twice(table)])
+        problems = _problems(
+            table, [*_undescribed(table), *unfit(self._numbers(table), _given(table)), *self._twice(table)]
+        )
         good = table.drop(index=[row for row, _ in problems])
         if good.empty:
-            raise DataError(f"{raw}: no row can be used of {len(table)}; {_some(problems)}")
+            told = some([f"{problem.where}: {problem.detail}" for _, problem in problems])
+            raise DataError(f"{raw}: no row can be used of {len(table)}; {told}")
         for name, kind in zip(self.classes, ("is", "is not"), strict=True):
             if name not in set(good["label"]):
                 raise DataError(f"{raw}: in no usable row {data.target} {kind} {data.positive}{self._instead(good)}")
@@ -268,15 +249,15 @@ class Task:
             return f'{said}, in quotation marks: "{meant[0]}". Without them {meant[0]} is {self.data.positive} in YAML'
         return f"{said}, in quotation marks where YAML reads something else (01 as 1, 1e3 as 1000)"
 
-    def _twice(self, table: pd.DataFrame) -> list["_Check"]:
+    def _twice(self, table: pd.DataFrame) -> list[Check]:
         """Rows that say what a row before them says, and names given twice, where a column names the rows."""
         if self.data.example is None:
             return []
         repeated = table["fingerprint"].duplicated()
         named = table["example"].notna() & table["example"].duplicated() & ~repeated
         return [
-            _Check(repeated, "duplicate row", "it says what a row before it says"),
-            _Check(named, "duplicate name", "a second row is called", table["example"]),
+            Check(repeated.to_numpy(), "duplicate row", "it says what a row before it says"),
+            Check(named.to_numpy(), "duplicate name", "a second row is called", table["example"].to_numpy()),
         ]
 
     def _repeated(self, table: pd.DataFrame) -> list[str]:
@@ -289,21 +270,6 @@ class Task:
             f"{count:,} of {len(table):,} rows ({count / len(table):.1%}) say what one before them says, and are kept "
             f"since no column names the rows (data.example): they may be copies{side}"
         ]
-
-    def _unlearnt(self, table: pd.DataFrame, spec: Spec) -> Iterator["_Check"]:
-        """What rows lack that no training row lacked: a model reads it as the smallest value, for want of an example.
-
-        A spec of an earlier version does not say what training lacked, and nothing is asked.
-        """
-        if "gaps" not in spec:
-            return
-        data = self.data
-        missing, unseen = encoding.lacking(table, data.numeric, self._derived, data.categorical, spec["categories"])
-        for name in sorted(set(missing) - set(spec["gaps"]["missing"])):
-            yield _Check(missing[name], "no value", f"{name} is missing, and was in no row of the training data")
-        for name in sorted(set(unseen) - set(spec["gaps"]["unseen"]) - set(spec["gaps"]["missing"])):
-            why = ", which training did not see, nor a rare or missing category that could stand for it"
-            yield _Check(unseen[name], "new category", f"{name} is", table[column(name)], why)
 
     def _parse(self, frame: pd.DataFrame, file: str) -> pd.DataFrame:
         """The features' columns: numbers as float64, categories as text; `file` and `row` (from 1) say where it was.
@@ -353,47 +319,26 @@ class Task:
             )
 
 
-class _Check(NamedTuple):
-    """Rows [n] that something is wrong with, and what: `said`, the row's value where there are `values`, `why`."""
-
-    wrong: Any
-    kind: str
-    said: str
-    values: pd.Series | None = None
-    why: str = ""
-
-    def told(self, row: int) -> str:
-        """What is wrong with the row at a position."""
-        return self.said if self.values is None else f"{self.said} {self.values.iloc[row]}{self.why}"
+def _given(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """What stood in the numeric columns that are not all numbers."""
+    begin = "given "
+    return {
+        name.removeprefix(begin): table[name].to_numpy(object)
+        for name in table.columns.astype(str)
+        if name.startswith(begin)
+    }
 
 
-def _undescribed(table: pd.DataFrame) -> Iterator[_Check]:
+def _undescribed(table: pd.DataFrame) -> Iterator[Check]:
     for name, what in _DESCRIBED.items():
         if name in table:
-            yield _Check(table[name].isna(), f"no {what}", f"its {what} is empty or cannot be read")
+            yield Check(table[name].isna().to_numpy(), f"no {what}", f"its {what} is empty or cannot be read")
 
 
-def _unfit(table: pd.DataFrame, numeric: Sequence[str]) -> Iterator[_Check]:
-    """Text and infinity in numeric columns."""
-    for name in numeric:
-        values = table[column(name)]
-        if f"given {name}" in table:
-            given = table[f"given {name}"]
-            yield _Check(given.notna() & (given != "") & values.isna(), "not a number", f"{name} is", given)
-        yield _Check(np.isinf(values), "infinite value", f"{name} is", values)
-
-
-def _problems(table: pd.DataFrame, checks: Iterable[_Check]) -> list[tuple[int, Problem]]:
+def _problems(table: pd.DataFrame, checks: Iterable[Check]) -> list[tuple[int, Problem]]:
     """The positions of rows that cannot be used, each once, with what is wrong."""
-    found: dict[int, list[tuple[str, str]]] = {}
-    for check in checks:
-        for row in np.flatnonzero(check.wrong):
-            found.setdefault(int(row), []).append((check.kind, check.told(int(row))))
     where = table["file"] + " row " + table["row"].astype(str)
-    return [
-        (row, Problem(where.iloc[row], told[0][0], "; ".join(detail for _, detail in told)))
-        for row, told in sorted(found.items())
-    ]
+    return [(row, Problem(where.iloc[row], kind, detail)) for row, kind, detail in failures(checks)]
 
 
 def _times(file: str, name: str, given: pd.Series) -> pd.Series:
@@ -412,10 +357,3 @@ def _times(file: str, name: str, given: pd.Series) -> pd.Series:
 def _hashable(frame: pd.DataFrame) -> pd.DataFrame:
     """The table with text for what may be lists or of several types."""
     return frame.astype({name: "str" for name in frame if frame[name].dtype == object})
-
-
-def _some(problems: Sequence[tuple[int, Problem]], most: int = 3) -> str:
-    """The first few problems in words."""
-    told = [f"{problem.where}: {problem.detail}" for _, problem in problems[:most]]
-    more = len(problems) - most
-    return "; ".join(told) + (f"; and {more} more" if more > 0 else "")

@@ -2,7 +2,7 @@
 
 XNNPACK is the library of kernels behind LiteRT on a processor. An operator that it does not take is left to LiteRT, and
 parts the network in two. What it takes is in the code of its delegate (LiteRT,
-tflite/delegates/xnnpack/xnnpack_delegate.cc); `slipway.tflite.interpreter.Interpreter.delegation` tells what it took.
+tflite/delegates/xnnpack/xnnpack_delegate.cc); `slipway_edge.interpreter.Interpreter.delegation` tells what it took.
 """
 
 from typing import Any

@@ -1,0 +1,20 @@
+"""What tasks that decide between classes make of a model's output."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+class Classifier:
+    """Outputs that are the probability of each class; see `slipway_edge.predictor.Task`."""
+
+    def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
+        """Model outputs are probabilities already."""
+        return outputs
+
+    def present(
+        self, predictions: np.ndarray, examples: Sequence[Any], spec: Mapping[str, Any]
+    ) -> list[dict[str, float]]:
+        """The probability of each class by name."""
+        return [dict(zip(spec["outputs"], map(float, row), strict=True)) for row in predictions]

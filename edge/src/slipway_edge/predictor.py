@@ -1,0 +1,193 @@
+"""A built model in use: raw examples in, named outputs out.
+
+A release is a folder `models/<variant>` with `release.json`, `model.tflite` and `golden.npz`. The `Predictor` runs the
+code that the pipeline pre- and postprocesses with, with the input spec from the record, so these cannot differ; it runs
+only the bytes whose SHA-256 the record has, and golden examples show that this machine computes what the build
+did.
+
+The task is found by the name in the record (`slipway_edge.tasks.<task>`) when a release is loaded: nothing of another
+one is imported, and a new task needs no line here.
+"""
+
+import hashlib
+import importlib
+import io
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self
+
+import numpy as np
+
+from slipway_edge import fields
+from slipway_edge.errors import ModelError
+from slipway_edge.interpreter import Interpreter
+from slipway_edge.pooling import pool
+
+RECORD = "release.json"
+MODEL = "model.tflite"
+GOLDEN = "golden.npz"
+TOLERANCE = {"float": 1e-4, "quantized": 0.02}
+"""How far an output may be from its golden value, relative to that value or to 1 if larger. Kernels of two kinds of
+processor add in another order, and integer ones may differ by a few steps of 1/256."""
+
+
+EXTRAS = {"av": "sound", "scipy": "sound"}
+"""Packages that a task imports and that are not installed unless asked for, each with the extra that does."""
+
+
+class Task(Protocol):
+    """What is known of a kind of model: how raw examples become inputs, and what outputs say of them.
+
+    It is made of a variant's `data` section. `data_fields` and `spec_fields` are what it reads of that and of the
+    record's `spec`, and of which kind each is (see `slipway_edge.fields`).
+    """
+
+    data_fields: ClassVar[Mapping[str, Any]]
+    spec_fields: ClassVar[Mapping[str, Any]]
+
+    def __init__(self, data: Mapping[str, Any]) -> None: ...
+
+    def preprocess(self, examples: Any, spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Raw examples to model inputs [m, *shape], and the number of each one's example [m].
+
+        Raises:
+            DataError: an example cannot be read; the message says which.
+        """
+
+    def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
+        """Model outputs [m, *k] to predictions [m, *p]: probabilities, values in the target's unit, places."""
+
+    def present(self, predictions: np.ndarray, examples: Any, spec: Mapping[str, Any]) -> list[Any]:
+        """Predictions [n, *p] as a caller wants them, in JSON values, one for each raw example."""
+
+
+class Predictor:
+    """A model with the task that knows its examples. One instance serves one thread at a time.
+
+    `folder` is the release, `record` its record, `spec` its input and output spec, `interpreter` the bare model.
+    """
+
+    def __init__(
+        self, folder: Path, interpreter: Interpreter, task: Task, spec: dict[str, Any], record: dict[str, Any]
+    ) -> None:
+        self.folder = folder
+        self.interpreter = interpreter
+        self.task = task
+        self.spec = spec
+        self.record = record
+
+    @classmethod
+    def load(cls, folder: Path, threads: int = 1) -> Self:
+        """The release in `folder`.
+
+        Raises:
+            ModelError: a file is missing, the record is not one, or the model is not the bytes that it names.
+        """
+        path = folder / RECORD
+        record = _read(path)
+        try:
+            name, data, spec = record["task"], record["data"], record["spec"]
+            digest, shape = record["artifacts"][MODEL]["sha256"], tuple(spec["input"]["shape"])
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"{path}: not a release record (no {error}); run the register stage again")
+        content = _verified(folder / MODEL, digest)
+        interpreter = Interpreter(content, threads)
+        if interpreter.shape != shape:
+            raise ModelError(
+                f"{folder / MODEL}: takes inputs of shape {list(interpreter.shape)}, but {path} says {list(shape)}; "
+                "run the convert-tflite and register stages again"
+            )
+        return cls(folder, interpreter, _task(path, name, data, spec), spec, record)
+
+    def predict(self, examples: Any) -> list[Any]:
+        """For each raw example what the model says of it, as the task presents it: probabilities by class, boxes, ...
+
+        Raises:
+            DataError: an example cannot be read.
+        """
+        return self.task.present(self.predict_array(examples), examples, self.spec)
+
+    def predict_array(self, examples: Any) -> np.ndarray:
+        """For n raw examples, predictions [n, *p], in the order of `spec["outputs"]`.
+
+        Raises:
+            DataError: an example cannot be read.
+        """
+        inputs, rows = self.task.preprocess(examples, self.spec)
+        return pool(self.task.postprocess(self.interpreter(inputs), inputs, self.spec), rows)
+
+    def check_golden(self) -> int:
+        """Run the golden examples and give how many there are.
+
+        Raises:
+            ModelError: the examples are not those of the record, or an output is not what it must be.
+        """
+        content = _verified(self.folder / GOLDEN, self.record["artifacts"][GOLDEN]["sha256"])
+        with np.load(io.BytesIO(content), allow_pickle=False) as golden:
+            inputs, expected = golden["inputs"], golden["outputs"]
+        tolerance = TOLERANCE["quantized" if self.interpreter.quantized else "float"]
+        actual = self.interpreter(inputs)
+        beyond = np.abs(actual - expected) > tolerance * np.maximum(1, np.abs(expected))
+        wrong = beyond.reshape(len(inputs), -1).any(axis=1)
+        for position in np.flatnonzero(wrong):
+            raise ModelError(
+                f"golden example {position}: the model gives {actual[position].tolist()}, the record says "
+                f"{expected[position].tolist()}; do not use it on this machine, and report its processor and LiteRT "
+                "version"
+            )
+        return len(inputs)
+
+
+def golden_examples(interpreter: Interpreter, inputs: np.ndarray) -> bytes:
+    """What `check_golden` reruns: a few encoded inputs and their raw outputs, as an .npz of `inputs` and `outputs`."""
+    buffer = io.BytesIO()
+    np.savez(buffer, inputs=inputs, outputs=interpreter(inputs))
+    return buffer.getvalue()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file; run the register stage")
+    except ValueError as error:
+        raise ModelError(f"{path}: not JSON ({error}); run the register stage again")
+    if not isinstance(record, dict):
+        raise ModelError(f"{path}: not a release record; run the register stage again")
+    return record
+
+
+def _verified(path: Path, digest: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such file; run `dvc pull` or the convert-tflite stage")
+    found = hashlib.sha256(content).hexdigest()
+    if found != digest:
+        raise ModelError(
+            f"{path}: SHA-256 is {found}, but {RECORD} beside it says {digest}; it is not the model that was released: "
+            "run `dvc checkout`, or the register stage if the model is new"
+        )
+    return content
+
+
+def _task(path: Path, name: Any, data: Any, spec: Any) -> Task:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z_]*", name):
+        raise ModelError(f"{path}: task {name!r} is not the name of a task")
+    module = f"slipway_edge.tasks.{name}"
+    try:
+        kind: type[Task] = importlib.import_module(module).Task
+    except ModuleNotFoundError as error:
+        if error.name == module:
+            raise ModelError(f"{path}: this version has no task {name}; install the version of slipway that built it")
+        if error.name not in EXTRAS:
+            raise
+        raise ModelError(f"{path}: the task {name} needs {error.name}; install slipway-edge[{EXTRAS[error.name]}]")
+    try:
+        fields.check(data, kind.data_fields, "data")
+        fields.check(spec, kind.spec_fields, "spec")
+    except ModelError as error:
+        raise ModelError(f"{path}: it does not fit the task {name} ({error}); run register again")
+    return kind(data)

@@ -1,0 +1,59 @@
+"""Object detection: where the objects of one class are in a picture, as boxes with a score.
+
+Inputs: uint8 RGB [height, width, 3], squashed to size, so that shares stay what they are. Predictions: float32
+[n, max_boxes, 5] of x, y, width, height in shares and a score, the best first, score 0 where there are fewer (see
+`heatmap`).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from slipway_edge.fields import NUMBER
+from slipway_edge.pictures import Picture, encode_pictures, picture_size
+from slipway_edge.tasks.object_detection import heatmap
+
+
+class Task:
+    """Object detection; see `slipway_edge.predictor.Task`."""
+
+    data_fields: ClassVar[Mapping[str, Any]] = {}
+    spec_fields: ClassVar[Mapping[str, Any]] = {
+        "input": {"shape": [int, int, 3]},
+        "heatmap": {"max_boxes": int, "smallest": NUMBER},
+        "threshold": NUMBER,
+    }
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        pass
+
+    def preprocess(self, examples: Sequence[Picture], spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], and their numbers [n].
+
+        Raises:
+            DataError: a picture cannot be decoded; the message says which.
+        """
+        height, width, _ = spec["input"]["shape"]
+        return encode_pictures(examples, height, width), np.arange(len(examples))
+
+    def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
+        """The best peaks of the heat maps as boxes with a score."""
+        return heatmap.boxes(outputs, spec)
+
+    def present(
+        self, predictions: np.ndarray, examples: Sequence[Picture], spec: Mapping[str, Any]
+    ) -> list[list[dict[str, float]]]:
+        """The boxes above the threshold, the best first: centre `x`, `y`, `width`, `height` and `score`.
+
+        In pixels of the picture that was given, turned upright.
+        """
+        presented = []
+        for found, picture in zip(predictions, examples, strict=True):
+            height, width = picture_size(picture)
+            scaled = found * np.array([width, height, width, height, 1])
+            names = ("x", "y", "width", "height", "score")
+            presented.append(
+                [dict(zip(names, map(float, box), strict=True)) for box in scaled if box[4] >= spec["threshold"]]
+            )
+        return presented

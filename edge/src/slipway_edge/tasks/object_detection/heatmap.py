@@ -1,0 +1,90 @@
+"""From a network's heat map to boxes, after Zhou et al., "Objects as Points", 2019.
+
+A cell of the map stands for `stride` x `stride` pixels and holds five shares 0..1: how likely an object's centre is
+in it; where the centre is, in x and y, from one cell before this one (0) to one beyond it (1); and width and height
+on a logarithmic scale from the smallest size (0) to the whole picture (1). All five being shares, one INT8 scale fits
+them, and a step of 1/256 is the same share of a small object as of a large one.
+"""
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from slipway_edge.boxes import edges, overlap
+
+CANDIDATES = 4
+"""Peaks looked at for each box that is given."""
+LEAST = 0.01
+"""Score below which a peak is none."""
+SAME = 0.3
+"""Overlap (IoU) above which the lower of two peaks is another view of the same object."""
+
+
+def boxes(outputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
+    """Boxes [n, max_boxes, 5] (x, y, width, height in shares of the picture, score), the best first, score 0 is none.
+
+    Args:
+        outputs: heat maps [n, height / stride, width / stride, 5].
+        spec: `input` and `heatmap` ({"stride", "smallest": share of a side, "max_boxes"}).
+    """
+    settings = spec["heatmap"]
+    most, smallest = settings["max_boxes"], settings["smallest"]
+    count, rows, columns, _ = outputs.shape
+    heat = outputs[..., 0]
+    peaks = np.where(heat == _highest_near(heat), heat, 0)
+    flat = peaks.reshape(count, -1)
+    best = np.argsort(-flat, axis=1, kind="stable")[:, : CANDIDATES * most]
+    scores = np.take_along_axis(flat, best, axis=1)
+    row, column = np.divmod(best, columns)
+    places = _agreed(outputs, row, column)
+    centre = places[..., :2] / np.array([columns, rows])
+    size = smallest ** (1 - places[..., 2:])
+    low, high = (centre - size / 2).clip(0, 1), (centre + size / 2).clip(0, 1)
+    found = np.concatenate([(low + high) / 2, high - low], axis=-1)
+    scores = np.where((scores < LEAST) | (high <= low).any(axis=-1), 0, scores)
+    kept = np.where(_distinct(found, scores), scores, 0)
+    order = np.argsort(-kept, axis=1, kind="stable")[:, :most]
+    out = np.zeros((count, most, 5), np.float32)
+    out[:, : order.shape[1], 4] = np.take_along_axis(kept, order, axis=1)
+    out[:, : order.shape[1], :4] = np.take_along_axis(found, order[..., None], axis=1)
+    out[out[..., 4] == 0] = 0
+    return out
+
+
+def _highest_near(heat: np.ndarray) -> np.ndarray:
+    """Of each cell of maps [n, rows, columns], the highest of it and the eight around it."""
+    highest = np.pad(heat, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    highest = np.maximum(np.maximum(highest[:, :-2], highest[:, 1:-1]), highest[:, 2:])
+    near: np.ndarray = np.maximum(np.maximum(highest[..., :-2], highest[..., 1:-1]), highest[..., 2:])
+    return near
+
+
+def _agreed(outputs: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """What the cells at `row` and `column` [n, k] and those next to them say of a place: their mean by heat [n, k, 4].
+
+    The centre is in cells, the size as in the map. The cells next to a centre learn the same box, so that the mean is
+    more exact than any of them.
+    """
+    count, rows, columns, _ = outputs.shape
+    total, weight = np.zeros((*row.shape, 4)), np.full((*row.shape, 1), np.finfo(float).tiny)
+    for down, right in product((-1, 0, 1), repeat=2):
+        y, x = row + down, column + right
+        inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
+        told = outputs[np.arange(count)[:, None], y.clip(0, rows - 1), x.clip(0, columns - 1)]
+        centre = np.stack([x, y], axis=-1) + 3 * told[..., 1:3] - 1
+        heat = (told[..., 0] * inside)[..., None]
+        total += heat * np.concatenate([centre, told[..., 3:]], axis=-1)
+        weight += heat
+    return total / weight
+
+
+def _distinct(found: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Which boxes [n, k, 4], by falling score, are not another view of a better one that stays."""
+    corners = edges(found)
+    stays = scores > 0
+    for number in range(1, found.shape[1]):
+        shared = overlap(corners[:, number : number + 1], corners[:, :number])[:, 0]
+        stays[:, number] &= ~((shared > SAME) & stays[:, :number]).any(axis=1)
+    return stays

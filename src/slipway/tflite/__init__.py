@@ -1,1 +1,0 @@
-"""The one runtime for every variant."""
