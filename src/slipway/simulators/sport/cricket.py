@@ -16,7 +16,8 @@ import numpy as np
 from PIL import Image, ImageFont
 
 from slipway.simulators.sport.camera import SUPERSAMPLED, Canvas, Colour, Film, Rng, View, mix, moved
-from slipway.simulators.sport.figure import BLACK, KEYPOINTS, WHITE, Figure, Look, Pair, Pose, Vector, blend, skeleton
+from slipway.simulators.sport.figure import BLACK, WHITE, Figure, Look
+from slipway.simulators.sport.skeleton import KEYPOINTS, Pair, Pose, Vector, blend, skeleton
 
 Row = tuple[str, str]
 STROKES = ("cover_drive", "cut_shot", "hook_shot", "pull_shot", "straight_drive", "sweep")
