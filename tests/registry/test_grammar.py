@@ -14,8 +14,8 @@ from registry.house import git
 from registry.strange import NAMES, VARIANT, Scratch
 from slipway.cli import doctor
 from slipway.cli.app import app
-from slipway.registry import grammar, promotion, state, tags
-from slipway.registry.promotion import RefusedError
+from slipway.registry import grammar, messages, promotion, registration, state, tags, verification
+from slipway.registry.eligibility import RefusedError
 
 OTHER = "demand-predictor"
 
@@ -41,7 +41,7 @@ def assert_odd(scratch: Scratch, name: str) -> None:
     ((wrong, mend),) = doctor._tags()
     assert wrong.startswith(f"{name} has no effect: ") and "git tag -d" in mend
     with pytest.raises(RefusedError, match="is refused and has no effect"):
-        promotion.verify(name)
+        verification.verify(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -109,7 +109,7 @@ def test_numbers_decide_and_not_dates(scratch: Scratch):
     ]
     for name in (tag[2], strange.PRODUCTION):
         with pytest.raises(RefusedError, match="it is dated"):
-            promotion.verify(name)
+            verification.verify(name)
 
 
 def test_a_date_ahead_of_the_clock_is_not_handed_on(scratch: Scratch):
@@ -140,7 +140,7 @@ def test_the_other_variants_go_on(versions: Mapping[str, str], root: Path, commi
         assert all(
             not row["roles"] for row in json.loads(CliRunner().invoke(app, ["registry", "list", "--json"]).output)
         )
-    promotion.register(OTHER, revision=commits["good-1"])
+    registration.register(OTHER, revision=commits["good-1"])
     promotion.promote(f"{OTHER}@v1.0.0", "production")
     assert promotion.promote(f"{VARIANT}@v1.0.0", "production").tags == (f"{VARIANT}#production#2",)
     assert state.read()[OTHER].holder("production") is not None
@@ -153,7 +153,7 @@ def test_whatever_a_tag_is_called_and_has_it_is_read_or_it_is_none(name: str, da
     found = grammar.understand(name, "b" * 40, "tag", content)
     grammar.resembles(name, [VARIANT])
     assert isinstance(found, str) or (strange.written(found) == name and found.time)
-    assert isinstance(found, str) or isinstance(promotion.overruled(found), str)
+    assert isinstance(found, str) or isinstance(messages.overruled(found), str)
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

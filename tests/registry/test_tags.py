@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from registry.house import git
 from slipway.cli.app import app
 from slipway.core.errors import RegistryError
-from slipway.registry import promotion, tags
+from slipway.registry import promotion, registration, tags
 from slipway.registry.git import remote
 from slipway.registry.tags import New
 
@@ -105,7 +105,7 @@ def test_of_two_threads_that_write_at_once_one_wins(root: Path, commits: Mapping
 def clones(root: Path, tmp_path: Path, commits: Mapping[str, str]) -> tuple[Path, Path]:
     """Two clones of one remote, with three versions registered."""
     for name in ("good-1", "good-2", "good-3"):
-        promotion.register(VARIANT, revision=commits[name])
+        registration.register(VARIANT, revision=commits[name])
     subprocess.run(["git", "clone", "-q", "--bare", str(root), str(tmp_path / "origin")], check=True)
     for name in ("ann", "ben"):
         subprocess.run(["git", "clone", "-q", str(tmp_path / "origin"), str(tmp_path / name)], check=True)
@@ -291,5 +291,5 @@ def test_tags_are_pushed_where_git_pushes_to(
 
 def test_without_a_remote_a_push_is_refused_before_anything_is_written(root: Path, commits: Mapping[str, str]):
     with pytest.raises(RegistryError, match="there is no Git remote to push to: add one with `git remote add origin"):
-        promotion.register(VARIANT, revision=commits["good-1"], push=True)
+        registration.register(VARIANT, revision=commits["good-1"], push=True)
     assert tags.read() == []

@@ -20,7 +20,7 @@ from registry import agreement
 from registry.house import PASSING, REFUSED, VARIANTS, git
 from slipway.core.errors import RegistryError
 from slipway.registry import git as plumbing
-from slipway.registry import mirror, promotion, state, tags
+from slipway.registry import mirror, promotion, registration, state, tags
 from slipway.tracking import mlflow_store
 
 NAMES = st.sampled_from([*PASSING, *REFUSED])
@@ -114,11 +114,11 @@ def walk(built: Path, commits: dict[str, str], uri: str) -> type[RuleBasedStateM
         @initialize()
         def begin(self) -> None:
             for name in (*PASSING[:2], "fails"):
-                promotion.register(VARIANTS[0], revision=commits[name])
+                registration.register(VARIANTS[0], revision=commits[name])
 
         @rule(variant=st.sampled_from(VARIANTS), name=NAMES, crash=CRASH)
         def register(self, variant: str, name: str, crash: int | None) -> None:
-            self.attempt(crash, lambda: promotion.register(variant, revision=commits[name]))
+            self.attempt(crash, lambda: registration.register(variant, revision=commits[name]))
 
         @rule(number=NUMBER, role=ROLES, force=FORCED, crash=CRASH)
         def promote(self, number: int, role: str, force: bool, crash: int | None) -> None:

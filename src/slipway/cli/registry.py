@@ -14,11 +14,25 @@ from rich.table import Table
 from slipway.core import atomic
 from slipway.core.errors import RegistryError
 from slipway.core.terminal import Console
-from slipway.registry import artifacts, clone, comparison, promotion, provenance, releases, state, tags
+from slipway.registry import (
+    artifacts,
+    clone,
+    comparison,
+    promotion,
+    provenance,
+    registration,
+    releases,
+    state,
+    tags,
+    verification,
+)
 from slipway.registry.comparison import Difference
+from slipway.registry.decision import Done
+from slipway.registry.eligibility import RefusedError
 from slipway.registry.owner import OwnedError
-from slipway.registry.promotion import Bump, Done, RefusedError
+from slipway.registry.registration import Bump
 from slipway.registry.state import Variant, Version
+from slipway.registry.undo import take_back
 
 if TYPE_CHECKING:
     from slipway.registry import mirror
@@ -294,11 +308,11 @@ def verify(
     With --json what it says in words goes to standard error.
     """
     try:
-        given = promotion.verify(tag)
+        given = verification.verify(tag)
         if replayed == 1:
-            raise promotion.RefusedError(f"{tag} is refused: its verdict does not come out again in `slipway replay`")
-    except promotion.RefusedError as error:
-        raise promotion.RefusedError(f"{error}. {promotion.undo(tag)}" if undo else str(error))
+            raise RefusedError(f"{tag} is refused: its verdict does not come out again in `slipway replay`")
+    except RefusedError as error:
+        raise RefusedError(f"{error}. {take_back(tag)}" if undo else str(error))
     if replayed:
         raise RegistryError(f"{tag}: `slipway replay` ended with {replayed}, so nobody knows whether its verdict holds")
     if as_json:
@@ -354,7 +368,7 @@ def register(
         raise RegistryError("--version and --rev are of one variant: say which")
     variants = _new_and_passed() if variant is None else [variant]
     done = [
-        promotion.register(one, version=version, bump=bump, revision=revision, reason=reason, push=push)
+        registration.register(one, version=version, bump=bump, revision=revision, reason=reason, push=push)
         for one in variants
     ]
     if variant is None and as_json:
@@ -374,7 +388,7 @@ def _new_and_passed() -> list[str]:
     here = clone.look()
     here.check()
     passed = []
-    for judged in (gate.judge(variant, here=here) for variant in promotion.unregistered()):
+    for judged in (gate.judge(variant, here=here) for variant in registration.unregistered()):
         if judged.verdict == "pass":
             passed.append(judged.variant)
             continue

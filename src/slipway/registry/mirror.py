@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.core import atomic
 from slipway.core.errors import DataError, ModelError, RegistryError, SlipwayError
 from slipway.records.release import MODEL, Record
-from slipway.registry import artifacts, clone, git, owner, promotion, pyfunc, releases, tags
+from slipway.registry import artifacts, clone, git, owner, pyfunc, releases, tags, verification
 from slipway.registry.owner import COMMIT, OWNER, OwnedError
 from slipway.registry.releases import Release
 from slipway.registry.state import Variant, Version
@@ -163,7 +163,7 @@ def _accepted(
     left_out = set()
     for name, variant in variants.items():
         try:
-            found[name], refused = promotion.accepted(variant)
+            found[name], refused = verification.accepted(variant)
         except SlipwayError as error:
             left_out.add(name)
             done.unverified.append(f"{name} is left as it is: its tags cannot be verified ({error})")
