@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from slipway.cli.app import app
 from slipway.cli.doctor import Finding, examine
-from slipway.registry import eligibility, promotion, registration, releases, tags
+from slipway.registry import eligibility, promotion, registration, releases, sharing, tags
 from slipway.registry.state import Version
 from slipway.tracking import mlflow_store
 
@@ -194,7 +194,7 @@ def test_a_version_in_use_that_nobody_verified(clone: Path, commits: Mapping[str
     date = tags.read()[-1].when + 1
     tag = f"git tag -a -m 'ship it' base-ad-detector#production#3 {commits['fails']}"
     run(f"GIT_COMMITTER_DATE='@{date} +0000' {tag}")
-    tags.share("base-ad-detector")
+    sharing.share("base-ad-detector")
     (found,) = examine()
     assert found == Finding(
         "versions in use",

@@ -15,7 +15,7 @@ from registry.house import PASSING, REFUSED, dvc, git
 from slipway.cli.app import app
 from slipway.core.errors import RegistryError
 from slipway.records.release import digest
-from slipway.registry import eligibility, promotion, registration, releases, state, tags, verification
+from slipway.registry import eligibility, grammar, promotion, registration, releases, state, tags, verification
 from slipway.registry.eligibility import RefusedError
 
 VARIANT = "base-ad-detector"
@@ -61,7 +61,7 @@ def test_a_version_that_passed_gets_the_role_and_the_tag_says_of_which_bytes(ver
     assert (tag.who, tag.email) == ("Tester", "tester@example.org")
 
 
-@pytest.mark.parametrize("role", tags.LIVE)
+@pytest.mark.parametrize("role", grammar.LIVE)
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_version_that_may_not_have_a_role_is_refused_with_its_reason(
     versions: Mapping[str, str], name: str, role: str

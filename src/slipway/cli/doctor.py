@@ -26,6 +26,7 @@ from slipway.registry import (
     clone,
     eligibility,
     git,
+    grammar,
     messages,
     mirror,
     promoters,
@@ -238,7 +239,7 @@ def _used() -> Said:
         except Exception as error:
             yield f"{variant.name} could not be checked: {_said(error)}", CHECKS["versions in use"][1]
         for version in variant.versions.values():
-            if live := [role for role in version.roles if role in tags.LIVE]:
+            if live := [role for role in version.roles if role in grammar.LIVE]:
                 yield from _held(variant, version, live)
 
 

@@ -18,12 +18,12 @@ from slipway.registry import (
     artifacts,
     clone,
     comparison,
+    grammar,
     promotion,
     provenance,
     registration,
     releases,
     state,
-    tags,
     verification,
 )
 from slipway.registry.comparison import Difference
@@ -64,13 +64,13 @@ def registry() -> None:
 @app.command("list")
 def show_list(
     variant: Annotated[str | None, typer.Argument(help="Of this variant alone.")] = None,
-    role: Annotated[str | None, typer.Option(help=f"With this role: {', '.join(tags.ROLES)}.")] = None,
+    role: Annotated[str | None, typer.Option(help=f"With this role: {', '.join(grammar.ROLES)}.")] = None,
     lifecycle: Annotated[str | None, typer.Option(help=f"At: {', '.join(releases.LIFECYCLES)}.")] = None,
     as_json: Json = False,
 ) -> None:
     """Every version of every variant: its roles, its lifecycle, its verdict."""
-    if role is not None and role not in tags.ROLES:
-        raise RegistryError(f"{role!r} is no role; there are {', '.join(tags.ROLES)}")
+    if role is not None and role not in grammar.ROLES:
+        raise RegistryError(f"{role!r} is no role; there are {', '.join(grammar.ROLES)}")
     if lifecycle is not None and lifecycle not in releases.LIFECYCLES:
         raise RegistryError(f"{lifecycle!r} is no lifecycle; there are {', '.join(releases.LIFECYCLES)}")
     rows = [
@@ -401,7 +401,7 @@ def _new_and_passed() -> list[str]:
 
 def promote(
     version: Named,
-    role: Annotated[str, typer.Option("--to", help=f"The role: {', '.join(tags.LIVE)}.")],
+    role: Annotated[str, typer.Option("--to", help=f"The role: {', '.join(grammar.LIVE)}.")],
     force: Force = False,
     reason: Reason = None,
     push: Push = False,
@@ -414,7 +414,7 @@ def promote(
 def rollback(
     variant: Annotated[str, typer.Argument(help="The variant.")],
     to: Annotated[str | None, typer.Option(help="The version; without it the last good one.")] = None,
-    role: Annotated[str, typer.Option(help=f"The role: {', '.join(tags.LIVE)}.")] = "production",
+    role: Annotated[str, typer.Option(help=f"The role: {', '.join(grammar.LIVE)}.")] = "production",
     force: Force = False,
     reason: Reason = None,
     push: Push = False,
@@ -457,7 +457,7 @@ def _complete(variant: str | None) -> None:
     clone.look().check(variant)
 
 
-def _event(variant: Variant, tag: tags.Tag) -> dict[str, Any]:
+def _event(variant: Variant, tag: grammar.Tag) -> dict[str, Any]:
     return {
         "when": tag.time,
         "who": tag.who,

@@ -38,8 +38,8 @@ from slipway.metrics import latency
 from slipway.records.release import Record, digest
 from slipway.records.verdict import Judgement
 from slipway.registry import clone, git, rebuilt, releases, state, tags
+from slipway.registry.grammar import Tag
 from slipway.registry.releases import Release
-from slipway.registry.tags import Tag
 
 WORKTREE = Path(".dvc/tmp/replay")
 REQUIREMENTS = Path("requirements/build.lock")

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slipway.core.errors import RegistryError
-from slipway.registry import clone, promoters, tags
+from slipway.registry import clone, promoters, transaction
 from slipway.registry.eligibility import RefusedError
+from slipway.registry.grammar import Tag
 from slipway.registry.state import Variant
-from slipway.registry.tags import Moment, New, Tag
+from slipway.registry.transaction import Moment, New
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def begin(variant: str, push: bool) -> Moment:
         RegistryError: they are not all, or the remote lacks some that are here.
     """
     clone.look(ask=not push).check(variant)
-    return tags.moment(variant, push=push)
+    return transaction.moment(variant, push=push)
 
 
 def known(moment: Moment) -> Variant:
@@ -66,7 +67,7 @@ def write(
         RefusedError: the writer's force does not count.
         RegistryError: another write was quicker, here or at the remote, or Git refuses.
     """
-    tags.write(moment, new, push=push, check=_counts if overruled else None)
+    transaction.write(moment, new, push=push, check=_counts if overruled else None)
     return Done(moment.variant, version, role, tuple(tag.name for tag in new), tuple(overruled), push)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from slipway.registry.tags import Tag
+from slipway.registry.grammar import Tag
 
 FORCED = "Forced"
 """Begins the line of a tag's message that says what was overruled."""

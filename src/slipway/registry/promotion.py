@@ -5,12 +5,12 @@ its bytes and these can be fetched. Whoever must, forces it and says why; the ta
 """
 
 from slipway.core.errors import RegistryError
-from slipway.registry import clone, decision, eligibility, releases, state, tags
+from slipway.registry import clone, decision, eligibility, grammar, releases, sharing, state, tags
 from slipway.registry.decision import Done
 from slipway.registry.eligibility import RefusedError
 from slipway.registry.messages import FORCED, message, overruled
 from slipway.registry.state import Variant, Version
-from slipway.registry.tags import Moment, New
+from slipway.registry.transaction import Moment, New
 
 
 def promote(name: str, role: str, *, force: bool = False, reason: str | None = None, push: bool = False) -> Done:
@@ -27,8 +27,8 @@ def promote(name: str, role: str, *, force: bool = False, reason: str | None = N
         RefusedError: it may not have the role.
         RegistryError: it has the role, or what it may have cannot be found out.
     """
-    if role not in tags.LIVE:
-        raise RegistryError(f"{role!r} is no role to promote to; there are {', '.join(tags.LIVE)}")
+    if role not in grammar.LIVE:
+        raise RegistryError(f"{role!r} is no role to promote to; there are {', '.join(grammar.LIVE)}")
     moment = decision.begin(_variant(name), push)
     known = decision.known(moment)
     version = state.find({known.name: known}, name)
@@ -54,8 +54,8 @@ def rollback(
     Raises:
         RegistryError: there is no such version, or it cannot be fetched.
     """
-    if role not in tags.LIVE:
-        raise RegistryError(f"{role!r} is no role to roll back; there are {', '.join(tags.LIVE)}")
+    if role not in grammar.LIVE:
+        raise RegistryError(f"{role!r} is no role to roll back; there are {', '.join(grammar.LIVE)}")
     moment = decision.begin(variant, push)
     known = decision.known(moment)
     holder = known.holder(role)
@@ -116,10 +116,10 @@ def share(variant: str) -> list[str]:
     difference = clone.look().difference
     unshared = difference.of(variant).unshared if difference is not None else ()
     given = [tag for tag in tags.read(variant) if tag.name in unshared and tag.action == "assign"]
-    if relied := [tag.name for tag in given if tag.role in tags.LIVE and not overruled(tag)]:
+    if relied := [tag.name for tag in given if tag.role in grammar.LIVE and not overruled(tag)]:
         for wrong in eligibility.unreachable():
             raise RefusedError(f"{tags.listed(relied)} cannot be shared: {wrong}")
-    return tags.share(variant)
+    return sharing.share(variant)
 
 
 def _assign(

@@ -3,11 +3,11 @@
 from typing import Literal
 
 from slipway.core.errors import RegistryError
-from slipway.registry import artifacts, decision, git, releases, state, tags
+from slipway.registry import artifacts, decision, git, grammar, releases, state, tags
 from slipway.registry.decision import Done
 from slipway.registry.messages import message
 from slipway.registry.state import Variant, Version
-from slipway.registry.tags import New
+from slipway.registry.transaction import New
 
 Bump = Literal["major", "minor", "patch"]
 FIRST = "v1.0.0"
@@ -111,7 +111,7 @@ def _name(known: Variant, version: str | None, bump: Bump) -> str:
     if version is None:
         highest = max(map(state.order, known.versions), default=None)
         return FIRST if highest is None else f"v{highest.next_version(bump)}"
-    if not tags.VERSION.fullmatch(version):
+    if not grammar.VERSION.fullmatch(version):
         raise RegistryError(f"{version!r} is no version: v and three numbers, such as v1.2.0 (semver.org)")
     if version in known.versions:
         raise RegistryError(f"{known.name}@{version} is there already; a version is never moved")

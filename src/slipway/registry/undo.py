@@ -1,10 +1,11 @@
 """Undoing, at the remote, what a refused tag did: the tag is removed, or another one does the contrary."""
 
 from slipway.core.errors import RegistryError
-from slipway.registry import releases, tags
+from slipway.registry import releases, sharing, tags, transaction
+from slipway.registry.grammar import Tag
 from slipway.registry.messages import message
 from slipway.registry.state import Variant
-from slipway.registry.tags import New, Tag
+from slipway.registry.transaction import New
 
 
 def take_back(name: str) -> str:
@@ -20,13 +21,13 @@ def take_back(name: str) -> str:
     found: list[Tag | tags.Odd] = [*survey.odd, *survey.tags]
     one = next(one for one in found if one.name == name)
     try:
-        tags.remove(one)
+        sharing.remove(one)
         return f"{name} is removed"
     except RegistryError as error:
         kept = f"{name} stays, since it cannot be removed ({error})"
     if not isinstance(one, Tag) or one.role is None:
         return f"{kept}; it has no effect"
-    moment = tags.moment(one.variant, push=True)
+    moment = transaction.moment(one.variant, push=True)
     known = Variant(one.variant, moment.tags)
     before = Variant(one.variant, [tag for tag in moment.tags if tag.name != name])
     version = known.version_at(one.commit)
@@ -42,5 +43,5 @@ def take_back(name: str) -> str:
     cancel = "!" if one.action == "assign" else ""
     contrary = f"{one.variant}#{one.role}{cancel}#{next(moment.numbers())}"
     why = message(f"Undo {name}, which is refused and cannot be removed", None, {})
-    tags.write(moment, [New(contrary, known.versions[undone].commit, why)], push=True)
+    transaction.write(moment, [New(contrary, known.versions[undone].commit, why)], push=True)
     return f"{kept}; {contrary} undoes it"

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 
 from slipway.core.errors import RegistryError
-from slipway.registry import artifacts, clone, eligibility, promoters, releases, tags
+from slipway.registry import artifacts, clone, eligibility, grammar, promoters, releases, tags
 from slipway.registry.eligibility import RefusedError
+from slipway.registry.grammar import Tag
 from slipway.registry.messages import overruled
 from slipway.registry.state import Variant, Version
-from slipway.registry.tags import Tag
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def verify(name: str) -> Given | None:
 def judge(known: Variant, tag: Tag) -> Given | None:
     """`verify` of a tag of a variant, whatever its date."""
     version = known.versions.get(known.version_at(tag.commit) or "")
-    if tag.action == "assign" and tag.role in tags.LIVE:
+    if tag.action == "assign" and tag.role in grammar.LIVE:
         if version is None:
             clone.look().check(known.name)  # the tag that makes it one may be missing here
             raise RefusedError(f"{tag.name} is refused: commit {tag.commit[:7]} is no version of {known.name}")
@@ -72,7 +72,7 @@ def accepted(known: Variant) -> tuple[Variant, list[str]]:
     found = refused_takings(known)
     refused = list(found.values())
     kept = [tag for tag in known.tags if tag not in found]
-    for role in tags.LIVE:
+    for role in grammar.LIVE:
         now = Variant(known.name, kept)
         for version in dict.fromkeys([*now.assigned(role)[-1:], *reversed(now.line(role))]):
             tag = now.given(version, role)
