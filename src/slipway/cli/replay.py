@@ -28,7 +28,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from slipway.cli.registry import FACTS
+from slipway.cli.display import FACTS
 from slipway.cli.report import changes
 from slipway.core import config, documents
 from slipway.core.errors import RegistryError
