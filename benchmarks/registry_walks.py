@@ -38,15 +38,15 @@ def main() -> None:
 
     import servers
     from registry import house, walks
-    from slipway.registry import mirror, tags
+    from slipway.registry import grammar, mirror, transaction
 
     counts: collections.Counter[str] = collections.Counter()
-    write, sync = tags.write, mirror.sync
+    write, sync = transaction.write, mirror.sync
 
-    def writing(moment: tags.Moment, new: list[tags.New], **options: Any) -> None:
+    def writing(moment: transaction.Moment, new: list[transaction.New], **options: Any) -> None:
         write(moment, new, **options)
         counts["tags"] += len(new)
-        counts["promotions"] += any(f"#{role}#" in tag.name for tag in new for role in tags.LIVE)
+        counts["promotions"] += any(f"#{role}#" in tag.name for tag in new for role in grammar.LIVE)
 
     def syncing(*arguments: Any) -> Any:
         counts["syncs begun"] += 1
@@ -62,7 +62,7 @@ def main() -> None:
         with servers.mlflow(Path(folder, "server")) as address:
             machine = walks.walk(built, commits, address)
             began = time.perf_counter()
-            with mock.patch.object(tags, "write", writing), mock.patch.object(mirror, "sync", syncing):
+            with mock.patch.object(transaction, "write", writing), mock.patch.object(mirror, "sync", syncing):
                 run_state_machine_as_test(
                     machine,
                     settings=settings(

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 import servers
 from actions import Ran, Runner
 from conftest import ROOT
-from slipway.registry.promotion import RefusedError
+from slipway.registry.eligibility import RefusedError
 from smoke import sh
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

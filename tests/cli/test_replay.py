@@ -19,7 +19,7 @@ from slipway.cli import doctor
 from slipway.cli.app import app
 from slipway.core import config
 from slipway.metrics import latency
-from slipway.registry import promotion, rebuilt, releases
+from slipway.registry import promotion, rebuilt, registration, releases
 from smoke import TABLE, sh
 
 GOOD, EDITED = f"{TABLE}#production#1", f"{TABLE}#staging#2"
@@ -31,12 +31,12 @@ def root(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("replay") / "repository"
     sh(f"cp -r {built.parent / 'untouched'} {root}", built)
     with chdir(root):
-        promotion.register(TABLE)
+        registration.register(TABLE)
         sh(f"dvc push -q prepare@{TABLE} train@{TABLE} convert-tflite@{TABLE}", root)
         promotion.promote(f"{TABLE}@v1.0.0", "production")
         Path(".slipway/promoters").write_text("tester@example.org\n")
         tighten("smoke:1,", "smoke:0.5,", 1, 0.5)
-        promotion.register(TABLE)
+        registration.register(TABLE)
         promotion.promote(f"{TABLE}@v1.1.0", "staging", force=True, reason="it is better than it looks")
     return root
 

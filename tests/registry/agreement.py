@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.house import VARIANTS, git
-from slipway.registry import state, tags
+from slipway.registry import grammar, state
 from slipway.tracking import mlflow_store
 
 
@@ -23,7 +23,7 @@ def gto(root: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
     shown = {}
     for variant, one in api.show(str(root)).items():
         versions = sorted(each["version"] for each in api.show(str(root), name=variant))
-        shown[variant] = (versions, {role: one["stage"][role] for role in tags.LIVE if one["stage"].get(role)})
+        shown[variant] = (versions, {role: one["stage"][role] for role in grammar.LIVE if one["stage"].get(role)})
     return shown
 
 
@@ -32,7 +32,7 @@ def ours() -> dict[str, tuple[list[str], dict[str, str]]]:
     return {
         name: (
             sorted(variant.versions),
-            {role: held.version for role in tags.LIVE if (held := variant.holder(role)) is not None},
+            {role: held.version for role in grammar.LIVE if (held := variant.holder(role)) is not None},
         )
         for name, variant in state.read().items()
     }

@@ -10,7 +10,7 @@ import pytest
 
 import servers
 from registry import house
-from slipway.registry import promotion
+from slipway.registry import registration
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def registered(built: Path, commits: Mapping[str, str]) -> tuple[Path, Mapping[s
     copy = built / "registered"
     shutil.copytree(built / "repository", copy, symlinks=True)
     with contextlib.chdir(copy):
-        done = {name: promotion.register("base-ad-detector", revision=commit) for name, commit in commits.items()}
+        done = {name: registration.register("base-ad-detector", revision=commit) for name, commit in commits.items()}
     return copy, {name: one.version for name, one in done.items()}
 
 

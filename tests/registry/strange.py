@@ -171,7 +171,7 @@ def says(survey: tags.Survey) -> tuple[dict[str, str], dict[str, tuple[str, ...]
     )
 
 
-def written(tag: tags.Tag) -> str:
+def written(tag: grammar.Tag) -> str:
     """The name of a tag as Slipway would write what was read of it."""
     if tag.action == "register":
         return f"{tag.variant}@{tag.version}"

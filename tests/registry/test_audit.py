@@ -17,8 +17,8 @@ from registry import malformed
 from registry.house import dvc, git
 from slipway.cli import doctor, gate
 from slipway.cli.app import app
-from slipway.registry import promotion, releases, state
-from slipway.registry.promotion import RefusedError
+from slipway.registry import eligibility, promotion, releases, state
+from slipway.registry.eligibility import RefusedError
 from slipway.registry.state import Version
 
 VARIANT, OTHER = "base-ad-detector", "demand-predictor"
@@ -56,7 +56,7 @@ def ship(message: str = "edited") -> Version:
 def refused(said: str) -> None:
     """`promote`, `registry verify` and `gate` all say no, and why."""
     version = ship()
-    wrong = promotion.refusals(version, releases.of(version))
+    wrong = eligibility.refusals(version, releases.of(version))
     assert any(said in one for one in wrong), wrong
     with pytest.raises(RefusedError, match="is refused canary"):
         promotion.promote(version.name, "canary")
@@ -82,7 +82,7 @@ def test_what_nobody_touched_is_believed(at: Callable[[str], None]):
     at("good-2")
     git(Path(), "commit", "-q", "--allow-empty", "-m", "as it is")
     version = ship_untouched()
-    assert promotion.refusals(version, releases.of(version)) == []
+    assert eligibility.refusals(version, releases.of(version)) == []
     assert gate.judge(VARIANT).verdict == "pass"
 
 
@@ -219,7 +219,7 @@ def test_malformed_parameters_are_refused_and_not_an_error(at: Callable[[str], N
     edit(RECORD, lambda record: record["lineage"].update(params=hashlib.sha256(content.encode()).hexdigest()))
     lock()
     version = ship()
-    assert any(PARAMS in one for one in promotion.refusals(version, releases.of(version)))
+    assert any(PARAMS in one for one in eligibility.refusals(version, releases.of(version)))
     assert gate.judge(VARIANT).verdict == "unjudged"
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from registry.house import git
 from slipway.cli.app import app
 from slipway.core.errors import RegistryError
-from slipway.registry import clone, promotion, tags
+from slipway.registry import clone, promotion, sharing, transaction
 from slipway.registry.clone import IncompleteError
 
 VARIANT = "base-ad-detector"
@@ -175,12 +175,12 @@ def test_the_second_to_share_a_version_is_told_whose_it_is_and_how_to_go_on(hub:
     for mend in re.findall("`([^`]*)`", said):
         subprocess.run(mend, shell=True, check=True, capture_output=True)
     assert git(ben, "for-each-ref", "--format=%(taggername)", f"refs/tags/{VARIANT}@v9.0.0") == "Ann"
-    assert tags.share(VARIANT) == []
+    assert sharing.share(VARIANT) == []
 
 
 def test_the_loser_of_a_race_is_told_who_won_and_when(hub: Path):
     ann, ben = cloned(hub, "ann"), cloned(hub, "ben")
-    moment = tags.moment(VARIANT, push=True)
+    moment = transaction.moment(VARIANT, push=True)
     commit = git(ben, "rev-parse", f"{VARIANT}@v1.2.0^{{commit}}")
     os.chdir(ann)
     promotion.promote(f"{VARIANT}@v1.0.0", "canary", push=True)
@@ -188,7 +188,7 @@ def test_the_loser_of_a_race_is_told_who_won_and_when(hub: Path):
     with pytest.raises(
         RegistryError, match=rf"at the same time \({VARIANT}#canary#3 by Tester, \d{{4}}-.*Z\); nothing"
     ):
-        tags.write(moment, [tags.New(f"{VARIANT}#canary#3", commit, "why")], push=True)
+        transaction.write(moment, [transaction.New(f"{VARIANT}#canary#3", commit, "why")], push=True)
     with pytest.raises(IncompleteError, match=rf"not fetched from origin: {VARIANT}#canary#3"):
         promotion.promote(f"{VARIANT}@v1.2.0", "staging")
     assert promotion.promote(f"{VARIANT}@v1.2.0", "staging", push=True).tags == (f"{VARIANT}#staging#4",)

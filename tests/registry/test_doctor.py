@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from slipway.cli.app import app
 from slipway.cli.doctor import Finding, examine
-from slipway.registry import promotion, releases, tags
+from slipway.registry import eligibility, promotion, registration, releases, sharing, tags
 from slipway.registry.state import Version
 from slipway.tracking import mlflow_store
 
@@ -169,7 +169,7 @@ def test_a_remote_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_version_in_use_whose_bytes_are_gone(clone: Path) -> None:
-    promotion.register("base-ad-detector")
+    registration.register("base-ad-detector")
     promotion.promote("base-ad-detector@v1.0.0", "production")
     run("git push -q --tags origin")
     assert examine() == []
@@ -188,13 +188,13 @@ def test_a_version_in_use_whose_bytes_are_gone(clone: Path) -> None:
 
 def test_a_version_in_use_that_nobody_verified(clone: Path, commits: Mapping[str, str]) -> None:
     for name in ("good-1", "good-2", "fails"):
-        promotion.register("base-ad-detector", revision=commits[name])
+        registration.register("base-ad-detector", revision=commits[name])
     promotion.promote("base-ad-detector@v1.0.0", "production")
     promotion.promote("base-ad-detector@v1.1.0", "production")
     date = tags.read()[-1].when + 1
     tag = f"git tag -a -m 'ship it' base-ad-detector#production#3 {commits['fails']}"
     run(f"GIT_COMMITTER_DATE='@{date} +0000' {tag}")
-    tags.share("base-ad-detector")
+    sharing.share("base-ad-detector")
     (found,) = examine()
     assert found == Finding(
         "versions in use",
@@ -206,7 +206,7 @@ def test_a_version_in_use_that_nobody_verified(clone: Path, commits: Mapping[str
 
 
 def test_what_was_forced_is_not_wrong_until_something_else_is(clone: Path, commits: Mapping[str, str]) -> None:
-    promotion.register("base-ad-detector", revision=commits["holds"], push=True)
+    registration.register("base-ad-detector", revision=commits["holds"], push=True)
     promotion.promote("base-ad-detector@v1.0.0", "canary", force=True, reason="for a look", push=True)
     assert examine() == []
     content = b"model of base-ad-detector, holds"
@@ -220,7 +220,7 @@ def test_what_was_forced_is_not_wrong_until_something_else_is(clone: Path, commi
 
 
 def test_force_that_does_not_count_is_wrong(clone: Path, commits: Mapping[str, str]) -> None:
-    promotion.register("base-ad-detector", revision=commits["holds"], push=True)
+    registration.register("base-ad-detector", revision=commits["holds"], push=True)
     promotion.promote("base-ad-detector@v1.0.0", "canary", force=True, reason="for a look", push=True)
     Path(".slipway/promoters").write_text("ann@example.org\n")
     run("git commit -qam 'Ann alone'")
@@ -235,16 +235,16 @@ def test_one_version_that_cannot_be_checked_does_not_hide_what_is_wrong_with_ano
     clone: Path, commits: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variant in ("base-ad-detector", "demand-predictor"):
-        promotion.register(variant, revision=commits["good-1"])
+        registration.register(variant, revision=commits["good-1"])
         run(f"git tag -a -m 'ship it' {variant}#production#1 {commits['good-1']}")
-    refusals = promotion.refusals
+    refusals = eligibility.refusals
 
     def judged(version: Version, release: releases.Release) -> list[str]:
         if version.variant == "base-ad-detector":
             raise TypeError("'list' object has no attribute 'get'")
         return ["the gate says fail", *refusals(version, release)]
 
-    monkeypatch.setattr(promotion, "refusals", judged)
+    monkeypatch.setattr(eligibility, "refusals", judged)
     assert [one.wrong for one in examine(["versions in use"])] == [
         "base-ad-detector@v1.0.0 could not be checked: 'list' object has no attribute 'get'",
         "demand-predictor@v1.0.0 holds production: the gate says fail",
@@ -253,7 +253,7 @@ def test_one_version_that_cannot_be_checked_does_not_hide_what_is_wrong_with_ano
 
 def test_checks_can_be_chosen_and_told_in_markdown(clone: Path, commits: Mapping[str, str]) -> None:
     assert CliRunner().invoke(app, ["doctor", "tags", "--markdown"]).output == ""
-    promotion.register("base-ad-detector")
+    registration.register("base-ad-detector")
     name = "base-ad-detector#<b>production"
     run(f"git tag -a -m 'ship it' '{name}'")
     done = CliRunner().invoke(app, ["doctor", "tags", "--markdown"])
@@ -267,7 +267,7 @@ def test_checks_can_be_chosen_and_told_in_markdown(clone: Path, commits: Mapping
 
 def test_a_version_that_nobody_uses_and_nobody_has(clone: Path, commits: Mapping[str, str]) -> None:
     for name in ("good-1", "lost"):
-        promotion.register("base-ad-detector", revision=commits[name], push=True)
+        registration.register("base-ad-detector", revision=commits[name], push=True)
     (found,) = examine()
     assert found.wrong == "neither here nor in the remote: the bytes of base-ad-detector@v1.1.0"
     run(f"{found.mend.partition('or ')[2]} --push")
@@ -275,7 +275,7 @@ def test_a_version_that_nobody_uses_and_nobody_has(clone: Path, commits: Mapping
 
 
 def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
-    promotion.register("base-ad-detector")
+    registration.register("base-ad-detector")
     promotion.promote("base-ad-detector@v1.0.0", "staging")
     assert mended().wrong == "not at origin: base-ad-detector#staging#1, base-ad-detector@v1.0.0"
     run("git tag -d base-ad-detector#staging#1")
@@ -285,7 +285,7 @@ def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
 
 
 def test_a_promotion_that_was_removed_at_the_remote_is_not_pushed_again(clone: Path) -> None:
-    promotion.register("base-ad-detector", push=True)
+    registration.register("base-ad-detector", push=True)
     promotion.promote("base-ad-detector@v1.0.0", "staging", push=True)
     run("git push -q origin --delete refs/tags/base-ad-detector#staging#1")
     assert mended() == Finding(
@@ -295,7 +295,7 @@ def test_a_promotion_that_was_removed_at_the_remote_is_not_pushed_again(clone: P
 
 def test_tags_are_looked_for_where_git_pushes_to(clone: Path) -> None:
     run("git remote rename origin team")
-    promotion.register("base-ad-detector")
+    registration.register("base-ad-detector")
     assert mended().wrong == "not at team: base-ad-detector@v1.0.0"
 
 
@@ -309,7 +309,7 @@ def test_an_mlflow_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyP
 def test_an_mlflow_that_is_behind_git(clone: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     client = mlflow_store.connect(server)
-    promotion.register("base-ad-detector", push=True)
+    registration.register("base-ad-detector", push=True)
     behind = Finding("mlflow", f"{server} does not say what Git says of base_ad_detector", "slipway registry sync")
     assert examine() == examine() == [behind]
     assert client.search_registered_models() == []

@@ -14,8 +14,8 @@ from registry.house import git
 from registry.strange import NAMES, VARIANT, Scratch
 from slipway.cli import doctor
 from slipway.cli.app import app
-from slipway.registry import grammar, promotion, state, tags
-from slipway.registry.promotion import RefusedError
+from slipway.registry import grammar, messages, promotion, registration, state, tags, transaction, verification
+from slipway.registry.eligibility import RefusedError
 
 OTHER = "demand-predictor"
 
@@ -41,7 +41,7 @@ def assert_odd(scratch: Scratch, name: str) -> None:
     ((wrong, mend),) = doctor._tags()
     assert wrong.startswith(f"{name} has no effect: ") and "git tag -d" in mend
     with pytest.raises(RefusedError, match="is refused and has no effect"):
-        promotion.verify(name)
+        verification.verify(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -109,20 +109,20 @@ def test_numbers_decide_and_not_dates(scratch: Scratch):
     ]
     for name in (tag[2], strange.PRODUCTION):
         with pytest.raises(RefusedError, match="it is dated"):
-            promotion.verify(name)
+            verification.verify(name)
 
 
 def test_a_date_ahead_of_the_clock_is_not_handed_on(scratch: Scratch):
     name = f"{VARIANT}#staging#2"
     scratch.refs([(name, scratch.put("tag", strange.honest(name, scratch.commits[1], when=3_800_000_000)))])
-    tags.write(tags.moment(VARIANT), [tags.New(f"{VARIANT}#canary#3", scratch.commits[1], "why")])
+    transaction.write(transaction.moment(VARIANT), [transaction.New(f"{VARIANT}#canary#3", scratch.commits[1], "why")])
     assert tags.read()[-1].when < 3_800_000_000
     git(scratch.root, "tag", "-d", f"{VARIANT}#canary#3")
 
 
 def test_the_number_of_an_odd_tag_is_taken(scratch: Scratch):
     scratch.refs([(f"{VARIANT}#production#2", scratch.commits[1])])
-    assert next(tags.moment(VARIANT).numbers()) == 3
+    assert next(transaction.moment(VARIANT).numbers()) == 3
 
 
 def test_the_other_variants_go_on(versions: Mapping[str, str], root: Path, commits: Mapping[str, str]):
@@ -140,7 +140,7 @@ def test_the_other_variants_go_on(versions: Mapping[str, str], root: Path, commi
         assert all(
             not row["roles"] for row in json.loads(CliRunner().invoke(app, ["registry", "list", "--json"]).output)
         )
-    promotion.register(OTHER, revision=commits["good-1"])
+    registration.register(OTHER, revision=commits["good-1"])
     promotion.promote(f"{OTHER}@v1.0.0", "production")
     assert promotion.promote(f"{VARIANT}@v1.0.0", "production").tags == (f"{VARIANT}#production#2",)
     assert state.read()[OTHER].holder("production") is not None
@@ -153,7 +153,7 @@ def test_whatever_a_tag_is_called_and_has_it_is_read_or_it_is_none(name: str, da
     found = grammar.understand(name, "b" * 40, "tag", content)
     grammar.resembles(name, [VARIANT])
     assert isinstance(found, str) or (strange.written(found) == name and found.time)
-    assert isinstance(found, str) or isinstance(promotion.overruled(found), str)
+    assert isinstance(found, str) or isinstance(messages.overruled(found), str)
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -165,3 +165,27 @@ def test_a_repository_with_any_tags_is_read(scratch: Scratch, data: st.DataObjec
     strange.check(
         scratch, [(name, data.draw(strange.contents(name, scratch.commits[1])), data.draw(kinds)) for name in names]
     )
+
+
+@given(
+    st.one_of(
+        st.from_regex(
+            r"[a-z][a-z0-9-]{0,6}(@v[0-9]{1,2}\.[0-9]\.[0-9](-rc\.1)?|#(production|canary|x))!?(#[0-9]{1,3})?",
+            fullmatch=True,
+        ),
+        st.from_regex(r"[a-zA-Z0-9/_-]{0,8}@(deprecated|v[0-9.]{1,7})(#[0-9]+)?", fullmatch=True),
+        st.text("ab/#@!v.0123456789-_", max_size=14),
+    )
+)
+def test_names_that_are_read_are_read_as_gto_reads_them(name: str):
+    from gto.constants import Action
+    from gto.tag import parse_name
+
+    ours = grammar.parse(name)
+    if ours is None:
+        return
+    theirs = parse_name(name)
+    variant, action, version, role, counter = ours
+    assert (variant, version, role) == (theirs["name"], theirs.get("version"), theirs.get("stage"))
+    assert Action(action) == theirs["action"]
+    assert counter == theirs.get("counter", 0)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from registry import agreement, walks
 from registry.house import VARIANTS, git
 from slipway.cli.app import app
-from slipway.registry import mirror, owner, promoters, promotion, state
+from slipway.registry import mirror, owner, promoters, promotion, registration, state
 from slipway.registry.mirror import Synced
 from slipway.registry.owner import OwnedError
 from slipway.tracking import mlflow_store
@@ -85,7 +85,7 @@ def test_aliases_follow_the_roles_and_go_with_them(versions: Mapping[str, str], 
 def test_what_the_register_stage_made_of_the_same_bytes_becomes_the_version(
     root: Path, commits: Mapping[str, str], client
 ):
-    promotion.register(VARIANT, revision=commits["good-1"])
+    registration.register(VARIANT, revision=commits["good-1"])
     sync()
     (made,) = client.search_model_versions(f"name = '{MODEL}'")
     for key in mirror.OURS:
@@ -99,7 +99,7 @@ def test_what_the_register_stage_made_of_the_same_bytes_becomes_the_version(
 def test_what_is_no_version_in_git_keeps_its_place_and_loses_what_git_said_of_it(
     root: Path, commits: Mapping[str, str], client
 ):
-    promotion.register(VARIANT, revision=commits["good-1"])
+    registration.register(VARIANT, revision=commits["good-1"])
     promotion.promote(f"{VARIANT}@v1.0.0", "production")
     sync()
     git(root, "tag", "-d", f"{VARIANT}@v1.0.0", f"{VARIANT}#production#1")
@@ -111,12 +111,12 @@ def test_what_is_no_version_in_git_keeps_its_place_and_loses_what_git_said_of_it
 
 
 def test_two_versions_of_the_same_bytes_are_two_in_mlflow_on_one_run(root: Path, commits: Mapping[str, str], client):
-    promotion.register(VARIANT, revision=commits["good-1"])
+    registration.register(VARIANT, revision=commits["good-1"])
     git(root, "checkout", "-q", commits["good-1"])
     record = root / "models" / VARIANT / "release.json"
     record.write_text(record.read_text().replace('"min": 0.8', '"min": 0.7'))
     git(root, "commit", "-q", "-a", "-m", "Judged again")
-    promotion.register(VARIANT)
+    registration.register(VARIANT)
     sync()
     first, second = client.search_model_versions(f"name = '{MODEL}'")
     assert first.run_id == second.run_id
@@ -145,7 +145,7 @@ def test_a_variant_that_cannot_be_verified_is_left_as_it_is_and_the_others_go_on
     versions: Mapping[str, str], commits: Mapping[str, str], root: Path, client
 ):
     promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
-    promotion.register("demand-predictor", revision=commits["good-1"])
+    registration.register("demand-predictor", revision=commits["good-1"])
     sync()
     promotion.promote(f"{VARIANT}@{versions['holds']}", "production", force=True, reason="for a look")
     promotion.promote("demand-predictor@v1.0.0", "production")
@@ -195,7 +195,7 @@ def test_what_is_not_of_this_repository_is_not_touched_unless_it_is_adopted(
     versions: Mapping[str, str], root: Path, client, theirs, tagged: str | None, commit: str | None
 ):
     promotion.promote(f"{VARIANT}@v1.0.0", "production")
-    promotion.register("demand-predictor")
+    registration.register("demand-predictor")
     if commit is not None:
         client.set_model_version_tag(MODEL, "1", owner.COMMIT, commit)
     if tagged is not None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from conftest import ROOT
 from registry.house import PASSING, git
 from slipway.cli.app import app
-from slipway.registry import promotion, state
+from slipway.registry import promotion, registration, state
 
 
 def test_the_page_can_be_followed(
@@ -22,7 +22,7 @@ def test_the_page_can_be_followed(
     subprocess.run(["git", "clone", "-q", "--bare", str(root), str(tmp_path / "origin")], check=True)
     git(root, "remote", "add", "origin", str(tmp_path / "origin"))
     git(root, "checkout", "-q", commits[PASSING[0]])
-    promotion.register("base-ad-detector")
+    registration.register("base-ad-detector")
     promotion.promote("base-ad-detector@v1.0.0", "production")
     git(root, "checkout", "-q", commits[PASSING[1]])
     page = (ROOT / "docs" / "gitops.md").read_text()

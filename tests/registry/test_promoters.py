@@ -13,8 +13,8 @@ from registry.house import git
 from slipway.cli import doctor
 from slipway.cli.app import app
 from slipway.core.errors import RegistryError
-from slipway.registry import promoters, promotion, state, tags
-from slipway.registry.promotion import RefusedError
+from slipway.registry import promoters, promotion, state, tags, verification
+from slipway.registry.eligibility import RefusedError
 
 VARIANT = "base-ad-detector"
 TAG = f"{VARIANT}#production#1"
@@ -190,7 +190,7 @@ def test_what_only_force_may_take_is_refused_of_others(root: Path, failing: str,
     )
     known = state.read()[VARIANT]
     assert known.holder("production").version == "v1.0.0", "what GTO says"  # type: ignore[union-attr]
-    accepted, refused = promotion.accepted(known)
+    accepted, refused = verification.accepted(known)
     assert accepted.holder("production").version == "v1.1.0" and len(refused) == 2  # type: ignore[union-attr]
     assert [mend for _, mend in doctor._used()] == [
         f"slipway registry verify --undo '{taken}'",

@@ -1,4 +1,4 @@
-"""Registering, promoting, rolling back, retiring, in a repository that DVC built."""
+"""Promoting, rolling back, retiring, in a repository that DVC built, and what is shown of it."""
 
 import json
 import math
@@ -9,15 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.testing import CliRunner
 
 from registry.house import PASSING, REFUSED, dvc, git
 from slipway.cli.app import app
 from slipway.core.errors import RegistryError
 from slipway.records.release import digest
-from slipway.registry import promotion, provenance, releases, state, tags
-from slipway.registry.promotion import RefusedError
+from slipway.registry import eligibility, grammar, promotion, registration, releases, state, tags, verification
+from slipway.registry.eligibility import RefusedError
 
 VARIANT = "base-ad-detector"
 
@@ -30,65 +29,6 @@ def holder(role: str = "production") -> str | None:
 def command(*arguments: str) -> tuple[int, str]:
     done = CliRunner().invoke(app, list(arguments))
     return done.exit_code, done.output
-
-
-def test_versions_go_up_from_the_first_by_the_part_that_is_named(root: Path, commits: Mapping[str, str]):
-    first, second, third = (commits[name] for name in PASSING)
-    assert promotion.register(VARIANT, revision=first).version == "v1.0.0"
-    assert promotion.register(VARIANT, revision=second).version == "v1.1.0"
-    assert promotion.register(VARIANT, revision=third, bump="major").version == "v2.0.0"
-
-
-def test_a_commit_without_a_record_is_no_version(root: Path):
-    with pytest.raises(
-        RegistryError, match=r"models/unknown/release.json: not in commit .* run `dvc repro register@unk"
-    ):
-        promotion.register("unknown")
-
-
-def test_what_is_not_committed_is_no_version(root: Path):
-    path = root / releases.record_path(VARIANT)
-    path.write_text(path.read_text() + " ")
-    with pytest.raises(RegistryError, match="differs from commit"):
-        promotion.register(VARIANT)
-
-
-def test_a_commit_or_a_record_is_registered_once(root: Path, commits: Mapping[str, str]):
-    promotion.register(VARIANT, revision=commits["good-1"])
-    with pytest.raises(RegistryError, match=r"@v1.0.0 is commit .* already"):
-        promotion.register(VARIANT, revision=commits["good-1"], version="v7.0.0")
-    git(root, "checkout", "-q", commits["good-1"])
-    git(root, "commit", "-q", "--allow-empty", "-m", "Nothing new")
-    with pytest.raises(RegistryError, match=f"{VARIANT}@v1.0.0 is this model already, .* nothing new to register"):
-        promotion.register(VARIANT)
-
-
-def test_code_tools_and_wording_make_no_version_and_a_threshold_does(root: Path, commits: Mapping[str, str]):
-    promotion.register(VARIANT, revision=commits["good-1"])
-    git(root, "checkout", "-q", commits["good-1"])
-    before = provenance.of(VARIANT, commits["good-1"])
-    lock = yaml.safe_load((root / "dvc.lock").read_text())
-    module = {"path": "src/slipway/tasks/mine.py", "md5": "0" * 32}
-    lock["stages"][f"convert-tflite@{VARIANT}"].setdefault("deps", []).append(module)
-    (root / "dvc.lock").write_text(yaml.safe_dump(lock))
-    (root / "requirements").mkdir()
-    (root / "requirements" / "build.lock").write_text("keras==99\n")
-    path = root / releases.record_path(VARIANT)
-    record = json.loads(path.read_text())
-    record["gate"]["rules"][0]["reason"] = "in other words"
-    path.write_text(json.dumps(record))
-    git(root, "add", "-A")
-    git(root, "commit", "-q", "-m", "A comment, a tool, other words")
-    after = provenance.of(VARIANT, git(root, "rev-parse", "HEAD"))
-    assert after.code != before.code and after.environment != before.environment
-    with pytest.raises(RegistryError, match="nothing new to register"):
-        promotion.register(VARIANT)
-    assert VARIANT not in promotion.unregistered()
-    record["gate"]["rules"][0]["min"] = 0.1
-    path.write_text(json.dumps(record))
-    git(root, "commit", "-q", "-am", "A threshold")
-    assert VARIANT in promotion.unregistered()
-    assert promotion.register(VARIANT).version == "v1.1.0"
 
 
 def test_dvcs_own_commands_find_the_bytes_of_a_role_and_of_a_version(
@@ -110,18 +50,6 @@ def test_dvcs_own_commands_find_the_bytes_of_a_role_and_of_a_version(
     )
 
 
-@pytest.mark.parametrize("version", ["1.2.0", "v1.2", "v01.2.0", "latest"])
-def test_a_version_is_three_numbers_after_a_v(root: Path, version: str):
-    with pytest.raises(RegistryError, match="is no version"):
-        promotion.register(VARIANT, version=version)
-
-
-def test_a_version_is_never_moved(root: Path, commits: Mapping[str, str]):
-    promotion.register(VARIANT, revision=commits["good-1"])
-    with pytest.raises(RegistryError, match="a version is never moved"):
-        promotion.register(VARIANT, revision=commits["good-2"], version="v1.0.0")
-
-
 def test_a_version_that_passed_gets_the_role_and_the_tag_says_of_which_bytes(versions: Mapping[str, str]):
     done = promotion.promote(f"{VARIANT}@{versions['good-1']}", "canary", reason="quiet week")
     assert done.tags == (f"{VARIANT}#canary#1",)
@@ -133,7 +61,7 @@ def test_a_version_that_passed_gets_the_role_and_the_tag_says_of_which_bytes(ver
     assert (tag.who, tag.email) == ("Tester", "tester@example.org")
 
 
-@pytest.mark.parametrize("role", tags.LIVE)
+@pytest.mark.parametrize("role", grammar.LIVE)
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_version_that_may_not_have_a_role_is_refused_with_its_reason(
     versions: Mapping[str, str], name: str, role: str
@@ -150,7 +78,7 @@ def test_rules_that_were_taken_out_of_the_parameters_too_are_missed(versions: Ma
         params.write_text(content)
         git(root, "commit", "-qam", "Nothing is asked")
         later = replace(version, commit=git(root, "rev-parse", "HEAD"))
-        assert any(said in wrong for wrong in promotion.refusals(later, releases.of(later)))
+        assert any(said in wrong for wrong in eligibility.refusals(later, releases.of(later)))
 
 
 def test_bytes_that_are_not_those_of_the_record_are_refused(
@@ -181,87 +109,6 @@ def test_force_needs_a_reason_and_the_tag_keeps_it_with_what_was_overruled(versi
     assert holder("staging") == versions["holds"]
     why = tags.read()[-1].why
     assert "for a look" in why and "Forced: the gate says hold (accuracy: 0.94: hold)" in why
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_tag_that_someone_wrote_by_hand_is_held_to_the_same(
-    versions: Mapping[str, str], commits: Mapping[str, str], name: str
-):
-    good, bad = f"{VARIANT}#production#1", f"{VARIANT}#production#2"
-    git(Path(), "tag", "-a", "-m", "ship it", good, commits["good-1"])
-    git(Path(), "tag", "-a", "-m", "ship it", bad, commits[name])
-    assert command("registry", "verify", good) == (0, f"{VARIANT}@v1.0.0 may hold production\n")
-    code, said = command("registry", "verify", bad)
-    assert code == RefusedError.exit_code
-    assert f"{bad} is refused: {VARIANT}@{versions[name]} may not hold production: " in said and REFUSED[name] in said
-
-
-def test_a_promotion_by_force_and_a_role_that_is_taken_are_verified(versions: Mapping[str, str]):
-    forced = promotion.promote(f"{VARIANT}@{versions['holds']}", "staging", force=True, reason="for a look")
-    warning = "warning: by force, although the gate says hold (accuracy: 0.94: hold)"
-    may = f"{VARIANT}@{versions['holds']} may hold staging"
-    assert command("registry", "verify", *forced.tags) == (0, f"{warning}\n{may}\n")
-    taken, archived = promotion.retire(f"{VARIANT}@{versions['holds']}").tags
-    for tag in (taken, archived):
-        assert command("registry", "verify", tag) == (0, f"{tag} gives no role that is relied on\n")
-
-
-@pytest.mark.parametrize(
-    ("message", "counts"),
-    [
-        ("ship it\n\nwe must\n\nForced: the gate says fail", True),
-        ("ship it\n\nwe must,\n\nall of us\n\nVerdict: fail\nForced: the gate says fail", True),
-        ("ship it\n\nForced: the gate says fail", False),
-        ("ship it\nForced: the gate says fail", False),
-        ("Forced: the gate says fail", False),
-        ("ship it\n\nwe must\n\nForced: ", False),
-        ("ship it\n\nForced: the gate says fail\n\nVerdict: fail", False),
-    ],
-)
-def test_force_counts_with_a_reason_and_where_the_facts_are(
-    versions: Mapping[str, str], commits: Mapping[str, str], message: str, counts: bool
-):
-    tag = f"{VARIANT}#production#1"
-    git(Path(), "tag", "-a", "-m", message, tag, commits["fails"])
-    code, said = command("registry", "verify", tag)
-    assert code == (0 if counts else RefusedError.exit_code)
-    assert "the gate says fail (accuracy: 0.5: fail)" in said
-
-
-@pytest.mark.parametrize(
-    "remote", ["[core]\n", "['remote \"local\"']\n    url = /nowhere\n[core]\n    remote = local\n"]
-)
-def test_what_cannot_be_looked_at_is_not_refused(versions: Mapping[str, str], root: Path, remote: str):
-    tag = promotion.promote(f"{VARIANT}@v1.0.0", "production").tags[0]
-    (root / ".dvc" / "config").write_text(remote)
-    code, said = command("registry", "verify", tag)
-    assert code == RegistryError.exit_code != RefusedError.exit_code
-    assert "DVC cannot say what can be fetched" in said or "the DVC remote cannot be reached" in said
-
-
-@pytest.mark.parametrize("tag", ["nonsense", f"{VARIANT}#production#7", "issue#12", "other@1.0.0"])
-def test_what_is_no_tag_of_the_registry_is_not_verified(versions: Mapping[str, str], tag: str):
-    for name in ("issue#12", "other@1.0.0"):
-        git(Path(), "tag", "-a", "-m", "nothing of ours", name)
-    code, said = command("registry", "verify", tag)
-    assert code == RegistryError.exit_code and "no annotated tag of the registry" in said
-
-
-def test_a_role_of_a_commit_that_is_no_version_is_refused(root: Path):
-    git(root, "tag", "-a", "-m", "ship it", f"{VARIANT}#production#1")
-    with pytest.raises(RefusedError, match="is no version of"):
-        promotion.verify(f"{VARIANT}#production#1")
-
-
-def test_variants_whose_record_passed_and_is_of_no_version_are_known(root: Path, commits: Mapping[str, str]):
-    git(root, "checkout", "-q", commits["fails"])
-    assert promotion.unregistered() == []
-    git(root, "checkout", "-q", commits["good-1"])
-    promotion.register(VARIANT)
-    assert promotion.unregistered() == ["demand-predictor"]
-    promotion.register("demand-predictor")
-    git(root, "commit", "-q", "--allow-empty", "-m", "Nothing new")
-    assert promotion.unregistered() == []
 
 
 def test_the_files_of_a_version_are_fetched_by_its_name_its_role_or_its_tag(
@@ -391,7 +238,7 @@ def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str
     assert "train.learning_rate 0.001 → 0.002" in command("registry", "changelog", VARIANT)[1]
     git(Path(), "checkout", "-q", f"{VARIANT}@v1.0.0")
     git(Path(), "tag", "-d", f"{VARIANT}@v1.0.0")
-    promotion.register(VARIANT, version="v1.0.0", reason="the first\n\nthat knows of holidays")
+    registration.register(VARIANT, version="v1.0.0", reason="the first\n\nthat knows of holidays")
     told = command("registry", "changelog", VARIANT)[1]
     assert f"Register {VARIANT} v1.0.0\n  the first\n  that knows of holidays\n" in told
 
@@ -417,30 +264,6 @@ def test_a_mistake_ends_with_one_line_and_the_exit_code_of_the_registry(
     assert said in done.output and len(done.output.strip().splitlines()) == 1
 
 
-def test_a_version_holds_all_that_makes_the_variant(root: Path, commits: Mapping[str, str]) -> None:
-    """`git commit --all` leaves out what is new: the commit would name a variant that it does not hold."""
-    git(root, "checkout", "-q", commits["good-3"])
-    lines = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(lines + "  mine: {task: made_up}\n")
-    for path in ("conf/variant/mine.yaml", "params/mine.yaml", "models/mine/release.json", "reports/mine/metrics.json"):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(
-            Path("models/demand-predictor/release.json").read_text().replace("demand-predictor", "mine")
-        )
-    git(root, "commit", "-q", "--all", "-m", "Only what Git knows of")
-    left = "conf/variant/mine.yaml, models/mine/release.json, params/mine.yaml, reports/mine/metrics.json: `git add"
-    with pytest.raises(RegistryError, match=left):
-        promotion.register("mine")
-    git(root, "add", "--all")
-    git(root, "commit", "-q", "-m", "All of it")
-    assert promotion.register("mine").version == "v1.0.0"
-    lock = Path("dvc.lock").read_text()
-    md5 = lock.partition("register@demand-predictor:")[2].partition("md5: ")[2][:32]
-    Path("dvc.lock").write_text(lock.replace(md5, "0" * 32))
-    with pytest.raises(RegistryError, match=r"demand-predictor differs from commit \w+ in dvc.lock: `git add --all"):
-        promotion.register("demand-predictor")
-
-
 def test_the_project_may_be_a_folder_of_a_larger_repository(
     root: Path, commits: Mapping[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -451,9 +274,9 @@ def test_the_project_may_be_a_folder_of_a_larger_repository(
     git(whole, "add", "--all")
     git(whole, "commit", "-q", "-m", "Take the models in")
     monkeypatch.chdir(whole / "team" / "models")
-    assert promotion.register(VARIANT).version == "v1.0.0"
+    assert registration.register(VARIANT).version == "v1.0.0"
     promotion.promote(f"{VARIANT}@v1.0.0", "production")
-    assert promotion.verify(f"{VARIANT}#production#1") is not None
+    assert verification.verify(f"{VARIANT}#production#1") is not None
     code, said = command("registry", "list", "--json")
     assert code == 0
     assert json.loads(said)[0]["roles"] == ["production"]

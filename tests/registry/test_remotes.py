@@ -23,8 +23,8 @@ from servers import Bucket
 from slipway.cli.app import app
 from slipway.cli.doctor import Finding, examine
 from slipway.core.errors import ModelError, RegistryError
-from slipway.registry import artifacts, promotion, releases, state
-from slipway.registry.promotion import RefusedError
+from slipway.registry import artifacts, promotion, registration, releases, state
+from slipway.registry.eligibility import RefusedError
 
 VARIANT = "base-ad-detector"
 VERSION = f"{VARIANT}@v1.0.0"
@@ -54,7 +54,7 @@ def switched(built: Path, commits: Mapping[str, str], bucket: Bucket) -> Path:
             else:
                 subprocess.run(shlex.split(line), check=True, capture_output=True)
         for variant in VARIANTS:
-            promotion.register(variant)
+            registration.register(variant)
     return copy
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from registry.house import git
 from slipway.cli.app import app
-from slipway.registry import promotion, state, tags
+from slipway.registry import promotion, registration, state, tags, verification
 
 VARIANT = "base-ad-detector"
 KEPT = """#!/bin/sh
@@ -21,7 +21,7 @@ case "$1 $3" in refs/tags/*" 0000"*) echo "this tag is protected" >&2; exit 1;; 
 def origin(root: Path, tmp_path: Path, commits: Mapping[str, str]) -> Path:
     """A remote in which v1.1.0 holds production after v1.0.0; v1.2.0 fails."""
     for name in ("good-1", "good-2", "fails"):
-        promotion.register(VARIANT, revision=commits[name])
+        registration.register(VARIANT, revision=commits[name])
     for version in ("v1.0.0", "v1.1.0"):
         promotion.promote(f"{VARIANT}@{version}", "production")
     subprocess.run(["git", "clone", "-q", "--bare", str(root), str(tmp_path / "origin")], check=True)
@@ -85,8 +85,8 @@ def test_what_a_refused_tag_did_is_undone(
     assert holder(origin, tmp_path / "fresh", monkeypatch) == "v1.1.0"
     for one in tags.read(VARIANT):
         if one.counter > 3:
-            promotion.verify(one.name)  # what undoes it is not refused in its turn
-    variant, _ = promotion.accepted(state.read()[VARIANT])
+            verification.verify(one.name)  # what undoes it is not refused in its turn
+    variant, _ = verification.accepted(state.read()[VARIANT])
     assert variant.versions["v1.1.0"].roles == ("production",)
 
 

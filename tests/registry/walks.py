@@ -20,12 +20,12 @@ from registry import agreement
 from registry.house import PASSING, REFUSED, VARIANTS, git
 from slipway.core.errors import RegistryError
 from slipway.registry import git as plumbing
-from slipway.registry import mirror, promotion, state, tags
+from slipway.registry import grammar, mirror, promotion, registration, state, tags
 from slipway.tracking import mlflow_store
 
 NAMES = st.sampled_from([*PASSING, *REFUSED])
 NUMBER = st.integers(0, 99)
-ROLES = st.sampled_from(tags.LIVE)
+ROLES = st.sampled_from(grammar.LIVE)
 FORCED = st.sampled_from([False, False, False, True])
 CRASH = st.one_of(st.none(), st.none(), st.integers(0, 12))
 """After how many writes the process dies."""
@@ -114,11 +114,11 @@ def walk(built: Path, commits: dict[str, str], uri: str) -> type[RuleBasedStateM
         @initialize()
         def begin(self) -> None:
             for name in (*PASSING[:2], "fails"):
-                promotion.register(VARIANTS[0], revision=commits[name])
+                registration.register(VARIANTS[0], revision=commits[name])
 
         @rule(variant=st.sampled_from(VARIANTS), name=NAMES, crash=CRASH)
         def register(self, variant: str, name: str, crash: int | None) -> None:
-            self.attempt(crash, lambda: promotion.register(variant, revision=commits[name]))
+            self.attempt(crash, lambda: registration.register(variant, revision=commits[name]))
 
         @rule(number=NUMBER, role=ROLES, force=FORCED, crash=CRASH)
         def promote(self, number: int, role: str, force: bool, crash: int | None) -> None:
@@ -151,7 +151,7 @@ def walk(built: Path, commits: dict[str, str], uri: str) -> type[RuleBasedStateM
         def nothing_holds_a_role_without_a_pass_unless_forced(self) -> None:
             passed = {commits[name] for name in PASSING}
             for tag in tags.read():
-                if tag.action == "assign" and tag.role in tags.LIVE:
+                if tag.action == "assign" and tag.role in grammar.LIVE:
                     assert tag.commit in passed or "Forced: " in tag.why, tag.name
 
         def teardown(self) -> None:

@@ -9,8 +9,8 @@ from PIL import Image
 from conftest import fingerprints
 from slipway.simulators.sport import World, simulate
 from slipway.simulators.sport.camera import Canvas, View
-from slipway.simulators.sport.cricket import KEYS, STROKES, position
-from slipway.simulators.sport.figure import KEYPOINTS, Pose, mirrored, skeleton
+from slipway.simulators.sport.skeleton import KEYPOINTS, Pose, mirrored, skeleton
+from slipway.simulators.sport.strokes import KEYS, STROKES, position
 from slipway.tasks.image_classification import Data, Task
 
 SMALL = {"groups": 4, "per_group": 6, "height": 72, "width": 96}

@@ -12,7 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway.cli import registry
+from slipway.cli import promotion, registry
+from slipway.cli.options import Json
 from slipway.core.errors import ConfigError, DataError, SlipwayError
 from slipway.core.terminal import Console
 from slipway.release import markdown
@@ -34,7 +35,6 @@ class Commands(TyperGroup):
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False)
 
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 MARKS = {
     "pass": "[green]pass[/]",
     "hold": "[yellow]hold[/]",
@@ -397,7 +397,7 @@ def _interval(one: dict[str, float | None]) -> str:
 
 
 app.add_typer(registry.app, name="registry")
-for command in (registry.register, registry.promote, registry.rollback, registry.retire):
+for command in (promotion.register, promotion.promote, promotion.rollback, promotion.retire):
     app.command()(command)
 
 

@@ -21,7 +21,21 @@ from slipway.cli import releases as rebuilds
 from slipway.cli import resolve
 from slipway.core import config, documents
 from slipway.core.errors import SlipwayError
-from slipway.registry import artifacts, clone, git, mirror, promoters, promotion, rebuilt, releases, state, tags
+from slipway.registry import (
+    artifacts,
+    clone,
+    eligibility,
+    git,
+    grammar,
+    messages,
+    mirror,
+    promoters,
+    rebuilt,
+    releases,
+    state,
+    tags,
+    verification,
+)
 from slipway.registry.state import Variant, Version
 from slipway.tracking import mlflow_store
 
@@ -220,26 +234,26 @@ def _used() -> Said:
     """
     for variant in state.read().values():
         try:
-            for tag, wrong in promotion.refused_takings(variant).items():
+            for tag, wrong in verification.refused_takings(variant).items():
                 yield wrong, f"slipway registry verify --undo {shlex.quote(tag.name)}"
         except Exception as error:
             yield f"{variant.name} could not be checked: {_said(error)}", CHECKS["versions in use"][1]
         for version in variant.versions.values():
-            if live := [role for role in version.roles if role in tags.LIVE]:
+            if live := [role for role in version.roles if role in grammar.LIVE]:
                 yield from _held(variant, version, live)
 
 
 def _held(variant: Variant, version: Version, roles: Sequence[str]) -> Said:
     """Why a version may not hold its roles."""
     try:
-        wrong = promotion.refusals(version, releases.of(version))
+        wrong = eligibility.refusals(version, releases.of(version))
         given = {role: variant.given(version.version, role) for role in roles}
-        objections = {role: promoters.objection(tag) for role, tag in given.items() if promotion.overruled(tag)}
+        objections = {role: promoters.objection(tag) for role, tag in given.items() if messages.overruled(tag)}
     except Exception as error:
         yield f"{version.name} could not be checked: {_said(error)}", CHECKS["versions in use"][1]
         return
     for one in wrong:
-        known = {role: promotion.overruled(tag) for role, tag in given.items() if objections.get(role, "none") is None}
+        known = {role: messages.overruled(tag) for role, tag in given.items() if objections.get(role, "none") is None}
         if unknown := [role for role in roles if one not in known.get(role, "")]:
             why = next((said for role in unknown if (said := objections.get(role)) is not None), None)
             said = f"{version.name} holds {', '.join(unknown)}: {one}" + (f"; {why}" if why else "")

@@ -1,8 +1,8 @@
-"""The registry at the command line: `slipway registry ...`, and `register`, `promote`, `rollback` and `retire`."""
+"""`slipway registry ...`: what versions there are, what they are and were, and their tags and files elsewhere."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,34 +11,23 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from slipway.cli.display import MARKS, cells, event, interval, lines_of, number, print_events, screen
+from slipway.cli.options import Json, Named
 from slipway.core import atomic
 from slipway.core.errors import RegistryError
 from slipway.core.terminal import Console
-from slipway.registry import artifacts, clone, comparison, promotion, provenance, releases, state, tags
-from slipway.registry.comparison import Difference
+from slipway.registry import artifacts, clone, comparison, grammar, promotion, provenance, releases, state, verification
+from slipway.registry.eligibility import RefusedError
 from slipway.registry.owner import OwnedError
-from slipway.registry.promotion import Bump, Done, RefusedError
+from slipway.registry.releases import Release
 from slipway.registry.state import Variant, Version
+from slipway.registry.undo import take_back
 
 if TYPE_CHECKING:
     from slipway.registry import mirror
 
 app = typer.Typer(no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
-Named = Annotated[str, typer.Argument(help="VARIANT@VERSION, VARIANT@latest or VARIANT#ROLE.", metavar="VERSION")]
-Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why; kept in the tag.")]
-Force = Annotated[bool, typer.Option("--force", help="Although it is refused; needs --reason, kept in the tag.")]
-Push = Annotated[bool, typer.Option("--push", help="To Git's remote too: of two people at once, one is refused.")]
-MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]", None: "none"}
-EVENTS = {
-    "register": "registration",
-    "assign": "assignment",
-    "unassign": "unassignment",
-}
-"""What `gto history` calls them."""
-FACTS = ("Verdict: ", "SHA-256: ")
-"""Lines of a tag's message that the table leaves out; --json has them."""
 COLOURS = {"deployed": "green", "testing": "cyan", "failed": "red", "retired": "dim"}
 
 
@@ -50,13 +39,13 @@ def registry() -> None:
 @app.command("list")
 def show_list(
     variant: Annotated[str | None, typer.Argument(help="Of this variant alone.")] = None,
-    role: Annotated[str | None, typer.Option(help=f"With this role: {', '.join(tags.ROLES)}.")] = None,
+    role: Annotated[str | None, typer.Option(help=f"With this role: {', '.join(grammar.ROLES)}.")] = None,
     lifecycle: Annotated[str | None, typer.Option(help=f"At: {', '.join(releases.LIFECYCLES)}.")] = None,
     as_json: Json = False,
 ) -> None:
     """Every version of every variant: its roles, its lifecycle, its verdict."""
-    if role is not None and role not in tags.ROLES:
-        raise RegistryError(f"{role!r} is no role; there are {', '.join(tags.ROLES)}")
+    if role is not None and role not in grammar.ROLES:
+        raise RegistryError(f"{role!r} is no role; there are {', '.join(grammar.ROLES)}")
     if lifecycle is not None and lifecycle not in releases.LIFECYCLES:
         raise RegistryError(f"{lifecycle!r} is no lifecycle; there are {', '.join(releases.LIFECYCLES)}")
     rows = [
@@ -86,7 +75,7 @@ def show_list(
             row["registered"] or "",
             escape(row["by"] or ""),
         )
-    _console().print(table)
+    screen().print(table)
     _complete(variant)
 
 
@@ -124,8 +113,17 @@ def show(version: Named, as_json: Json = False) -> None:
     variants = state.read()
     found = _find(variants, version)
     variant, release = variants[found.variant], releases.of(found)
+    told = _told(variant, found, release)
+    if as_json:
+        print(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    _print_version(found, release, told)
+
+
+def _told(variant: Variant, found: Version, release: Release) -> dict[str, Any]:
+    """What there is to say of a version, for programs."""
     record = release.record
-    told = {
+    return {
         "variant": found.variant,
         "version": found.version,
         "roles": list(found.roles),
@@ -139,12 +137,12 @@ def show(version: Named, as_json: Json = False) -> None:
         "rules": [asdict(rule) for rule in release.rules],
         "lineage": {} if record is None else record.to_json()["lineage"],
         "provenance": asdict(provenance.of(found.variant, found.commit)),
-        "history": [_event(variant, tag) for tag in variant.tags if tag.commit == found.commit],
+        "history": [event(variant, tag) for tag in variant.tags if tag.commit == found.commit],
     }
-    if as_json:
-        print(json.dumps(told, ensure_ascii=False, indent=1))
-        return
-    console = _console()
+
+
+def _print_version(found: Version, release: Release, told: Mapping[str, Any]) -> None:
+    console = screen()
     stands = f"{escape(', '.join(found.roles)) or 'no role'}, {told['lifecycle']}, verdict {MARKS[release.verdict]}"
     console.print(f"[bold]{escape(found.name)}[/]  {stands}")
     console.print(f"commit {found.commit}, registered {found.registered.time} by {escape(found.registered.who)}")
@@ -156,11 +154,11 @@ def show(version: Named, as_json: Json = False) -> None:
         console.print(f"{escape(name)}  {size}  SHA-256 {sha256}", soft_wrap=True)
     table = Table("metric", "value", "interval", title="On the test split")
     for name, one in told["metrics"].items():
-        table.add_row(escape(name), _number(one["value"]), _interval(one))
+        table.add_row(escape(name), number(one["value"]), interval(one))
     console.print(table)
     for rule in release.rules:
         console.print(f"{MARKS[rule.verdict]} {escape(rule.subject)}: {escape(rule.reason)}", soft_wrap=True)
-    _print_events(told["history"])
+    print_events(told["history"])
 
 
 @app.command()
@@ -179,8 +177,8 @@ def compare(first: Named, second: Named, as_json: Json = False) -> None:
     for heading in ("metric", escape(one.version), escape(other.version), "difference", "percent"):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
     for each in differences:
-        table.add_row(*_cells(each))
-    _console().print(table)
+        table.add_row(*cells(each))
+    screen().print(table)
 
 
 @app.command()
@@ -193,11 +191,11 @@ def history(
         raise RegistryError(f"{variant} has no versions; `slipway register {variant}` makes one")
     chosen = [variants[variant]] if variant is not None else list(variants.values())
     found = sorted(((tag, one) for one in chosen for tag in one.tags), key=lambda pair: (pair[0].when, pair[0].counter))
-    events = [_event(one, tag) for tag, one in reversed(found)]
+    events = [event(one, tag) for tag, one in reversed(found)]
     if as_json:
         print(json.dumps(events, ensure_ascii=False, indent=1))
     else:
-        _print_events(events)
+        print_events(events)
     _complete(variant)
 
 
@@ -212,17 +210,17 @@ def changelog(variant: Annotated[str, typer.Argument(help="The variant.")], as_j
         print(json.dumps([asdict(one) for one in changes], ensure_ascii=False, indent=1))
         _complete(variant)
         return
-    console = _console()
+    console = screen()
     for one in changes:
         console.print(f"[bold]{escape(f'{variant}@{one.version}')}[/]  {one.when[:10]}, {escape(one.who)}")
-        for line in _said(one.why):
+        for line in lines_of(one.why):
             console.print(f"  {escape(line)}", soft_wrap=True)
         for heading, lines in (("data", one.data), ("parameters", one.parameters), ("code", one.code)):
             for line in lines:
                 console.print(f"  {heading}: {escape(line)}", soft_wrap=True)
         for each in one.metrics:
             if each.absolute or each.first is None or each.second is None:
-                metric, was, now, by, percent = _cells(each)
+                metric, was, now, by, percent = cells(each)
                 console.print(f"  {metric}: {was} → {now}{f', {by}, {percent}' if by else ''}", soft_wrap=True)
     _complete(variant)
 
@@ -258,7 +256,7 @@ def sync(
 
 
 def _print_sync(done: "mirror.Synced") -> None:
-    console = _console()
+    console = screen()
     for line in done.changes:
         console.print(escape(line), soft_wrap=True)
     for line in (*done.warnings, *done.unverified):
@@ -275,7 +273,7 @@ def push(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: 
         print(json.dumps({"variant": variant, "tags": pushed}, indent=1))
         return
     said = f"pushed: {', '.join(pushed)}" if pushed else f"nothing to push: the remote has all tags of {variant}"
-    _console().print(said, soft_wrap=True, markup=False)
+    screen().print(said, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -294,17 +292,17 @@ def verify(
     With --json what it says in words goes to standard error.
     """
     try:
-        given = promotion.verify(tag)
+        given = verification.verify(tag)
         if replayed == 1:
-            raise promotion.RefusedError(f"{tag} is refused: its verdict does not come out again in `slipway replay`")
-    except promotion.RefusedError as error:
-        raise promotion.RefusedError(f"{error}. {promotion.undo(tag)}" if undo else str(error))
+            raise RefusedError(f"{tag} is refused: its verdict does not come out again in `slipway replay`")
+    except RefusedError as error:
+        raise RefusedError(f"{error}. {take_back(tag)}" if undo else str(error))
     if replayed:
         raise RegistryError(f"{tag}: `slipway replay` ended with {replayed}, so nobody knows whether its verdict holds")
     if as_json:
         told = {"version": given.version.name, "role": given.role, "overruled": given.overruled} if given else {}
         print(json.dumps({"tag": tag, "version": None, "role": None, "overruled": []} | told, indent=1))
-    console = Console(stderr=True, width=140) if as_json else _console()
+    console = Console(stderr=True, width=140) if as_json else screen()
     for overruled in given.overruled if given else ():
         console.print(f"[yellow]warning[/]: by force, although {escape(overruled)}", soft_wrap=True)
     said = f"{given.version.name} may hold {given.role}" if given else f"{tag} gives no role that is relied on"
@@ -335,99 +333,7 @@ def fetch(
     if as_json:
         print(json.dumps({"version": found.name, "written": written}, indent=1))
         return
-    _console().print(f"{found.name}: {', '.join(written)}", soft_wrap=True, markup=False)
-
-
-def register(
-    variant: Annotated[
-        str | None, typer.Argument(help="The variant; without it all that are new and that `slipway gate` passes.")
-    ] = None,
-    version: Annotated[str | None, typer.Option(help="Its name, such as v1.2.0.")] = None,
-    bump: Annotated[Bump, typer.Option(help="Without a name: what goes up, from v1.0.0 on.")] = "minor",
-    revision: Annotated[str, typer.Option("--rev", help="The commit that has its release record.")] = "HEAD",
-    reason: Reason = None,
-    push: Push = False,
-    as_json: Json = False,
-) -> None:
-    """Make what is committed of a variant a version: an annotated tag."""
-    if variant is None and (version is not None or revision != "HEAD"):
-        raise RegistryError("--version and --rev are of one variant: say which")
-    variants = _new_and_passed() if variant is None else [variant]
-    done = [
-        promotion.register(one, version=version, bump=bump, revision=revision, reason=reason, push=push)
-        for one in variants
-    ]
-    if variant is None and as_json:
-        print(json.dumps([asdict(one) for one in done], ensure_ascii=False, indent=1))
-        return
-    for one in done:
-        _report(one, as_json)
-    if not done:
-        _console().print("nothing to register: nothing passed that is of no version yet", soft_wrap=True)
-
-
-def _new_and_passed() -> list[str]:
-    """The variants to register unasked: new ones that are not worse, too, than what is in production."""
-    from slipway.cli import gate  # with pandas and SciPy, which the other commands do without
-    from slipway.gate.judged import named
-
-    here = clone.look()
-    here.check()
-    passed = []
-    for judged in (gate.judge(variant, here=here) for variant in promotion.unregistered()):
-        if judged.verdict == "pass":
-            passed.append(judged.variant)
-            continue
-        said = f"{judged.variant} is not registered: the gate says {judged.verdict}, beside {judged.beside}"
-        why = [judged.why] if judged.why else []
-        why += [f"{named(rule)}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
-        Console(stderr=True).print(f"[yellow]warning[/]: {escape('; '.join([said, *why]))}", soft_wrap=True)
-    return passed
-
-
-def promote(
-    version: Named,
-    role: Annotated[str, typer.Option("--to", help=f"The role: {', '.join(tags.LIVE)}.")],
-    force: Force = False,
-    reason: Reason = None,
-    push: Push = False,
-    as_json: Json = False,
-) -> None:
-    """Give a version a role, when the gate passed for its bytes and they can be fetched."""
-    _report(promotion.promote(version, role, force=force, reason=reason, push=push), as_json)
-
-
-def rollback(
-    variant: Annotated[str, typer.Argument(help="The variant.")],
-    to: Annotated[str | None, typer.Option(help="The version; without it the last good one.")] = None,
-    role: Annotated[str, typer.Option(help=f"The role: {', '.join(tags.LIVE)}.")] = "production",
-    force: Force = False,
-    reason: Reason = None,
-    push: Push = False,
-    as_json: Json = False,
-) -> None:
-    """Give a role back to the last good version that held it."""
-    _report(promotion.rollback(variant, to, role=role, force=force, reason=reason, push=push), as_json)
-
-
-def retire(
-    version: Named, force: Force = False, reason: Reason = None, push: Push = False, as_json: Json = False
-) -> None:
-    """Archive a version and take its roles from it."""
-    _report(promotion.retire(version, force=force, reason=reason, push=push), as_json)
-
-
-def _report(done: Done, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
-        return
-    console = _console()
-    for overruled in done.overruled:
-        console.print(f"[yellow]forced[/]: {escape(overruled)}", soft_wrap=True)
-    what = f"is {done.role}" if done.role == "archived" else f"holds {done.role}" if done.role else "is registered"
-    console.print(f"{done.variant}@{done.version} {what}: {', '.join(done.tags)}", soft_wrap=True, markup=False)
-    if not done.pushed:
-        console.print(f"to share it: slipway registry push {done.variant}", soft_wrap=True, markup=False)
+    screen().print(f"{found.name}: {', '.join(written)}", soft_wrap=True, markup=False)
 
 
 def _find(variants: Mapping[str, Variant], name: str) -> Version:
@@ -441,63 +347,3 @@ def _find(variants: Mapping[str, Variant], name: str) -> Version:
 def _complete(variant: str | None) -> None:
     """After what is here was shown, end with an error where that is not all."""
     clone.look().check(variant)
-
-
-def _event(variant: Variant, tag: tags.Tag) -> dict[str, Any]:
-    return {
-        "when": tag.time,
-        "who": tag.who,
-        "email": tag.email,
-        "variant": tag.variant,
-        "what": EVENTS[tag.action],
-        "version": tag.version or variant.version_at(tag.commit) or tag.commit,
-        "role": tag.role,
-        "why": tag.why,
-        "tag": tag.name,
-        "commit": tag.commit,
-    }
-
-
-def _print_events(events: Iterable[Mapping[str, Any]]) -> None:
-    table = Table(title="History")
-    for heading in ("when", "who", "what", "version", "role", "why"):
-        table.add_column(heading, overflow="fold")
-    for one in events:
-        version = f"{one['variant']}@{one['version']}"
-        why = "\n".join(_said(one["why"]))
-        cells = (one["when"], one["who"], one["what"], version, one["role"] or "", why)
-        table.add_row(*map(escape, cells))
-    _console().print(table)
-
-
-def _said(why: str) -> list[str]:
-    """What a tag's message says to people: what was done, the reason, and what was overruled."""
-    return [line for line in why.splitlines() if line and not line.startswith(FACTS)]
-
-
-def _cells(one: Difference) -> tuple[str, str, str, str, str]:
-    by = ""
-    if one.absolute is not None:
-        between = "" if one.low is None or one.high is None else f" ({one.low:+.4g} to {one.high:+.4g})"
-        by = f"{one.absolute:+.4g}{between}"
-    percent = "" if one.percent is None else f"{one.percent:+.1f} %"
-    return escape(one.metric), _measured(one.first), _measured(one.second), by, percent
-
-
-def _measured(one: Mapping[str, float | None] | None) -> str:
-    if one is None:
-        return "none"
-    return " ".join(part for part in (_number(one.get("value")), _interval(one)) if part)
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
-
-
-def _interval(one: Mapping[str, float | None]) -> str:
-    low, high = one.get("low"), one.get("high")
-    return "" if low is None or high is None else f"({_number(low)} to {_number(high)})"
-
-
-def _console() -> Console:
-    return Console(width=None if Console().is_terminal else 140)

@@ -28,7 +28,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from slipway.cli.registry import FACTS
+from slipway.cli.display import FACTS
 from slipway.cli.report import changes
 from slipway.core import config
 from slipway.core.errors import RegistryError
@@ -39,8 +39,8 @@ from slipway.records import dvc_lock
 from slipway.records.release import Record, digest
 from slipway.records.verdict import Judgement
 from slipway.registry import clone, git, rebuilt, releases, state, tags
+from slipway.registry.grammar import Tag
 from slipway.registry.releases import Release
-from slipway.registry.tags import Tag
 
 WORKTREE = Path(".dvc/tmp/replay")
 REQUIREMENTS = Path("requirements/build.lock")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from slipway.core.errors import RegistryError
-from slipway.registry import git, tags
+from slipway.registry import git, grammar, sharing, tags
 
 logger = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def beside(remote: str) -> Difference:
     Raises:
         RegistryError: it cannot be reached.
     """
-    pointers, there = tags.at(remote, seconds=SECONDS)
+    pointers, there = sharing.at(remote, seconds=SECONDS)
     mine = here()
     alone = mine.keys() - there.keys()
     removed = {name for name in alone if mine[name] in pointers.values()}
@@ -140,9 +140,9 @@ def here() -> Mapping[str, str]:
     """The annotated tags of this clone that have a name of the registry, and their ids."""
     lines = git.run("for-each-ref", "--format=%(objecttype) %(objectname) %(refname:strip=2)", "refs/tags").splitlines()
     found = (line.split(" ", 2) for line in lines)
-    return {name: identity for kind, identity, name in found if kind == "tag" and tags.parse(name)}
+    return {name: identity for kind, identity, name in found if kind == "tag" and grammar.parse(name)}
 
 
 def _variant(name: str) -> str:
-    parsed = tags.parse(name)
+    parsed = grammar.parse(name)
     return parsed[0] if parsed else ""

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from slipway.core import atomic
 from slipway.core.errors import DataError, ModelError, RegistryError, SlipwayError
 from slipway.records.release import MODEL, Record
-from slipway.registry import artifacts, clone, git, owner, promotion, pyfunc, releases, tags
+from slipway.registry import artifacts, clone, git, grammar, owner, pyfunc, releases, verification
 from slipway.registry.owner import COMMIT, OWNER, OwnedError
 from slipway.registry.releases import Release
 from slipway.registry.state import Variant, Version
@@ -163,7 +163,7 @@ def _accepted(
     left_out = set()
     for name, variant in variants.items():
         try:
-            found[name], refused = promotion.accepted(variant)
+            found[name], refused = verification.accepted(variant)
         except SlipwayError as error:
             left_out.add(name)
             done.unverified.append(f"{name} is left as it is: its tags cannot be verified ({error})")
@@ -192,7 +192,7 @@ def _models(
             continue
         name = max(of, key=lambda one: one.version.registered.when).name
         models[name] += of
-        held = {role: [one for one in of if role in one.version.roles] for role in tags.LIVE}
+        held = {role: [one for one in of if role in one.version.roles] for role in grammar.LIVE}
         aliases.setdefault(name, {}).update({role: holders[0] for role, holders in held.items() if holders})
     return {name: (models[name], aliases.get(name, {})) for name in sorted(models)}
 
@@ -263,7 +263,7 @@ def _sync_model(
         _set_tags(client, name, found, one.tags, done)
     # An alias is moved before the tags of what is no version are taken away, and in one write.
     desired = {role: numbers[one.version.version] for role, one in aliases.items()}
-    for role in tags.LIVE:
+    for role in grammar.LIVE:
         now = model.aliases.get(role)
         if role in desired and str(now) != desired[role]:
             client.set_registered_model_alias(name, role, desired[role])

@@ -14,7 +14,7 @@ import semver
 
 from slipway.core.errors import RegistryError
 from slipway.registry import tags
-from slipway.registry.tags import Tag
+from slipway.registry.grammar import Tag
 
 LATEST = "latest"
 SHOWN = ("production", "canary", "staging", "archived")

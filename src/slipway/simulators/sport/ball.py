@@ -13,8 +13,9 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
 from slipway.simulators.sport.camera import SUPERSAMPLED, Canvas, Colour, Rng, View, finished, mix, moved
-from slipway.simulators.sport.figure import BLACK, WHITE, Figure, skeleton
+from slipway.simulators.sport.figure import BLACK, WHITE, Figure
 from slipway.simulators.sport.football import Match, goal, pose, spot
+from slipway.simulators.sport.skeleton import skeleton
 
 Row = tuple[str, str]
 DIAMETER = 0.22

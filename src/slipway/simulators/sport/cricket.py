@@ -1,9 +1,8 @@
 """Frames of a batter in one of six strokes: a folder a stroke, and `metadata.csv` (path, group: the innings).
 
-A stroke is a few key positions of body, hands and bat, from the backlift (0) over the downswing to the moment of
-impact (1) and the follow-through (2); a frame is a moment between them, somewhere around the impact. A batter has a
-style of his own, and `difficulty` draws strokes towards their neighbours (cover and straight drive, pull and hook,
-cut and cover drive) and frames towards the backlift, where all are alike: no model can be right about all of them.
+A frame is a moment of a stroke (`strokes`), somewhere around the impact. A batter has a style of his own, and
+`difficulty` draws strokes towards their neighbours (cover and straight drive, pull and hook, cut and cover drive) and
+frames towards the backlift, where all are alike: no model can be right about all of them.
 
 The batter's frame is the body's: x points to the bowler, z to the off side. A left-hander is its mirror image. All
 frames of an innings share batter, kit, ground, light and camera, which is at the bowler's end or beside the pitch.
@@ -16,168 +15,16 @@ import numpy as np
 from PIL import Image, ImageFont
 
 from slipway.simulators.sport.camera import SUPERSAMPLED, Canvas, Colour, Film, Rng, View, mix, moved
-from slipway.simulators.sport.figure import BLACK, KEYPOINTS, WHITE, Figure, Look, Pair, Pose, Vector, blend, skeleton
+from slipway.simulators.sport.figure import BLACK, WHITE, Figure, Look
+from slipway.simulators.sport.skeleton import KEYPOINTS, Pose, Vector, blend, skeleton
+from slipway.simulators.sport.strokes import AWAY, NEIGHBOURS, STROKES, position
 
 Row = tuple[str, str]
-STROKES = ("cover_drive", "cut_shot", "hook_shot", "pull_shot", "straight_drive", "sweep")
-NEIGHBOURS = {
-    "cover_drive": "straight_drive",
-    "straight_drive": "cover_drive",
-    "pull_shot": "hook_shot",
-    "hook_shot": "pull_shot",
-    "cut_shot": "cover_drive",
-    "sweep": "pull_shot",
-}
-AWAY: dict[str, Vector] = {
-    "cover_drive": (0.6, 0.08, 0.8),
-    "cut_shot": (0.1, 0.1, 1.0),
-    "hook_shot": (-0.2, 0.45, -0.9),
-    "pull_shot": (0.35, 0.12, -0.9),
-    "straight_drive": (1.0, 0.06, 0.05),
-    "sweep": (0.0, 0.04, -1.0),
-}
-"""Where the ball goes."""
 COLOURS: tuple[Colour, ...] = (
     *((30, 70, 170), (250, 205, 60), (20, 110, 70), (120, 20, 40), (30, 30, 36), (60, 170, 220), (200, 40, 50)),
 )
 BAT = 0.5
 """Of the bat below the upper hand, in the batter's height."""
-
-
-@dataclass(frozen=True)
-class Key:
-    """A position of a stroke: when, the body, the upper hand and the way from it to the bat's toe."""
-
-    time: float
-    pose: Pose
-    hand: Vector
-    bat: Vector
-
-
-def _front_foot(z: float) -> tuple[Pose, Pose, Pose]:
-    """Downswing, impact and follow-through of a drive, the front foot `z` to the off."""
-    elbows: Pair = ((1, 0.35, 0.1), (0.6, -0.8, -0.2))
-    knees: Pair = ((1, 0.1, 0.35), (0.1, 0.0, 1))
-    down = Pose(
-        hips=(0.06, 0.46, 0.02),
-        lean=(0.3, 0.16),
-        turn=(0.05, 0.05),
-        head=(1.15, 0.3),
-        feet=((0.28, 0.05, 0.8 * z), (-0.16, 0.04, 0)),
-        knees=knees,
-        elbows=elbows,
-    )
-    hit = replace(
-        down, hips=(0.13, 0.44, 0.04), lean=(0.28, 0.3), turn=(0.2, 0.15), feet=((0.35, 0.04, z), (-0.19, 0.05, 0))
-    )
-    end = replace(hit, hips=(0.15, 0.46, 0.04), lean=(0.15, 0.2), turn=(0.4, 0.5), head=(0.85, 0.1))
-    return down, hit, end
-
-
-STANCE = Key(
-    0.0,
-    Pose(
-        hips=(0, 0.48, 0),
-        lean=(0.35, 0.05),
-        turn=(0, 0.1),
-        head=(1.15, 0.2),
-        feet=((0.12, 0.04, 0), (-0.12, 0.04, 0)),
-        knees=((0.3, 0, 1), (-0.1, 0, 1)),
-        elbows=((0.8, 0.1, 0.3), (0.8, -0.4, -0.3)),
-    ),
-    (-0.14, 0.6, 0.17),
-    (-0.5, 0.82, 0.05),
-)
-
-
-def _keys() -> dict[str, tuple[Key, ...]]:
-    cover, straight = _front_foot(0.22), _front_foot(0.0)
-    down, hit, end = cover
-    strokes = {
-        "cover_drive": (
-            Key(0.6, down, (-0.02, 0.58, 0.24), (-0.95, 0.1, -0.15)),
-            Key(1.0, hit, (0.23, 0.5, 0.32), (-0.06, -0.93, 0.36)),
-            Key(1.4, end, (0.35, 0.66, 0.4), (0.45, -0.05, 0.9)),
-            Key(2.0, end, (0.33, 0.86, 0.25), (-0.2, 0.85, 0.5)),
-        )
-    }
-    down, hit, end = straight
-    strokes["straight_drive"] = (
-        Key(0.6, down, (0.0, 0.58, 0.18), (-0.98, 0.05, 0.02)),
-        Key(1.0, hit, (0.3, 0.5, 0.17), (-0.1, -0.99, 0.0)),
-        Key(1.4, end, (0.46, 0.64, 0.13), (0.98, 0.05, 0.02)),
-        Key(2.0, end, (0.43, 0.87, 0.12), (0.3, 0.95, 0.02)),
-    )
-    back = Pose(
-        hips=(-0.11, 0.48, 0.03),
-        lean=(0.3, -0.02),
-        turn=(-0.1, 0.0),
-        head=(1.2, 0.15),
-        feet=((0.04, 0.05, 0.03), (-0.24, 0.04, 0.07)),
-        knees=((0.3, 0, 1), (0, 0, 1)),
-        elbows=((0.8, 0.1, 0.3), (0.8, -0.6, -0.3)),
-    )
-    cut = replace(back, turn=(0, 0.5), head=(0.5, 0.25), lean=(0.34, -0.05))
-    round_cut = replace(cut, turn=(0.2, 0.9), head=(0.1, 0.1), lean=(0.2, 0.02))
-    strokes["cut_shot"] = (
-        Key(0.6, back, (-0.24, 0.74, 0.2), (-0.5, 0.6, 0.6)),
-        Key(1.0, cut, (-0.06, 0.62, 0.35), (0.3, -0.12, 0.95)),
-        Key(1.4, round_cut, (0.06, 0.62, 0.26), (0.92, -0.05, 0.35)),
-        Key(2.0, round_cut, (0.14, 0.7, 0.12), (0.7, 0.5, -0.5)),
-    )
-    open_ = replace(back, turn=(0.5, 0.5), feet=((0.04, 0.05, -0.1), (-0.22, 0.04, 0.03)), head=(0.7, 0.1))
-    pull = replace(open_, hips=(-0.1, 0.48, -0.03), turn=(0.9, 1.2), lean=(0.05, 0.1), head=(0.1, 0.2))
-    round_pull = replace(pull, turn=(1.2, 1.7), lean=(-0.05, 0.05), head=(0.2, 0.0))
-    strokes["pull_shot"] = (
-        Key(0.6, open_, (-0.2, 0.72, 0.15), (-0.5, 0.5, 0.7)),
-        Key(1.0, pull, (0.14, 0.63, 0.0), (0.7, -0.08, 0.7)),
-        Key(1.4, round_pull, (0.12, 0.66, -0.15), (0.35, 0.05, -0.93)),
-        Key(2.0, round_pull, (-0.03, 0.75, -0.2), (-0.75, 0.35, -0.55)),
-    )
-    up = replace(open_, lean=(0.1, -0.12), head=(0.7, -0.1))
-    hook = replace(pull, hips=(-0.12, 0.5, -0.03), turn=(0.9, 1.3), lean=(0.0, -0.2), head=(0.1, -0.1))
-    round_hook = replace(
-        hook, turn=(1.4, 2.0), feet=((0.03, 0.13, -0.2), (-0.2, 0.04, 0.0)), lean=(-0.1, -0.2), head=(-0.1, -0.2)
-    )
-    strokes["hook_shot"] = (
-        Key(0.6, up, (-0.24, 0.82, 0.13), (-0.45, 0.75, 0.45)),
-        Key(1.0, hook, (0.06, 0.83, 0.0), (0.66, 0.22, 0.7)),
-        Key(1.4, round_hook, (0.04, 0.88, -0.15), (0.3, 0.4, -0.87)),
-        Key(2.0, round_hook, (-0.12, 0.88, -0.2), (-0.7, 0.65, -0.3)),
-    )
-    reach = Pose(
-        hips=(0.04, 0.38, 0.02),
-        lean=(0.35, 0.25),
-        turn=(0.1, 0.2),
-        head=(1.0, 0.3),
-        feet=((0.34, 0.04, 0.08), (-0.28, 0.05, 0)),
-        knees=((1, 0.8, 0.3), (0.4, -1, 0.4)),
-        elbows=((0.8, 0.1, 0.3), (0.8, -0.6, -0.3)),
-    )
-    down = replace(reach, hips=(0.1, 0.28, 0.02), lean=(0.35, 0.4), turn=(0.4, 0.6), head=(0.7, 0.35))
-    low = replace(down, feet=((0.36, 0.04, 0.08), (-0.3, 0.05, 0)))
-    round_low = replace(low, turn=(0.6, 1.0), head=(0.2, 0.1), lean=(0.2, 0.3))
-    strokes["sweep"] = (
-        Key(0.6, reach, (-0.02, 0.6, 0.2), (-0.5, 0.7, 0.5)),
-        Key(1.0, low, (0.33, 0.37, 0.23), (0.7, -0.4, 0.6)),
-        Key(1.4, round_low, (0.35, 0.4, 0.06), (0.5, -0.1, -0.86)),
-        Key(2.0, round_low, (0.2, 0.5, -0.06), (-0.5, 0.45, -0.75)),
-    )
-    return {stroke: (STANCE, *keys) for stroke, keys in strokes.items()}
-
-
-KEYS = _keys()
-
-
-def position(stroke: str, time: float) -> tuple[Pose, np.ndarray, np.ndarray]:
-    """Body, upper hand and the unit way of the bat at a moment of a stroke, from 0 to 2."""
-    keys = KEYS[stroke]
-    last = next(number for number in range(1, len(keys)) if time <= keys[number].time)
-    one, other = keys[last - 1], keys[last]
-    share = (time - one.time) / (other.time - one.time)
-    hand = np.asarray(one.hand) * (1 - share) + np.asarray(other.hand) * share
-    bat = np.asarray(one.bat) * (1 - share) + np.asarray(other.bat) * share
-    return blend(one.pose, other.pose, share), hand, bat / np.linalg.norm(bat)
 
 
 def simulate(
@@ -284,29 +131,13 @@ class Innings:
         height, width = size
         difficulty, shift = knobs
         time = float(np.clip(rng.normal(1.3, 0.1 + 0.5 * difficulty), 0.3, 2.0))
-        focal = self.tall * height * float(np.linalg.norm(self.eye)) / 1.85
-        side = 0.3 if self.left_handed else -0.3
-        at = (0.2 + float(rng.normal(0, 0.08)), 0.92 + float(rng.normal(0, 0.05)), side + float(rng.normal(0, 0.08)))
-        view = View.look(self.eye, at, focal, (width, height), float(rng.normal(0, 0.015)) + 0.07 * shift)
+        view = self._view(size, shift, rng)
         batter = self._batter(stroke, time, difficulty, view, rng)
         canvas = Canvas(width * SUPERSAMPLED, height * SUPERSAMPLED)
         self._ground(canvas, view, rng)
         others = [figure for figure in self._others(view, rng) if figure.drawn[:, 1].min() < view.height]
-        shadow = Canvas(view.width // 2, view.height // 2, "L")
-        half = View(view.eye, view.axes, view.focal / 2, *shadow.image.size)
-        for figure in (batter, *others):
-            figure.shadow(shadow, half, np.array(self.sun), 100)
-        canvas.shade(shadow.image, BLACK)
-        stumps = float((np.array([-1.22, 0.35, 0]) - view.eye) @ view.axes[2])
-        lit = -0.5 if self.sun[0] > 0 else 0.5
-        people = sorted((batter, *others), key=lambda figure: -figure.depth)
-        for figure in people:
-            if figure.depth > stumps:
-                figure.paint(canvas, lit)
-        self._stumps(canvas, view)
-        for figure in people:
-            if figure.depth <= stumps:
-                figure.paint(canvas, lit)
+        self._shadows(canvas, view, [batter, *others])
+        self._people(canvas, view, [batter, *others])
         if rng.uniform() < 0.55:
             self._ball(canvas, view, stroke, time, rng)
         if self.style[8] > 0.6:
@@ -316,6 +147,14 @@ class Innings:
             reach = SUPERSAMPLED * height / 112 * 3.5 * difficulty
             image = moved(image, float(rng.normal(0, reach)), float(rng.normal(0, 0.5 * reach)))
         return self.film.develop(image, rng)
+
+    def _view(self, size: tuple[int, int], shift: float, rng: Rng) -> View:
+        """The innings' camera, at the batter, who is `tall` of the picture's height."""
+        height, width = size
+        focal = self.tall * height * float(np.linalg.norm(self.eye)) / 1.85
+        side = 0.3 if self.left_handed else -0.3
+        at = (0.2 + float(rng.normal(0, 0.08)), 0.92 + float(rng.normal(0, 0.05)), side + float(rng.normal(0, 0.08)))
+        return View.look(self.eye, at, focal, (width, height), float(rng.normal(0, 0.015)) + 0.07 * shift)
 
     def _batter(self, stroke: str, time: float, difficulty: float, view: View, rng: Rng) -> Figure:
         pose, hand, bat = position(stroke, time)
@@ -399,6 +238,26 @@ class Innings:
             middle = float(view.project(np.array([[edge[0], 0, 0]]))[0][0, 0])
             wide = 3.5 * view.scale(float(np.linalg.norm(edge - view.eye)))
             canvas.pen.rectangle((middle - wide, bottom - 6 * (bottom - top), middle + wide, bottom), self.behind)
+
+    def _shadows(self, canvas: Canvas, view: View, figures: list[Figure]) -> None:
+        shadow = Canvas(view.width // 2, view.height // 2, "L")
+        half = View(view.eye, view.axes, view.focal / 2, *shadow.image.size)
+        for figure in figures:
+            figure.shadow(shadow, half, np.array(self.sun), 100)
+        canvas.shade(shadow.image, BLACK)
+
+    def _people(self, canvas: Canvas, view: View, figures: list[Figure]) -> None:
+        """Draw figures, the farthest first, and the stumps between those behind and those before them."""
+        stumps = float((np.array([-1.22, 0.35, 0]) - view.eye) @ view.axes[2])
+        lit = -0.5 if self.sun[0] > 0 else 0.5
+        people = sorted(figures, key=lambda figure: -figure.depth)
+        for figure in people:
+            if figure.depth > stumps:
+                figure.paint(canvas, lit)
+        self._stumps(canvas, view)
+        for figure in people:
+            if figure.depth <= stumps:
+                figure.paint(canvas, lit)
 
     def _stumps(self, canvas: Canvas, view: View) -> None:
         wood = (214, 178, 110)

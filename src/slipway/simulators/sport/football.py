@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image, ImageChops, ImageFont
 
 from slipway.simulators.sport.camera import SUPERSAMPLED, Canvas, Colour, Film, Rng, View, mix
-from slipway.simulators.sport.figure import BLACK, WHITE, Figure, Look, Pose, mirrored
+from slipway.simulators.sport.figure import BLACK, WHITE, Figure, Look
+from slipway.simulators.sport.skeleton import Pose, mirrored
 
 KITS: tuple[Colour, ...] = (
     *((200, 30, 40), (30, 60, 170), (240, 240, 238), (250, 205, 40), (20, 20, 24), (110, 180, 230), (120, 20, 50)),

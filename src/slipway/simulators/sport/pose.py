@@ -15,8 +15,9 @@ import numpy as np
 from PIL import Image
 
 from slipway.simulators.sport.camera import SUPERSAMPLED, Canvas, Rng, View, finished, moved
-from slipway.simulators.sport.figure import KEYPOINTS, LIMBS, SKELETON, Figure, skeleton
+from slipway.simulators.sport.figure import LIMBS, Figure
 from slipway.simulators.sport.football import Match, pose
+from slipway.simulators.sport.skeleton import KEYPOINTS, SKELETON, skeleton
 
 Row = tuple[str, str]
 _OWN = tuple(

@@ -1,111 +1,29 @@
-"""Tags: what GTO reads of them, dates in order, all or none, and one of two who write at once."""
+"""Tags and the remote: of two who push one wins, what was removed there stays so, and where pushes go."""
 
 import contextlib
-import os
 import subprocess
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from registry.house import git
 from slipway.cli.app import app
 from slipway.core.errors import RegistryError
-from slipway.registry import promotion, tags
+from slipway.registry import promotion, registration, sharing, tags, transaction
 from slipway.registry.git import remote
-from slipway.registry.tags import New
+from slipway.registry.transaction import New
 
 VARIANT = "base-ad-detector"
-
-
-@given(
-    st.one_of(
-        st.from_regex(
-            r"[a-z][a-z0-9-]{0,6}(@v[0-9]{1,2}\.[0-9]\.[0-9](-rc\.1)?|#(production|canary|x))!?(#[0-9]{1,3})?",
-            fullmatch=True,
-        ),
-        st.from_regex(r"[a-zA-Z0-9/_-]{0,8}@(deprecated|v[0-9.]{1,7})(#[0-9]+)?", fullmatch=True),
-        st.text("ab/#@!v.0123456789-_", max_size=14),
-    )
-)
-def test_names_that_are_read_are_read_as_gto_reads_them(name: str):
-    from gto.constants import Action
-    from gto.tag import parse_name
-
-    ours = tags.parse(name)
-    if ours is None:
-        return
-    theirs = parse_name(name)
-    variant, action, version, role, counter = ours
-    assert (variant, version, role) == (theirs["name"], theirs.get("version"), theirs.get("stage"))
-    assert Action(action) == theirs["action"]
-    assert counter == theirs.get("counter", 0)
-
-
-def test_tags_of_a_variant_are_dated_one_after_the_other_though_written_within_a_second(
-    root: Path, commits: Mapping[str, str]
-):
-    for at in range(1, 4):
-        tags.write(tags.moment(VARIANT), [New(f"{VARIANT}#staging#{at}", commits["good-1"], "why")])
-    times = [tag.when for tag in tags.read(VARIANT)]
-    assert times == sorted(set(times))
-
-
-def test_a_clock_that_is_behind_does_not_hide_a_newer_tag(root: Path, commits: Mapping[str, str]):
-    env = os.environ | {"GIT_COMMITTER_DATE": "2090-01-01T00:00:00Z"}
-    name = f"{VARIANT}#staging#1"
-    subprocess.run(["git", "tag", "-a", "-m", "fast clock", name, commits["good-1"]], check=True, env=env)
-    tags.write(tags.moment(VARIANT), [New(f"{VARIANT}#staging#2", commits["good-2"], "why")])
-    assert tags.read(VARIANT)[-1].name == f"{VARIANT}#staging#2"
-
-
-def test_several_tags_are_written_all_or_none(root: Path, commits: Mapping[str, str]):
-    moment = tags.moment(VARIANT)
-    git(root, "tag", f"{VARIANT}#staging#2", commits["good-1"])  # lightweight: no tag of the registry, and in the way
-    new = [New(f"{VARIANT}#staging#{at}", commits["good-1"], "why") for at in (1, 2)]
-    with pytest.raises(RegistryError):
-        tags.write(moment, new)
-    assert tags.read() == []
-
-
-def test_what_was_decided_on_an_older_state_is_refused_and_says_who_was_quicker(root: Path, commits: Mapping[str, str]):
-    moment = tags.moment(VARIANT)
-    tags.write(moment, [New(f"{VARIANT}@v1.0.0", commits["good-1"], "first")])
-    with pytest.raises(
-        RegistryError, match=r"changed at the same time \(base-ad-detector@v1.0.0 by Tester, .*\); nothing was"
-    ):
-        tags.write(moment, [New(f"{VARIANT}#staging#1", commits["good-1"], "second")])
-    assert [tag.name for tag in tags.read()] == [f"{VARIANT}@v1.0.0"]
-
-
-def test_of_two_threads_that_write_at_once_one_wins(root: Path, commits: Mapping[str, str]):
-    moment = tags.moment(VARIANT)
-    refused: list[Exception] = []
-
-    def write(name: str) -> None:
-        try:
-            tags.write(moment, [New(name, commits["good-1"], "why")])
-        except RegistryError as error:
-            refused.append(error)
-
-    writers = [threading.Thread(target=write, args=[f"{VARIANT}#{role}#1"]) for role in tags.LIVE]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert (len(tags.read()), len(refused)) == (1, 2)
 
 
 @pytest.fixture
 def clones(root: Path, tmp_path: Path, commits: Mapping[str, str]) -> tuple[Path, Path]:
     """Two clones of one remote, with three versions registered."""
     for name in ("good-1", "good-2", "good-3"):
-        promotion.register(VARIANT, revision=commits[name])
+        registration.register(VARIANT, revision=commits[name])
     subprocess.run(["git", "clone", "-q", "--bare", str(root), str(tmp_path / "origin")], check=True)
     for name in ("ann", "ben"):
         subprocess.run(["git", "clone", "-q", str(tmp_path / "origin"), str(tmp_path / name)], check=True)
@@ -128,14 +46,14 @@ def test_of_two_people_who_push_at_once_one_wins_and_the_other_keeps_nothing(
 ):
     ann, ben = clones
     monkeypatch.chdir(ben)
-    moment = tags.moment(VARIANT, push=True)
+    moment = transaction.moment(VARIANT, push=True)
     commit = git(ben, "rev-parse", f"{VARIANT}@v1.1.0^{{commit}}")
     monkeypatch.chdir(ann)
     promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
     monkeypatch.chdir(ben)
     before = git(ben, "for-each-ref")
     with pytest.raises(RegistryError, match="changed at origin at the same time"):
-        tags.write(moment, [New(f"{VARIANT}#{role}#1", commit, "why")], push=True)
+        transaction.write(moment, [New(f"{VARIANT}#{role}#1", commit, "why")], push=True)
     assert git(ben, "for-each-ref") == before
 
 
@@ -166,12 +84,12 @@ def test_a_tag_that_was_removed_at_the_remote_is_not_pushed_again(
     with pytest.raises(RegistryError, match=remedy):
         promotion.promote(f"{VARIANT}@v1.0.0", "canary", push=True)
     with pytest.raises(RegistryError, match=remedy):
-        tags.share(VARIANT)
+        sharing.share(VARIANT)
     monkeypatch.chdir(clones[1])
     promotion.promote(f"{VARIANT}@v1.1.0", "canary", push=True)
     monkeypatch.chdir(clones[0])
     with pytest.raises(RegistryError, match=f"was changed at origin after this clone wrote {tag}"):
-        tags.share(VARIANT)
+        sharing.share(VARIANT)
     assert tag not in git(tmp_path / "origin", "tag")
     git(clones[0], "tag", "-d", tag)
     assert promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True).tags == (f"{VARIANT}#production#2",)
@@ -186,7 +104,7 @@ def test_a_decision_for_the_remote_is_made_on_what_the_remote_has(
         RegistryError, match=f"not at origin: .*; share with `slipway registry push {VARIANT}`, or take away"
     ):
         promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
-    assert tags.share(VARIANT) == [f"{VARIANT}#staging#1"]
+    assert sharing.share(VARIANT) == [f"{VARIANT}#staging#1"]
     promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
 
 
@@ -223,17 +141,17 @@ def test_what_is_shared_at_the_same_time_as_another_push_is_refused(
     ann, ben = clones
     monkeypatch.chdir(ann)
     promotion.promote(f"{VARIANT}@v1.0.0", "staging")
-    send = tags._send
+    send = sharing.send
 
     def later(*arguments: Any) -> None:
         with contextlib.chdir(ben), monkeypatch.context() as context:
-            context.setattr(tags, "_send", send)
+            context.setattr(sharing, "send", send)
             promotion.promote(f"{VARIANT}@v1.1.0", "production", push=True)
         send(*arguments)
 
-    monkeypatch.setattr(tags, "_send", later)
+    monkeypatch.setattr(sharing, "send", later)
     with pytest.raises(RegistryError, match="was changed at origin at the same time"):
-        tags.share(VARIANT)
+        sharing.share(VARIANT)
     assert "#staging#" not in git(tmp_path / "origin", "tag")
 
 
@@ -291,5 +209,5 @@ def test_tags_are_pushed_where_git_pushes_to(
 
 def test_without_a_remote_a_push_is_refused_before_anything_is_written(root: Path, commits: Mapping[str, str]):
     with pytest.raises(RegistryError, match="there is no Git remote to push to: add one with `git remote add origin"):
-        promotion.register(VARIANT, revision=commits["good-1"], push=True)
+        registration.register(VARIANT, revision=commits["good-1"], push=True)
     assert tags.read() == []

@@ -1,0 +1,108 @@
+"""`slipway register`, `promote`, `rollback` and `retire`: the commands that decide on versions and roles."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from slipway.cli.display import screen
+from slipway.cli.options import Force, Json, Named, Push, Reason
+from slipway.core.errors import RegistryError
+from slipway.core.terminal import Console
+from slipway.registry import clone, grammar, promotion, registration
+from slipway.registry.decision import Done
+from slipway.registry.registration import Bump
+
+
+def register(
+    variant: Annotated[
+        str | None, typer.Argument(help="The variant; without it all that are new and that `slipway gate` passes.")
+    ] = None,
+    version: Annotated[str | None, typer.Option(help="Its name, such as v1.2.0.")] = None,
+    bump: Annotated[Bump, typer.Option(help="Without a name: what goes up, from v1.0.0 on.")] = "minor",
+    revision: Annotated[str, typer.Option("--rev", help="The commit that has its release record.")] = "HEAD",
+    reason: Reason = None,
+    push: Push = False,
+    as_json: Json = False,
+) -> None:
+    """Make what is committed of a variant a version: an annotated tag."""
+    if variant is None and (version is not None or revision != "HEAD"):
+        raise RegistryError("--version and --rev are of one variant: say which")
+    variants = _new_and_passed() if variant is None else [variant]
+    done = [
+        registration.register(one, version=version, bump=bump, revision=revision, reason=reason, push=push)
+        for one in variants
+    ]
+    if variant is None and as_json:
+        print(json.dumps([asdict(one) for one in done], ensure_ascii=False, indent=1))
+        return
+    for one in done:
+        _report(one, as_json)
+    if not done:
+        screen().print("nothing to register: nothing passed that is of no version yet", soft_wrap=True)
+
+
+def promote(
+    version: Named,
+    role: Annotated[str, typer.Option("--to", help=f"The role: {', '.join(grammar.LIVE)}.")],
+    force: Force = False,
+    reason: Reason = None,
+    push: Push = False,
+    as_json: Json = False,
+) -> None:
+    """Give a version a role, when the gate passed for its bytes and they can be fetched."""
+    _report(promotion.promote(version, role, force=force, reason=reason, push=push), as_json)
+
+
+def rollback(
+    variant: Annotated[str, typer.Argument(help="The variant.")],
+    to: Annotated[str | None, typer.Option(help="The version; without it the last good one.")] = None,
+    role: Annotated[str, typer.Option(help=f"The role: {', '.join(grammar.LIVE)}.")] = "production",
+    force: Force = False,
+    reason: Reason = None,
+    push: Push = False,
+    as_json: Json = False,
+) -> None:
+    """Give a role back to the last good version that held it."""
+    _report(promotion.rollback(variant, to, role=role, force=force, reason=reason, push=push), as_json)
+
+
+def retire(
+    version: Named, force: Force = False, reason: Reason = None, push: Push = False, as_json: Json = False
+) -> None:
+    """Archive a version and take its roles from it."""
+    _report(promotion.retire(version, force=force, reason=reason, push=push), as_json)
+
+
+def _new_and_passed() -> list[str]:
+    """The variants to register unasked: new ones that are not worse, too, than what is in production."""
+    from slipway.cli import gate  # with pandas and SciPy, which the other commands do without
+    from slipway.gate.judged import named
+
+    here = clone.look()
+    here.check()
+    passed = []
+    for judged in (gate.judge(variant, here=here) for variant in registration.unregistered()):
+        if judged.verdict == "pass":
+            passed.append(judged.variant)
+            continue
+        said = f"{judged.variant} is not registered: the gate says {judged.verdict}, beside {judged.beside}"
+        why = [judged.why] if judged.why else []
+        why += [f"{named(rule)}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
+        Console(stderr=True).print(f"[yellow]warning[/]: {escape('; '.join([said, *why]))}", soft_wrap=True)
+    return passed
+
+
+def _report(done: Done, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
+        return
+    console = screen()
+    for overruled in done.overruled:
+        console.print(f"[yellow]forced[/]: {escape(overruled)}", soft_wrap=True)
+    what = f"is {done.role}" if done.role == "archived" else f"holds {done.role}" if done.role else "is registered"
+    console.print(f"{done.variant}@{done.version} {what}: {', '.join(done.tags)}", soft_wrap=True, markup=False)
+    if not done.pushed:
+        console.print(f"to share it: slipway registry push {done.variant}", soft_wrap=True, markup=False)
