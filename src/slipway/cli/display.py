@@ -1,17 +1,21 @@
 """How versions, differences and events of the registry read in a terminal."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from slipway.core.terminal import Console
 from slipway.registry.comparison import Difference
 from slipway.registry.grammar import Tag
 from slipway.registry.state import Variant
+from slipway_edge.redaction import plain, secrets
 
 MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]", None: "none"}
+VERDICTS = {"pass": "green", "hold": "yellow", "fail": "red"}
+"""Their colours."""
 EVENTS = {
     "register": "registration",
     "assign": "assignment",
@@ -25,6 +29,21 @@ FACTS = ("Verdict: ", "SHA-256: ")
 def screen() -> Console:
     """Standard output: as wide as the terminal, else of 140 columns."""
     return Console(width=None if Console().is_terminal else 140)
+
+
+def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+    """A line for each row, in columns as wide as their widest cell; a table of Rich's takes seconds for many rows."""
+    hidden = secrets()
+    table = [[cell if isinstance(cell, Text) else Text(plain(cell, hidden)) for cell in row] for row in rows]
+    table.insert(0, [Text(heading, "bold") for heading in headings])
+    widths = [max(cell.cell_len for cell in column) for column in zip(*table, strict=True)]
+    console = screen()
+    for row in table:
+        line = Text()
+        for cell, width in zip(row, widths, strict=True):
+            line.append_text(cell).append(" " * (width - cell.cell_len + 2))
+        line.rstrip()
+        console.print(line, soft_wrap=True)
 
 
 def event(variant: Variant, tag: Tag) -> dict[str, Any]:

@@ -10,8 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from slipway.cli.display import MARKS, cells, event, interval, lines_of, number, print_events, screen
+from slipway.cli.display import (
+    MARKS,
+    VERDICTS,
+    cells,
+    event,
+    interval,
+    lines_of,
+    number,
+    print_columns,
+    print_events,
+    screen,
+)
 from slipway.cli.options import Json, Named
 from slipway.core import atomic
 from slipway.core.errors import RegistryError
@@ -59,23 +71,22 @@ def show_list(
         print(json.dumps(rows, ensure_ascii=False, indent=1))
         _complete(variant)
         return
-    table = Table(title="Versions")
-    for heading in ("variant", "version", "role", "lifecycle", "verdict", "commit", "registered", "by"):
-        table.add_column(heading)
-    for row in rows:
-        colour = COLOURS.get(row["lifecycle"])
-        stands = f"[{colour}]{row['lifecycle']}[/]" if colour else row["lifecycle"]
-        table.add_row(
-            escape(row["variant"]),
-            escape(row["version"] or "(unregistered)"),
-            escape(", ".join(row["roles"])),
-            stands,
-            MARKS[row["verdict"]],
-            row["commit"][:7] if row["commit"] else "",
-            row["registered"] or "",
-            escape(row["by"] or ""),
-        )
-    screen().print(table)
+    print_columns(
+        ("variant", "version", "role", "lifecycle", "verdict", "commit", "registered", "by"),
+        [
+            (
+                row["variant"],
+                row["version"] or "(unregistered)",
+                ", ".join(row["roles"]),
+                Text(row["lifecycle"], COLOURS.get(row["lifecycle"], "")),
+                Text(row["verdict"] or "none", VERDICTS.get(row["verdict"], "")),
+                row["commit"][:7] if row["commit"] else "",
+                row["registered"] or "",
+                row["by"] or "",
+            )
+            for row in rows
+        ],
+    )
     _complete(variant)
 
 
