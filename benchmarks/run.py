@@ -346,6 +346,25 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "edge_footprint": Benchmark(
+        "edge_footprint.py",
+        (
+            Row(
+                "`slipway-edge` with all that it needs for pictures, on disk",
+                "",
+                "under 130 MB",
+                lambda f: f"{f['disk_mb']:.0f} MB",
+                lambda f: f["disk_mb"] < 130,
+            ),
+            Row(
+                "the same: until `base-ad-detector` is loaded",
+                "a Python that does nothing",
+                "0.3 s and 60 MiB",
+                lambda f: f"{f['load_seconds']:.2f} s and {f['memory_mib']:.0f} MiB more",
+                lambda f: f["load_seconds"] < 0.3 and f["memory_mib"] < 60 and not f["not_allowed"],
+            ),
+        ),
+    ),
     "seeds": Benchmark(
         "seeds.py",
         (
