@@ -19,7 +19,7 @@ FILES = (".gitignore", ".gitattributes")
 def outputs() -> tuple[list[str], list[str]]:
     """What the stages of a variant `x` write: what DVC keeps, and what Git keeps."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
-    outs = [one for stage in stages for kind in ("outs", "metrics") for one in stage["do"].get(kind, [])]
+    outs = [one for stage in stages for kind in ("outs", "metrics") for one in stage.get("do", stage).get(kind, [])]
     kept = [one for one in outs if isinstance(one, str)]
     others = [path for one in outs if isinstance(one, dict) for path, how in one.items() if how["cache"] is False]
     return [path.replace("${key}", "x") for path in kept], [path.replace("${key}", "x") for path in others]
