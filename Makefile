@@ -27,8 +27,8 @@ JOBS ?= 2
 SIDE_BY_SIDE = dvc repro --quiet code && dvc stage list --name-only | awk -F@ ' \
 	NF == 2 && !/^(benchmark|register)@/ { stages[$$2] = stages[$$2] " " $$0 } \
 	/^(train|transfer)@/ { built[++count] = $$2 } \
-	END { for (one = 1; one <= count; one++) print "dvc --wait-for-lock repro --single-item" stages[built[one]] }' \
-	| xargs -P $(JOBS) -I COMMAND sh -c 'COMMAND || exit 1'
+	END { for (one = 1; one <= count; one++) print "dvc --wait-for-lock repro --single-item" stages[built[one]] " || exit 1" }' \
+	| tr '\n' '\0' | xargs -0 -n 1 -P $(JOBS) sh -c
 
 repro: .venv/build
 	$(if $(ONLY),$(call known,$(shell $(NAMES))))
