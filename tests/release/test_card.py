@@ -246,6 +246,11 @@ def test_the_code_on_a_card_is_python_and_names_the_folder(pictures: dict):
     assert 'Predictor.load(Path("models/base-ad-detector"))' in code
 
 
+def test_examples_and_groups_are_counted_in_whole_numbers(pictures: dict):
+    pictures["gate"]["rules"] = [rule("examples", "pass", 1138.0, min=30.0), rule("groups", "pass", 23.0, min=8.0)]
+    assert "| examples | ≥ 30 | 1,138 |" in card(pictures) and "| groups | ≥ 8 | 23 |" in card(pictures)
+
+
 def test_a_metric_that_was_not_measured_is_shown_as_such(pictures: dict):
     pictures["gate"]["rules"].append(rule("recall", "fail", None, min=0.5))
     assert ["recall", "≥ 0.5", "n/a", "fail"] in tables(card(pictures))[2]

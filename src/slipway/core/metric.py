@@ -56,3 +56,8 @@ CONVERSION = named(
     Metric("size_bytes", "lower", "bytes", "size of the model that ships", 0),
 )
 """What the conversion gives for every task."""
+COUNTS = named(
+    Metric("examples", "higher", "examples", "how many the test split has", 0),
+    Metric("groups", "higher", "groups", "how many groups these are of", 0),
+)
+"""How much a verdict stands on."""

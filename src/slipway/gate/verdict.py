@@ -15,11 +15,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from slipway.core.metric import Metric
+from slipway.core.metric import COUNTS, Metric
 from slipway.gate.rules import POINTS, Gate, Least
 from slipway.records.verdict import Figures, Judgement, Kind, Outcome, Verdict
 
-COUNTED = ("examples", "groups")
+COUNTED = tuple(COUNTS)
 """What the test split must have enough of."""
 Measured = Mapping[str, Figures]
 """Figures by metric."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from slipway.core.metric import CONVERSION, Metric
+from slipway.core.metric import CONVERSION, COUNTS, Metric
 from slipway.core.protocol import Words
 from slipway.records.release import Record
 from slipway.release import markdown
@@ -43,7 +43,7 @@ def card(record: Record, metrics: Mapping[str, Metric], words: Words) -> str:
         words=words,
         output=Markdown(markdown.text(words.output).replace("{outputs}", markdown.listed(record.spec["outputs"]))),
         metrics=list(_metrics(record, metrics)),
-        rules=list(_rules(record, {**CONVERSION, **metrics})),
+        rules=list(_rules(record, {**COUNTS, **CONVERSION, **metrics})),
         differences=list(_differences(record)),
         outside=[f"{count:,} {name}" for name, count in sorted(delegation.outside.items())] if delegation else [],
         counts=list(_counts(record)),
