@@ -59,6 +59,17 @@ def test_the_code_stage_depends_on_the_folders_of_all_the_code_that_stages_run_a
     assert not [str(folder) for folder, paths in folders.items() if not paths]
 
 
+def test_a_change_of_scoring_trains_nothing() -> None:
+    scoring = ("core/metric.py", "core/protocol.py", "gate/", "metrics/", "release/", "statistics/", "tasks/")
+    for facts in PARAMS["all"].values():
+        run = [
+            str(path.relative_to(SOURCE / "slipway"))
+            for path in source.files(code.roots("train", **facts))
+            if path.is_relative_to(SOURCE / "slipway")
+        ]
+        assert not [path for path in run if path.startswith(scoring)]
+
+
 def test_every_section_that_a_stage_reads_is_among_its_parameters() -> None:
     """`values["train"]` in a stage's module needs `train` among the params of that stage."""
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

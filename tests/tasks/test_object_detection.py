@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from slipway.core.errors import DataError
-from slipway.core.protocol import Spec
 from slipway.core.protocol import Task as Protocol
+from slipway.core.spec import Spec
 from slipway.tasks.object_detection import Data, Task
 from slipway.tasks.object_detection.labels import LabelError, read_labels
 from slipway_edge.tasks.object_detection import heatmap

@@ -16,16 +16,8 @@ import pandas as pd
 
 from slipway.core.config import Section
 from slipway.core.metric import Metric
+from slipway.core.spec import Spec
 from slipway_edge.tables import column as column
-
-Spec = dict[str, Any]
-"""What a model takes and gives, in JSON values: written by prepare, kept in the release record.
-
-Keys of every task: `objective` (what a prediction is, as `Task.objective` has it), `input` ({"shape": without the batch
-axis, "dtype", and for tables "names"}), `outputs` (names, in order: of classes, of the target, of keypoints). Where
-examples have classes to be counted and balanced, `classes` has the names that `label` takes. A task adds its own, and
-what `operate` chose comes on top.
-"""
 
 
 def of_column(examples: pd.DataFrame, name: str) -> pd.Series:

@@ -2,10 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from slipway.core import atomic
 from slipway.core.errors import ModelError
-from slipway.core.protocol import Spec
+
+Spec = dict[str, Any]
+"""What a model takes and gives, in JSON values: written by prepare, kept in the release record.
+
+Keys of every task: `objective` (what a prediction is, as the task's `objective` has it), `input` ({"shape": without the
+batch axis, "dtype", and for tables "names"}), `outputs` (names, in order: of classes, of the target, of keypoints).
+Where examples have classes to be counted and balanced, `classes` has the names that `label` takes. A task adds its own,
+and what `operate` chose comes on top.
+"""
 
 FILE = "spec.json"
 OPERATING_POINT = "operating_point.json"

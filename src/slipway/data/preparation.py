@@ -19,7 +19,8 @@ from rich.progress import Progress
 from slipway.core import atomic
 from slipway.core.config import Checks, Split
 from slipway.core.errors import DataError
-from slipway.core.protocol import Index, Problem, Spec, Task
+from slipway.core.protocol import Index, Problem, Task
+from slipway.core.spec import Spec
 from slipway.core.terminal import Console
 from slipway.data import duplicates, splits
 from slipway.data.duplicates import Prints

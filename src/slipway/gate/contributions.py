@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from slipway.core.protocol import Contributions, Ratio, Scores, Spec, Task
+from slipway.core.protocol import Contributions, Ratio, Scores, Task
+from slipway.core.spec import Spec
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.errors import ModelError
-from slipway.core.protocol import Spec, Task
+from slipway.core.protocol import Task
+from slipway.core.spec import Spec
 from slipway.data.pooling import by_example
 from slipway.data.shards import PackedSplit
 from slipway.gate.contributions import Scored

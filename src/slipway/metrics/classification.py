@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.metric import Metric, named
-from slipway.core.protocol import Contributions, Plot, Spec, Words
+from slipway.core.protocol import Contributions, Plot, Words
+from slipway.core.spec import Spec
 from slipway.metrics import parity
 from slipway.metrics.breakdown import Parts
 

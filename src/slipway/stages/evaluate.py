@@ -22,7 +22,8 @@ from slipway.core import atomic, config
 from slipway.core import spec as specs
 from slipway.core.config import Evaluate
 from slipway.core.metric import Metric
-from slipway.core.protocol import Plot, Spec, Task
+from slipway.core.protocol import Plot, Task
+from slipway.core.spec import Spec
 from slipway.data.pooling import by_example
 from slipway.data.shards import PackedSplit
 from slipway.records.predictions import table

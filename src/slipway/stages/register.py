@@ -15,7 +15,8 @@ from slipway import tasks
 from slipway.core import atomic, config
 from slipway.core import spec as specs
 from slipway.core.config import PARAMS, Evaluate, Register
-from slipway.core.protocol import Spec, Task
+from slipway.core.protocol import Task
+from slipway.core.spec import Spec
 from slipway.core.terminal import Console
 from slipway.gate import floors, verdict
 from slipway.gate.contributions import Scored

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.data.shards import PackedSplit, ShardWriter
 
 SIDE = 32

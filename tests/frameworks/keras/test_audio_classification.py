@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from slipway.core.errors import ConfigError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras import conversion, native
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.audio_classification import Objective, network

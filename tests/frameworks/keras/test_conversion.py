@@ -8,7 +8,7 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 from slipway.core.errors import DataError, ModelError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.conversion import convert
 from slipway.frameworks.keras.native.runtime import keras

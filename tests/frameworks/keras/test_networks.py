@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from slipway.core.errors import ConfigError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.objectives.image_classification import networks
 from slipway.frameworks.keras.schema.image_classification import Model

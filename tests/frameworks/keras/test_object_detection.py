@@ -9,7 +9,7 @@ import pytest
 
 from slipway import tasks
 from slipway.core.errors import ConfigError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.data.shards import PackedSplit, ShardWriter
 from slipway.frameworks.keras import conversion, native, training
 from slipway.frameworks.keras.native.runtime import tf

@@ -14,7 +14,7 @@ import yaml
 
 from conftest import ROOT
 from slipway.core.errors import ConfigError, DataError, ModelError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.keras import native, training
 from slipway.frameworks.keras.native.runtime import keras, tf

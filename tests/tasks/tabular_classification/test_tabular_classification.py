@@ -14,7 +14,8 @@ from conftest import ROOT
 from repeated import assert_weights_repeat
 from slipway.core.config import Checks, Split
 from slipway.core.errors import DataError
-from slipway.core.protocol import Spec, of_column
+from slipway.core.protocol import of_column
+from slipway.core.spec import Spec
 from slipway.data.preparation import prepare
 from slipway.data.shards import PackedSplit
 from slipway.data.splits import SIDES, assign

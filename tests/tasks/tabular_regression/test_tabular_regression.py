@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from mutated_tables import MUTATED, mutated, records
 from repeated import assert_weights_repeat
 from slipway.core.errors import ConfigError, DataError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.tasks.tabular_regression import Task
 
 HOURS = 24 * 7 * 11

@@ -21,7 +21,8 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from slipway.core.config import Section
-from slipway.core.protocol import Encoded, Index, Problem, Spec
+from slipway.core.protocol import Encoded, Index, Problem
+from slipway.core.spec import Spec
 from slipway.data.readers import folders
 from slipway.metrics.classification import Classifier
 from slipway.tasks.audio_classification.fingerprint import fingerprint

@@ -20,7 +20,8 @@ import pandas as pd
 from pydantic import Field
 
 from slipway.core.config import Section
-from slipway.core.protocol import Encoded, Index, Problem, Spec
+from slipway.core.protocol import Encoded, Index, Problem
+from slipway.core.spec import Spec
 from slipway.data.readers import folders
 from slipway.data.readers.pictures import difference_hash
 from slipway.metrics.classification import Classifier

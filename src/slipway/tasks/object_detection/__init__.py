@@ -22,7 +22,8 @@ from pydantic import Field
 
 from slipway.core.config import Section
 from slipway.core.metric import Metric
-from slipway.core.protocol import Encoded, Index, Problem, Spec, Words
+from slipway.core.protocol import Encoded, Index, Problem, Words
+from slipway.core.spec import Spec
 from slipway.data.readers import folders
 from slipway.data.readers.pictures import difference_hash
 from slipway.metrics import boxes, parity

@@ -17,7 +17,8 @@ from pydantic import Field, field_validator, model_validator
 from slipway.core.config import Section, Share
 from slipway.core.errors import DataError
 from slipway.core.metric import Metric
-from slipway.core.protocol import Encoded, Index, Problem, Spec, Words, column
+from slipway.core.protocol import Encoded, Index, Problem, Words, column
+from slipway.core.spec import Spec
 from slipway.data.readers import tables
 from slipway.metrics import binary, parity
 from slipway.tasks.tabular_classification import encoding

@@ -21,7 +21,8 @@ from pydantic import Field, model_validator
 from slipway.core.config import Section
 from slipway.core.errors import ConfigError, DataError, ModelError
 from slipway.core.metric import Metric
-from slipway.core.protocol import Encoded, Index, Problem, Spec, Words, column
+from slipway.core.protocol import Encoded, Index, Problem, Words, column
+from slipway.core.spec import Spec
 from slipway.data.readers import tables
 from slipway.metrics import parity
 from slipway.tasks.tabular_regression import expectation

@@ -19,7 +19,7 @@ from rich.progress import Progress
 
 from slipway.core import atomic
 from slipway.core.errors import ModelError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.core.terminal import Console
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.catboost.native import FILE

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 from catboost import CatBoost
 
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.data.shards import PackedSplit
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from slipway.core.config import Section
 from slipway.core.errors import ConfigError, DataError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.native.runtime import keras, tf

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from slipway.core.errors import ConfigError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.schema import ClassifierTrain
 

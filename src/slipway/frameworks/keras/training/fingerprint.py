@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from slipway.core.config import Section
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.data.shards import PackedSplit
 from slipway.frameworks import keras
 from slipway.frameworks.keras.schema import Train

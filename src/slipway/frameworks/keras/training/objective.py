@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 
 
 class Objective(Protocol):

@@ -12,7 +12,7 @@ import statsmodels.api as sm
 from catboost import CatBoost
 
 from slipway.core.errors import ConfigError, ModelError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.catboost.schema.tabular_classification import Train
 

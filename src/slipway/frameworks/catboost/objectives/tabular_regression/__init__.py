@@ -6,7 +6,7 @@ import numpy as np
 from catboost import CatBoost
 
 from slipway.core.errors import ConfigError, DataError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.catboost.schema.tabular_regression import Train
 

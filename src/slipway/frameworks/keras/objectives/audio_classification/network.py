@@ -9,7 +9,7 @@ makes it four times cheaper, and without its second dense layer.
 from typing import Any
 
 from slipway.core.errors import ConfigError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema.audio_classification import Model
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras.native.runtime import tf
 from slipway.frameworks.keras.objectives.image_classification import networks
 from slipway.frameworks.keras.objectives.image_classification.augmentation import augment

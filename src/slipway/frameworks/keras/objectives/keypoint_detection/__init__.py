@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.keypoint_detection import heatmaps, network
 from slipway.frameworks.keras.objectives.keypoint_detection.augmentation import augment

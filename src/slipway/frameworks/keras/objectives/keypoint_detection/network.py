@@ -11,7 +11,7 @@ with Keras are used.
 from typing import Any
 
 from slipway.core.errors import ConfigError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema.keypoint_detection import Model
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from slipway.core.errors import ConfigError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.object_detection import maps, network
 from slipway.frameworks.keras.objectives.object_detection.augmentation import augment

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from slipway.core.errors import ConfigError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema.object_detection import Model
 

@@ -8,7 +8,7 @@ package.
 from typing import Any
 
 from slipway.core.errors import ConfigError
-from slipway.core.protocol import Spec
+from slipway.core.spec import Spec
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.objectives.image_classification.networks.efficientnet_lite import (
     efficientnet_lite0,
