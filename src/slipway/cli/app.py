@@ -45,15 +45,15 @@ MARKS = {
 
 @app.callback()
 def slipway() -> None:
-    """Build, gate and launch models from this repository. Building is DVC's: `dvc repro`, `dvc exp run`."""
+    """Gate, register and promote the models of this repository. DVC builds them: `dvc repro`, `dvc exp run`."""
 
 
 @app.command()
 def releases(
-    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
+    variants: Annotated[list[str] | None, typer.Argument(help="Variants; all of params.yaml by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Every variant: what it scored on its test split, its TFLite size and latency, its verdict, and its report."""
+    """List the variants: scores on the test split, size and latency of the TFLite model, verdict, and report."""
     from slipway.cli import gate
     from slipway.cli import releases as built
 
@@ -93,20 +93,22 @@ def releases(
 
 @app.command()
 def new(
-    variant: Annotated[str, typer.Argument(help="Its name: letters, digits and -.")],
-    task: Annotated[str, typer.Option(help="The kind of model, by its name in docs/tasks.")],
-    data: Annotated[Path, typer.Option(help="The folder of examples; copied to data/raw/VARIANT unless it is that.")],
+    variant: Annotated[str, typer.Argument(help="Name of the new variant: letters, digits and -.")],
+    task: Annotated[str, typer.Option(help="Task: the kind of model, by its name in docs/tasks.")],
+    data: Annotated[
+        Path, typer.Option(help="Folder of examples; copied to data/raw/VARIANT unless it is that folder.")
+    ],
     group: Annotated[
         str | None,
-        typer.Option(help="A regular expression whose (group) in an example's path names its video, session, ..."),
+        typer.Option(help="Regular expression; its (group) in an example's path names the video, session, ..."),
     ] = None,
-    quarantine: Annotated[float, typer.Option(min=0, max=1, help="The share of bad files to set aside.")] = 0.0,
+    quarantine: Annotated[float, typer.Option(min=0, max=1, help="Largest share of bad files to set aside.")] = 0.0,
     group_copies: Annotated[
         bool, typer.Option("--group-copies", help="Keep copies and near copies on one side of the split.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """A variant of your own: its file in conf/variant, its line in params.yaml, its data in DVC."""
+    """Create a variant from your own data: its file in conf/variant, its lines in params.yaml and dvc.yaml."""
     from slipway.cli.new import new
 
     created = new(variant, task, data, group=group, quarantine=quarantine, group_copies=group_copies)
@@ -134,13 +136,15 @@ def new(
 
 @app.command()
 def frames(
-    videos: Annotated[list[Path], typer.Argument(help="The videos.", metavar="VIDEO...", show_default=False)],
-    every: Annotated[str, typer.Option(help="The time between frames: 1s, 500ms, 2.5s, 0.5.")],
-    out: Annotated[Path, typer.Option(help="The folder that gets the frames and metadata.csv.")],
-    label: Annotated[str | None, typer.Option(help="The class they show; without it they wait to be sorted.")] = None,
+    videos: Annotated[list[Path], typer.Argument(help="Video files.", metavar="VIDEO...", show_default=False)],
+    every: Annotated[str, typer.Option(help="Time between frames: 1s, 500ms, 2.5s, 0.5.")],
+    out: Annotated[Path, typer.Option(help="Folder to write frames and metadata.csv to.")],
+    label: Annotated[
+        str | None, typer.Option(help="Class that the frames show; without it they wait to be sorted.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Frames from videos, as pictures to train on. A bad video does not stop the others; the exit code is 3 then."""
+    """Extract frames from videos to train on. A video that cannot be read is skipped; the exit code is then 3."""
     from slipway.cli.frames import frames, interval
 
     results = frames(videos, out, interval(every), label)
@@ -160,7 +164,7 @@ def frames(
 
 @app.command()
 def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: Json = False) -> None:
-    """What the folds of a cross-validation, run as DVC experiments of this commit, come to together."""
+    """Summarize a cross-validation whose folds ran as DVC experiments of this commit."""
     from slipway.cli import folds
 
     validations, others = folds.read(variant)
@@ -225,11 +229,13 @@ class Judging(TyperCommand):
 
 @app.command(cls=Judging)
 def gate(
-    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
-    baseline: Annotated[str | None, typer.Option(metavar="REV", help="Not the version that holds production.")] = None,
+    variants: Annotated[list[str] | None, typer.Argument(help="Variants; all of params.yaml by default.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="REV", help="Compare with this revision instead of the version in production.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge every rule. Exit code 0: pass, 1: fail, 2: hold, the data cannot tell, 3: it could not be judged."""
+    """Judge every rule. Exit codes: 0 pass, 1 fail, 2 hold (too little data to decide), 3 could not be judged."""
     from slipway.cli import gate
     from slipway.gate.judged import exit_code, named
     from slipway.registry import clone
@@ -257,15 +263,15 @@ def gate(
 
 @app.command(cls=Judging)
 def report(
-    variants: Annotated[list[str] | None, typer.Argument(help="All of params.yaml by default.")] = None,
-    baseline: Annotated[str | None, typer.Option(metavar="REV", help="Not the version that holds production.")] = None,
-    out: Annotated[Path, typer.Option(help="The Markdown; the HTML goes beside it.")] = Path("report.md"),
-    links: Annotated[
-        str, typer.Option(metavar="URL", help="Before the paths of model cards, where the page is read elsewhere.")
-    ] = "",
+    variants: Annotated[list[str] | None, typer.Argument(help="Variants; all of params.yaml by default.")] = None,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="REV", help="Compare with this revision instead of the version in production.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Markdown file; the HTML is written next to it.")] = Path("report.md"),
+    links: Annotated[str, typer.Option(metavar="URL", help="Prefix for links to model cards.")] = "",
     as_json: Json = False,
 ) -> None:
-    """The gate's word as one page for a pull request, in Markdown and in HTML. It exits as `slipway gate` does."""
+    """Write the verdicts as a page for a pull request, in Markdown and HTML. Exit codes are those of `slipway gate`."""
     from slipway.cli import report
     from slipway.gate.judged import exit_code
 
@@ -281,14 +287,14 @@ def report(
 @app.command()
 def doctor(
     checks: Annotated[
-        list[str] | None, typer.Argument(help="Such as `tags` or `versions in use`; all by default.")
+        list[str] | None, typer.Argument(help="Checks such as `tags` or `versions in use`; all by default.")
     ] = None,
     as_json: Json = False,
     as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="For an issue: nothing where nothing is wrong.")
+        bool, typer.Option("--markdown", help="Print Markdown for an issue; nothing if there is no problem.")
     ] = False,
 ) -> None:
-    """What is wrong with this clone, each with the command that mends it. Exit code 1 where anything is."""
+    """Find what is wrong with this clone, and the command that fixes each problem. Exit code 1 if there is any."""
     from slipway.cli.doctor import CHECKS, examine
 
     if unknown := [name for name in checks or () if name not in CHECKS]:
@@ -311,7 +317,7 @@ def doctor(
 
 @app.command()
 def changed(as_json: Json = False) -> None:
-    """Variants that have to be built again, a line for each group that one machine can build apart from the others."""
+    """List the variants to build again. Each line is a group that one machine can build independently."""
     from slipway.cli.changed import changed
 
     groups = changed()
@@ -320,10 +326,10 @@ def changed(as_json: Json = False) -> None:
 
 @app.command()
 def share(
-    variants: Annotated[list[str] | None, typer.Argument(help="Those to push; all by default.")] = None,
+    variants: Annotated[list[str] | None, typer.Argument(help="Variants to push; all by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Push what is built to the DVC remote with the run cache: others take it from there and build it no more."""
+    """Push outputs and run cache to the DVC remote, so that nobody has to build the same again."""
     from slipway.cli import gate
     from slipway.cli.share import share
 
@@ -333,7 +339,7 @@ def share(
 
 @app.command()
 def resolve(as_json: Json = False) -> None:
-    """Settle what a merge left in dvc.lock, parameters, reports and records. Exit code 2 where other files are left."""
+    """Resolve merge conflicts in generated files (dvc.lock, params, reports, ...). Exit code 2 if others are left."""
     from slipway.cli.resolve import resolve
 
     done = resolve()
@@ -355,11 +361,11 @@ def resolve(as_json: Json = False) -> None:
 
 @app.command()
 def replay(
-    tag: Annotated[str, typer.Argument(help="Of a version or a promotion; also VARIANT@latest or VARIANT#ROLE.")],
+    tag: Annotated[str, typer.Argument(help="Tag of a version or a promotion; also VARIANT@latest or VARIANT#ROLE.")],
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Run every stage again and compare the bytes.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Derive a version's verdict again, by its own code from its own data. Exit code 1: it differs, 5: it cannot be."""
+    """Reproduce a version's verdict with its own code and data. Exit codes: 1 it differs, 5 it cannot be reproduced."""
     from slipway.cli.replay import replay
 
     done = replay(tag, rebuild)

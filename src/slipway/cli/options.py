@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Named = Annotated[str, typer.Argument(help="VARIANT@VERSION, VARIANT@latest or VARIANT#ROLE.", metavar="VERSION")]
-Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Why; kept in the tag.")]
-Force = Annotated[bool, typer.Option("--force", help="Although it is refused; needs --reason, kept in the tag.")]
-Push = Annotated[bool, typer.Option("--push", help="To Git's remote too: of two people at once, one is refused.")]
+Reason = Annotated[str | None, typer.Option("--reason", "-m", help="Reason, kept in the tag.")]
+Force = Annotated[bool, typer.Option("--force", help="Do it although it is refused; needs --reason.")]
+Push = Annotated[bool, typer.Option("--push", help="Push the tag to the Git remote as well.")]

@@ -18,16 +18,16 @@ from slipway.registry.registration import Bump
 
 def register(
     variant: Annotated[
-        str | None, typer.Argument(help="The variant; without it all that are new and that `slipway gate` passes.")
+        str | None, typer.Argument(help="Variant; by default all that are new and that pass `slipway gate`.")
     ] = None,
-    version: Annotated[str | None, typer.Option(help="Its name, such as v1.2.0.")] = None,
-    bump: Annotated[Bump, typer.Option(help="Without a name: what goes up, from v1.0.0 on.")] = "minor",
-    revision: Annotated[str, typer.Option("--rev", help="The commit that has its release record.")] = "HEAD",
+    version: Annotated[str | None, typer.Option(help="Version name, such as v1.2.0.")] = None,
+    bump: Annotated[Bump, typer.Option(help="Part of the version number to raise if no name is given.")] = "minor",
+    revision: Annotated[str, typer.Option("--rev", help="Commit to register.")] = "HEAD",
     reason: Reason = None,
     push: Push = False,
     as_json: Json = False,
 ) -> None:
-    """Make what is committed of a variant a version: an annotated tag."""
+    """Register the committed build as a new version: an annotated tag."""
     if variant is None and (version is not None or revision != "HEAD"):
         raise RegistryError("--version and --rev are of one variant: say which")
     variants = _new_and_passed() if variant is None else [variant]
@@ -46,20 +46,20 @@ def register(
 
 def promote(
     version: Named,
-    role: Annotated[str, typer.Option("--to", help=f"The role: {', '.join(grammar.LIVE)}.")],
+    role: Annotated[str, typer.Option("--to", help=f"Role: {', '.join(grammar.LIVE)}.")],
     force: Force = False,
     reason: Reason = None,
     push: Push = False,
     as_json: Json = False,
 ) -> None:
-    """Give a version a role, when the gate passed for its bytes and they can be fetched."""
+    """Give a role to a version that passed the gate and whose files can be fetched."""
     _report(promotion.promote(version, role, force=force, reason=reason, push=push), as_json)
 
 
 def rollback(
-    variant: Annotated[str, typer.Argument(help="The variant.")],
-    to: Annotated[str | None, typer.Option(help="The version; without it the last good one.")] = None,
-    role: Annotated[str, typer.Option(help=f"The role: {', '.join(grammar.LIVE)}.")] = "production",
+    variant: Annotated[str, typer.Argument(help="Variant.")],
+    to: Annotated[str | None, typer.Option(help="Version; the last good one by default.")] = None,
+    role: Annotated[str, typer.Option(help=f"Role: {', '.join(grammar.LIVE)}.")] = "production",
     force: Force = False,
     reason: Reason = None,
     push: Push = False,
@@ -72,7 +72,7 @@ def rollback(
 def retire(
     version: Named, force: Force = False, reason: Reason = None, push: Push = False, as_json: Json = False
 ) -> None:
-    """Archive a version and take its roles from it."""
+    """Archive a version and remove its roles."""
     _report(promotion.retire(version, force=force, reason=reason, push=push), as_json)
 
 

@@ -45,17 +45,19 @@ COLOURS = {"deployed": "green", "testing": "cyan", "failed": "red", "retired": "
 
 @app.callback()
 def registry() -> None:
-    """Versions and their roles, from Git's tags."""
+    """Show and share versions and their roles, as Git tags have them."""
 
 
 @app.command("list")
 def show_list(
-    variant: Annotated[str | None, typer.Argument(help="Of this variant alone.")] = None,
-    role: Annotated[str | None, typer.Option(help=f"With this role: {', '.join(grammar.ROLES)}.")] = None,
-    lifecycle: Annotated[str | None, typer.Option(help=f"At: {', '.join(releases.LIFECYCLES)}.")] = None,
+    variant: Annotated[str | None, typer.Argument(help="Only this variant.")] = None,
+    role: Annotated[str | None, typer.Option(help=f"Only versions with this role: {', '.join(grammar.ROLES)}.")] = None,
+    lifecycle: Annotated[
+        str | None, typer.Option(help=f"Only versions in this state: {', '.join(releases.LIFECYCLES)}.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Every version of every variant: its roles, its lifecycle, its verdict."""
+    """List all versions with their roles, lifecycle and verdict."""
     if role is not None and role not in grammar.ROLES:
         raise RegistryError(f"{role!r} is no role; there are {', '.join(grammar.ROLES)}")
     if lifecycle is not None and lifecycle not in releases.LIFECYCLES:
@@ -120,7 +122,7 @@ def rows_of(variants: Mapping[str, Variant], built: Sequence[str]) -> list[dict[
 
 @app.command()
 def show(version: Named, as_json: Json = False) -> None:
-    """One version: where it is from, what it scored, what the gate said, and what became of it."""
+    """Show one version: origin, scores, verdict and history."""
     variants = state.read()
     found = _find(variants, version)
     variant, release = variants[found.variant], releases.of(found)
@@ -174,7 +176,7 @@ def _print_version(found: Version, release: Release, told: Mapping[str, Any]) ->
 
 @app.command()
 def compare(first: Named, second: Named, as_json: Json = False) -> None:
-    """The metrics of two versions: by how much the second differs from the first."""
+    """Compare the metrics of two versions."""
     variants = state.read()
     one, other = _find(variants, first), _find(variants, second)
     differences = comparison.compare(one, other)
@@ -194,9 +196,9 @@ def compare(first: Named, second: Named, as_json: Json = False) -> None:
 
 @app.command()
 def history(
-    variant: Annotated[str | None, typer.Argument(help="Of this variant alone.")] = None, as_json: Json = False
+    variant: Annotated[str | None, typer.Argument(help="Only this variant.")] = None, as_json: Json = False
 ) -> None:
-    """Who did what when and why, the latest first: the tags' own authors, dates and messages."""
+    """Show who registered and promoted what, when and why, latest first."""
     variants = state.read()
     if variant is not None and variant not in variants:
         raise RegistryError(f"{variant} has no versions; `slipway register {variant}` makes one")
@@ -211,8 +213,8 @@ def history(
 
 
 @app.command()
-def changelog(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: Json = False) -> None:
-    """What changed from version to version: data, parameters, code, metrics."""
+def changelog(variant: Annotated[str, typer.Argument(help="Variant.")], as_json: Json = False) -> None:
+    """Show what changed from version to version: data, parameters, code, metrics."""
     variants = state.read()
     if variant not in variants:
         raise RegistryError(f"{variant} has no versions; `slipway register {variant}` makes one")
@@ -246,7 +248,7 @@ def sync(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make MLflow's registered models, versions, aliases and tags equal to Git's, without what is refused there."""
+    """Mirror versions and roles from Git to MLflow, without tags that do not verify."""
     from slipway.registry import mirror
 
     try:
@@ -277,8 +279,8 @@ def _print_sync(done: "mirror.Synced") -> None:
 
 
 @app.command()
-def push(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: Json = False) -> None:
-    """Share the tags of a variant that only this clone has, all or none; refused once the remote has other ones."""
+def push(variant: Annotated[str, typer.Argument(help="Variant.")], as_json: Json = False) -> None:
+    """Push the tags of a variant to the Git remote: all or none. Refused if the remote has changed."""
     pushed = promotion.share(variant)
     if as_json:
         print(json.dumps({"variant": variant, "tags": pushed}, indent=1))
@@ -289,18 +291,19 @@ def push(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: 
 
 @app.command()
 def verify(
-    tag: Annotated[str, typer.Argument(help="The tag of an assignment, VARIANT#ROLE#NUMBER.")],
+    tag: Annotated[str, typer.Argument(help="Tag of an assignment, VARIANT#ROLE#NUMBER.")],
     undo: Annotated[
-        bool, typer.Option("--undo", help="Where it is refused: remove it at Git's remote, or write what undoes it.")
+        bool,
+        typer.Option("--undo", help="If it is refused: delete the tag on the remote, or write a tag that undoes it."),
     ] = False,
     replayed: Annotated[
-        int, typer.Option(metavar="CODE", help="The exit code of `slipway replay` of the tag: 1 refuses it.")
+        int, typer.Option(metavar="CODE", help="Exit code of `slipway replay` for this tag; 1 refuses it.")
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """May a version hold the role that a tag gives it? Exit code 6: no, 5: that could not be found out.
+    """Verify that a version may hold the role that a tag gives it. Exit codes: 6 it may not, 5 could not be verified.
 
-    With --json what it says in words goes to standard error.
+    With --json the explanation goes to standard error.
     """
     try:
         given = verification.verify(tag)
@@ -323,10 +326,10 @@ def verify(
 @app.command()
 def fetch(
     version: Named,
-    out: Annotated[Path, typer.Option(help="The folder that gets the files.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the files to.")],
     as_json: Json = False,
 ) -> None:
-    """The files of a version, from the cache or the DVC remote: each is checked by its SHA-256 before it is written."""
+    """Fetch the files of a version from the DVC cache or remote, each checked by its SHA-256."""
     found = _find(state.read(), version)
     release = releases.of(found)
     if release.malformed:
