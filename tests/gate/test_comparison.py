@@ -8,10 +8,9 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statsmodels.stats.contingency_tables import mcnemar as reference
 
 from slipway import tasks
-from slipway.gate.comparison import Comparison, compare, mcnemar
+from slipway.gate.comparison import Comparison, compare
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Baseline
 
@@ -89,12 +88,6 @@ def test_the_order_of_the_examples_does_not_matter(right: tuple[np.ndarray, np.n
     mixed = against(*(model(one[order], groups=np.arange(count)[order], targets=targets[order]) for one in right))
     assert mixed.rules[0].value == pytest.approx(straight.rules[0].value)
     assert (mixed.worse, mixed.better, mixed.p) == (straight.worse, straight.better, straight.p)
-
-
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_mcnemars_test_is_that_of_statsmodels(worse: int, better: int) -> None:
-    table = [[5, worse], [better, 5]]
-    assert mcnemar(worse, better, "two-sided") == pytest.approx(reference(table, exact=True).pvalue)
 
 
 def test_a_clear_loss_fails_a_small_one_holds_and_a_gain_passes() -> None:

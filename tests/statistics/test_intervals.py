@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from slipway.core.metric import Metric, named
-from slipway.statistics.intervals import bootstrap
+from slipway.statistics.intervals import bootstrap, tail
 
 ACCURACY = Metric("accuracy", "higher", "share", "", 4, share=True, right=True)
 SHARES = ("recall", "roc_auc", "detection_rate")
@@ -116,3 +116,8 @@ def test_groups_that_tell_nothing_of_a_share_add_no_certainty() -> None:
 
     got = bootstrap(recall, pd.Series(range(40)), **DRAWS)["detection_rate"]
     assert got["low"] == pytest.approx(0.025 ** (1 / 4), abs=1e-6)
+
+
+def test_the_tails_are_wider_for_few_groups() -> None:
+    assert tail(0.025, 5) < tail(0.025, 50) < 0.025
+    assert tail(0.025, 100_000) == pytest.approx(0.025, rel=1e-3)

@@ -16,13 +16,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from scipy import stats
-
 from slipway.core import config
 from slipway.core.config import TOP
 from slipway.core.errors import ConfigError, DataError
-from slipway.statistics.intervals import agree
+from slipway.statistics.means import student
 
 FOLD, FOLDS = "split.fold", "split.folds"
 IN_TOP = frozenset({"seed", "profile"})
@@ -108,12 +105,9 @@ def cross_validations(experiments: Sequence[Experiment]) -> list[CrossValidation
 
 def estimate(metric: str, values: Mapping[int, float]) -> Estimate:
     """Mean and interval of one metric; without one where a single fold was scored, or all came to the same."""
-    numbers = np.array(list(values.values()), float)
-    mean = float(numbers.mean())
-    if len(numbers) < 2 or agree(numbers):
-        return Estimate(metric, mean, None, None, values)
-    half = float(stats.t.ppf(0.975, len(numbers) - 1) * stats.sem(numbers))
-    return Estimate(metric, mean, mean - half, mean + half, values)
+    mean, interval = student(list(values.values()))
+    low, high = interval or (None, None)
+    return Estimate(metric, mean, low, high, values)
 
 
 def _cross_validation(varied: Sequence[str], members: Mapping[int, Experiment]) -> CrossValidation:

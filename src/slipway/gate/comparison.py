@@ -19,16 +19,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
 
 from slipway.core.metric import Metric
 from slipway.core.protocol import Ratio, of_column
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Decision
-from slipway.gate.slices import ratio, resampled, slices, sums, units_of
+from slipway.gate.slices import slices, units_of
 from slipway.gate.verdict import by_chance, may_lose
 from slipway.records.verdict import Judgement
-from slipway.statistics.intervals import agree, tail, unseen
+from slipway.statistics.intervals import agree, tail
+from slipway.statistics.paired import mcnemar
+from slipway.statistics.proportions import unseen
+from slipway.statistics.ratios import ratio, resampled, sums
 
 MOST_SHOWN = 20
 
@@ -120,13 +122,6 @@ def compare(
         p=None if new.contributions.right is None else mcnemar(worse, better, "two-sided"),
         flips=tuple(shown),
     )
-
-
-def mcnemar(worse: int, better: int, alternative: str = "greater") -> float:
-    """The exact p-value of as many or more examples getting worse where worse and better are as likely."""
-    if worse + better == 0:
-        return 1.0
-    return float(stats.binomtest(worse, worse + better, 0.5, alternative=alternative).pvalue)
 
 
 def _questions(rules: Baseline, old: Scored, new: Scored) -> Iterator[_Question]:

@@ -12,10 +12,11 @@ import numpy as np
 from slipway.core.protocol import Ratio, of_column
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate, Rule
-from slipway.gate.slices import ratio, resampled, slices, sums, units_of
+from slipway.gate.slices import slices, units_of
 from slipway.gate.verdict import bounded, by_chance, too_few
 from slipway.records.verdict import Judgement
 from slipway.statistics.intervals import ends
+from slipway.statistics.ratios import ratio, resampled, sums
 
 
 @dataclass(frozen=True)

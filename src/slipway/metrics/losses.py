@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.metric import Metric
-from slipway.statistics import intervals
+from slipway.statistics import intervals, proportions
 from slipway.statistics.intervals import Interval
 
 SAME = 1e-5
@@ -97,6 +97,6 @@ def sure_of(lost: Interval, *, share: bool, same: bool, examples: int, confidenc
     """
     sure = {end: None if one is None else one + 0.0 for end, one in lost.items()}
     if lost["value"] == 0 and lost["low"] is None and (same or share):
-        most = 0.0 if same else round(intervals.unseen((1 - confidence) / 2, examples), 6)
+        most = 0.0 if same else round(proportions.unseen((1 - confidence) / 2, examples), 6)
         sure |= {"low": -most + 0.0, "high": most}
     return sure

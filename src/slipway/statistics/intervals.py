@@ -20,6 +20,7 @@ import pandas as pd
 from scipy import stats
 
 from slipway.core.metric import Metric
+from slipway.statistics.proportions import unseen
 
 Interval = dict[str, float | None]
 Key = TypeVar("Key", bound=Hashable)
@@ -29,11 +30,6 @@ Key = TypeVar("Key", bound=Hashable)
 def tail(level: float, groups: int) -> float:
     """The share of draws beyond an end of the interval: `level` itself for many groups, less for few."""
     return float(stats.norm.cdf(stats.t.ppf(level, groups - 1) * np.sqrt(groups / (groups - 1))))
-
-
-def unseen(level: float, count: int) -> float:
-    """The most that the share of what was seen in none of `count` groups or examples is likely to be."""
-    return float(1 - level ** (1 / count))
 
 
 def agree(draws: np.ndarray) -> bool:
