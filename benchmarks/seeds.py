@@ -79,6 +79,11 @@ def main() -> None:
                 dvc("repro", f"convert-tflite@{variant}")
                 dvc("repro", "--single-item", f"register@{variant}")
                 found[variant][str(seed)] = judged(clone, variant)
+                # Else DVC keeps no run of a stage some of whose outputs Git keeps.
+                built = subprocess.run(
+                    ["dvc", "stage", "list", "--name-only"], cwd=clone, check=True, capture_output=True, text=True
+                )
+                dvc("commit", "--force", *(stage for stage in built.stdout.split() if stage.endswith(f"@{variant}")))
     print(json.dumps({"variants": found}, indent=2))
 
 

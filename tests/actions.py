@@ -74,7 +74,7 @@ class Runner:
         files = {name: folder / name for name in ("GITHUB_OUTPUT", "GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
         for path in files.values():
             path.touch()
-        known = {"true": "true", "!cancelled()": "true", **self.context, **context}
+        known = {"true": "true", "!cancelled()": "true", "runner.temp": str(folder), **self.context, **context}
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("GIT_CONFIG_COUNT")},
             **{name: str(path) for name, path in files.items()},

@@ -92,6 +92,7 @@ def build(root: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda command: sh(command, root, **environment), _by_variant(root)))
     sh("dvc repro", root, **environment)
+    sh("dvc commit --force", root)  # or DVC keeps no run of a stage some of whose outputs Git keeps
     sh("git add -A && git commit -q -m built", root)
     with FileLock(f"{KEPT}.lock"):
         shutil.rmtree(KEPT, ignore_errors=True)

@@ -1,6 +1,7 @@
 """The same again: after a kill, in another clone."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -71,7 +72,7 @@ def test_a_comment_in_a_task_and_a_newer_tool_change_no_record(copy: Path) -> No
     tools = copy / "requirements/dev.lock"
     tools.write_text(tools.read_text() + "# A newer tool.\n")
     printed = sh(f"dvc repro register@{TABLE}", copy)
-    assert "Running stage 'code'" in printed and "@" not in printed.replace(f"register@{TABLE}", "")
+    assert re.findall("Running stage '(.*)'", printed) == ["code"]
     changed = sh("git status --porcelain", copy).split()[1::2]
     assert changed == ["dvc.lock", "requirements/dev.lock", "src/slipway/tasks/tabular_regression/__init__.py"]
 
