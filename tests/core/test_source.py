@@ -125,3 +125,16 @@ def test_the_digest_changes_with_code_and_with_templates_alone(repository: Path)
     changed = edit("core/errors.py", "\nNEW = 1\n")
     assert changed != first
     assert edit("release/card.md.jinja", "More.\n") not in (first, changed)
+
+
+def test_a_module_that_is_not_python_is_named_with_the_line(repository: Path) -> None:
+    (repository / "src/slipway/tasks/broken.py").write_text("x = 1\ndef f(:\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "slipway.stages.code"],
+        cwd=repository,
+        env={"PYTHONPATH": f"{repository / 'src'}:{repository / 'edge/src'}", "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "tasks/broken.py: line 2 is not Python: def f(:" in done.stderr

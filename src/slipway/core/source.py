@@ -12,9 +12,11 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 import grimp
+from grimp.exceptions import SourceSyntaxError
 
 import slipway
 import slipway_edge
+from slipway.core.errors import ConfigError
 
 FOLDERS = {package.__name__: Path(package.__path__[0]).parent for package in (slipway, slipway_edge)}
 """Where the packages lie that stages are made of."""
@@ -25,6 +27,7 @@ def files(roots: Iterable[str]) -> list[Path]:
 
     Raises:
         ModuleNotFoundError: there is no module of such a name.
+        ConfigError: a module is not Python.
     """
     modules = sorted({module for root in roots for module in _imported(root)})
     return [path for module in modules for path in _files(module)]
@@ -92,4 +95,7 @@ def _code(path: Path) -> str:
 
 @cache
 def _graph() -> grimp.ImportGraph:
-    return grimp.build_graph(*FOLDERS, cache_dir=None)
+    try:
+        return grimp.build_graph(*FOLDERS, cache_dir=None)
+    except SourceSyntaxError as error:
+        raise ConfigError(f"{error.filename}: line {error.lineno} is not Python: {(error.text or '').strip()}")

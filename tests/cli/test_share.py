@@ -1,0 +1,77 @@
+"""`slipway share` and `slipway changed` in a repository of DVC with a stage for each of two variants."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from slipway.cli.changed import changed
+from slipway.cli.share import share
+from slipway.core.errors import RegistryError
+from smoke import sh
+
+GRAPH = {
+    "stages": {
+        "train": {
+            "foreach": ["one", "two"],
+            "do": {
+                "cmd": "echo ran ${item} >> log && cat rate > ${item}.model && cat rate > ${item}.json",
+                "deps": ["rate"],
+                "outs": ["${item}.model", {"${item}.json": {"cache": False}}],
+            },
+        }
+    }
+}
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Built, and not pushed; its remote is a folder."""
+    root = tmp_path / "built"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    Path("dvc.yaml").write_text(yaml.safe_dump(GRAPH))
+    Path("params.yaml").write_text("all: {one: {}, two: {from: one}}\nvariants: {one: {}}\ntransfers: {two: {}}\n")
+    Path("rate").write_text("0.1\n")
+    sh("git init -q && dvc init -q && dvc remote add -q -d place ../remote && echo log > .gitignore", root)
+    sh("dvc repro -q && git add -A && git commit -qm built", root)
+    return root
+
+
+def test_what_was_shared_is_built_nowhere_else(built: Path, tmp_path: Path) -> None:
+    base = sh("git rev-parse HEAD", built).strip()
+    Path("rate").write_text("0.2\n")
+    sh("dvc repro -q", built)
+    assert share(["one", "two"]) > 0
+    other = tmp_path / "other"
+    sh(f"git clone -q {built} {other} && git -C {other} checkout -q {base} && cp rate {other}", built)
+    printed = sh("dvc repro --pull", other)
+    assert printed.count("is cached - skipping run") == 2
+    assert not (other / "log").exists()
+    assert [(other / name).read_text() for name in ("one.model", "one.json")] == ["0.2\n", "0.2\n"]
+
+
+def test_what_is_not_as_it_was_built_is_not_shared(built: Path) -> None:
+    Path("one.model").write_text("edited")
+    assert share(["one"]) == 0
+
+
+def test_a_remote_that_cannot_be_reached_is_one_line(built: Path) -> None:
+    sh("dvc remote modify -q --local place url /proc/nowhere", built)
+    with pytest.raises(RegistryError, match=r"could (not )?be pushed") as raised:
+        share(["one"])
+    assert "\n" not in str(raised.value)
+
+
+def test_variants_that_start_from_another_are_built_with_it(built: Path) -> None:
+    assert changed() == []
+    Path("two.json").write_text("edited")
+    assert changed() == [["two"]]
+    Path("rate").write_text("0.3\n")
+    assert changed() == [["one", "two"]]
+
+
+def test_what_was_only_not_fetched_has_not_changed(built: Path) -> None:
+    for name in ("one.model", "two.model"):
+        Path(name).unlink()
+    assert changed() == []
