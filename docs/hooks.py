@@ -1,7 +1,7 @@
 """The files of the site, for mkdocs.yml: they lie as in the repository, so one link serves both there and in the site.
 
-Pages are docs/ and the Markdown at the top, with README.md as home. A file of code or parameters that a page links to
-is in the site as text, so that a browser shows it.
+Pages are docs/, edge/README.md and the Markdown at the top, with README.md as home. A file of code or parameters that a
+page links to is in the site as text, so that a browser shows it.
 """
 
 import re
@@ -18,7 +18,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     root = Path(config.config_file_path).resolve().parent
     for found in [one for one in files if one.src_dir == config.docs_dir]:
         files.remove(found)
-    pages = {*root.glob("[A-Z]*.md"), *(root / "docs").rglob("*.md")}
+    pages = {*root.glob("[A-Z]*.md"), root / "edge" / "README.md", *(root / "docs").rglob("*.md")}
     linked = {(page.parent / link).resolve() for page in pages for link in _LINK.findall(page.read_text())}
     for path in sorted(pages):
         files.append(File(_name(path, root), str(root), config.site_dir, config.use_directory_urls))
