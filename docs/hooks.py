@@ -13,6 +13,16 @@ from mkdocs.structure.files import File, Files, InclusionLevel
 _LINK = re.compile(r"\]\(([^)#:\s]+)")
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put its pages, by name, in place of a folder in the navigation."""
+    root = Path(config.config_file_path).resolve().parent
+    for chapter in config.nav or []:
+        for title, pages in chapter.items() if isinstance(chapter, dict) else ():
+            if isinstance(pages, str) and pages.endswith("/"):
+                chapter[title] = sorted(_name(path, root) for path in (root / pages).glob("*.md"))
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Put the repository's pages, and what they link to, in place of what MkDocs found in docs/."""
     root = Path(config.config_file_path).resolve().parent
