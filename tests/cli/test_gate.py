@@ -17,7 +17,7 @@ from slipway.cli import gate
 from slipway.cli.app import app
 from slipway.core.errors import ModelError
 from slipway.gate.contributions import Scored
-from slipway.gate.judged import Judged, Said, Version, exit_code
+from slipway.gate.result import Result, Status, Version, exit_code
 from slipway.records import release
 
 BASELINE = {"overall": {"accuracy": {"most": 0.05}}}
@@ -455,8 +455,8 @@ def test_an_error_that_nobody_foresaw_is_no_failure_of_a_model(root: Path, monke
 
 
 def test_the_exit_code_is_that_of_the_worst_variant() -> None:
-    def ended(*verdicts: Said) -> int:
-        return exit_code([Judged("mine", verdict, None) for verdict in verdicts])
+    def ended(*verdicts: Status) -> int:
+        return exit_code([Result("mine", verdict, None) for verdict in verdicts])
 
     assert ended() == 0
     assert ended("pass", "hold") == 2

@@ -18,7 +18,7 @@ import released
 from slipway.cli import gate, report
 from slipway.cli.app import app
 from slipway.cli.report import changes
-from slipway.gate.judged import Judged
+from slipway.gate.result import Result
 from slipway.release.page import page as html_of
 from slipway.release.report import Entry
 from slipway.release.report import report as page_of
@@ -177,7 +177,7 @@ def told(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]
         "worse": [{"points": 5, "pass": 0.2, "hold": 0.5, "fail": 0.3, "when_nothing_may_be_lost": {"fail": 0.8}}],
     }  # fmt: skip
     params = [(text, None, text), (f"{text}.a", [text], {text: text})]
-    unjudged = Judged(f"{text} other", "unjudged", text)
+    unjudged = Result(f"{text} other", "unjudged", text)
     return [Entry(replace(changed, old=judged.old, new=judged.new), params, figures), Entry(unjudged)]
 
 

@@ -116,7 +116,7 @@ def test_scores_are_as_the_task_declares_them(name: str) -> None:
     assert (added.actual is None) == (task.classes == ())
     assert (added.decided is None) == (added.right is None) == (added.errors is not None)
     assert "group" in task.kinds and task.kinds <= {*scored.examples.columns}
-    assert task.curves <= scored.scores.tables().keys()
+    assert task.curves <= scored.scores.breakdowns().keys()
     assert task.words(scored.spec).output.count("{outputs}") == 1
     assert len({plot.name for plot in scored.scores.plots()}) == len(scored.scores.plots()) > 0
 
@@ -145,7 +145,7 @@ def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[
 
 def test_recall_of_a_class_is_that_of_the_tables() -> None:
     scored = pictures()
-    table = scored.scores.tables()["per_class"]
+    table = scored.scores.breakdowns()["per_class"]
     for name, recall in zip(table["class"], table["recall"], strict=True):
         parts = scored.of_class("recall", name)
         assert parts is not None

@@ -164,7 +164,7 @@ def test_two_models_come_to_the_same_where_each_box_lies_on_one_of_the_other() -
 def test_tables_tell_small_objects_from_large_ones_and_groups_apart() -> None:
     small, large = [0.2, 0.2, 0.05, 0.05], [0.6, 0.6, 0.4, 0.4]
     matched = matches([[small], [large], []], [[], [[*large, 0.9]], [[*small, 0.9]]])
-    tables = boxes.Scores(matched, pd.Series(["a", "a", "b"]), 0.5).tables()
+    tables = boxes.Scores(matched, pd.Series(["a", "a", "b"]), 0.5).breakdowns()
     assert tables["by_size"].to_dict("list") == {
         "size": ["0 to 8 px", "32 to 64 px"],
         "objects": [1, 1],
@@ -188,9 +188,9 @@ def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int, draws: l
     matched = Matches(objects, detections, SHAPE)
     explicit = Matches(objects[repeated], detections[repeated], SHAPE)
     assert_weights_repeat(
-        boxes.Scores(matched, groups, 0.4).tables(),
-        boxes.Scores(matched, groups, 0.4).tables(np.array(draws, float)),
-        boxes.Scores(explicit, groups[repeated], 0.4).tables(),
+        boxes.Scores(matched, groups, 0.4).breakdowns(),
+        boxes.Scores(matched, groups, 0.4).breakdowns(np.array(draws, float)),
+        boxes.Scores(explicit, groups[repeated], 0.4).breakdowns(),
     )
 
 

@@ -108,7 +108,7 @@ def test_tables_add_up_to_the_score_and_plots_hold_what_they_draw() -> None:
     names = list(keypoints.SIGMAS)
     groups = pd.Series([f"g{number % 3}" for number in range(len(truth))])
     scores = score(truth, found, area, size, sigmas)
-    tables = scores_of(groups, truth, found, area, size, SIGMAS).tables()
+    tables = scores_of(groups, truth, found, area, size, SIGMAS).breakdowns()
     assert tables["per_keypoint"]["keypoint"].tolist() == names
     assert tables["per_group"]["group"].tolist() == ["g0", "g1", "g2"]
     for table in tables.values():
@@ -132,7 +132,7 @@ def test_a_weight_counts_a_person_that_often_in_the_tables(seed: int) -> None:
     truth[1:, 3, 2] = 0
     rows = np.repeat(np.arange(20), times)
     assert_weights_repeat(
-        scores_of(groups, truth, found, area, size, SIGMAS).tables(),
-        scores_of(groups, truth, found, area, size, SIGMAS).tables(times.astype(float)),
-        scores_of(groups[rows], truth[rows], found[rows], area[rows], size[rows], SIGMAS).tables(),
+        scores_of(groups, truth, found, area, size, SIGMAS).breakdowns(),
+        scores_of(groups, truth, found, area, size, SIGMAS).breakdowns(times.astype(float)),
+        scores_of(groups[rows], truth[rows], found[rows], area[rows], size[rows], SIGMAS).breakdowns(),
     )

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from slipway.metrics import binary, classification
-from slipway.stages.evaluate import breakdowns
+from slipway.stages.evaluate import with_intervals
 from slipway.statistics.intervals import bootstrap
 
 DRAWS: dict[str, Any] = {"resamples": 300, "confidence": 0.95, "seed": 0}
@@ -25,13 +25,13 @@ def outcome() -> tuple[pd.Series, np.ndarray, np.ndarray]:
 
 
 def broken_down(scores: classification.Scores) -> dict[str, list[dict[str, Any]]]:
-    return breakdowns(scores.tables, scores.groups, classification.METRICS, (), **DRAWS)
+    return with_intervals(scores.breakdowns, scores.groups, classification.METRICS, (), **DRAWS)
 
 
 def test_each_score_of_a_class_lies_in_its_interval() -> None:
     groups, targets, predictions = outcome()
     tables = broken_down(classification.Scores(groups, targets, predictions, NAMES))
-    plain = classification.Scores(groups, targets, predictions, NAMES).tables()["per_class"]
+    plain = classification.Scores(groups, targets, predictions, NAMES).breakdowns()["per_class"]
     for row, (_, before) in zip(tables["per_class"][:2], plain.iterrows(), strict=False):
         assert "support_low" not in row and row["class"] == before["class"]
         for score in ("precision", "recall", "f1"):
@@ -71,5 +71,5 @@ def test_a_class_that_is_always_right_is_as_sure_as_it_has_groups() -> None:
 def test_a_curve_is_written_as_it_is() -> None:
     groups, targets, predictions = outcome()
     table = binary.by_score(targets == 0, predictions[:, 0])
-    rows = breakdowns(lambda weight: {"tenths": table}, groups, {}, {"tenths"}, **DRAWS)["tenths"]
+    rows = with_intervals(lambda weight: {"tenths": table}, groups, {}, {"tenths"}, **DRAWS)["tenths"]
     assert len(rows) == 10 and list(rows[0]) == table.columns.tolist()

@@ -565,7 +565,7 @@ def test_a_model_that_never_says_the_positive_class_has_no_precision() -> None:
 
 def test_tables_break_the_score_down_by_class_and_group() -> None:
     examples, targets, predictions, spec = outcome(5, 3)
-    tables = task().scores(examples, targets, predictions, spec).tables()
+    tables = task().scores(examples, targets, predictions, spec).breakdowns()
     by_class, by_group = tables["per_class"], tables["per_group"]
     assert by_class["class"].tolist() == spec["outputs"]
     assert by_class["support"].sum() == by_group["n"].sum() == len(targets)
@@ -581,9 +581,9 @@ def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int) -> None:
     times[targets == 1] = 0
     rows = np.repeat(np.arange(len(targets)), times)
     assert_weights_repeat(
-        task().scores(examples, targets, predictions, spec).tables(),
-        task().scores(examples, targets, predictions, spec).tables(times.astype(float)),
-        task().scores(examples.iloc[rows], targets[rows], predictions[rows], spec).tables(),
+        task().scores(examples, targets, predictions, spec).breakdowns(),
+        task().scores(examples, targets, predictions, spec).breakdowns(times.astype(float)),
+        task().scores(examples.iloc[rows], targets[rows], predictions[rows], spec).breakdowns(),
     )
 
 

@@ -376,9 +376,9 @@ def test_the_threshold_is_chosen_on_validation_and_used_by_all(add: Callable[...
     predictions[0, 0] = 0.5, 0.5, 0.2, 0.2, 0.8
     predictions[1, 0] = 0.2, 0.2, 0.1, 0.1, 0.4
     one = task()
-    chosen = one.operate(examples, targets, predictions, SPEC)
+    chosen = one.choose_threshold(examples, targets, predictions, SPEC)
     assert chosen == {"threshold": pytest.approx(0.6)}
-    assert task(false_positives=0.5).operate(examples, targets, predictions, SPEC)["threshold"] < 0.4
+    assert task(false_positives=0.5).choose_threshold(examples, targets, predictions, SPEC)["threshold"] < 0.4
     spec = SPEC | chosen
     scored = one.scores(examples, targets, predictions, spec).total()
     assert scored.keys() == one.metrics.keys()
@@ -386,10 +386,10 @@ def test_the_threshold_is_chosen_on_validation_and_used_by_all(add: Callable[...
     assert one.scores(examples, targets, predictions * 0.5, spec).total()["detection_rate"] == 0, (
         "other predictions, other matches"
     )
-    assert one.compare(predictions, predictions, spec)["agreement"] == 1
-    changed = one.compare(predictions, predictions * [1, 1, 1, 1, 0.5], spec)
+    assert one.agreement(predictions, predictions, spec)["agreement"] == 1
+    changed = one.agreement(predictions, predictions * [1, 1, 1, 1, 0.5], spec)
     assert (changed["agreement"], changed["max_difference"]) == (0.5, pytest.approx(0.4, abs=1e-6))
-    assert set(one.scores(examples, targets, predictions, spec).tables()) == {"by_size", "per_group"}
+    assert set(one.scores(examples, targets, predictions, spec).breakdowns()) == {"by_size", "per_group"}
     assert len(one.scores(examples, targets, predictions, spec).plots()) == 3
 
 

@@ -237,7 +237,7 @@ def gate(
 ) -> None:
     """Judge every rule. Exit codes: 0 pass, 1 fail, 2 hold (too little data to decide), 3 could not be judged."""
     from slipway.cli import gate
-    from slipway.gate.judged import exit_code, named
+    from slipway.gate.result import exit_code, named
     from slipway.registry import clone
 
     asked = gate.variants(variants or [])
@@ -273,7 +273,7 @@ def report(
 ) -> None:
     """Write the verdicts as a page for a pull request, in Markdown and HTML. Exit codes are those of `slipway gate`."""
     from slipway.cli import report
-    from slipway.gate.judged import exit_code
+    from slipway.gate.result import exit_code
 
     judged, written = report.write(variants or [], baseline, out, links)
     if as_json:

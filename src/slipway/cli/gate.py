@@ -15,8 +15,8 @@ from slipway.core.config import PARAMS
 from slipway.core.errors import ConfigError, DataError, ModelError, SlipwayError
 from slipway.gate import comparison
 from slipway.gate.contributions import Scored, aligned
-from slipway.gate.judged import Judged, Version
 from slipway.gate.replay import replay
+from slipway.gate.result import Result, Version
 from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Gate
 from slipway.gate.verdict import may_lose
 from slipway.records.benchmark import Benchmark
@@ -40,7 +40,7 @@ def variants(asked: Sequence[str]) -> list[str]:
     return list(asked) or known
 
 
-def judge(variant: str, revision: str | None = None, compare: bool = False, here: Clone | None = None) -> Judged:
+def judge(variant: str, revision: str | None = None, compare: bool = False, here: Clone | None = None) -> Result:
     """Judge one variant as it is built in the working tree.
 
     Args:
@@ -54,10 +54,10 @@ def judge(variant: str, revision: str | None = None, compare: bool = False, here
             (here or clone.look()).check(variant)
         return _judge(variant, revision, compare)
     except SlipwayError as error:
-        return Judged(variant, "unjudged", str(error))
+        return Result(variant, "unjudged", str(error))
 
 
-def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
+def _judge(variant: str, revision: str | None, compare: bool) -> Result:
     try:
         values = config.read(variant)
         gate, settings, seed = Gate(**values["gate"]), config.Evaluate(**values["evaluate"]), int(values["seed"])
@@ -66,7 +66,7 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Judged:
         raise ConfigError(f"{PARAMS}/{variant}.yaml: {why}; run `dvc repro compose@{variant}`")
     record, benchmark, rules = _built(variant)
     version = _beside(variant, revision)
-    judged = Judged(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
+    judged = Result(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
     if not (gate.baseline or compare):
         return _concluded(judged, rules)
     named = revision is not None and version is not None
@@ -115,7 +115,7 @@ def _incomparable(version: Version, old: Release, record: Record) -> str | None:
     return None if old.record.task == record.task else f"{version.name} is of the task {old.record.task}"
 
 
-def _concluded(judged: Judged, rules: Sequence[Judgement]) -> Judged:
+def _concluded(judged: Result, rules: Sequence[Judgement]) -> Result:
     return replace(judged, verdict=worst([rule.verdict for rule in rules]), rules=tuple(rules))
 
 

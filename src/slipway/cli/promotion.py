@@ -79,7 +79,7 @@ def retire(
 def _new_and_passed() -> list[str]:
     """The variants to register unasked: new ones that are not worse, too, than what is in production."""
     from slipway.cli import gate  # with pandas and SciPy, which the other commands do without
-    from slipway.gate.judged import named
+    from slipway.gate.result import named
 
     here = clone.look()
     here.check()

@@ -10,7 +10,7 @@ import yaml
 from slipway.cli import gate
 from slipway.core import atomic, config
 from slipway.core.errors import ConfigError
-from slipway.gate.judged import Judged
+from slipway.gate.result import Result
 from slipway.registry import clone, git
 from slipway.registry.clone import Clone
 from slipway.release.page import page
@@ -23,7 +23,7 @@ LONGEST = 65_536
 
 def write(
     variants: Sequence[str], revision: str | None, out: Path, links: str = ""
-) -> tuple[list[Judged], tuple[Path, Path]]:
+) -> tuple[list[Result], tuple[Path, Path]]:
     """Judge the variants and write `out` in Markdown, and beside it the same in HTML.
 
     `links` goes before the paths of model cards.
@@ -60,7 +60,7 @@ def _entry(variant: str, revision: str | None, here: Clone | None) -> Entry:
     return Entry(judged, params, _calibration(judged))
 
 
-def _calibration(judged: Judged) -> dict[str, Any] | None:
+def _calibration(judged: Result) -> dict[str, Any] | None:
     """What the simulation came to, where it was of this test size and rule, and is in the form that is quoted."""
     if not CALIBRATION.exists() or judged.record is None:
         return None

@@ -119,7 +119,7 @@ class Scores(Protocol):
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
         """Every metric that the task declares; `weight` [n] counts each example that often (the bootstrap's draws)."""
 
-    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+    def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
         """Breakdowns of the score: per class, per group, by hour, ... ; the first column names the row.
 
         `weight` [n] counts each example that often in the scores (columns of floats), which are nan where nothing is
@@ -198,12 +198,12 @@ class Task(Protocol):
     def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
         """Raw model outputs [n, *k] to predictions [n, *p]: probabilities, values in the target's unit, places."""
 
-    def operate(
+    def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
         """Choose the operating point on the validation split (a threshold, ...): JSON values that join the spec."""
 
-    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+    def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """`agreement`, `max_difference` and `mean_difference` of two models' predictions (`slipway.metrics.parity`)."""
 
     def present(self, predictions: np.ndarray, examples: Any, spec: Spec) -> list[Any]:

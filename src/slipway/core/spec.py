@@ -13,7 +13,7 @@ Spec = dict[str, Any]
 Keys of every task: `objective` (what a prediction is, as the task's `objective` has it), `input` ({"shape": without the
 batch axis, "dtype", and for tables "names"}), `outputs` (names, in order: of classes, of the target, of keypoints).
 Where examples have classes to be counted and balanced, `classes` has the names that `label` takes. A task adds its own,
-and what `operate` chose comes on top.
+and what `choose_threshold` chose comes on top.
 """
 
 FILE = "spec.json"

@@ -16,9 +16,9 @@ from slipway.core.config import Evaluate
 from slipway.core.errors import ModelError
 from slipway.core.metric import CONVERSION, LATENCY
 from slipway.gate import floors, verdict
-from slipway.gate.asked import check, question
+from slipway.gate.completeness import check, question
 from slipway.gate.contributions import Scored
-from slipway.gate.judged import named
+from slipway.gate.result import named
 from slipway.gate.rules import Gate
 from slipway.metrics import losses
 from slipway.records.benchmark import Benchmark
@@ -156,7 +156,7 @@ def _again(asked: Asked, record: Record, shipped: Scored, native: Scored | None)
         metrics, before, lost = measured.shipped, measured.native, measured.lost
     points: dict[str, float] = {"size_bytes": record.model.bytes}
     if native is not None:
-        points |= shipped.task.compare(native.predictions, shipped.predictions, shipped.spec)
+        points |= shipped.task.agreement(native.predictions, shipped.predictions, shipped.spec)
     figures: Metrics = {**metrics, **{name: {"value": float(value)} for name, value in points.items()}}
     counts = {"examples": record.examples, "groups": record.groups}
     judged = verdict.judge(asked.gate.of_model, figures, before, lost, counts, declared)

@@ -43,7 +43,7 @@ def judge(
         counts: how many test `examples` and `groups` there are.
         metrics: those that the task declares, where `lost` is given.
     """
-    rules = [enough(unit, least, (counts or {}).get(unit)) for unit, least in asked_of(gate.least).items()]
+    rules = [enough(unit, least, (counts or {}).get(unit)) for unit, least in required(gate.least).items()]
     rules += [
         bounded(metric, rule.min, rule.max, measured.get(metric), rule.decide_on or gate.decide_on)
         for metric, rule in sorted(gate.rules.items())
@@ -106,7 +106,7 @@ def may_lose(
     return Judgement(kind, metric, of, None, most, value, low, high, outcome, reason, relative)
 
 
-def asked_of(least: Least) -> dict[str, int]:
+def required(least: Least) -> dict[str, int]:
     """How many test examples and groups are asked for, where more than any has are."""
     return {unit: getattr(least, unit) for unit in COUNTED if getattr(least, unit) > 1}
 

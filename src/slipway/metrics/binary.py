@@ -83,7 +83,7 @@ class Scores:
             "log_loss": float(weight @ surprise / total),
         }
 
-    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+    def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
         """`tenths` of the examples by score; `by_<column>`: precision and recall by value of a column."""
         found = {TENTHS: by_score(self.targets, self.probability, weight)}
         for name, values in self._values.items():

@@ -42,7 +42,7 @@ METRICS = named(
     Metric("mean_iou", "higher", "share", "mean overlap of the found objects with what found them", 4, share=True),
 )
 BANDS = (0, 8, 16, 32, 64)
-"""Where the sizes begin that `Scores.tables` tells apart: square root of the area, in pixels of the encoded picture."""
+"""Where the sizes of `Scores.breakdowns` begin: square root of the area, in pixels of the encoded picture."""
 SIZES = (*(f"{low} to {high} px" for low, high in pairwise(BANDS)), f"{BANDS[-1]} px and more")
 CURVE_POINTS = 200
 
@@ -133,7 +133,7 @@ class Scores:
             "mean_iou": _share(float(objects[found] @ matches.iou[found]), hits),
         }
 
-    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+    def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
         """`by_size` (objects, detection rate, mean IoU) and `per_group` (with pictures and false positives each).
 
         `weight` [n] counts each example that often in the scores; objects and pictures are those that there are.
@@ -192,7 +192,7 @@ class Scores:
             Plot(
                 "detection_by_size",
                 "Detection rate by size",
-                self.tables()["by_size"],
+                self.breakdowns()["by_size"],
                 "detection_rate",
                 "size",
                 "bar_horizontal",

@@ -81,7 +81,7 @@ class Scores:
             "log_loss": float(weight @ surprise / total),
         }
 
-    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+    def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
         """`per_class`: support, precision, recall and F1; `per_group`: examples and accuracy.
 
         `weight` [n] counts each example that often in the scores; support and examples are of those that there are.
@@ -151,7 +151,7 @@ class Classifier:
     curves: ClassVar[frozenset[str]] = frozenset()
     kinds: ClassVar[frozenset[str]] = frozenset({"group"})
 
-    def operate(
+    def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
         """Nothing is chosen: the likeliest class is the decision."""
@@ -168,7 +168,7 @@ class Classifier:
             limits=("It names one of its classes for every input, one that shows none of them included.",),
         )
 
-    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+    def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Agreement of the likeliest classes, differences of probabilities."""
         return parity.differences(native, converted, native.argmax(axis=1) == converted.argmax(axis=1))
 

@@ -94,7 +94,7 @@ class Scores:
             "mean_error": float((mass * self._errors).sum() / mass.sum()),
         }
 
-    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+    def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
         """`per_keypoint` and `per_group`: how many keypoints are annotated, PCK and mean error.
 
         `weight` [n] counts each person that often in PCK and mean error. Average precision is of whole persons and has
@@ -136,7 +136,7 @@ class Scores:
             Plot(
                 "error_by_keypoint",
                 "Error by keypoint",
-                self.tables()["per_keypoint"][["keypoint", "mean_error"]],
+                self.breakdowns()["per_keypoint"][["keypoint", "mean_error"]],
                 "mean_error",
                 "keypoint",
                 "bar_horizontal",

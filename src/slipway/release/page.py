@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from slipway.gate.judged import Judged, named
+from slipway.gate.result import Result, named
 from slipway.records.verdict import Judgement
 from slipway.release.report import MARKS, Entry, anchor, confusion, sections, summary
 from slipway_edge.redaction import plain
@@ -46,7 +46,7 @@ def page(entries: Sequence[Entry], links: str = "") -> str:
     return template.render(entries=entries, summary=summary(entries), marks=MARKS, plots=plots)
 
 
-def losses(judged: Judged) -> Markup:
+def losses(judged: Result) -> Markup:
     """What was lost by each rule on a loss, with its interval, as a share of what may be."""
     rules = [rule for rule in judged.rules if rule.kind != "bound" and rule.max and rule.value is not None]
     if not rules:
@@ -71,7 +71,7 @@ def losses(judged: Judged) -> Markup:
     return _svg(WIDTH, height, parts, "Losses beside what may be lost")
 
 
-def confusion_plot(judged: Judged) -> Markup:
+def confusion_plot(judged: Result) -> Markup:
     """The confusion matrix, each cell as dark as its share of the actual class, with the change in brackets."""
     if judged.new is None or judged.old is None:
         return Markup()
@@ -92,7 +92,7 @@ def confusion_plot(judged: Judged) -> Markup:
     return _svg(left + side * len(names) + 10, top + 40 * len(names) + 6, parts, "Confusion matrix")
 
 
-def latency(judged: Judged) -> Markup:
+def latency(judged: Result) -> Markup:
     """Median latency of one example by model: on one thread, Keras on its own."""
     models = {} if judged.benchmark is None else judged.benchmark.models
     timed = {name: one.single.get("1") or one.single.get("own") for name, one in models.items()}

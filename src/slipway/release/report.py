@@ -16,7 +16,7 @@ import pandas as pd
 
 from slipway.core.metric import Metric
 from slipway.gate.contributions import Scored
-from slipway.gate.judged import Judged, Said, named
+from slipway.gate.result import Result, Status, named
 from slipway.release import markdown
 from slipway.release.markdown import UNKNOWN, Markdown
 
@@ -25,14 +25,14 @@ MOST_ROWS = 24
 CHANGED_ROWS = 10
 LONGEST = 60
 """Characters of a value of a parameter that are shown."""
-MARKS: dict[Said, str] = {"pass": "✅ pass", "hold": "⏸️ hold", "fail": "❌ fail", "unjudged": "❔ not judged"}
-MEANS: dict[Said, str] = {
+MARKS: dict[Status, str] = {"pass": "✅ pass", "hold": "⏸️ hold", "fail": "❌ fail", "unjudged": "❔ not judged"}
+MEANS: dict[Status, str] = {
     "pass": "every rule is met",
     "hold": "the data cannot tell whether every rule is met",
     "fail": "a rule is broken",
     "unjudged": "it could not be judged, which is no pass",
 }
-ORDER: tuple[Said, ...] = ("fail", "unjudged", "hold", "pass")
+ORDER: tuple[Status, ...] = ("fail", "unjudged", "hold", "pass")
 
 _TEMPLATES = markdown.environment("slipway.release")
 _TEMPLATES.globals |= {"marks": MARKS}
@@ -53,7 +53,7 @@ class Entry:
     run or was of other rules or another test split.
     """
 
-    judged: Judged
+    judged: Result
     params: Sequence[Change] = ()
     calibration: Mapping[str, Any] | None = None
 
@@ -88,7 +88,7 @@ def report(entries: Sequence[Entry], links: str = "", longest: int | None = None
 def summary(entries: Sequence[Entry]) -> Markdown:
     """The worst verdict as a heading, how many have which, and a row a variant."""
     counts = {said: sum(entry.judged.verdict == said for entry in entries) for said in ORDER}
-    worst: Said = next((said for said in ORDER if counts[said]), "pass")
+    worst: Status = next((said for said in ORDER if counts[said]), "pass")
     said = _TEMPLATES.get_template("summary.md.jinja").render(
         worst=worst,
         counts=[f"{count} {MARKS[said]}" for said, count in counts.items() if count],
@@ -98,7 +98,7 @@ def summary(entries: Sequence[Entry]) -> Markdown:
     return Markdown(said.rstrip("\n"))
 
 
-def _row(judged: Judged) -> Row:
+def _row(judged: Result) -> Row:
     link = Markdown(f"[{markdown.text(judged.variant)}](#{anchor(judged)})")
     verdict = markdown.strong(MARKS[judged.verdict])
     if judged.record is None or judged.benchmark is None:
@@ -117,7 +117,7 @@ def _row(judged: Judged) -> Row:
     )
 
 
-def _main(judged: Judged) -> Markdown:
+def _main(judged: Result) -> Markdown:
     """The first metric that a rule is on, and its value now, or before and now."""
     assert judged.record is not None
     name = next((rule.metric for rule in judged.rules if rule.metric in judged.record.metrics), None)
@@ -188,7 +188,7 @@ def sureness(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _metrics(judged: Judged) -> Iterator[Row]:
+def _metrics(judged: Result) -> Iterator[Row]:
     """Each metric before and now, and the change."""
     assert judged.record is not None
     before = None if judged.old is None else judged.old.score()
@@ -221,7 +221,7 @@ def _direction(metric: Metric | None, change: float | None) -> Markdown:
 
 
 def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
-    return {name: table for name, table in scored.scores.tables().items() if name not in scored.task.curves}
+    return {name: table for name, table in scored.scores.breakdowns().items() if name not in scored.task.curves}
 
 
 def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> Markdown:
@@ -275,7 +275,7 @@ def _value(value: Any) -> str:
     return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
 
 
-def _data(judged: Judged) -> Markdown:
+def _data(judged: Result) -> Markdown:
     assert judged.record is not None
     now, before = judged.record, judged.old_record
     rows: list[Row] = []
@@ -300,7 +300,7 @@ def _count(count: int | None) -> Markdown:
     return Markdown() if count is None else markdown.number(count)
 
 
-def _latency(judged: Judged) -> Markdown:
+def _latency(judged: Result) -> Markdown:
     now, before = judged.benchmark, judged.old_benchmark
     assert judged.record is not None and now is not None
     rows = []
@@ -319,6 +319,6 @@ def _latency(judged: Judged) -> Markdown:
     return _told("latency", rows, moved) if rows else _NOTHING
 
 
-def anchor(judged: Judged) -> Markdown:
+def anchor(judged: Result) -> Markdown:
     """Where on the page a variant is."""
     return Markdown(f"gate-{re.sub('[^A-Za-z0-9-]+', '-', judged.variant)}")

@@ -73,12 +73,12 @@ def convert_tflite(variant: str) -> None:
             "metrics": measured.shipped,
             "lost": measured.lost,
             "parity": {
-                **task.compare(predicted["native"], predicted["shipped"], spec),
+                **task.agreement(predicted["native"], predicted["shipped"], spec),
                 "native_minus_shipped": {
                     metric: one["value"] for metric, one in measured.lost.items() if one["value"] is not None
                 },
             },
-            "float_parity": task.compare(predicted["native"], predicted["float"], spec),
+            "float_parity": task.agreement(predicted["native"], predicted["float"], spec),
             "delegation": asdict(runtime["shipped"].delegation),
             "float_delegation": asdict(runtime["float"].delegation),
         },

@@ -45,7 +45,7 @@ def evaluate(variant: str) -> None:
     native = Path("models") / variant / "native"
     spec = specs.shared(prepared, native)
     model = importlib.import_module(f"slipway.frameworks.{values['framework']}.native").load(native)
-    chosen = task.operate(*_predicted(task, model, PackedSplit(prepared / "val"), spec), spec)
+    chosen = task.choose_threshold(*_predicted(task, model, PackedSplit(prepared / "val"), spec), spec)
     atomic.write_json(reports / specs.OPERATING_POINT, chosen)
     spec = {**spec, **chosen}
     examples, targets, predictions = _predicted(task, model, PackedSplit(prepared / "test"), spec)
@@ -61,7 +61,7 @@ def evaluate(variant: str) -> None:
             "groups": int(examples["group"].nunique()),
             "confidence": settings.confidence,
             "metrics": measured,
-            "tables": breakdowns(scores.tables, examples["group"], task.metrics, task.curves, **draws),
+            "tables": with_intervals(scores.breakdowns, examples["group"], task.metrics, task.curves, **draws),
         },
     )
     atomic.write_bytes(reports / "predictions.parquet", table(examples, targets, predictions, spec["outputs"]))
@@ -76,8 +76,8 @@ def _predicted(
     return by_example(split.examples, split.targets, np.concatenate(decoded))
 
 
-def breakdowns(
-    tables: Callable[[np.ndarray | None], Mapping[str, pd.DataFrame]],
+def with_intervals(
+    breakdowns: Callable[[np.ndarray | None], Mapping[str, pd.DataFrame]],
     groups: pd.Series,
     metrics: Mapping[str, Metric],
     curves: Collection[str],
@@ -89,17 +89,17 @@ def breakdowns(
     every row of a breakdown by group, whole groups are drawn, so it is the same in every draw that has its group.
 
     Args:
-        tables: those of a task, for a weight of each example ([n] counts), or for None as they are.
+        breakdowns: those of a task, for a weight of each example ([n] counts), or for None as they are.
         groups: [n] the group of each example.
         metrics: those that the task declares, which columns may be called after.
         curves: the tables without intervals.
         draws: `resamples`, `confidence` and `seed` of `slipway.statistics.intervals.bootstrap`.
     """
-    plain = tables(None)
+    plain = breakdowns(None)
     judged = {name: plain[name] for name in plain if name not in curves}
 
     def scores(weight: np.ndarray | None) -> dict[Cell, float]:
-        return dict(_cells(plain if weight is None else tables(weight), judged))
+        return dict(_cells(plain if weight is None else breakdowns(weight), judged))
 
     measured = intervals.bootstrap(scores, groups, **draws, declared=lambda cell: metrics.get(cell[2]))
     rows = {name: _rows(values) for name, values in plain.items()}

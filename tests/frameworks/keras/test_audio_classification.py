@@ -74,7 +74,9 @@ def test_all_that_is_random_follows_from_the_seed_and_the_step(spec: Spec, windo
     objective = Objective(spec, Model(), Train(augmentation=EVERYTHING), np.arange(16) % 3)
 
     def batch(seed: int, step: int) -> list[np.ndarray]:
-        parts = objective.vary(tf.constant(windows), tf.constant(np.arange(16) % 3), seed, tf.constant(step, tf.int64))
+        parts = objective.augment(
+            tf.constant(windows), tf.constant(np.arange(16) % 3), seed, tf.constant(step, tf.int64)
+        )
         return [np.asarray(part) for part in parts]
 
     for one, again in zip(batch(1, 5), batch(1, 5), strict=True):
@@ -150,7 +152,7 @@ def test_mixtures_add_power_in_the_shares_of_their_targets(spec: Spec, windows: 
         spec, Model(), Train(augmentation=Augmentation(mixup=1), class_weights={"owl": 3.0}), np.arange(3)
     )
     classes = np.arange(16) % 3
-    _, targets, weights = map(np.asarray, objective.vary(inputs, tf.constant(classes), 1, tf.constant(0, tf.int64)))
+    _, targets, weights = map(np.asarray, objective.augment(inputs, tf.constant(classes), 1, tf.constant(0, tf.int64)))
     wanted = share[:, None] * np.eye(3)[classes] + (1 - share[:, None]) * np.eye(3)[classes[partner]]
     np.testing.assert_allclose(targets, wanted, atol=1e-6)
     np.testing.assert_allclose(weights, wanted @ [3, 1, 1], atol=1e-5)

@@ -147,7 +147,7 @@ def test_the_maps_of_a_window_are_those_of_the_picture_there() -> None:
     )
     cropped = objective(augmentation={"crop": 32})
     pictures = np.zeros((2, HEIGHT, WIDTH, 3), np.uint8)
-    inputs, wanted = cropped.vary(tf.constant(pictures), tf.constant(boxes([[0.5, 0.5, 0.1, 0.1]], [])), 1, 1)
+    inputs, wanted = cropped.augment(tf.constant(pictures), tf.constant(boxes([[0.5, 0.5, 0.1, 0.1]], [])), 1, 1)
     assert (inputs.shape, wanted.shape) == ((2, 32, 32, 3), (2, 8, 8, 6))
     assert cropped.network()(inputs).shape == (2, 8, 8, 5)
 
@@ -162,7 +162,7 @@ def test_variations_follow_from_seed_and_step_alone() -> None:
     pictures = np.random.default_rng(0).integers(0, 255, (4, HEIGHT, WIDTH, 3), np.uint8)
     around = tf.constant(boxes(*([[[0.5, 0.5, 0.2, 0.2]]] * 4)))
     learnt = objective(augmentation={"horizontal_flip": 0.5, "zoom": 0.3, "brightness": 0.2, "saturation": 0.3})
-    one, again, other = (learnt.vary(tf.constant(pictures), around, 1, step) for step in (3, 3, 4))
+    one, again, other = (learnt.augment(tf.constant(pictures), around, 1, step) for step in (3, 3, 4))
     assert all((a.numpy() == b.numpy()).all() for a, b in zip(one, again, strict=True))
     assert np.abs(one[0] - other[0]).max() > 1
     plain, wanted = learnt.plain(tf.constant(pictures), around)
@@ -210,11 +210,11 @@ def test_a_trained_detector_finds_discs_and_keeps_them_in_int8(tmp_path: Path) -
     small = conversion.convert(tmp_path / "native", inputs[:24], "int8")
     outputs = native.load(tmp_path / "native")(inputs), Interpreter(small)(inputs)
     found = [TASK.postprocess(one, inputs, SPEC) for one in outputs]
-    spec = SPEC | TASK.operate(splits["val"].examples, targets, found[0], SPEC)
+    spec = SPEC | TASK.choose_threshold(splits["val"].examples, targets, found[0], SPEC)
     rates = [TASK.scores(splits["val"].examples, targets, one, spec).total()["detection_rate"] for one in found]
     assert rates[0] > 0.8
     assert rates[1] > rates[0] - 0.1
-    assert TASK.compare(*found, spec)["agreement"] > 0.8
+    assert TASK.agreement(*found, spec)["agreement"] > 0.8
 
 
 def pack(folder: Path, count: int, seed: int) -> PackedSplit:

@@ -413,7 +413,7 @@ def test_scores_count_pixels_of_the_picture(raw: Path) -> None:
     )
     assert task().scores(*judged(raw, 2.0)).total()["mean_error"] == pytest.approx(2 / 40, abs=1e-6)
     assert task().scores(*judged(raw, 5.0)).total()["pck"] == 0
-    per_group = task().scores(*judged(raw, 2.0)).tables()["per_group"]
+    per_group = task().scores(*judged(raw, 2.0)).breakdowns()["per_group"]
     assert per_group["group"].tolist() == ["images/1.jpg", "images/2.jpg"]
     assert per_group["n"].tolist() == [14, 28]
 
@@ -424,6 +424,6 @@ def test_two_models_agree_where_every_confident_keypoint_is_close() -> None:
     converted[1, 4, 0] += 0.05
     converted[2, 4, 0] += 0.05
     native[2, 4, 2] = 0.1
-    compared = task().compare(native, converted, SPEC)
+    compared = task().agreement(native, converted, SPEC)
     assert compared["agreement"] == pytest.approx(2 / 3, abs=1e-6)
     assert compared["max_difference"] == pytest.approx(0.05)

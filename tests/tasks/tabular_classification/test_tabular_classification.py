@@ -329,7 +329,7 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
         )
         assert list(back) == list(split.examples)
         np.testing.assert_array_equal(truth, split.targets)
-        tables = task.scores(back, truth, predicted, spec | {"threshold": 0.5}).tables()
+        tables = task.scores(back, truth, predicted, spec | {"threshold": 0.5}).breakdowns()
         assert len(tables) == 1 + len(task.data.categorical)
 
 
@@ -419,7 +419,7 @@ def judged() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:
 
 def test_the_operating_point_joins_the_spec_and_decides():
     examples, targets, predictions, spec = judged()
-    chosen = TASK.operate(examples, targets, predictions, spec)
+    chosen = TASK.choose_threshold(examples, targets, predictions, spec)
     assert chosen["operating_point"]["chosen_by"] == "recall at the least precision"
     assert chosen["operating_point"]["precision"] >= chosen["operating_point"]["precision_low"] >= 0.8
     spec = json.loads(json.dumps({**spec, **chosen}))
@@ -429,19 +429,19 @@ def test_the_operating_point_joins_the_spec_and_decides():
     told = TASK.present(predictions[:2], None, spec)
     assert told[0] == {"hand_ball": float(predictions[0, 0]), "decision": bool(predictions[0, 0] >= spec["threshold"])}
     moved = np.where(np.arange(500)[:, None] == 0, 1 - predictions, predictions)
-    assert TASK.compare(predictions, moved, spec)["agreement"] in (1, 0.998)
+    assert TASK.agreement(predictions, moved, spec)["agreement"] in (1, 0.998)
 
 
 def test_a_precision_that_no_threshold_has_is_told():
     examples, targets, predictions, spec = judged()
-    chosen = TASK.operate(examples, targets, 0.5 + 0 * predictions, spec)
+    chosen = TASK.choose_threshold(examples, targets, 0.5 + 0 * predictions, spec)
     assert chosen["operating_point"]["chosen_by"] == "f1: no threshold has the least precision"
     assert chosen["operating_point"]["recall"] == 1
 
 
 def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_together():
     examples, targets, predictions, spec = judged()
-    tables = TASK.scores(examples, targets, predictions, {**spec, "threshold": 0.5}).tables()
+    tables = TASK.scores(examples, targets, predictions, {**spec, "threshold": 0.5}).breakdowns()
     assert list(tables) == ["tenths", "by_event"]
     assert len(tables["by_event"]) == 21 and tables["by_event"]["examples"].sum() == 500
     assert "(others)" in set(tables["by_event"]["value"])
@@ -450,9 +450,9 @@ def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_
 def test_a_weight_counts_an_example_that_often_in_the_tables():
     examples, targets, predictions, spec = judged()
     spec = {**spec, "threshold": 0.5}
-    once, rows = TASK.scores(examples, targets, predictions, spec).tables(), np.repeat(np.arange(500), 2)
-    twice = TASK.scores(examples, targets, predictions, spec).tables(np.full(500, 2.0))
-    repeated = TASK.scores(examples.iloc[rows], targets[rows], predictions[rows], spec).tables()
+    once, rows = TASK.scores(examples, targets, predictions, spec).breakdowns(), np.repeat(np.arange(500), 2)
+    twice = TASK.scores(examples, targets, predictions, spec).breakdowns(np.full(500, 2.0))
+    repeated = TASK.scores(examples.iloc[rows], targets[rows], predictions[rows], spec).breakdowns()
     assert_weights_repeat(once, twice, repeated)
 
 

@@ -473,7 +473,7 @@ def test_a_weight_counts_an_example_that_often():
 
 def test_errors_are_broken_down_by_hour_and_by_place():
     task, examples, spec, predictions, scores = scored([10, 0, 20], [20, 5, np.nan], [12, 1, 16])
-    tables = task.scores(examples, np.zeros(3), predictions, spec).tables()
+    tables = task.scores(examples, np.zeros(3), predictions, spec).breakdowns()
     assert tables["by_hour"]["mae"].tolist() == [2, 1, 4]
     by_place = tables["by_place"].set_index("place")
     assert by_place.loc["a", "mae_ratio_to_naive"] == pytest.approx(3 / 15)
@@ -488,9 +488,9 @@ def test_a_weight_counts_an_example_that_often_in_the_tables():
     times = np.where(examples["hour"] == 3, 0, draw.integers(0, 3, 60))
     rows = np.repeat(np.arange(60), times)
     assert_weights_repeat(
-        task.scores(examples, np.zeros(60), predictions, spec).tables(),
-        task.scores(examples, np.zeros(60), predictions, spec).tables(times.astype(float)),
-        task.scores(examples.iloc[rows], np.zeros(len(rows)), predictions[rows], spec).tables(),
+        task.scores(examples, np.zeros(60), predictions, spec).breakdowns(),
+        task.scores(examples, np.zeros(60), predictions, spec).breakdowns(times.astype(float)),
+        task.scores(examples.iloc[rows], np.zeros(len(rows)), predictions[rows], spec).breakdowns(),
     )
 
 

@@ -156,7 +156,7 @@ class Task(edge.Task):
                 problems=[one for one in cut if isinstance(one, Problem)],
             )
 
-    def operate(
+    def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
         """Nothing is chosen: every keypoint is given, with its score."""
@@ -181,7 +181,7 @@ class Task(edge.Task):
         """Places of keypoints."""
         return Words(f"place and score of {len(spec['outputs'])} keypoints, in this order: {{outputs}}")
 
-    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+    def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Agreement on all keypoints that the native model is confident of; differences of x and y, in shares."""
         height, width, _ = spec["input"]["shape"]
         sides = np.array([width, height]) / max(height, width)

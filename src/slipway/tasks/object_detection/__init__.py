@@ -127,7 +127,7 @@ class Task(edge.Task):
                 problems=[result for result in results if isinstance(result, Problem)],
             )
 
-    def operate(
+    def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
         """`threshold`: the score that detects most with no more than `data.false_positives` false boxes a picture."""
@@ -143,7 +143,7 @@ class Task(edge.Task):
         """Boxes around objects."""
         return Words("boxes with a score, each around one of: {outputs}")
 
-    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+    def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Agreement: as many boxes above the threshold, each on one of the other's; differences of ranked scores."""
         agree = boxes.same(native, converted, spec["threshold"])
         return parity.differences(native[..., 4], converted[..., 4], agree)

@@ -166,7 +166,7 @@ class Task(edge.Task):
                 targets,
             )
 
-    def operate(
+    def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
         """`threshold`, and what it was chosen by; see `slipway.metrics.binary.operating_point`.
@@ -177,7 +177,7 @@ class Task(edge.Task):
         chosen = "recall at the least precision" if point.pop("reached") else "f1: no threshold has the least precision"
         return {"threshold": point.pop("threshold"), "operating_point": {"chosen_by": chosen, **point}}
 
-    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+    def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Agreement of the decisions at the threshold, differences of probabilities."""
         threshold = spec["threshold"]
         return parity.differences(native, converted, ((native >= threshold) == (converted >= threshold)).all(axis=1))

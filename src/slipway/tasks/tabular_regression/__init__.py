@@ -141,13 +141,13 @@ class Task(edge.Task):
             targets = batch["label"].to_numpy(dtype=np.float64) / inputs[:, 0] - inputs[:, 1]
             yield Encoded(np.arange(start, start + len(batch)), inputs, targets.astype(np.float32))
 
-    def operate(
+    def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
         """Nothing is chosen: the forecast is the value."""
         return {}
 
-    def compare(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
+    def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Forecasts agree within 1 %; differences are shares of the mean forecast."""
         return parity.numbers(native, converted)
 

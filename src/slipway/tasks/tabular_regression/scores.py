@@ -63,7 +63,7 @@ class Scores:
             ),
         }
 
-    def tables(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
+    def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
         """`by_hour` (of the day) and `by_place`: examples, mean, mae, naive_mae, mae_ratio_to_naive."""
         return {f"by_{name}": self._breakdown(name, weight) for name in self._parts}
 

@@ -1,7 +1,7 @@
 """The batches that a network is trained on: a pure function of the seed and the number of the step.
 
 Step numbers flow through a `tf.data` pipeline that gathers a batch from the memory-mapped split, has the objective
-vary it and keeps a few ahead of the network. Any step can be the first, which is what makes an interrupted run
+augment it and keeps a few ahead of the network. Any step can be the first, which is what makes an interrupted run
 resumable.
 """
 
@@ -43,13 +43,13 @@ def training_batches(
         inputs, targets = tf.numpy_function(gather, [step], [split.dtype, split.targets.dtype], stateful=False)
         return step, *_shaped(split, inputs, targets, size)
 
-    def vary(step: Any, inputs: Any, targets: Any) -> tuple[Any, ...]:
-        return objective.vary(inputs, targets, seed, step)
+    def augment(step: Any, inputs: Any, targets: Any) -> tuple[Any, ...]:
+        return objective.augment(inputs, targets, seed, step)
 
     return (
         tf.data.Dataset.range(first_step, last_step)
         .map(load)
-        .map(vary, num_parallel_calls=2, deterministic=True)
+        .map(augment, num_parallel_calls=2, deterministic=True)
         .prefetch(AHEAD)
     )
 

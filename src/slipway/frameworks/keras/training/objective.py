@@ -23,12 +23,12 @@ class Objective(Protocol):
         """The network with random weights, from inputs float32 [n, *shape]; its layers' names follow from `model`."""
 
     def loss(self) -> Any:
-        """The loss of what `vary` and `plain` give as targets."""
+        """The loss of what `augment` and `plain` give as targets."""
 
     def metrics(self) -> Sequence[Any]:
         """Keras metrics to report beside the loss."""
 
-    def vary(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
+    def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
         """A training batch from one of the split: float32 inputs, targets and perhaps weights [n], as tensors.
 
         All that is random in it follows from (seed, step).

@@ -25,7 +25,7 @@ class Objective(Classification):
         """The network of `model`."""
         return network.build(self._model, self._spec)
 
-    def vary(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
+    def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
         """Varied and mixed spectrograms, targets in the shares of the mixture, weights."""
         varied, partner, share = augment(inputs, self._augmentation, self._step, seed, step)
         one, other = targets, tf.gather(targets, partner)

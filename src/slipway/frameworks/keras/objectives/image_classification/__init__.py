@@ -23,7 +23,7 @@ class Objective(Classification):
         """The network of `model`."""
         return networks.build(self._model, self._spec)
 
-    def vary(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
+    def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
         """Varied pictures, one-hot targets, weights."""
         return augment(inputs, self._augmentation, seed, step), self.targets(targets), self.weights(targets)
 

@@ -49,7 +49,7 @@ class Objective:
 
         return [keras.metrics.MeanMetricWrapper(error, name="mean_error")]
 
-    def vary(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
+    def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
         """Varied crops, and their keypoints where they then are."""
         return augment(inputs, targets, self._spec["mirrored"], self._config.augmentation, seed, step)
 

@@ -54,7 +54,7 @@ class Objective:
             ),
         ]
 
-    def vary(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
+    def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
         """Varied pictures and the maps of their boxes."""
         pictures, boxes = augment(inputs, targets, self._config.augmentation, seed, step)
         return pictures, self._maps(pictures, boxes)

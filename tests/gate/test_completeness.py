@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from slipway.core.errors import ModelError
-from slipway.gate.asked import check
+from slipway.gate.completeness import check
 from slipway.gate.rules import Gate
 from slipway.gate.verdict import bounded, judge
 from slipway.metrics.classification import METRICS

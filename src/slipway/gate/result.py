@@ -11,8 +11,8 @@ from slipway.records.benchmark import Benchmark
 from slipway.records.release import Record
 from slipway.records.verdict import Judgement
 
-Said = Literal["pass", "fail", "hold", "unjudged"]
-EXIT_CODES: dict[Said, int] = {"pass": 0, "fail": 1, "hold": 2, "unjudged": 3}
+Status = Literal["pass", "fail", "hold", "unjudged"]
+EXIT_CODES: dict[Status, int] = {"pass": 0, "fail": 1, "hold": 2, "unjudged": 3}
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Result:
     """What the gate says of a variant.
 
     `why`: what stood in the way where it could not be judged. `record`, `benchmark`: what was built. `version`: the
@@ -33,7 +33,7 @@ class Judged:
     """
 
     variant: str
-    verdict: Said
+    verdict: Status
     why: str | None
     rules: tuple[Judgement, ...] = ()
     record: Record | None = None
@@ -81,7 +81,7 @@ def named(judgement: Judgement) -> str:
     return f"{name} {' and '.join(bound for bound in bounds if bound)}"
 
 
-def exit_code(judged: Sequence[Judged]) -> int:
+def exit_code(judged: Sequence[Result]) -> int:
     """That of the worst verdict: a failure goes before what could not be judged, and that before a hold."""
-    order: list[Said] = ["fail", "unjudged", "hold", "pass"]
+    order: list[Status] = ["fail", "unjudged", "hold", "pass"]
     return EXIT_CODES[min((one.verdict for one in judged), key=order.index, default="pass")]

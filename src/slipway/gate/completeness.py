@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from slipway.core.errors import ModelError
-from slipway.gate.judged import named
+from slipway.gate.result import named
 from slipway.gate.rules import Decision, Gate
-from slipway.gate.verdict import COUNTED, asked_of, bounded, enough, may_lose
+from slipway.gate.verdict import COUNTED, bounded, enough, may_lose, required
 from slipway.records.verdict import Judgement, Verdict, worst
 
 
@@ -41,7 +41,7 @@ def _asked(gate: Gate, classes: Sequence[str], judged: Sequence[Judgement]) -> I
 
     The groups of a kind are those that any rule was judged on: the test data names them.
     """
-    for unit, least in asked_of(gate.least).items():
+    for unit, least in required(gate.least).items():
         yield enough(unit, least, None), "point"
     for metric, rule in gate.rules.items():
         decide = rule.decide_on or gate.decide_on
