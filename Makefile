@@ -33,7 +33,7 @@ SIDE_BY_SIDE = dvc repro --quiet code && dvc stage list --name-only | awk -F@ ' 
 repro: .venv/build
 	$(if $(ONLY),$(call known,$(shell $(NAMES))))
 	@mkdir -p .dvc/tmp && touch .dvc/tmp/begun
-	@$(if $(ONLY),,dvc status --quiet 2>/dev/null || { $(SIDE_BY_SIDE); } || true)
+	@$(if $(ONLY),,dvc status --quiet 2>/dev/null || { slipway pullable; $(SIDE_BY_SIDE); } || true)
 	dvc repro $(ONLY:%=register@%)
 	@test -e .dvc/tmp/measured || { $(MEASURE_THE_REST); }
 	@slipway releases $(ONLY)

@@ -1,11 +1,13 @@
-"""`slipway share` and `slipway changed` in a repository of DVC with a stage for each of two variants."""
+"""`slipway share`, `changed` and `pullable` in a DVC repository with one stage for each of two variants."""
 
+import os
 from pathlib import Path
 
 import pytest
 import yaml
 
 from slipway.cli.changed import changed
+from slipway.cli.pullable import Pullable, pullable
 from slipway.cli.share import share
 from slipway.core.errors import RegistryError
 from smoke import sh
@@ -15,7 +17,7 @@ GRAPH = {
         "train": {
             "foreach": ["one", "two"],
             "do": {
-                "cmd": "echo ran ${item} >> log && cat rate > ${item}.model && cat rate > ${item}.json",
+                "cmd": "echo ran ${item} >> log; echo ${item} | cat - rate > ${item}.model; cat rate > ${item}.json",
                 "deps": ["rate"],
                 "outs": ["${item}.model", {"${item}.json": {"cache": False}}],
             },
@@ -48,7 +50,7 @@ def test_what_was_shared_is_built_nowhere_else(built: Path, tmp_path: Path) -> N
     printed = sh("dvc repro --pull", other)
     assert printed.count("is cached - skipping run") == 2
     assert not (other / "log").exists()
-    assert [(other / name).read_text() for name in ("one.model", "one.json")] == ["0.2\n", "0.2\n"]
+    assert [(other / name).read_text() for name in ("one.model", "one.json")] == ["one\n0.2\n", "0.2\n"]
 
 
 def test_what_is_not_as_it_was_built_is_not_shared(built: Path) -> None:
@@ -75,3 +77,22 @@ def test_what_was_only_not_fetched_has_not_changed(built: Path) -> None:
     for name in ("one.model", "two.model"):
         Path(name).unlink()
     assert changed() == []
+
+
+def test_what_the_remote_has_need_not_be_built(built: Path, tmp_path: Path) -> None:
+    assert share(["one"]) > 0
+    assert pullable(["one", "two"]) == Pullable(0, 0, "place"), "all is here"
+    other = tmp_path / "other"
+    sh(f"git clone -q {built} {other}", built)
+    os.chdir(other)
+    assert pullable(["one", "two"]) == Pullable(2, 1, "place")
+    assert pullable(["two"]) == Pullable(1, 0, "place")
+    sh("dvc pull -q --allow-missing train@one", other)
+    assert pullable(["one", "two"]) == Pullable(1, 0, "place")
+    Path("rate").write_text("0.2\n")
+    assert pullable(["one", "two"]) == Pullable(0, 0, "place"), "what has changed is built"
+    sh("dvc remote modify -q --local place url /proc/nowhere", other)
+    sh("git checkout -q rate", other)
+    assert pullable(["one", "two"]) == Pullable(1, 0, "place"), "an empty remote has nothing"
+    sh("dvc remote remove -q place && dvc config -q --unset core.remote || true", other)
+    assert pullable(["one"]) is None

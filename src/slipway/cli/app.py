@@ -325,6 +325,22 @@ def changed(as_json: Json = False) -> None:
 
 
 @app.command()
+def pullable(as_json: Json = False) -> None:
+    """Say how many of the stages that are missing here `dvc pull` can fetch instead of building them."""
+    from slipway.cli import gate
+    from slipway.cli.pullable import pullable
+
+    found = pullable(gate.variants([]))
+    if as_json:
+        print(json.dumps(None if found is None else asdict(found)))
+    elif found is not None and found.pullable:
+        print(
+            f"{found.pullable} of the {found.missing} missing stages are in the DVC remote {found.remote}:"
+            " `dvc pull --allow-missing` fetches them instead of building them"
+        )
+
+
+@app.command()
 def share(
     variants: Annotated[list[str] | None, typer.Argument(help="Variants to push; all by default.")] = None,
     as_json: Json = False,

@@ -20,8 +20,12 @@ def changed() -> list[list[str]]:
     top = config.top()
     with Repo() as repo:
         status: Mapping[str, Any] = repo.status()
-    stale = {stage.partition("@")[2] for stage, reasons in status.items() if any(map(_counts, reasons))}
-    return list(_groups(top["all"], stale))
+    return list(_groups(top["all"], {stage.partition("@")[2] for stage in stale(status)}))
+
+
+def stale(status: Mapping[str, Any]) -> set[str]:
+    """The stages in what `dvc status` reports whose code, parameters or files have changed."""
+    return {stage for stage, reasons in status.items() if any(map(_counts, reasons))}
 
 
 def _counts(reason: str | Mapping[str, Mapping[str, Any]]) -> bool:
