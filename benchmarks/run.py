@@ -583,8 +583,9 @@ def page() -> str:
     lines = [
         "# Benchmarks",
         "",
-        "`make bench` writes this page; `python benchmarks/run.py NAME` runs one benchmark. Both figures of a row come from one run",
-        "of one script in benchmarks/. The output of the scripts is in benchmarks/results/. Latencies are medians.",
+        "`make bench` writes this page; `python benchmarks/run.py NAME` runs one benchmark. Both figures of a row come",
+        "from one run of one script in benchmarks/. The output of the scripts is in benchmarks/results/. Latencies are",
+        "medians.",
         "",
         "| what | compared with | target | result | reached |",
         "| --- | --- | --- | --- | --- |",
