@@ -52,7 +52,7 @@ def _transferred(kind: str) -> Row:
         "the same network from random weights, on the same examples",
         "higher",
         lambda f: (
-            f"{_interval(f[trained], 'accuracy')} beside {_interval(f[from_random], 'accuracy')}, both from "
+            f"{_interval(f[trained], 'accuracy')} against {_interval(f[from_random], 'accuracy')}, both from "
             f"{f[trained]['examples']['train']} training examples"
         ),
         lambda f: f[trained]["metrics"]["accuracy"]["value"] > f[from_random]["metrics"]["accuracy"]["value"],
@@ -80,7 +80,7 @@ BENCHMARKS = {
                 "float TFLite",
                 "2 × faster",
                 lambda f: (
-                    f"{f['times_faster']:.2f} × faster: {f['latency_p50_ms']['int8']:.2f} beside "
+                    f"{f['times_faster']:.2f} × faster: {f['latency_p50_ms']['int8']:.2f} against "
                     f"{f['latency_p50_ms']['float32']:.2f} ms"
                 ),
                 lambda f: f["times_faster"] >= 2,
@@ -90,7 +90,7 @@ BENCHMARKS = {
                 "float TFLite",
                 "3.3 × smaller",
                 lambda f: (
-                    f"{f['times_smaller']:.2f} × smaller: {f['bytes']['int8'] / 2**20:.2f} beside "
+                    f"{f['times_smaller']:.2f} × smaller: {f['bytes']['int8'] / 2**20:.2f} against "
                     f"{f['bytes']['float32'] / 2**20:.2f} MiB"
                 ),
                 lambda f: f["times_smaller"] >= 3.3,
@@ -105,7 +105,7 @@ BENCHMARKS = {
                 "its float model",
                 "within 0.01",
                 lambda f: "; ".join(
-                    f"`{variant}` {one['metric']} {one['int8']:.3f} beside {one['native']:.3f}"
+                    f"`{variant}` {one['metric']} {one['int8']:.3f} against {one['native']:.3f}"
                     for variant, one in f.items()
                 ),
                 lambda f: all(one["native"] - one["int8"] <= 0.01 for one in f.values()),
@@ -122,7 +122,7 @@ BENCHMARKS = {
                 "float TFLite",
                 "1",
                 lambda f: "; ".join(
-                    f"`{variant}` {one['partitions']['int8']} beside {one['partitions']['float32']}"
+                    f"`{variant}` {one['partitions']['int8']} against {one['partitions']['float32']}"
                     for variant, one in f.items()
                 ),
                 lambda f: all(one["partitions"]["int8"] == 1 for one in f.values()),
@@ -137,7 +137,7 @@ BENCHMARKS = {
                 "`CatBoostRegressor.predict`, one row",
                 "8 × faster",
                 lambda f: (
-                    f"{f['one_row']['ratio']:.1f} × faster: {f['one_row']['tflite_ms'] * 1000:.1f} beside "
+                    f"{f['one_row']['ratio']:.1f} × faster: {f['one_row']['tflite_ms'] * 1000:.1f} against "
                     f"{f['one_row']['catboost_ms'] * 1000:.0f} µs"
                 ),
                 lambda f: f["one_row"]["ratio"] >= 8,
@@ -154,7 +154,7 @@ BENCHMARKS = {
                 "`CatBoostRegressor.predict`",
                 "(stated)",
                 lambda f: (
-                    f"{f['batch']['ratio']:.2f} × its speed: {f['batch']['tflite_ms']:.2f} beside "
+                    f"{f['batch']['ratio']:.2f} × its speed: {f['batch']['tflite_ms']:.2f} against "
                     f"{f['batch']['catboost_ms']:.2f} ms"
                 ),
                 lambda f: True,
@@ -166,7 +166,7 @@ BENCHMARKS = {
         (
             Row(
                 "`slipway gate` on every variant, each compared with another version in production",
-                "by the clock, imports and all figures scored again",
+                "wall-clock time, including imports and scoring again",
                 "20 s",
                 lambda f: (
                     f"{f['seconds']} s: {f['variants']} variants, {f['rules']} rules, {f['test_examples']:,} examples"
@@ -179,28 +179,28 @@ BENCHMARKS = {
         "gate_calibration.py",
         (
             Row(
-                "equal models that the gate fails, at each variant's test size, when nothing may be lost",
+                "equally good models that the gate fails, at each variant's test size, when no loss is allowed",
                 "the stated level",
                 "2.5 %",
                 lambda f: _by_variant(f, lambda one: f"{one['equal']['when_nothing_may_be_lost']['fail']:.1%}"),
                 lambda f: f["largest_share_of_equal_that_fail"] <= f["level"],
             ),
             Row(
-                "equal models that pass what the variant's rule allows",
+                "equally good models that pass with the loss that the variant's rule allows",
                 "that rule",
                 "(stated)",
                 lambda f: _by_variant(f, lambda one: f"{one['equal']['pass']:.0%} of {one['most']:g}"),
                 lambda f: True,
             ),
             Row(
-                "models that are 1, 2 and 5 points worse and pass all the same",
+                "models that are 1, 2 and 5 points worse and still pass",
                 "the same",
                 "(stated)",
                 lambda f: _by_variant(f, lambda one: " ".join(f"{worse['pass']:.0%}" for worse in one["worse"])),
                 lambda f: True,
             ),
             Row(
-                "power: models that are 1, 2 and 5 points worse and fail when nothing may be lost",
+                "power: models that are 1, 2 and 5 points worse and fail when no loss is allowed",
                 "equal ones",
                 "(stated)",
                 lambda f: _by_variant(
@@ -219,7 +219,7 @@ BENCHMARKS = {
                 "bare `model.fit` on an array in memory",
                 "0.9 ×",
                 lambda f: (
-                    f"{f['ratio']:.2f} ×: {f['pictures_per_second']['slipway']:.0f} beside "
+                    f"{f['ratio']:.2f} ×: {f['pictures_per_second']['slipway']:.0f} against "
                     f"{f['pictures_per_second']['model.fit']:.0f} pictures a second"
                 ),
                 lambda f: f["ratio"] >= 0.9,
@@ -234,7 +234,7 @@ BENCHMARKS = {
                 "`keras.utils.image_dataset_from_directory`",
                 "5 × faster",
                 lambda f: (
-                    f"{f['times_faster']:.0f} × faster: {f['seconds']['packed']:.3f} beside "
+                    f"{f['times_faster']:.0f} × faster: {f['seconds']['packed']:.3f} against "
                     f"{f['seconds']['image_dataset_from_directory']:.2f} s for {f['pictures']:,} pictures"
                 ),
                 lambda f: f["times_faster"] >= 5,
@@ -264,7 +264,7 @@ BENCHMARKS = {
                 "`dvc status`",
                 "1.5 × its time",
                 lambda f: (
-                    f"{f['ratio']:.2f} ×: {f['seconds']['dvc repro']:.2f} beside {f['seconds']['dvc status']:.2f} s"
+                    f"{f['ratio']:.2f} ×: {f['seconds']['dvc repro']:.2f} against {f['seconds']['dvc status']:.2f} s"
                 ),
                 lambda f: f["ratio"] <= 1.5,
             ),
@@ -278,7 +278,7 @@ BENCHMARKS = {
                 "`gto show`",
                 "under 2 s",
                 lambda f: (
-                    f"{f['seconds']['slipway registry list']:.2f} beside {f['seconds']['gto show']:.1f} s, "
+                    f"{f['seconds']['slipway registry list']:.2f} against {f['seconds']['gto show']:.1f} s, "
                     f"{f['tags']:,} tags"
                 ),
                 lambda f: f["seconds"]["slipway registry list"] < 2,
@@ -306,7 +306,7 @@ BENCHMARKS = {
             Row(
                 "release record, benchmark and `dvc.lock` with something edited, swapped, cut or merged wrongly",
                 "the checks of a promotion",
-                "10,000 edits: no error, and no pass that the edit should have cost",
+                "10,000 edits: no crash, and no pass that the edit should have prevented",
                 lambda f: (
                     f"{f['examples']:,} edits: {f['malformed']:,} malformed, {f['doubted']:,} doubted, "
                     f"{f['believed']:,} that change nothing"
@@ -331,8 +331,8 @@ BENCHMARKS = {
         "interval_coverage.py",
         (
             Row(
-                "95 % intervals over 8 simulated groups, the least that a verdict needs: truths within",
-                "their nominal coverage of 95 %; over 2, 5 and 30 groups",
+                "95 % intervals over 8 simulated groups, the minimum for a verdict: coverage",
+                "the nominal coverage of 95 %; also over 2, 5 and 30 groups",
                 "(stated)",
                 lambda f: (
                     "; ".join(f"{kind} {100 * share:.0f} %" for kind, share in f["8"].items())
@@ -350,15 +350,15 @@ BENCHMARKS = {
         "edge_footprint.py",
         (
             Row(
-                "`slipway-edge` with all that it needs for pictures, on disk",
+                "`slipway-edge` with its dependencies for pictures, size on disk",
                 "",
                 "under 130 MB",
                 lambda f: f"{f['disk_mb']:.0f} MB",
                 lambda f: f["disk_mb"] < 130,
             ),
             Row(
-                "the same: until `base-ad-detector` is loaded",
-                "a Python that does nothing",
+                "the same: time and memory until `base-ad-detector` is loaded",
+                "an empty Python process",
                 "0.3 s and 60 MiB",
                 lambda f: f"{f['load_seconds']:.2f} s and {f['memory_mib']:.0f} MiB more",
                 lambda f: f["load_seconds"] < 0.3 and f["memory_mib"] < 60 and not f["not_allowed"],
@@ -397,7 +397,7 @@ BENCHMARKS = {
                 lambda f: not f["differ"],
             ),
             Row(
-                "the same: what Git shows as changed after it",
+                "the same: files that Git lists as changed afterwards",
                 "what is committed",
                 "`dvc.lock` and `benchmark.json` only",
                 lambda f: ", ".join(f"`{path}`" for path in f["changed_in_git"]) or "nothing",
@@ -424,7 +424,7 @@ BENCHMARKS = {
                 "seasonal naive (the same hour a week before)",
                 "0.60 ×",
                 lambda f: (
-                    f"{_interval(f, 'mae_ratio_to_naive')} ×: {f['metrics']['mae']['value']:.1f} beside "
+                    f"{_interval(f, 'mae_ratio_to_naive')} ×: {f['metrics']['mae']['value']:.1f} against "
                     f"{f['naive_mae']:.1f} on {f['examples']:,} hours"
                 ),
                 lambda f: f["metrics"]["mae_ratio_to_naive"]["value"] <= 0.60,
@@ -468,7 +468,7 @@ BENCHMARKS = {
                 "majority class",
                 "0.97",
                 lambda f: (
-                    f"{_interval(f, 'accuracy')} beside {f['majority']:.3f} on {f['examples']} pictures of "
+                    f"{_interval(f, 'accuracy')} against {f['majority']:.3f} on {f['examples']} pictures of "
                     f"{f['groups']} sessions"
                 ),
                 lambda f: f["metrics"]["accuracy"]["value"] >= 0.97,
@@ -477,7 +477,7 @@ BENCHMARKS = {
                 "the same: accuracy of INT8",
                 "the native model",
                 "within 1 point",
-                lambda f: f"{f['metrics']['accuracy']['value']:.4f} beside {f['native']['accuracy']:.4f}",
+                lambda f: f"{f['metrics']['accuracy']['value']:.4f} against {f['native']['accuracy']:.4f}",
                 lambda f: f["native"]["accuracy"] - f["metrics"]["accuracy"]["value"] <= 0.01,
             ),
         ),
@@ -504,8 +504,8 @@ BENCHMARKS = {
                 "the native model",
                 "within 1 point",
                 lambda f: (
-                    f"{f['metrics']['detection_rate']['value']:.4f} beside {f['native']['detection_rate']:.4f}, AP "
-                    f"{f['metrics']['ap50']['value']:.4f} beside {f['native']['ap50']:.4f}"
+                    f"{f['metrics']['detection_rate']['value']:.4f} against {f['native']['detection_rate']:.4f}, AP "
+                    f"{f['metrics']['ap50']['value']:.4f} against {f['native']['ap50']:.4f}"
                 ),
                 lambda f: f["native"]["detection_rate"] - f["metrics"]["detection_rate"]["value"] <= 0.01,
             ),
@@ -536,7 +536,7 @@ BENCHMARKS = {
                 "the same: accuracy of INT8",
                 "the native model",
                 "within 1 point",
-                lambda f: f"{f['accuracy_int8']:.4f} beside {f['accuracy']['value']:.4f}",
+                lambda f: f"{f['accuracy_int8']:.4f} against {f['accuracy']['value']:.4f}",
                 lambda f: f["accuracy"]["value"] - f["accuracy_int8"] <= 0.01,
             ),
             Row(
@@ -583,10 +583,11 @@ def page() -> str:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench` (`python benchmarks/run.py NAME` runs one). Both figures of a row come from one run",
-        "of one script in benchmarks/; what the scripts printed is in benchmarks/results/. Latencies are medians.",
+        "`make bench` writes this page; `python benchmarks/run.py NAME` runs one benchmark. Both figures of a row come",
+        "from one run of one script in benchmarks/. The output of the scripts is in benchmarks/results/. Latencies are",
+        "medians.",
         "",
-        "| what | beside | at least | came to | reached |",
+        "| what | compared with | target | result | reached |",
         "| --- | --- | --- | --- | --- |",
     ]
     machines = []

@@ -312,7 +312,7 @@ def test_a_variant_gets_another_name_and_is_taken_out_as_the_page_says(repositor
     graph.write_text(command._insert(graph.read_text(), "shop-front", artifact, graph, "artifacts"))
     sh("dvc add -q data/raw/shop-front && git add --all && git commit -q -m 'Add shop-front'")
     page = (ROOT / "docs/add-a-variant.md").read_text()
-    chapter = page[page.index("## Another name, or out") : page.index("## Frames from video")]
+    chapter = page[page.index("## Rename or remove a variant") : page.index("## Frames from video")]
     rename, remove = re.findall("```sh\n(.*?)```", chapter, re.DOTALL)
     sh(f"set -e\n{rename}")
     assert "shop-window" in config.top()["all"]
