@@ -222,7 +222,7 @@ def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, copies: di
         absent = statistics.get(side, {}).get("missing", {})
         if new := sorted(set(absent) - set(statistics.get("train", {}).get("missing", {}))):
             shares = ", ".join(f"{name} {absent[name]:.2%}" for name in new)
-            warnings.append(f"{side}: missing there and never in train, so the model cannot learn from it: {shares}")
+            warnings.append(f"{side}: missing there but never in train, so the model cannot learn from it: {shares}")
     recommended = checks.recommended
     if total < recommended.least:
         warnings.append(

@@ -1,4 +1,4 @@
-"""Files that systems and file managers leave in data folders, such as thumbnails and recycle bins; they are not data."""
+"""Files that systems and file managers leave in data folders, such as thumbnails and recycle bins."""
 
 import os
 from collections import Counter
