@@ -21,7 +21,7 @@ def test_nan_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["one.json"]
 
 
-def test_a_folder_appears_whole(tmp_path: Path) -> None:
+def test_a_folder_appears_complete(tmp_path: Path) -> None:
     with atomic.folder(tmp_path / "out") as folder:
         (folder / "a").write_text("new")
         assert not (tmp_path / "out").exists()

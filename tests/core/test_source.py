@@ -102,7 +102,7 @@ def test_a_missing_module_is_named() -> None:
         source.digest(["slipway.nothing"])
 
 
-def test_the_digest_changes_with_code_and_with_templates_alone(repository: Path) -> None:
+def test_only_code_and_templates_change_the_digest(repository: Path) -> None:
     def digest() -> str:
         command = "from slipway.core import source; print(source.digest(['slipway.release.card']))"
         done = subprocess.run(

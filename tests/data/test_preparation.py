@@ -142,11 +142,11 @@ def test_exact_copies_near_copies_and_label_conflicts_are_distinguished(tmp_path
         "ad/ad02_900.png": "ad",
         "content/content02_002.png": "content",
     }
-    said = " ".join(report["warnings"])
-    assert "2 sets of exact copies (9 examples)" in said
-    assert "near copies across the split" in said
-    assert "1 label conflicts: sets of exact copies (2 examples)" in said
-    assert "slipway new --group-copies" in said
+    warnings = " ".join(report["warnings"])
+    assert "2 sets of exact copies (9 examples)" in warnings
+    assert "near copies across the split" in warnings
+    assert "1 label conflicts: sets of exact copies (2 examples)" in warnings
+    assert "slipway new --group-copies" in warnings
 
 
 def test_copies_and_near_copies_can_be_put_into_one_group(tmp_path: Path, make: Make) -> None:

@@ -20,9 +20,9 @@ from slipway.records.predictions import read, table
 )
 def test_reading_returns_what_was_written(targets: np.ndarray, predictions: np.ndarray, names: list[str]) -> None:
     examples = pd.DataFrame({"example": ["a", "b", "c"], "label": ["x", "y", "z"], "group": ["g", "g", "h"]})
-    back, truth, told = read(table(examples, targets, predictions, names))
+    back, truth, predicted = read(table(examples, targets, predictions, names))
     pd.testing.assert_frame_equal(back, examples, check_dtype=False)
     np.testing.assert_array_equal(truth, targets)
-    np.testing.assert_array_equal(told, predictions)
-    assert told.shape == predictions.shape
-    assert told.dtype == predictions.dtype
+    np.testing.assert_array_equal(predicted, predictions)
+    assert predicted.shape == predictions.shape
+    assert predicted.dtype == predictions.dtype

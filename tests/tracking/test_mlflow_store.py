@@ -133,7 +133,7 @@ def test_the_default_store_is_in_its_folder_whatever_the_name(
     monkeypatch.chdir(folder)
     assert logged(b"model").resolve().is_relative_to(folder / "mlartifacts")
     assert logged(b"model").read_bytes() == b"model"
-    assert [path.name for path in tmp_path.iterdir()] == [name], "nothing beside it"
+    assert [path.name for path in tmp_path.iterdir()] == [name], "nothing next to it"
     with closing(sqlite3.connect("mlflow.db")) as database:
         assert database.execute("SELECT count(*) FROM runs").fetchone() == (2,)
     assert mlflow_store.is_there(mlflow_store.tracking_uri())
@@ -175,16 +175,16 @@ def test_the_files_of_a_moved_or_copied_folder_are_found(
         (503, "the server answers with errors"),
     ],
 )
-def test_what_to_do_follows_from_what_the_server_answers(
+def test_the_remedy_depends_on_the_answer_of_the_server(
     monkeypatch: pytest.MonkeyPatch, status: int, remedy: str
 ) -> None:
     with servers.refusing(status) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:PASSW0RD@{address}")
         with pytest.raises(RegistryError) as caught:
             mirror.sync({}, ["base-ad-detector"])
-    said = str(caught.value)
-    assert remedy in said and ("start the server" in said) == (status == 404)
-    assert "PASSW0RD" not in said
+    message = str(caught.value)
+    assert remedy in message and ("start the server" in message) == (status == 404)
+    assert "PASSW0RD" not in message
 
 
 @pytest.mark.parametrize(

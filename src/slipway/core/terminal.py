@@ -9,7 +9,7 @@ from slipway_edge.redaction import plain, secrets
 
 
 class Console(rich.console.Console):
-    """Rich's console, with secrets, control characters and emoji codes (`:name:`) disabled, also in tables.
+    """Rich's console without secrets, control characters and emoji codes (`:name:`) in its text, also in tables.
 
     Text from a commit must go through `rich.markup.escape` before it is printed, since it may look like a style.
     """

@@ -239,10 +239,10 @@ def _copied(copies: dict[str, Any]) -> list[str]:
     remedy = "scores on them flatter the model; split.group_copies (slipway new --group-copies) keeps them together"
     if exact["sets"]:
         within = f"{exact['sets']:,} sets of exact copies ({exact['examples']:,} examples)"
-        stand = (
+        crossing = (
             f"{exact['across']:,} of them across the split: {remedy}" if exact["across"] else "none across the split"
         )
-        warnings.append(f"{within}, {stand}")
+        warnings.append(f"{within}, {crossing}")
     if near["examples"]:
         count = near["examples"]
         warnings.append(f"{count:,} example{'s' * (count != 1)} with near copies across the split: {remedy}")

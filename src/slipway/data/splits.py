@@ -2,8 +2,8 @@
 
 A group (one video, recording, match, place) is never on two sides of a split. Groups are assigned greedily, the largest
 first, to the side whose class counts are furthest below its target. This stratifies over groups in the way of iterative
-stratification (Sechidis et al., 2011). When the groups left of a class are no more than the sides without that class,
-these sides take precedence, so that a class with few groups still has one on each side.
+stratification (Sechidis et al., 2011). If a class has at most as many groups left as there are sides without it, these
+sides take precedence, so that a class with few groups still has one on each side.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | Non
     else:
         shares = [split.train, split.val, split.test]
         sides = pd.Series(np.array(SIDES)[_deal(examples, shares, classes, seed)], examples.index)
-    if split.by != "time":  # a time series of one place is on all sides
+    if split.by != "time":  # a time series of one place may be on all sides
         _refuse_divided(examples["group"], sides)
     if empty := [side for side in SIDES if not (sides == side).any()]:
         groups = examples["group"].nunique()

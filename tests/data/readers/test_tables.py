@@ -47,7 +47,7 @@ def test_a_missing_column_is_named_with_those_that_exist():
         require("a.csv", pd.DataFrame({"x": [1]}), ["x", "y", "z"])
 
 
-def test_text_of_whole_numbers_has_no_fraction_and_what_is_missing_is_none():
+def test_text_of_whole_numbers_has_no_fraction_and_missing_values_are_none():
     assert texts(pd.Series([7.0, np.nan, -1.0])).tolist() == ["7", None, "-1"]
     assert texts(pd.Series(["7.5", "a.0", None])).tolist() == ["7.5", "a.0", None]
     assert texts(pd.Series([True, False])).tolist() == texts(pd.Series(["TRUE", "False"])).tolist() == ["true", "false"]
@@ -93,7 +93,7 @@ def many(count: int = 600) -> list[str]:
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({1: "c0,basic,0,"}, "line 2 has 4 fields, and the header has 3"),
         ({300: "c299,basic,59,stray"}, "line 301 has 4 fields, and the header has 3"),
@@ -108,11 +108,13 @@ def many(count: int = 600) -> list[str]:
         ({300: "c299,ba\0sic,59"}, "line 301: it holds a NUL"),
     ],
 )
-def test_a_row_that_does_not_match_the_header_is_refused_by_line_and_moves_no_other(tmp_path, change, said, compressed):
+def test_a_row_that_does_not_match_the_header_is_refused_by_line_and_moves_no_other(
+    tmp_path, change, message, compressed
+):
     content = "\n".join(change.get(place, line) for place, line in enumerate(many())).encode()
     path = written(tmp_path, gzip.compress(content) if compressed else content, "a.csv.gz" if compressed else "a.csv")
     for text in ((), ["plan"], None):
-        with pytest.raises(DataError, match=re.escape(said)) as refused:
+        with pytest.raises(DataError, match=re.escape(message)) as refused:
             read_csv(path, text)
         assert str(refused.value).startswith(str(path))
 
@@ -126,7 +128,7 @@ def test_rows_that_all_have_one_field_more_than_the_header_are_refused(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "it is empty"),
         ("name;age\na;1,5\n", r"line 2 has 2 fields, and the header has 1\. Separate fields by commas"),
@@ -135,8 +137,8 @@ def test_rows_that_all_have_one_field_more_than_the_header_are_refused(tmp_path,
     ],
     ids=["nothing", "semicolons", "Latin-1", "UTF-16"],
 )
-def test_a_file_of_another_kind_is_refused_with_the_reason(tmp_path, content, said):
-    with pytest.raises(DataError, match=said):
+def test_a_file_of_another_kind_is_refused_with_the_reason(tmp_path, content, message):
+    with pytest.raises(DataError, match=message):
         read_csv(written(tmp_path, content))
 
 
@@ -210,7 +212,7 @@ def test_an_ambiguous_time_is_missing(text):
         pd.Series(["01:30:00", "02:00:00"]),
     ],
 )
-def test_dates_and_durations_are_no_numbers(values):
+def test_dates_and_durations_are_not_numbers(values):
     with pytest.raises(DataError, match=r"a\.csv: column day holds dates or durations, such as .*; write what of them"):
         numbers("a.csv", "day", values)
 
