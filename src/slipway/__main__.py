@@ -1,13 +1,13 @@
-"""The `slipway` program: its commands, or one line where what they need is not installed."""
+"""The `slipway` program: run its commands, or print one line if a package that they need is not installed."""
 
 import sys
 
 NOT_FOUND = 127
-"""The exit code, as a shell's for a command that is not there; of `slipway gate` the first three are verdicts."""
+"""The exit code that a shell gives for a missing command; codes 0 to 2 of `slipway gate` are verdicts."""
 
 
 def main() -> None:
-    """Run the command that was named."""
+    """Run the command on the command line."""
     try:
         from slipway.cli.app import app
     except ModuleNotFoundError as error:

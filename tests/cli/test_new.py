@@ -157,8 +157,8 @@ def test_a_split_above_the_classes_and_copies_are_said(repository: Path, tmp_pat
     said = CliRunner().invoke(app, ["new", "mine", *arguments])
     assert said.exit_code == 0, said.output
     assert "(train 34, val 0, test 8); val is cut from train, by group" in said.output
-    assert "1 files that systems leave behind were passed over: 1 of '.DS_Store'" in said.output
-    assert "copies and near copies are of one group: 42 groups came to 32" in said.output
+    assert "1 files that operating systems leave behind were ignored: 1 of '.DS_Store'" in said.output
+    assert "copies and near copies are put into one group: 42 groups become 32" in said.output
     assert "1 sets of exact copies (11 files), 0 of them across the split, 0 of them in several classes" in said.output
     assert yaml.safe_load(Path("conf/variant/mine.yaml").read_text())["split"] == {"group_copies": True}
 

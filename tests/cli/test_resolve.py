@@ -163,7 +163,7 @@ def test_what_people_write_is_left_to_them(parted: None) -> None:
     marked("params.yaml")
     result = CliRunner().invoke(app, ["resolve"])
     assert result.exit_code == 2
-    assert "left to you: params.yaml: a merge left 1 conflict here; write what is right of both sides" in result.output
+    assert "left to you: params.yaml: a merge left 1 conflict here; keep the right text" in result.output
     (found,) = examine()
     assert found.mend == "edit params.yaml"
 
@@ -191,10 +191,10 @@ COMMANDS = {
     "register": 2,
 }
 BROKEN = {
-    "conflict": (None, "params.yaml:2: a merge left 1 conflict here; write what is right of both sides"),
+    "conflict": (None, "params.yaml:2: a merge left 1 conflict here; keep the right text"),
     "yaml": ("all:\n  one: {\n", "params.yaml:3: not YAML"),
     "twice": ("all:\n  one: {}\n  one: {}\n", "params.yaml:3: not YAML (one is there twice)"),
-    "list": ("- one\n", "params.yaml: no mapping with the variants under `all`"),
+    "list": ("- one\n", "params.yaml: `all` must be a mapping with a line for each variant"),
     "binary": (b"\xff\xfe", "params.yaml: not YAML"),
 }
 

@@ -1,4 +1,4 @@
-"""Writes leave the old or the new, never half."""
+"""An atomic write leaves the old file or the new one, never a half-written one."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def test_equal_values_give_equal_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "one.json").read_bytes() == (tmp_path / "two.json").read_bytes()
 
 
-def test_what_json_does_not_have_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
+def test_nan_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
     atomic.write_json(tmp_path / "one.json", {"a": 1})
     with pytest.raises(ValueError, match="Out of range float"):
         atomic.write_json(tmp_path / "one.json", {"a": float("nan")})
@@ -21,7 +21,7 @@ def test_what_json_does_not_have_is_refused_and_the_old_file_stays(tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir()] == ["one.json"]
 
 
-def test_a_folder_appears_whole(tmp_path: Path) -> None:
+def test_a_folder_appears_complete(tmp_path: Path) -> None:
     with atomic.folder(tmp_path / "out") as folder:
         (folder / "a").write_text("new")
         assert not (tmp_path / "out").exists()
@@ -38,7 +38,7 @@ def test_an_error_leaves_the_folder_that_was_there(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".out.tmp").mkdir()
     (tmp_path / ".out.tmp" / "stale").write_text("")
     with atomic.folder(tmp_path / "out") as folder:

@@ -1,4 +1,4 @@
-"""The common sections, and reading them."""
+"""The common sections of the configuration, and how they are read."""
 
 from pathlib import Path
 
@@ -15,15 +15,15 @@ from slipway.core.errors import ConfigError
     [
         ({"train": 0.8}, "must be 1, not 1.1"),
         ({"train": 0.85, "val": 0.15, "test": 0.0}, "more than 0"),
-        ({"folds": 5}, "folds and fold go together"),
-        ({"folds": 5, "fold": 6}, "fold 6 of 5 folds"),
-        ({"folds": 5, "fold": 1, "by": "time"}, "folds are dealt by group, and by is time"),
-        ({"test_from": "2024-01-01"}, "val_from and test_from go together"),
+        ({"folds": 5}, "folds and fold must be set together"),
+        ({"folds": 5, "fold": 6}, "fold is 6, and there are only 5 folds"),
+        ({"folds": 5, "fold": 1, "by": "time"}, "folds need by: group, and by is time"),
+        ({"test_from": "2024-01-01"}, "val_from and test_from must be set together"),
         ({"val_from": "2024-01-01T13:00+02:00", "test_from": "2024-02-01"}, "should not have timezone info"),
         ({"tarin": 0.7}, "Extra inputs are not permitted"),
     ],
 )
-def test_a_split_that_cannot_be_is_refused(values: dict[str, object], message: str) -> None:
+def test_an_inconsistent_split_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Split(**values)  # type: ignore[arg-type]
 
@@ -31,7 +31,7 @@ def test_a_split_that_cannot_be_is_refused(values: dict[str, object], message: s
 @pytest.mark.parametrize(
     ("values", "message"), [({}, "needs min, max or both"), ({"min": 2, "max": 1}, "is above max")]
 )
-def test_a_rule_needs_bounds_that_can_be_kept(values: dict[str, float], message: str) -> None:
+def test_a_rule_needs_bounds_that_can_be_met(values: dict[str, float], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Rule(**values)
 
@@ -54,7 +54,7 @@ def test_sections_do_not_change_once_read() -> None:
     ("text", "message"),
     [(None, "no such file; run `dvc repro compose@mine`"), ("a: [", "not YAML"), ("- 1\n", "not a mapping")],
 )
-def test_a_file_that_cannot_be_read_says_how_to_make_it(
+def test_the_error_on_an_unreadable_file_says_how_to_create_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

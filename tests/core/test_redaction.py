@@ -1,4 +1,4 @@
-"""No secret and nothing that steers a terminal is printed, wherever it comes from."""
+"""No secret and no control sequence is printed, whatever its source."""
 
 import json
 import os
@@ -62,7 +62,7 @@ def test_the_value_of_a_secret_variable_is_not_shown(monkeypatch: pytest.MonkeyP
     "address",
     ["http//user:PASSW0RD@host", "user:PASSW0RD@host:5000", "http:/user:PASSW0RD@host", "htp://PASSW0RD@host"],
 )
-def test_an_address_of_the_environment_that_is_none_is_not_shown_either(
+def test_an_invalid_address_from_the_environment_is_not_shown_either(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
@@ -77,18 +77,18 @@ def test_words_that_are_also_the_value_of_a_variable_stay(monkeypatch: pytest.Mo
 
 
 @given(st.text())
-def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
+def test_no_control_sequence_is_left(text: str) -> None:
     shown = plain(text)
     assert not {*map(chr, (*range(9), *range(11, 32), *range(127, 160), 0x202E, 0x2028))} & {*shown}
     assert plain(shown) == shown
 
 
-def test_a_message_is_plain_wherever_it_is_raised() -> None:
+def test_the_message_of_an_error_is_plain() -> None:
     assert str(ConfigError("http://user:PASSWORD@host\x1b[2J")) == "http://host�[2J"
 
 
 @given(st.one_of(st.text(), st.just(hostile.TEXT)))
-def test_a_table_shows_text_and_no_style_of_it(text: str) -> None:
+def test_a_table_shows_markup_as_plain_text(text: str) -> None:
     console = Console(width=4000, force_terminal=True, color_system="truecolor", legacy_windows=False)
     table = Table(title=escape(text))
     table.add_column("x", overflow="fold")
@@ -104,12 +104,12 @@ def test_a_table_shows_text_and_no_style_of_it(text: str) -> None:
     assert "\x1b" not in rest and "\x9b" not in rest and "\x07" not in rest
 
 
-def test_all_that_is_printed_is_printed_on_one_console() -> None:
+def test_all_output_goes_through_one_console() -> None:
     for path in (ROOT / "src").rglob("*.py"):
         assert path.name == "terminal.py" or "rich.console" not in path.read_text(), path
 
 
-def test_what_libraries_and_tracebacks_print_is_redacted(tmp_path: Path) -> None:
+def test_the_output_of_libraries_and_tracebacks_is_redacted(tmp_path: Path) -> None:
     program = """
 import logging, sys, warnings
 from slipway.stages import run
@@ -136,7 +136,7 @@ def test_an_unexpected_error_of_a_command_is_redacted_too(tmp_path: Path) -> Non
     (tmp_path / "params.yaml").write_text(yaml.safe_dump({"all": {"x": None}}))
     (tmp_path / "models" / "x").mkdir(parents=True)
     (tmp_path / "reports" / "x").mkdir(parents=True)
-    (tmp_path / "models" / "x" / "release.json").mkdir()  # which nobody expects
+    (tmp_path / "models" / "x" / "release.json").mkdir()  # a folder instead of a file
     (tmp_path / "reports" / "x" / "benchmark.json").write_text("{}")
     (tmp_path / "sitecustomize.py").write_text(
         "import pathlib\n"
@@ -159,7 +159,7 @@ def test_an_unexpected_error_of_a_command_is_redacted_too(tmp_path: Path) -> Non
     assert "hunter2" not in done.stderr and "PASSWORD" not in done.stderr
 
 
-def test_what_a_commit_says_is_text_in_the_tables_of_the_registry(
+def test_markup_in_a_commit_is_plain_text_in_the_tables_of_the_registry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = "[red]:x:r[/]x"

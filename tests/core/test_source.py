@@ -1,4 +1,4 @@
-"""Which files a module runs, and what changes their digest."""
+"""The files that a module runs, and what changes their digest."""
 
 import ast
 import subprocess
@@ -35,7 +35,7 @@ class Kept:
 '''
 
 
-def test_comments_docstrings_and_empty_lines_are_passed_over_and_texts_are_not() -> None:
+def test_comments_docstrings_and_empty_lines_are_removed_and_strings_are_kept() -> None:
     assert source.statements(MODULE) == (
         'import os\nclass Kept:\n    name = "a"\n    def text(self):\n'
         '        return """first\n\n# not a comment\n""" + \'a # b\'\n'
@@ -47,7 +47,7 @@ def test_comments_docstrings_and_empty_lines_are_passed_over_and_texts_are_not()
     sorted(path for name, folder in source.FOLDERS.items() for path in (folder / name).rglob("*.py")),
     ids=lambda path: path.stem,
 )
-def test_what_is_left_of_each_module_means_the_same(path: Path) -> None:
+def test_the_stripped_source_of_each_module_means_the_same(path: Path) -> None:
     def meaning(text: str) -> str:
         tree = ast.parse(text)
         for node in ast.walk(tree):
@@ -97,12 +97,12 @@ def test_a_module_runs_what_it_imports_the_packages_above_and_its_templates() ->
     assert not [name for name in names if name.startswith(("slipway/cli", "slipway/release/report"))]
 
 
-def test_a_module_that_is_not_there_is_named() -> None:
+def test_a_missing_module_is_named() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"no module slipway\.nothing"):
         source.digest(["slipway.nothing"])
 
 
-def test_the_digest_changes_with_code_and_with_templates_alone(repository: Path) -> None:
+def test_only_code_and_templates_change_the_digest(repository: Path) -> None:
     def digest() -> str:
         command = "from slipway.core import source; print(source.digest(['slipway.release.card']))"
         done = subprocess.run(

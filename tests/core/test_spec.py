@@ -12,7 +12,7 @@ STROKES = ("cut_shot", "pull_shot", "sweep")
 
 
 def prepared(folder: Path, classes: tuple[str, ...]) -> Path:
-    """The spec of data with a folder for each of `classes`, as `prepare` leaves it."""
+    """Write the spec of data with a folder for each of `classes`, as `prepare` does; return its folder."""
     for name in classes:
         (folder / "raw" / name).mkdir(parents=True)
         Image.new("RGB", (16, 16)).save(folder / "raw" / name / "one.png")
@@ -24,26 +24,26 @@ def prepared(folder: Path, classes: tuple[str, ...]) -> Path:
 
 @pytest.fixture
 def native(tmp_path: Path) -> Path:
-    """A native model's folder, with the spec of the data that it was trained on."""
+    """The folder of a native model, with the spec of its training data."""
     folder = tmp_path / "native"
     folder.mkdir()
     specs.keep(specs.prepared(prepared(tmp_path / "trained", STROKES)), folder)
     return folder
 
 
-def test_class_names_travel_with_the_model_in_their_order(native: Path, tmp_path: Path) -> None:
+def test_class_names_are_kept_with_the_model_in_their_order(native: Path, tmp_path: Path) -> None:
     assert json.loads((native / specs.FILE).read_text())["outputs"] == list(STROKES)
     assert specs.shared(prepared(tmp_path / "same", STROKES), native)["outputs"] == list(STROKES)
 
 
-def test_one_folder_more_is_one_class_more(tmp_path: Path) -> None:
+def test_another_folder_is_another_class(tmp_path: Path) -> None:
     assert specs.prepared(prepared(tmp_path, (*STROKES, "late_cut")))["outputs"] == [
         *("cut_shot", "late_cut", "pull_shot", "sweep")
     ]
 
 
 @pytest.mark.parametrize("classes", [(*STROKES, "late_cut"), STROKES[:2], ("cut_shot", "pull_shot", "scoop")])
-def test_a_model_of_other_classes_than_its_data_is_refused(
+def test_a_model_with_other_classes_than_its_data_is_refused(
     classes: tuple[str, ...], native: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ModelError, match=r"native: trained on data whose classes is .*train it again") as refused:

@@ -1,4 +1,4 @@
-"""Pooling of a packed split: one row an example."""
+"""Pooling of a packed split: one row per example."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Prepare: nothing is dropped in silence, what is bad is set aside or refused, and what is packed is what was there."""
+"""Prepare: nothing is dropped silently, bad examples are set aside or refused, and the others are packed."""
 
 import json
 import shutil
@@ -21,7 +21,7 @@ Make = Callable[..., dict[str, Any]]
 
 
 def pictures(raw: Path, classes: dict[str, int], videos: int = 10) -> Path:
-    """Noise with a tint a class, in videos of several frames."""
+    """Write noise with a tint for each class, in videos of several frames."""
     random = np.random.default_rng(0)
     for tint, (name, count) in enumerate(classes.items()):
         (raw / name).mkdir(parents=True)
@@ -34,7 +34,7 @@ def pictures(raw: Path, classes: dict[str, int], videos: int = 10) -> Path:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Prepares `tmp_path/raw`, and gives the report."""
+    """A function that prepares `tmp_path/raw` and returns the report."""
 
     def run(checks: Checks | None = None, split: Split = SPLIT) -> dict[str, Any]:
         task = Task(Data(height=16, width=16, group=r"^([a-z]+\d\d)_"))
@@ -122,7 +122,7 @@ def test_fewer_examples_than_recommended_are_a_warning(tmp_path: Path, make: Mak
     assert "120 examples; at least 5,000 are recommended, 20,000 advised, 50,000 are best" in make(checks)["warnings"]
 
 
-def test_exact_copies_near_copies_and_label_conflicts_are_told_apart(tmp_path: Path, make: Make) -> None:
+def test_exact_copies_near_copies_and_label_conflicts_are_distinguished(tmp_path: Path, make: Make) -> None:
     raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
     source = Image.open(raw / "ad" / "ad00_000.png")
     for video in range(20, 26):
@@ -142,15 +142,15 @@ def test_exact_copies_near_copies_and_label_conflicts_are_told_apart(tmp_path: P
         "ad/ad02_900.png": "ad",
         "content/content02_002.png": "content",
     }
-    said = " ".join(report["warnings"])
-    assert "2 sets of exact copies (9 examples)" in said
-    assert "near copies across the split" in said
-    assert "1 label conflicts: sets of exact copies (2 examples)" in said
-    assert "slipway new --group-copies" in said
+    warnings = " ".join(report["warnings"])
+    assert "2 sets of exact copies (9 examples)" in warnings
+    assert "near copies across the split" in warnings
+    assert "1 label conflicts: sets of exact copies (2 examples)" in warnings
+    assert "slipway new --group-copies" in warnings
 
 
-def test_copies_and_near_copies_can_be_of_one_group(tmp_path: Path, make: Make) -> None:
-    """Copies of two pictures in six new videos each: they and the videos that they are from become two groups."""
+def test_copies_and_near_copies_can_be_put_into_one_group(tmp_path: Path, make: Make) -> None:
+    """Two pictures have copies in six new videos each; these videos and the originals' become two groups."""
     raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
     for origin, first in (("ad00_000", 20), ("ad01_001", 30)):
         pixels = np.asarray(Image.open(raw / "ad" / f"{origin}.png"))
@@ -159,7 +159,7 @@ def test_copies_and_near_copies_can_be_of_one_group(tmp_path: Path, make: Make) 
     assert make()["copies"]["near"]["examples"] + make()["copies"]["exact"]["across"] > 0
     report = make(split=SPLIT.model_copy(update={"group_copies": True}))
     assert report["copies"]["near"]["examples"] == report["copies"]["exact"]["across"] == 0
-    assert report["notes"] == ["copies and near copies are of one group: 32 groups came to 20"]
+    assert report["notes"] == ["copies and near copies are put into one group: 32 groups become 20"]
     sides = [PackedSplit(tmp_path / "prepared" / side).examples for side in ("train", "val", "test")]
     assert {"ad00", "ad01"} <= {group for side in sides for group in side["group"]}
     assert not {f"ad{video}" for video in (*range(20, 26), *range(30, 36))} & {
@@ -175,7 +175,7 @@ def test_every_copy_is_listed_however_many_there_are(tmp_path: Path, make: Make)
     assert report["copies"]["exact"]["sets"] == len(report["copies"]["exact"]["listed"]) == 150
 
 
-def test_a_split_of_the_datas_own_and_what_is_passed_over_are_noted(tmp_path: Path, make: Make) -> None:
+def test_the_datas_own_split_and_ignored_files_are_noted(tmp_path: Path, make: Make) -> None:
     for side in ("Train", "test"):
         pictures(tmp_path / "raw" / side, {"ad": 30, "content": 30})
     for label in ("ad", "content"):
@@ -188,12 +188,12 @@ def test_a_split_of_the_datas_own_and_what_is_passed_over_are_noted(tmp_path: Pa
     assert report["splits"]["test"]["total"] == 60
     assert report["splits"]["train"]["total"] + report["splits"]["val"]["total"] == 60
     assert report["notes"] == [
-        "1 files that systems leave behind were passed over: 1 of '@eaDir'",
-        "the data has a split of its own (train 60, val 0, test 60); val is cut from train, by group",
+        "1 files that operating systems leave behind were ignored: 1 of '@eaDir'",
+        "the data has its own split (train 60, val 0, test 60); val is cut from train, by group",
     ]
 
 
-def test_no_more_examples_than_asked_keep_the_classes_shares(tmp_path: Path, make: Make) -> None:
+def test_a_limited_number_of_examples_keeps_the_shares_of_the_classes(tmp_path: Path, make: Make) -> None:
     pictures(tmp_path / "raw", {"ad": 40, "content": 80})
     report = make(Checks(max_examples=60))
     assert (report["found"], report["left_out"]) == (120, 60)
@@ -201,7 +201,7 @@ def test_no_more_examples_than_asked_keep_the_classes_shares(tmp_path: Path, mak
     assert [sum(side[name] for side in sides) for name in ("ad", "content")] == [20, 40]
 
 
-def test_the_share_of_bad_pictures_is_that_of_the_ones_looked_at(tmp_path: Path, make: Make) -> None:
+def test_the_share_of_bad_pictures_is_relative_to_the_checked_ones(tmp_path: Path, make: Make) -> None:
     raw = pictures(tmp_path / "raw", {"ad": 60, "content": 60})
     for path in sorted(raw.glob("*/*"))[::10]:
         path.write_bytes(path.read_bytes()[:400])

@@ -1,4 +1,4 @@
-"""Packed splits: what is written is what is read, whatever the shards."""
+"""Packed splits: reading returns what was written, whatever the size of the shards."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from slipway.data.shards import PackedSplit, ShardWriter
 
 @settings(max_examples=30)
 @given(sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8), shard_rows=st.integers(1, 12), data=st.data())
-def test_what_was_written_is_read_whatever_the_shards(
+def test_reading_returns_what_was_written_whatever_the_size_of_the_shards(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], shard_rows: int, data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("split") / "train"

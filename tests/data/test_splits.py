@@ -1,4 +1,4 @@
-"""Splits: groups stay together, shares are kept, and what cannot be divided is refused."""
+"""Splits: groups stay together, shares are kept, and data that cannot be divided is refused."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def examples(groups: list[int], labels: list[int]) -> pd.DataFrame:
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 1)), min_size=40, max_size=200), st.integers(0, 5))
-def test_a_group_never_stands_on_two_sides(rows: list[tuple[int, int]], seed: int) -> None:
+def test_a_group_is_never_on_two_sides(rows: list[tuple[int, int]], seed: int) -> None:
     frame = examples([group for group, _ in rows], [label for _, label in rows])
     try:
         sides = assign(frame, Split(), classes=CLASSES, seed=seed)
@@ -39,7 +39,7 @@ def test_a_group_never_stands_on_two_sides(rows: list[tuple[int, int]], seed: in
     st.sampled_from(["split", "fold"]),
 )
 def test_a_group_that_the_raw_data_divides_is_refused(rows: list[tuple[int, int]], column: str) -> None:
-    """Each example's own side or fold is drawn; groups 20 to 22 see to it that every one occurs."""
+    """The side or fold of each example is random; groups 20 to 22 ensure that every side and fold occurs."""
     rows = rows + [(19 + own, own) for own in (1, 2, 3)]
     own = [number for _, number in rows]
     frame = examples([group for group, _ in rows], [0] * len(rows))
@@ -51,14 +51,14 @@ def test_a_group_that_the_raw_data_divides_is_refused(rows: list[tuple[int, int]
         sides = assign(frame, split, classes=None, seed=0)
     except DataError as refused:
         first = divided.index[divided > 1]
-        assert len(first) and f"group {first[0]} stands on " in str(refused)
+        assert len(first) and f"group {first[0]} is on both " in str(refused)
     else:
         assert (sides.groupby(frame["group"]).nunique() == 1).all()
 
 
 def test_a_divided_group_is_named_with_its_sides() -> None:
     frame = examples([0, 1, 1, 2], [0] * 4).assign(split=["val", "test", "train", "train"])
-    with pytest.raises(DataError, match="group 1 stands on train and test, by the raw data's own split or fold"):
+    with pytest.raises(DataError, match="group 1 is on both train and test, by the raw data's own split or fold"):
         assign(frame, Split(), classes=None, seed=0)
 
 
@@ -76,7 +76,7 @@ def test_shares_and_classes_are_kept() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 20), st.integers(0, 1)), min_size=1, max_size=20), st.integers(0, 5))
 def test_a_class_with_three_groups_is_on_every_side(sizes: list[tuple[int, int]], seed: int) -> None:
-    """Each class has three groups of one example, and however many more of any size."""
+    """Each class has three groups of one example, and any number of other groups of any size."""
     dealt = [(1, label) for label in (0, 1) for _ in range(3)] + sizes
     rows = [(group, label) for group, (size, label) in enumerate(dealt) for _ in range(size)]
     frame = examples([group for group, _ in rows], [label for _, label in rows])
@@ -86,7 +86,7 @@ def test_a_class_with_three_groups_is_on_every_side(sizes: list[tuple[int, int]]
 
 @pytest.mark.parametrize("seed", range(5))
 def test_scarce_groups_that_show_several_classes_go_where_a_class_is_lacking(seed: int) -> None:
-    """Five videos, three of which show an advertisement: one of those for each side."""
+    """Three of five videos show an advertisement; each side gets one of the three."""
     ads, contents = [1, 0, 1, 0, 5], [1, 5, 5, 1, 1]
     rows = [(video, 0) for video, n in enumerate(ads) for _ in range(n)]
     rows += [(video, 1) for video, n in enumerate(contents) for _ in range(n)]
@@ -95,7 +95,7 @@ def test_scarce_groups_that_show_several_classes_go_where_a_class_is_lacking(see
     assert frame.groupby(sides)["label"].nunique().to_dict() == {"train": 2, "val": 2, "test": 2}
 
 
-def test_the_same_seed_divides_alike_and_another_does_not() -> None:
+def test_the_same_seed_gives_the_same_split_and_another_does_not() -> None:
     frame = examples(list(range(200)), [0, 1] * 100)
     one, same, other = (assign(frame, Split(), classes=CLASSES, seed=seed) for seed in (1, 1, 2))
     assert one.equals(same)

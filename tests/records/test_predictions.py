@@ -1,4 +1,4 @@
-"""A table of predictions gives back what was put in, whatever its shape."""
+"""Reading a table of predictions returns what was written, whatever the shape."""
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,11 @@ from slipway.records.predictions import read, table
     ],
     ids=["classes", "probability", "values", "keypoints", "boxes"],
 )
-def test_what_is_written_is_read_back(targets: np.ndarray, predictions: np.ndarray, names: list[str]) -> None:
+def test_reading_returns_what_was_written(targets: np.ndarray, predictions: np.ndarray, names: list[str]) -> None:
     examples = pd.DataFrame({"example": ["a", "b", "c"], "label": ["x", "y", "z"], "group": ["g", "g", "h"]})
-    back, truth, told = read(table(examples, targets, predictions, names))
+    back, truth, predicted = read(table(examples, targets, predictions, names))
     pd.testing.assert_frame_equal(back, examples, check_dtype=False)
     np.testing.assert_array_equal(truth, targets)
-    np.testing.assert_array_equal(told, predictions)
-    assert told.shape == predictions.shape
-    assert told.dtype == predictions.dtype
+    np.testing.assert_array_equal(predicted, predictions)
+    assert predicted.shape == predictions.shape
+    assert predicted.dtype == predictions.dtype

@@ -1,4 +1,4 @@
-"""The release record: its form, what it comes from, and what makes it another version."""
+"""The release record: its form, its lineage, and the identity of a version."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def test_artifacts_have_their_sha256_and_size(tmp_path: Path) -> None:
 
 @pytest.fixture
 def built(tmp_path: Path) -> dict[str, Any]:
-    """What dvc.lock has of a built variant."""
+    """The content of dvc.lock for a built variant."""
     (tmp_path / "params.yaml").write_text("a: 1\n")
     deps = {
         "prepare": [{"path": "data/raw/mine", "md5": RAW}],
@@ -55,7 +55,7 @@ def test_a_variant_with_a_stage_missing_is_refused(tmp_path: Path, built: dict[s
 
 @pytest.fixture
 def values() -> dict[str, Any]:
-    """A record as the stages write it."""
+    """The values of a record, as the stages write it."""
     return {
         "schema": record.SCHEMA,
         "variant": "mine",
@@ -88,20 +88,20 @@ def read(values: Mapping[str, Any]) -> record.Record:
 
 
 @pytest.mark.parametrize("schema", [1, 2])
-def test_a_record_of_an_older_schema_is_read_as_todays(values: dict[str, Any], schema: int) -> None:
+def test_a_record_of_an_older_schema_is_read_as_the_newest(values: dict[str, Any], schema: int) -> None:
     old = read(released.older(values, schema))
     assert old.schema_version == schema
     assert old.identity() == read(values).identity()
 
 
-def test_a_licence_may_be_missing_and_is_no_part_of_what_a_version_is(values: dict[str, Any]) -> None:
+def test_a_licence_may_be_missing_and_is_not_part_of_the_identity(values: dict[str, Any]) -> None:
     before = read(values)
     assert before.license is None
     stated = read(values | {"license": "apache-2.0"})
     assert (stated.license, stated.identity()) == ("apache-2.0", before.identity())
 
 
-def test_wording_is_no_part_of_what_a_version_is(values: dict[str, Any]) -> None:
+def test_wording_is_not_part_of_the_identity(values: dict[str, Any]) -> None:
     before = read(values).identity()
     values["gate"]["rules"][0]["reason"] = "said in other words"
     values["dataset"]["warnings"] = ["a clearer warning"]
@@ -122,7 +122,9 @@ def test_wording_is_no_part_of_what_a_version_is(values: dict[str, Any]) -> None
         ("gate.rules.0.verdict", "hold"),
     ],
 )
-def test_whatever_a_user_can_tell_apart_makes_another_version(values: dict[str, Any], place: str, value: Any) -> None:
+def test_any_difference_that_a_user_can_see_makes_another_version(
+    values: dict[str, Any], place: str, value: Any
+) -> None:
     before = read(values).identity()
     *above, last = place.replace("model.tflite", "model-tflite").split(".")
     part: Any = values
@@ -132,7 +134,7 @@ def test_whatever_a_user_can_tell_apart_makes_another_version(values: dict[str, 
     assert read(values).identity() != before
 
 
-def test_what_is_written_is_what_is_read(values: dict[str, Any]) -> None:
+def test_reading_returns_what_was_written(values: dict[str, Any]) -> None:
     written = read(values).to_json()
     assert read(written).to_json() == written
     assert written["lineage"] == values["lineage"] and written["metrics"] == values["metrics"]

@@ -1,4 +1,4 @@
-"""The JSON Schemas in docs/ are those of the code, and hold what the stages wrote."""
+"""The JSON Schemas in docs/ match the code, and the committed files are valid."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ def test_the_schema_in_docs_is_that_of_the_code(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", schemas.FORMS)
-def test_what_is_committed_keeps_to_the_schema(name: str) -> None:
+def test_the_committed_files_match_the_schema(name: str) -> None:
     validator = Draft202012Validator(json.loads(schemas.written(name)))
     paths = sorted(ROOT.glob(WRITTEN[name]))
     assert paths

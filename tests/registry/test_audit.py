@@ -187,9 +187,9 @@ def test_a_malformed_record_is_refused_and_not_an_error(at: Callable[[str], None
     [
         (b"<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '2.1'\n>>>>>>> theirs\n", "a merge left 1 conflict here"),
         (b"[]", "not a mapping"),
-        (b"stages: []", "stages is no mapping"),
-        (b"stages: {register@base-ad-detector: []}", "its outs are no list"),
-        (b"stages: {register@base-ad-detector: {outs: [{path: x, md5: ../../etc/passwd}]}}", "is no MD5"),
+        (b"stages: []", "stages is not a mapping"),
+        (b"stages: {register@base-ad-detector: []}", "its outs are not a list"),
+        (b"stages: {register@base-ad-detector: {outs: [{path: x, md5: ../../etc/passwd}]}}", "is not an MD5"),
         (b"a: !!timestamp 2024-99-99", "not YAML"),
         (b"a: !!bool maybe", "not YAML"),
         (b"\xff", "not YAML"),

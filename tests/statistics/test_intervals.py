@@ -22,7 +22,7 @@ def mean_of(values: np.ndarray):
     return lambda weight: {"mean": float(np.average(values, weights=weight))}
 
 
-def test_with_every_example_its_own_group_it_is_the_normal_interval_of_a_mean() -> None:
+def test_with_one_example_per_group_it_is_the_normal_interval_of_a_mean() -> None:
     values = np.random.default_rng(0).normal(5, 2, 400)
     got = bootstrap(
         mean_of(values), pd.Series(range(400)), resamples=4000, confidence=0.95, seed=1, declared=DECLARED.get
@@ -43,7 +43,7 @@ def test_examples_that_repeat_within_a_group_add_no_certainty() -> None:
     assert (ten["low"], ten["high"]) == pytest.approx((one["low"], one["high"]), abs=1e-6)
 
 
-def test_it_covers_the_truth_about_as_often_as_it_says() -> None:
+def test_its_coverage_is_about_the_nominal_one() -> None:
     random = np.random.default_rng(3)
     hits = 0
     for trial in range(200):
@@ -56,7 +56,7 @@ def test_it_covers_the_truth_about_as_often_as_it_says() -> None:
     assert 0.83 <= hits / 200 <= 0.96
 
 
-def test_what_is_undefined_is_none_and_draws_without_it_are_left_out() -> None:
+def test_undefined_figures_are_none_and_draws_without_a_value_are_left_out() -> None:
     def score(weight: np.ndarray | None) -> dict[str, float]:
         return {"never": float("nan"), "mostly": float("nan") if weight is not None and weight[0] == 0 else 1.0}
 
@@ -71,7 +71,7 @@ def share(right: np.ndarray, name: str = "accuracy"):
 
 
 @pytest.mark.parametrize("groups", [2, 18, 180])
-def test_a_share_without_a_mistake_is_as_sure_as_there_are_groups(groups: int) -> None:
+def test_the_interval_of_a_perfect_share_depends_on_the_number_of_groups(groups: int) -> None:
     of = pd.Series(np.repeat(range(groups), 3))
     for right, at in ((True, "low"), (False, "high")):
         got = bootstrap(share(np.full(3 * groups, right)), of, **DRAWS)["accuracy"]
@@ -82,7 +82,7 @@ def test_a_share_without_a_mistake_is_as_sure_as_there_are_groups(groups: int) -
 @given(st.integers(2, 30), st.integers(1, 9), st.booleans())
 @settings(max_examples=30)
 def test_no_score_of_examples_has_an_interval_without_width(groups: int, hits: int, one: bool) -> None:
-    """Every group has the same score, or there is one group: nobody can tell how sure it is."""
+    """If all groups have the same score, or there is one group, the uncertainty is unknown."""
     right = np.tile(np.arange(10) < hits, groups)
     of = pd.Series(np.zeros(10 * groups, int) if one else np.repeat(range(groups), 10))
     got = bootstrap(share(right), of, **DRAWS)["accuracy"]
@@ -94,7 +94,7 @@ def test_an_amount_that_is_the_same_in_every_draw_has_no_interval() -> None:
     assert got == {"value": 0.0, "low": None, "high": None}
 
 
-def test_a_perfect_score_of_classes_is_as_sure_as_the_rarest_of_them() -> None:
+def test_the_interval_of_a_perfect_score_of_classes_depends_on_the_rarest_class() -> None:
     classes = np.array(["ad"] * 3 + ["content"] * 97)
 
     def perfect(weight: np.ndarray | None) -> dict[str, float]:
@@ -106,8 +106,8 @@ def test_a_perfect_score_of_classes_is_as_sure_as_the_rarest_of_them() -> None:
     assert lows["recall"] == lows["roc_auc"] == pytest.approx(0.025 ** (1 / 3), abs=1e-6)
 
 
-def test_groups_that_tell_nothing_of_a_share_add_no_certainty() -> None:
-    """The recall of objects that four of forty pictures show."""
+def test_groups_without_information_on_a_share_add_no_certainty() -> None:
+    """The recall of objects that are in four of forty pictures."""
     shown = np.arange(40) < 4
 
     def recall(weight: np.ndarray | None) -> dict[str, float]:

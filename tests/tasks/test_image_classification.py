@@ -81,7 +81,7 @@ def test_a_picture_whose_name_the_group_expression_does_not_fit_is_a_problem(raw
         ("ad/v2/a.jpg", "no group"),
         ("content/v2/a.jpg", "no group"),
     ]
-    with pytest.raises(DataError, match="fits none of the pictures"):
+    with pytest.raises(DataError, match="matches none of the pictures"):
         task(group="(take)").index(raw)
 
 
@@ -166,7 +166,7 @@ def test_what_systems_leave_behind_is_passed_over_and_counted(raw: Path) -> None
     assert len(index.examples) == 6
     assert index.problems == []
     assert index.notes == [
-        "5 files that systems leave behind were passed over: 1 of '._*', 1 of '.thumbnails', 1 of '@eaDir', "
+        "5 files that operating systems leave behind were ignored: 1 of '._*', 1 of '.thumbnails', 1 of '@eaDir', "
         "1 of '__MACOSX', 1 of 'thumbs.DB'"
     ]
 
@@ -191,7 +191,7 @@ def test_a_group_column_is_said_to_be_unread_where_data_group_is_given(raw: Path
     names = task().index(raw).examples["example"]
     pd.DataFrame({"path": names, "group": "m"}).to_csv(raw / "metadata.csv", index=False)
     assert task(group="^(v[0-9]+)").index(raw).notes == [
-        "metadata.csv: the column group is not read, since data.group says how pictures are grouped"
+        "metadata.csv: the column group is not read, since data.group groups the pictures"
     ]
 
 
@@ -227,7 +227,7 @@ def test_folders_and_classes_must_agree(raw: Path, tmp_path_factory: pytest.Temp
     with pytest.raises(DataError, match="no folder for promo"):
         task(classes=["ad", "content", "promo"]).index(raw)
     (raw / "other").mkdir()
-    with pytest.raises(DataError, match="folders that are no class: other; the classes are ad, content"):
+    with pytest.raises(DataError, match="folders that are not classes: other; the classes are ad, content"):
         task(classes=["ad", "content"]).index(raw)
     with pytest.raises(DataError, match="class other has no pictures"):
         task().index(raw)

@@ -212,7 +212,7 @@ def test_files_of_the_tool_that_labels_come_from_are_passed_over_and_counted(add
     assert index.problems == []
     assert index.examples["example"].tolist() == ["images/a.jpg"]
     assert index.notes == [
-        "1 files that systems leave behind were passed over: 1 of '@eaDir'",
+        "1 files that operating systems leave behind were ignored: 1 of '@eaDir'",
         "6 files of the tool that the labels come from are not read (classes.txt, data.yaml, ...)",
     ]
 
@@ -241,7 +241,7 @@ def test_sides_beside_other_folders_are_refused(tmp_path: Path, add: Callable[..
     add("train/a", "0 0.5 0.5 0.1 0.1")
     add("test/a")
     raw = add("match7/a")
-    with pytest.raises(DataError, match=r"test, train are called like the sides of a split, .*: match7 stands beside"):
+    with pytest.raises(DataError, match=r"test, train are named like the sides of a split, .*: match7 is next to"):
         task().index(raw)
 
 

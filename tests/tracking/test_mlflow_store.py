@@ -1,4 +1,4 @@
-"""A server that stops answering costs seconds, and the default store goes with its folder, whatever that is called."""
+"""A server that stops answering costs seconds, and the default store moves with its folder, whatever its name."""
 
 import http.server
 import json
@@ -24,7 +24,7 @@ NAMES = ["with blanks", "100%", "a%41b", "what?now=1", "no#1 é"]
 
 
 class Hanging:
-    """A server that answers so many requests, with an empty object, and then takes others and says nothing."""
+    """A server that answers a number of requests and accepts later ones without an answer."""
 
     def __init__(self, answers: int, trickle: bool = False) -> None:
         self.left, self.trickle, self.over = answers, trickle, threading.Event()
@@ -32,8 +32,8 @@ class Hanging:
 
 @pytest.fixture(params=[(1, False), (0, True)], ids=["one answer", "a byte at a time"])
 def hanging(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of such a server; requests wait for a second, clients for one and a half."""
-    import mlflow.tracking  # noqa: F401 - seconds that are not to be counted
+    """The address of a `Hanging` server; requests wait for one second, clients for 1.5 seconds."""
+    import mlflow.tracking  # noqa: F401 - import before time is measured
 
     monkeypatch.chdir(tmp_path)
     server = Hanging(*request.param)
@@ -81,7 +81,7 @@ def test_a_sync_with_a_server_that_stops_answering_ends(hanging: str):
 
 
 @pytest.mark.parametrize("hanging", [(1, False)], indirect=True, ids=["one answer"])
-def test_a_request_ends_long_before_the_patience_of_its_client(hanging: str):
+def test_a_request_ends_long_before_the_time_budget_of_its_client(hanging: str):
     client = mlflow_store.connect(hanging, 600)
     client.get_experiment_by_name("v")
     started = time.monotonic()
@@ -103,7 +103,7 @@ def test_a_training_with_a_server_that_stops_answering_goes_on(
 
 
 def logged(content: bytes) -> Path:
-    """Log a file to a run from the working folder; where MLflow says that it is."""
+    """Log a file to a run from the working folder; return its path according to MLflow."""
     from mlflow.utils.file_utils import local_file_uri_to_path
 
     client = mlflow_store.connect(mlflow_store.tracking_uri())
@@ -116,14 +116,14 @@ def logged(content: bytes) -> Path:
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow database: making one takes MLflow seconds, copying it none."""
+    """An empty MLflow database: creating one takes seconds, copying it does not."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     mlflow_store.connect(f"sqlite:///{path}").search_experiments()
     return path
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_default_store_is_in_its_folder_whatever_that_is_called(
+def test_the_default_store_is_in_its_folder_whatever_the_name(
     name: str, migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -133,7 +133,7 @@ def test_the_default_store_is_in_its_folder_whatever_that_is_called(
     monkeypatch.chdir(folder)
     assert logged(b"model").resolve().is_relative_to(folder / "mlartifacts")
     assert logged(b"model").read_bytes() == b"model"
-    assert [path.name for path in tmp_path.iterdir()] == [name], "nothing beside it"
+    assert [path.name for path in tmp_path.iterdir()] == [name], "nothing next to it"
     with closing(sqlite3.connect("mlflow.db")) as database:
         assert database.execute("SELECT count(*) FROM runs").fetchone() == (2,)
     assert mlflow_store.is_there(mlflow_store.tracking_uri())
@@ -142,7 +142,7 @@ def test_the_default_store_is_in_its_folder_whatever_that_is_called(
 @pytest.mark.parametrize(
     ("how", "uri"), [(Path.rename, None), (shutil.copytree, "sqlite:///mlflow.db")], ids=["moved", "copied"]
 )
-def test_a_folder_that_was_moved_or_copied_has_its_files_with_it(
+def test_the_files_of_a_moved_or_copied_folder_are_found(
     how, uri: str | None, migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     if uri is None:
@@ -171,20 +171,20 @@ def test_a_folder_that_was_moved_or_copied_has_its_files_with_it(
         (401, "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"),
         (403, "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"),
         (404, "correct MLFLOW_TRACKING_URI"),
-        (500, "the server is there and fails"),
-        (503, "the server is there and fails"),
+        (500, "the server answers with errors"),
+        (503, "the server answers with errors"),
     ],
 )
-def test_what_to_do_follows_from_what_the_server_answers(
+def test_the_remedy_depends_on_the_answer_of_the_server(
     monkeypatch: pytest.MonkeyPatch, status: int, remedy: str
 ) -> None:
     with servers.refusing(status) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://user:PASSW0RD@{address}")
         with pytest.raises(RegistryError) as caught:
             mirror.sync({}, ["base-ad-detector"])
-    said = str(caught.value)
-    assert remedy in said and ("start the server" in said) == (status == 404)
-    assert "PASSW0RD" not in said
+    message = str(caught.value)
+    assert remedy in message and ("start the server" in message) == (status == 404)
+    assert "PASSW0RD" not in message
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_what_to_do_follows_from_what_the_server_answers(
     ["htp://user:PASSW0RD@host", "user:PASSW0RD@host", "http://[user:PASSW0RD@host", "http://user:PASSW0RD@host:port",
      "http://user:PASS]W0RD@127.0.0.1:9", "postgresql://user:PASSW0RD@127.0.0.1:9/x"],
 )  # fmt: skip
-def test_an_address_that_is_none_is_said_without_its_password(
+def test_an_invalid_address_is_shown_without_its_password(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -203,29 +203,29 @@ def test_an_address_that_is_none_is_said_without_its_password(
     assert "PASSW0RD" not in str(caught.value) and "W0RD" not in str(caught.value)
 
 
-def test_patience_leaves_the_environment_as_it_was_and_what_the_user_says_goes_before(monkeypatch: pytest.MonkeyPatch):
+def test_time_limits_leave_the_environment_unchanged_and_user_settings_take_precedence(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
     before = dict(os.environ)
-    seen = mlflow_store._Patience(5)(lambda: dict(os.environ))
+    seen = mlflow_store._TimeBudget(5)(lambda: dict(os.environ))
     assert seen["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     assert seen["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
     assert dict(os.environ) == before
 
 
-def test_an_experiment_that_was_deleted_is_said_with_the_command_that_restores_it(
+def test_the_error_on_a_deleted_experiment_has_the_command_that_restores_it(
     migrated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """MLflow takes no run in it, and no other experiment of its name."""
+    """MLflow accepts neither a run in it nor another experiment with its name."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     shutil.copy(migrated, "mlflow.db")
     client = mlflow_store.connect(mlflow_store.tracking_uri())
     made = mlflow_store.experiment(client, "v")
     client.delete_experiment(made)
-    with pytest.raises(RegistryError, match="was deleted in MLflow; to have it back: ") as refused:
+    with pytest.raises(RegistryError, match="was deleted in MLflow; to restore it: ") as refused:
         mlflow_store.experiment(client, "v")
-    command = str(refused.value).partition("to have it back: ")[2]
+    command = str(refused.value).partition("to restore it: ")[2]
     assert command.endswith(f" mlflow experiments restore --experiment-id {made}")
     subprocess.run(command, shell=True, check=True, capture_output=True)
     assert mlflow_store.experiment(client, "v") == made

@@ -20,7 +20,7 @@ BROKEN = "http://user:secret@127.0.0.1:9"
 
 @pytest.fixture(scope="module")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow database: making one takes MLflow seconds, copying it none."""
+    """An empty MLflow database: creating one takes seconds, copying it does not."""
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     mlflow_store.connect(f"sqlite:///{path}").search_experiments()
     return path
@@ -35,7 +35,7 @@ def _own_folder(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def no_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that refuses at once, where a test is about the files."""
+    """A store that refuses connections immediately, for tests of the files."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", BROKEN)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 
@@ -86,7 +86,7 @@ def history(metric: str) -> list[tuple[int, float]]:
 
 
 @pytest.mark.usefixtures("no_mlflow")
-def test_dvclive_gets_a_table_a_metric_and_the_last_values():
+def test_dvclive_gets_one_table_per_metric_and_the_last_values():
     train(tracker(), range(3))
     found = contents(Path("reports/live"))
     assert sorted(found) == ["metrics.json", "plots/metrics/train/loss.tsv", "plots/metrics/val/loss.tsv"]
@@ -130,12 +130,12 @@ def test_two_trainings_leave_the_same_bytes(tmp_path: Path):
     assert contents(tmp_path / "a" / "reports") == contents(tmp_path / "b" / "reports")
 
 
-def test_a_resumed_training_leaves_what_an_undisturbed_one_does_even_when_its_outputs_were_removed(tmp_path: Path):
+def test_a_resumed_training_leaves_the_same_files_even_when_its_outputs_were_removed(tmp_path: Path):
     with pytest.raises(InterruptedError):
         train(tracker(), range(6), stop_before=4)
     for path in [*Path("reports").rglob("*.tsv"), Path("reports/live/metrics.json")]:
         path.unlink()
-    train(tracker(), range(3, 6))  # the last checkpoint covered steps 0 to 2
+    train(tracker(), range(3, 6))  # the last checkpoint includes steps 0 to 2
     resumed = history("val/loss")
     assert resumed == [(step, 0.5 / (step + 1)) for step in range(6)]
     assert len(scalars(Path("logs"))) == 12
@@ -220,7 +220,7 @@ def test_a_server_that_never_answers_costs_seconds_once(
 
 
 @pytest.mark.parametrize("uri", ["file:./mlruns", "foo://nowhere", "sqlite:////dev/null/mlflow.db"])
-def test_an_address_that_cannot_be_one_costs_one_warning(
+def test_an_invalid_address_costs_one_warning(
     uri: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
@@ -228,7 +228,7 @@ def test_an_address_that_cannot_be_one_costs_one_warning(
     assert len([record for record in caplog.records if "cannot be used" in record.getMessage()]) == 1
 
 
-def test_a_store_that_dies_in_the_middle_costs_one_warning(
+def test_a_store_that_fails_during_training_costs_one_warning(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr("slipway.tracking.tracker.SENDING_INTERVAL", 0.0)
@@ -241,7 +241,7 @@ def test_a_store_that_dies_in_the_middle_costs_one_warning(
     assert len(Path("reports/live/plots/metrics/train/loss.tsv").read_text().splitlines()) == 51
 
 
-def test_tracking_needs_no_tensorflow_and_says_nothing(tmp_path: Path):
+def test_tracking_needs_no_tensorflow_and_prints_nothing(tmp_path: Path):
     script = """
 import sys
 from pathlib import Path
@@ -250,6 +250,6 @@ with Tracker("v", live=Path("live"), logs=Path("logs"), journal=Path("journal"),
     track(0, {"loss": 1.0})
 sys.exit("tensorflow" in sys.modules)
 """
-    Path("mlflow.db").unlink()  # so that making a database is seen to be silent
+    Path("mlflow.db").unlink()  # so that creating the database is part of the test
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, env=dict(os.environ), capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, atomic writes, configuration, what a task is."""
+"""The base of all other packages: errors, atomic writes, configuration and the task protocol."""

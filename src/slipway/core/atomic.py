@@ -1,4 +1,4 @@
-"""Writes that a kill at any moment cannot leave half done: a temporary name beside the target, then a rename."""
+"""Atomic writes: write to a temporary name next to the target, then rename. A kill never leaves half a file."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` with `content`, creating its folder where needed."""
+    """Replace `path` with `content`; create its folder if needed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -26,17 +26,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Replace `path` with JSON of sorted keys, so that equal values give equal bytes.
+    """Replace `path` with JSON with sorted keys, so that equal values give equal bytes.
 
     Raises:
-        ValueError: a value is NaN or infinite, which JSON does not have.
+        ValueError: a value is NaN or infinite, which JSON cannot hold.
     """
     write_text(path, json.dumps(values, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 @contextmanager
 def folder(path: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `path`, replacing what was there, when the block ends without an error."""
+    """A temporary folder that replaces `path` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)

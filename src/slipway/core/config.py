@@ -1,8 +1,8 @@
 """The configuration of one variant, as the stages read it: sections of `params/<variant>.yaml`.
 
-The compose stage resolves `conf/` into that file; a stage then asks for the sections that it declares in dvc.yaml
-and gets each as a frozen model that forbids unknown keys. Sections whose shape depends on the task, the framework or
-the simulator have their models there (`Data`, `Model`, `Train`, `World`); the common ones are here.
+The compose stage resolves `conf/` into that file. A stage then reads the sections that it declares in dvc.yaml, each
+as a frozen model that forbids unknown keys. The models of sections that depend on the task, the framework or the
+simulator are defined there (`Data`, `Model`, `Train`, `World`); the common ones are here.
 """
 
 import re
@@ -17,26 +17,30 @@ from slipway.core.errors import ConfigError
 
 PARAMS = Path("params")
 CODE = PARAMS / "code.yaml"
-"""What the code stage writes, and no variant."""
+"""The output of the code stage; it belongs to no variant."""
 TOP = Path("params.yaml")
 NAME = re.compile("[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
-"""Of a variant: it is part of paths, of tags, of commands and of addresses."""
+"""The pattern of a variant's name, which is part of paths, tags, commands and URLs."""
 LICENSE = re.compile("[a-z0-9][a-z0-9.+-]*")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def named(variants: Iterable[object], where: object) -> list[str]:
-    """The variants' names.
+    """Return the names of the variants, checked.
+
+    Args:
+        variants: the names.
+        where: where they come from, for the message.
 
     Raises:
-        ConfigError: one of them cannot name a variant.
+        ConfigError: a name is not valid.
     """
     names = list(variants)
     for name in names:
         if not isinstance(name, str) or not NAME.fullmatch(name):
             raise ConfigError(
-                f"{where}: {name!r} cannot name a variant: letters, digits and -, a letter first, no - last, and no "
-                "word that YAML reads as a value (yes, null)"
+                f"{where}: {name!r} cannot name a variant: use letters, digits and -, with a letter first and no - "
+                "last, and no word that YAML reads as a value (yes, null)"
             )
     return [str(name) for name in names]
 
@@ -48,12 +52,12 @@ class Section(BaseModel):
 
 
 class Split(Section):
-    """How examples are divided into train, val and test, and how many of train calibrate INT8.
+    """How examples are divided into train, val and test, and how many training examples calibrate INT8.
 
-    `by: group` keeps all examples of a group on one side; `by: time` cuts at points in time, oldest first: by share of
-    the examples or, where they are given, at `val_from` and `test_from`. With `folds`, `fold` (1 to folds) is the fold
-    held out as test; the raw data's own folds are used where it has them, as its own splits are. `group_copies` makes
-    one group of the groups that hold copies of one another, exact or near (`checks.duplicate_distance`).
+    `by: group` keeps all examples of a group on one side. `by: time` cuts at points in time, oldest first: at
+    `val_from` and `test_from` if they are given, otherwise by the shares. With `folds`, `fold` (1 to folds) is the fold
+    that is held out as test. If the raw data has its own folds or splits, these are used. `group_copies` merges groups
+    that hold copies of each other, exact or near (`checks.duplicate_distance`), into one group.
     """
 
     by: Literal["group", "time"] = "group"
@@ -74,18 +78,18 @@ class Split(Section):
         if min(self.train, self.val, self.test) <= 0:
             raise ValueError("train, val and test must each be more than 0")
         if (self.folds is None) != (self.fold is None):
-            raise ValueError("folds and fold go together")
+            raise ValueError("folds and fold must be set together")
         if self.folds is not None and self.by == "time":
-            raise ValueError("folds are dealt by group, and by is time; take one of the two out")
+            raise ValueError("folds need by: group, and by is time; remove one of the two")
         if (self.val_from is None) != (self.test_from is None):
-            raise ValueError("val_from and test_from go together")
+            raise ValueError("val_from and test_from must be set together")
         if self.folds is not None and self.fold is not None and self.fold > self.folds:
-            raise ValueError(f"fold {self.fold} of {self.folds} folds")
+            raise ValueError(f"fold is {self.fold}, and there are only {self.folds} folds")
         return self
 
 
 class Recommended(Section):
-    """How many examples the variant needs: below `least` is a warning, `advised` and `best` are told."""
+    """How many examples the variant needs: fewer than `least` give a warning, which also names `advised` and `best`."""
 
     least: Annotated[int, Field(ge=0)] = 0
     advised: Annotated[int, Field(ge=0)] = 0
@@ -93,7 +97,7 @@ class Recommended(Section):
 
 
 class Checks(Section):
-    """What `prepare` accepts: up to `quarantine` (share) of bad examples are set aside, more are refused."""
+    """What `prepare` accepts: it sets aside a share of bad examples up to `quarantine`, and refuses data with more."""
 
     quarantine: Share = 0.0
     max_examples: Annotated[int, Field(ge=1)] | None = None
@@ -103,27 +107,27 @@ class Checks(Section):
 
 
 class Start(Section):
-    """A native model whose weights training starts from; the SHA-256 is checked before the bytes are used."""
+    """The native model whose weights training starts from. The SHA-256 is checked before the file is used."""
 
     path: Path
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Evaluate(Section):
-    """The bootstrap behind every interval: `resamples` draws over groups at `confidence`."""
+    """The bootstrap of every interval: `resamples` draws of groups, at the level `confidence`."""
 
     resamples: Annotated[int, Field(ge=100)] = 1000
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
 
 
 class Convert(Section):
-    """What ships: full-integer INT8 or float32."""
+    """The precision of the model that ships: full-integer INT8 or float32."""
 
     precision: Literal["int8", "float32"] = "int8"
 
 
 class Benchmark(Section):
-    """How often each measurement is repeated, and the batch of the batch measurement."""
+    """How often each measurement is repeated, and the batch size of the batch measurement."""
 
     runs: Annotated[int, Field(ge=10)] = 200
     warmup: Annotated[int, Field(ge=0)] = 20
@@ -153,9 +157,7 @@ class Gate(Section):
 
 def _license(name: str) -> str:
     if not LICENSE.fullmatch(name):
-        raise ValueError(
-            "a licence is the id by which the Hugging Face hub knows it, in lower case, such as apache-2.0"
-        )
+        raise ValueError("a licence must be an id of the Hugging Face hub, in lower case, such as apache-2.0")
     return name
 
 
@@ -163,9 +165,9 @@ License = Annotated[str, AfterValidator(_license)]
 
 
 class Register(Section):
-    """The registered model in MLflow: its name, and what it is for.
+    """The registered model in MLflow: its name and its purpose.
 
-    `license` is that of the model, `data_license` that of the data; None where nothing is stated.
+    `license` is the licence of the model and `data_license` that of the data; None if none is stated.
     """
 
     name: str
@@ -175,28 +177,28 @@ class Register(Section):
 
 
 def top(content: bytes | None = None) -> dict[str, Any]:
-    """All of `params.yaml` as plain values: `variants`, `transfers`, `simulated` and `all` are there, as mappings.
+    """Return all of `params.yaml` as plain values, with `variants`, `transfers`, `simulated` and `all` as mappings.
 
-    It is read from the working folder where no `content` is given.
+    Without `content`, the file is read from the working folder.
 
     Raises:
-        ConfigError: there is no such file, it cannot be read, or a name cannot name a variant.
+        ConfigError: there is no such file, it cannot be read, or a variant's name is not valid.
     """
     try:
         values = documents.parse_yaml(TOP.read_bytes() if content is None else content, str(TOP))
     except FileNotFoundError:
-        raise ConfigError(f"{TOP}: no such file; run slipway in the repository's root")
+        raise ConfigError(f"{TOP}: no such file; run slipway in the root of the repository")
     if not isinstance(values, Mapping) or not isinstance(values.get("all"), Mapping):
-        raise ConfigError(f"{TOP}: no mapping with the variants under `all`")
+        raise ConfigError(f"{TOP}: `all` must be a mapping with a line for each variant")
     for key in ("variants", "transfers", "simulated"):
         if not isinstance(values.get(key) or {}, Mapping):
-            raise ConfigError(f"{TOP}: {key} must be a mapping, a line a variant")
+            raise ConfigError(f"{TOP}: {key} must be a mapping with a line for each variant")
     named(values["all"], TOP)
     return {**values, **{key: values.get(key) or {} for key in ("variants", "transfers", "simulated")}}
 
 
 def read(variant: str) -> dict[str, Any]:
-    """All of `params/<variant>.yaml` as plain values.
+    """Return all of `params/<variant>.yaml` as plain values.
 
     Raises:
         ConfigError: there is no such file, or it is not a mapping.

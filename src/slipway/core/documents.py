@@ -1,4 +1,4 @@
-"""YAML and JSON of the repository, as people and merges leave them: read, or refused with file, line and what to do."""
+"""Read the YAML and JSON of the repository; errors name the file, the line and what to do."""
 
 import json
 import math
@@ -12,72 +12,72 @@ import yaml
 from slipway.core.errors import ConfigError, MalformedError, SlipwayError
 
 GENERATED = ("params/", "reports/", "models/")
-"""Folders in which all that Git keeps is written by stages."""
+"""Folders in which stages write every file that is in Git."""
 LOCK = "dvc.lock"
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _MARKS = ("\\", "\x7f")
-"""Without them a document in ASCII has no character that `_UNPRINTABLE` finds."""
+"""An ASCII document without these has no character that `_UNPRINTABLE` matches."""
 _BEGIN = re.compile(rb"^<{7}(?: |\r?$)", re.MULTILINE)
 _END = re.compile(rb"^>{7}(?: |\r?$)", re.MULTILINE)
 
 
 def generated(path: str) -> bool:
-    """Whether stages write a file that Git keeps, so that `slipway resolve` may settle it."""
+    """Whether a file in Git is written by stages, so that `slipway resolve` may resolve its conflicts."""
     return path == LOCK or path.startswith(GENERATED)
 
 
 def conflicts(content: bytes) -> list[int]:
-    """The lines (from 1) on which conflicts begin that a merge left in a file."""
+    """Return the line numbers (from 1) at which merge conflicts begin."""
     if not _END.search(content):
         return []
     return [content.count(b"\n", 0, begin.start()) + 1 for begin in _BEGIN.finditer(content)]
 
 
-def parse_yaml(content: bytes, name: str, mend: str = "", error: type[SlipwayError] = ConfigError) -> Any:
-    """The values of a YAML document.
+def parse_yaml(content: bytes, name: str, fix: str = "", error: type[SlipwayError] = ConfigError) -> Any:
+    """Return the values of a YAML document.
 
     Args:
         content: the document.
         name: its path, for the message.
-        mend: what to do about one that cannot be read; for conflicts that is known here.
-        error: what is raised.
+        fix: what to do if it cannot be read, for the message; for merge conflicts the message already says so.
+        error: the class of the error.
 
     Raises:
-        SlipwayError: it has the marks of a conflict, is not YAML, or has a key twice.
+        SlipwayError: it has conflict markers, is not YAML, or has a key twice.
     """
     check_settled(content, name, error)
     try:
         return yaml.load(content.decode(), Loader=_Loader)
     except yaml.MarkedYAMLError as wrong:
         line = f":{wrong.problem_mark.line + 1}" if wrong.problem_mark else ""
-        raise error(f"{name}{line}: not YAML ({wrong.problem}){_then(mend)}")
-    except (yaml.YAMLError, ValueError) as wrong:  # the second: no UTF-8, no date
-        raise error(f"{name}: not YAML ({_line(wrong)}){_then(mend)}")
+        raise error(f"{name}{line}: not YAML ({wrong.problem}){_then(fix)}")
+    except (yaml.YAMLError, ValueError) as wrong:  # ValueError: not UTF-8, or an invalid date
+        raise error(f"{name}: not YAML ({_line(wrong)}){_then(fix)}")
 
 
-def parse_json(content: bytes, name: str, mend: str = "", error: type[SlipwayError] = ConfigError) -> Any:
-    """The values of a JSON document; see `parse_yaml`."""
+def parse_json(content: bytes, name: str, fix: str = "", error: type[SlipwayError] = ConfigError) -> Any:
+    """Return the values of a JSON document; see `parse_yaml`."""
     check_settled(content, name, error)
     try:
         return json.loads(content)
     except ValueError as wrong:
-        raise error(f"{name}: not JSON ({_line(wrong)}){_then(mend)}")
+        raise error(f"{name}: not JSON ({_line(wrong)}){_then(fix)}")
 
 
-def read_yaml(path: Path, mend: str = "") -> Any:
-    """The values of a YAML file; see `parse_yaml`.
+def read_yaml(path: Path, fix: str = "") -> Any:
+    """Return the values of a YAML file; see `parse_yaml`.
 
     Raises:
         FileNotFoundError: there is no such file.
     """
-    return parse_yaml(path.read_bytes(), path.as_posix(), mend)
+    return parse_yaml(path.read_bytes(), path.as_posix(), fix)
 
 
 def strict_json(content: bytes, path: str) -> dict[str, Any]:
-    """A JSON object that may come from anyone: no key twice, no number that is not finite, no control character.
+    """Return an untrusted JSON object: no key twice, only finite numbers, no control characters.
 
     Raises:
-        MalformedError: it is not one.
+        MalformedError: it is not such an object.
     """
     try:
         text = content.decode()
@@ -95,18 +95,18 @@ def strict_json(content: bytes, path: str) -> dict[str, Any]:
 
 
 def strict_yaml(content: bytes | None, path: str) -> dict[str, Any]:
-    """A YAML mapping that may come from anyone, such as parameters in a commit; None where it is not there.
+    """Return an untrusted YAML mapping, such as the parameters in a commit.
 
     Raises:
-        MalformedError: it is not there, or not one.
+        MalformedError: the document is missing (None), or is not a mapping.
     """
     if content is None:
-        raise MalformedError(f"{path} is not there")
+        raise MalformedError(f"{path} is missing")
     try:
         values = parse_yaml(content, path, error=MalformedError)
     except MalformedError:
         raise
-    except Exception as error:  # PyYAML raises what its constructors do: KeyError, TypeError, RecursionError
+    except Exception as error:  # PyYAML passes on errors of its constructors: KeyError, TypeError, RecursionError
         raise MalformedError(f"{path}: not YAML ({_line(error)})")
     if not isinstance(values, dict):
         raise MalformedError(f"{path}: not a mapping")
@@ -117,12 +117,12 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"twice: {next(name for name in names if names.count(name) > 1)[:40]!r}")
+        raise ValueError(f"a key is there twice: {next(name for name in names if names.count(name) > 1)[:40]!r}")
     return values
 
 
 def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _finite(digits: str) -> float:
@@ -139,7 +139,7 @@ def _counted(digits: str) -> int:
 
 
 def _printable(value: Any) -> None:
-    """What reaches a terminal or a page must not command it."""
+    """Raise ValueError for control characters, since the text is printed on terminals and pages."""
     match value:
         case str():
             if _UNPRINTABLE.search(value):
@@ -154,23 +154,21 @@ def _printable(value: Any) -> None:
 
 
 def check_settled(content: bytes, name: str, error: type[SlipwayError] = ConfigError) -> None:
-    """Raise `error` for a file with conflicts."""
+    """Raise `error` if a file has merge conflicts."""
     if found := conflicts(content):
         raise error(f"{name}:{found[0]}: {told(name, len(found))}")
 
 
 def told(path: str, count: int) -> str:
-    """What is said of a file with conflicts."""
-    said = f"a merge left {count} conflict{'s' * (count != 1)} here"
+    """Return the message for a file with merge conflicts."""
+    found = f"a merge left {count} conflict{'s' * (count != 1)} here"
     if generated(path):
-        return f"{said}; run `slipway resolve`, then `dvc repro`"
-    return (
-        f"{said}; write what is right of both sides, without the lines <<<<<<<, ======= and >>>>>>>, and `git add` it"
-    )
+        return f"{found}; run `slipway resolve`, then `dvc repro`"
+    return f"{found}; keep the right text, remove the lines <<<<<<<, ======= and >>>>>>>, and `git add` the file"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """PyYAML keeps the last of two equal keys without a word, DVC refuses them: so do we."""
+    """Refuses a key that is there twice, as DVC does; PyYAML silently keeps the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
         seen: set[str] = set()
@@ -182,8 +180,8 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
         return super().construct_mapping(node, deep)
 
 
-def _then(mend: str) -> str:
-    return f"; {mend}" if mend else ""
+def _then(fix: str) -> str:
+    return f"; {fix}" if fix else ""
 
 
 def _line(wrong: Exception) -> str:

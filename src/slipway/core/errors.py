@@ -1,4 +1,4 @@
-"""The errors that a user can cause and mend: those of `slipway_edge.errors`, and those that no device meets."""
+"""The errors that a user can cause and fix: those of `slipway_edge.errors`, and those that never occur on a device."""
 
 from slipway_edge.errors import DataError as DataError
 from slipway_edge.errors import ExampleError as ExampleError
@@ -13,7 +13,7 @@ class ConfigError(SlipwayError):
 
 
 class MalformedError(ModelError):
-    """A document that stages write is not in the form that this version of slipway writes or reads."""
+    """A document written by a stage does not have the form that this version of slipway reads."""
 
 
 class RegistryError(SlipwayError):

@@ -1,9 +1,9 @@
-"""The verbs that every task has and what it declares of itself, so that nobody needs to know which task it is.
+"""The protocol of a task: its methods and its declarations, so that other code works with any task.
 
 `prepare` indexes the raw folder, specifies the encoding on the training examples and encodes every example;
 `evaluate` and `convert-tflite` postprocess raw model outputs and score them; the `Predictor` pre- and postprocesses
-with the same code, which is that of `slipway_edge.tasks`. Fitting belongs to the framework (`slipway.frameworks`). The
-gate, the card and the report go by the metrics, kinds of group, contributions and words of the task.
+with the same code, from `slipway_edge.tasks`. The framework fits the model (`slipway.frameworks`). The gate, the card
+and the report use the metrics, kinds of group, contributions and words of the task.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,16 +21,16 @@ from slipway_edge.tables import column as column
 
 
 def of_column(examples: pd.DataFrame, name: str) -> pd.Series:
-    """The values [n] of a column of the raw data among an index's, or of `name` itself where there is none of that.
+    """Return the values [n] of the raw data's column `name`; if there is none, those of the index's own column `name`.
 
-    The latter are the index's own, and those of tables that were written before columns were told apart.
+    In older tables, columns of the raw data have their plain name too.
     """
     return examples[column(name) if column(name) in examples else name]
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One bad example: where it is (a file, or file and row), a short kind to count by, and what is wrong."""
+    """One bad example: where it is (a file, or file and row), its kind (for counting), and what is wrong."""
 
     where: str
     kind: str
@@ -39,14 +39,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class Index:
-    """What a raw folder holds.
+    """The examples of a raw folder.
 
-    `examples` has a row an example with a unique RangeIndex, sorted by `example`, and at least the columns `example`
-    (a unique name), `label` (the class name, or the target's value) and `group`; optionally `time` (datetime64),
-    `split` (train, val, test) and `fold` (from 1), and whatever the task wants to see again when scoring, columns of
-    the raw data by the name that `column` gives them. `problems` are the examples that were left out; `notes` are
-    sentences on what else of the folder is not read, or is read as something that it does not say itself; `warnings`
-    are sentences on what makes the data doubtful, which the model card repeats.
+    `examples` has one row per example, with a unique RangeIndex, sorted by `example`. Its required columns are
+    `example` (a unique name), `label` (the class name, or the target's value) and `group`. Optional columns are `time`
+    (datetime64), `split` (train, val, test), `fold` (from 1), and any others that the task needs for scoring; columns
+    of the raw data have the name that `column` gives them. `problems` are the examples that were left out. `notes` are
+    sentences on other parts of the folder that are not read, or are read in a way that the data does not state.
+    `warnings` are sentences on what makes the data doubtful; the model card repeats them.
     """
 
     examples: pd.DataFrame
@@ -59,10 +59,10 @@ class Index:
 class Encoded:
     """A batch of encoded examples.
 
-    `rows`: positions (int64) in the frame given to `encode`, one that stands there several times having as many inputs
-    (the windows of a long sound); a row that is missing was bad, and `problems` says why. `inputs`: [n, *shape];
-    `targets`: [n, *target], int64 classes or float32 values; `hashes`: [n] uint64 perceptual hashes by Hamming
-    distance, where the task has them.
+    `rows`: [n] int64, the position of each input's example in the frame given to `encode`. A position occurs several
+    times if the example has several inputs (the windows of a long sound); one that is missing is a bad example, and
+    `problems` says why. `inputs`: [n, *shape]. `targets`: [n, *target], int64 classes or float32 values. `hashes`: [n]
+    uint64 perceptual hashes, compared by Hamming distance, if the task has them.
     """
 
     rows: np.ndarray
@@ -74,7 +74,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Plot:
-    """A table that DVC draws: `template` is a DVC plot template, x and y are columns (y may be several)."""
+    """A table that DVC plots: `template` is a DVC plot template; x and y are columns (y may be several)."""
 
     name: str
     title: str
@@ -94,12 +94,12 @@ Ratio = tuple[np.ndarray, np.ndarray]
 class Contributions:
     """What each example adds to the scores; arrays are [n].
 
-    `ratios`: by metric, of those that are ratios of sums over examples: a bootstrap of such a score is two matrix
-    products instead of a thousand evaluations. `by_class`: the same of each class by itself, by metric and class.
+    `ratios`: by metric, for the metrics that are ratios of sums over examples. The bootstrap of such a score takes two
+    matrix products instead of a thousand evaluations. `by_class`: the same for each class, by metric and class.
 
-    `actual`: the class of each example by name, where it is decided between classes, else None. Of each example is
-    known either what was `decided` (the class, or in words what became of it) and whether that was `right`, or how far
-    off it is: `errors`, in the target's unit or in shares. What is not known is None.
+    `actual`: the class name of each example, or None if the task has no classes. Each example has either a decision or
+    an error. `decided` is the decision (the class, or the outcome in words) and `right` whether it is right; `errors`
+    is the error, in the target's unit or as a share. What a task does not have is None.
     """
 
     ratios: Mapping[str, Ratio]
@@ -111,36 +111,36 @@ class Contributions:
 
 
 class Scores(Protocol):
-    """What one model's predictions on some examples come to.
+    """The scores of one model's predictions on some examples.
 
-    A value: what any weight needs (a matching, an order, the parts of a breakdown) is computed once and kept in it.
+    Immutable: what all weights share (a matching, an order, the parts of a breakdown) is computed once and kept.
     """
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
-        """Every metric that the task declares; `weight` [n] counts each example that often (the bootstrap's draws)."""
+        """Return every metric of the task; `weight` [n] is how often each example counts (for a bootstrap)."""
 
     def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
-        """Breakdowns of the score: per class, per group, by hour, ... ; the first column names the row.
+        """Return the breakdowns of the score: per class, per group, by hour, ... ; the first column names the row.
 
-        `weight` [n] counts each example that often in the scores (columns of floats), which are nan where nothing is
-        counted; counts (columns of integers), rows and their order are those of the examples as they are.
+        `weight` [n] is how often each example counts in the scores (columns of floats), which are NaN if no example
+        counts. Counts (columns of integers), rows and their order do not depend on `weight`.
         """
 
     def plots(self) -> Sequence[Plot]:
-        """The pictures of the score that `dvc plots show` draws."""
+        """Return the plots that `dvc plots show` draws."""
 
     @property
     def contributions(self) -> Contributions:
-        """What each example adds."""
+        """What each example adds to the scores."""
 
 
 @dataclass(frozen=True)
 class Words:
-    """What a model gives, for people.
+    """Texts on a model's output, for pages.
 
-    `output`: what comes out of it, `{outputs}` standing for the names of the spec's `outputs`. `decision`: how a
-    decision is made of that, None where that goes without saying. `differences`: what differences of two models'
-    predictions are in. `limits`: whole sentences on where any model of the kind ends.
+    `output`: what the model returns; `{outputs}` stands for the names of the spec's `outputs`. `decision`: how the
+    output becomes a decision, None if that is obvious. `differences`: the unit of the differences between two models'
+    predictions. `limits`: whole sentences on the limits of every model of this task.
     """
 
     output: str
@@ -154,63 +154,63 @@ class Task(Protocol):
 
     Data: ClassVar[type[Section]]
     objective: ClassVar[str]
-    """What a prediction is, in a word; tasks that decode alike share it."""
+    """What a prediction is, in one word; tasks that decode outputs in the same way share it."""
     metrics: ClassVar[Mapping[str, Metric]]
-    """Every metric that its scores give, by name; a gate rule on another is refused when composing."""
+    """Every metric of its scores, by name; the compose stage refuses a gate rule on any other metric."""
     headline: ClassVar[tuple[str, ...]]
-    """The few metrics to show in a table of variants, the main one first."""
+    """The few metrics that a table of variants shows, the main one first."""
     curves: ClassVar[frozenset[str]]
-    """Tables whose rows are stretches of a curve, not parts of the examples that have a name: without intervals."""
+    """Breakdowns whose rows are points of a curve and not named parts of the examples: they get no intervals."""
 
     def __init__(self, data: Any) -> None: ...
 
     @property
     def kinds(self) -> frozenset[str]:
-        """Its kinds of group, by which a rule may be: columns of its test examples, the raw data's first."""
+        """The kinds of group that a rule may name: columns of its test examples, those of the raw data first."""
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The classes that it decides between: none at all, or None where the raw data names them."""
+        """The classes that it decides between: empty if it has none, None if the raw data names them."""
 
     def index(self, raw: Path) -> Index:
         """List the examples of a raw folder.
 
         Raises:
-            DataError: the folder is not in the task's layout at all.
+            DataError: the folder does not have the layout of the task.
         """
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
-        """Fix what encoding needs to know (class names, vocabularies, scales) from the training `examples`."""
+        """Derive what encoding needs (class names, vocabularies, scales) from the training `examples`."""
 
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
-        """Encode examples in order, in batches of bounded size."""
+        """Encode the examples in order, in batches of bounded size."""
 
     def preprocess(self, examples: Any, spec: Spec) -> tuple[np.ndarray, np.ndarray]:
-        """Encode what a caller of the Predictor has (bytes of pictures, a table's rows).
+        """Encode the raw examples of a caller of the Predictor (bytes of pictures, rows of a table).
 
         Returns:
-            inputs [m, *shape], and for each the number of its example [m]: more than one where a sound has windows.
+            The inputs [m, *shape] and each input's example number [m]; a sound may have several inputs (windows).
 
         Raises:
             DataError: an example cannot be read; the message says which.
         """
 
     def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Spec) -> np.ndarray:
-        """Raw model outputs [n, *k] to predictions [n, *p]: probabilities, values in the target's unit, places."""
+        """Turn raw outputs [n, *k] into predictions [n, *p]: probabilities, values in the target's unit, places."""
 
     def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
-        """Choose the operating point on the validation split (a threshold, ...): JSON values that join the spec."""
+        """Choose the operating point on the validation split (a threshold, ...); return JSON values for the spec."""
 
     def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
-        """`agreement`, `max_difference` and `mean_difference` of two models' predictions (`slipway.metrics.parity`)."""
+        """Return `agreement`, `max_difference` and `mean_difference` of predictions (see `slipway.metrics.parity`)."""
 
     def present(self, predictions: np.ndarray, examples: Any, spec: Spec) -> list[Any]:
-        """Predictions as a caller of the Predictor wants them, in JSON values, one for each of its raw examples."""
+        """Return the predictions for a caller of the Predictor: JSON values, one for each raw example."""
 
     def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Scores:
-        """What predictions [n, *p] on examples [n] with targets [n, *t] come to; `spec` has the operating point."""
+        """Score predictions [n, *p] on examples [n] with targets [n, *t]; `spec` has the operating point."""
 
     def words(self, spec: Spec) -> Words:
-        """What a model of this spec gives, for people."""
+        """Return the texts on the output of a model with this spec."""

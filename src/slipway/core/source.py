@@ -1,7 +1,7 @@
-"""Which code a module runs, and a digest of it that comments and docstrings do not change.
+"""The code that a module runs, and a digest of it that does not depend on comments and docstrings.
 
-Imports are read from the source, not run. A template belongs to the module beside it that has its name: `card.md.jinja`
-to `card.py`.
+Imports are read from the source, not executed. A template belongs to the module of the same name in its folder:
+`card.md.jinja` belongs to `card.py`.
 """
 
 import hashlib
@@ -19,22 +19,22 @@ import slipway_edge
 from slipway.core.errors import ConfigError
 
 FOLDERS = {package.__name__: Path(package.__path__[0]).parent for package in (slipway, slipway_edge)}
-"""Where the packages lie that stages are made of."""
+"""The folders that hold the packages with the code of the stages."""
 
 
 def files(roots: Iterable[str]) -> list[Path]:
-    """What runs when the modules `roots` are imported: them, all that they import, the packages above, and templates.
+    """Return the files that run when `roots` are imported: these modules, their imports, parent packages and templates.
 
     Raises:
-        ModuleNotFoundError: there is no module of such a name.
-        ConfigError: a module is not Python.
+        ModuleNotFoundError: there is no module with such a name.
+        ConfigError: a module is not valid Python.
     """
     modules = sorted({module for root in roots for module in _imported(root)})
     return [path for module in modules for path in _files(module)]
 
 
 def digest(roots: Iterable[str]) -> str:
-    """32 hex digits of the SHA-256 over what `roots` run, by path: the same on every version of Python."""
+    """Return 32 hex digits of the SHA-256 of the code that `roots` run, the same on every version of Python."""
     found = hashlib.sha256()
     for path in files(roots):
         if code := _code(path):
@@ -43,16 +43,16 @@ def digest(roots: Iterable[str]) -> str:
 
 
 def statements(text: str) -> str:
-    """The source of a module without comments, docstrings and empty lines."""
+    """Return the source of a module without comments, docstrings and empty lines."""
     lines = io.StringIO(text).readlines()
-    for (first, start), (last, end) in sorted(_passed_over(text), reverse=True):
+    for (first, start), (last, end) in sorted(_ignored(text), reverse=True):
         left = (lines[first][:start] + lines[last][end:]).rstrip()
         lines[first : last + 1] = [f"{left}\n" if left else ""]
     return "".join(lines)
 
 
-def _passed_over(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """From where to where, as line and column from 0, there is a comment, a docstring or an empty line."""
+def _ignored(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Yield the start and end (line and column, from 0) of each comment, docstring and empty line."""
     before, docstring = tokenize.NEWLINE, None
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         place = (token.start[0] - 1, token.start[1]), (token.end[0] - 1, token.end[1])
@@ -66,7 +66,7 @@ def _passed_over(text: str) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]
 
 
 def _relative(path: Path) -> str:
-    """A file's path from the folder that its package is in, so the same in every checkout."""
+    """Return the path relative to the folder that holds the package, so that it is the same in every checkout."""
     folder = next(folder for folder in FOLDERS.values() if path.is_relative_to(folder))
     return path.relative_to(folder).as_posix()
 

@@ -1,4 +1,4 @@
-"""The spec of a prepared variant, and of the model that was trained on it."""
+"""The spec of a variant's prepared data, and of the model that was trained on it."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,12 @@ from slipway.core import atomic
 from slipway.core.errors import ModelError
 
 Spec = dict[str, Any]
-"""What a model takes and gives, in JSON values: written by prepare, kept in the release record.
+"""The inputs and outputs of a model, in JSON values: written by prepare, kept in the release record.
 
-Keys of every task: `objective` (what a prediction is, as the task's `objective` has it), `input` ({"shape": without the
-batch axis, "dtype", and for tables "names"}), `outputs` (names, in order: of classes, of the target, of keypoints).
-Where examples have classes to be counted and balanced, `classes` has the names that `label` takes. A task adds its own,
-and what `choose_threshold` chose comes on top.
+Every task has the keys `objective` (the task's `objective`), `input` ({"shape": without the batch axis, "dtype", and
+for tables "names"}) and `outputs` (the names of the classes, the target or the keypoints, in order). If examples have
+classes to count and balance, `classes` has the values of `label`. A task adds its own keys, and the result of
+`choose_threshold` is added later.
 """
 
 FILE = "spec.json"
@@ -21,21 +21,21 @@ OPERATING_POINT = "operating_point.json"
 
 
 def prepared(folder: Path) -> Spec:
-    """The spec that `prepare` wrote into `data/prepared/<variant>`."""
+    """Return the spec that `prepare` wrote into `data/prepared/<variant>`."""
     spec: Spec = json.loads((folder / FILE).read_text())
     return spec
 
 
 def keep(spec: Spec, native: Path) -> None:
-    """Put the spec beside the native model that was trained on it."""
+    """Write the spec next to the native model that was trained on it."""
     atomic.write_json(native / FILE, spec)
 
 
 def shared(data: Path, native: Path) -> Spec:
-    """The spec of the prepared data, once it is known to be the one that the native model was trained on.
+    """Return the spec of the prepared data; check that the native model was trained on the same spec.
 
     Raises:
-        ModelError: the model is of other inputs or outputs, another class list for one.
+        ModelError: the model has other inputs or outputs, such as other classes.
     """
     spec, trained = prepared(data), json.loads((native / FILE).read_text())
     for key in sorted(spec.keys() | trained.keys()):

@@ -1,4 +1,4 @@
-"""The console that all commands and stages print on."""
+"""The console on which all commands and stages print."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ from slipway_edge.redaction import plain, secrets
 
 
 class Console(rich.console.Console):
-    """Rich's, whose text holds no secret, no control character and no emoji in colons, in tables too.
+    """Rich's console without secrets, control characters and emoji codes (`:name:`) in its text, also in tables.
 
-    What comes from a commit goes through `rich.markup.escape` where it is printed, since it may look like a style.
+    Text from a commit must go through `rich.markup.escape` before it is printed, since it may look like a style.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -19,7 +19,7 @@ class Console(rich.console.Console):
         self._hidden: tuple[str, ...] | None = None
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print; the environment is searched for secrets once, and not for every cell of a table."""
+        """Print; search the environment for secrets once, not for every cell of a table."""
         self._hidden = secrets()
         try:
             super().print(*objects, **options)
@@ -27,5 +27,5 @@ class Console(rich.console.Console):
             self._hidden = None
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """The text that a string is printed as."""
+        """Return a string as the text to print, without secrets and control characters."""
         return super().render_str(plain(text, self._hidden), **options)

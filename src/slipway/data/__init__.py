@@ -1,1 +1,1 @@
-"""From a raw folder to packed splits: splitting, checks, statistics, shards."""
+"""Turn a raw folder into packed splits: splitting, checks, statistics, shards."""

@@ -1,8 +1,8 @@
-"""Copies among the examples: exact ones, whose inputs are the same, and near ones, whose perceptual hashes are close.
+"""Copies among the examples: exact copies have equal inputs, near copies have close perceptual hashes.
 
-Copies are told by what a model sees, so a file and its like in another format can be exact copies. They are counted in
-examples, however many inputs (the windows of a sound) one has. Brute force by blocks: 35,000 hashes against 15,000 are
-half a billion popcounts, a second or two, with bounded memory.
+Copies are found in the encoded inputs, so the same picture in two file formats can be an exact copy. Examples are
+counted, not their inputs (the windows of a sound). The search is brute force by blocks, with bounded memory: 35,000
+hashes against 15,000 take half a billion popcounts, a second or two.
 """
 
 import hashlib
@@ -20,25 +20,25 @@ from slipway.core.protocol import Encoded
 BLOCK = 256
 
 
-class Prints:
-    """What the examples of one side look like, gathered batch by batch.
+class Fingerprints:
+    """The digests and hashes of the examples of one side, collected batch by batch.
 
-    `examples`: a row an example, with `example`, `label`, `group`, `digest` (of its inputs) and `answer` (a digest of
-    its target). `hashes`: [n] uint64, one an input; `of`: [n] the position of its example.
+    `examples`: one row per example, with `example`, `label`, `group`, `digest` (of its inputs) and `answer` (a digest
+    of its target). `hashes`: [n] uint64, one per input. `positions`: [n] the position of the input's example.
     """
 
     def __init__(self) -> None:
         self._rows: list[pd.DataFrame] = []
         self._hashes: list[np.ndarray] = []
-        self._of: list[np.ndarray] = []
+        self._positions: list[np.ndarray] = []
 
     def add(self, examples: pd.DataFrame, batch: Encoded) -> None:
-        """Add a batch, encoded from `examples`; nothing where it has no hashes."""
+        """Add a batch that was encoded from `examples`; skip it if it has no hashes."""
         if batch.hashes is None or not len(batch.rows):
             return
         starts = np.flatnonzero(np.diff(batch.rows, prepend=-1))
         ends = [*starts[1:], len(batch.rows)]
-        self._of.append(np.repeat(np.arange(len(starts)), np.diff([*starts, len(batch.rows)])) + len(self))
+        self._positions.append(np.repeat(np.arange(len(starts)), np.diff([*starts, len(batch.rows)])) + len(self))
         self._hashes.append(batch.hashes)
         rows = examples.iloc[batch.rows[starts]][["example", "label", "group"]]
         digests = [_digest(batch.inputs[one:end]) for one, end in zip(starts, ends, strict=True)]
@@ -55,24 +55,24 @@ class Prints:
 
     @property
     def hashes(self) -> np.ndarray:
-        """All hashes."""
+        """The hash of each input, [n] uint64."""
         return np.concatenate(self._hashes)
 
     @property
-    def of(self) -> np.ndarray:
-        """The position of each hash's example."""
-        return np.concatenate(self._of)
+    def positions(self) -> np.ndarray:
+        """The position of each input's example, [n]."""
+        return np.concatenate(self._positions)
 
 
-def report(prints: Mapping[str, Prints], distance: int) -> dict[str, Any]:
-    """Exact copies, near copies across the split and label conflicts, all listed as `side: example`.
+def report(prints: Mapping[str, Fingerprints], distance: int) -> dict[str, Any]:
+    """Report exact copies, near copies across the split and label conflicts; examples are listed as `side: example`.
 
-    `exact`: sets of examples with the same input; `sets`, `examples` in them, and how many sets are `across` the split.
-    `near`: examples that have a copy on another side that is close, by `bits`, and no exact one there. `conflicts`: the
-    exact sets whose labels differ.
+    `exact`: the sets of examples with equal inputs: the number of `sets`, the `examples` in them, and how many sets are
+    `across` the split. `near`: the examples with a near copy on another side, at a distance of `bits`, and no exact
+    copy there. `conflicts`: the exact sets whose labels differ.
 
     Args:
-        prints: by side.
+        prints: the fingerprints by side.
         distance: the largest number of differing bits of near copies.
     """
     prints = {side: part for side, part in prints.items() if len(part)}
@@ -87,17 +87,19 @@ def report(prints: Mapping[str, Prints], distance: int) -> dict[str, Any]:
     )
 
 
-def together(prints: Prints, distance: int) -> pd.Series:
-    """The group of each example when copies and near copies are of one group, by example; the first name by order.
+def merged_groups(prints: Fingerprints, distance: int) -> pd.Series:
+    """Merge the groups that share copies or near copies; return each example's new group, by example.
+
+    A merged group has the first of its groups' names in sorted order.
 
     Args:
-        prints: all examples.
+        prints: the fingerprints of all examples.
         distance: the largest number of differing bits of near copies.
     """
     examples = prints.examples
     groups, names = pd.factorize(examples["group"], sort=True)
     hashes, hash_of = np.unique(prints.hashes, return_inverse=True)
-    edges = [np.stack([groups[prints.of], len(names) + hash_of])]
+    edges = [np.stack([groups[prints.positions], len(names) + hash_of])]
     edges += [len(names) + pairs for pairs in _close(hashes, distance)]
     one, other = np.concatenate(edges, axis=1)
     size = len(names) + len(hashes)
@@ -107,14 +109,14 @@ def together(prints: Prints, distance: int) -> pd.Series:
 
 
 def across(hashes: Mapping[str, np.ndarray], distance: int) -> list[tuple[str, int, str, int, int]]:
-    """Pairs of near-duplicates on different sides.
+    """Return pairs of near copies on different sides.
 
     Args:
         hashes: by side, [n] uint64.
         distance: the largest number of differing bits.
 
     Returns:
-        (side, position, other side, position there, differing bits), the first match of each example only.
+        (side, position, other side, position there, differing bits); for each hash of the other side, the closest only.
     """
     pairs = []
     for one, other in combinations(hashes, 2):
@@ -130,13 +132,13 @@ def across(hashes: Mapping[str, np.ndarray], distance: int) -> list[tuple[str, i
     return pairs
 
 
-def _near(prints: Mapping[str, Prints], distance: int, exact: set[str]) -> Iterator[dict[str, Any]]:
-    """The closest pair of each example that has a near copy on a side before its own, and is not in `exact`."""
+def _near(prints: Mapping[str, Fingerprints], distance: int, exact: set[str]) -> Iterator[dict[str, Any]]:
+    """Yield the closest pair of each example with a near copy on an earlier side; leave out those in `exact`."""
     names = {side: part.examples["example"].to_numpy() for side, part in prints.items()}
-    of = {side: part.of for side, part in prints.items()}
+    position_of = {side: part.positions for side, part in prints.items()}
     closest: dict[str, tuple[int, str]] = {}
     for one, i, other, j, bits in across({side: part.hashes for side, part in prints.items()}, distance):
-        here, there = (f"{side}: {names[side][of[side][at]]}" for side, at in ((other, j), (one, i)))
+        here, there = (f"{side}: {names[side][position_of[side][at]]}" for side, at in ((other, j), (one, i)))
         if here not in exact and there not in exact:
             closest[here] = min(closest.get(here, (bits, there)), (bits, there))
     for here, (bits, there) in closest.items():
@@ -144,7 +146,7 @@ def _near(prints: Mapping[str, Prints], distance: int, exact: set[str]) -> Itera
 
 
 def _close(hashes: np.ndarray, distance: int) -> Iterator[np.ndarray]:
-    """Pairs of positions [2, n] of different hashes that are close."""
+    """Yield the positions [2, n] of pairs of close hashes."""
     for start in range(0, len(hashes), BLOCK):
         bits = np.bitwise_count(hashes[start : start + BLOCK, None] ^ hashes[None, start:])
         one, other = np.nonzero(bits <= distance)

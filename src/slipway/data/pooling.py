@@ -1,4 +1,4 @@
-"""One row, target and prediction an example, of a split where an example was encoded to several inputs."""
+"""Pool the predictions of a split in which an example has several inputs."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from slipway_edge.pooling import pool
 def by_example(
     examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Rows, targets and pooled predictions of a packed split, one of each an example, in the order of the first."""
+    """Return one row, target and pooled prediction per example of a packed split, in order of first occurrence."""
     rows, names = pd.factorize(examples["example"])
     if len(names) == len(examples):
         return examples, targets, predictions

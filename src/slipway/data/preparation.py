@@ -1,7 +1,7 @@
-"""From a raw folder to packed splits and a report of all that was found, in one pass and with bounded memory.
+"""Turn a raw folder into packed splits and a report, in one pass and with bounded memory.
 
-Nothing is dropped in silence: every bad example is listed in the report, and either set aside (up to the configured
-share) or the whole is refused.
+Nothing is dropped silently: the report lists every bad example. Bad examples are set aside up to the configured share;
+with more of them, the data is refused.
 """
 
 import json
@@ -23,24 +23,24 @@ from slipway.core.protocol import Index, Problem, Task
 from slipway.core.spec import Spec
 from slipway.core.terminal import Console
 from slipway.data import duplicates, splits
-from slipway.data.duplicates import Prints
+from slipway.data.duplicates import Fingerprints
 from slipway.data.shards import PackedSplit, ShardWriter
 
 MANY = 0.01
-"""The share of examples with one kind of fault from which their absence is warned of."""
+"""If at least this share of the examples is set aside for one kind of fault, there is a warning."""
 MOSTLY_MISSING = 0.5
-"""The share of missing values from which a column is warned of."""
+"""If at least this share of a column is missing, there is a warning."""
 
 
 @dataclass(frozen=True)
 class _Packed:
-    """What one side of the split came to: rows of the index that were packed, what they look like, the bad ones.
+    """One packed side of the split: the packed rows of the index, their fingerprints, and the bad examples.
 
-    `missing`: [features] how often each is NaN in the inputs, None where inputs are no rows of features.
+    `missing`: [features] how often each feature is NaN in the inputs; None if inputs are not rows of features.
     """
 
     examples: pd.DataFrame
-    prints: Prints
+    prints: Fingerprints
     problems: list[Problem]
     missing: np.ndarray | None
 
@@ -49,71 +49,73 @@ def prepare(task: Task, raw: Path, out: Path, report: Path, split: Split, checks
     """Pack the raw folder into `out` (train, val, test, calibration, spec.json) and write the report.
 
     Raises:
-        DataError: the data cannot be used; what was found is in the message and, by example, in the report.
+        DataError: the data cannot be used; the message says why, and the report lists the bad examples.
     """
     index = _index(task, raw, report)
-    found = Found(len(index.examples) + len(index.problems), 0, index.problems, index.notes)
+    findings = Findings(len(index.examples) + len(index.problems), 0, index.problems, index.notes)
     examples = _limited(index.examples, checks.max_examples, split, seed)
-    found.left_out = len(index.examples) - len(examples)
-    found.notes = [*found.notes, *splits.own(examples, split)]
+    findings.left_out = len(index.examples) - len(examples)
+    findings.notes = [*findings.notes, *splits.own(examples, split)]
     spec_classes = _classes(examples)
     try:
         if split.group_copies:
             examples, note = group_copies(task, raw, examples, checks.duplicate_distance)
-            found.notes = [*found.notes, note]
+            findings.notes = [*findings.notes, note]
         sides = splits.assign(examples, split, classes=spec_classes, seed=seed)
     except DataError as error:
-        found.problems = [*index.problems, Problem(str(raw), "cannot be split", str(error))]
-        found.write(report)
+        findings.problems = [*index.problems, Problem(str(raw), "cannot be split", str(error))]
+        findings.write(report)
         raise
     with atomic.folder(out) as folder:
         atomic.write_json(folder / "spec.json", task.specify(raw, examples[sides == "train"]))
-        spec: Spec = json.loads((folder / "spec.json").read_text())  # the one that all who come later will read
+        spec: Spec = json.loads((folder / "spec.json").read_text())  # as later stages will read it
         packed = {side: _pack(task, raw, folder / side, side, examples[sides == side], spec) for side in splits.SIDES}
-        found.problems = index.problems + [problem for part in packed.values() for problem in part.problems]
-        found.splits = _statistics(packed, spec)
-        found.copies = duplicates.report({side: one.prints for side, one in packed.items()}, checks.duplicate_distance)
-        set_aside = _set_aside(found.problems, found.found - found.left_out)
-        found.warnings = index.warnings + set_aside + _warnings(found.splits, spec, checks, found.copies)
-        found.write(report)
-        _refuse(raw, report, found.found - found.left_out, found.problems, packed, spec, checks)
+        findings.problems = index.problems + [problem for part in packed.values() for problem in part.problems]
+        findings.splits = _statistics(packed, spec)
+        findings.copies = duplicates.report(
+            {side: one.prints for side, one in packed.items()}, checks.duplicate_distance
+        )
+        set_aside = _set_aside(findings.problems, findings.found - findings.left_out)
+        findings.warnings = index.warnings + set_aside + _warnings(findings.splits, spec, checks, findings.copies)
+        findings.write(report)
+        _refuse(raw, report, findings.found - findings.left_out, findings.problems, packed, spec, checks)
         calibration = _calibrate(folder, split.calibration, seed)
-        found.splits["calibration"] = _counts(calibration, spec)
-        found.write(report)
+        findings.splits["calibration"] = _counts(calibration, spec)
+        findings.write(report)
 
 
 def group_copies(task: Task, raw: Path, examples: pd.DataFrame, distance: int) -> tuple[pd.DataFrame, str]:
-    """The examples with copies and near copies in one group, and a sentence on what that came to.
+    """Put copies and near copies into one group; return the examples and a sentence on the result.
 
     Raises:
-        DataError: the task does not tell copies.
+        DataError: the task cannot detect copies.
     """
-    prints = Prints()
+    prints = Fingerprints()
     spec: Spec = json.loads(json.dumps(task.specify(raw, examples)))
     with _progress("looking for copies", len(examples)) as advance:
         for batch in task.encode(raw, examples, spec):
             if batch.hashes is None:
-                raise DataError("split.group_copies: this task does not tell copies; take it out")
+                raise DataError("split.group_copies: this task cannot detect copies; remove the setting")
             prints.add(examples, batch)
             advance(len(set(batch.rows.tolist())) + len(batch.problems))
     if not len(prints):
-        return examples, "no example could be looked at for copies"
-    of = duplicates.together(prints, distance)
-    group = examples["example"].map(of).where(lambda found: found.notna(), examples["group"])
+        return examples, "no example could be checked for copies"
+    merged = duplicates.merged_groups(prints, distance)
+    group = examples["example"].map(merged).where(lambda found: found.notna(), examples["group"])
     before, after = examples["group"].nunique(), group.nunique()
-    note = f"copies and near copies are of one group: {before:,} groups came to {after:,}"
+    note = f"copies and near copies are put into one group: {before:,} groups become {after:,}"
     return examples.assign(group=group.astype(examples["group"].dtype)), note
 
 
 def _index(task: Task, raw: Path, report: Path) -> Index:
-    """The index of the raw folder; where it cannot be used, the report says why."""
+    """Return the index of the raw folder; if it cannot be used, write the reason into the report."""
     try:
         index = task.index(raw)
     except DataError as error:
-        Found(0, 0, [Problem(str(raw), "cannot be used", str(error))], []).write(report)
+        Findings(0, 0, [Problem(str(raw), "cannot be used", str(error))], []).write(report)
         raise
     if index.examples.empty:
-        Found(len(index.problems), 0, index.problems, index.notes).write(report)
+        Findings(len(index.problems), 0, index.problems, index.notes).write(report)
         raise DataError(f"{raw}: no usable example{_first(index.problems)}; see {report}")
     return index
 
@@ -124,7 +126,7 @@ def _classes(examples: pd.DataFrame) -> list[str] | None:
 
 
 def _limited(examples: pd.DataFrame, most: int | None, split: Split, seed: int) -> pd.DataFrame:
-    """At most `most` examples: the latest of a time series, else a sample that keeps the classes' shares."""
+    """Keep at most `most` examples: the latest of a time series, otherwise a sample stratified by class."""
     if most is None or len(examples) <= most:
         return examples
     if split.by == "time":
@@ -137,7 +139,7 @@ def _limited(examples: pd.DataFrame, most: int | None, split: Split, seed: int) 
 def _pack(task: Task, raw: Path, folder: Path, side: str, examples: pd.DataFrame, spec: Spec) -> _Packed:
     """Encode one side into shards."""
     writer = ShardWriter(folder)
-    rows, problems, prints = [], [], Prints()
+    rows, problems, prints = [], [], Fingerprints()
     missing = np.zeros(len(spec["input"]["names"]), np.int64) if "names" in spec["input"] else None
     with _progress(f"packing {side}", len(examples)) as advance:
         for batch in task.encode(raw, examples, spec):
@@ -155,7 +157,7 @@ def _pack(task: Task, raw: Path, folder: Path, side: str, examples: pd.DataFrame
 
 @contextmanager
 def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, and what moves it on by so many examples."""
+    """Show a progress bar on a terminal; yield the function that advances it by a number of examples."""
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task(what, total=total)
@@ -163,7 +165,7 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _counts(examples: pd.DataFrame, spec: Spec) -> dict[str, Any]:
-    """Total, groups, and by class the number, or for a number as target its distribution."""
+    """Count examples and groups, and examples by class; describe the distribution of a numeric target."""
     examples = examples.drop_duplicates("example")
     counts: dict[str, Any] = {"total": len(examples), "groups": int(examples["group"].nunique())}
     if "classes" in spec:
@@ -178,7 +180,7 @@ def _counts(examples: pd.DataFrame, spec: Spec) -> dict[str, Any]:
 
 
 def _statistics(packed: dict[str, _Packed], spec: Spec) -> dict[str, Any]:
-    """By side its counts, and by feature the share of missing values where there are some."""
+    """Return the counts of each side, with the share of missing values of each feature that has any."""
     statistics = {side: _counts(part.examples, spec) for side, part in packed.items() if len(part.examples)}
     for side, counts in statistics.items():
         missing = packed[side].missing
@@ -188,14 +190,14 @@ def _statistics(packed: dict[str, _Packed], spec: Spec) -> dict[str, Any]:
     return statistics
 
 
-def _set_aside(problems: list[Problem], looked_at: int) -> list[str]:
-    """The kinds of bad example that are so many that what is left may be unlike the whole."""
+def _set_aside(problems: list[Problem], checked: int) -> list[str]:
+    """Warn of kinds of bad example that are so frequent that the rest may not be representative."""
     counts = Counter(problem.kind for problem in problems)
     return [
-        f"{count:,} of {looked_at:,} examples ({count / looked_at:.1%}) were set aside ({kind}): those left may be "
-        "unlike the whole"
+        f"{count:,} of {checked:,} examples ({count / checked:.1%}) were set aside ({kind}): the others may not be "
+        "representative"
         for kind, count in counts.items()
-        if count >= MANY * looked_at
+        if count >= MANY * checked
     ]
 
 
@@ -219,8 +221,8 @@ def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, copies: di
     for side in ("val", "test"):
         absent = statistics.get(side, {}).get("missing", {})
         if new := sorted(set(absent) - set(statistics.get("train", {}).get("missing", {}))):
-            told = ", ".join(f"{name} {absent[name]:.2%}" for name in new)
-            warnings.append(f"{side}: missing there and never in train, so that no model learns what it means: {told}")
+            shares = ", ".join(f"{name} {absent[name]:.2%}" for name in new)
+            warnings.append(f"{side}: missing there but never in train, so the model cannot learn from it: {shares}")
     recommended = checks.recommended
     if total < recommended.least:
         warnings.append(
@@ -231,30 +233,30 @@ def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, copies: di
 
 
 def _copied(copies: dict[str, Any]) -> list[str]:
-    """Warnings of copies: of those that make scores too good, and of those that contradict one another."""
+    """Warn of copies that make scores too good, and of copies with contradictory labels."""
     warnings = []
     exact, near, conflicts = copies["exact"], copies["near"], copies["conflicts"]
     remedy = "scores on them flatter the model; split.group_copies (slipway new --group-copies) keeps them together"
     if exact["sets"]:
         within = f"{exact['sets']:,} sets of exact copies ({exact['examples']:,} examples)"
-        stand = (
+        crossing = (
             f"{exact['across']:,} of them across the split: {remedy}" if exact["across"] else "none across the split"
         )
-        warnings.append(f"{within}, {stand}")
+        warnings.append(f"{within}, {crossing}")
     if near["examples"]:
         count = near["examples"]
         warnings.append(f"{count:,} example{'s' * (count != 1)} with near copies across the split: {remedy}")
     if conflicts["sets"]:
         warnings.append(
             f"{conflicts['sets']:,} label conflicts: sets of exact copies ({conflicts['examples']:,} examples) with "
-            "different labels; keep one of each, with the right label"
+            "different labels; keep one example of each set, with the right label"
         )
     return warnings
 
 
 @dataclass
-class Found:
-    """What is told of a raw folder in dataset.json: see docs/guide.md."""
+class Findings:
+    """The findings on a raw folder, for dataset.json; see docs/guide.md."""
 
     found: int
     left_out: int
@@ -265,7 +267,7 @@ class Found:
     copies: dict[str, Any] = field(default_factory=lambda: duplicates.report({}, 0))
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the findings as JSON."""
         kinds = dict(Counter(problem.kind for problem in self.problems))
         listed = [asdict(problem) for problem in self.problems]
         atomic.write_json(path, {**vars(self), "problems": {"total": len(listed), "kinds": kinds, "examples": listed}})
@@ -274,16 +276,16 @@ class Found:
 def _refuse(
     raw: Path,
     report: Path,
-    looked_at: int,
+    checked: int,
     problems: list[Problem],
     packed: dict[str, _Packed],
     spec: Spec,
     checks: Checks,
 ) -> None:
-    """End here when too much is bad, or a side lacks a class."""
-    if len(problems) > checks.quarantine * looked_at:
+    """Raise DataError if too many examples are bad, or a side has no example of a class."""
+    if len(problems) > checks.quarantine * checked:
         raise DataError(
-            f"{raw}: {len(problems)} of {looked_at} examples are bad, {len(problems) / looked_at:.2%}, and "
+            f"{raw}: {len(problems)} of {checked} examples are bad, {len(problems) / checked:.2%}, and "
             f"checks.quarantine allows {checks.quarantine:.2%}{_first(problems)}; all are listed in {report}"
         )
     for side, part in packed.items():
@@ -298,12 +300,12 @@ def _refuse(
 
 
 def _first(problems: list[Problem]) -> str:
-    """The first bad example, to show what kind of thing is wrong."""
+    """Return the first bad example, for a message; empty if there is none."""
     return f"; the first: {problems[0].where}: {problems[0].detail}" if problems else ""
 
 
 def _calibrate(folder: Path, size: int, seed: int) -> pd.DataFrame:
-    """Pack a sample of train for the calibration of INT8; its examples."""
+    """Pack a sample of train for the INT8 calibration; return its examples."""
     train = PackedSplit(folder / "train")
     chosen = np.random.default_rng(seed).choice(len(train), min(size, len(train)), replace=False)
     chosen.sort()

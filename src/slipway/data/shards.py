@@ -1,8 +1,8 @@
-"""Packed splits: encoded examples in a few large NumPy files that are memory-mapped when read.
+"""Packed splits: encoded examples in a few large NumPy files that are memory-mapped for reading.
 
-A split is a folder with `examples.parquet` (the index's rows, in order) and, shard by shard, `inputs-00000.npy`
-([n, *shape]) and `targets-00000.npy` ([n]). A batch is a gather from the page cache: nothing is decoded twice, and
-memory stays at one batch whatever the size of the split.
+A split is a folder with `examples.parquet` (the rows of the index, in order) and, for each shard, `inputs-00000.npy`
+([n, *shape]) and `targets-00000.npy` ([n]). A batch is gathered from the page cache: nothing is decoded twice, and
+memory use is one batch whatever the size of the split.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SHARD_BYTES = 128 * 2**20
 
 
 class PackedSplit:
-    """A read-only split: `inputs` and `targets` by position, `examples` beside them."""
+    """A read-only split: inputs and targets by position, and the matching rows of the index (`examples`)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -30,12 +30,12 @@ class PackedSplit:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one input."""
+        """The shape of one input."""
         return tuple(self._inputs[0].shape[1:])
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """Dtype of the inputs."""
+        """The dtype of the inputs."""
         dtype: np.dtype[Any] = self._inputs[0].dtype
         return dtype
 
@@ -46,11 +46,11 @@ class PackedSplit:
 
     @cached_property
     def examples(self) -> pd.DataFrame:
-        """The examples' rows of the index."""
+        """The rows of the index, one per input."""
         return pd.read_parquet(self.folder / "examples.parquet")
 
     def gather(self, positions: np.ndarray) -> np.ndarray:
-        """Inputs at `positions` [n] in that order, as a new array [n, *shape]."""
+        """Return the inputs at `positions` [n], in that order, as a new array [n, *shape]."""
         if len(self._inputs) == 1:
             taken: np.ndarray = self._inputs[0].take(positions, axis=0)
             return taken
@@ -62,14 +62,14 @@ class PackedSplit:
         return out
 
     def batches(self, size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Inputs and targets in order, `size` at a time."""
+        """Iterate over inputs and targets in order, `size` at a time."""
         for start in range(0, len(self), size):
             stop = min(start + size, len(self))
             yield self.gather(np.arange(start, stop)), self._targets[start:stop]
 
 
 class ShardWriter:
-    """Writes one split batch by batch, holding at most one shard in memory."""
+    """Writes one split batch by batch; holds at most one shard in memory."""
 
     def __init__(self, folder: Path, shard_bytes: int = SHARD_BYTES) -> None:
         folder.mkdir(parents=True)
@@ -87,7 +87,7 @@ class ShardWriter:
             self._flush()
 
     def close(self, examples: pd.DataFrame) -> None:
-        """Write what is left and the examples' rows, which must be as many as were appended."""
+        """Write the last shard and `examples`, which must have one row per appended input."""
         self._flush()
         examples.to_parquet(self.folder / "examples.parquet", index=False)
 

@@ -1,9 +1,9 @@
-"""Which examples train, validate and test: by group, by time, by fold, or as the raw data itself says.
+"""Assign examples to train, val and test: by group, by time, by fold, or by the raw data's own split.
 
-A group (one video, recording, match, place) never stands on two sides of a split. Groups are dealt greedily, the
-largest first, to the side whose class counts are furthest below its target: stratification over groups in the manner
-of iterative stratification (Sechidis et al., 2011). Where no more groups of a class are left than sides that lack it,
-those sides go first, so that a class with few groups still has one on each side.
+A group (one video, recording, match, place) is never on two sides of a split. Groups are assigned greedily, the largest
+first, to the side whose class counts are furthest below its target. This stratifies over groups in the way of iterative
+stratification (Sechidis et al., 2011). If a class has at most as many groups left as there are sides without it, these
+sides take precedence, so that a class with few groups still has one on each side.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ SIDES = ("train", "val", "test")
 
 
 def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | None, seed: int) -> pd.Series:
-    """The side of each example: a Series of "train", "val" and "test" with the index of `examples`.
+    """Return the side of each example: a Series of "train", "val" and "test" with the index of `examples`.
 
     Args:
         examples: an index's examples (see `slipway.core.protocol.Index`).
         split: the configuration.
-        classes: class names to balance over the sides, or None for a number as label.
-        seed: for the order in which equally large groups are dealt.
+        classes: the class names to balance over the sides, or None if the label is a number.
+        seed: of the order in which groups of equal size are assigned.
 
     Raises:
-        DataError: the raw data's own split or fold column is incomplete, unknown or divides a group, there is no time
-            to split by, or a side stays empty.
+        DataError: the raw data's own split or fold column is incomplete, has unknown values or divides a group; there
+            is no time to split by; or a side stays empty.
     """
     if "split" in examples and split.fold is None:
         sides = _own_sides(examples, split, classes, seed)
@@ -39,42 +39,42 @@ def assign(examples: pd.DataFrame, split: Split, *, classes: Sequence[str] | Non
     else:
         shares = [split.train, split.val, split.test]
         sides = pd.Series(np.array(SIDES)[_deal(examples, shares, classes, seed)], examples.index)
-    if split.by != "time":  # a series goes on at its place
+    if split.by != "time":  # a time series of one place may be on all sides
         _refuse_divided(examples["group"], sides)
     if empty := [side for side in SIDES if not (sides == side).any()]:
         groups = examples["group"].nunique()
         raise DataError(
             f"no example is left for {' and '.join(empty)}: {len(examples)} examples in {groups} groups cannot be "
-            f"divided as asked; add groups (videos, sessions, places), or change split in the variant's conf/ file"
+            f"divided in this way; add groups (videos, sessions, places), or change split in the variant's conf/ file"
         )
     return sides.rename("split")
 
 
 def _refuse_divided(groups: pd.Series, sides: pd.Series) -> None:
-    """Only the raw data's own split or folds can divide a group."""
-    stands = sides.groupby(groups).unique()
-    if len(divided := stands[stands.str.len() > 1]):
+    """Raise DataError if a group is on several sides; only the raw data's own split or folds can cause this."""
+    sides_of = sides.groupby(groups).unique()
+    if len(divided := sides_of[sides_of.str.len() > 1]):
         on = " and ".join(side for side in SIDES if side in divided.iloc[0])
         raise DataError(
-            f"group {divided.index[0]} stands on {on}, by the raw data's own split or fold; give all of a group the "
-            "same, or leave the column out"
+            f"group {divided.index[0]} is on both {on}, by the raw data's own split or fold; give all examples of a "
+            "group the same one, or remove the column"
         )
 
 
 def own(examples: pd.DataFrame, split: Split) -> list[str]:
-    """Sentences on what becomes of the split that the raw data has, if it has one."""
+    """Return sentences on how the raw data's own split is used; none if it has no split."""
     if "split" not in examples:
         return []
     counts = examples["split"].value_counts()
-    has = f"the data has a split of its own ({', '.join(f'{side} {counts.get(side, 0):,}' for side in SIDES)})"
+    has = f"the data has its own split ({', '.join(f'{side} {counts.get(side, 0):,}' for side in SIDES)})"
     if split.fold is not None:
-        return [f"{has}, which is not used: split.folds divides it anew"]
+        return [f"{has}, which is not used: split.folds divides the data again"]
     cut = [side for side in SIDES if side not in counts]
     return [f"{has}{'; ' if cut else ''}{' and '.join(cut)}{' is cut from train, by group' if cut else ''}"]
 
 
 def _own_sides(examples: pd.DataFrame, split: Split, classes: Sequence[str] | None, seed: int) -> pd.Series:
-    """The data's own sides; val and test, where it has none, are cut from train in their shares."""
+    """Return the data's own sides; if val or test is missing, cut it from train by its share."""
     sides = examples["split"]
     if wrong := sorted({str(side) for side in sides[~sides.isin(SIDES)]}):
         row = examples[~sides.isin(SIDES)].iloc[0]
@@ -92,7 +92,7 @@ def _own_sides(examples: pd.DataFrame, split: Split, classes: Sequence[str] | No
 
 def _by_time(examples: pd.DataFrame, split: Split) -> pd.Series:
     if "time" not in examples:
-        raise DataError("split.by is time, and the examples have no time; use by: group, or name the time column")
+        raise DataError("split.by is time, and the examples have no time; use by: group, or set the time column")
     time = examples["time"]
     if split.val_from is not None and split.test_from is not None:
         val_from, test_from = pd.Timestamp(split.val_from), pd.Timestamp(split.test_from)
@@ -108,20 +108,20 @@ def _by_fold(
     examples: pd.DataFrame, split: Split, folds: int, fold: int, classes: Sequence[str] | None, seed: int
 ) -> pd.Series:
     if "fold" in examples:
-        of = examples["fold"].to_numpy()
-        if missing := sorted(set(range(1, folds + 1)) - set(of.tolist())):
-            raise DataError(f"the raw data's own folds lack {missing[0]}: it has {sorted(set(of.tolist()))}")
+        fold_of = examples["fold"].to_numpy()
+        if missing := sorted(set(range(1, folds + 1)) - set(fold_of.tolist())):
+            raise DataError(f"the raw data's own folds have no {missing[0]}, only {sorted(set(fold_of.tolist()))}")
     else:
-        of = _deal(examples, [1 / folds] * folds, classes, seed) + 1
+        fold_of = _deal(examples, [1 / folds] * folds, classes, seed) + 1
     sides = pd.Series("test", examples.index)
-    rest = examples[of != fold]
+    rest = examples[fold_of != fold]
     val = split.val / (split.train + split.val)
     sides[rest.index] = np.array(SIDES)[_deal(rest, [1 - val, val], classes, seed)]
     return sides
 
 
 def _deal(examples: pd.DataFrame, shares: Sequence[float], classes: Sequence[str] | None, seed: int) -> np.ndarray:
-    """Number of the share [n] that each example's group is dealt to."""
+    """Assign each group to one of the shares; return the number of the share of each example [n]."""
     groups, names = pd.factorize(examples["group"], sort=True)
     if classes is None:
         labels, width = np.zeros(len(examples), int), 1

@@ -1,1 +1,1 @@
-"""What the stages write for Git, as typed values: verdicts, the release record, the benchmark."""
+"""Typed values of the files that stages write for Git: verdicts, the release record, the benchmark."""

@@ -1,4 +1,4 @@
-"""The benchmark, `reports/<variant>/benchmark.json`: the times of one machine, and the verdict of the rules on them."""
+"""The benchmark, `reports/<variant>/benchmark.json`: the times on one machine, and the verdict of the rules on them."""
 
 import json
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ Latency = Annotated[str, Field(pattern=r"^latency_(mean|p50|p95|p99)_ms$")]
 
 
 class Timed(Part):
-    """One model: its times in milliseconds by the number of threads (`own`: as many as its library takes)."""
+    """The times of one model in milliseconds, by the number of threads (`own`: the default of its library)."""
 
     size_bytes: Count
     sha256: SHA256 | None = None
@@ -23,7 +23,7 @@ class Timed(Part):
 
 
 class Benchmark(Part):
-    """A benchmark: the machine, each model's times, those of the model that ships as metrics, and their verdict."""
+    """A benchmark: the machine, the times of each model, the metrics of the model that ships, and their verdict."""
 
     machine: dict[str, Any]
     models: dict[str, Timed]
@@ -36,15 +36,15 @@ class Benchmark(Part):
         return self.models.get(MODEL)
 
     def p95_ms(self) -> float | None:
-        """Milliseconds in which the model that ships answers 95 of 100 times, on one thread."""
+        """Return the 95th percentile time of the model that ships, in milliseconds on one thread; None if unknown."""
         return self.metrics.get("latency_p95_ms", {}).get("value")
 
 
 def read(content: bytes, path: str) -> Benchmark:
-    """A benchmark.
+    """Read a benchmark.
 
     Raises:
-        MalformedError: it is none.
+        MalformedError: the content is not a benchmark.
     """
     values = documents.strict_json(content, path)
     whole = with_kinds(values)

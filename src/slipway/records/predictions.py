@@ -1,7 +1,7 @@
-"""A model's predictions on a split as one table: what is in `predictions.parquet` and `shipped.parquet`.
+"""A model's predictions on a split as one table, the content of `predictions.parquet` and `shipped.parquet`.
 
-A row an example: the columns of the index, then `target...` and `predicted...`, one a name where they are numbers and
-nested lists where they are places.
+There is one row per example: the columns of the index, then `target...` and `predicted...`. Numbers have one column per
+name; places are nested lists.
 """
 
 import io
@@ -15,13 +15,13 @@ TARGET, PREDICTED = "target", "predicted"
 
 
 def table(examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) -> bytes:
-    """The table as Parquet.
+    """Return the table as Parquet.
 
     Args:
         examples: [n] rows of the index.
         targets: [n, *target].
         predictions: [n, *p].
-        names: of the outputs.
+        names: the names of the outputs.
     """
     kept = examples.assign(**_columns(TARGET, targets, [TARGET]), **_columns(PREDICTED, predictions, names))
     written: bytes = kept.to_parquet(index=False)
@@ -29,14 +29,14 @@ def table(examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, 
 
 
 def read(parquet: bytes) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Examples, targets [n, *target] and predictions [n, *p], as they were given to `table`."""
+    """Return examples, targets [n, *target] and predictions [n, *p], as they were given to `table`."""
     frame = pd.read_parquet(io.BytesIO(parquet))
     targets, predicted = _named(frame, TARGET), _named(frame, PREDICTED)
     return frame.drop(columns=[*targets, *predicted]), _values(frame[targets]), _values(frame[predicted])
 
 
 def _columns(what: str, values: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
-    """Values [n, *k] as columns of a table."""
+    """Return values [n, *k] as columns of a table."""
     if values.ndim == 1:
         return {what: values}
     if values.shape[1:] == (len(names),):
@@ -56,7 +56,7 @@ def _values(columns: pd.DataFrame) -> np.ndarray:
 
 
 def _array(nested: Any) -> np.ndarray:
-    """Lists in lists, which Parquet gives back as arrays of arrays, with None for NaN."""
+    """Return nested lists as an array; Parquet returns them as arrays of arrays, with None for NaN."""
     if nested.dtype == object and isinstance(nested[0], np.ndarray):
         return np.stack([_array(one) for one in nested])
     return np.asarray(nested, np.float32)

@@ -1,8 +1,8 @@
-"""The release record, `models/<variant>/release.json`: what a built model is, what it scored, and the gate's verdict.
+"""The release record, `models/<variant>/release.json`: the description of a built model, its scores and the verdict.
 
-It holds no clock, no machine and no hash of code, so that equal inputs give equal bytes. It is in Git, and whatever
-loads or promotes a model does so by it. Whoever can push can write it, so it is read strictly: what is not in this form
-is malformed. Records of every schema that this repository has had are read as the newest one.
+It has no time, no machine and no hash of code, so that equal inputs give equal bytes. It is in Git, and all code that
+loads or promotes a model relies on it. Anyone who can push can write it, so it is read strictly: any other form is
+malformed. Records of all earlier schemas are read as the newest one.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from slipway.records import dvc_lock
 from slipway.records.verdict import STRICT, Verdict
 
 SCHEMA = 3
-"""Of the records that are written.
+"""The schema of the records that are written.
 
-2: intervals are wider for few groups, and draws that all agree give none. 3: `lineage` has data and parameters alone;
-what ran is known from the commit (`slipway.registry.provenance`).
+2: intervals are wider for few groups, and there is none if all draws agree. 3: `lineage` has only data and parameters;
+the code is known from the commit (`slipway.registry.provenance`).
 """
 MODEL = "model.tflite"
 FILES = (MODEL, "float.tflite", "golden.npz")
-"""The files of a release: no other name is ever written."""
+"""The files of a release; files with other names are never written."""
 Count = Annotated[int, Field(ge=0, le=2**53)]
 SHA256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Form = TypeVar("Form", bound=BaseModel)
@@ -35,28 +35,28 @@ _ENDS = {"value", "low", "high"}
 
 def _figures(figures: dict[str, float | None]) -> dict[str, float | None]:
     if "value" not in figures or figures.keys() - _ENDS:
-        raise ValueError("figures are a value, and where there is one its interval: value, low, high")
+        raise ValueError("figures must be a value, and optionally its interval: value, low, high")
     return figures
 
 
 def _file(name: str) -> str:
     if name not in FILES:
-        raise ValueError(f"{name[:40]!r} is no file of a release, which are {', '.join(FILES)}")
+        raise ValueError(f"{name[:40]!r} is not a file of a release, which are {', '.join(FILES)}")
     return name
 
 
 def _parity(parity: dict[str, float | dict[str, float]]) -> dict[str, float | dict[str, float]]:
     if not isinstance(parity.get("agreement"), float):
-        raise ValueError("there is no agreement of the model that ships with the native one")
+        raise ValueError("the agreement of the model that ships with the native one is missing")
     return parity
 
 
 Figures = Annotated[dict[str, float | None], AfterValidator(_figures)]
-"""`value`, and where there is an interval `low` and `high`."""
+"""`value`, and `low` and `high` if there is an interval."""
 
 
 class Part(BaseModel):
-    """A part of a document, strict and frozen."""
+    """Base class of the parts of a document: strict and frozen."""
 
     model_config = STRICT
 
@@ -91,7 +91,7 @@ def _spec(values: dict[str, Any]) -> dict[str, Any]:
 
 
 class Split(BaseModel):
-    """How many examples a split has, and what is known of them by kind of task."""
+    """The number of examples of a split, and further counts that depend on the task."""
 
     model_config = ConfigDict(**{**STRICT, "extra": "allow"})
 
@@ -101,7 +101,7 @@ class Split(BaseModel):
 
 
 class Dataset(Part):
-    """The splits, and what was left out."""
+    """The splits, the number of examples that were set aside, and warnings."""
 
     train: Split | None = None
     val: Split | None = None
@@ -113,22 +113,22 @@ class Dataset(Part):
 
     @property
     def splits(self) -> dict[str, Split]:
-        """Those that there are, by name."""
+        """The existing splits, by name."""
         named = {"train": self.train, "val": self.val, "test": self.test, "calibration": self.calibration}
         return {name: split for name, split in named.items() if split is not None}
 
 
 class Delegation(Part):
-    """How many partitions of a model XNNPACK runs, and how many operators of each name it does not."""
+    """The number of partitions that XNNPACK runs, and the number of operators that it does not run, by name."""
 
     partitions: Count
     outside: dict[str, Count]
 
 
 class Lineage(Part):
-    """What a model was made from: DVC's hashes of its data, and the SHA-256 of its parameters.
+    """What a model was built from: DVC's hashes of its data, and the SHA-256 of its parameters.
 
-    `started_from` is the hash of the model whose weights it began with.
+    `started_from` is the hash of the model whose weights training started from.
     """
 
     raw: str | None = None
@@ -138,7 +138,7 @@ class Lineage(Part):
 
 
 class Record(Part):
-    """A release record. `schema_version` is the one that it was written in."""
+    """A release record. `schema_version` is the schema in which it was written."""
 
     schema_version: Literal[1, 2, 3] = Field(alias="schema")
     variant: str
@@ -168,25 +168,25 @@ class Record(Part):
 
     @property
     def agreement(self) -> float:
-        """The share of the test examples of which the native model says the same."""
+        """The share of test examples for which the native model makes the same decision."""
         share = self.parity["agreement"]
-        assert isinstance(share, float)  # `_parity` has looked
+        assert isinstance(share, float)  # `_parity` checks this
         return share
 
     @property
     def classes(self) -> list[str]:
-        """The classes that the model decides between; empty where it does not."""
+        """The classes that the model decides between; empty if it has none."""
         return list(self.spec.get("classes") or ())
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, as they are written."""
+        """Return the record as plain JSON values, as in the file."""
         return self.model_dump(mode="json", by_alias=True)
 
     def identity(self) -> dict[str, Any]:
-        """What tells one version from another: equal for two records that a user could not tell apart.
+        """Return what identifies a version: equal for two records that a user cannot distinguish.
 
-        The bytes that ship, what they take and give, data, parameters, scores and the outcome of each rule. Wording,
-        such as the reason of a verdict or a warning about data, is no part of it, nor is the schema.
+        It has the files that ship, inputs and outputs, data, parameters, scores and the outcome of each rule. It does
+        not have the schema, or wording such as the reason of a verdict or a warning about data.
         """
         whole = self.to_json()
         kept = ("variant", "artifacts", "spec", "lineage", "metrics", "examples", "groups", "parity")
@@ -195,15 +195,15 @@ class Record(Part):
 
 
 def read(content: bytes, path: str, variant: str) -> Record:
-    """The release record of a variant.
+    """Read the release record of a variant.
 
     Args:
-        content: the bytes.
-        path: where they are, for messages.
-        variant: whose it must be.
+        content: the bytes of the record.
+        path: its path, for messages.
+        variant: the variant that it must belong to.
 
     Raises:
-        MalformedError: it is none, of a schema that is not known, or another variant's.
+        MalformedError: it is not a record, has an unknown schema, or belongs to another variant.
     """
     values = documents.strict_json(content, path)
     schema = values.get("schema")
@@ -222,18 +222,18 @@ def read(content: bytes, path: str, variant: str) -> Record:
 
 
 def validated(form: type[Form], content: bytes, path: str) -> Form:
-    """A document of JSON in its form.
+    """Return a JSON document as an instance of `form`.
 
     Raises:
-        MalformedError: it is not; the message has the path and the first key that is wrong.
+        MalformedError: it does not have this form; the message has the path and the first wrong key.
     """
     try:
         return form.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(one) for one in first["loc"])
-        said = " ".join(first["msg"].split())[:200]
-        raise MalformedError(f"{path}: {place}: {said}" if place else f"{path}: {said}")
+        message = " ".join(first["msg"].split())[:200]
+        raise MalformedError(f"{path}: {place}: {message}" if place else f"{path}: {message}")
 
 
 def build(
@@ -247,10 +247,10 @@ def build(
     artifacts: Mapping[str, Any],
     lineage: Mapping[str, Any],
 ) -> Record:
-    """The record, from what the stages before wrote.
+    """Build the record from the outputs of the earlier stages.
 
     Raises:
-        MalformedError: one of them is not in its form.
+        MalformedError: an output does not have its form.
     """
     values = {
         "schema": SCHEMA,
@@ -279,24 +279,24 @@ def build(
         "artifacts": artifacts,
         "lineage": lineage,
     }
-    return validated(Record, json.dumps(values).encode(), f"what the stages of {variant} wrote")
+    return validated(Record, json.dumps(values).encode(), f"the outputs of the stages of {variant}")
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
+    """Return the SHA-256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def artifacts(paths: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
-    """`sha256` and `bytes` of each file, by the name it is released under."""
+    """Return `sha256` and `bytes` of each file, by its name in the release."""
     return {name: {"sha256": digest(path), "bytes": path.stat().st_size} for name, path in paths.items()}
 
 
 def lineage(lock: Path, variant: str, params: Path) -> dict[str, str]:
-    """What the model came from, as DVC locked it.
+    """Return the lineage of the model, from dvc.lock.
 
-    `raw` and `prepared` are DVC's own hashes, by which `dvc fetch` finds the data.
+    `raw` and `prepared` are DVC's own hashes, with which `dvc fetch` finds the data.
 
     Raises:
         RegistryError: dvc.lock lacks a stage of the variant.
@@ -317,22 +317,22 @@ def lineage(lock: Path, variant: str, params: Path) -> dict[str, str]:
 
 
 def with_kinds(values: dict[str, Any]) -> dict[str, Any]:
-    """A document with a verdict as it was written before there were rules on classes and on conversion.
+    """Complete the rules of an older document, from before there were rules on classes and on the conversion.
 
-    Rules said neither of what kind they are nor on which class, where there was one kind and no class.
+    Such rules have neither a kind nor a class, since there was only one kind and no class.
     """
     gate = values.get("gate")
     if not (isinstance(gate, dict) and isinstance(gate.get("rules"), list)):
         return values
     if all("kind" in rule for rule in gate["rules"] if isinstance(rule, dict)):
         return values
-    unsaid = {"kind": "bound", "of": None, "relative": False}
-    rules = [{**unsaid, **rule} if isinstance(rule, dict) else rule for rule in gate["rules"]]
+    defaults = {"kind": "bound", "of": None, "relative": False}
+    rules = [{**defaults, **rule} if isinstance(rule, dict) else rule for rule in gate["rules"]]
     return {**values, "gate": {**gate, "rules": rules}}
 
 
 def _from_2(values: dict[str, Any]) -> dict[str, Any]:
-    """The lineage had hashes of code and environment, too, and another name for the model that it started from."""
+    """Upgrade from schema 2, whose lineage also has hashes of code and environment, and "started from" as a key."""
     lineage = values.get("lineage")
     if not isinstance(lineage, dict):
         return values

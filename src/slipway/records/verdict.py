@@ -1,4 +1,4 @@
-"""Verdicts: what became of each rule, and of all of them together."""
+"""Verdicts: the outcome of each rule, and of all rules together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,17 +9,17 @@ from pydantic import ConfigDict
 Outcome = Literal["pass", "hold", "fail"]
 Kind = Literal["bound", "conversion", "baseline"]
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
-"""Text is not read as a number, nor a number as a truth value; no number is infinite; no key is unknown."""
+"""Text is not converted to a number, nor a number to a boolean; infinite numbers and unknown keys are errors."""
 _WORSE: dict[Outcome, int] = {"pass": 0, "hold": 1, "fail": 2}
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """One rule's outcome: its bounds, what was measured, and why.
+    """The outcome of one rule, with its bounds, the measured value and the reason.
 
-    Of a `conversion` or `baseline` rule `max` is the most that may be lost, and value, low and high are what was. `of`
-    names the class or the group that the rule is on, None where it is on all examples; `relative` says that a loss is a
-    share of what the other model has.
+    For a `conversion` or `baseline` rule, `max` is the largest permitted loss, and `value`, `low` and `high` are the
+    loss. `of` names the class or group that the rule applies to, None for all examples. `relative` means that the loss
+    is a share of the other model's score.
     """
 
     __pydantic_config__ = STRICT
@@ -38,13 +38,13 @@ class Judgement:
 
     @property
     def subject(self) -> str:
-        """What the rule is on: its metric, and the class or group if it is on one."""
+        """The metric of the rule, with its class or group if it has one."""
         return self.metric if self.of is None else f"{self.metric} of {self.of}"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The worst outcome, and every rule's own: bounds first, each in the order of the metrics' names."""
+    """The worst outcome, and the outcome of each rule: bounds first, then the other kinds, sorted by metric."""
 
     __pydantic_config__ = STRICT
 
@@ -53,18 +53,18 @@ class Verdict:
 
     @classmethod
     def of(cls, rules: Sequence[Judgement]) -> "Verdict":
-        """The verdict over some rules; a pass where there are none."""
+        """Return the verdict over some rules; a pass if there are none."""
         return cls(worst([rule.verdict for rule in rules]), tuple(rules))
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values: {"verdict", "rules": [{"kind", "metric", "of", "min", "max", "value", "low", ...}]}."""
+        """Return JSON values: {"verdict", "rules": [{"kind", "metric", "of", "min", "max", "value", "low", ...}]}."""
         return {"verdict": self.verdict, "rules": [asdict(rule) for rule in self.rules]}
 
 
 def worst(outcomes: Sequence[Outcome]) -> Outcome:
-    """The worst of several outcomes: fail, then hold, then pass; a pass where there are none."""
+    """Return the worst of several outcomes: fail, then hold, then pass; a pass if there are none."""
     return max(outcomes, key=_WORSE.__getitem__, default="pass")
 
 
 Figures = Mapping[str, float | None]
-"""`value`, and where there is an interval `low` and `high`."""
+"""`value`, and `low` and `high` if there is an interval."""

@@ -1,15 +1,16 @@
-"""Confidence intervals of any score by a bootstrap over groups.
+"""Confidence intervals of any score, by a bootstrap over groups.
 
 Examples of one group (frames of a video, hours of a place) are not independent, so whole groups are drawn with
-replacement and an example counts as often as its group was drawn: the cluster bootstrap with percentile intervals
-(Davison and Hinkley, "Bootstrap Methods and their Application", 1997, sections 3.8 and 5.3). Their tails are widened
-for few groups, since a bootstrap of n groups is too narrow by sqrt((n-1)/n), and normal where Student's t is due
-(Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, section 5.4).
+replacement, and an example counts as often as its group was drawn. This is the cluster bootstrap with percentile
+intervals (Davison and Hinkley, "Bootstrap Methods and their Application", 1997, sections 3.8 and 5.3). The intervals
+are widened for few groups, since a bootstrap of n groups is too narrow by sqrt((n-1)/n) and has normal tails instead
+of those of Student's t (Hesterberg, "What Teachers Should Know About the Bootstrap", The American Statistician 69,
+2015, section 5.4).
 
-**Draws that all agree are no certainty.** A single group gives no interval, nor do groups that all have the same score.
-Where a share is 0 or 1 in every draw, its other end is that of a share that was never seen in so many groups (Hanley
-and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983; for one tail it is Clopper and
-Pearson's exact end).
+**Draws that all agree are not evidence of certainty.** There is no interval for a single group, nor if all groups have
+the same score. If a share is 0 or 1 in every draw, the other end of its interval is the upper bound of the share of an
+event that did not occur in so many groups (Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?",
+JAMA 249, 1983; for one tail it equals the exact bound of Clopper and Pearson).
 """
 
 from collections.abc import Callable, Hashable
@@ -24,31 +25,31 @@ from slipway.statistics.proportions import unseen
 
 Interval = dict[str, float | None]
 Key = TypeVar("Key", bound=Hashable)
-"""What a score is found by."""
+"""The type of a score's key, such as its metric."""
 
 
 def tail(level: float, groups: int) -> float:
-    """The share of draws beyond an end of the interval: `level` itself for many groups, less for few."""
+    """Return the share of draws beyond one end of the interval: near `level` for many groups, less for few."""
     return float(stats.norm.cdf(stats.t.ppf(level, groups - 1) * np.sqrt(groups / (groups - 1))))
 
 
 def agree(draws: np.ndarray) -> bool:
-    """Whether the draws of a score are all the same, but for rounding."""
+    """Whether all draws of a score are equal, apart from rounding."""
     return bool(np.ptp(draws) <= 1e-9 * max(1.0, float(np.abs(draws).max())))
 
 
 def ends(
     value: float, draws: np.ndarray, *, level: float, groups: int, share: bool, telling: Callable[[], int]
 ) -> tuple[float, float] | None:
-    """The interval of a score; None where nobody can tell how sure it is.
+    """Return the interval of a score; None if its uncertainty cannot be estimated.
 
     Args:
-        value: the score of the examples as they are.
+        value: the score on the original examples.
         draws: [k] its finite values on the draws.
-        level: what may lie beyond each end, e.g. 0.025.
-        groups: how many were drawn from.
-        share: whether 0 or 1 says that something was never seen, see `slipway.core.metric.Metric`.
-        telling: how many groups tell anything of it; called only where all draws agree.
+        level: the tail probability beyond each end, e.g. 0.025.
+        groups: the number of groups that were drawn from.
+        share: whether 0 or 1 means that something never occurred, see `slipway.core.metric.Metric`.
+        telling: returns the number of groups with information on the score; called only if all draws agree.
     """
     if groups < 2 or not len(draws):
         return None
@@ -71,17 +72,17 @@ def bootstrap(
     declared: Callable[[Key], Metric | None],
     classes: np.ndarray | None = None,
 ) -> dict[Key, Interval]:
-    """Each metric with its interval: {metric: {"value", "low", "high"}}, None where it is undefined.
+    """Return each metric with its interval, {metric: {"value", "low", "high"}}; None if a figure is undefined.
 
     Args:
-        score: metrics of the examples for a weight each ([n] counts), or for None as they are.
+        score: returns the metrics of the examples, given a weight per example ([n] counts) or None for no weights.
         groups: [n] the group of each example.
-        resamples: number of draws.
-        confidence: the interval's nominal coverage, e.g. 0.95.
-        seed: of the draws.
-        declared: what is known of the metric behind a score; None where it is none of a task.
-        classes: [n] the class of each example, where the task decides between classes: a score that is perfect in every
-            draw is then as sure as the class with the fewest groups allows, but for one that every example tells of.
+        resamples: the number of draws.
+        confidence: the nominal coverage of the interval, e.g. 0.95.
+        seed: the seed of the draws.
+        declared: returns the declared metric of a score; None if no task declares it.
+        classes: [n] the class of each example, if the task has classes. For a score that is 0 or 1 in every draw, the
+            interval then depends on the class with the fewest groups, unless every example counts the same (`right`).
     """
     value = score(None)
     codes, names = pd.factorize(groups, sort=True)
@@ -91,15 +92,15 @@ def bootstrap(
         counts = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
         for metric, one in score(counts[codes].astype(float)).items():
             drawn[metric].append(one)
-    alone: dict[Key, int] = {}
+    informative: dict[Key, int] = {}
 
     def telling(metric: Key) -> int:
         known = declared(metric)
         if classes is not None and not (known and known.right):
             return int(groups.groupby(classes).nunique().min())
-        if not alone:
-            alone.update(_defined_alone(score, codes, len(names), resamples))
-        return alone[metric]
+        if not informative:
+            informative.update(_informative_groups(score, codes, len(names), resamples))
+        return informative[metric]
 
     intervals: dict[Key, Interval] = {}
     for metric, point in value.items():
@@ -111,25 +112,25 @@ def bootstrap(
             level=(1 - confidence) / 2,
             groups=len(names),
             share=known is not None and known.share,
-            telling=lambda metric=metric: telling(metric),  # type: ignore[misc]  # bound now, called at once
+            telling=lambda metric=metric: telling(metric),  # type: ignore[misc]  # binds `metric` now
         )
         low, high = between or (np.nan, np.nan)
         intervals[metric] = {"value": _plain(point), "low": _plain(low), "high": _plain(high)}
     return intervals
 
 
-def _defined_alone(
+def _informative_groups(
     score: Callable[[np.ndarray | None], dict[Key, float]], codes: np.ndarray, groups: int, most: int
 ) -> dict[Key, int]:
-    """How many groups define each metric by themselves; of more groups than `most` so many are asked, spread evenly."""
-    asked = np.unique(np.linspace(0, groups - 1, min(groups, most)).astype(int))
+    """Count the groups on which each metric is defined; extrapolate from `most` evenly spaced groups."""
+    sampled = np.unique(np.linspace(0, groups - 1, min(groups, most)).astype(int))
     counts: dict[Key, int] = {}
-    for group in asked:
+    for group in sampled:
         for metric, one in score((codes == group).astype(float)).items():
             counts[metric] = counts.get(metric, 0) + bool(np.isfinite(one))
-    return {metric: count * groups // len(asked) for metric, count in counts.items()}
+    return {metric: count * groups // len(sampled) for metric, count in counts.items()}
 
 
 def _plain(number: float) -> float | None:
-    """A float that JSON has, rounded to what is meant."""
+    """Return a number for JSON, rounded to six decimals; None if it is not finite."""
     return round(float(number), 6) if np.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""The mean of a few scores, such as those of the folds of a cross-validation, and how sure it is."""
+"""The mean of a few scores, such as those of the folds of a cross-validation, and its interval."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from slipway.statistics.intervals import agree
 
 
 def student(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
-    """The mean, and its 95 % interval by Student's t with one degree of freedom less than there are values.
+    """Return the mean, and its 95 % interval by Student's t with n - 1 degrees of freedom.
 
-    There is no interval of a single value, nor of values that are all the same.
+    There is no interval for a single value, nor if all values are equal.
     """
     numbers = np.array(values, float)
     mean = float(numbers.mean())

@@ -1,10 +1,10 @@
-"""Shares of which nothing was seen.
+"""Shares of events that never occurred.
 
-The end of their interval is that of Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA
-249, 1983; for one tail it is Clopper and Pearson's exact one.
+The upper bound is that of Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?", JAMA 249, 1983;
+for one tail it equals the exact bound of Clopper and Pearson.
 """
 
 
 def unseen(level: float, count: int) -> float:
-    """The most that the share of what was seen in none of `count` groups or examples is likely to be."""
+    """Return the upper bound, at `level`, of the share of an event that occurs in none of `count` examples (groups)."""
     return float(1 - level ** (1 / count))

@@ -1,4 +1,4 @@
-"""A bootstrap of scores that are ratios of sums: each draw is a product of matrices, and no evaluation of the score.
+"""A bootstrap of scores that are ratios of sums: the draws are matrix products, without evaluating the score.
 
 Units (groups, or examples) are drawn with replacement; see `slipway.statistics.intervals` for the intervals.
 """
@@ -8,19 +8,19 @@ from functools import lru_cache
 import numpy as np
 
 RESAMPLES = 4000
-"""Draws, which cost little here."""
+"""The number of draws, which are cheap here."""
 MOST_KEPT = 1000
 BLOCK = 100
-"""Draws of more units than `MOST_KEPT` are made and used so many at a time, which bounds the memory."""
+"""For more units than `MOST_KEPT`, draws are made in blocks of this size, which bounds the memory."""
 
 
 def sums(parts: tuple[np.ndarray, np.ndarray], inside: np.ndarray, units: np.ndarray, count: int) -> np.ndarray:
-    """Numerator and denominator [2, units] of a slice, from those [n] of each example, where `inside` [n] is true."""
+    """Sum the numerators and denominators [n] of the examples with `inside` [n] by unit; return [2, units]."""
     return np.stack([np.bincount(units, part * inside, minlength=count) for part in parts])
 
 
 def resampled(totals: np.ndarray, seed: int) -> np.ndarray:
-    """Totals [k, draws] of sums [k, units] over units drawn with replacement; none of a single unit."""
+    """Return the totals [k, draws] of sums [k, units] over units drawn with replacement; no draws for a single unit."""
     count = totals.shape[1]
     if count < 2:
         return np.empty((len(totals), 0))
@@ -32,7 +32,7 @@ def resampled(totals: np.ndarray, seed: int) -> np.ndarray:
 
 
 def ratio(totals: np.ndarray) -> np.ndarray:
-    """Numerators over denominators [2, ...]; NaN where nothing is counted."""
+    """Divide numerators by denominators [2, ...]; NaN if the denominator is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
         divided: np.ndarray = np.asarray(totals[0] / totals[1])
     return divided
@@ -40,7 +40,7 @@ def ratio(totals: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _times(count: int, draws: int, seed: int) -> np.ndarray:
-    """How often each unit is drawn [units, draws]: kept, since a variant's rules ask for the same ones."""
+    """Return how often each unit is drawn [units, draws]; cached, since all rules of a variant use the same draws."""
     return _drawn_times(count, draws, seed)
 
 

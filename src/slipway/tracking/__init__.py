@@ -1,1 +1,1 @@
-"""How a training is followed: DVCLive, TensorBoard and MLflow."""
+"""Tracking of a training run: DVCLive, TensorBoard and MLflow."""

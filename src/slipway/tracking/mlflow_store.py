@@ -1,14 +1,14 @@
-"""Where MLflow keeps runs and models, and how long to wait for it.
+"""The MLflow store of runs and models, and the time limits of its requests.
 
 The store is `MLFLOW_TRACKING_URI` (DagsHub or any server; user and password from `MLFLOW_TRACKING_USERNAME` and
-`MLFLOW_TRACKING_PASSWORD`), else a SQLite file in the working folder, which is the repository root in a stage.
+`MLFLOW_TRACKING_PASSWORD`), otherwise a SQLite file in the working folder, which is the repository root in a stage.
 
-MLflow's own patience (seven retries of two minutes a request) suits a job that is nothing without its server; ours is a
-mirror. So a request waits for seconds, and all of a client's requests together for as long as `connect` says, whatever
-the server does. What the user sets in the environment goes before what is set here.
+MLflow's own limits (seven retries of two minutes per request) suit a job that cannot run without its server; here
+MLflow is only a mirror. So a request waits for seconds, and `connect` limits the total time of a client's requests,
+whatever the server does. Settings in the user's environment take precedence over those set here.
 
-The default store keeps files beside its database. MLflow notes where by an absolute path, which is set right where the
-folder was moved or copied since.
+The default store keeps its files next to its database. MLflow stores their location as an absolute path, which is
+corrected if the folder was moved or copied.
 """
 
 import json
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 DATABASE = Path("mlflow.db")
 ARTIFACTS = Path("mlartifacts")
 LONGEST_VALUE = 500
-"""Characters of a parameter's value that every MLflow server takes."""
+"""The length of a parameter's value that every MLflow server accepts, in characters."""
 
-_CAUSE = re.compile(r"""Caused by \w+\((["'])(\w+\([^)]*\): )?(?P<said>.*)\1\)""")
-"""What went wrong on the net, within what urllib3 says around it."""
+_CAUSE = re.compile(r"""Caused by \w+\((["'])(\w+\([^)]*\): )?(?P<message>.*)\1\)""")
+"""The network error within a message of urllib3."""
 BUDGET = 60.0
-"""Seconds that a client waits for its server in all; a tenth of the time that goes by is added, as training is long."""
+"""Seconds that a client waits for its server in total; a tenth of the elapsed time is added, as training is long."""
 REQUEST, TRANSFER = 10.0, 60.0
-"""Seconds that one try of a request waits for an answer, and one that moves files."""
+"""Seconds that one attempt of a request waits for an answer, and one attempt of a file transfer."""
 _LOCATED = (
     ("experiments", "artifact_location"),
     ("runs", "artifact_uri"),
@@ -51,58 +51,58 @@ _LOCATED = (
     ("model_versions", "source"),
     ("model_versions", "storage_location"),
 )
-"""Where MLflow's database has addresses of files: tables and columns."""
+"""The tables and columns of MLflow's database with addresses of files."""
 
 
 def tracking_uri() -> str:
-    """The address of the store; the default one is absolute, since MLflow keeps stores open by their address."""
-    said = os.environ.get("MLFLOW_TRACKING_URI")
-    return said if said and said != f"sqlite:///{DATABASE}" else _default()
+    """Return the address of the store; the default is absolute, since MLflow caches open stores by address."""
+    configured = os.environ.get("MLFLOW_TRACKING_URI")
+    return configured if configured and configured != f"sqlite:///{DATABASE}" else _default()
 
 
 def is_default(uri: str) -> bool:
-    """Whether this is the store of the working folder, which nobody else writes to."""
+    """Whether this is the store of the working folder, which is not shared with others."""
     return uri == _default()
 
 
 def is_there(uri: str) -> bool:
-    """Whether there is a store at an address, as far as files tell: one of SQLite is made by the first who needs it."""
+    """Whether the store exists: a SQLite file is created at the first use, and a server is assumed to exist."""
     path = unquote(uri.removeprefix("sqlite:///"))
     return not uri.startswith("sqlite:///") or Path(path).exists()
 
 
 def shown(uri: str) -> str:
-    """The address for a message: without the secrets that it may hold, and short for the default."""
+    """Return the address for a message: without secrets, and in short form for the default store."""
     return f"sqlite:///{DATABASE}" if uri == _default() else redacted(uri)
 
 
 def connect(uri: str, seconds: float | None = None) -> "MlflowClient":
-    """A client of the store, with MLflow's telemetry and chatter off, that waits for `seconds`, or `BUDGET`, in all.
+    """Return a client of the store, without MLflow's telemetry and log output.
 
-    Nothing is asked of a server yet; the default store is made where it is missing. A call that does not come back in
-    time raises TimeoutError.
+    No request is sent to a server yet; the default store is created if it is missing. The calls of a client of a server
+    wait for `seconds` (default `BUDGET`) in total; a call that does not return in time raises TimeoutError.
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     import mlflow.store.db.utils
     from mlflow.tracking import MlflowClient
 
-    mlflow.store.db.utils.MAX_RETRY_COUNT = 3  # 15 by default: the better part of an hour for a database that is down
+    mlflow.store.db.utils.MAX_RETRY_COUNT = 3  # the default of 15 takes most of an hour if a database is down
     mlflow.store.db.utils._make_parent_dirs_if_sqlite = _make_folder  # type: ignore[assignment]
     for name in ("mlflow", "alembic", "urllib3.connectionpool"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    patience = _Patience(BUDGET if seconds is None else seconds)
+    budget = _TimeBudget(BUDGET if seconds is None else seconds)
     if not is_default(uri):
-        return _Bounded(patience(MlflowClient, tracking_uri=uri), patience)  # type: ignore[return-value]
-    with FileLock(f"{DATABASE}.lock"):  # MLflow makes its tables one by one, and another stage may run beside this one
+        return _BoundedClient(budget(MlflowClient, tracking_uri=uri), budget)  # type: ignore[return-value]
+    with FileLock(f"{DATABASE}.lock"):  # MLflow creates tables one by one, and other stages may run in parallel
         client = MlflowClient(tracking_uri=uri)
         client.search_experiments(max_results=1)
-        _follow()
+        _correct_locations()
         return client
 
 
-class _Patience:
-    """Calls functions for as long as there is time left; one that takes longer is left behind in its thread."""
+class _TimeBudget:
+    """Calls functions while there is time left; a call that takes longer is abandoned in its thread."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds, self._began, self._waited = seconds, time.monotonic(), 0.0
@@ -118,40 +118,40 @@ class _Patience:
 
         began = time.monotonic()
         left = self._seconds + (began - self._began) / 10 - self._waited
-        with _briefly(TRANSFER if "artifact" in call.__name__ else REQUEST):
+        with _short_timeouts(TRANSFER if "artifact" in call.__name__ else REQUEST):
             threading.Thread(target=run, daemon=True).start()
             try:
                 return done.result(max(left, 0))
             except TimeoutError:
                 if done.done():
-                    raise  # its own
+                    raise  # a TimeoutError of the call itself
                 raise TimeoutError(f"it took more than {self._seconds:g} s")
             finally:
                 self._waited += time.monotonic() - began
 
 
-class _Bounded:
-    """A client whose calls are made with patience that ends."""
+class _BoundedClient:
+    """A client whose calls share a time budget."""
 
-    def __init__(self, client: "MlflowClient", patience: _Patience) -> None:
-        self._client, self._patience = client, patience
+    def __init__(self, client: "MlflowClient", budget: _TimeBudget) -> None:
+        self._client, self._budget = client, budget
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._client, name)
         if not callable(found):
             return found
-        return lambda *arguments, **named: self._patience(found, *arguments, **named)
+        return lambda *arguments, **named: self._budget(found, *arguments, **named)
 
 
 @contextmanager
-def _briefly(seconds: float) -> Iterator[None]:
-    """Within it, a request waits for `seconds` at most and is tried twice."""
-    brief = {
+def _short_timeouts(seconds: float) -> Iterator[None]:
+    """Within this context, a request waits for at most `seconds` and is tried twice."""
+    limits = {
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": f"{seconds:.0f}",
         "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
     }
-    ours = {name: value for name, value in brief.items() if name not in os.environ}
+    ours = {name: value for name, value in limits.items() if name not in os.environ}
     os.environ.update(ours)
     try:
         yield
@@ -161,14 +161,14 @@ def _briefly(seconds: float) -> Iterator[None]:
 
 
 def _make_folder(uri: str) -> None:
-    """Stands in for MLflow's, which makes a folder by the name that is quoted in the address of a SQLite file."""
+    """Replaces MLflow's function, which creates the folder of a SQLite file with its percent-encoded name."""
     path = unquote(uri.removeprefix("sqlite:///"))
     if uri.startswith("sqlite:///") and path not in ("", ":memory:"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
-def _follow() -> None:
-    """Where the folder of the default store was moved, or is a copy, its files are those beside it."""
+def _correct_locations() -> None:
+    """Correct the addresses of files in the default store if its folder was moved or copied."""
     here = ARTIFACTS.resolve().as_uri()
     with closing(sqlite3.connect(DATABASE)) as database, database:
         known = database.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
@@ -184,10 +184,10 @@ def _follow() -> None:
 
 
 def experiment(client: "MlflowClient", name: str) -> str:
-    """The id of the experiment `name`, which is made where it is missing.
+    """Return the id of the experiment `name`; create it if it is missing.
 
     Raises:
-        RegistryError: it was deleted, and MLflow keeps it until it is restored.
+        RegistryError: it was deleted, and its name cannot be used until it is restored.
     """
     from mlflow.exceptions import MlflowException
 
@@ -195,21 +195,21 @@ def experiment(client: "MlflowClient", name: str) -> str:
     if found is not None:
         if found.lifecycle_stage == "deleted":
             store = f"MLFLOW_TRACKING_URI={shown(client.tracking_uri)}"
-            mend = f"{store} mlflow experiments restore --experiment-id {found.experiment_id}"
-            raise RegistryError(f"the experiment {name} was deleted in MLflow; to have it back: {mend}")
+            command = f"{store} mlflow experiments restore --experiment-id {found.experiment_id}"
+            raise RegistryError(f"the experiment {name} was deleted in MLflow; to restore it: {command}")
         return str(found.experiment_id)
     artifacts = ARTIFACTS.resolve().as_uri() if is_default(client.tracking_uri) else None
     try:
         return str(client.create_experiment(name, artifact_location=artifacts))
     except MlflowException:
-        found = client.get_experiment_by_name(name)  # another process may have been quicker
+        found = client.get_experiment_by_name(name)  # another process may have created it meanwhile
         if found is None:
             raise
         return str(found.experiment_id)
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested parameters as MLflow keeps them: dotted names in order, and text cut to `LONGEST_VALUE`."""
+    """Return nested parameters for MLflow: dotted names in order, and text cut to `LONGEST_VALUE`."""
     out: dict[str, str] = {}
     for name in sorted(values):
         value = values[name]
@@ -222,24 +222,24 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, in one line."""
+    """Return the message of an error, in one line."""
     if isinstance(error, SlipwayError):
         return str(error)
     text = (str(error).strip().splitlines() or [""])[0] or type(error).__name__
     cause = _CAUSE.search(text)
-    text = plain(cause["said"] if cause else text)  # before it is cut: half a secret is not found
+    text = plain(cause["message"] if cause else text)  # before it is cut: half a secret would not be detected
     return text if len(text) <= 200 else text[:199] + "…"
 
 
 def remedy(error: Exception) -> str:
-    """What to do where the store cannot be used."""
+    """Return what to do if the store cannot be used."""
     if getattr(error, "error_code", None) in ("UNAUTHENTICATED", "PERMISSION_DENIED", "CUSTOMER_UNAUTHORIZED"):
         return (
-            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to those of someone "
+            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, to those of a user "
             "who may write there"
         )
     if re.search(r"too many [45]\d\d error responses|failed with error code 5\d\d", str(error)):
-        return "the server is there and fails: look at its log, or wait"
+        return "the server answers with errors: look at its log, or wait"
     return "start the server or correct MLFLOW_TRACKING_URI"
 
 

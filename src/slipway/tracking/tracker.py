@@ -1,16 +1,16 @@
-"""Live metrics of one training, fanned out to DVCLive, TensorBoard and MLflow.
+"""Live metrics of one training run, sent to DVCLive, TensorBoard and MLflow.
 
-`fit` calls the tracker with a step and its metrics; the tracker writes each to a journal first, then to the three.
+`fit` calls the tracker with a step and its metrics; the tracker writes each first to a journal, then to all three.
 
-- DVCLive: one TSV a metric and metrics.json. They are outputs of the train stage, so they hold no clock.
-- TensorBoard: an event file in a folder that Git ignores. Written with TensorBoard's own record format alone, so that
-  a training that needs no TensorFlow does not pay seconds to import it.
-- MLflow: a run in the experiment of the variant's name. A store that does not answer costs one warning and seconds.
+- DVCLive: one TSV file per metric and metrics.json. They are outputs of the train stage, so they contain no times.
+- TensorBoard: an event file in a folder that Git ignores. It is written with TensorBoard's record writer only, so that
+  a training without TensorFlow does not spend seconds on its import.
+- MLflow: a run in the experiment with the variant's name. A store that does not answer costs one warning and seconds.
 
-The journal is what makes an interrupted training whole: DVC removes a stage's outputs before it runs the stage again,
-so DVCLive alone would lose the steps before the kill. Kept beside the checkpoints, the journal is read back when the
-first step of the next process is known, later steps are forgotten, and the earlier ones are told again; the bytes that
-DVCLive leaves are those of an undisturbed training. It is removed when the training ends well.
+The journal makes an interrupted training complete: DVC removes a stage's outputs before it runs the stage again, so
+DVCLive alone would lose the steps before the kill. The journal is kept next to the checkpoints. The next process reads
+it when its first step is known, drops that step and later ones, and reports the earlier ones again. DVCLive's files are
+then the same as without the interruption. The journal is removed when the training ends without an error.
 """
 
 import hashlib
@@ -33,12 +33,12 @@ from slipway.tracking import mlflow_store
 logger = logging.getLogger(__name__)
 
 SENDING_INTERVAL = 5.0
-"""Seconds between two requests to MLflow, and to DVC Studio where it is set up: boosting reports steps faster than a
-server on the net takes them, and DVCLive reads all its files again for each."""
+"""Seconds between two requests to MLflow, and to DVC Studio if it is set up: boosting reports steps faster than a
+remote server accepts them, and DVCLive reads all its files again for each request."""
 
 
 class Entry(NamedTuple):
-    """One call of the tracker: its step, when it came (Unix seconds) and its metrics."""
+    """One call of the tracker: its step, its time (Unix seconds) and its metrics."""
 
     step: int
     time: float
@@ -46,16 +46,16 @@ class Entry(NamedTuple):
 
 
 class Tracker:
-    """Takes `tracker(step, metrics)` within `with Tracker(...) as tracker:`, steps ascending.
+    """Records metrics: call `tracker(step, metrics)` in `with Tracker(...) as tracker:`, with ascending steps.
 
-    A trainer that resumes must have reported a step before it writes the checkpoint that covers it.
+    A trainer that can resume must report a step before it writes the checkpoint that includes the step.
 
     Args:
-        variant: names the MLflow experiment.
-        live: DVCLive's folder; what was in it is replaced.
-        logs: TensorBoard's folder; event files in it are replaced.
-        journal: a file that survives a kill; not within the checkpoints that `fit` itself writes and removes.
-        params: what the training was configured with; told to MLflow, and a journal of other params is not continued.
+        variant: the name of the MLflow experiment.
+        live: the folder of DVCLive; its content is replaced.
+        logs: the folder of TensorBoard; its event files are replaced.
+        journal: a file that survives a kill; not in the folder of checkpoints that `fit` writes and removes.
+        params: the configuration of the training; sent to MLflow. A journal with other params is not continued.
     """
 
     def __init__(self, variant: str, *, live: Path, logs: Path, journal: Path, params: Mapping[str, Any]) -> None:
@@ -79,7 +79,7 @@ class Tracker:
         if self._live is None:
             self._begin(self._journal.before(step))
         self._journal.append(entry)
-        self._tell(entry)
+        self._write(entry)
         if self._mlflow is not None:
             self._mlflow.log(entry)
 
@@ -87,7 +87,7 @@ class Tracker:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is None and self._live is None:
-            self._begin(self._journal.entries)  # killed after the last step: there was nothing left to train
+            self._begin(self._journal.entries)  # killed after the last step: nothing is left to train
         if self._live is not None:
             self._live.end()
         if self._events is not None:
@@ -103,11 +103,11 @@ class Tracker:
         self._live = Live(str(self._folder), save_dvc_exp=False, dvcyaml=None, report=None, monitor_system=False)
         self._events = _EventFile(self._logs)
         for entry in entries:
-            self._tell(entry)
+            self._write(entry)
         if self._mlflow is not None:
             self._mlflow.begin(entries)
 
-    def _tell(self, entry: Entry) -> None:
+    def _write(self, entry: Entry) -> None:
         assert self._events is not None
         self._live.step = entry.step
         for name, value in entry.metrics.items():
@@ -121,7 +121,7 @@ class Tracker:
 
 
 class _Journal:
-    """JSON lines: a head that says which training this is, then the entries. A torn last line is ignored."""
+    """JSON lines: a header that identifies the training, then the entries. An incomplete last line is ignored."""
 
     def __init__(self, path: Path, variant: str, params: Mapping[str, Any]) -> None:
         self._path = path
@@ -193,7 +193,7 @@ class _EventFile:
 
 
 class _MlflowRun:
-    """A run that is found again by its training's id, and that falls silent after the first failure."""
+    """An MLflow run, found again by the id of its training; after the first failure, nothing more is sent."""
 
     def __init__(self, variant: str, training: str, params: Mapping[str, Any], resumed: bool) -> None:
         self._uri = mlflow_store.tracking_uri()
@@ -214,12 +214,12 @@ class _MlflowRun:
                     return
             tags = {"variant": variant, "training": training}
             self._run = self._client.create_run(experiment, tags=tags, run_name="train").info.run_id
-            told = [Param(name, value) for name, value in mlflow_store.flat(params).items()]
-            for start in range(0, len(told), 100):
-                self._client.log_batch(self._run, params=told[start : start + 100])
+            parameters = [Param(name, value) for name, value in mlflow_store.flat(params).items()]
+            for start in range(0, len(parameters), 100):
+                self._client.log_batch(self._run, params=parameters[start : start + 100])
 
     def begin(self, entries: Sequence[Entry]) -> None:
-        """Tell the entries before the first one, unless the run has them from the process that was killed."""
+        """Send the journal's entries, unless the run already has them from the killed process."""
         if self._new and self._alive:
             self._pending.extend(entries)
 
@@ -261,7 +261,7 @@ class _MlflowRun:
             self._pending = []
             logger.warning(
                 "MLflow at %s cannot be used (%s): this training goes on without it; "
-                "%s (unset, runs go to sqlite:///%s).",
+                "%s (if unset, runs go to sqlite:///%s).",
                 mlflow_store.shown(self._uri),
                 mlflow_store.reason(error),
                 mlflow_store.remedy(error),

@@ -1,4 +1,4 @@
-"""metadata.csv as people and programs write it: read as what it means, or refused by name."""
+"""metadata.csv as people and programs write it: an unambiguous file is read, any other is refused by name."""
 
 import unicodedata
 from pathlib import Path
@@ -34,7 +34,7 @@ def read(path: Path, content: str | bytes) -> metadata.Metadata:
         ",path,group,split,\n,ad/1.jpg,m1,train,\n",
     ],
 )
-def test_a_spelling_that_means_one_thing_is_read_as_that(tmp_path: Path, content: str | bytes) -> None:
+def test_an_unambiguous_spelling_is_read(tmp_path: Path, content: str | bytes) -> None:
     found = read(tmp_path, content)
     row = found.rows.iloc[0]
     assert len(found.rows) == 1
@@ -43,7 +43,7 @@ def test_a_spelling_that_means_one_thing_is_read_as_that(tmp_path: Path, content
 
 
 @pytest.mark.parametrize("word", ["NA", "null", "no", "01", "1e3", "True", "nan", "-"])
-def test_words_stay_what_they_are(tmp_path: Path, word: str) -> None:
+def test_words_are_not_converted(tmp_path: Path, word: str) -> None:
     assert read(tmp_path, f"path,label,group\nad/1.jpg,{word},{word}\n").rows[["label", "group"]].iloc[0].tolist() == [
         word,
         word,
@@ -60,23 +60,23 @@ def test_words_stay_what_they_are(tmp_path: Path, word: str) -> None:
         ("", "it is empty"),
         ("file,label\nad/1.jpg,ad\n", "no column path; found file, label"),
         ("path,group,Group\na,b,c\n", "2 columns are called group"),
-        ("path,groups\na,b\n", "no column is called 'groups'; call it group if it is that"),
-        ("path,Group ID\na,b\n", "no column is called 'Group ID'; call it group"),
-        ("path,gruop\na,b\n", "no column is called 'gruop'; call it group"),
-        ("path,splits\na,train\n", "call it split"),
-        ("path,fold_no\na,1\n", "call it fold"),
-        ("path,subset\na,train\nb,Test\n", "column 'subset' holds test, train; call it split"),
+        ("path,groups\na,b\n", "unknown column 'groups'; rename it to group if it is that"),
+        ("path,Group ID\na,b\n", "unknown column 'Group ID'; rename it to group"),
+        ("path,gruop\na,b\n", "unknown column 'gruop'; rename it to group"),
+        ("path,splits\na,train\n", "rename it to split"),
+        ("path,fold_no\na,1\n", "rename it to fold"),
+        ("path,subset\na,train\nb,Test\n", "column 'subset' holds test, train; rename it to split"),
         (b"path,group\nad/caf\xe9.jpg,m1\n", "not text in UTF-8 .* save it as CSV UTF-8"),
     ],
 )
-def test_what_cannot_be_told_is_refused_by_name(tmp_path: Path, content: str | bytes, message: str) -> None:
+def test_an_ambiguous_or_broken_file_is_refused_by_name(tmp_path: Path, content: str | bytes, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read(tmp_path, content)
 
 
 def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
     found = read(tmp_path, "path,group,Video,,folder,split\na,b,c,d,e,train\n")
-    assert found.notes == ["metadata.csv: columns that are not read: Video, one without a name, folder"]
+    assert found.notes == ["metadata.csv: columns that are not read: Video, a column without a name, folder"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_path_is_found_however_it_is_written(spell: object) -> None:
     assert metadata.files_of([spell(path) for path in FILES], decomposed) == decomposed  # type: ignore[operator]
 
 
-def test_what_could_be_several_files_is_none() -> None:
+def test_a_path_that_could_be_several_files_is_none() -> None:
     assert metadata.files_of(["AD/1.JPG"], ["ad/1.jpg", "ad/1.JPG"]) == [None]
     assert metadata.files_of(["ad/1.JPG"], ["ad/1.jpg", "ad/1.JPG"]) == ["ad/1.JPG"]
     assert metadata.files_of(["x/ad/1.jpg", "y/ad/1.jpg"], ["ad/1.jpg"]) == [None, None], "two folders in front"

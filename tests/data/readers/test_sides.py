@@ -1,4 +1,4 @@
-"""A split that stands in folders above the classes is read as one, and classes of such names are not."""
+"""Folders of a split above the classes are read as one; classes with such names are not."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_the_spec_has_the_classes_below_the_split(tmp_path: Path) -> None:
     assert len(batch.inputs) == 12
 
 
-def test_a_side_that_is_not_there_is_cut_from_train_by_group(tmp_path: Path) -> None:
+def test_a_missing_side_is_cut_from_train_by_group(tmp_path: Path) -> None:
     raw = pictures(tmp_path, *(f"{side}/{label}" for side in ("train", "test") for label in ("a", "b")), each=12)
     examples = index(raw, group="^(v[0-9]+)").examples
     examples["group"] = examples["split"] + examples["group"]
@@ -77,13 +77,13 @@ def test_a_side_that_is_not_there_is_cut_from_train_by_group(tmp_path: Path) -> 
     assert set(dealt[examples["split"] == "train"]) == {"train", "val"}
     assert (dealt.groupby(examples["group"]).nunique() == 1).all()
     assert splits.own(examples, Split()) == [
-        "the data has a split of its own (train 24, val 0, test 24); val is cut from train, by group"
+        "the data has its own split (train 24, val 0, test 24); val is cut from train, by group"
     ]
 
 
 def test_a_group_is_searched_for_below_the_class_folder_and_metadata_is_read_with_the_split(tmp_path: Path) -> None:
     raw = pictures(tmp_path, "train/a", "train/b", "test/a", "test/b")
-    with pytest.raises(DataError, match="group v0 stands on train and test"):
+    with pytest.raises(DataError, match="group v0 is on both train and test"):
         splits.assign(index(raw, group="^(v0)").examples, Split(), classes=None, seed=0)
     rows = [f"{path.relative_to(raw).as_posix()},g{path.parts[-3]},{path.parts[-3]}" for path in raw.rglob("*.png")]
     (raw / "metadata.csv").write_text("\n".join(["path,group,split", *rows]))
@@ -94,7 +94,7 @@ def test_a_group_is_searched_for_below_the_class_folder_and_metadata_is_read_wit
     assert {problem.kind for problem in index(raw).problems} == {"split disagrees"}
 
 
-def test_classes_that_are_called_so_are_classes(tmp_path: Path) -> None:
+def test_classes_named_like_sides_are_classes(tmp_path: Path) -> None:
     assert set(index(pictures(tmp_path / "vehicles", "train/v1", "bus/v1")).examples["label"]) == {"train", "bus"}
     assert set(index(pictures(tmp_path / "flat", "train", "test", "bus")).examples["label"]) == {"train", "test", "bus"}
     named = pictures(tmp_path / "named", "train/v1", "test/v1")
@@ -106,7 +106,7 @@ def test_classes_that_are_called_so_are_classes(tmp_path: Path) -> None:
     }
 
 
-def test_a_class_in_a_split_may_be_called_like_a_side(tmp_path: Path) -> None:
+def test_a_class_in_a_split_may_be_named_like_a_side(tmp_path: Path) -> None:
     raw = pictures(tmp_path, "train/train", "train/bus", "test/train", "test/bus")
     for data in ({}, {"classes": ("train", "bus")}):
         examples = index(raw, **data).examples
@@ -114,7 +114,7 @@ def test_a_class_in_a_split_may_be_called_like_a_side(tmp_path: Path) -> None:
         assert examples["split"].tolist() == ["test"] * 6 + ["train"] * 6
 
 
-def test_sounds_are_divided_alike(tmp_path: Path) -> None:
+def test_sounds_are_divided_in_the_same_way(tmp_path: Path) -> None:
     for number, folder in enumerate(("train/rain", "train/wind", "validation/rain", "validation/wind")):
         (tmp_path / folder).mkdir(parents=True)
         soundfile.write(tmp_path / folder / "a.wav", np.random.default_rng(number).normal(0, 0.1, 800), 8000)
@@ -128,7 +128,7 @@ def test_sounds_are_divided_alike(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["Metadata.csv", "metadata.tsv", "METADATA.xlsx"])
-def test_a_description_under_another_name_is_refused(tmp_path: Path, name: str) -> None:
+def test_metadata_under_another_name_is_refused(tmp_path: Path, name: str) -> None:
     (pictures(tmp_path, "a", "b") / name).write_text("path,group\n")
     with pytest.raises(DataError, match=r"is called metadata\.csv; rename it"):
         index(tmp_path)
@@ -138,17 +138,19 @@ def test_a_description_under_another_name_is_refused(tmp_path: Path, name: str) 
     ("folders", "why"),
     [
         (("train/a", "train/b", "test"), "test holds files and no class folders"),
-        (("train/a", "train/b", "test/a", "bus/a"), "bus stands beside them"),
+        (("train/a", "train/b", "test/a", "bus/a"), "bus is next to them"),
         (("val/a", "val/b", "test/a", "test/b"), "there is no train"),
         (("train/v1", "train/v2", "test/v3"), "train has no folder for test/v3"),
     ],
 )
-def test_what_looks_like_a_split_and_is_none_is_refused(tmp_path: Path, folders: tuple[str, ...], why: str) -> None:
-    with pytest.raises(DataError, match=f"called like the sides of a split, and cannot be read as one: {why}"):
+def test_folders_that_look_like_a_split_and_are_not_one_are_refused(
+    tmp_path: Path, folders: tuple[str, ...], why: str
+) -> None:
+    with pytest.raises(DataError, match=f"named like the sides of a split, but cannot be read as one: {why}"):
         index(pictures(tmp_path, *folders))
 
 
-def test_files_beside_the_class_folders_of_a_side_are_listed(tmp_path: Path) -> None:
+def test_files_next_to_the_class_folders_of_a_side_are_listed(tmp_path: Path) -> None:
     raw = pictures(tmp_path, "train/a", "train/b", "test/a", "test/b")
     Image.new("RGB", (8, 8)).save(raw / "train" / "stray.png")
     (raw / "val").mkdir()

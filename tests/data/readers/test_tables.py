@@ -26,7 +26,7 @@ def test_tables_of_all_kinds_are_read_by_name_and_others_are_left_out(tmp_path):
     assert all(one["a"].tolist() == [1, 2] for one in found.values())
 
 
-def test_a_folder_without_a_table_and_a_file_that_is_none_are_refused(tmp_path):
+def test_a_folder_without_a_table_and_a_file_that_is_not_a_table_are_refused(tmp_path):
     with pytest.raises(DataError, match="no table; put"):
         list(read_tables(tmp_path))
     (tmp_path / "a.parquet").write_bytes(b"no")
@@ -42,18 +42,18 @@ def test_a_truncated_archive_is_refused(tmp_path):
         list(read_tables(tmp_path))
 
 
-def test_a_missing_column_is_named_beside_those_there_are():
+def test_a_missing_column_is_named_with_those_that_exist():
     with pytest.raises(DataError, match=r"a\.csv: no column y, z; it has x"):
         require("a.csv", pd.DataFrame({"x": [1]}), ["x", "y", "z"])
 
 
-def test_text_of_whole_numbers_has_no_fraction_and_what_is_missing_is_none():
+def test_text_of_whole_numbers_has_no_fraction_and_missing_values_are_none():
     assert texts(pd.Series([7.0, np.nan, -1.0])).tolist() == ["7", None, "-1"]
     assert texts(pd.Series(["7.5", "a.0", None])).tolist() == ["7.5", "a.0", None]
     assert texts(pd.Series([True, False])).tolist() == texts(pd.Series(["TRUE", "False"])).tolist() == ["true", "false"]
 
 
-def test_text_columns_of_a_csv_are_read_as_they_stand_and_say_what_parquet_says(tmp_path):
+def test_text_columns_of_a_csv_are_read_unchanged_and_equal_those_of_parquet(tmp_path):
     values = ["NA", "01234", "true", "", "7.0"]
     table = pd.DataFrame({"kind": values, "number": ["1", "NA", "", "2", "3"]})
     table.to_csv(tmp_path / "a.csv", index=False)
@@ -81,7 +81,7 @@ def written(folder: Path, content: str | bytes, name: str = "a.csv") -> Path:
     ],
     ids=["plain", "from Windows", "with a byte order mark and blank lines"],
 )
-def test_quoted_commas_and_line_ends_are_of_a_field_and_blank_lines_are_no_rows(tmp_path, content):
+def test_quoted_commas_and_line_ends_belong_to_a_field_and_blank_lines_are_skipped(tmp_path, content):
     found = read_csv(written(tmp_path, content), text=["plan"])
     assert found["name"].tolist() == ["a", "b", "c", "d"] and found["age"].tolist() == [1, 2, 3, 4]
     assert [" ".join(plan.split()) for plan in found["plan"]] == ["basic", "pro, yearly", "pro monthly", ""]
@@ -93,7 +93,7 @@ def many(count: int = 600) -> list[str]:
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({1: "c0,basic,0,"}, "line 2 has 4 fields, and the header has 3"),
         ({300: "c299,basic,59,stray"}, "line 301 has 4 fields, and the header has 3"),
@@ -108,11 +108,13 @@ def many(count: int = 600) -> list[str]:
         ({300: "c299,ba\0sic,59"}, "line 301: it holds a NUL"),
     ],
 )
-def test_a_row_that_does_not_fit_the_header_is_refused_by_line_and_moves_no_other(tmp_path, change, said, compressed):
+def test_a_row_that_does_not_match_the_header_is_refused_by_line_and_moves_no_other(
+    tmp_path, change, message, compressed
+):
     content = "\n".join(change.get(place, line) for place, line in enumerate(many())).encode()
     path = written(tmp_path, gzip.compress(content) if compressed else content, "a.csv.gz" if compressed else "a.csv")
     for text in ((), ["plan"], None):
-        with pytest.raises(DataError, match=re.escape(said)) as refused:
+        with pytest.raises(DataError, match=re.escape(message)) as refused:
             read_csv(path, text)
         assert str(refused.value).startswith(str(path))
 
@@ -126,7 +128,7 @@ def test_rows_that_all_have_one_field_more_than_the_header_are_refused(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"", "it is empty"),
         ("name;age\na;1,5\n", r"line 2 has 2 fields, and the header has 1\. Separate fields by commas"),
@@ -135,12 +137,12 @@ def test_rows_that_all_have_one_field_more_than_the_header_are_refused(tmp_path,
     ],
     ids=["nothing", "semicolons", "Latin-1", "UTF-16"],
 )
-def test_a_file_of_another_kind_is_refused_by_what_it_is(tmp_path, content, said):
-    with pytest.raises(DataError, match=said):
+def test_a_file_of_another_kind_is_refused_with_the_reason(tmp_path, content, message):
+    with pytest.raises(DataError, match=message):
         read_csv(written(tmp_path, content))
 
 
-def test_two_columns_of_a_name_are_refused_where_they_are_asked_for(tmp_path):
+def test_duplicate_columns_are_refused_if_they_are_required(tmp_path):
     found = read_csv(written(tmp_path, "a,b,b\n1,2,3\n"))
     require("a.csv", found, ["a"])
     with pytest.raises(DataError, match=r"a\.csv: several columns are called b; give each"):
@@ -170,7 +172,7 @@ def test_suffixes_may_be_in_capitals_and_an_index_in_parquet_is_a_column(tmp_pat
         ("9998-05-01 11:00", "9998-05-01T11", None),
     ],
 )
-def test_a_time_is_read_with_its_offset_or_as_it_stands(text, local, hours):
+def test_a_time_is_read_with_its_offset_or_unchanged(text, local, hours):
     found, zoned = times(pd.Series([text, None, "soon"]))
     assert found[0] == pd.Timestamp(local) and found[1:].isna().all()
     assert zoned.tolist() == [hours is not None, False, False]
@@ -195,7 +197,7 @@ def test_a_time_is_read_with_its_offset_or_as_it_stands(text, local, hours):
         "2024-05-01T13:00CEST",
     ],
 )
-def test_a_time_that_could_be_another_is_none(text):
+def test_an_ambiguous_time_is_missing(text):
     assert times(pd.Series([text]))[0].isna().all()
 
 
@@ -210,19 +212,19 @@ def test_a_time_that_could_be_another_is_none(text):
         pd.Series(["01:30:00", "02:00:00"]),
     ],
 )
-def test_dates_and_durations_are_no_numbers(values):
+def test_dates_and_durations_are_not_numbers(values):
     with pytest.raises(DataError, match=r"a\.csv: column day holds dates or durations, such as .*; write what of them"):
         numbers("a.csv", "day", values)
 
 
-def test_numbers_of_any_type_are_numbers_and_truth_is_one():
+def test_numbers_of_any_type_are_numbers_and_true_is_one():
     for values in ([True, None, False], ["1", "", "0"], [Decimal(1), None, Decimal(0)], ["1", "far", 0]):
         np.testing.assert_array_equal(numbers("", "", pd.Series(values, dtype=object)), [1, np.nan, 0])
     for dtype in ("Int64", "boolean", "category"):
         np.testing.assert_array_equal(numbers("", "", pd.Series([1, None, 0], dtype=dtype)), [1, np.nan, 0])
 
 
-def test_names_that_are_taken_are_marked():
+def test_duplicate_names_are_marked():
     assert distinct(["a", "b", "a", "a (column)", "a"]) == [
         "a",
         "b",

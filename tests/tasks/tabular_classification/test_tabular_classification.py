@@ -389,7 +389,7 @@ def test_a_value_that_is_missing_in_the_test_rows_alone_is_warned_of(tmp_path):
     timed = Task(Task.Data(**COLUMNS | {"time": "day"}))
     report = tmp_path / "report.json"
     prepare(timed, raw(tmp_path / "raw", frame), tmp_path / "out", report, Split(by="time"), Checks(), 0)
-    assert any("test: missing there and never in train" in one for one in json.loads(report.read_text())["warnings"])
+    assert any("test: missing there but never in train" in one for one in json.loads(report.read_text())["warnings"])
 
 
 def test_times_with_and_without_an_offset_in_one_file_are_refused(tmp_path):

@@ -1,1 +1,1 @@
-"""How raw examples lie on disk and are decoded, as far as several tasks share it."""
+"""The layouts of raw folders, and the decoding of raw examples, that several tasks share."""

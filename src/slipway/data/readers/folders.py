@@ -1,7 +1,7 @@
-"""Raw folders of one folder a class, with an optional metadata.csv: how pictures and sound clips lie on disk.
+"""Raw folders with one folder per class and an optional metadata.csv: the layout of pictures and sound clips.
 
-Above the class folders may stand those of a split, `train/ val/ test/` (see `sides`). Where there is a metadata.csv
-(see `metadata`), it lists every example.
+The class folders may be in folders of a split, `train/ val/ test/` (see `sides`). If there is a metadata.csv (see
+`metadata`), it must list every example.
 """
 
 import os
@@ -30,14 +30,14 @@ Read = TypeVar("Read")
 
 
 def class_folders(raw: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
-    """The classes, in order: `classes`, or without them all folders by name.
+    """Return the classes, in order: `classes`, or if that is None all folders by name.
 
     Raises:
-        DataError: there is no folder, a folder's name is not UTF-8 or no class, a class has no folder, or there are
-            fewer than two, or folders that are called like the sides of a split cannot be read as one.
+        DataError: there is no folder; a folder's name is not UTF-8 or not a class; a class has no folder; there are
+            fewer than two classes; or folders named like the sides of a split cannot be read as one.
     """
     if not raw.is_dir():
-        raise DataError(f"{raw}: no such folder; it should hold one folder a class")
+        raise DataError(f"{raw}: no such folder; it should have one folder for each class")
     tops = above_classes(raw, classes or ())
     parents = [raw / top for top in tops] or [raw]
     found = sorted({name for parent in parents for name in subfolders(parent)})
@@ -47,8 +47,8 @@ def class_folders(raw: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
     named = tuple(next((one for one in found if same(one, name)), name) for name in classes or found)
     if unknown := [name for name in found if name not in named]:
         raise DataError(
-            f"{raw}: folders that are no class: {', '.join(unknown)}; the classes are {', '.join(named)} "
-            "(data.classes). Remove the folders or list them"
+            f"{raw}: folders that are not classes: {', '.join(unknown)}; the classes are {', '.join(named)} "
+            "(data.classes). Remove the folders, or add them to data.classes"
         )
     if missing := [name for name in named if name not in found]:
         raise DataError(f"{raw}: no folder for {', '.join(missing)}; each class of data.classes needs one")
@@ -64,18 +64,18 @@ def index(
     group: re.Pattern[str] | None,
     noun: str,
 ) -> Index:
-    """List the examples by their first bytes, without decoding them; `example` is the path relative to `raw`.
+    """List the examples; `example` is the path relative to `raw`. Only the first bytes of files are read.
 
     Args:
         raw: the folder.
-        classes: as of `class_folders`.
-        recognise: raises ExampleError for the first 12 bytes of a file that is no example.
-        group: searched for in a path within its class folder without suffix, names the group.
-        noun: what the examples are called, in the plural.
+        classes: see `class_folders`.
+        recognise: takes the first 12 bytes of a file and raises ExampleError if it is not an example.
+        group: the expression that finds the group's name in the path below the class folder, without suffix.
+        noun: the word for the examples in messages, in the plural.
 
     Raises:
-        DataError: as `class_folders`; a class without examples, an unusable metadata.csv, or a group expression that
-            fits no example.
+        DataError: as `class_folders`; also for a class without examples, an unusable metadata.csv, or a group
+            expression that matches no example.
     """
     problems: list[Problem] = []
     named = class_folders(raw, classes)
@@ -114,22 +114,22 @@ def describe(
     problems: list[Problem],
     notes: list[str],
 ) -> pd.DataFrame:
-    """Files with their `group`, and what else metadata.csv says of them.
+    """Add `group` to the examples, and the other columns of metadata.csv.
 
-    What disagrees with metadata.csv, or has no group, is left out and goes to `problems`; what of metadata.csv is not
-    read goes to `notes`.
+    Examples that contradict metadata.csv, or have no group, are left out and listed in `problems`. Columns of
+    metadata.csv that are not read are named in `notes`.
 
     Args:
         raw: the folder.
-        examples: `example` (path relative to `raw`), `label`, `inner` (the part of the path that `group` is searched
-            for in; left out of what is returned), and `split` where the folders tell it.
-        group: the expression that names the group.
-        noun: what the examples are called, in the plural.
-        problems: gets one for each example that is left out.
-        notes: gets the sentences.
+        examples: `example` (path relative to `raw`), `label`, `inner` (the part of the path in which `group` searches;
+            not in the result), and `split` if the folders are those of a split.
+        group: the expression that finds the group's name.
+        noun: the word for the examples in messages, in the plural.
+        problems: the list to which each example that is left out is added.
+        notes: the list to which sentences are added.
 
     Raises:
-        DataError: an unusable metadata.csv, or a group expression that fits no example.
+        DataError: metadata.csv is unusable, or the group expression matches no example.
     """
     if misnamed := [path for path in raw.iterdir() if path.name != METADATA and path.name.casefold() in _MISNAMED]:
         raise DataError(f"{min(misnamed)}: the file that describes the {noun} is called {METADATA}; rename it")
@@ -137,7 +137,7 @@ def describe(
         examples = _described(examples, raw / METADATA, problems, notes)
     if group is not None:
         if "group" in examples:
-            notes.append(f"{METADATA}: the column group is not read, since data.group says how {noun} are grouped")
+            notes.append(f"{METADATA}: the column group is not read, since data.group groups the {noun}")
         examples = _grouped(examples, group, noun, problems)
     elif "group" not in examples:
         examples = examples.assign(group=examples["example"])
@@ -145,8 +145,8 @@ def describe(
 
 
 def placed(examples: pd.DataFrame, tops: Mapping[str, str | None]) -> pd.DataFrame:
-    """The examples with `inner`, the part of their path below one of `tops`, and `split`, its side if it has one."""
-    depth = max(top.count("/") for top in tops) + 1  # all are as deep
+    """Add `inner`, the part of each path below one of `tops`, and `split`, the side of that folder if it has one."""
+    depth = max(top.count("/") for top in tops) + 1  # all have the same depth
     parts = [name.split("/", depth) for name in examples["example"]]
     top_of = ["/".join(one[:depth]) for one in parts]
     inner = [one[depth] for one in parts]
@@ -157,9 +157,9 @@ def placed(examples: pd.DataFrame, tops: Mapping[str, str | None]) -> pd.DataFra
 
 
 def read_ahead(read: Callable[[str], Read], names: Sequence[str]) -> Iterator[tuple[int, list[Read]]]:
-    """What `read` gives for each name, in order, on a few threads: (position of the first, results), `BATCH` at a time.
+    """Read each name on a few threads; yield (position of the first, results) in order, `BATCH` at a time.
 
-    At most two batches are held.
+    At most two batches are in memory.
     """
     with ThreadPoolExecutor(WORKERS) as pool:
 
@@ -173,11 +173,11 @@ def read_ahead(read: Callable[[str], Read], names: Sequence[str]) -> Iterator[tu
             yield start, results
 
 
-def named_group(group: str | None) -> str | None:
-    """The expression of `data.group`, checked.
+def checked_group(group: str | None) -> str | None:
+    """Return the expression of `data.group`, checked.
 
     Raises:
-        ValueError: it is no regular expression with exactly one group.
+        ValueError: it is not a regular expression with exactly one group.
     """
     if group is not None:
         try:
@@ -189,27 +189,27 @@ def named_group(group: str | None) -> str | None:
     return group
 
 
-Group = Annotated[str | None, AfterValidator(named_group)]
-"""The `group` of a `data` section."""
+Group = Annotated[str | None, AfterValidator(checked_group)]
+"""The type of `group` in a `data` section."""
 
 
-def different_classes(classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    """The names of `data.classes`, checked.
+def checked_classes(classes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """Return the names of `data.classes`, checked.
 
     Raises:
-        ValueError: they are fewer than two, or one stands twice.
+        ValueError: there are fewer than two, or one occurs twice.
     """
     if classes is not None and (len(classes) < 2 or len(set(classes)) < len(classes)):
         raise ValueError("classes must be two or more different names")
     return classes
 
 
-Classes = Annotated[tuple[str, ...] | None, AfterValidator(different_classes)]
-"""The `classes` of a `data` section."""
+Classes = Annotated[tuple[str, ...] | None, AfterValidator(checked_classes)]
+"""The type of `classes` in a `data` section."""
 
 
 def grouped(names: Iterable[str], group: re.Pattern[str]) -> list[str | None]:
-    """What `group` finds in each path without its suffix."""
+    """Return the match of `group` in each path without its suffix; None if there is none."""
     found = [group.search(str(Path(name).with_suffix("").as_posix())) for name in names]
     return [match[1] if match else None for match in found]
 
@@ -219,12 +219,12 @@ def _utf8(name: str) -> bool:
 
 
 def within(raw: Path, path: Path) -> str:
-    """The path relative to `raw`; bytes of it that are not UTF-8 are escaped (`\\xe9`), which makes it another's."""
+    """Return the path relative to `raw`. Bytes that are not UTF-8 are escaped (`\\xe9`), which changes the path."""
     return os.fsencode(path.relative_to(raw).as_posix()).decode(errors="backslashreplace")
 
 
 def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems: list[Problem]) -> Iterator[str]:
-    """Paths of the examples below `folder`, relative to `raw`; what is none goes to `problems`."""
+    """Yield the paths of the examples below `folder`, relative to `raw`; add other files to `problems`."""
 
     def linked(path: Path) -> bool:
         if path.is_symlink():
@@ -248,7 +248,7 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
             where = within(raw, path)
             try:
                 if raw / where != path:
-                    raise ExampleError("name is not UTF-8", "rename it, or the folder that it is in")
+                    raise ExampleError("name is not UTF-8", "rename it, or its folder")
                 with path.open("rb") as file:
                     recognise(file.read(12))
             except ExampleError as error:
@@ -260,7 +260,7 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
 
 
 def _described(examples: pd.DataFrame, path: Path, problems: list[Problem], notes: list[str]) -> pd.DataFrame:
-    """The examples that metadata.csv lists, with its columns; what disagrees with the folders is a problem."""
+    """Return the examples that metadata.csv lists, with its columns; rows that contradict the folders are problems."""
     described = metadata.read(path)
     notes += described.notes
     rows = described.rows
@@ -269,10 +269,10 @@ def _described(examples: pd.DataFrame, path: Path, problems: list[Problem], note
     rows = rows.assign(example=pd.Series(metadata.files_of(rows["path"].tolist(), known), dtype="object"))
     for path_in_it, line in rows.loc[rows["example"].isna(), ["path", "line"]].itertuples(index=False):
         where = path_in_it if path_in_it.strip() else f"{METADATA}, row {line}"
-        problems.append(Problem(where, "missing file", f"{METADATA} lists it in row {line}, and it is not there"))
+        problems.append(Problem(where, "missing file", f"{METADATA} lists it in row {line}, and there is no such file"))
     rows = rows[rows["example"].notna()]
     problems += [
-        Problem(f"{METADATA}, row {line}", "listed twice", f"{name} is listed before")
+        Problem(f"{METADATA}, row {line}", "listed twice", f"{name} is listed in an earlier row")
         for name, line in rows.loc[rows["example"].duplicated(), ["example", "line"]].itertuples(index=False)
     ]
     rows = rows.drop_duplicates("example").set_index("example")
@@ -290,11 +290,11 @@ def _described(examples: pd.DataFrame, path: Path, problems: list[Problem], note
         if row.get("label", "") != "" and not same(row["label"], label):
             wrong = Problem(name, "label disagrees", f"{METADATA} says {row['label']}, its folder {label}")
         elif side_of(split) is None:
-            wrong = Problem(name, "unknown split", f"{METADATA} says {split!r}; known are {', '.join(SIDES)}")
+            wrong = Problem(name, "unknown split", f"{METADATA} says {split!r}; it must be one of {', '.join(SIDES)}")
         elif "side" in row and "split" in row and side_of(split) != row["side"]:
             wrong = Problem(name, "split disagrees", f"{METADATA} says {split}, its folder {row['side']}")
         elif not re.fullmatch("[1-9][0-9]*", row.get("fold", "1")):
-            wrong = Problem(name, "unknown fold", f"{METADATA} says {row['fold']!r}; folds count from 1")
+            wrong = Problem(name, "unknown fold", f"{METADATA} says {row['fold']!r}; folds are numbers from 1")
         else:
             continue
         problems.append(wrong)
@@ -315,7 +315,7 @@ def _nothing_left(folders: Sequence[Path], raw: Path, label: str, noun: str, pro
     within_them = tuple(f"{folder.relative_to(raw).as_posix()}/" for folder in folders)
     bad = [problem for problem in problems if f"{problem.where}/".startswith(within_them)]
     if not bad:
-        return f"{raw / label}: class {label} has no {noun}; add some, or take the class out"
+        return f"{raw / label}: class {label} has no {noun}; add some, or remove the class"
     return f"{raw / label}: none of its {len(bad)} files is usable; the first is {bad[0].where} ({bad[0].kind})"
 
 
@@ -324,9 +324,9 @@ def _grouped(examples: pd.DataFrame, group: re.Pattern[str], noun: str, problems
     fits = examples["group"].notna()
     if len(examples) and not fits.any():
         first = examples["example"].iloc[0]
-        raise DataError(f"data.group {group.pattern!r} fits none of the {noun}; the first is {first}")
+        raise DataError(f"data.group {group.pattern!r} matches none of the {noun}; the first is {first}")
     problems += [
-        Problem(example, "no group", f"data.group {group.pattern!r} does not fit its name")
+        Problem(example, "no group", f"data.group {group.pattern!r} does not match its path")
         for example in examples.loc[~fits, "example"]
     ]
     return examples[fits]

@@ -1,4 +1,4 @@
-"""What systems and file managers leave in folders of data: thumbnails, settings, waste bins. It is not of the data."""
+"""Files that systems and file managers leave in data folders, such as thumbnails and recycle bins."""
 
 import os
 from collections import Counter
@@ -22,22 +22,23 @@ LITTER = frozenset(
         "__pycache__",
     }
 )
-"""Names, in lower case, of files and folders that are passed over, as those are that begin with a dot."""
+"""Names, in lower case, of files and folders that are ignored, in addition to names that begin with a dot."""
 NAMED = 5
+"""The most names that the note lists."""
 
 
 def litter(name: str) -> bool:
-    """Whether a file or folder of this name is not of the data."""
+    """Whether a file or folder with this name is not part of the data."""
     return name.startswith(".") or name.casefold() in LITTER
 
 
 def subfolders(folder: Path) -> list[str]:
-    """Names of the folders in `folder` that are of the data, in order."""
+    """Return the sorted names of the folders in `folder` that are part of the data."""
     return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not litter(entry.name))
 
 
 def passed_over(raw: Path) -> list[str]:
-    """A sentence that counts the files below `raw` that are not of the data; none where there are none."""
+    """Return a sentence that counts the ignored files below `raw`; an empty list if there are none."""
     counts: Counter[str] = Counter()
     for parent, folders, files in os.walk(raw):
         for name in [name for name in folders if litter(name)]:
@@ -48,4 +49,4 @@ def passed_over(raw: Path) -> list[str]:
         return []
     listed = [f"{n} of {name!r}" for name, n in sorted(counts.items(), key=lambda one: (-one[1], one[0])) if n]
     listed = [*listed[:NAMED], *(["others"] if len(listed) > NAMED else [])]
-    return [f"{counts.total():,} files that systems leave behind were passed over: {', '.join(listed)}"]
+    return [f"{counts.total():,} files that operating systems leave behind were ignored: {', '.join(listed)}"]

@@ -1,9 +1,9 @@
-"""metadata.csv: what is known of the files of a raw folder beside their place in it.
+"""metadata.csv: what is known about the files of a raw folder, in addition to their paths.
 
-Columns: `path` (relative to the raw folder) and any of `label`, `group`, `split` and `fold`. Spellings that can only
-mean one thing are taken as that: `Group`, blanks around names and values, a BOM, `;` or tabs between fields, `\\` or
-`./` in paths, one folder in front of all paths, upper and lower case, composed or decomposed accents. What may mean a
-column that is read is refused by name.
+Columns: `path` (relative to the raw folder) and any of `label`, `group`, `split` and `fold`. Unambiguous variants are
+accepted: `Group`, blanks around names and values, a BOM, `;` or tabs between fields, `\\` or `./` in paths, one folder
+in front of all paths, upper and lower case, composed or decomposed accents. A column whose name is close to one of
+these, but not equal, is refused by name.
 """
 
 import csv
@@ -24,16 +24,16 @@ from slipway.data.readers.sides import side_of
 METADATA = "metadata.csv"
 COLUMNS = ("path", "label", "group", "split", "fold")
 _DELIMITERS = ",;\t|"
-_TELLING = ("group", "split", "fold")
-"""Columns that decide on the split: one that is nearly called so is refused, not passed over."""
+_SPLITTING = ("group", "split", "fold")
+"""Columns that decide on the split: a column with nearly such a name is refused, not ignored."""
 _CLOSE = 0.8
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """`rows`: those of `COLUMNS` that the file has, as text without blanks around it (`path` as it stands), and `line`.
+    """`rows`: the columns of `COLUMNS` that the file has, as stripped text (`path` unchanged), and `line`.
 
-    `notes`: what of the file is not read.
+    `notes`: sentences on the columns that are not read.
     """
 
     rows: pd.DataFrame
@@ -41,20 +41,20 @@ class Metadata:
 
 
 def read(path: Path) -> Metadata:
-    """The table.
+    """Read the table.
 
     Raises:
-        DataError: it is no text in UTF-8 or UTF-16, a line has another number of fields than the header, there is no
-            column `path`, a column stands twice or nearly has the name of one that is read.
+        DataError: the file is not text in UTF-8 or UTF-16; a line has another number of fields than the header; there
+            is no column `path`; a column occurs twice, or its name is close to that of a column that is read.
     """
     text = _text(path)
     first, _, rest = text.partition("\n")
-    told = re.fullmatch("sep=(.)\r?", first, re.IGNORECASE)
-    start = 2 if told else 1
-    text = rest if told else text
-    lines = _lines(path, text, told[1] if told else _delimiter(text), start)
+    declared = re.fullmatch("sep=(.)\r?", first, re.IGNORECASE)
+    start = 2 if declared else 1
+    text = rest if declared else text
+    lines = _lines(path, text, declared[1] if declared else _delimiter(text), start)
     if not lines:
-        raise DataError(f"{path}: it is empty; the first line names the columns, one of them path")
+        raise DataError(f"{path}: it is empty; the first line must name the columns, one of them path")
     (_, header), *records = lines
     names = [_plain(name).casefold() for name in header]
     if "path" not in names:
@@ -70,7 +70,7 @@ def read(path: Path) -> Metadata:
     rows = rows.apply(lambda column: column if column.name == "path" else column.map(_plain))
     rows = rows.assign(line=pd.Series([line for line, _ in records], dtype="int64"))
     unread = [
-        _plain(name) or "one without a name"
+        _plain(name) or "a column without a name"
         for at, name in enumerate(header)
         if names[at] not in COLUMNS and (names[at] or any(record[at].strip() for _, record in records))
     ]
@@ -79,9 +79,9 @@ def read(path: Path) -> Metadata:
 
 
 def files_of(paths: Sequence[str], known: Collection[str]) -> list[str | None]:
-    """The file that each path means, of those that are known; None where it is none of them, or could be several.
+    """Return the known file that each path refers to; None if there is none, or several are possible.
 
-    A folder that stands in front of every path (`/home/me/pictures/`) is left out.
+    A folder in front of every path (`/home/me/pictures/`) is ignored.
     """
     ways: list[Callable[[str], str]] = [str, _normal, lambda path: _normal(path).casefold()]
     by_way = [_unique(known, way) for way in ways]
@@ -100,7 +100,7 @@ def files_of(paths: Sequence[str], known: Collection[str]) -> list[str | None]:
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two names are the same word, whatever the form of their accents and the blanks around them."""
+    """Whether two names are equal, apart from the Unicode form of accents and the blanks around them."""
     return _plain(one) == _plain(other)
 
 
@@ -116,15 +116,15 @@ def _text(path: Path) -> str:
 
 
 def _delimiter(text: str) -> str:
-    """The one that parts the header so that a column is called path."""
+    """Return the delimiter with which the header has a column `path`."""
     header = text.partition("\n")[0].casefold().replace('"', "")
     return max(_DELIMITERS, key=lambda one: ("path" in map(_plain, header.split(one)), header.count(one)))
 
 
 def _lines(path: Path, text: str, delimiter: str, start: int) -> list[tuple[int, list[str]]]:
-    """The fields of each line that has any, with its number; all as many as the header's."""
+    """Return (number, fields) of each line that is not blank; all must have as many fields as the header."""
     header = text.partition("\n")[0]
-    spaced = f"{delimiter} " in header  # then blanks stand before quotes too
+    spaced = f"{delimiter} " in header  # then there are blanks before quotes too
     reader = csv.reader(StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=spaced, strict=True)
     lines: list[tuple[int, list[str]]] = []
     try:
@@ -135,7 +135,7 @@ def _lines(path: Path, text: str, delimiter: str, start: int) -> list[tuple[int,
             if lines and len(fields) != len(lines[0][1]):
                 raise DataError(
                     f"{path}, line {number}: {len(fields)} fields, and the header names {len(lines[0][1])} columns; "
-                    'mend the line (a field that holds the separator stands in "quotes")'
+                    'fix the line (put a field that holds the separator in "quotes")'
                 )
             lines.append((number, fields))
     except csv.Error as error:
@@ -144,9 +144,9 @@ def _lines(path: Path, text: str, delimiter: str, start: int) -> list[tuple[int,
 
 
 def _refuse_near_miss(path: Path, name: str, values: list[str], names: Sequence[str]) -> None:
-    """Refuse a column that is not read and may be meant for one that is."""
+    """Raise DataError for an unread column that is probably meant to be one that is read."""
     words = re.findall("[a-z]+", name.casefold())
-    for known in _TELLING:
+    for known in _SPLITTING:
         if known in names:
             continue
         close = any(
@@ -154,14 +154,16 @@ def _refuse_near_miss(path: Path, name: str, values: list[str], names: Sequence[
             for word in words
         )
         if close:
-            raise DataError(f"{path}: no column is called {name!r}; call it {known} if it is that, else something else")
+            raise DataError(
+                f"{path}: unknown column {name!r}; rename it to {known} if it is that, or to something else"
+            )
     sides = {side_of(value) for value in values if value.strip()}
     if "split" not in names and None not in sides and len(sides) > 1:
-        raise DataError(f"{path}: column {name!r} holds {', '.join(sorted(map(str, sides)))}; call it split")
+        raise DataError(f"{path}: column {name!r} holds {', '.join(sorted(map(str, sides)))}; rename it to split")
 
 
 def _unique(known: Collection[str], way: Callable[[str], str]) -> dict[str, str | None]:
-    """Files by a way of writing them; None where several are written alike."""
+    """Map each file's name, written in one `way`, to the file; to None if several files are written the same."""
     files: dict[str, str | None] = {}
     for file in known:
         files[way(file)] = None if way(file) in files else file
@@ -169,7 +171,7 @@ def _unique(known: Collection[str], way: Callable[[str], str]) -> dict[str, str 
 
 
 def _prefix(path: str, find: Callable[[str], str | None]) -> str | None:
-    """What stands in front of the part of `path` that is a known file."""
+    """Return the part of `path` in front of a known file's path; None if it has none."""
     parts = _normal(path).split("/")
     for cut in range(1, len(parts)):
         if find("/".join(parts[cut:])):
@@ -178,7 +180,7 @@ def _prefix(path: str, find: Callable[[str], str | None]) -> str | None:
 
 
 def _normal(path: str) -> str:
-    """A path without what does not change its meaning."""
+    """Return a path in normal form."""
     parts = posixpath.normpath(_plain(path).replace("\\", "/")).split("/")
     return "/".join(part.strip() for part in parts)
 

@@ -1,6 +1,6 @@
-"""A split that raw data brings along as folders: `train/ val/ test/` above the classes or above the pictures.
+"""The raw data's own split, as folders: `train/ val/ test/` above the classes or above the pictures.
 
-Other words and spellings for the sides are known too: `valid`, `Training`, `test_set`, `train2017`.
+Other names of the sides are recognized too: `valid`, `Training`, `test_set`, `train2017`.
 """
 
 import re
@@ -21,79 +21,79 @@ _FILLERS = frozenset({"set", "split", "data", "dataset", "images", "imgs", "pict
 
 
 def side_of(word: str) -> str | None:
-    """The side that a word means: "train", "val" or "test"; None for any other word."""
+    """Return the side that a word names: "train", "val" or "test"; None for any other word."""
     return _SIDE_OF.get(word.strip().casefold())
 
 
 def side_folders(folder: Path) -> dict[str, str]:
-    """By name the folders in `folder` that are called like sides; none unless there are two different sides.
+    """Return the folders in `folder` that are named like sides, by name; none unless there are two different sides.
 
-    One alone may be what a class is called: a train is a vehicle.
+    A single one may be a class: a train is a vehicle.
     """
-    sides = {name: side for name in subfolders(folder) if (side := _meant(name))}
+    sides = {name: side for name in subfolders(folder) if (side := _side_of_folder(name))}
     return sides if len(set(sides.values())) > 1 else {}
 
 
 def above_classes(raw: Path, classes: Collection[str]) -> dict[str, str]:
-    """The sides whose folders stand above the class folders, by folder; none where the class folders come first.
+    """Return the sides of the folders above the class folders, by folder; none if class folders are at the top.
 
     Args:
         raw: the folder.
-        classes: names that are known to be classes, if any: where all those folders are among them, they are no sides.
+        classes: known class names, if any. If all folders that are named like sides are classes, they are not sides.
 
     Raises:
-        DataError: the folders are called like sides and some hold folders, yet they cannot be read as a split.
+        DataError: folders are named like sides and some hold folders, but they cannot be read as a split.
     """
     sides = side_folders(raw)
     below = {name: set(subfolders(raw / name)) for name in sides}
     if set(sides) <= set(classes) or not any(below.values()):
         return {}
     train = set().union(*(below[name] for name, side in sides.items() if side == "train"))
-    beside = [name for name in subfolders(raw) if name not in sides]
+    others = [name for name in subfolders(raw) if name not in sides]
     loose = [name for name in sides if not below[name] and _holds_files(raw / name)]
     strange = [f"{name}/{label}" for name in sides for label in sorted(below[name] - train)]
-    _refuse(raw, sides, beside, "classes")
+    _refuse(raw, sides, others, "classes")
     if loose:
-        raise _unclear(raw, sides, f"{', '.join(loose)} holds files and no class folders", "classes")
+        raise _ambiguous(raw, sides, f"{', '.join(loose)} holds files and no class folders", "classes")
     if strange:
-        raise _unclear(raw, sides, f"train has no folder for {', '.join(strange)}", "classes")
+        raise _ambiguous(raw, sides, f"train has no folder for {', '.join(strange)}", "classes")
     return {name: side for name, side in sides.items() if below[name]}
 
 
 def above_pictures(raw: Path, name: str = ".") -> dict[str, str | None]:
-    """The folders in `raw / name`, relative to `raw`, that are sides of a split; where none are, that one (None).
+    """Return the side folders in `raw / name`, as paths relative to `raw`, with their sides; if none, {name: None}.
 
     Raises:
-        DataError: some folders are called like sides, and others or files stand beside them.
+        DataError: some folders are named like sides, and there are other folders or files next to them.
     """
     folder = raw / name
     sides = side_folders(folder)
-    beside = [other for other in subfolders(folder) if other not in sides]
-    beside += ["files"] if sides and name != "." and _holds_files(folder) else []
-    _refuse(folder, sides, beside, "groups")
+    others = [other for other in subfolders(folder) if other not in sides]
+    others += ["files"] if sides and name != "." and _holds_files(folder) else []
+    _refuse(folder, sides, others, "groups")
     return {(PurePosixPath(name) / top).as_posix(): side for top, side in sides.items()} or {name: None}
 
 
-def _refuse(folder: Path, sides: dict[str, str], beside: list[str], what: str) -> None:
-    if sides and beside:
-        raise _unclear(folder, sides, f"{', '.join(beside)} stands beside them", what)
+def _refuse(folder: Path, sides: dict[str, str], others: list[str], what: str) -> None:
+    if sides and others:
+        raise _ambiguous(folder, sides, f"{', '.join(others)} is next to them", what)
     if sides and "train" not in sides.values():
-        raise _unclear(folder, sides, "there is no train", what)
+        raise _ambiguous(folder, sides, "there is no train", what)
     if linked := [name for name in sides if (folder / name).is_symlink()]:
-        raise _unclear(folder, sides, f"{', '.join(linked)} is a link: copy the files here", what)
+        raise _ambiguous(folder, sides, f"{', '.join(linked)} is a link: copy the files here", what)
 
 
-def _unclear(folder: Path, sides: dict[str, str], why: str, what: str) -> DataError:
-    way_out = "list them in data.classes" if what == "classes" else "rename them"
+def _ambiguous(folder: Path, sides: dict[str, str], why: str, what: str) -> DataError:
+    fix = "list them in data.classes" if what == "classes" else "rename them"
     return DataError(
-        f"{folder}: {', '.join(sides)} are called like the sides of a split, and cannot be read as one: {why}. "
-        f"A split is train/, val/ and test/ with the same folders in each and nothing beside them; if these are "
-        f"{what}, {way_out}"
+        f"{folder}: {', '.join(sides)} are named like the sides of a split, but cannot be read as one: {why}. "
+        f"A split is train/, val/ and test/ with the same folders in each and nothing next to them; if these are "
+        f"{what}, {fix}"
     )
 
 
-def _meant(name: str) -> str | None:
-    """The side that a folder's name means: one word for it, and no others than those that say that it is data."""
+def _side_of_folder(name: str) -> str | None:
+    """Return the side that a folder's name means: one word for a side, and otherwise only words such as "data"."""
     words = [word for word in re.findall(r"[^\W\d_]+", name.casefold()) if word not in _FILLERS]
     return side_of(words[0].removesuffix("set")) if len(words) == 1 else None
 

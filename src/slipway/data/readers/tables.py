@@ -1,6 +1,6 @@
-"""Raw folders of tables: `*.csv`, `*.csv.gz` and `*.parquet` files that are read one after the other.
+"""Raw folders of tables: `*.csv`, `*.csv.gz` and `*.parquet` files, read in order of their names.
 
-A file is read as it says it is, or refused: nothing is moved to another column, and no row is lost.
+A file that is not well formed is refused: no value moves to another column, and no row is lost.
 """
 
 import csv
@@ -20,13 +20,13 @@ PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
 
 
 def read_tables(raw: Path, exclude: Sequence[str] = (), text: Sequence[str] = ()) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The tables of a folder by file name, without those whose name fits a pattern of `exclude`.
+    """Yield the file name and the table of each file of a folder, except files that match a pattern of `exclude`.
 
-    The columns `text` are read from CSV as they stand there (`01234`, `NA`), for `texts`; the others as what they look
-    like.
+    The columns `text` of a CSV file are read as unchanged text (`01234`, `NA`), for `texts`; pandas infers the type of
+    the others.
 
     Raises:
-        DataError: there is no table, or a file is none.
+        DataError: there is no table, or a file is not a table.
     """
     found = {path for path in raw.glob("*") if any(fnmatch(path.name.lower(), pattern) for pattern in PATTERNS)}
     paths = sorted(path for path in found if not any(fnmatch(path.name, other) for other in exclude))
@@ -37,46 +37,46 @@ def read_tables(raw: Path, exclude: Sequence[str] = (), text: Sequence[str] = ()
 
 
 def read_csv(path: Path, text: Collection[str] | None = ()) -> pd.DataFrame:
-    """A file of comma-separated values in UTF-8 with a header, each row of which has as many fields as the header.
+    """Read a CSV file in UTF-8 with a header; each row must have as many fields as the header.
 
-    Columns are called what the header says, several alike where it says so. Those in `text` (None: all) are text as it
-    stands in the file, "" where it is empty; pandas makes of the others what they look like. Blank lines are no rows.
+    Columns have their names from the header, which may have duplicates. The columns in `text` (None: all) are unchanged
+    text, "" if a field is empty; pandas infers the type of the others. Blank lines are skipped.
 
     Raises:
-        DataError: it is not such a file; the message says which line is wrong.
+        DataError: it is not such a file; the message names the first wrong line.
     """
-    header, rows = _measured(path)
+    header, rows = _header_and_count(path)
     as_text = [place for place, name in enumerate(header) if text is None or name in text]
     how: dict[str, Any] = {"header": 0, "names": range(len(header)), "index_col": False}
     try:
-        # Read twice, since pandas takes words such as `NA` for missing in all columns or in none.
-        as_it_stands = pd.read_csv(path, usecols=as_text, dtype=str, keep_default_na=False, **how)
+        # Read twice, since pandas treats words such as `NA` as missing in all columns or in none.
+        unchanged = pd.read_csv(path, usecols=as_text, dtype=str, keep_default_na=False, **how)
         if len(as_text) == len(header):
-            frame = as_it_stands
+            frame = unchanged
         else:
             frame = pd.read_csv(path, low_memory=False, **how)
-            frame[as_text] = as_it_stands
+            frame[as_text] = unchanged
     except (ValueError, OSError) as error:
         raise DataError(f"{path}: cannot be read as a table ({error})")
     if len(frame) != rows:
-        raise DataError(f"{path}: cannot be read as a table ({rows} rows by its lines, {len(frame)} by its fields)")
+        raise DataError(f"{path}: cannot be read as a table (it has {rows} rows, and pandas reads {len(frame)})")
     named: pd.DataFrame = frame.set_axis(header, axis=1)
     return named
 
 
 def require(where: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
-    """Refuse a table without one of the `columns`, or with two of a name.
+    """Check that a table has each of the `columns` exactly once.
 
     Raises:
-        DataError: a column is missing, or there twice; the message says which, and what there is.
+        DataError: a column is missing or occurs twice; the message says which, and lists the columns that exist.
     """
     tables.require(where, [str(name) for name in frame.columns], columns)
 
 
 def texts(values: pd.Series) -> pd.Series:
-    """Values as text, alike from every kind of file and for a caller; missing and empty ones are None.
+    """Return values as text, the same for every file type and for a caller; None if missing or empty.
 
-    Whole numbers have no fraction (`7.0` is `7`), truth is lower case (`True` and `TRUE` are `true`).
+    Whole numbers have no fraction (`7.0` becomes `7`), and booleans are lower case (`True` and `TRUE` become `true`).
     """
     text = values.astype("string").str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True).replace(tables.TRUTH)
     named: pd.Series = text.astype(object).where(text.notna() & (text != ""), None)
@@ -84,10 +84,10 @@ def texts(values: pd.Series) -> pd.Series:
 
 
 def numbers(where: str, name: str, values: pd.Series) -> pd.Series:
-    """Values of the column `name` as float64, NaN where one is missing or no number.
+    """Return the values of the column `name` as float64, NaN if one is missing or not a number.
 
     Raises:
-        DataError: the column holds dates or durations, or what is no single value.
+        DataError: the column holds dates or durations, or values such as lists.
     """
     kind = values.dtype.kind if isinstance(values.dtype, np.dtype | pd.DatetimeTZDtype) else "O"
     if kind in "mM":
@@ -96,7 +96,7 @@ def numbers(where: str, name: str, values: pd.Series) -> pd.Series:
     try:
         found: pd.Series = pd.to_numeric(plain, errors="coerce").astype(np.float64)
     except (TypeError, ValueError):
-        raise DataError(f"{where}: column {name} holds what is no number, such as {_first(values)}")
+        raise DataError(f"{where}: column {name} holds a value that is not a number, such as {_first(values)}")
     given = plain[plain.notna()]
     if len(given) and found.isna().all() and (_dates(given) or _durations(given)):
         raise DataError(tables.no_numbers(where, name, _first(values)))
@@ -104,10 +104,10 @@ def numbers(where: str, name: str, values: pd.Series) -> pd.Series:
 
 
 def times(values: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Points in time as datetime64 without a zone, and whether each was given with an offset or zone (bool).
+    """Return times as datetime64 without a zone, and whether each was given with an offset or a zone (bool).
 
-    Those given with one are in UTC, the others as they stand. NaT is what is missing or cannot be read for certain: all
-    but a date, or a date and a time, in the order year, month, day, hour.
+    Times with an offset or a zone are converted to UTC, the others are unchanged. Missing and ambiguous values are NaT:
+    everything except a date, or a date and a time, in the order year, month, day, hour.
     """
     if isinstance(values.dtype, pd.DatetimeTZDtype):
         return values.dt.tz_convert("UTC").dt.tz_localize(None), values.notna()
@@ -116,12 +116,12 @@ def times(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     codes, known = pd.factorize(values.astype("string"))
     moments = [*map(tables.moment, known), tables.moment(None)]
     read = pd.Series(np.array([moment for moment, _ in moments]))
-    zoned = pd.Series([said and not np.isnat(moment) for moment, said in moments])
+    zoned = pd.Series([has_zone and not np.isnat(moment) for moment, has_zone in moments])
     return read.iloc[codes].set_axis(values.index), zoned.iloc[codes].set_axis(values.index)
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """The names of features, those that a name before them has too marked as columns of the raw data."""
+    """Return unique names of features: a name that occurred before is marked with "(column)"."""
     found: dict[str, None] = {}
     for name in names:
         while name in found:
@@ -131,19 +131,19 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def _parquet(path: Path) -> pd.DataFrame:
-    """The columns of a file, an index that pandas kept in it among them."""
+    """Read the columns of a Parquet file, including a named index that pandas stored in it."""
     try:
         frame = pd.read_parquet(path)
-    except Exception as error:  # what a damaged file makes its readers stumble on is of any kind
+    except Exception as error:  # a damaged file can cause any kind of error
         raise DataError(f"{path}: cannot be read as a table ({' '.join(str(error).split())})")
     return frame.reset_index(drop=all(name is None for name in frame.index.names))
 
 
-def _measured(path: Path) -> tuple[list[str], int]:
-    """The header, and the number of rows after it, once it is known that all have as many fields.
+def _header_and_count(path: Path) -> tuple[list[str], int]:
+    """Return the header and the number of rows; check that all rows have as many fields as the header.
 
     Raises:
-        DataError: one has more or fewer, or it is no CSV.
+        DataError: a row has more or fewer fields, or the file is not CSV.
     """
     header: list[str] = []
     rows, uneven = 0, 0
@@ -167,12 +167,12 @@ def _measured(path: Path) -> tuple[list[str], int]:
                         first = first if uneven > 1 else (start, len(row))
     except csv.Error as error:
         raise DataError(
-            f"{path}: cannot be read as a table: line {end + 1}: {error}; a quotation mark in a field is written "
-            'twice, and the field in quotation marks: "5"" pipe"'
+            f"{path}: cannot be read as a table: line {end + 1}: {error}; write a quotation mark in a field twice, "
+            'and put the field in quotation marks: "5"" pipe"'
         )
     except UnicodeDecodeError:
         raise DataError(f"{path}: cannot be read as a table: it is not in UTF-8; save it in that encoding")
-    except Exception as error:  # a file that is not there, or a damaged archive
+    except Exception as error:  # a missing file, or a damaged archive
         raise DataError(f"{path}: cannot be read as a table ({error})")
     if not header:
         raise DataError(f"{path}: cannot be read as a table: it is empty")
@@ -183,16 +183,16 @@ def _measured(path: Path) -> tuple[list[str], int]:
 
 def _uneven(path: Path, header: list[str], rows: int, uneven: int, line: int, fields: int) -> str:
     fields_of_line = f"{fields} field" if fields == 1 else f"{fields} fields"
-    others = f"; {uneven - 1:,} of the other {rows - 1:,} rows do not have as many either" if uneven > 1 else ""
+    others = f"; {uneven - 1:,} of the other {rows - 1:,} rows do not have {len(header)} either" if uneven > 1 else ""
     message = f"{path}: line {line} has {fields_of_line}, and the header has {len(header)}{others}. "
     if len(header) == 1:
         return f"{message}Separate fields by commas; the header is {header[0]!r}"
     if uneven == rows and fields == len(header) + 1:
         return (
-            f"{message}The rows begin with a name that the header does not have, or end with a comma too many: write "
-            "the file without row names, or give them a heading"
+            f"{message}The rows begin with a row name that has no field in the header, or end with an extra comma: "
+            "write the file without row names, or give them a field in the header"
         )
-    return f"{message}Mend the line; a field that holds a comma is written in quotation marks"
+    return f"{message}Fix the line; put a field that holds a comma in quotation marks"
 
 
 def _opened(path: Path) -> TextIO:
@@ -204,7 +204,7 @@ def _opened(path: Path) -> TextIO:
 def _lines(file: TextIO) -> Iterator[str]:
     for line in file:
         if "\0" in line:
-            raise csv.Error("it holds a NUL character, which no text does")
+            raise csv.Error("it holds a NUL character, which is not allowed in text")
         yield line
 
 
