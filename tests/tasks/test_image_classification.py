@@ -353,7 +353,7 @@ def test_texts_of_any_size_in_a_png_do_not_matter(after: bool) -> None:
 def test_a_format_that_is_not_read_is_named(form: str) -> None:
     if form == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow does not write AVIF")
-    with pytest.raises(PictureError, match=f"not a picture: {form}, which is not read: save it as JPEG, PNG or WebP"):
+    with pytest.raises(PictureError, match=f"not a picture: {form} is not supported: save it as JPEG, PNG or WebP"):
         encode_picture(file_of(picture(), form), 8, 8)
 
 

@@ -141,7 +141,7 @@ def test_bad_clips_are_problems_and_the_others_keep_their_rows(raw: Path) -> Non
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (b"GIF89a", "sound 1: not a sound: neither WAV"),
+        (b"GIF89a", "sound 1: not a sound: its content is not WAV"),
         (Path("absent.wav"), r"sound 1 \(absent.wav\): unreadable: No such file"),
         ((np.zeros(800), 8000), "sound 1: silent"),
     ],

@@ -387,7 +387,7 @@ def test_a_picture_without_a_box_is_all_of_one_person(raw: Path) -> None:
         (Path("absent.jpg"), r"picture 1 \(absent.jpg\): unreadable"),
         ((jpeg(1), (0, 0, 0, 5)), "picture 1: a box is x, y, width and height"),
         ((jpeg(1), (0, 0, 5)), "picture 1: a box is x, y, width and height"),
-        ((jpeg(1), (500, 500, 5, 5)), "picture 1: box outside: no part of the picture of 80 x 60"),
+        ((jpeg(1), (500, 500, 5, 5)), "picture 1: box outside: it is completely outside the picture of 80 x 60"),
         ((jpeg(1), (0, 0, 1e6, 1e6)), "picture 1: too large"),
         ((jpeg(1),), "picture 1: give a picture, or a picture and its box"),
     ],

@@ -218,7 +218,7 @@ def test_a_feature_that_is_empty_in_training_is_refused(tmp_path):
 
 def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
     _, spec, *_ = fouls
-    with pytest.raises(DataError, match="the table row 2: x is far; mend or leave out"):
+    with pytest.raises(DataError, match="the table row 2: x is far; fix or remove"):
         TASK.preprocess(table().astype({"x": object}).head(3).assign(x=[1, "far", 2]), spec)
     with pytest.raises(DataError, match="the table: no column speed"):
         TASK.preprocess([{"x": 1, "event": "duel"}], spec)
@@ -230,10 +230,10 @@ def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
         ({"categorical": ("x",)}, "column x has two roles"),
         ({"name": "decision"}, "name cannot be decision"),
         ({"numeric": (), "categorical": (), "derived": {}}, "there is no feature"),
-        ({"derived": {"a": "x + unknown"}}, "derived a reads unknown, which is no numeric column"),
+        ({"derived": {"a": "x + unknown"}}, "derived a reads unknown, which is neither a numeric nor a derived column"),
         ({"derived": {"a": "event + 1"}}, "derived a reads event"),
-        ({"derived": {"a": "b + x", "b": "a + 1"}}, "derived columns need one another: a, b, a"),
-        ({"derived": {"a": "open(x)"}}, "is no number, column, operator"),
+        ({"derived": {"a": "b + x", "b": "a + 1"}}, "derived columns depend on each other in a circle: a, b, a"),
+        ({"derived": {"a": "open(x)"}}, "is not allowed; use numbers, columns, operators"),
     ],
 )
 def test_columns_that_cannot_be_meant_are_refused(changed: dict[str, Any], why: str) -> None:
@@ -336,10 +336,10 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        ({"x": None}, "x is missing, and was in no row of the training data"),
-        ({"event": None}, "event is missing, and was in no row of the training data"),
-        ({"event": "throw"}, "event is throw, which training did not see, nor a rare or missing category"),
-        ({"speed": 0.0}, "inverse is missing, and was in no row of the training data"),
+        ({"x": None}, "x is missing, but every row of the training data has it"),
+        ({"event": None}, "event is missing, but every row of the training data has it"),
+        ({"event": "throw"}, "event is throw, which is not in the training data, nor is a rare or missing category"),
+        ({"speed": 0.0}, "inverse is missing, but every row of the training data has it"),
     ],
 )
 def test_what_no_training_row_lacked_is_needed_at_serving(tmp_path, row, why):

@@ -157,9 +157,9 @@ def test_a_new_place_can_be_encoded(visitors):
 @pytest.mark.parametrize(
     ("column", "value", "why"),
     [
-        ("warmth", None, "warmth is missing, and was in no row of the training data"),
-        ("sky", None, "sky is missing, and was in no row of the training data"),
-        ("sky", "hail", "sky is hail, which was in no row of the training data"),
+        ("warmth", None, "warmth is missing, but every row of the training data has it"),
+        ("sky", None, "sky is missing, but every row of the training data has it"),
+        ("sky", "hail", "sky is hail, which is in no row of the training data"),
     ],
 )
 def test_a_value_that_no_training_row_lacked_is_needed_in_the_rows_to_forecast(visitors, column, value, why):
@@ -245,7 +245,7 @@ def test_a_time_with_an_offset_or_of_another_calendar_is_listed_and_not_shifted(
     frame.loc[8, "hour"] = text
     index = Task(DATA).index(raw(tmp_path, frame))
     assert [(problem.where, problem.kind) for problem in index.problems] == [("visitors.csv row 9", "no time")]
-    assert f"hour is {text}, which is no local hour" in index.problems[0].detail
+    assert f"hour is {text}, which is not a local hour" in index.problems[0].detail
     assert len(index.examples) == len(frame) - 1 and not (index.examples["time"] == "2023-10-20T06").sum() > 1
 
 

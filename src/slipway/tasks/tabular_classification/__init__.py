@@ -24,7 +24,7 @@ from slipway.metrics import binary, parity
 from slipway.tasks.tabular_classification import encoding
 from slipway_edge.tables import Check, failures, some, text
 from slipway_edge.tasks import tabular_classification as edge
-from slipway_edge.tasks.tabular_classification import DECISION, expressions, unfit
+from slipway_edge.tasks.tabular_classification import DECISION, check_numeric, expressions
 from slipway_edge.tasks.tabular_classification.encoding import Columns as Values
 from slipway_edge.tasks.tabular_classification.encoding import lacking
 
@@ -230,7 +230,7 @@ class Task(edge.Task):
             table["group"] = table["example"] if data.example else self._alike(table)
         self._refuse_empty(str(raw), table)
         problems = _problems(
-            table, [*_undescribed(table), *unfit(self._numbers(table), _given(table)), *self._twice(table)]
+            table, [*_undescribed(table), *check_numeric(self._numbers(table), _given(table)), *self._twice(table)]
         )
         good = table.drop(index=[row for row, _ in problems])
         if good.empty:
