@@ -1,4 +1,4 @@
-"""Average precision is pycocotools' own, for the examples as they are and for a bootstrap's draws."""
+"""Average precision equals that of pycocotools, with and without the weights of a bootstrap draw."""
 
 import time
 
@@ -24,7 +24,7 @@ def judged(n: int = 60, spread: float = 4.0, seed: int = 0) -> Judged:
 
 
 def oks(truth: np.ndarray, found: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """As cocodataset.org defines it."""
+    """Object keypoint similarity as cocodataset.org defines it."""
     squared = ((truth[..., :2] - found[..., :2]) ** 2).sum(axis=-1)
     similar = np.exp(-squared / (2 * area[:, None] * (2 * np.array(SIGMAS)) ** 2))
     annotated = truth[..., 2] > 0
@@ -79,7 +79,7 @@ def test_a_weight_counts_a_person_that_often(seed: int) -> None:
     assert score(truth, found, area, size, sigmas)["map"] != pytest.approx(plain["map"])
 
 
-def test_without_any_weight_nothing_is_known() -> None:
+def test_without_any_weight_every_metric_is_nan() -> None:
     scores = score(*judged(), np.zeros(60))
     assert scores.keys() == keypoints.METRICS.keys()
     assert np.isnan(list(scores.values())).all()
