@@ -40,9 +40,9 @@ def make(folder: Path, extras: Iterable[str]) -> Path:
 def needed(extras: Iterable[str]) -> dict[str, Distribution]:
     """By name, the distributions that the package and its extras require, directly or indirectly."""
     project = tomllib.loads((ROOT / "edge" / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
+    required = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
     found: dict[str, Distribution] = {}
-    names = list(_names(asked))
+    names = list(_names(required))
     while names:
         name = names.pop()
         if name not in found:

@@ -108,7 +108,7 @@ def test_channels_are_averaged() -> None:
     np.testing.assert_allclose(decode(file_of(stereo), RATE), tone() / 2, atol=1e-4)
 
 
-def test_bytes_paths_and_samples_of_one_sound_decode_alike(tmp_path: Path) -> None:
+def test_bytes_paths_and_samples_of_a_sound_are_decoded_equally(tmp_path: Path) -> None:
     whole = np.round(tone() * 32768).astype(np.int16)
     content = file_of(whole)
     (tmp_path / "a.wav").write_bytes(content)

@@ -25,14 +25,14 @@ PLAIN = st.one_of(
 """Values that callers and files may have in a cell."""
 
 
-def told(values: list[Any]) -> pd.Series:
+def series(values: list[Any]) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
 @given(st.lists(PLAIN, max_size=8))
 def test_texts_and_numbers_are_the_same_as_in_the_pipeline(values: list[Any]) -> None:
-    assert tables.texts(values).tolist() == readers.texts(told(values)).tolist()
-    np.testing.assert_array_equal(tables.numbers("", "x", values), readers.numbers("", "x", told(values)))
+    assert tables.texts(values).tolist() == readers.texts(series(values)).tolist()
+    np.testing.assert_array_equal(tables.numbers("", "x", values), readers.numbers("", "x", series(values)))
 
 
 DATA = {"numeric": ["x", "y"], "categorical": ["event"], "derived": {"sum": "x + y"}, "name": "foul"}

@@ -358,12 +358,12 @@ def test_an_invalid_section_is_refused(bad: dict[str, object]) -> None:
 def test_a_caller_gives_pictures_with_boxes_and_gets_pixels_of_the_picture(raw: Path) -> None:
     examples = task().index(raw).examples
     (batch,) = task().encode(raw, examples, SPEC)
-    asked = [(raw / row["picture"], row["box"]) for row in examples.to_dict("records")]
-    inputs, rows = task().preprocess(asked, SPEC)
+    request = [(raw / row["picture"], row["box"]) for row in examples.to_dict("records")]
+    inputs, rows = task().preprocess(request, SPEC)
     assert (inputs == batch.inputs).all()
     assert rows.tolist() == [0, 1, 2]
     predictions = np.where(np.arange(3) < 2, batch.targets, 0.5)
-    presented = task().present(predictions, asked, SPEC)
+    presented = task().present(predictions, request, SPEC)
     nose, wrist = presented[2]["nose"], presented[2]["left_wrist"]
     assert nose == pytest.approx({"x": 45, "y": 10, "score": 0.5}, abs=1e-3)
     assert wrist == pytest.approx({"x": 54, "y": 28, "score": 0.5}, abs=1e-3)
@@ -397,7 +397,7 @@ def test_the_error_names_the_bad_picture(bad: Any, message: str) -> None:
         task().preprocess([jpeg(1), bad], SPEC)
 
 
-def judged(raw: Path, off: float) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, dict[str, Any]]:
+def predicted(raw: Path, off: float) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, dict[str, Any]]:
     """The examples, with predictions shifted by `off` pixels to the right."""
     examples = task().index(raw).examples
     (batch,) = task().encode(raw, examples, SPEC)
@@ -408,12 +408,12 @@ def judged(raw: Path, off: float) -> tuple[pd.DataFrame, np.ndarray, np.ndarray,
 
 
 def test_scores_count_pixels_of_the_picture(raw: Path) -> None:
-    assert task().scores(*judged(raw, 0.0)).total() == pytest.approx(
+    assert task().scores(*predicted(raw, 0.0)).total() == pytest.approx(
         {"map": 1, "ap50": 1, "ap75": 1, "pck": 1, "mean_error": 0}, abs=1e-6
     )
-    assert task().scores(*judged(raw, 2.0)).total()["mean_error"] == pytest.approx(2 / 40, abs=1e-6)
-    assert task().scores(*judged(raw, 5.0)).total()["pck"] == 0
-    per_group = task().scores(*judged(raw, 2.0)).breakdowns()["per_group"]
+    assert task().scores(*predicted(raw, 2.0)).total()["mean_error"] == pytest.approx(2 / 40, abs=1e-6)
+    assert task().scores(*predicted(raw, 5.0)).total()["pck"] == 0
+    per_group = task().scores(*predicted(raw, 2.0)).breakdowns()["per_group"]
     assert per_group["group"].tolist() == ["images/1.jpg", "images/2.jpg"]
     assert per_group["n"].tolist() == [14, 28]
 

@@ -80,10 +80,10 @@ def test_a_mutated_csv_keeps_each_unchanged_row_or_is_refused(tmp_path: Path, da
     truth = table().set_index(table()["id"].astype(str))
     for row in records(tmp_path / "a.csv"):
         if row == whole.get(row[0]) and row[0] in features.index:
-            told, given_ = features.loc[row[0]], truth.loc[row[0]]
-            assert (told["x"], told["speed"]) == (np.float32(given_["x"]), np.float32(given_["speed"]))
-            assert (told["label"] == "hand_ball") == (given_["kind"] == "hand")
-            assert str(told["day"]) == given_["day"]
+            found, given_ = features.loc[row[0]], truth.loc[row[0]]
+            assert (found["x"], found["speed"]) == (np.float32(given_["x"]), np.float32(given_["speed"]))
+            assert (found["label"] == "hand_ball") == (given_["kind"] == "hand")
+            assert str(found["day"]) == given_["day"]
 
 
 @pytest.mark.parametrize("kind", ["csv.gz", "parquet"])

@@ -120,7 +120,7 @@ def test_a_rare_category_is_encoded_like_an_unseen_one_and_a_missing_one_is_miss
     columns = ["event: positive", "event: common", "event = touch"]
     assert inputs.loc[rare, columns].to_numpy().tolist()[0][1:] == [0, 0] and inputs.loc[rare, columns[0]].isna().all()
     assert inputs.loc[missing, columns].isna().all(axis=None)
-    new, _ = TASK.preprocess([{"x": 1, "speed": 2, "event": "seen by nobody"}], spec)
+    new, _ = TASK.preprocess([{"x": 1, "speed": 2, "event": "never seen"}], spec)
     np.testing.assert_array_equal(new[0, 4:], inputs.loc[rare].to_numpy()[0, 4:])
 
 
@@ -292,7 +292,6 @@ INTERNAL = (
     "file",
     "row",
     "fingerprint",
-    "told",
     "name",
     "target",
 )
@@ -323,9 +322,9 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
                 np.testing.assert_array_equal(inputs[:, 2 + number], mine[name], err_msg=name)
             else:
                 assert of_column(split.examples, name).tolist() == mine[name].astype(str).tolist()
-        told = np.linspace(0, 1, len(split))[:, None]
+        probability = np.linspace(0, 1, len(split))[:, None]
         back, truth, predicted = predictions.read(
-            predictions.table(split.examples, split.targets, told, spec["outputs"])
+            predictions.table(split.examples, split.targets, probability, spec["outputs"])
         )
         assert list(back) == list(split.examples)
         np.testing.assert_array_equal(truth, split.targets)
@@ -348,10 +347,10 @@ def test_a_value_that_every_training_row_had_is_required_at_serving(tmp_path, ro
     task = Task(Task.Data(**columns))
     _, spec, *_ = encoded(raw(tmp_path, whole), task)
     assert spec["gaps"] == {"missing": [], "unseen": []}
-    asked = [{"x": 1, "speed": 2, "event": "duel"}, {"x": 1, "speed": 2, "event": "duel"} | row]
+    request = [{"x": 1, "speed": 2, "event": "duel"}, {"x": 1, "speed": 2, "event": "duel"} | row]
     with pytest.raises(DataError, match=f"the table row 2: .*{why}"):
-        task.preprocess(asked, spec)
-    assert len(task.preprocess(asked, {key: value for key, value in spec.items() if key != "gaps"})[0]) == 2
+        task.preprocess(request, spec)
+    assert len(task.preprocess(request, {key: value for key, value in spec.items() if key != "gaps"})[0]) == 2
 
 
 def test_a_value_that_training_rows_lacked_may_be_missing_at_serving(fouls):
@@ -409,7 +408,7 @@ def test_dates_as_numbers_are_refused(tmp_path):
         TASK.preprocess(table().assign(x=pd.Timestamp("2024-05-01")), {})
 
 
-def judged() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:
+def predicted_examples() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:
     draw = np.random.default_rng(0)
     targets = (draw.random(500) < 0.3).astype(np.int64)
     probability = np.clip(0.25 + 0.5 * targets + draw.normal(0, 0.15, 500), 0, 1)
@@ -418,7 +417,7 @@ def judged() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:
 
 
 def test_the_operating_point_joins_the_spec_and_decides():
-    examples, targets, predictions, spec = judged()
+    examples, targets, predictions, spec = predicted_examples()
     chosen = TASK.choose_threshold(examples, targets, predictions, spec)
     assert chosen["operating_point"]["chosen_by"] == "recall at the least precision"
     assert chosen["operating_point"]["precision"] >= chosen["operating_point"]["precision_low"] >= 0.8
@@ -426,21 +425,24 @@ def test_the_operating_point_joins_the_spec_and_decides():
     scores = TASK.scores(examples, targets, predictions, spec).total()
     assert scores.keys() == Task.metrics.keys() and set(Task.headline) <= Task.metrics.keys()
     assert scores["precision"] == pytest.approx(chosen["operating_point"]["precision"], abs=1e-6)
-    told = TASK.present(predictions[:2], None, spec)
-    assert told[0] == {"hand_ball": float(predictions[0, 0]), "decision": bool(predictions[0, 0] >= spec["threshold"])}
+    presented = TASK.present(predictions[:2], None, spec)
+    assert presented[0] == {
+        "hand_ball": float(predictions[0, 0]),
+        "decision": bool(predictions[0, 0] >= spec["threshold"]),
+    }
     moved = np.where(np.arange(500)[:, None] == 0, 1 - predictions, predictions)
     assert TASK.agreement(predictions, moved, spec)["agreement"] in (1, 0.998)
 
 
 def test_a_precision_that_no_threshold_reaches_is_reported():
-    examples, targets, predictions, spec = judged()
+    examples, targets, predictions, spec = predicted_examples()
     chosen = TASK.choose_threshold(examples, targets, 0.5 + 0 * predictions, spec)
     assert chosen["operating_point"]["chosen_by"] == "f1: no threshold has the least precision"
     assert chosen["operating_point"]["recall"] == 1
 
 
 def test_tables_show_tenths_and_the_most_common_values_of_columns():
-    examples, targets, predictions, spec = judged()
+    examples, targets, predictions, spec = predicted_examples()
     tables = TASK.scores(examples, targets, predictions, {**spec, "threshold": 0.5}).breakdowns()
     assert list(tables) == ["tenths", "by_event"]
     assert len(tables["by_event"]) == 21 and tables["by_event"]["examples"].sum() == 500
@@ -448,7 +450,7 @@ def test_tables_show_tenths_and_the_most_common_values_of_columns():
 
 
 def test_a_weight_counts_an_example_that_often_in_the_tables():
-    examples, targets, predictions, spec = judged()
+    examples, targets, predictions, spec = predicted_examples()
     spec = {**spec, "threshold": 0.5}
     once, rows = TASK.scores(examples, targets, predictions, spec).breakdowns(), np.repeat(np.arange(500), 2)
     twice = TASK.scores(examples, targets, predictions, spec).breakdowns(np.full(500, 2.0))

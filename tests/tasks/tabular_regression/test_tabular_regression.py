@@ -93,43 +93,43 @@ def test_no_feature_sees_a_target_younger_than_24_hours(visitors, tmp_path, hour
     history = table()
     time = pd.to_datetime(history["hour"])
     now = time.min() + pd.Timedelta(hours=hour)
-    asked = history[time <= now].copy()
-    when = pd.to_datetime(asked["hour"])
-    asked.loc[when == now, "visitors"] = np.nan
-    changed = asked.copy()
+    request = history[time <= now].copy()
+    when = pd.to_datetime(request["hour"])
+    request.loc[when == now, "visitors"] = np.nan
+    changed = request.copy()
     changed.loc[when > now - pd.Timedelta(hours=24), "visitors"] *= scale
-    np.testing.assert_array_equal(task.preprocess(asked, spec)[0], task.preprocess(changed, spec)[0])
+    np.testing.assert_array_equal(task.preprocess(request, spec)[0], task.preprocess(changed, spec)[0])
 
 
 def test_a_target_24_hours_old_is_seen(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table()
-    when = pd.to_datetime(asked["hour"])
-    asked.loc[when == when.max(), "visitors"] = np.nan
-    changed = asked.copy()
+    request = table()
+    when = pd.to_datetime(request["hour"])
+    request.loc[when == when.max(), "visitors"] = np.nan
+    changed = request.copy()
     changed.loc[when == when.max() - pd.Timedelta(hours=24), "visitors"] += 100
-    assert (task.preprocess(asked, spec)[0] != task.preprocess(changed, spec)[0]).any()
+    assert (task.preprocess(request, spec)[0] != task.preprocess(changed, spec)[0]).any()
 
 
 def test_rows_to_forecast_get_the_same_inputs_as_in_prepare(visitors):
     task, _, examples, spec, inputs, _ = visitors
-    asked = table().sample(frac=1, random_state=1)
-    ahead = pd.to_datetime(asked["hour"]) >= "2024-01-04"
-    asked.loc[ahead, "visitors"] = np.nan
-    names = asked[ahead]["spot"] + "/" + pd.to_datetime(asked[ahead]["hour"]).dt.strftime("%Y-%m-%dT%H")
+    request = table().sample(frac=1, random_state=1)
+    ahead = pd.to_datetime(request["hour"]) >= "2024-01-04"
+    request.loc[ahead, "visitors"] = np.nan
+    names = request[ahead]["spot"] + "/" + pd.to_datetime(request[ahead]["hour"]).dt.strftime("%Y-%m-%dT%H")
     rows = pd.Index(examples["example"]).get_indexer(names)
-    first_day = pd.to_datetime(asked[ahead]["hour"]) < "2024-01-05"
-    np.testing.assert_array_equal(task.preprocess(asked, spec)[0][first_day], inputs[rows][first_day])
+    first_day = pd.to_datetime(request[ahead]["hour"]) < "2024-01-05"
+    np.testing.assert_array_equal(task.preprocess(request, spec)[0][first_day], inputs[rows][first_day])
 
 
 def test_rows_arrays_and_a_frame_are_encoded_equally(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table()
-    asked.loc[asked.index[-2:], "visitors"] = np.nan
-    wanted = task.preprocess(asked, spec)[0]
-    arrays = {name: asked[name].to_numpy() for name in asked}
-    typed = arrays | {"hour": asked["hour"].to_numpy().astype("datetime64[s]")}
-    for other in (asked.to_dict("records"), arrays, typed, {name: list(of) for name, of in arrays.items()}):
+    request = table()
+    request.loc[request.index[-2:], "visitors"] = np.nan
+    wanted = task.preprocess(request, spec)[0]
+    arrays = {name: request[name].to_numpy() for name in request}
+    typed = arrays | {"hour": request["hour"].to_numpy().astype("datetime64[s]")}
+    for other in (request.to_dict("records"), arrays, typed, {name: list(of) for name, of in arrays.items()}):
         np.testing.assert_array_equal(task.preprocess(other, spec)[0], wanted)
 
 
@@ -144,14 +144,14 @@ def test_later_rows_do_not_change_the_spec(tmp_path):
 
 def test_a_new_place_can_be_encoded(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table(places=4)
-    when = pd.to_datetime(asked["hour"])
-    asked.loc[(when == when.max()) & (asked["spot"] == "spot 3"), "visitors"] = np.nan
-    inputs, _ = task.preprocess(asked, spec)
+    request = table(places=4)
+    when = pd.to_datetime(request["hour"])
+    request.loc[(when == when.max()) & (request["spot"] == "spot 3"), "visitors"] = np.nan
+    inputs, _ = task.preprocess(request, spec)
     names = spec["input"]["names"]
     assert inputs.shape == (1, len(names))
     assert np.isnan(inputs[0, names.index("place")])
-    assert inputs[0, 0] == pytest.approx(asked["visitors"][asked["spot"] == "spot 3"].tail(24 * 28).mean(), rel=0.1)
+    assert inputs[0, 0] == pytest.approx(request["visitors"][request["spot"] == "spot 3"].tail(24 * 28).mean(), rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -164,14 +164,14 @@ def test_a_new_place_can_be_encoded(visitors):
 )
 def test_a_value_that_every_training_row_had_is_required_in_the_rows_to_forecast(visitors, column, value, why):
     task, _, _, spec, *_ = visitors
-    asked = table()
-    asked.loc[asked.index[-2:], "visitors"] = np.nan
-    asked.loc[[5, asked.index[-1]], column] = value
-    with pytest.raises(DataError, match=f"the table row {len(asked)}: {why}; give"):
-        task.preprocess(asked, spec)
+    request = table()
+    request.loc[request.index[-2:], "visitors"] = np.nan
+    request.loc[[5, request.index[-1]], column] = value
+    with pytest.raises(DataError, match=f"the table row {len(request)}: {why}; give"):
+        task.preprocess(request, spec)
     earlier = {key: of for key, of in spec.items() if key != "gaps"}
     for lenient in (earlier, spec | {"gaps": {"missing": [column]}}):
-        served, _ = task.preprocess(asked, lenient)
+        served, _ = task.preprocess(request, lenient)
         assert np.isnan(served[:, spec["input"]["names"].index(column)]).tolist() == [False, True]
 
 
@@ -232,8 +232,8 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
         if role == "categorical":
             wanted = [spec["categories"][name].index(str(value)) for value in wanted]
         np.testing.assert_array_equal(column, wanted, err_msg=name)
-    asked = frame.assign(visitors=frame["visitors"].where(frame.index < len(frame) - 24))
-    np.testing.assert_array_equal(task.preprocess(asked, spec)[0], found[order][-24:])
+    request = frame.assign(visitors=frame["visitors"].where(frame.index < len(frame) - 24))
+    np.testing.assert_array_equal(task.preprocess(request, spec)[0], found[order][-24:])
 
 
 @pytest.mark.parametrize(
@@ -331,11 +331,11 @@ def test_the_day_after_the_last_is_known_to_be_a_holiday_or_none(visitors):
 
 def test_a_past_target_that_is_not_a_number_is_refused_at_serving(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table().astype({"visitors": object})
-    asked.loc[4, "visitors"] = "many"
-    asked.loc[asked.index[-1], "visitors"] = None
+    request = table().astype({"visitors": object})
+    request.loc[4, "visitors"] = "many"
+    request.loc[request.index[-1], "visitors"] = None
     with pytest.raises(DataError, match="the table row 5: visitors is many"):
-        task.preprocess(asked, spec)
+        task.preprocess(request, spec)
 
 
 def test_gaps_in_the_series_are_unknown_and_not_zero(tmp_path):
@@ -433,11 +433,11 @@ def test_a_table_with_nothing_to_forecast_is_refused(visitors):
 
 def test_a_bad_row_among_those_to_forecast_is_refused_by_number(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table()
-    asked.loc[4, "visitors"] = -1
-    asked.loc[asked.index[-1], "visitors"] = np.nan
+    request = table()
+    request.loc[4, "visitors"] = -1
+    request.loc[request.index[-1], "visitors"] = np.nan
     with pytest.raises(DataError, match="the table row 5: visitors is -1"):
-        task.preprocess(asked, spec)
+        task.preprocess(request, spec)
 
 
 def scored(labels: list[float], naive: list[float], predictions: list[float], weight: list[float] | None = None):
