@@ -199,7 +199,7 @@ def test_tables_that_cannot_be_used_are_refused_with_what_to_do(tmp_path):
     assert "no column kind, event; it has id, match, x, speed" in refusal(
         tmp_path / "a", table().drop(columns=["kind", "event"])
     )
-    assert "column speed, event has no value in any row; take it out" in refusal(
+    assert "column speed, event has no value in any row; remove it" in refusal(
         tmp_path / "b", table().assign(speed=np.nan, event=None)
     )
     assert "in no usable row kind is hand" in refusal(tmp_path / "c", table().assign(kind="foul"))
