@@ -1,4 +1,4 @@
-"""A device in a folder: the wheel of slipway-edge, and of this environment what it asks for, and nothing else."""
+"""A device in a folder: the wheel of slipway-edge and, from this environment, only what the wheel requires."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ print(*{{file.relative_to(packages).parts[0] for file in files if file.is_relati
 
 
 def make(folder: Path, extras: Iterable[str]) -> Path:
-    """The Python of a new environment in `folder` with the wheel, what it asks for and what its extras ask for."""
+    """The Python of a new environment in `folder` with the wheel, its requirements and those of its extras."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     apart = ["--no-deps", "--no-index"]
     wheel = [*pip, "wheel", *apart, "--no-build-isolation", "--wheel-dir", folder, ROOT / "edge"]
@@ -38,11 +38,11 @@ def make(folder: Path, extras: Iterable[str]) -> Path:
 
 
 def needed(extras: Iterable[str]) -> dict[str, Distribution]:
-    """By name, the distributions that the package and its extras ask for, and those that these ask for."""
+    """By name, the distributions that the package and its extras require, directly or indirectly."""
     project = tomllib.loads((ROOT / "edge" / "pyproject.toml").read_text())["project"]
-    asked = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
+    required = [*project["dependencies"], *(one for extra in extras for one in project["optional-dependencies"][extra])]
     found: dict[str, Distribution] = {}
-    names = list(_names(asked))
+    names = list(_names(required))
     while names:
         name = names.pop()
         if name not in found:
@@ -58,7 +58,7 @@ def _names(requirements: Iterable[str]) -> Iterator[str]:
 
 
 def imports(python: Path, program: str) -> set[str]:
-    """The packages that a program had imported when it ended, Python's own left out."""
+    """The packages that a program had imported when it ended, without the standard library."""
     done = subprocess.run(
         [python, "-c", LISTING.format(program=program)],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Pooling: one prediction an example."""
+"""Pooling: one prediction for each example."""
 
 import numpy as np
 from hypothesis import given

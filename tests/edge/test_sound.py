@@ -28,7 +28,7 @@ def file_of(samples: np.ndarray, form: str = "WAV", subtype: str | None = "PCM_1
 
 
 def encoded(samples: np.ndarray, form: str, codec: str, rate: int = RATE, **options: str) -> bytes:
-    """A file as FFmpeg writes it; `quality` is that of a variable rate, the other options are the format's."""
+    """A file written by FFmpeg; `quality` is for a variable bit rate, the other options are those of the format."""
     out = BytesIO()
     layout = "stereo" if samples.ndim == 2 else "mono"
     coding = {"flags": "+qscale", "global_quality": options.pop("quality")} if "quality" in options else {}
@@ -61,13 +61,13 @@ def mp3(xing: bool, rate: int = RATE, samples: int = 10 * RATE) -> bytes:
 
 
 def piped_flac() -> bytes:
-    """A FLAC whose head states no number of samples."""
+    """A FLAC whose header states no number of samples."""
     content = encoded(call(), "flac", "flac")
     return content[:22] + bytes(4) + content[26:]
 
 
 def wav(length: int | None = None, tail: bytes = b"", subtype: str = "PCM_16", form: str = "WAV") -> bytes:
-    """The call as a WAV whose header states another length, with something behind."""
+    """The call as a WAV whose header states another length, with further bytes after the samples."""
     content = bytearray(file_of(call(), form, subtype))
     if length is not None:
         at = content.index(b"data") + 4
@@ -92,13 +92,13 @@ def test_every_format_gives_the_same_sound(form: str, subtype: str | None) -> No
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 32000, 44100, 48000])
-def test_every_rate_is_brought_to_the_one_asked_for(rate: int) -> None:
+def test_every_rate_is_converted_to_the_requested_one(rate: int) -> None:
     samples = decode(file_of(tone(rate=rate), rate=rate), RATE)
     assert len(samples) == RATE
     np.testing.assert_allclose(samples[1000:-1000], tone()[1000:-1000], atol=0.01)
 
 
-def test_what_is_too_high_for_the_rate_is_filtered_out() -> None:
+def test_frequencies_too_high_for_the_rate_are_filtered_out() -> None:
     high = decode(file_of(tone(hertz=15000, rate=44100), rate=44100), RATE)
     assert np.abs(high[1000:-1000]).max() < 0.01
 
@@ -108,7 +108,7 @@ def test_channels_are_averaged() -> None:
     np.testing.assert_allclose(decode(file_of(stereo), RATE), tone() / 2, atol=1e-4)
 
 
-def test_bytes_paths_and_samples_of_one_sound_decode_alike(tmp_path: Path) -> None:
+def test_bytes_paths_and_samples_of_a_sound_are_decoded_equally(tmp_path: Path) -> None:
     whole = np.round(tone() * 32768).astype(np.int16)
     content = file_of(whole)
     (tmp_path / "a.wav").write_bytes(content)
@@ -122,8 +122,8 @@ def test_bytes_paths_and_samples_of_one_sound_decode_alike(tmp_path: Path) -> No
     ("bad", "kind", "detail"),
     [
         (b"", "empty file", "0 bytes"),
-        (b"GIF89a and more", "not a sound", "neither WAV, FLAC, Ogg, MP3 nor M4A"),
-        (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "not a sound", "neither WAV"),
+        (b"GIF89a and more", "not a sound", "its content is not WAV, FLAC, Ogg, MP3 or M4A"),
+        (b"RIFF\x10\x00\x00\x00WEBPVP8 ", "not a sound", "its content is not WAV"),
         (b"fLaC and then nothing of it", "damaged", "."),
         (Path("absent.wav"), "unreadable", "No such file"),
         (file_of(tone()[:0]), "empty sound", "0 samples"),
@@ -147,7 +147,7 @@ def test_a_sound_that_cannot_be_used_says_why(bad: object, kind: str, detail: st
     assert raised.value.kind == kind
 
 
-def test_samples_that_are_no_numbers_are_found_in_files_too() -> None:
+def test_nan_samples_are_also_found_in_files() -> None:
     samples = tone()
     samples[7] = np.nan
     with pytest.raises(SoundError, match="not a number: 1 of 22050"):
@@ -156,7 +156,7 @@ def test_samples_that_are_no_numbers_are_found_in_files_too() -> None:
 
 @settings(max_examples=60)
 @given(chosen=st.sampled_from(FORMATS), keep=st.floats(0, 0.85))
-def test_a_file_that_was_cut_is_not_taken_for_a_shorter_sound(chosen: tuple[str, str | None], keep: float) -> None:
+def test_a_truncated_file_is_not_read_as_a_shorter_sound(chosen: tuple[str, str | None], keep: float) -> None:
     content = file_of(noise(2.0), *chosen)
     with pytest.raises(SoundError) as cut:
         decode(content[: int(keep * len(content))], RATE)
@@ -211,7 +211,11 @@ def test_a_sound_is_read_to_its_end_whatever_length_it_states(name: str) -> None
         (lambda: mp3(xing=True)[:20000], "truncated", r"it ends after \d\.\d\d s of 10\.06 s"),
         (lambda: mp3(xing=True) + mp3(xing=True)[:20000], "truncated", r"of 20\.11 s"),
         (lambda: mp3(xing=True)[:20000] + bytes(range(256)) * 8 + mp3(xing=True)[22048:], "damaged", "after [678]"),
-        (lambda: mp3(xing=True) + mp3(True, 44100), "mixed", r"another rate or number of channels after 1\d\.\d\d s"),
+        (
+            lambda: mp3(xing=True) + mp3(True, 44100),
+            "mixed",
+            r"its rate or number of channels changes after 1\d\.\d\d s",
+        ),
         (lambda: wav()[:200000], "truncated", r"it ends after 4\.53 s, before its end"),
         (lambda: wav(form="RF64")[:200000], "truncated", "after 4.53 s"),
         (lambda: wav() + wav(), "joined", "another WAV follows it in the file"),
@@ -223,7 +227,7 @@ def test_a_sound_is_read_to_its_end_whatever_length_it_states(name: str) -> None
         (lambda: file_of(call() * 32768, "WAV", "FLOAT"), "out of range", "samples up to 11,4"),
     ],
 )
-def test_a_sound_of_which_a_part_is_missing_or_not_meant_is_told(make: object, kind: str, detail: str) -> None:
+def test_a_file_with_a_missing_or_foreign_part_is_refused(make: object, kind: str, detail: str) -> None:
     with pytest.raises(SoundError, match=detail) as raised:
         decode(make(), RATE)  # type: ignore[operator]
     assert raised.value.kind == kind
@@ -234,7 +238,7 @@ def test_an_ogg_ends_with_the_sample_that_it_states(count: int) -> None:
     assert len(decode(file_of(call()[-count:], "OGG", "VORBIS"), RATE)) == count
 
 
-def test_a_page_lost_from_an_ogg_is_told() -> None:
+def test_a_missing_page_of_an_ogg_is_reported() -> None:
     content = file_of(call(), "OGG", "VORBIS")
     middle = len(content) // 2
     for damaged in (content[:middle] + content[middle + 3000 :], content[:middle] + b"\xaa" + content[middle + 1 :]):
@@ -292,7 +296,9 @@ def test_a_changed_file_gives_the_sound_that_is_there_or_a_reason(data: st.DataO
     place=st.floats(0.2, 0.95),
     some=st.binary(min_size=1, max_size=16),
 )
-def test_bytes_changed_in_the_middle_never_shorten_a_sound_in_silence(name: str, place: float, some: bytes) -> None:
+def test_bytes_changed_in_the_middle_never_shorten_a_sound_without_an_error(
+    name: str, place: float, some: bytes
+) -> None:
     content = bytearray(short(name))
     at = int(place * len(content))
     content[at : at + len(some)] = some

@@ -1,4 +1,4 @@
-"""Values of tables without pandas are those that the pipeline reads with it."""
+"""Tables read without pandas give the same values as in the pipeline, which reads them with pandas."""
 
 import datetime
 from decimal import Decimal
@@ -22,17 +22,17 @@ PLAIN = st.one_of(
     st.floats(allow_infinity=False, width=32),
     st.sampled_from(["", "far", "1", "1.0", "-3.50", "1e3", " 2", "TRUE", "False", "01234", "NA", "a.0", "1_000"]),
 )
-"""What callers and files put in a cell."""
+"""Values that callers and files may have in a cell."""
 
 
-def told(values: list[Any]) -> pd.Series:
+def series(values: list[Any]) -> pd.Series:
     return pd.Series(values, dtype=object)
 
 
 @given(st.lists(PLAIN, max_size=8))
-def test_texts_and_numbers_are_those_of_the_pipeline(values: list[Any]) -> None:
-    assert tables.texts(values).tolist() == readers.texts(told(values)).tolist()
-    np.testing.assert_array_equal(tables.numbers("", "x", values), readers.numbers("", "x", told(values)))
+def test_texts_and_numbers_are_the_same_as_in_the_pipeline(values: list[Any]) -> None:
+    assert tables.texts(values).tolist() == readers.texts(series(values)).tolist()
+    np.testing.assert_array_equal(tables.numbers("", "x", values), readers.numbers("", "x", series(values)))
 
 
 DATA = {"numeric": ["x", "y"], "categorical": ["event"], "derived": {"sum": "x + y"}, "name": "foul"}
@@ -64,11 +64,11 @@ def test_rows_columns_and_a_frame_give_equal_inputs(rows: list[dict[str, Any]]) 
         ([], "no column x, y, event"),
         ([("x", 1)], "give a list of dictionaries"),
         (7, "give a list of dictionaries"),
-        ({"x": [1], "y": [1, 2], "event": ["a"]}, "its columns have 1, 2, 1 values"),
+        ({"x": [1], "y": [1, 2], "event": ["a"]}, "its columns have different lengths: 1, 2, 1 values"),
         ([{"x": "far", "y": 1, "event": "a"}], "the table row 1: x is far"),
         ([{"x": datetime.date(2024, 5, 1), "y": 1, "event": "a"}], "column x holds dates or durations"),
         ([{"x": "2024-05-01", "y": 1, "event": "a"}], "column x holds dates or durations"),
-        ([{"x": [1], "y": 1, "event": "a"}], "column x holds what is no number, such as"),
+        ([{"x": [1], "y": 1, "event": "a"}], "column x holds values that are not numbers, such as"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused_with_why(table: Any, why: str) -> None:
@@ -76,14 +76,14 @@ def test_a_table_that_cannot_be_read_is_refused_with_why(table: Any, why: str) -
         Task(DATA).preprocess(table, SPEC)
 
 
-def test_missing_is_what_python_numpy_and_pandas_call_so() -> None:
+def test_the_missing_values_of_python_numpy_and_pandas_are_missing() -> None:
     none = [None, float("nan"), np.nan, np.datetime64("NaT"), pd.NaT, pd.NA, Decimal("NaN")]
     assert all(map(tables.missing, none))
     assert not any(map(tables.missing, ["", 0, False, "nan", [], np.zeros(2)]))
 
 
 @given(st.datetimes(datetime.datetime(1970, 1, 1), datetime.datetime(2199, 1, 1)), st.sampled_from([None, 0, 90, -300]))
-def test_a_moment_is_read_of_every_type_alike(when: datetime.datetime, minutes: int | None) -> None:
+def test_a_moment_is_read_in_the_same_way_from_every_type(when: datetime.datetime, minutes: int | None) -> None:
     zone = None if minutes is None else datetime.timezone(datetime.timedelta(minutes=minutes))
     moment, zoned = tables.moment(when.replace(tzinfo=zone))
     assert zoned == (zone is not None)

@@ -1,4 +1,4 @@
-"""The wheel of slipway-edge in an environment that holds what it asks for and nothing else."""
+"""The wheel of slipway-edge in an environment with its requirements and nothing else."""
 
 import hashlib
 import json
@@ -42,7 +42,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def release(folder: Path, task: str, shape: tuple[int, ...], data: dict[str, Any], **spec: Any) -> Path:
-    """A release of a model that gives the mean of its input, as one class for each of the last axis."""
+    """A release of a model that returns the sum of its input over all but the last axis, the classes."""
     graph = Graph("mean", (DYNAMIC, *shape))
     axes = np.arange(1, len(shape) + 1, dtype=np.int32)[: max(1, len(shape) - 1)]
     last = (DYNAMIC, shape[-1]) if len(shape) > 1 else (DYNAMIC, 1)
@@ -75,11 +75,11 @@ assert predictor.check_golden() > 0
 
 
 def litert(python: Path) -> set[str]:
-    """What LiteRT imports by itself."""
+    """The packages that LiteRT imports."""
     return imports(python, "from ai_edge_litert import interpreter")
 
 
-def test_the_lock_pins_what_the_package_asks_for_and_what_builds_it() -> None:
+def test_the_lock_pins_the_requirements_of_the_package_and_of_its_build() -> None:
     pinned = re.findall(r"^([a-z0-9._-]+)==", (ROOT / "requirements" / "edge.lock").read_text(), re.MULTILINE)
     assert set(needed(EVERYTHING)) <= set(map(canonicalize_name, pinned))
     extras = tomllib.loads((ROOT / "edge" / "pyproject.toml").read_text())["project"]["optional-dependencies"]

@@ -25,7 +25,7 @@ def score(
 
 
 def drawn(seed: int, count: int = 300, steps: int = 40) -> tuple[np.ndarray, np.ndarray]:
-    """Targets, and probabilities with ties that tell something about them."""
+    """Targets, and probabilities with ties that correlate with them."""
     draw = np.random.default_rng(seed)
     targets = (draw.random(count) < 0.2).astype(np.int64)
     targets[0] = 1
@@ -68,7 +68,7 @@ def test_calibration_error_is_of_the_probability_of_positive() -> None:
     assert score(targets, np.full(4, 0.05), 0.5)["ece"] == pytest.approx(0.2)
 
 
-def test_without_positives_what_needs_them_is_undefined() -> None:
+def test_without_positives_metrics_that_need_them_are_undefined() -> None:
     scores = score(np.zeros(4, int), np.array([0.1, 0.2, 0.3, 0.6]), 0.5)
     assert scores["accuracy"] == 0.75 and scores["precision"] == 0
     assert all(np.isnan(scores[name]) for name in ("recall", "f1", "roc_auc", "average_precision"))
@@ -106,8 +106,8 @@ def test_no_other_threshold_of_that_precision_finds_more(seed: int, least: float
             assert point["reached"] and at[targets == 1].mean() <= point["recall"] + 1e-6
 
 
-def test_a_few_lucky_examples_are_not_taken_for_precision() -> None:
-    """Two positives at the top are a precision of 1 that nobody knows; 60 of 60 are known to be above 0.9."""
+def test_a_few_lucky_examples_do_not_prove_a_precision() -> None:
+    """Two of two positives do not prove a precision; 60 of 60 prove that it is above 0.9."""
     few = np.concatenate([np.ones(2), np.zeros(50)]).astype(int)
     point = binary.operating_point(few, np.linspace(1, 0, 52), 0.9, 0.95)
     assert not point["reached"] and point["precision"] == 1 and point["recall"] == 1

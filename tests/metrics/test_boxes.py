@@ -19,7 +19,7 @@ NONE = [0.0] * 5
 
 
 def matches(objects: list[list[list[float]]], detections: list[list[list[float]]]) -> Matches:
-    """Objects and detections of each picture, filled up to arrays."""
+    """Objects and detections of each picture, padded to arrays."""
     most, given = (max([1, *map(len, many)]) for many in (objects, detections))
     return Matches(
         np.array([one + [NAN] * (most - len(one)) for one in objects], np.float32),
@@ -66,7 +66,7 @@ def test_an_object_is_found_once_by_the_best_scored_detection() -> None:
     assert scored["mean_iou"] == pytest.approx(0.18 / 0.22, abs=1e-6)
 
 
-def test_a_detection_below_the_threshold_is_none() -> None:
+def test_a_detection_below_the_threshold_is_ignored() -> None:
     matched = matches([[[0.5, 0.5, 0.2, 0.2]], []], [[[0.5, 0.5, 0.2, 0.2, 0.4]], [[0.1, 0.1, 0.1, 0.1, 0.3]]])
     assert score(matched, 0.35) == pytest.approx(
         {"detection_rate": 1, "false_positives_per_picture": 0, "precision": 1, "ap50": 1, "mean_iou": 1}
@@ -142,7 +142,7 @@ def test_the_operating_point_is_the_lowest_that_keeps_the_bound(seed: int, bound
         assert score(matched, below.max())["false_positives_per_picture"] > bound
 
 
-def test_the_operating_point_stands_halfway_between_what_passes_and_what_does_not() -> None:
+def test_the_operating_point_is_halfway_between_accepted_and_rejected_scores() -> None:
     ball, other = [0.5, 0.5, 0.2, 0.2], [0.1, 0.1, 0.1, 0.1]
     assert boxes.operating_point(matches([[ball]], [[[*ball, 0.8], [*other, 0.6]]]), 0.1) == pytest.approx(0.7)
     assert boxes.operating_point(matches([[ball]], [[[*other, 0.8], [*ball, 0.6]]]), 0.1) == pytest.approx(0.9)
@@ -150,7 +150,7 @@ def test_the_operating_point_stands_halfway_between_what_passes_and_what_does_no
     assert boxes.operating_point(matches([[ball]], [[]]), 0.1) == 0.5
 
 
-def test_two_models_come_to_the_same_where_each_box_lies_on_one_of_the_other() -> None:
+def test_two_models_agree_if_each_box_overlaps_one_of_the_other() -> None:
     one = np.array([[[0.5, 0.5, 0.2, 0.2, 0.9], [0.1, 0.1, 0.1, 0.1, 0.8]]])
     swapped = one[:, ::-1]
     moved = one + np.array([0.3, 0, 0, 0, 0])
@@ -161,7 +161,7 @@ def test_two_models_come_to_the_same_where_each_box_lies_on_one_of_the_other() -
     assert boxes.same(one, moved, 0.95).all(), "nothing decided, nothing to differ in"
 
 
-def test_tables_tell_small_objects_from_large_ones_and_groups_apart() -> None:
+def test_tables_separate_sizes_and_groups() -> None:
     small, large = [0.2, 0.2, 0.05, 0.05], [0.6, 0.6, 0.4, 0.4]
     matched = matches([[small], [large], []], [[], [[*large, 0.9]], [[*small, 0.9]]])
     tables = boxes.Scores(matched, pd.Series(["a", "a", "b"]), 0.5).breakdowns()
@@ -194,7 +194,7 @@ def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int, draws: l
     )
 
 
-def test_plots_rise_and_fall_as_they_must() -> None:
+def test_curves_in_plots_are_monotonic() -> None:
     matched = Matches(*world(3, 60), SHAPE)
     plots = {plot.name: plot for plot in boxes.Scores(matched, pd.Series(["a"] * 60), 0.4).plots()}
     assert set(plots) == {"precision_recall", "froc", "detection_by_size"}

@@ -1,4 +1,4 @@
-"""Average precision is pycocotools' own, for the examples as they are and for a bootstrap's draws."""
+"""Average precision equals that of pycocotools, with and without the weights of a bootstrap draw."""
 
 import time
 
@@ -11,10 +11,10 @@ from slipway.metrics import keypoints
 
 SIGMAS = list(keypoints.SIGMAS.values())
 NOWHERE = pd.Series(dtype=object)
-Judged = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[float]]
+Persons = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[float]]
 
 
-def judged(n: int = 60, spread: float = 4.0, seed: int = 0) -> Judged:
+def persons(n: int = 60, spread: float = 4.0, seed: int = 0) -> Persons:
     """Persons of 100 pixels, found with errors of `spread` pixels, some keypoints not annotated."""
     rng = np.random.default_rng(seed)
     truth = np.concatenate([rng.uniform(0, 100, (n, 17, 2)), rng.integers(0, 3, (n, 17, 1))], axis=-1)
@@ -24,7 +24,7 @@ def judged(n: int = 60, spread: float = 4.0, seed: int = 0) -> Judged:
 
 
 def oks(truth: np.ndarray, found: np.ndarray, area: np.ndarray) -> np.ndarray:
-    """As cocodataset.org defines it."""
+    """Object keypoint similarity as cocodataset.org defines it."""
     squared = ((truth[..., :2] - found[..., :2]) ** 2).sum(axis=-1)
     similar = np.exp(-squared / (2 * area[:, None] * (2 * np.array(SIGMAS)) ** 2))
     annotated = truth[..., 2] > 0
@@ -49,7 +49,7 @@ def score(
 
 
 def test_average_precision_is_that_of_persons_ranked_by_score() -> None:
-    truth, found, area, size, _ = judged()
+    truth, found, area, size, _ = persons()
     similarity = oks(truth, found, area)
     assert 0.2 < (similarity >= 0.75).mean() < 0.9, "the example tells right from wrong"
     correct = (similarity >= 0.75)[np.argsort(-found[..., 2].mean(axis=1), kind="stable")]
@@ -60,7 +60,7 @@ def test_average_precision_is_that_of_persons_ranked_by_score() -> None:
 
 
 def test_perfect_keypoints_score_one_and_wrong_ones_nothing() -> None:
-    truth, _, area, size, _ = judged()
+    truth, _, area, size, _ = persons()
     scores = score(truth, truth, area, size, SIGMAS)
     assert scores == pytest.approx({"map": 1, "ap50": 1, "ap75": 1, "pck": 1, "mean_error": 0})
     elsewhere = truth + np.array([1000, 0, 0])
@@ -70,7 +70,7 @@ def test_perfect_keypoints_score_one_and_wrong_ones_nothing() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_weight_counts_a_person_that_often(seed: int) -> None:
-    truth, found, area, size, sigmas = judged(seed=seed)
+    truth, found, area, size, sigmas = persons(seed=seed)
     times = np.random.default_rng(seed).integers(0, 4, len(truth))
     repeated = np.repeat(np.arange(len(truth)), times)
     plain = score(truth[repeated], found[repeated], area[repeated], size[repeated], sigmas)
@@ -79,14 +79,14 @@ def test_a_weight_counts_a_person_that_often(seed: int) -> None:
     assert score(truth, found, area, size, sigmas)["map"] != pytest.approx(plain["map"])
 
 
-def test_without_any_weight_nothing_is_known() -> None:
-    scores = score(*judged(), np.zeros(60))
+def test_without_any_weight_every_metric_is_nan() -> None:
+    scores = score(*persons(), np.zeros(60))
     assert scores.keys() == keypoints.METRICS.keys()
     assert np.isnan(list(scores.values())).all()
 
 
 def test_a_draw_of_a_test_split_takes_milliseconds() -> None:
-    drawn = judged(400)
+    drawn = persons(400)
     scores = scores_of(NOWHERE, *drawn)
     scores.total()
     start = time.process_time()
@@ -104,7 +104,7 @@ def test_pck_and_error_count_annotated_keypoints_only() -> None:
 
 
 def test_tables_add_up_to_the_score_and_plots_hold_what_they_draw() -> None:
-    truth, found, area, size, sigmas = judged()
+    truth, found, area, size, sigmas = persons()
     names = list(keypoints.SIGMAS)
     groups = pd.Series([f"g{number % 3}" for number in range(len(truth))])
     scores = score(truth, found, area, size, sigmas)
@@ -123,7 +123,7 @@ def test_tables_add_up_to_the_score_and_plots_hold_what_they_draw() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_weight_counts_a_person_that_often_in_the_tables(seed: int) -> None:
-    truth, found, area, size, _ = judged(n=20, seed=seed)
+    truth, found, area, size, _ = persons(n=20, seed=seed)
     groups, times = (
         pd.Series([f"g{number % 5}" for number in range(20)]),
         np.random.default_rng(seed).integers(0, 3, 20),

@@ -67,7 +67,7 @@ def test_every_candidate_is_measured_in_full(candidates: list[Candidate], tmp_pa
     assert results["native"]["start"]["memory_bytes"] > 45e6
 
 
-def test_a_slow_model_is_called_less_often_than_asked(
+def test_a_slow_model_is_called_less_often_than_requested(
     candidates: list[Candidate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(latency, "PATIENCE", 0.0)
@@ -81,7 +81,7 @@ def test_a_model_that_does_not_run_is_named_with_the_reason(candidates: list[Can
         measure(candidates, np.ones((1, 4), np.float32), runs=10, warmup=0, batch=2)
 
 
-def test_the_fingerprint_says_what_times_depend_on_and_not_whose_machine_it_is() -> None:
+def test_the_fingerprint_has_what_times_depend_on_and_not_the_name_of_the_machine() -> None:
     facts = fingerprint()
     assert facts == fingerprint()
     assert facts["threads"] >= 1

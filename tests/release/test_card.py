@@ -171,7 +171,14 @@ def test_a_card_of_pictures_tells_what_where_and_how_well(pictures: dict):
     assert ["runs as", "TFLite in int8, 3.8 MiB"] in facts
     assert metrics == [
         ["metric", "what it is", "unit", "better", "value", "95 % interval"],
-        ["accuracy", "how many of the examples are decided rightly", "share", "higher", "0.9500", "0.9213 to 0.9700"],
+        [
+            "accuracy",
+            "share of examples that are classified correctly",
+            "share",
+            "higher",
+            "0.9500",
+            "0.9213 to 0.9700",
+        ],
         ["f1", METRICS["f1"].meaning, "share", "higher", "0.9400", "0.8400 to 0.9600"],
         ["ece", METRICS["ece"].meaning, "share", "lower", "0.0123", "0.0080 to 0.0301"],
         ["roc_auc", METRICS["roc_auc"].meaning, "share", "higher", "n/a", "n/a"],

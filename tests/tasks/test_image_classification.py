@@ -33,7 +33,7 @@ def task(**data: object) -> Task:
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (40, 30)) -> Image.Image:
-    """A smooth random picture that JPEG hardly changes."""
+    """A smooth random picture, which JPEG hardly changes."""
     small = np.random.default_rng(seed).integers(0, 256, (4, 5, 3), np.uint8)
     return Image.fromarray(small).resize(size, Image.Resampling.BICUBIC)
 
@@ -75,7 +75,7 @@ def test_the_group_expression_reads_the_path_within_the_class_folder_without_suf
     assert task(group="(.)$").index(raw).examples["group"].tolist() == ["a", "b", "a"] * 2
 
 
-def test_a_picture_whose_name_the_group_expression_does_not_fit_is_a_problem(raw: Path) -> None:
+def test_a_picture_whose_name_the_group_expression_does_not_match_is_a_problem(raw: Path) -> None:
     index = task(group="(v1)").index(raw)
     assert [(p.where, p.kind) for p in index.problems] == [
         ("ad/v2/a.jpg", "no group"),
@@ -86,7 +86,7 @@ def test_a_picture_whose_name_the_group_expression_does_not_fit_is_a_problem(raw
 
 
 @pytest.mark.parametrize("bad", [{"group": "("}, {"group": "a"}, {"classes": ["ad"]}, {"classes": ["a", "a"]}])
-def test_a_section_that_cannot_work_is_refused(bad: dict[str, object]) -> None:
+def test_an_invalid_section_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"group|expression|classes"):
         task(**bad)
 
@@ -106,7 +106,7 @@ def test_metadata_gives_groups_splits_and_folds(raw: Path) -> None:
     assert "colour" not in index.examples
 
 
-def test_what_metadata_gets_wrong_is_counted_by_kind(raw: Path) -> None:
+def test_mistakes_in_metadata_are_counted_by_kind(raw: Path) -> None:
     (raw / "metadata.csv").write_text(
         "path,label,split\n"
         "ad/v1/a.jpg,ad,train\nad/v1/a.jpg,ad,train\nad/v1/b.jpg,content,train\nad/v9/a.jpg,ad,val\n"
@@ -157,7 +157,7 @@ def test_names_that_are_not_utf8_are_problems(raw: Path) -> None:
         task().index(raw)
 
 
-def test_what_systems_leave_behind_is_passed_over_and_counted(raw: Path) -> None:
+def test_files_of_operating_systems_are_skipped_and_counted(raw: Path) -> None:
     content = (raw / "ad/v1/a.jpg").read_bytes()
     for name in ("ad/@eaDir/a.jpg/SYNO.jpg", "__MACOSX/ad/._a.jpg", "ad/._a.jpg", ".thumbnails/x.jpg", "ad/thumbs.DB"):
         (raw / name).parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +172,7 @@ def test_what_systems_leave_behind_is_passed_over_and_counted(raw: Path) -> None
 
 
 @pytest.mark.parametrize("names", [("yes", "no"), ("0", "01", "1e3"), ("NA", "null", "None"), ("True", "nan", "~")])
-def test_class_names_stay_what_they_are(tmp_path: Path, names: tuple[str, ...]) -> None:
+def test_class_names_are_kept_unchanged(tmp_path: Path, names: tuple[str, ...]) -> None:
     for name in names:
         (tmp_path / name).mkdir()
         (tmp_path / name / "a.png").write_bytes(file_of(picture(), "PNG"))
@@ -187,7 +187,7 @@ def test_class_names_stay_what_they_are(tmp_path: Path, names: tuple[str, ...]) 
         task(classes=[False, "yes"])
 
 
-def test_a_group_column_is_said_to_be_unread_where_data_group_is_given(raw: Path) -> None:
+def test_a_group_column_is_reported_as_not_read_if_data_group_is_given(raw: Path) -> None:
     names = task().index(raw).examples["example"]
     pd.DataFrame({"path": names, "group": "m"}).to_csv(raw / "metadata.csv", index=False)
     assert task(group="^(v[0-9]+)").index(raw).notes == [
@@ -208,7 +208,7 @@ def test_linked_folders_are_problems_and_a_linked_class_is_refused(raw: Path, tm
         task().index(raw)
 
 
-def test_files_that_are_no_pictures_are_problems_and_litter_is_not(raw: Path) -> None:
+def test_files_that_are_not_pictures_are_problems_except_files_of_operating_systems(raw: Path) -> None:
     (raw / "ad/empty.jpg").write_bytes(b"")
     (raw / "ad/notes.jpg").write_text("not a picture at all")
     (raw / "readme.txt").write_text("hello")
@@ -305,13 +305,13 @@ def test_modes_that_are_not_rgb_look_as_they_should() -> None:
     assert encode_picture(file_of(Image.new("1", (9, 9), 1), "PNG"), 8, 8).min() == 255
 
 
-def png(samples: np.ndarray, *, said: int | None = None) -> bytes:
-    """A PNG of 16 bits a sample [height, width, channels], big-endian as they are; `said` goes into sBIT."""
+def png(samples: np.ndarray, *, sbit: int | None = None) -> bytes:
+    """A PNG with 16 bits per sample [height, width, channels], stored big-endian; `sbit` is the value of sBIT."""
     height, width, channels = samples.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
     parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))]
-    parts += [(b"sBIT", bytes([said] * channels))] if said else []
+    parts += [(b"sBIT", bytes([sbit] * channels))] if sbit else []
     parts += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in parts
@@ -320,16 +320,16 @@ def png(samples: np.ndarray, *, said: int | None = None) -> bytes:
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize(
-    ("brightest", "said", "expected"),
+    ("brightest", "sbit", "expected"),
     [(65535, None, 255), (4095, None, 255), (200, None, 200), (65520, 16, 255), (1023, 10, 255), (4095, 16, 15)],
 )
-def test_pictures_of_sixteen_bits_keep_the_highest_that_they_use(
-    channels: int, brightest: int, said: int | None, expected: int
+def test_pictures_with_sixteen_bits_keep_the_highest_bits_in_use(
+    channels: int, brightest: int, sbit: int | None, expected: int
 ) -> None:
     samples = np.linspace(0, brightest, 64).astype(np.uint16).reshape(8, 8, 1).repeat(channels, axis=2)
     if channels == 4:
         samples[..., 3] = 65535
-    encoded = encode_picture(png(samples, said=said), 8, 8)
+    encoded = encode_picture(png(samples, sbit=sbit), 8, 8)
     assert encoded[0, 0].tolist() == [0, 0, 0]
     assert encoded[7, 7].tolist() == [expected] * 3
     assert abs(int(encoded[4, 4, 0]) - expected * 36 / 63) <= 1
@@ -353,7 +353,7 @@ def test_texts_of_any_size_in_a_png_do_not_matter(after: bool) -> None:
 def test_a_format_that_is_not_read_is_named(form: str) -> None:
     if form == "AVIF" and not features.check("avif"):
         pytest.skip("this Pillow does not write AVIF")
-    with pytest.raises(PictureError, match=f"not a picture: {form}, which is not read: save it as JPEG, PNG or WebP"):
+    with pytest.raises(PictureError, match=f"not a picture: {form} is not supported: save it as JPEG, PNG or WebP"):
         encode_picture(file_of(picture(), form), 8, 8)
 
 
@@ -365,7 +365,7 @@ def test_the_first_picture_of_an_animation_is_read() -> None:
         assert encode_picture(content, 8, 8)[4, 4].tolist() == [255, 0, 0]
 
 
-def test_grey_with_alpha_and_palettes_with_a_clear_colour_are_laid_on_white() -> None:
+def test_transparent_pixels_of_grey_and_palette_pictures_become_white() -> None:
     for image in (Image.new("LA", (9, 9), (0, 0)), Image.new("P", (9, 9), 0)):
         content = file_of(image, "PNG", **({"transparency": 0} if image.mode == "P" else {}))
         assert encode_picture(content, 8, 8).min() == 255
@@ -429,7 +429,7 @@ def test_exif_orientation_is_honoured(orientation: int) -> None:
 
 @settings(max_examples=60)
 @given(form=st.sampled_from(["JPEG", "PNG", "WEBP"]), keep=st.floats(0, 0.9), seed=st.integers(0, 99))
-def test_bytes_that_were_cut_or_scribbled_on_give_a_picture_or_say_what_is_wrong(
+def test_truncated_or_overwritten_bytes_give_a_picture_or_an_error_with_a_reason(
     form: str, keep: float, seed: int
 ) -> None:
     content = file_of(picture(seed), form)
@@ -454,7 +454,7 @@ def test_a_large_jpeg_is_shrunk_smoothly() -> None:
     assert encoded.std() < 8
 
 
-def test_bytes_paths_and_arrays_of_one_picture_encode_alike(tmp_path: Path) -> None:
+def test_bytes_paths_and_arrays_of_a_picture_are_encoded_equally(tmp_path: Path) -> None:
     content = file_of(picture(), "PNG")
     (tmp_path / "a.png").write_bytes(content)
     encoded, _ = task().preprocess([content, tmp_path / "a.png", str(tmp_path / "a.png"), np.asarray(picture())], SPEC)
@@ -472,7 +472,7 @@ def test_bytes_paths_and_arrays_of_one_picture_encode_alike(tmp_path: Path) -> N
         (7, "picture 1: not a picture: int; give bytes"),
     ],
 )
-def test_a_caller_learns_which_picture_is_bad(bad: object, message: str) -> None:
+def test_the_error_names_the_bad_picture(bad: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
         task().preprocess([file_of(picture()), bad], SPEC)  # type: ignore[list-item]
 
@@ -548,7 +548,7 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
     assert task().scores(UNGROUPED, targets, predictions, SPEC).total()["ece"] == pytest.approx(0.2)
 
 
-def test_a_resample_that_lacks_a_class_scores_nan_where_nothing_can_be_said() -> None:
+def test_metrics_of_a_class_that_a_resample_lacks_are_nan() -> None:
     examples, targets, predictions, spec = outcome(1, 2)
     scores = task().scores(examples, targets, predictions, spec).total((targets == 1).astype(float))
     assert np.isnan([scores["roc_auc"], scores["recall"], scores["f1"]]).all()
@@ -557,7 +557,7 @@ def test_a_resample_that_lacks_a_class_scores_nan_where_nothing_can_be_said() ->
     assert np.isnan(list(nothing.values())).all()
 
 
-def test_a_model_that_never_says_the_positive_class_has_no_precision() -> None:
+def test_a_model_that_never_predicts_the_positive_class_has_no_precision() -> None:
     scores = task().scores(UNGROUPED, np.array([0, 1, 1]), np.array([[0.1, 0.9]] * 3), SPEC).total()
     assert (scores["precision"], scores["recall"], scores["f1"]) == (0, 0, 0)
     assert scores["roc_auc"] == 0.5

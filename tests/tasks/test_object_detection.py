@@ -40,7 +40,7 @@ def jpeg(seed: int = 0, size: tuple[int, int] = (80, 60), **options: object) -> 
 
 @pytest.fixture
 def add(tmp_path: Path) -> Callable[..., Path]:
-    """Adds a picture with its label to a raw folder, and gives the folder."""
+    """Return a function that adds a picture with its label to a raw folder and returns the folder."""
 
     def add(name: str, label: str | None = "", content: bytes | None = None) -> Path:
         for folder, suffix, written in (("images", ".jpg", content or jpeg(len(name))), ("labels", ".txt", label)):
@@ -63,12 +63,12 @@ def test_it_is_a_task() -> None:
 
 
 @pytest.mark.parametrize("bad", [{"height": 50}, {"name": ""}, {"max_boxes": 0}, {"group": "("}, {"group": "a"}])
-def test_a_section_that_cannot_work_is_refused(bad: dict[str, object]) -> None:
+def test_an_invalid_section_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"height|name|max_boxes|group"):
         task(**bad)
 
 
-def test_pictures_are_listed_by_name_and_told_by_whether_they_show_an_object(add: Callable[..., Path]) -> None:
+def test_pictures_are_listed_by_name_with_whether_they_show_an_object(add: Callable[..., Path]) -> None:
     add("match2/b", "0 0.5 0.5 0.1 0.1\n0 0.2 0.2 0.1 0.1\n")
     raw = add("match1/a", "")
     (raw / "labels" / "classes.txt").write_text("ball\n")
@@ -106,7 +106,7 @@ def test_a_folder_in_another_layout_is_refused(tmp_path: Path) -> None:
         task().index(tmp_path)
 
 
-def test_what_has_no_counterpart_is_a_problem(add: Callable[..., Path]) -> None:
+def test_a_picture_without_a_label_or_a_label_without_a_picture_is_a_problem(add: Callable[..., Path]) -> None:
     add("forgotten", None)
     raw = add("fine", "0 0.5 0.5 0.1 0.1")
     (raw / "labels" / "orphan.txt").write_text("")
@@ -125,7 +125,7 @@ def test_what_has_no_counterpart_is_a_problem(add: Callable[..., Path]) -> None:
 
 def test_pictures_without_a_single_object_are_refused(add: Callable[..., Path]) -> None:
     add("a")
-    with pytest.raises(DataError, match=r"labels: no label holds a box; write a line .* for each ball"):
+    with pytest.raises(DataError, match=r"labels: no label file has a box; write a line .* for each ball"):
         task().index(add("b"))
 
 
@@ -172,13 +172,13 @@ def test_the_message_says_which_line_is_wrong(tmp_path: Path) -> None:
         read_labels(path, 8)
 
 
-def test_a_box_that_stands_twice_is_one_object_and_is_reported(add: Callable[..., Path]) -> None:
-    """Two exports merged, the second with fewer digits."""
+def test_a_box_that_is_listed_twice_is_one_object_and_is_reported(add: Callable[..., Path]) -> None:
+    """As in two merged exports, the second with fewer digits."""
     raw = add("a", "0 0.123456 0.5 0.1 0.1\n0 0.1235 0.5 0.1 0.1\n0 0.7 0.5 0.1 0.1\n0 0.7 0.5 0.1 0.1\n")
     index = task().index(raw)
     (encoded,) = task().encode(raw, index.examples, SPEC)
     assert np.isfinite(encoded.targets[0, :, 0]).sum() == 2
-    assert index.notes == ["2 lines of the labels say a box again that stands before them and are read once"]
+    assert index.notes == ["2 lines of the label files repeat an earlier box and are not read"]
 
 
 @pytest.mark.parametrize("label", ["0.0 0.5 0.5 0.2 0.2", "\ufeff0 0.5 0.5 0.2 0.2\r\n", "+0 5e-1 .5 0.2 0.20\r"])
@@ -190,19 +190,19 @@ def test_a_box_is_read_as_tools_write_it(add: Callable[..., Path], label: str) -
 
 def test_an_outline_is_read_as_the_box_around_it(add: Callable[..., Path]) -> None:
     raw = add("a", "0 0.4 0.4 0.6 0.4 0.6 0.7 0.4 0.7\n0 0.1 0.1 0.2 0.1 0.15 0.3\n")
-    assert task().index(raw).notes == ["2 lines of the labels are outlines and are read as the boxes around them"]
+    assert task().index(raw).notes == ["2 lines of the label files are outlines and are read as the boxes around them"]
     expected = np.array([[0.5, 0.55, 0.2, 0.3], [0.15, 0.2, 0.1, 0.2]])
     assert read_labels(raw / "labels/a.txt", 3).boxes == pytest.approx(expected)
 
 
-def test_what_is_wrong_with_the_labels_is_said_where_none_can_be_used(add: Callable[..., Path]) -> None:
+def test_the_error_names_the_first_problem_if_no_label_can_be_used(add: Callable[..., Path]) -> None:
     add("empty")
     add("b", "7 0.5 0.5 0.1 0.1")
     with pytest.raises(DataError, match=r"2 files cannot be used; the first: labels/a.txt: box outside: .* pixels"):
         task().index(add("a", "0 320 200 20 20"))
 
 
-def test_files_of_the_tool_that_labels_come_from_are_passed_over_and_counted(add: Callable[..., Path]) -> None:
+def test_files_of_annotation_tools_are_skipped_and_counted(add: Callable[..., Path]) -> None:
     raw = add("a", "0 0.5 0.5 0.1 0.1")
     for name in ("classes.txt", "notes.json", "data.yaml", "README.roboflow.txt", "labels/classes.txt", "labels.cache"):
         (raw / name).write_text("ball\n")
@@ -218,7 +218,7 @@ def test_files_of_the_tool_that_labels_come_from_are_passed_over_and_counted(add
 
 
 @pytest.mark.parametrize("layout", ["{kind}/{side}/{name}", "{side}/{kind}/{name}"])
-def test_a_split_of_the_datas_own_is_read_from_the_folders(tmp_path: Path, layout: str) -> None:
+def test_an_existing_split_is_read_from_the_folders(tmp_path: Path, layout: str) -> None:
     for number, side in enumerate(("train", "valid", "Test")):
         for kind, name, content in (("images", "m1_a.jpg", jpeg(number)), ("labels", "m1_a.txt", b"0 .5 .5 .1 .1")):
             path = tmp_path / layout.format(kind=kind, side=side, name=name)
@@ -237,7 +237,7 @@ def test_a_split_of_the_datas_own_is_read_from_the_folders(tmp_path: Path, layou
     assert len(batch.inputs) == 3
 
 
-def test_sides_beside_other_folders_are_refused(tmp_path: Path, add: Callable[..., Path]) -> None:
+def test_sides_next_to_other_folders_are_refused(tmp_path: Path, add: Callable[..., Path]) -> None:
     add("train/a", "0 0.5 0.5 0.1 0.1")
     add("test/a")
     raw = add("match7/a")
@@ -254,7 +254,7 @@ def test_sides_beside_other_folders_are_refused(tmp_path: Path, add: Callable[..
     ),
     cut=st.integers(0, 4),
 )
-def test_a_mutated_label_gives_boxes_in_the_picture_or_says_what_is_wrong(
+def test_a_mutated_label_gives_boxes_in_the_picture_or_an_error_with_a_reason(
     tmp_path: Path, text: str, place: int, put: str, cut: int
 ) -> None:
     path = tmp_path / "a.txt"
@@ -272,7 +272,7 @@ def test_a_mutated_label_gives_boxes_in_the_picture_or_says_what_is_wrong(
         ).all()
 
 
-def test_an_edge_that_rounding_put_outside_is_moved_onto_the_pictures(tmp_path: Path) -> None:
+def test_an_edge_that_is_outside_through_rounding_is_moved_onto_the_pictures_edge(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("0 0.0495 0.5 0.1 0.2\n")
     assert read_labels(path, 8).boxes == pytest.approx(np.array([[0.04975, 0.5, 0.0995, 0.2]]))
@@ -335,7 +335,7 @@ def test_a_peak_becomes_the_box_that_its_cell_describes() -> None:
     assert (found[1] == 0).all()
 
 
-def test_the_cells_beside_a_peak_have_a_say_by_their_heat() -> None:
+def test_the_cells_next_to_a_peak_are_averaged_by_their_heat() -> None:
     maps = empty_maps()
     put(maps, (0.52, 0.53, 0.1, 0.1), 0.9)
     row, column = 8, 12
@@ -345,7 +345,7 @@ def test_the_cells_beside_a_peak_have_a_say_by_their_heat() -> None:
     assert found[1, 4] == 0
 
 
-def test_cells_beside_a_peak_and_other_views_of_an_object_are_no_more_boxes() -> None:
+def test_cells_next_to_a_peak_and_overlapping_boxes_give_no_further_boxes() -> None:
     maps = empty_maps()
     put(maps, (0.5, 0.5, 0.3, 0.3), 0.9)
     maps[0, 8, 13] = maps[0, 8, 12]
@@ -354,7 +354,7 @@ def test_cells_beside_a_peak_and_other_views_of_an_object_are_no_more_boxes() ->
     assert (task().postprocess(maps, np.empty(0), SPEC)[0, :, 4] > 0).sum() == 1
 
 
-def test_the_best_are_given_when_there_are_too_many() -> None:
+def test_the_best_boxes_are_returned_if_there_are_too_many() -> None:
     maps = empty_maps()
     for number in range(5):
         put(maps, (0.1 + 0.2 * number, 0.5, 0.04, 0.06), 0.5 + 0.1 * number)

@@ -1,15 +1,15 @@
-"""How much boxes overlap; a box is [..., 4]: x and y of its centre, width and height."""
+"""Edges and overlap of boxes; a box is [..., 4]: x and y of its centre, width and height."""
 
 import numpy as np
 
 
 def edges(boxes: np.ndarray) -> np.ndarray:
-    """Centres and sizes [..., 4] as left, top, right, bottom."""
+    """Convert centres and sizes [..., 4] to left, top, right, bottom."""
     return np.concatenate([boxes[..., :2] - boxes[..., 2:4] / 2, boxes[..., :2] + boxes[..., 2:4] / 2], axis=-1)
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Intersection over union [..., a, b] of boxes by their edges [..., a, 4] and [..., b, 4]; 0 of empty ones."""
+    """Return the intersection over union [..., a, b] of boxes by edges [..., a, 4] and [..., b, 4]; 0 if empty."""
     one, other = one[..., :, None, :], other[..., None, :, :]
     sides = np.minimum(one[..., 2:], other[..., 2:]) - np.maximum(one[..., :2], other[..., :2])
     shared = sides.clip(0).prod(axis=-1)

@@ -1,4 +1,4 @@
-"""What tasks that decide between classes make of a model's output."""
+"""How classification tasks turn a model's output into predictions."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,10 +7,10 @@ import numpy as np
 
 
 class Classifier:
-    """Outputs that are the probability of each class; see `slipway_edge.predictor.Task`."""
+    """A task whose outputs are the probability of each class; see `slipway_edge.predictor.Task`."""
 
     def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
-        """Model outputs are probabilities already."""
+        """Return the outputs unchanged: they are probabilities already."""
         return outputs
 
     def present(

@@ -1,13 +1,13 @@
-"""The errors that a user can cause and mend: each message says what was found, where, and what to do.
+"""The errors that a user can cause and fix: each message says what was found, where, and what to do.
 
-A stage or a command prints the message alone, without a traceback, and ends with the class's exit code.
+A stage or a command prints only the message, without a traceback, and ends with the class's exit code.
 """
 
 from slipway_edge.redaction import plain
 
 
 class SlipwayError(Exception):
-    """Base of every error whose message is meant for the user: it holds no secret and steers no terminal."""
+    """Base of every error whose message is meant for the user: secrets and control characters are replaced."""
 
     exit_code = 1
 
@@ -22,7 +22,7 @@ class DataError(SlipwayError):
 
 
 class ExampleError(DataError):
-    """An example's file cannot be used; `kind` is a short name to count by."""
+    """An example's file cannot be used; `kind` is a short name under which such errors are counted."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")

@@ -1,7 +1,7 @@
-"""What a section of a release record must hold: the fields that are read of it, and of what kind each is.
+"""Check a section of a release record: the fields that the code reads, and the kind of each.
 
-A kind is a type or a union of types (true and false are no numbers), a mapping for a section within the section, a
-list for as many values, or a value that must be that one.
+A kind is a type or a union of types (a boolean is not a number), a mapping for a nested section, a list for as many
+values of the kinds in it, or the only value that is allowed.
 """
 
 from collections.abc import Mapping
@@ -14,36 +14,36 @@ NUMBER = int | float
 
 
 def check(values: Any, kind: Any, name: str) -> None:
-    """Refuse values that are not of a kind; fields that no kind is asked of may be there, and are not looked at.
+    """Check that values are of a kind; further fields are allowed and ignored.
 
     Args:
-        values: what the record says, in JSON values.
-        kind: what it must be.
-        name: what the record calls it.
+        values: the values from the record, in JSON types.
+        kind: the required kind.
+        name: the name of the values in the record, for the message.
 
     Raises:
-        ModelError: a field is missing, or is not of its kind; the message says which.
+        ModelError: a field is missing or has another kind; the message says which one.
     """
     match kind:
         case Mapping():
             if not isinstance(values, Mapping):
-                raise ModelError(f"{name} is {_short(values)}, and not a section")
+                raise ModelError(f"{name} is {_short(values)}, not a section")
             for field, of in kind.items():
                 if field not in values:
                     raise ModelError(f"{name} has no {field}")
                 check(values[field], of, f"{name}.{field}")
         case list():
             if not isinstance(values, list) or len(values) != len(kind):
-                raise ModelError(f"{name} is {_short(values)}, and not {len(kind)} values")
+                raise ModelError(f"{name} is {_short(values)}, not a list of {len(kind)} values")
             for position, (value, of) in enumerate(zip(values, kind, strict=True)):
                 check(value, of, f"{name}[{position}]")
         case type() | UnionType():
             if not isinstance(values, kind) or (isinstance(values, bool) and kind is not bool):
-                said = kind.__name__ if isinstance(kind, type) else str(kind)
-                raise ModelError(f"{name} is {_short(values)}, and not of the kind {said}")
+                wanted = kind.__name__ if isinstance(kind, type) else str(kind)
+                raise ModelError(f"{name} is {_short(values)}, not of type {wanted}")
         case _:
             if values != kind:
-                raise ModelError(f"{name} is {_short(values)}, and not {kind}")
+                raise ModelError(f"{name} is {_short(values)}, not {kind}")
 
 
 def _short(value: Any) -> str:

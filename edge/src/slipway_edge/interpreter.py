@@ -1,7 +1,7 @@
-"""Run one TFLite model on arrays: the LiteRT interpreter behind a plain call, without TensorFlow.
+"""Run one TFLite model on arrays with the LiteRT interpreter, without TensorFlow.
 
-In goes [n, *shape], any n, out comes float32 [n, *k]. Values are real ones: where the model's tensors are quantized,
-they are rounded to the tensor's scale on the way in and scaled back on the way out.
+Inputs are [n, *shape] for any n, outputs are float32 [n, *k]. All values are real values: if the model's tensors are
+quantized, inputs are quantized and outputs are dequantized with the tensor's scale.
 """
 
 import math
@@ -22,17 +22,17 @@ from slipway_edge.errors import DataError, ModelError
 
 BATCH_ROWS = 64
 BATCH_ELEMENTS = 2**14
-"""The most rows and input values that go through a model at once: beyond them a batch leaves the caches and gets
-slower, not faster (a small convolutional network at 96 px: 224 µs a picture one by one, 630 µs in batches of 16; 500
-trees: 13 µs a row one by one, 3 µs in batches of 64, 8 µs in batches of 1,000)."""
+"""The most rows and input values per call of a model. A larger batch does not fit into the caches and is slower, not
+faster (a small convolutional network at 96 px: 224 µs per picture one by one, 630 µs in batches of 16; 500 trees: 13 µs
+per row one by one, 3 µs in batches of 64, 8 µs in batches of 1,000)."""
 
 
 @dataclass(frozen=True)
 class Delegation:
-    """What XNNPACK, the library of kernels that LiteRT runs models with on a processor, took of a model.
+    """Which part of a model runs in XNNPACK, LiteRT's library of CPU kernels.
 
-    `partitions` is in how many pieces, 1 being the whole; `outside` counts the operators, by name, that are left to
-    LiteRT's own kernels. It depends on operators, types and shapes, not on the processor.
+    `partitions` is the number of parts that XNNPACK runs, 1 for a whole model; `outside` counts by name the operators
+    that LiteRT's own kernels run. Both depend on operators, types and shapes, not on the processor.
     """
 
     partitions: int
@@ -40,17 +40,17 @@ class Delegation:
 
 
 class Interpreter:
-    """A loaded model: call it with inputs. One instance serves one thread at a time.
+    """A loaded model that is called with inputs. Use an instance in one thread at a time.
 
-    `shape` is the shape of one input; `dtype` what the file stores it as; `threads` how many the kernels may use.
+    `shape` is the shape of one input, `dtype` its type in the file, `threads` the number of threads for the kernels.
     """
 
     def __init__(self, model: Path | bytes, threads: int = 1) -> None:
         """Load a model from a file or its bytes.
 
         Raises:
-            ModelError: no such file, not a TFLite model, one with operators that are not built in, or one that has
-                not exactly one input and one output with the batch as first axis.
+            ModelError: the file does not exist, is not a TFLite model, or has operators that are not built in; or the
+                model does not have exactly one input and one output with the batch as first axis.
         """
         name = "the model" if isinstance(model, bytes) else str(model)
         if isinstance(model, Path) and not model.is_file():
@@ -66,7 +66,7 @@ class Interpreter:
         if len(inputs) != 1 or len(outputs) != 1 or not len(inputs[0]["shape"]) or not len(outputs[0]["shape"]):
             raise ModelError(
                 f"{name}: has {len(inputs)} inputs and {len(outputs)} outputs; "
-                "a model needs one of each, with the batch as first axis"
+                "a model needs exactly one of each, with the batch as first axis"
             )
         self.threads = threads
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
@@ -79,13 +79,13 @@ class Interpreter:
         signature = inputs[0]["shape_signature"]
         self._dynamic = len(signature) > 0 and int(signature[0]) == -1
         self._most_rows = max(1, min(BATCH_ROWS, BATCH_ELEMENTS // max(1, math.prod(self.shape))))
-        # Pictures come as bytes, and looking up what each of the 256 is stored as is quicker than dividing. Quicker
-        # still is nothing: a lookup of 256 x 256 pixels takes 0.4 ms, a small network 2 ms.
+        # Pictures are bytes, and a lookup table of the 256 quantized values is faster than dividing. If the table is
+        # the identity, it is skipped: a lookup of 256 x 256 pixels takes 0.4 ms, a small network 2 ms.
         self._bytes: np.ndarray | None = None
-        self._as_they_are = not self._scale
+        self._unchanged = not self._scale
         if self._scale:
             self._bytes = self._store(np.arange(256))
-            self._as_they_are = self.dtype == np.uint8 and np.array_equal(self._bytes, np.arange(256))
+            self._unchanged = self.dtype == np.uint8 and np.array_equal(self._bytes, np.arange(256))
 
     @property
     def quantized(self) -> bool:
@@ -94,9 +94,9 @@ class Interpreter:
 
     @property
     def delegation(self) -> Delegation:
-        """What XNNPACK took of the model."""
-        # Beside a model's operators LiteRT lists, after them, one of the name DELEGATE for each partition. Which of the
-        # operators still run is seen from the outputs backwards: each tensor is made by what is listed last.
+        """Which part of the model runs in XNNPACK."""
+        # After a model's operators, LiteRT lists an operator DELEGATE for each partition. To find the operators that
+        # still run, follow the tensors back from the output: the last operator listed for a tensor computes it.
         operators = self._litert._get_ops_details()
         makers = {tensor: operator for operator in operators for tensor in operator["outputs"]}
         running: dict[int, str] = {}
@@ -110,16 +110,16 @@ class Interpreter:
         return Delegation(counts.pop("DELEGATE", 0), dict(sorted(counts.items())))
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Outputs, float32 [n, *k], of inputs [n, *shape] of any real dtype.
+        """Return the outputs, float32 [n, *k], for inputs [n, *shape] of any real dtype.
 
         Raises:
-            DataError: the inputs have another shape, are not numbers, or are not finite where the model is quantized.
-            ModelError: the model's batch is not as free as its file says.
+            DataError: the inputs have another shape, are not numbers, or are not finite and the model is quantized.
+            ModelError: the model declares a dynamic batch size but does not run with the one needed.
         """
         if inputs.shape[1:] != self.shape or not inputs.ndim:
             raise DataError(
                 f"inputs have shape {list(inputs.shape)}, but the model takes {['n', *self.shape]}; "
-                "give a batch of examples encoded as prepare does"
+                "give a batch of examples encoded as by prepare"
             )
         stored = self._store(inputs)
         count = len(stored)
@@ -133,7 +133,7 @@ class Interpreter:
         outputs = []
         for start in range(0, count, self._rows):
             batch = stored[start : start + self._rows]
-            if len(batch) < self._rows:  # filled up: cheaper than to resize for the last pass and back
+            if len(batch) < self._rows:  # padded: cheaper than resizing for the last batch and back
                 batch = np.concatenate([batch, np.zeros((self._rows - len(batch), *self.shape), self.dtype)])
             outputs.append(self._invoke(batch))
         return np.concatenate(outputs)[:count]
@@ -145,7 +145,7 @@ class Interpreter:
             self._litert.resize_tensor_input(self._input, [rows, *self.shape])
             self._litert.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"the model says it takes any batch, but not one of {rows} ({error}); convert it again")
+            raise ModelError(f"the model declares any batch size, but fails with {rows} ({error}); convert it again")
         self._rows = rows
 
     def _invoke(self, stored: np.ndarray) -> np.ndarray:
@@ -158,8 +158,8 @@ class Interpreter:
         return real
 
     def _store(self, inputs: np.ndarray) -> np.ndarray:
-        """Real values as the input tensor stores them."""
-        if self._as_they_are and inputs.dtype == self.dtype:
+        """Real values in the type and quantization of the input tensor."""
+        if self._unchanged and inputs.dtype == self.dtype:
             return inputs
         if self._bytes is not None and inputs.dtype == np.uint8:
             return self._bytes.take(inputs)
@@ -168,7 +168,7 @@ class Interpreter:
         if not self._scale:
             return inputs.astype(self.dtype)
         if not np.isfinite(inputs).all():
-            raise DataError("inputs hold NaN or infinity, which a quantized model has no value for; remove them")
+            raise DataError("inputs hold NaN or infinity, which a quantized model cannot represent; remove them")
         limits = np.iinfo(self.dtype)
         steps = np.rint(inputs.astype(np.float64) / self._scale) + self._zero
         return steps.clip(limits.min, limits.max).astype(self.dtype)
@@ -182,9 +182,10 @@ def _quantization(details: dict[str, Any]) -> tuple[float, int]:
 
 @contextmanager
 def _without_delegate_notice() -> Iterator[None]:
-    """Keep LiteRT's notice that it made its XNNPACK delegate off stderr; all else that is written there goes through.
+    """Suppress LiteRT's notice on stderr that it created its XNNPACK delegate; other output is passed on.
 
-    C++ code writes it once a process, at the first allocation, and no setting or environment variable stops it.
+    C++ code writes the notice once per process, at the first allocation, and no setting or environment variable
+    disables it.
     """
     global _noticed
     if _noticed or sys.stderr is None:

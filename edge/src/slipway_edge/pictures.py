@@ -1,8 +1,8 @@
-"""Pictures as people have them, to arrays: JPEG, PNG and WebP told by content, upright, RGB, squashed to size.
+"""Decode pictures to arrays: JPEG, PNG and WebP, recognised by content, upright, RGB, squashed to size.
 
-Read by every task whose examples are pictures. Pictures of 16 bits keep the 8 highest of the bits that they use: as
-many as the file says (PNG's sBIT), else the fewest of 8, 12 and 16 that hold the brightest pixel. Of an animation the
-first picture is read.
+Every task whose examples are pictures reads them with this module. Of pictures with 16 bits per sample, the 8 highest
+bits in use are kept: in use are as many bits as the file states (PNG's sBIT), otherwise the fewest of 8, 12 and 16 that
+hold the brightest pixel. Of an animation, the first picture is read.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,10 +15,10 @@ from PIL import Image, UnidentifiedImageError
 from slipway_edge.errors import DataError, ExampleError
 
 LARGEST = 90_000_000
-"""Pixels beyond which a picture is not decoded: each worker may hold one such picture at a time."""
+"""Pictures with more pixels are not decoded: each worker may hold one picture of this size at a time."""
 
 Picture = bytes | str | Path | np.ndarray
-"""A picture as callers have it: an encoded file's bytes, its path, or decoded RGB uint8 [height, width, 3]."""
+"""A picture from a caller: an encoded file's bytes, its path, or decoded RGB uint8 [height, width, 3]."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -31,8 +31,8 @@ _UPRIGHT = {
 }
 _EXIF_ORIENTATION = 0x0112
 _PNG = b"\x89PNG\r\n\x1a\n"
-_SPOKEN = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP"})
-"""Kinds of PNG chunks that say something about a picture and are not needed to show it."""
+_METADATA_CHUNKS = frozenset({b"tEXt", b"zTXt", b"iTXt", b"iCCP"})
+"""Kinds of PNG chunks that describe a picture and are not needed to show it."""
 _READ = ("JPEG", "PNG", "WEBP")
 _DEPTHS = (8, 12, 16)
 _OTHERS = (
@@ -46,7 +46,7 @@ _OTHERS = (
     (0, b"%PDF", "PDF"),
     (0, b"<svg", "SVG"),
 )
-"""Formats that are told, by what stands where at the start, and not read."""
+"""Formats that are named in the error message but not read: offset and value of their signature, and name."""
 
 
 class PictureError(ExampleError):
@@ -54,10 +54,11 @@ class PictureError(ExampleError):
 
 
 def encode_picture(picture: Picture, height: int, width: int) -> np.ndarray:
-    """One picture as uint8 RGB [height, width, 3], upright and squashed to size; transparency is laid on white.
+    """Return a picture as uint8 RGB [height, width, 3], upright and squashed to size, transparent parts on white.
 
     Raises:
-        PictureError: it is empty, no JPEG, PNG or WebP, cut short or otherwise damaged, or an array of another form.
+        PictureError: the picture is empty, not JPEG, PNG or WebP, truncated or otherwise damaged, or an array of
+            another shape or dtype.
     """
     if isinstance(picture, np.ndarray):
         resized = Image.fromarray(_rgb_array(picture)).resize((width, height), Image.Resampling.BILINEAR)
@@ -66,10 +67,10 @@ def encode_picture(picture: Picture, height: int, width: int) -> np.ndarray:
 
 
 def decode_picture(picture: Picture) -> np.ndarray:
-    """One picture in its own size as uint8 RGB [height, width, 3], upright; transparency is laid on white.
+    """Return a picture in its own size as uint8 RGB [height, width, 3], upright, transparent parts on white.
 
     Raises:
-        PictureError: as `encode_picture`.
+        PictureError: for the same reasons as `encode_picture`.
     """
     return _rgb_array(picture) if isinstance(picture, np.ndarray) else _decoded(_content(picture), None)
 
@@ -82,7 +83,7 @@ def _rgb_array(picture: np.ndarray) -> np.ndarray:
 
 
 def _decoded(content: bytes, size: tuple[int, int] | None) -> np.ndarray:
-    """The picture in `content`, squashed to `size` (height, width) where there is one."""
+    """The picture in `content`, squashed to `size` (height, width) unless that is None."""
     recognise(content[:12])
     try:
         with Image.open(BytesIO(content), formats=_READ) as image:
@@ -99,14 +100,14 @@ def _decoded(content: bytes, size: tuple[int, int] | None) -> np.ndarray:
             return np.array(rgb if turn is None else rgb.transpose(turn))
     except PictureError:
         raise
-    except Exception as error:  # decoders raise nearly anything on damaged bytes
+    except Exception as error:  # decoders raise almost any exception on damaged bytes
         if "MAX_TEXT" in str(error):
-            return _decoded(_speechless(content), size)
-        raise _told(error)
+            return _decoded(_without_metadata(content), size)
+        raise _picture_error(error)
 
 
-def _told(error: Exception) -> PictureError:
-    """What is wrong with a picture, from what its decoder says."""
+def _picture_error(error: Exception) -> PictureError:
+    """The error to raise for an exception of the decoder."""
     if isinstance(error, Image.DecompressionBombError):
         return PictureError("too large", str(error))
     if isinstance(error, UnidentifiedImageError):  # its message holds a memory address
@@ -116,10 +117,10 @@ def _told(error: Exception) -> PictureError:
 
 
 def picture_size(picture: Picture) -> tuple[int, int]:
-    """Height and width in pixels of a picture as `encode_picture` sees it: upright.
+    """Return the height and width of the upright picture in pixels.
 
     Raises:
-        PictureError: its header cannot be read.
+        PictureError: the picture's header cannot be read.
     """
     if isinstance(picture, np.ndarray):
         return int(picture.shape[0]), int(picture.shape[1])
@@ -130,15 +131,15 @@ def picture_size(picture: Picture) -> tuple[int, int]:
             return (image.width, image.height) if turned else (image.height, image.width)
     except Exception as error:  # as above
         if "MAX_TEXT" in str(error):
-            return picture_size(_speechless(content))
-        raise _told(error)
+            return picture_size(_without_metadata(content))
+        raise _picture_error(error)
 
 
 def recognise(start: bytes) -> None:
-    """Refuse a file whose first 12 bytes are of no format that is read.
+    """Check by its first 12 bytes that a file has a format that is read.
 
     Raises:
-        PictureError: it is empty, or neither JPEG, PNG nor WebP.
+        PictureError: the file is empty, or not JPEG, PNG or WebP.
     """
     if not start:
         raise PictureError("empty file", "0 bytes")
@@ -147,8 +148,8 @@ def recognise(start: bytes) -> None:
         return
     for at, magic, name in _OTHERS:
         if start[at:].startswith(magic):
-            raise PictureError("not a picture", f"{name}, which is not read: save it as JPEG, PNG or WebP")
-    raise PictureError("not a picture", "neither JPEG, PNG nor WebP by its content")
+            raise PictureError("not a picture", f"{name} is not supported: save it as JPEG, PNG or WebP")
+    raise PictureError("not a picture", "its content is not JPEG, PNG or WebP")
 
 
 def _content(picture: bytes | str | Path) -> bytes:
@@ -173,7 +174,7 @@ def _rgb(image: Image.Image, content: bytes) -> Image.Image:
     if image.mode.startswith("I"):
         image = Image.fromarray(_eight_bits(np.asarray(image).clip(0, 65535), content))
     elif content.startswith(_PNG) and content[24] == 16:
-        image = _of_sixteen(image, content)
+        image = _from_16_bits(image, content)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, "white")
@@ -182,7 +183,7 @@ def _rgb(image: Image.Image, content: bytes) -> Image.Image:
 
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The kind and all the bytes of each chunk of a PNG, as far as it is whole."""
+    """Yield the kind and the complete bytes of each chunk of a PNG that may be truncated."""
     at = len(_PNG)
     while at + 12 <= len(png):
         length = int.from_bytes(png[at : at + 4], "big")
@@ -190,16 +191,16 @@ def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 12 + length
 
 
-def _speechless(png: bytes) -> bytes:
-    """A PNG without its texts and colour profile, of which Pillow reads no more than a megabyte each."""
-    return _PNG + b"".join(chunk for kind, chunk in _chunks(png) if kind not in _SPOKEN)
+def _without_metadata(png: bytes) -> bytes:
+    """A PNG without its texts and colour profile: Pillow refuses those larger than a megabyte."""
+    return _PNG + b"".join(chunk for kind, chunk in _chunks(png) if kind not in _METADATA_CHUNKS)
 
 
-def _of_sixteen(high: Image.Image, content: bytes) -> Image.Image:
-    """A colour PNG of 16 bits, of which Pillow has read the 8 high ones of each; the low ones are read where needed."""
+def _from_16_bits(high: Image.Image, content: bytes) -> Image.Image:
+    """A colour PNG with 16 bits per sample; Pillow has read the 8 high bits, and the low ones are read if needed."""
     pixels = np.array(high)
     colours = pixels[..., :3]
-    if int(colours.max()) >= 2**4 and _said_bits(content) is None:
+    if int(colours.max()) >= 2**4 and _significant_bits(content) is None:
         return high
     with Image.open(BytesIO(content), formats=_READ) as low:
         low.tile = [tile._replace(args=str(tile.args).replace(";16B", ";16L")) for tile in low.tile]
@@ -209,23 +210,23 @@ def _of_sixteen(high: Image.Image, content: bytes) -> Image.Image:
 
 
 def _eight_bits(sixteen: np.ndarray, content: bytes) -> np.ndarray:
-    """The 8 highest bits of those that are used, uint8."""
-    used = _said_bits(content) or next(depth for depth in _DEPTHS if int(sixteen.max()) < 2**depth)
+    """The 8 highest bits in use, uint8."""
+    used = _significant_bits(content) or next(depth for depth in _DEPTHS if int(sixteen.max()) < 2**depth)
     eight: np.ndarray = (sixteen >> max(used - 8, 0)).clip(0, 255).astype(np.uint8)
     return eight
 
 
-def _said_bits(content: bytes) -> int | None:
-    """How many bits of a sample a PNG says that it uses."""
-    said = next((chunk[8:9] for kind, chunk in _chunks(content) if kind == b"sBIT"), b"")
-    return said[0] if said and 1 <= said[0] <= 16 else None
+def _significant_bits(content: bytes) -> int | None:
+    """The number of bits per sample in use that a PNG states in its sBIT chunk, None without a valid one."""
+    stated = next((chunk[8:9] for kind, chunk in _chunks(content) if kind == b"sBIT"), b"")
+    return stated[0] if stated and 1 <= stated[0] <= 16 else None
 
 
 def encode_pictures(pictures: Sequence[Picture], height: int, width: int) -> np.ndarray:
-    """Pictures as callers of a Predictor have them, as uint8 RGB [n, height, width, 3].
+    """Return the pictures that a caller gives to a Predictor as uint8 RGB [n, height, width, 3].
 
     Raises:
-        DataError: a picture cannot be decoded; the message says which.
+        DataError: a picture cannot be decoded; the message says which one.
     """
     out = np.empty((len(pictures), height, width, 3), np.uint8)
     for position, picture in enumerate(pictures):

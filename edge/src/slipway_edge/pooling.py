@@ -1,10 +1,15 @@
-"""One prediction an example, also where an example was encoded to several inputs, as a long sound is to its windows."""
+"""Combine predictions to one per example, for examples encoded to several inputs (a long sound to its windows)."""
 
 import numpy as np
 
 
 def pool(predictions: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The mean of the predictions [m, *k] of each example [n, *k]; `rows` [m] numbers their examples, 0 to n - 1."""
+    """Return the mean prediction of each example [n, *k].
+
+    Args:
+        predictions: [m, *k], one for each input.
+        rows: [m], the number of the example of each input, 0 to n - 1.
+    """
     counts = np.bincount(rows)
     if (counts == 1).all():
         return predictions[np.argsort(rows)]

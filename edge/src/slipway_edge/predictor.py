@@ -1,12 +1,12 @@
-"""A built model in use: raw examples in, named outputs out.
+"""Run a built model: raw examples in, named outputs out.
 
-A release is a folder `models/<variant>` with `release.json`, `model.tflite` and `golden.npz`. The `Predictor` runs the
-code that the pipeline pre- and postprocesses with, with the input spec from the record, so these cannot differ; it runs
-only the bytes whose SHA-256 the record has, and golden examples show that this machine computes what the build
-did.
+A release is a folder `models/<variant>` with `release.json`, `model.tflite` and `golden.npz`. The `Predictor` uses the
+pipeline's code for pre- and postprocessing, with the input spec from the record, so the two cannot differ. It runs only
+a model with the SHA-256 from the record, and golden examples show that this machine computes the same outputs as the
+build.
 
-The task is found by the name in the record (`slipway_edge.tasks.<task>`) when a release is loaded: nothing of another
-one is imported, and a new task needs no line here.
+The task is imported by the name in the record (`slipway_edge.tasks.<task>`) when a release is loaded: other tasks are
+not imported, and a new task needs no change here.
 """
 
 import hashlib
@@ -29,19 +29,19 @@ RECORD = "release.json"
 MODEL = "model.tflite"
 GOLDEN = "golden.npz"
 TOLERANCE = {"float": 1e-4, "quantized": 0.02}
-"""How far an output may be from its golden value, relative to that value or to 1 if larger. Kernels of two kinds of
-processor add in another order, and integer ones may differ by a few steps of 1/256."""
+"""How far an output may be from its golden value, relative to the larger of that value and 1. Kernels for different
+processors add in a different order, and integer kernels may differ by a few steps of 1/256."""
 
 
 EXTRAS = {"av": "sound", "scipy": "sound"}
-"""Packages that a task imports and that are not installed unless asked for, each with the extra that does."""
+"""Optional packages that a task imports, each with the extra that installs it."""
 
 
 class Task(Protocol):
-    """What is known of a kind of model: how raw examples become inputs, and what outputs say of them.
+    """A kind of model: how raw examples become inputs, and how outputs become predictions.
 
-    It is made of a variant's `data` section. `data_fields` and `spec_fields` are what it reads of that and of the
-    record's `spec`, and of which kind each is (see `slipway_edge.fields`).
+    A task is created from a variant's `data` section. `data_fields` and `spec_fields` declare the fields that it reads
+    from that section and from the record's `spec`, and the kind of each (see `slipway_edge.fields`).
     """
 
     data_fields: ClassVar[Mapping[str, Any]]
@@ -50,23 +50,23 @@ class Task(Protocol):
     def __init__(self, data: Mapping[str, Any]) -> None: ...
 
     def preprocess(self, examples: Any, spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Raw examples to model inputs [m, *shape], and the number of each one's example [m].
+        """Return the model inputs [m, *shape] of raw examples, and for each input the number of its example [m].
 
         Raises:
-            DataError: an example cannot be read; the message says which.
+            DataError: an example cannot be read; the message says which one.
         """
 
     def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
-        """Model outputs [m, *k] to predictions [m, *p]: probabilities, values in the target's unit, places."""
+        """Return the predictions [m, *p] for outputs [m, *k]: probabilities, values in the target's unit, places."""
 
     def present(self, predictions: np.ndarray, examples: Any, spec: Mapping[str, Any]) -> list[Any]:
-        """Predictions [n, *p] as a caller wants them, in JSON values, one for each raw example."""
+        """Return the predictions [n, *p] in the form for callers, as JSON values, one for each raw example."""
 
 
 class Predictor:
-    """A model with the task that knows its examples. One instance serves one thread at a time.
+    """A model with its task. Use an instance in one thread at a time.
 
-    `folder` is the release, `record` its record, `spec` its input and output spec, `interpreter` the bare model.
+    `folder` is the release, `record` its record, `spec` its input and output spec, `interpreter` the model alone.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class Predictor:
 
     @classmethod
     def load(cls, folder: Path, threads: int = 1) -> Self:
-        """The release in `folder`.
+        """Load the release in `folder`.
 
         Raises:
-            ModelError: a file is missing, the record is not one, or the model is not the bytes that it names.
+            ModelError: a file is missing, the record is invalid, or the model does not have the recorded SHA-256.
         """
         path = folder / RECORD
         record = _read(path)
@@ -102,7 +102,7 @@ class Predictor:
         return cls(folder, interpreter, _task(path, name, data, spec), spec, record)
 
     def predict(self, examples: Any) -> list[Any]:
-        """For each raw example what the model says of it, as the task presents it: probabilities by class, boxes, ...
+        """Return a prediction for each raw example in the task's form for callers: probabilities by class, boxes, ...
 
         Raises:
             DataError: an example cannot be read.
@@ -110,7 +110,7 @@ class Predictor:
         return self.task.present(self.predict_array(examples), examples, self.spec)
 
     def predict_array(self, examples: Any) -> np.ndarray:
-        """For n raw examples, predictions [n, *p], in the order of `spec["outputs"]`.
+        """Return the predictions [n, *p] for n raw examples, in the order of `spec["outputs"]`.
 
         Raises:
             DataError: an example cannot be read.
@@ -119,10 +119,10 @@ class Predictor:
         return pool(self.task.postprocess(self.interpreter(inputs), inputs, self.spec), rows)
 
     def check_golden(self) -> int:
-        """Run the golden examples and give how many there are.
+        """Run the golden examples, check their outputs, and return how many there are.
 
         Raises:
-            ModelError: the examples are not those of the record, or an output is not what it must be.
+            ModelError: the examples do not have the recorded SHA-256, or an output differs from its golden value.
         """
         content = _verified(self.folder / GOLDEN, self.record["artifacts"][GOLDEN]["sha256"])
         with np.load(io.BytesIO(content), allow_pickle=False) as golden:
@@ -133,15 +133,15 @@ class Predictor:
         wrong = beyond.reshape(len(inputs), -1).any(axis=1)
         for position in np.flatnonzero(wrong):
             raise ModelError(
-                f"golden example {position}: the model gives {actual[position].tolist()}, the record says "
-                f"{expected[position].tolist()}; do not use it on this machine, and report its processor and LiteRT "
-                "version"
+                f"golden example {position}: the model gives {actual[position].tolist()}, but the release expects "
+                f"{expected[position].tolist()}; do not use the model on this machine, and report its processor and "
+                "LiteRT version"
             )
         return len(inputs)
 
 
 def golden_examples(interpreter: Interpreter, inputs: np.ndarray) -> bytes:
-    """What `check_golden` reruns: a few encoded inputs and their raw outputs, as an .npz of `inputs` and `outputs`."""
+    """Return the bytes of the golden examples: an .npz of encoded `inputs` and raw `outputs`."""
     buffer = io.BytesIO()
     np.savez(buffer, inputs=inputs, outputs=interpreter(inputs))
     return buffer.getvalue()
@@ -167,7 +167,7 @@ def _verified(path: Path, digest: str) -> bytes:
     found = hashlib.sha256(content).hexdigest()
     if found != digest:
         raise ModelError(
-            f"{path}: SHA-256 is {found}, but {RECORD} beside it says {digest}; it is not the model that was released: "
+            f"{path}: SHA-256 is {found}, but {RECORD} in the same folder says {digest}; it is not the released file: "
             "run `dvc checkout`, or the register stage if the model is new"
         )
     return content
@@ -175,7 +175,7 @@ def _verified(path: Path, digest: str) -> bytes:
 
 def _task(path: Path, name: Any, data: Any, spec: Any) -> Task:
     if not isinstance(name, str) or not re.fullmatch(r"[a-z][a-z_]*", name):
-        raise ModelError(f"{path}: task {name!r} is not the name of a task")
+        raise ModelError(f"{path}: {name!r} is not a valid task name")
     module = f"slipway_edge.tasks.{name}"
     try:
         kind: type[Task] = importlib.import_module(module).Task
@@ -189,5 +189,5 @@ def _task(path: Path, name: Any, data: Any, spec: Any) -> Task:
         fields.check(data, kind.data_fields, "data")
         fields.check(spec, kind.spec_fields, "spec")
     except ModelError as error:
-        raise ModelError(f"{path}: it does not fit the task {name} ({error}); run register again")
+        raise ModelError(f"{path}: it does not fit the task {name} ({error}); run the register stage again")
     return kind(data)

@@ -1,8 +1,8 @@
-"""Sounds as people have them, to samples: WAV, FLAC, Ogg, MP3 and M4A told by content, one channel, at one rate.
+"""Decode sounds to samples: WAV, FLAC, Ogg, MP3 and M4A, recognised by content, as one channel at one rate.
 
-A file is decoded to its end whatever length it states, since what writes into a pipe, joins or is interrupted states a
-wrong one or none; a file in which there is less than it states is cut short. Read by every task whose examples are
-sounds.
+A file is decoded to its end, whatever length it states: a program that writes into a pipe, joins files or is
+interrupted states a wrong length or none. A file that holds less than it states is truncated. Every task whose examples
+are sounds reads them with this module.
 """
 
 import re
@@ -18,26 +18,26 @@ from scipy.signal import resample_poly
 from slipway_edge.errors import ExampleError
 
 LONGEST = 600
-"""Seconds beyond which a sound is not decoded: each worker may hold one such sound at a time."""
+"""Sounds of more seconds are not decoded: each worker may hold one sound of this length at a time."""
 RATES = (1_000, 768_000)
-"""The lowest and the highest rate in Hz of a sound."""
+"""The lowest and the highest sample rate in Hz."""
 LOUDEST = 16.0
-"""The largest sample of full scale 1 that can be meant: floats keep what goes over 1 for a while, not by 24 dB."""
+"""The largest plausible sample, where full scale is 1: floats may exceed 1 for a while, but not by 24 dB."""
 SILENT = 2.0**-14
 """Samples no larger than this (of full scale 1; two steps of 16 bits) are digital silence."""
 
 Sound = bytes | str | Path | tuple[np.ndarray, int]
-"""A sound as callers have it: an encoded file's bytes, its path, or samples [n] or [n, channels] and their rate in Hz,
-floats of full scale 1 or integers of their type's."""
+"""A sound from a caller: an encoded file's bytes, its path, or samples [n] or [n, channels] and their rate in Hz; full
+scale is 1 for floats and the range of the type for integers."""
 
 _SLACK = 2304
-"""By how many samples the stated length of a compressed sound may be off: two frames of an MP3."""
+"""How many samples the stated length of a compressed sound may be wrong by: two frames of an MP3."""
 _STREAMED = 2**31 - 2**16
-"""From here on a WAV's length is a placeholder: what writes into a pipe puts in the largest number, rounded or not."""
+"""From this value on, a WAV's length is a placeholder: programs that write into a pipe put in about the largest one."""
 _XING = re.compile(
     rb"\xff([\xe2-\xff])..(?:\0{9}|\0{17}|\0{32})(?:Xing|Info)...[\1\3\5\7\x09\x0b\x0d\x0f](.{4})", re.DOTALL
 )
-"""The frame of an MP3 that says how many frames follow: the second byte of its header, and that number."""
+"""The frame of an MP3 that states how many frames follow: the second byte of its header, and that number."""
 _PAGE = re.compile(rb"OggS\0(.)(.{8})(.{4}).{8}(.)", re.DOTALL)
 """A page of an Ogg: flags (2 begins a stream, 4 ends it), position in samples, stream, number of segments."""
 _CHUNK = re.compile(rb"[ -~]{4}(.{4})", re.DOTALL)
@@ -46,18 +46,18 @@ _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 
 
 class SoundError(ExampleError):
-    """A sound cannot be decoded, or holds nothing to hear."""
+    """A sound cannot be decoded, or is silent."""
 
 
 def decode(sound: Sound, rate: int) -> np.ndarray:
-    """One sound as float32 [n] at `rate` Hz: channels averaged, resampled with a polyphase filter.
+    """Return a sound as float32 [n] at `rate` Hz: channels averaged, resampled with a polyphase filter.
 
     Raises:
-        SoundError: it is empty, of no format that is read, cut short or otherwise damaged, longer than `LONGEST`,
-            silent, far over full scale, holds samples that are no numbers, channels that cancel each other, or is an
-            array of another form.
+        SoundError: the sound is empty, of a format that is not supported, truncated or otherwise damaged, longer than
+            `LONGEST`, silent, or far over full scale; its samples are not all finite; its channels cancel each other;
+            or it is an array of another shape or dtype.
     """
-    samples, found = _given(*sound) if isinstance(sound, tuple) else _read(_content(sound))
+    samples, found = _from_array(*sound) if isinstance(sound, tuple) else _read(_content(sound))
     if not len(samples):
         raise SoundError("empty sound", "0 samples")
     if not np.isfinite(samples).all():
@@ -80,16 +80,16 @@ def decode(sound: Sound, rate: int) -> np.ndarray:
 
 
 def trimmed(samples: np.ndarray) -> np.ndarray:
-    """Samples [n] without the digital silence at both ends."""
+    """Return the samples [n] without the digital silence at both ends."""
     loud = np.flatnonzero(np.abs(samples) > SILENT)
     return samples[loud[0] : loud[-1] + 1] if len(loud) else samples
 
 
 def recognise(start: bytes) -> str:
-    """The format of a file whose first 12 bytes are given, as FFmpeg names it.
+    """Return the format of a file by its first 12 bytes, as FFmpeg names it.
 
     Raises:
-        SoundError: it is empty, or of no format that is read.
+        SoundError: the file is empty, or its format is not supported.
     """
     if not start:
         raise SoundError("empty file", "0 bytes")
@@ -102,7 +102,7 @@ def recognise(start: bytes) -> str:
     for signature, name in ((b"fLaC", "flac"), (b"OggS", "ogg")):
         if start.startswith(signature):
             return name
-    raise SoundError("not a sound", "neither WAV, FLAC, Ogg, MP3 nor M4A by its content")
+    raise SoundError("not a sound", "its content is not WAV, FLAC, Ogg, MP3 or M4A")
 
 
 def _content(sound: bytes | str | Path) -> bytes:
@@ -128,7 +128,7 @@ def _read(content: bytes) -> tuple[np.ndarray, int]:
             stated = _mp3(content)
         case "ogg":
             stated = _ogg(content)
-        case "mp4" if content.count(b"moov") > 1 and b"moof" not in content:  # an index for each, of which one is read
+        case "mp4" if content.count(b"moov") > 1 and b"moof" not in content:  # two indexes, and FFmpeg reads only one
             raise SoundError("joined", "another M4A follows it in the file; split them")
     blocks: list[np.ndarray] = []
     rate, channels, count, undecoded = 0, 0, 0, b""
@@ -136,7 +136,7 @@ def _read(content: bytes) -> tuple[np.ndarray, int]:
         with av.open(BytesIO(content), "r", form, options=options, metadata_errors="replace") as container:
             stream = next(iter(container.streams.audio), None)
             if stream is None or stream.codec_context is None:
-                raise SoundError("not a sound", "it holds no sound that can be decoded")
+                raise SoundError("not a sound", "it has no audio stream that can be decoded")
             stream.codec_context.options = {"err_detect": "crccheck+explode"}
             for packet in container.demux(stream):
                 try:
@@ -151,7 +151,7 @@ def _read(content: bytes) -> tuple[np.ndarray, int]:
                     if undecoded and not undecoded.startswith(_TAGS):
                         raise SoundError("damaged", f"it cannot be decoded after {count / rate:.2f} s")
                     if (frame.sample_rate, frame.layout.nb_channels) != (rate, channels):
-                        raise SoundError("mixed", f"another rate or number of channels after {count / rate:.2f} s")
+                        raise SoundError("mixed", f"its rate or number of channels changes after {count / rate:.2f} s")
                     blocks.append(_floats(frame))
                     count += frame.samples
                     _refuse_longer(count, rate)
@@ -164,13 +164,13 @@ def _read(content: bytes) -> tuple[np.ndarray, int]:
         raise SoundError("truncated", f"it ends after {count / max(rate, 1):.2f} s{whole}")
     if not blocks:
         raise SoundError("empty sound", "0 samples")
-    if form == "ogg" and count - _SLACK <= stated < count:  # its last block, which FFmpeg does not cut on a sole page
+    if form == "ogg" and count - _SLACK <= stated < count:  # FFmpeg does not cut the last block of a single page
         count = int(stated)
     return np.concatenate(blocks)[:count], rate
 
 
 def _floats(frame: av.AudioFrame) -> np.ndarray:
-    """A decoded frame as float32 [n, channels] of full scale 1."""
+    """A decoded frame as float32 [n, channels], full scale being 1."""
     samples = frame.to_ndarray()
     samples = samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
     if samples.dtype == np.uint8:
@@ -180,20 +180,20 @@ def _floats(frame: av.AudioFrame) -> np.ndarray:
 
 
 def _full_scale(samples: np.ndarray) -> np.ndarray:
-    """Floats as they are, integers as shares of their type's range; float32."""
+    """Samples as float32: floats unchanged, integers divided by their type's range."""
     if samples.dtype.kind == "i":
         return (samples / (np.iinfo(samples.dtype).max + 1)).astype(np.float32)
     return samples.astype(np.float32, copy=False)
 
 
 def _wav(content: bytes) -> tuple[dict[str, str], float]:
-    """FFmpeg's options for a WAV, and how many samples it states: infinitely many where it lacks some, else none.
+    """FFmpeg's options for a WAV, and how many samples it states: infinitely many if it is truncated, otherwise 0.
 
-    Its length is not believed where it is a placeholder, or where what follows the samples is no chunk: it was written
-    before they were.
+    Its stated length is ignored if it is a placeholder, or if no chunk follows the samples: then the length was written
+    before the samples.
 
     Raises:
-        SoundError: it has a length of 0 and no samples, or another WAV follows it.
+        SoundError: the WAV states a length of 0 and has no samples, or another WAV follows it.
     """
     at, long = 12, 0
     while content[at : at + 4] != b"data":
@@ -222,7 +222,7 @@ def _wav(content: bytes) -> tuple[dict[str, str], float]:
 
 
 def _mp3(content: bytes) -> int:
-    """How many samples an MP3 states, or several in one file."""
+    """The number of samples that an MP3 states, or several MP3s in one file."""
     stated = 0
     for header, frames in _XING.findall(content):
         stated += int.from_bytes(frames) * (1152 if header[0] & 0x18 == 0x18 else 576)
@@ -230,7 +230,7 @@ def _mp3(content: bytes) -> int:
 
 
 def _ogg(content: bytes) -> float:
-    """How many samples the streams of an Ogg state, one after another; infinitely many where its end is missing."""
+    """The total number of samples that the consecutive streams of an Ogg state; infinite if its end is missing."""
     stated = last = 0
     whole = False
     for page in _PAGE.finditer(content):
@@ -242,8 +242,8 @@ def _ogg(content: bytes) -> float:
     return stated + last if whole else inf
 
 
-def _given(samples: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
-    """Samples of a caller as floats of full scale 1."""
+def _from_array(samples: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
+    """A caller's samples as floats, full scale being 1, and their rate."""
     if not isinstance(samples, np.ndarray) or samples.ndim not in (1, 2) or samples.dtype.kind not in "if":
         found = f"{samples.dtype} {list(samples.shape)}" if isinstance(samples, np.ndarray) else type(samples).__name__
         raise SoundError("not a sound", f"samples must be floats or integers [n] or [n, channels], not {found}")
@@ -256,7 +256,7 @@ def _check_rate(rate: float) -> None:
     lowest, highest = RATES
     if rate % 1 or not lowest <= rate <= highest:
         raise SoundError(
-            "not a sound", f"a rate of {rate:g} Hz; samples a second are a whole number, {lowest:,} or more"
+            "not a sound", f"a rate of {rate:g} Hz; it must be a whole number from {lowest:,} to {highest:,}"
         )
 
 

@@ -1,6 +1,6 @@
-"""Tables as callers have them, to arrays: a list of dictionaries by column, or columns by name (a DataFrame).
+"""Convert a caller's table to arrays: a list of dictionaries by column, or columns by name (a DataFrame).
 
-Values are read one by one and alike from every kind of table, text from a CSV file among them.
+Every value is read in the same way from every kind of table, including text from a CSV file.
 """
 
 import re
@@ -13,7 +13,7 @@ import numpy as np
 from slipway_edge.errors import DataError
 
 Table = Sequence[Mapping[str, Any]] | Mapping[str, Iterable[Any]]
-"""Rows by column, or columns by name; a DataFrame is the latter."""
+"""Rows as dictionaries by column, or columns by name, such as a DataFrame."""
 TRUTH = {word: word.lower() for word in ("True", "TRUE", "False", "FALSE")}
 
 _TIME = re.compile(
@@ -21,21 +21,21 @@ _TIME = re.compile(
     r"(?:[Tt ](?P<clock>\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?|\d\d(?:\d\d(?:\d\d(?:[.,]\d+)?)?)?)"
     r"\s?(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?)?)?"
 )
-"""A day, or a point in time, of ISO 8601: year, month and day, and hours at least; not its weeks or days of a year."""
+"""A date, or a date with at least the hour, in ISO 8601; week dates and ordinal dates are not supported."""
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 _DATES = date | timedelta | np.datetime64 | np.timedelta64
 
 
 def column(name: str) -> str:
-    """What a column of the raw data is called beside columns of Slipway's own, none of which begins so."""
+    """Return the name of a raw column in tables that also have Slipway's columns, none of which begins like this."""
     return f"column {name}"
 
 
 def columns(table: Table, names: Sequence[str], where: str = "the table") -> dict[str, list[Any]]:
-    """The values [n] of the columns `names`, None where a row has none.
+    """Return the values [n] of the columns `names`, None where a row has no value.
 
     Raises:
-        DataError: it is no table, has no row with one of the columns, or two columns of a name.
+        DataError: `table` is not a table, a column is missing in all rows, or two columns have the same name.
     """
     if isinstance(table, Sequence):
         if not all(isinstance(row, Mapping) for row in table):
@@ -49,28 +49,29 @@ def columns(table: Table, names: Sequence[str], where: str = "the table") -> dic
     require(where, [name for name, _ in given], names)
     found = {name: list(values) for name, values in given if name in names}
     if len({len(values) for values in found.values()}) > 1:
-        raise DataError(f"{where}: its columns have {', '.join(str(len(one)) for one in found.values())} values")
+        lengths = ", ".join(str(len(one)) for one in found.values())
+        raise DataError(f"{where}: its columns have different lengths: {lengths} values")
     return found
 
 
 def require(where: str, there: Sequence[str], names: Sequence[str]) -> None:
-    """Refuse a table without one of the columns `names`, or with two of a name.
+    """Check that a table with the columns `there` has each of the columns `names` exactly once.
 
     Raises:
-        DataError: a column is missing, or there twice; the message says which, and what there is.
+        DataError: a column is missing or duplicated; the message says which one, and lists the columns.
     """
     if missing := [name for name in names if name not in there]:
         listed = ", ".join(name if name == name.strip() else repr(name) for name in there)
         raise DataError(
             f"{where}: no column {', '.join(missing)}; it has {listed}. "
-            "Name the columns in data, or a file that is no table of rows in data.exclude"
+            "Name the columns in data, or list a file that is not a table of rows in data.exclude"
         )
     if twice := [name for name in dict.fromkeys(names) if list(there).count(name) > 1]:
-        raise DataError(f"{where}: several columns are called {', '.join(twice)}; give each a name of its own")
+        raise DataError(f"{where}: several columns are called {', '.join(twice)}; give each a different name")
 
 
 def missing(value: Any) -> bool:
-    """Whether a value says that there is none: None, NaN, NaT, or pandas' NA."""
+    """Return whether a value stands for a missing one: None, NaN, NaT, or pandas' NA."""
     try:
         return value is None or bool(value != value)
     except (TypeError, ValueError):
@@ -78,35 +79,35 @@ def missing(value: Any) -> bool:
 
 
 def text(value: Any) -> str | None:
-    """A value as text, None where it is missing or empty.
+    """Return a value as text, None if it is missing or empty.
 
-    Whole numbers have no fraction (`7.0` is `7`), truth is lower case (`True` and `TRUE` are `true`).
+    Whole numbers have no fraction (`7.0` becomes `7`), booleans are lower case (`True` and `TRUE` become `true`).
     """
     if missing(value):
         return None
-    said = str(value)
-    if match := _WHOLE.fullmatch(said):
+    written = str(value)
+    if match := _WHOLE.fullmatch(written):
         return match[1]
-    return TRUTH.get(said, said) or None
+    return TRUTH.get(written, written) or None
 
 
 def texts(values: Iterable[Any]) -> np.ndarray:
-    """Values as text, objects [n], None where missing."""
+    """Return the values as text, objects [n], None where missing."""
     return as_objects([text(value) for value in values])
 
 
 def as_objects(values: Sequence[Any]) -> np.ndarray:
-    """Values as they are in an array of objects [n]."""
+    """Return the values unchanged in an array of objects [n]."""
     found = np.empty(len(values), object)
     found[:] = values
     return found
 
 
 def number(value: Any) -> float:
-    """A value as a number, NaN where it is missing or text that is none.
+    """Return a value as a number, NaN if it is missing or text that is not a number.
 
     Raises:
-        TypeError: it is no single value.
+        TypeError: it is not a single value.
     """
     if missing(value) or (isinstance(value, str) and "_" in value):
         return float("nan")
@@ -115,14 +116,14 @@ def number(value: Any) -> float:
     except ValueError:
         if isinstance(value, str):
             return float("nan")
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
 
 
 def numbers(where: str, name: str, values: Sequence[Any]) -> np.ndarray:
-    """Values of the column `name` as float64 [n], NaN where one is missing or no number.
+    """Return the values of the column `name` as float64 [n], NaN where one is missing or not a number.
 
     Raises:
-        DataError: the column holds dates or durations, or what is no single value.
+        DataError: the column holds dates or durations, or something that is not a single value.
     """
     for value in values:
         if isinstance(value, _DATES) and not missing(value):
@@ -130,7 +131,7 @@ def numbers(where: str, name: str, values: Sequence[Any]) -> np.ndarray:
     try:
         found = np.array([number(value) for value in values], np.float64)
     except (TypeError, OverflowError):
-        raise DataError(f"{where}: column {name} holds what is no number, such as {_first(values)}")
+        raise DataError(f"{where}: column {name} holds values that are not numbers, such as {_first(values)}")
     given = [value for value in values if not missing(value)]
     if given and np.isnan(found).all() and all(not np.isnat(moment(value)[0]) for value in given):
         raise DataError(no_numbers(where, name, given[0]))
@@ -138,18 +139,18 @@ def numbers(where: str, name: str, values: Sequence[Any]) -> np.ndarray:
 
 
 def no_numbers(where: str, name: str, first: Any) -> str:
-    """What is said of a column of dates or durations that should hold numbers."""
+    """Return the message for a column of dates or durations that should hold numbers."""
     return (
-        f"{where}: column {name} holds dates or durations, such as {first}, and no numbers; write what of "
-        "them the model should see as a number (days since an event, the hour of the day), or take the column out"
+        f"{where}: column {name} holds dates or durations, such as {first}, not numbers; convert them to a "
+        "number that the model can use (days since an event, the hour of the day), or remove the column"
     )
 
 
 def moment(value: Any) -> tuple[np.datetime64, bool]:
-    """A point in time as datetime64[us] without a zone, and whether it was given with an offset or a zone.
+    """Return a point in time as datetime64[us] without a zone, and whether it was given with an offset or a zone.
 
-    One that was given with it is in UTC, another as it stands. NaT is what is missing or cannot be read for certain:
-    all but a date, or a date and a time, in the order year, month, day, hour.
+    A time with an offset or a zone is converted to UTC, any other is returned as given. A missing or ambiguous value
+    becomes NaT: only a date, or a date and a time, in the order year, month, day, hour, is read.
     """
     nothing = np.datetime64("NaT", "us")
     if missing(value):
@@ -161,19 +162,19 @@ def moment(value: Any) -> tuple[np.datetime64, bool]:
         return np.datetime64((value.astimezone(UTC) if zoned else value).replace(tzinfo=None), "us"), zoned
     match = _TIME.fullmatch(str(value).strip())
     try:
-        return (nothing, False) if match is None else (_of(match), match["offset"] is not None)
+        return (nothing, False) if match is None else (_parsed(match), match["offset"] is not None)
     except (ValueError, OverflowError):  # no such day or hour
         return nothing, False
 
 
-def _of(match: re.Match[str]) -> np.datetime64:
-    """The point in time that text says, in UTC where it says an offset.
+def _parsed(match: re.Match[str]) -> np.datetime64:
+    """The point in time of a matched text, in UTC if the text has an offset.
 
     Raises:
-        ValueError, OverflowError: there is none.
+        ValueError, OverflowError: there is no such day or hour.
     """
-    said, clock = match["date"], (match["clock"] or "0").replace(",", ".")
-    days = re.split("[-/.]", said) if match["sep"] else (said[:4], said[4:6], said[6:])
+    date_text, clock = match["date"], (match["clock"] or "0").replace(",", ".")
+    days = re.split("[-/.]", date_text) if match["sep"] else (date_text[:4], date_text[4:6], date_text[6:])
     whole, _, fraction = clock.partition(".")
     parts = whole.split(":") if ":" in whole else [whole[at : at + 2] for at in range(0, len(whole), 2)]
     year, month, day = map(int, days)
@@ -182,36 +183,39 @@ def _of(match: re.Match[str]) -> np.datetime64:
     return np.datetime64(local - timedelta(minutes=_offset(match["offset"])), "us")
 
 
-def _offset(said: str | None) -> int:
-    """Minutes before UTC."""
-    if not said or said in "Zz":
+def _offset(written: str | None) -> int:
+    """An offset from UTC in minutes, 0 without one."""
+    if not written or written in "Zz":
         return 0
-    digits = said[1:].replace(":", "")
-    return int(f"{said[0]}1") * (60 * int(digits[:2]) + int(digits[2:] or 0))
+    digits = written[1:].replace(":", "")
+    return int(f"{written[0]}1") * (60 * int(digits[:2]) + int(digits[2:] or 0))
 
 
 def positions(values: Iterable[Any], names: Sequence[str]) -> np.ndarray:
-    """Where in `names` each value stands, int64 [n], -1 where it does not."""
+    """Return the position in `names` of each value, int64 [n], -1 for values that are not in it."""
     place = {name: position for position, name in enumerate(names)}
     return np.array([place.get(value, -1) for value in values], np.int64)
 
 
 class Check(NamedTuple):
-    """Rows [n] that something is wrong with, and what: `said`, the row's value where there are `values`, `why`."""
+    """The result of a check of rows: which rows [n] are `wrong`, and the parts of the message about each of them.
+
+    The message is `text`, followed by the row's value and `why` if there are `values`.
+    """
 
     wrong: np.ndarray
     kind: str
-    said: str
+    text: str
     values: Sequence[Any] | np.ndarray | None = None
     why: str = ""
 
-    def told(self, row: int) -> str:
-        """What is wrong with the row at a position."""
-        return self.said if self.values is None else f"{self.said} {self.values[row]}{self.why}"
+    def message(self, row: int) -> str:
+        """Return what is wrong with the row at a position."""
+        return self.text if self.values is None else f"{self.text} {self.values[row]}{self.why}"
 
 
 class Failure(NamedTuple):
-    """The position of a row that cannot be used, the kind of what is first wrong with it, and all in words."""
+    """The position of a row that cannot be used, the kind of its first problem, and a message with all its problems."""
 
     row: int
     kind: str
@@ -219,29 +223,29 @@ class Failure(NamedTuple):
 
 
 def failures(checks: Iterable[Check]) -> Iterator[Failure]:
-    """The rows that a check says are wrong, each once, in order."""
+    """Yield each row that fails a check, once, in order."""
     found: dict[int, list[tuple[str, str]]] = {}
     for check in checks:
         for row in np.flatnonzero(check.wrong).tolist():
-            found.setdefault(row, []).append((check.kind, check.told(row)))
-    for row, told in sorted(found.items()):
-        yield Failure(row, told[0][0], "; ".join(dict.fromkeys(detail for _, detail in told)))
+            found.setdefault(row, []).append((check.kind, check.message(row)))
+    for row, problems in sorted(found.items()):
+        yield Failure(row, problems[0][0], "; ".join(dict.fromkeys(detail for _, detail in problems)))
 
 
 def some(problems: Sequence[str], most: int = 3) -> str:
-    """The first few problems in words, and how many more there are."""
+    """Return the first few problems as text, and how many more there are."""
     more = len(problems) - most
     return "; ".join(problems[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
 def refuse(checks: Iterable[Check], advice: str) -> None:
-    """Refuse a caller's table for rows of which a check says that they are wrong.
+    """Raise an error if a row of a caller's table fails a check.
 
     Raises:
-        DataError: there are such rows; the message says which, and ends with the advice.
+        DataError: rows fail a check; the message says which ones, and ends with the advice.
     """
-    if told := [f"the table row {row + 1}: {detail}" for row, _, detail in failures(checks)]:
-        raise DataError(f"{some(told)}; {advice}")
+    if problems := [f"the table row {row + 1}: {detail}" for row, _, detail in failures(checks)]:
+        raise DataError(f"{some(problems)}; {advice}")
 
 
 def _first(values: Sequence[Any]) -> Any:

@@ -1,1 +1,1 @@
-"""How predictions are scored, as far as several tasks share it."""
+"""Scores of predictions, shared by several tasks."""

@@ -1,9 +1,9 @@
-"""Scores of one probability, and of the decision that a threshold makes of it.
+"""Scores of a probability, and of the decision at a threshold.
 
-`targets` [n] are 1 for positive examples and 0 for the others, `probability` [n] is that of positive, and a decision is
-positive at or above the threshold. Expected calibration error is of the probability itself: how far the share of
-positives is from the mean probability, over 15 equally wide bins (Naeini et al., "Obtaining Well Calibrated
-Probabilities Using Bayesian Binning", AAAI 2015).
+`targets` [n] are 1 for positive examples and 0 for the others, `probability` [n] is that of the positive class, and the
+decision is positive if the probability is at or above the threshold. Expected calibration error is that of the
+probability itself: the distance of the share of positives from the mean probability, over 15 equally wide bins (Naeini
+et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2015).
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,31 +23,37 @@ from slipway.metrics.classification import CALIBRATION_BINS as BINS
 
 TENTHS, DECILES = "tenths", 10
 VALUES = 20
-"""Values of a column that a breakdown shows; the others are counted together."""
+"""The number of values of a column that a breakdown shows; the others are counted together."""
 METRICS = named(
-    Metric("accuracy", "higher", "share", "how many decisions at the threshold are right", 4, share=True, right=True),
-    Metric("precision", "higher", "share", "how many of those decided to be positive are positive", 4, share=True),
-    Metric("recall", "higher", "share", "how many of the positive examples are found", 4, share=True, by_class=True),
+    Metric(
+        "accuracy", "higher", "share", "share of decisions at the threshold that are correct", 4, share=True, right=True
+    ),
+    Metric("precision", "higher", "share", "share of positive decisions that are correct", 4, share=True),
+    Metric("recall", "higher", "share", "share of positive examples that are found", 4, share=True, by_class=True),
     Metric("f1", "higher", "share", "harmonic mean of precision and recall of the positive class", 4, share=True),
-    Metric("roc_auc", "higher", "share", "how often a positive example scores above one of the others", 4, share=True),
+    Metric(
+        "roc_auc", "higher", "share", "probability that a positive example scores above a negative one", 4, share=True
+    ),
     Metric(
         "average_precision",
         "higher",
         "share",
-        "mean precision over all recalls, with few positives the metric to look at; guessing gives their share",
+        "mean precision over all recalls, the best metric with few positives; guessing gives the share of positives",
         4,
         share=True,
     ),
-    Metric("ece", "lower", "share", f"how far the share of positives is from the probability, over {BINS} bins", 4),
-    Metric("log_loss", "lower", "nats", "minus the logarithm of the right class's probability; 0 is best", 4),
+    Metric(
+        "ece", "lower", "share", f"mean distance of the share of positives from the probability, over {BINS} bins", 4
+    ),
+    Metric("log_loss", "lower", "nats", "mean negative logarithm of the true class's probability; 0 is best", 4),
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of the probability [n] of positive, and of decisions at a threshold; see `slipway.core.protocol.Scores`.
+    """The scores of a probability [n], and of decisions at a threshold; see `slipway.core.protocol.Scores`.
 
-    `names` are positive, negative; `columns` those of the examples [n] by whose values there are breakdowns.
+    `names`: the positive and the negative class; `columns`: the columns of the examples [n] that have a breakdown.
     """
 
     examples: pd.DataFrame
@@ -58,10 +64,10 @@ class Scores:
     columns: Sequence[str] = ()
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
-        """Every metric; `weight` [n] counts each example that often.
+        """Return every metric; example i counts `weight[i]` times.
 
-        Without positive examples recall, F1 and average precision are nan, and so is ROC AUC where only one class is
-        left; precision is 0 where nothing is decided to be positive.
+        Without positive examples, recall, F1 and average precision are nan; if only one class is left, ROC AUC is nan.
+        Precision is 0 if no decision is positive.
         """
         weight = np.ones(len(self.targets)) if weight is None else np.asarray(weight, np.float64)
         positive, probability = np.asarray(self.targets) == 1, np.asarray(self.probability, np.float64)
@@ -70,8 +76,8 @@ class Scores:
             return dict.fromkeys(METRICS, float("nan"))
         decided = probability >= self.threshold
         hits, found, support = (float(weight @ part) for part in (positive & decided, decided, positive))
-        told = np.where(positive, probability, 1 - probability)
-        surprise = -np.log(np.maximum(told, np.finfo(np.float32).eps))
+        of_target = np.where(positive, probability, 1 - probability)
+        losses = -np.log(np.maximum(of_target, np.finfo(np.float32).eps))
         return {
             "accuracy": float(weight @ (decided == positive)) / float(total),
             "precision": hits / found if found else (0.0 if support else float("nan")),
@@ -80,18 +86,18 @@ class Scores:
             "roc_auc": classification.roc_area(positive, probability, weight),
             "average_precision": classification.average_precision(positive, probability, weight),
             "ece": classification.calibration_error(probability, positive, weight),
-            "log_loss": float(weight @ surprise / total),
+            "log_loss": float(weight @ losses / total),
         }
 
     def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
-        """`tenths` of the examples by score; `by_<column>`: precision and recall by value of a column."""
+        """Return `tenths` of the examples by score, and `by_<column>`: precision and recall by value of a column."""
         found = {TENTHS: by_score(self.targets, self.probability, weight)}
         for name, values in self._values.items():
             found[f"by_{name}"] = by_value(values, self.targets, self.probability, self.threshold, weight)
         return found
 
     def plots(self) -> Sequence[Plot]:
-        """Confusion at the threshold, precision and recall, ROC, reliability and scores."""
+        """Return the plots: confusion at the threshold, precision and recall, ROC, reliability and scores."""
         both, actual = np.stack([self.probability, 1 - self.probability], axis=1), 1 - self.targets
         return [
             classification.confusion_plot(self.contributions),
@@ -103,30 +109,30 @@ class Scores:
 
     @cached_property
     def contributions(self) -> Contributions:
-        """What each example adds to accuracy, recall and F1."""
+        """The contribution of each example to accuracy, recall and F1."""
         names = np.array(self.names)
         decided = self.probability.astype(np.float64) >= self.threshold
         return classification.decisions(names[1 - self.targets], names[np.where(decided, 0, 1)], self.names)
 
     @cached_property
     def _values(self) -> dict[str, Parts]:
-        """The examples by the commonest values of each column."""
+        """The examples by the most common values of each column."""
         return {name: Parts.of(_commonest(of_column(self.examples, name))) for name in self.columns}
 
 
 def operating_point(
     targets: np.ndarray, probability: np.ndarray, precision: float, confidence: float
 ) -> dict[str, Any]:
-    """The threshold of highest recall among those whose precision is at least `precision`, with that `confidence`.
+    """Choose the threshold of highest recall among those with at least `precision`, with that `confidence`.
 
-    The precision of a threshold is known from the examples at or above it only, so its one-sided lower bound is asked
-    for (Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA 1927). The bound takes
-    examples for independent and holds for one threshold; the one chosen of many does a little worse on new data. Where
-    no threshold reaches it, the one of highest F1 is taken, and `reached` is False.
+    The precision of a threshold is estimated only from the examples at or above it, so its one-sided lower confidence
+    bound must reach `precision` (Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA
+    1927). The bound assumes independent examples and holds for one threshold; the best of many thresholds is a little
+    worse on new data. If no threshold reaches `precision`, the one of highest F1 is chosen, and `reached` is False.
 
     Returns:
-        `threshold` (halfway to the next lower score), `reached`, and what it came to on these examples: `precision`,
-        `precision_low` (the bound) and `recall`; beside them what was asked: `least_precision` and `confidence`.
+        `threshold` (halfway to the next lower score), `reached`, the scores on these examples: `precision`,
+        `precision_low` (the bound) and `recall`; and the requirements: `least_precision` and `confidence`.
 
     Raises:
         ValueError: no example is positive.
@@ -156,7 +162,7 @@ def operating_point(
 
 
 def wilson(hits: np.ndarray, trials: np.ndarray, confidence: float) -> np.ndarray:
-    """The one-sided lower confidence bound of a share, hits [n] of trials [n]."""
+    """Return the one-sided lower confidence bound of a share, hits [n] of trials [n]."""
     z = float(norm.ppf(confidence))
     share = hits / trials
     spread = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
@@ -165,10 +171,9 @@ def wilson(hits: np.ndarray, trials: np.ndarray, confidence: float) -> np.ndarra
 
 
 def by_score(targets: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None) -> pd.DataFrame:
-    """Tenths of the examples by probability, lowest first: examples, mean probability and share of positives.
+    """Return tenths of the examples by probability, lowest first: examples, mean probability and share of positives.
 
-    `weight` [n] counts each example that often in the last two; the tenths, and where each begins, are those of the
-    examples as they are.
+    Example i counts `weight[i]` times in the last two; the tenths themselves are formed without weights.
     """
     rank = pd.Series(probability).rank(method="first").to_numpy() - 1
     tenth = Parts.of(pd.Series((rank * DECILES // len(targets)).astype(np.int64) + 1))
@@ -188,9 +193,9 @@ def by_score(targets: np.ndarray, probability: np.ndarray, weight: np.ndarray | 
 def by_value(
     values: Parts, targets: np.ndarray, probability: np.ndarray, threshold: float, weight: np.ndarray | None = None
 ) -> pd.DataFrame:
-    """By value of a column: examples, positives, and precision and recall at the threshold (nan where undefined).
+    """Return by value of a column: examples, positives, and precision and recall at the threshold (nan if undefined).
 
-    `weight` [n] counts each example that often in precision and recall.
+    Example i counts `weight[i]` times in precision and recall.
     """
     positive, decided = targets == 1, probability >= threshold
     return pd.DataFrame(
@@ -206,15 +211,15 @@ def by_value(
 
 
 def _commonest(column: pd.Series) -> pd.Series:
-    """The values of a column, those beyond the `VALUES` commonest as "(others)"."""
+    """The values of a column; all but the `VALUES` most common ones become "(others)"."""
     values = column.astype(object).where(column.notna(), "(missing)")
     shown = values.value_counts(sort=True).index[:VALUES]
-    told: pd.Series = values.where(values.isin(shown), "(others)")
-    return told
+    named: pd.Series = values.where(values.isin(shown), "(others)")
+    return named
 
 
 def _precision_recall_plot(targets: np.ndarray, probability: np.ndarray) -> Plot:
-    """The precision at 101 shares of the positives found; for each, at the highest threshold that finds as many."""
+    """The precision at 101 recalls, each at the highest threshold that reaches the recall."""
     positives = np.sort(probability[targets == 1])[::-1]
     table = pd.DataFrame({"recall": np.linspace(0, 1, 101)})
     if len(positives):
@@ -230,7 +235,7 @@ def _precision_recall_plot(targets: np.ndarray, probability: np.ndarray) -> Plot
 
 
 def _reliability_plot(targets: np.ndarray, probability: np.ndarray) -> Plot:
-    """How often examples of a probability are positive: a row a bin that holds any."""
+    """The share of positives by probability: a row for each bin that is not empty."""
     bins = classification.bins(probability)
     frame = pd.DataFrame({"bin": bins, "probability": probability, "positives": targets})
     table = frame.groupby("bin").agg(

@@ -1,8 +1,8 @@
 """Scores of boxes around objects of one class.
 
-A detection finds an object when they overlap by an IoU of 0.5 or more; each object is found once, by the best-scored
-detection first. That matching and the average precision are those of COCO (pycocotools). A matching by falling score
-holds for every threshold at once, so examples are matched once, however often they are scored.
+A detection finds an object if they overlap with an IoU of 0.5 or more; each object is found at most once, and
+detections are matched by falling score. The matching and the average precision are those of COCO (pycocotools). Such a
+matching is valid for every threshold, so examples are matched once, however often they are scored.
 """
 
 import io
@@ -26,40 +26,41 @@ from slipway.metrics.breakdown import Parts
 from slipway_edge.boxes import edges, overlap
 
 ENOUGH = 0.5
-"""IoU from which a detection has found an object."""
+"""The smallest IoU with which a detection finds an object."""
 METRICS = named(
-    Metric("detection_rate", "higher", "share", "how many objects are found at the threshold (recall)", 4, share=True),
+    Metric("detection_rate", "higher", "share", "share of objects found at the threshold (recall)", 4, share=True),
     Metric(
         "false_positives_per_picture",
         "lower",
         "boxes a picture",
-        "detections at the threshold that found nothing, second ones of an object included",
+        "detections at the threshold that find no object, including second detections of an object",
         4,
         share=True,
     ),
-    Metric("precision", "higher", "share", "how many detections at the threshold found an object", 4, share=True),
+    Metric("precision", "higher", "share", "share of detections at the threshold that find an object", 4, share=True),
     Metric("ap50", "higher", "share", "COCO's average precision at IoU 0.5, over all thresholds", 4, share=True),
-    Metric("mean_iou", "higher", "share", "mean overlap of the found objects with what found them", 4, share=True),
+    Metric("mean_iou", "higher", "share", "mean overlap of found objects with their detections", 4, share=True),
 )
 BANDS = (0, 8, 16, 32, 64)
-"""Where the sizes of `Scores.breakdowns` begin: square root of the area, in pixels of the encoded picture."""
+"""Lower bounds of the sizes in `Scores.breakdowns`: square root of the area, in pixels of the encoded picture."""
 SIZES = (*(f"{low} to {high} px" for low, high in pairwise(BANDS)), f"{BANDS[-1]} px and more")
 CURVE_POINTS = 200
 
 
 class Matches:
-    """Which detections found which objects.
+    """The matching of detections and objects.
 
-    By detection: `detected` (its example's number), `score`, `hit`. By object: `example`, `size` (square root of its
-    area, in pixels), `found` (score of the detection that found it, 0 where none did), `iou` (its overlap with that).
+    By detection: `detected` (the number of its example), `score`, `hit` (whether it finds an object). By object:
+    `example` (the number of its example), `size` (square root of its area, in pixels), `found` (score of the detection
+    that finds it, 0 if none does), `iou` (its overlap with that detection).
     """
 
     def __init__(self, objects: np.ndarray, detections: np.ndarray, shape: Sequence[int]) -> None:
-        """Match them.
+        """Match detections and objects.
 
         Args:
-            objects: [n, m, 4] x, y, width, height in shares of the picture, NaN where there are fewer.
-            detections: [n, k, 5] the same and a score, 0 where there are fewer.
+            objects: [n, m, 4] x, y, width, height as shares of the picture; unused rows are NaN.
+            detections: [n, k, 5] the same and a score; unused rows have score 0.
             shape: height and width of a picture in pixels.
         """
         self.examples = len(objects)
@@ -91,7 +92,7 @@ class Matches:
                     self.iou[found] = overlaps[rank, one["gtIds"].index(int(match))]
 
     def average_precision(self, weight: np.ndarray | None = None) -> float:
-        """COCO's average precision at IoU 0.5; `weight` [n] counts each example that often; nan without objects."""
+        """Return COCO's average precision at IoU 0.5, nan without objects; example i counts `weight[i]` times."""
         weight = np.ones(self.examples) if weight is None else weight
         times = np.repeat(np.arange(self.examples), weight.astype(np.int64))
         drawn = copy(self._coco)
@@ -106,9 +107,9 @@ class Matches:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of what was matched, of detections that score a threshold or more; see `slipway.core.protocol.Scores`.
+    """The scores of a matching at a score threshold; see `slipway.core.protocol.Scores`.
 
-    `groups`: [n] of each example.
+    `groups`: [n], the group of each example.
     """
 
     matches: Matches
@@ -116,9 +117,9 @@ class Scores:
     threshold: float
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
-        """Every metric; `weight` [n] counts each example that often.
+        """Return every metric; example i counts `weight[i]` times.
 
-        Precision and mean IoU are nan where nothing is detected or found, the detection rate where there is no object.
+        Precision is nan if nothing is detected, mean IoU if nothing is found, the detection rate if there is no object.
         """
         matches, found = self.matches, self._found
         weight = np.ones(matches.examples) if weight is None else weight
@@ -134,9 +135,9 @@ class Scores:
         }
 
     def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
-        """`by_size` (objects, detection rate, mean IoU) and `per_group` (with pictures and false positives each).
+        """Return `by_size` (objects, detection rate, mean IoU) and `per_group` (also pictures and false positives).
 
-        `weight` [n] counts each example that often in the scores; objects and pictures are those that there are.
+        Example i counts `weight[i]` times in the scores; objects and pictures are not weighted.
         """
         matches, found = self.matches, self._found
         weight = np.ones(matches.examples) if weight is None else weight
@@ -164,7 +165,7 @@ class Scores:
         return {"by_size": by_size, "per_group": per_group}
 
     def plots(self) -> Sequence[Plot]:
-        """Precision against recall, detection rate against false positives (FROC), and detection rate by size."""
+        """Return the plots: precision against recall, detection rate against false positives (FROC) and by size."""
         matches = self.matches
         order = np.argsort(-matches.score, kind="stable")
         hits, false = np.cumsum(matches.hit[order]), np.cumsum(~matches.hit[order])
@@ -203,7 +204,7 @@ class Scores:
 
     @cached_property
     def contributions(self) -> Contributions:
-        """What each picture adds to detection rate and false positives; right is all found and nothing else."""
+        """The contribution of each picture to detection rate and false positives; right: all found and nothing else."""
         examples = self.matches.examples
         found = self._count(self.matches.example[self._found]), self._count(self.matches.example)
         false = self._count(self.matches.detected[self._false]), np.ones(examples)
@@ -216,13 +217,13 @@ class Scores:
 
     @cached_property
     def _found(self) -> np.ndarray:
-        """[objects] whether each is found."""
+        """Whether each object is found [objects]."""
         found: np.ndarray = (self.matches.found >= self.threshold) & (self.matches.found > 0)
         return found
 
     @cached_property
     def _false(self) -> np.ndarray:
-        """[detections] whether each is false."""
+        """Whether each detection is a false positive [detections]."""
         false: np.ndarray = (self.matches.score >= self.threshold) & ~self.matches.hit
         return false
 
@@ -235,19 +236,19 @@ class Scores:
         return Parts.of(self.groups)
 
     def _count(self, examples: np.ndarray) -> np.ndarray:
-        """[n] how often each example's number is there."""
+        """How often each example's number occurs [n]."""
         return np.bincount(examples, minlength=self.matches.examples).astype(float)
 
 
 def operating_point(matches: Matches, false_positives: float) -> float:
-    """The score threshold that detects most with no more than `false_positives` a picture.
+    """Return the score threshold that detects most with at most `false_positives` per picture.
 
-    It stands halfway between the lowest score that is let through and the highest that is not.
+    It is halfway between the lowest accepted score and the highest rejected one.
     """
     order = np.argsort(-matches.score, kind="stable")
     scores = matches.score[order]
     false = np.cumsum(~matches.hit[order]) / matches.examples
-    last = np.append(scores[1:] != scores[:-1], True)  # of those that score the same, and pass or fail together
+    last = np.append(scores[1:] != scores[:-1], True)  # the last of equal scores, which are accepted together
     allowed = last & (false <= false_positives)
     passed = np.flatnonzero(allowed)[-1] + 1 if allowed.any() else 0
     bounds = np.concatenate([[1.0], scores, [0.0]])
@@ -255,9 +256,9 @@ def operating_point(matches: Matches, false_positives: float) -> float:
 
 
 def same(one: np.ndarray, other: np.ndarray, threshold: float) -> np.ndarray:
-    """Whether two models' detections [n, k, 5] of each picture come to the same [n].
+    """Return for each picture whether the detections [n, k, 5] of two models agree [n].
 
-    They do where as many score `threshold` or more and each overlaps one of the other's by `ENOUGH`, one to one.
+    They agree if as many score `threshold` or more, and each overlaps one of the other model by `ENOUGH`, one to one.
     """
     agree = np.zeros(len(one), bool)
     for number, pair in enumerate(zip(one, other, strict=True)):
@@ -279,7 +280,7 @@ def _evaluated(
     detections: np.ndarray,
     scores: np.ndarray,
 ) -> Any:
-    """COCO's matching at IoU 0.5 of boxes [k, 4] with the numbers of their examples; ids count from 1."""
+    """COCO's matching at IoU 0.5 of boxes [k, 4], given the numbers of their examples; ids start at 1."""
     categories, images = [{"id": 1}], [{"id": number} for number in range(examples)]
 
     def annotated(numbers: np.ndarray, boxes: np.ndarray) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
-"""Examples by what a breakdown tells apart (their group, hour, size, ...), and weighted means over each part.
+"""The parts of a breakdown (examples by group, hour, size, ...), and weighted means over each part.
 
-A bootstrap asks for the same breakdown a thousand times, so the parts are numbered once and everything else is sums.
+A bootstrap computes the same breakdown a thousand times, so the parts are numbered once and the rest are sums.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Parts:
-    """`names` [parts] in ascending order, `codes` [n] the part of each example, `counts` [parts] how many it has."""
+    """Parts: `names` [parts] in ascending order, `codes` [n] the part of each example, `counts` [parts] their sizes."""
 
     names: pd.Index
     codes: np.ndarray
@@ -20,23 +20,23 @@ class Parts:
 
     @classmethod
     def of(cls, names: pd.Series) -> Self:
-        """Parts from the name of each example's part [n]."""
+        """Return the parts, given the name of each example's part [n]."""
         codes, found = pd.factorize(names, sort=True)
         return cls(found, codes, np.bincount(codes, minlength=len(found)))
 
     def at(self, examples: np.ndarray) -> Self:
-        """The same parts of what belongs to examples (objects in pictures), by the number of the example of each."""
+        """Return the same parts for objects that belong to examples, given the number of each one's example."""
         codes = self.codes[examples]
         return type(self)(self.names, codes, np.bincount(codes, minlength=len(self.names)))
 
     def sums(self, values: np.ndarray) -> np.ndarray:
-        """Sums [parts] of values [n]."""
+        """Return the sums [parts] of values [n]."""
         return np.bincount(self.codes, values, len(self.names))
 
     def means(self, values: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
-        """Means [parts] of the values [n] that are not nan, nan where nothing is counted.
+        """Return the means [parts] of the values [n] that are not nan, and nan for parts without any.
 
-        `weight` [n] counts each example that often.
+        Example i counts `weight[i]` times.
         """
         known = ~np.isnan(values)
         counted = known.astype(np.float64) if weight is None else known * weight
@@ -44,6 +44,6 @@ class Parts:
 
 
 def shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`part` over `whole`, nan where the whole is 0."""
+    """Return `part` divided by `whole`, nan where the whole is 0."""
     some: np.ndarray = np.where(whole == 0, np.nan, part / np.where(whole == 0, 1, whole))
     return some

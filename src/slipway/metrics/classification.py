@@ -1,7 +1,7 @@
-"""Scores of class probabilities: what tasks that decide between classes share.
+"""Scores of class probabilities, shared by the classification tasks.
 
-Metrics with two classes are of the first one listed, the positive one; with more, the mean over classes. Expected
-calibration error is that of Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, with 15 bins.
+With two classes, metrics are those of the first class listed, the positive one; with more, the mean over classes.
+Expected calibration error follows Guo et al., "On Calibration of Modern Neural Networks", ICML 2017, with 15 bins.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,30 +20,41 @@ from slipway.metrics.breakdown import Parts
 
 CALIBRATION_BINS = 15
 HISTOGRAM_BINS = 20
-OF_CLASSES = "; with two classes of the first, else the mean over classes"
+OF_CLASSES = "; with two classes that of the first, otherwise the mean over classes"
 METRICS = named(
-    Metric("accuracy", "higher", "share", "how many of the examples are decided rightly", 4, share=True, right=True),
+    Metric("accuracy", "higher", "share", "share of examples that are classified correctly", 4, share=True, right=True),
     Metric(
         "precision",
         "higher",
         "share",
-        f"how many of those decided to be of a class are of it{OF_CLASSES}",
+        f"share of the examples predicted to be of a class that are of it{OF_CLASSES}",
         4,
         share=True,
     ),
-    Metric("recall", "higher", "share", f"how many of a class are found{OF_CLASSES}", 4, share=True, by_class=True),
+    Metric("recall", "higher", "share", f"share of a class that is found{OF_CLASSES}", 4, share=True, by_class=True),
     Metric("f1", "higher", "share", f"harmonic mean of precision and recall{OF_CLASSES}", 4, share=True),
     Metric(
-        "roc_auc", "higher", "share", f"how often one of a class scores above one of another{OF_CLASSES}", 4, share=True
+        "roc_auc",
+        "higher",
+        "share",
+        f"probability that an example of a class scores above one of another class{OF_CLASSES}",
+        4,
+        share=True,
     ),
-    Metric("ece", "lower", "share", f"how far confidence is from accuracy, over {CALIBRATION_BINS} bins; 0 is best", 4),
-    Metric("log_loss", "lower", "nats", "minus the logarithm of the right class's probability; 0 is best", 4),
+    Metric(
+        "ece",
+        "lower",
+        "share",
+        f"mean distance of confidence from accuracy, over {CALIBRATION_BINS} bins; 0 is best",
+        4,
+    ),
+    Metric("log_loss", "lower", "nats", "mean negative logarithm of the true class's probability; 0 is best", 4),
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of probabilities [n, classes] with targets [n] and groups [n]; see `slipway.core.protocol.Scores`."""
+    """The scores of probabilities [n, classes] with targets [n] and groups [n]; see `slipway.core.protocol.Scores`."""
 
     groups: pd.Series
     targets: np.ndarray
@@ -51,10 +62,10 @@ class Scores:
     names: Sequence[str]
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
-        """Every metric; `weight` [n] counts each example that often.
+        """Return every metric; example i counts `weight[i]` times.
 
-        A class that the weighted examples lack is left out of means over classes; where that is the positive one of
-        two, its precision, recall and F1 are nan, and so is ROC AUC where only one class is left.
+        Means over classes leave out classes without any weighted example. If that is the positive class of two, its
+        precision, recall and F1 are nan; if only one class is left, ROC AUC is nan.
         """
         weight = np.ones(len(self.targets)) if weight is None else np.asarray(weight, np.float64)
         drawn = weight > 0
@@ -67,24 +78,24 @@ class Scores:
         chosen = probabilities.argmax(axis=1)
         correct = chosen == targets
         precision, recall, f1 = _precision_recall_f1(_confusion(targets, chosen, count, weight))
-        judged = [0] if count == 2 else range(count)
-        areas = np.array([roc_area(targets == one, probabilities[:, one], weight) for one in judged])
-        told = probabilities[np.arange(len(targets)), targets]
-        surprise = -np.log(np.clip(told, np.finfo(np.float32).eps, 1))
+        scored = [0] if count == 2 else range(count)
+        areas = np.array([roc_area(targets == one, probabilities[:, one], weight) for one in scored])
+        of_target = probabilities[np.arange(len(targets)), targets]
+        losses = -np.log(np.clip(of_target, np.finfo(np.float32).eps, 1))
         return {
             "accuracy": float(weight @ correct / total),
-            "precision": _mean(precision[judged]),
-            "recall": _mean(recall[judged]),
-            "f1": _mean(f1[judged]),
+            "precision": _mean(precision[scored]),
+            "recall": _mean(recall[scored]),
+            "f1": _mean(f1[scored]),
             "roc_auc": _mean(areas),
             "ece": calibration_error(probabilities.max(axis=1), correct, weight),
-            "log_loss": float(weight @ surprise / total),
+            "log_loss": float(weight @ losses / total),
         }
 
     def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
-        """`per_class`: support, precision, recall and F1; `per_group`: examples and accuracy.
+        """Return `per_class`: support, precision, recall and F1; and `per_group`: examples and accuracy.
 
-        `weight` [n] counts each example that often in the scores; support and examples are of those that there are.
+        Example i counts `weight[i]` times in the scores; support and examples are not weighted.
         """
         weight = np.ones(len(self.targets)) if weight is None else weight
         confusion = _confusion(self.targets, self._chosen, len(self.names), weight)
@@ -104,7 +115,7 @@ class Scores:
         return {"per_class": per_class, "per_group": per_group}
 
     def plots(self) -> Sequence[Plot]:
-        """Confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
+        """Return the confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
         plots = [
             confusion_plot(self.contributions),
             roc_plot(self.targets, self.predictions, self.names),
@@ -116,13 +127,13 @@ class Scores:
 
     @cached_property
     def contributions(self) -> Contributions:
-        """What each example adds to accuracy, and to recall and F1 as far as they are of one class."""
+        """The contribution of each example to accuracy, to the recall of each class, and with two classes to F1."""
         names = np.array(self.names)
         return decisions(names[self.targets.astype(np.int64)], names[self._chosen], self.names)
 
     @cached_property
     def _chosen(self) -> np.ndarray:
-        """[n] the likeliest class."""
+        """The most probable class of each example [n]."""
         chosen: np.ndarray = self.predictions.argmax(axis=1)
         return chosen
 
@@ -132,7 +143,13 @@ class Scores:
 
 
 def decisions(actual: np.ndarray, decided: np.ndarray, classes: Sequence[str]) -> Contributions:
-    """What decisions between classes add: `actual` and `decided` [n] are names, with two the first is positive."""
+    """Return the contributions of decisions between classes.
+
+    Args:
+        actual: [n], the name of each example's class.
+        decided: [n], the name of the class that is decided for each.
+        classes: the names; with two, the first is the positive class.
+    """
     right, ones = actual == decided, np.ones(len(actual))
     of_each = {name: ((right & (actual == name)).astype(float), (actual == name).astype(float)) for name in classes}
     ratios = {"accuracy": (right.astype(float), ones)}
@@ -143,7 +160,7 @@ def decisions(actual: np.ndarray, decided: np.ndarray, classes: Sequence[str]) -
 
 
 class Classifier:
-    """How class probabilities are scored; see `slipway.core.protocol.Task`."""
+    """A task that is scored by class probabilities; see `slipway.core.protocol.Task`."""
 
     objective: ClassVar[str] = "multiclass"
     metrics: ClassVar[Mapping[str, Metric]] = METRICS
@@ -154,27 +171,27 @@ class Classifier:
     def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
-        """Nothing is chosen: the likeliest class is the decision."""
+        """Return nothing: the decision is the most probable class."""
         return {}
 
     def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Scores:
-        """The scores of class probabilities."""
+        """Return the scores of class probabilities."""
         return Scores(examples["group"], targets, predictions, spec["outputs"])
 
     def words(self, spec: Spec) -> Words:
-        """Probabilities of classes."""
+        """Return the description of predictions: probabilities of classes."""
         return Words(
             f"the probabilities of {len(spec['outputs'])} classes, in this order: {{outputs}}",
-            limits=("It names one of its classes for every input, one that shows none of them included.",),
+            limits=("It gives one of its classes for every input, even for an input that shows none of them.",),
         )
 
     def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
-        """Agreement of the likeliest classes, differences of probabilities."""
+        """Return the agreement of the most probable classes, and the differences of probabilities."""
         return parity.differences(native, converted, native.argmax(axis=1) == converted.argmax(axis=1))
 
 
 def confusion_plot(decided: Contributions) -> Plot:
-    """How many examples of each class were decided to be of which."""
+    """Return the confusion matrix of decisions."""
     table = pd.DataFrame({"actual": decided.actual, "predicted": decided.decided})
     return Plot("confusion", "Confusion matrix", table, "actual", "predicted", "confusion", "actual", "predicted")
 
@@ -191,7 +208,7 @@ def _confusion(targets: np.ndarray, chosen: np.ndarray, count: int, weight: np.n
 
 
 def _precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each class, nan where it has no examples; precision is 0 where it was never predicted."""
+    """Metrics of each class; nan for a class without examples; precision is 0 for a class that is never predicted."""
     hits, support, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     absent = support == 0
     precision = np.where(absent, np.nan, hits / np.where(predicted == 0, 1, predicted))
@@ -201,7 +218,7 @@ def _precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 
 
 def roc_area(positive: np.ndarray, scores: np.ndarray, weight: np.ndarray) -> float:
-    """The chance that a positive example scores above a negative one, ties counting half; nan without both."""
+    """Return the probability that a positive example scores above a negative one; ties count half, nan without both."""
     order = scores.argsort()
     scores, mass = scores[order], weight[order]
     ones = np.where(positive[order], mass, 0)
@@ -213,7 +230,7 @@ def roc_area(positive: np.ndarray, scores: np.ndarray, weight: np.ndarray) -> fl
 
 
 def average_precision(positive: np.ndarray, scores: np.ndarray, weight: np.ndarray) -> float:
-    """The mean precision over positive examples, each at its own score as threshold; nan without positive examples."""
+    """Return the mean precision over positive examples, each with its score as threshold; nan without positives."""
     order = scores.argsort()[::-1]
     scores, mass = scores[order], weight[order]
     ones = np.where(positive[order], mass, 0).cumsum()
@@ -226,19 +243,19 @@ def average_precision(positive: np.ndarray, scores: np.ndarray, weight: np.ndarr
 
 
 def calibration_error(confidence: np.ndarray, correct: np.ndarray, weight: np.ndarray) -> float:
-    """The mean distance, over bins of confidence, between how sure predictions are and how often they are right."""
+    """Return the mean distance between confidence and accuracy over bins of confidence (expected calibration error)."""
     gaps = np.bincount(bins(confidence), weight * (correct - confidence), CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / weight.sum())
 
 
 def bins(confidence: np.ndarray) -> np.ndarray:
-    """The bin of each confidence; a bin holds its upper edge."""
+    """Return the bin of each confidence; a bin includes its upper edge."""
     numbers: np.ndarray = np.ceil(confidence * CALIBRATION_BINS).astype(np.int64) - 1
     return numbers.clip(0, CALIBRATION_BINS - 1)
 
 
 def roc_plot(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) -> Plot:
-    """True-positive rates at 101 false-positive rates, a column a class (with two, the positive one only)."""
+    """Return true-positive rates at 101 false-positive rates, a column per class (of two, only the positive)."""
     rates = np.linspace(0, 1, 101)
     shown = names[:1] if len(names) == 2 else names
     table = pd.DataFrame({"false_positive_rate": rates})
@@ -255,7 +272,7 @@ def roc_plot(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str])
 
 
 def _reliability_plot(confidence: np.ndarray, correct: np.ndarray) -> Plot:
-    """How often predictions of a confidence are right: a row a bin that holds any."""
+    """The accuracy by confidence: a row for each bin that is not empty."""
     frame = pd.DataFrame({"bin": bins(confidence), "confidence": confidence, "accuracy": correct})
     table = frame.groupby("bin").agg(
         confidence=("confidence", "mean"), accuracy=("accuracy", "mean"), n=("accuracy", "size")
@@ -274,7 +291,7 @@ def _reliability_plot(confidence: np.ndarray, correct: np.ndarray) -> Plot:
 
 
 def score_plot(targets: np.ndarray, scores: np.ndarray, names: Sequence[str]) -> Plot:
-    """How many examples of each class got which score of the positive class."""
+    """Return the histogram of the positive class's score, for the examples of each class."""
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     table = pd.DataFrame({"score": (edges[1:] + edges[:-1]) / 2})
     for position, name in enumerate(names):

@@ -1,12 +1,12 @@
 """Scores of keypoints: COCO's average precision by object keypoint similarity, and the share of correct keypoints.
 
-Object keypoint similarity (OKS) of a person is the mean over the annotated keypoints of exp(-d^2 / (2 area k^2)), d
-the distance and k = 2 sigma a constant of the keypoint: how far apart people place the same one, told by COCO
-(https://cocodataset.org/#keypoints-eval). Average precision is computed by pycocotools itself. Every person is a
-picture of its own to it, since a model that is given the person's box has no other person to confuse it with.
+Object keypoint similarity (OKS) of a person is the mean over the annotated keypoints of exp(-d^2 / (2 area k^2)), where
+d is the distance and k = 2 sigma a constant of the keypoint: how far apart people place the same keypoint, published by
+COCO (https://cocodataset.org/#keypoints-eval). pycocotools computes the average precision. It gets every person as a
+separate picture, since a model that is given the person's box cannot confuse the person with another one.
 
-A keypoint is correct (PCK) when it is no further off than `PCK_THRESHOLD` of the longer side of the person's box (Yang
-and Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts", TPAMI 2013, who take 0.1 for whole bodies).
+A keypoint is correct (PCK) if its distance is at most `PCK_THRESHOLD` of the longer side of the person's box (Yang and
+Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts", TPAMI 2013, who use 0.1 for whole bodies).
 """
 
 import contextlib
@@ -44,7 +44,7 @@ SIGMAS = {
     "left_ankle": 0.089,
     "right_ankle": 0.089,
 }
-"""The 17 keypoints of COCO, and the spread of each one's annotations as a share of the square root of the area."""
+"""The 17 keypoints of COCO, with the spread of each one's annotations as a share of the square root of the area."""
 PCK_THRESHOLD = 0.1
 PCK_CURVE = np.linspace(0, 0.2, 41)
 METRICS = named(
@@ -57,7 +57,7 @@ METRICS = named(
         "pck",
         "higher",
         "share",
-        f"annotated keypoints no further off than {PCK_THRESHOLD} of the longer side of the box",
+        f"share of annotated keypoints found within {PCK_THRESHOLD} of the longer side of the box",
         4,
         share=True,
     ),
@@ -69,9 +69,9 @@ METRICS = named(
 class Scores:
     """Scores of the keypoints found in persons; see `slipway.core.protocol.Scores`.
 
-    `groups`: [n]. `truth`: [n, keypoints, 3], x and y in pixels, and COCO's v: 0 where the keypoint is not annotated.
-    `found`: the same with the score of each. `area`: [n], of the person in square pixels. `size`: [n], the longer side
-    of the person's box in pixels. `sigmas`, `names`: [keypoints].
+    `groups`: [n]. `truth`: [n, keypoints, 3], x and y in pixels, and COCO's v: 0 if the keypoint is not annotated.
+    `found`: [n, keypoints, 3], x and y in pixels, and the score. `area`: [n], the person's area in square pixels.
+    `size`: [n], the longer side of the person's box in pixels. `sigmas`, `names`: [keypoints].
     """
 
     groups: pd.Series
@@ -83,7 +83,7 @@ class Scores:
     names: Sequence[str]
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
-        """Every metric; nan where no person has any weight, which are whole numbers [n]."""
+        """Return every metric, nan if all weights are 0; person i counts `weight[i]` times, a whole number."""
         times = np.ones(len(self.truth), np.int64) if weight is None else np.asarray(weight).astype(np.int64)
         if not times.any():
             return dict.fromkeys(METRICS, float("nan"))
@@ -95,10 +95,10 @@ class Scores:
         }
 
     def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
-        """`per_keypoint` and `per_group`: how many keypoints are annotated, PCK and mean error.
+        """Return `per_keypoint` and `per_group`: the number of annotated keypoints, PCK and mean error.
 
-        `weight` [n] counts each person that often in PCK and mean error. Average precision is of whole persons and has
-        no breakdown here.
+        Person i counts `weight[i]` times in PCK and mean error. Average precision is a metric of whole persons and has
+        no breakdown.
         """
         person, keypoint = np.nonzero(self._annotated)
         error = self._errors[person, keypoint]
@@ -119,7 +119,7 @@ class Scores:
         return {"per_keypoint": per_keypoint, "per_group": by("group", self._groups.at(person))}
 
     def plots(self) -> Sequence[Plot]:
-        """PCK by threshold, and the mean error of each keypoint."""
+        """Return the plots: PCK by threshold, and the mean error of each keypoint."""
         error = self._errors[self._annotated]
         curve = pd.DataFrame({"threshold": PCK_CURVE, "pck": [(error <= threshold).mean() for threshold in PCK_CURVE]})
         return [
@@ -147,7 +147,7 @@ class Scores:
 
     @cached_property
     def contributions(self) -> Contributions:
-        """What each person adds to PCK and mean error, and how far off its keypoints are on average."""
+        """The contribution of each person to PCK and mean error, and the mean error of its keypoints."""
         off, annotated = self._errors, self._annotated
         count = annotated.sum(axis=1)
         near = (off <= PCK_THRESHOLD) & annotated
@@ -161,13 +161,13 @@ class Scores:
 
     @cached_property
     def _annotated(self) -> np.ndarray:
-        """[n, keypoints] whether each is."""
+        """Whether each keypoint is annotated [n, keypoints]."""
         annotated: np.ndarray = self.truth[..., 2] > 0
         return annotated
 
     @cached_property
     def _errors(self) -> np.ndarray:
-        """Distances [n, keypoints] as shares of the longer side of the box; 0 where a keypoint is not annotated."""
+        """Distances [n, keypoints] as shares of the longer side of the box; 0 if a keypoint is not annotated."""
         apart = np.moveaxis(self.found[..., :2] - self.truth[..., :2], -1, 0)
         return np.where(self._annotated, np.hypot(*apart) / np.asarray(self.size)[:, None], 0.0)
 
@@ -181,7 +181,7 @@ class Scores:
 
 
 def _evaluated(truth: np.ndarray, found: np.ndarray, area: np.ndarray, sigmas: Sequence[float]) -> COCOeval:
-    """COCO's evaluation of every person, which a bootstrap's draws of the same predictions share."""
+    """COCO's evaluation of every person; all bootstrap draws of the same predictions reuse it."""
     persons, detections, areas = (np.asarray(values, np.float64) for values in (truth, found, area))
     reference = COCO()
     reference.dataset = {
@@ -215,7 +215,7 @@ def _evaluated(truth: np.ndarray, found: np.ndarray, area: np.ndarray, sigmas: S
 
 
 def _average_precision(evaluation: COCOeval, times: np.ndarray) -> dict[str, float]:
-    """AP over the persons [n] of an evaluation, each as often as `times` [n] says."""
+    """Average precision over the persons [n] of an evaluation; person i counts `times[i]` times."""
     persons = np.repeat(np.arange(len(times)), times)
     drawn = copy(evaluation)
     drawn.params = copy(evaluation.params)

@@ -1,11 +1,11 @@
-"""How long models take and what they need: load time, latency, throughput, peak memory and size, side by side.
+"""Measure models: load time, latency, throughput, peak memory and size.
 
-Everything about two models that is worth a ratio is measured in one run. Calls are timed in turns: a block of calls of
-one model, a block of the next, and round again, so that a busy machine slows all alike, and within a block caches are
-as warm as in steady use. Start and memory are measured in a fresh process a model, which has imported nothing before.
+All models to be compared are measured in one run. Calls are timed in turns: a block of calls of one model, a block of
+the next, and so on in rounds. So a busy machine slows all models equally, and within a block the caches are as warm as
+in continuous use. Start and memory are measured in a fresh process for each model, which has imported nothing before.
 
-A model is named by the function that loads it ("package.module:function", from a path to a callable over inputs
-[n, *shape]), so that the fresh process can time the import too.
+A model is given by the function that loads it ("package.module:function", which takes a path and returns a callable
+over inputs [n, *shape]), so that the fresh process can also time the import.
 """
 
 import gc
@@ -31,11 +31,11 @@ import psutil
 from slipway.core.errors import ModelError
 
 BLOCK = 10
-"""Calls of one model before it is the next one's turn."""
+"""Calls of one model in a row, before the next model's turn."""
 PATIENCE = 1.0
-"""Seconds after which one model is called no more for one measurement, once it was called `BLOCK` times."""
+"""Seconds after which a model gets no more blocks in a measurement; it gets at least one."""
 WARMUP = 0.25
-"""Seconds after which one model is warm enough for one measurement, however few calls that were."""
+"""Seconds after which the warm-up of a model for a measurement ends, however few calls were made."""
 LIBRARIES = ("ai-edge-litert", "catboost", "keras", "numpy", "tensorflow")
 
 Predict = Callable[[np.ndarray], np.ndarray]
@@ -56,28 +56,28 @@ class Candidate:
 
 
 def tflite(name: str, path: Path) -> Candidate:
-    """A TFLite file in the runtime that ships, on one thread and on all."""
+    """Return the candidate of a TFLite file in the runtime that ships, on one thread and on all."""
     return Candidate(name, "slipway_edge.interpreter:Interpreter", path, one_and_all())
 
 
 def one_and_all() -> tuple[int, ...]:
-    """The numbers of threads to measure on."""
+    """Return the numbers of threads to measure with."""
     return tuple(sorted({1, processors()}))
 
 
 def measure(
     candidates: Sequence[Candidate], inputs: np.ndarray, *, runs: int, warmup: int, batch: int
 ) -> dict[str, dict[str, Any]]:
-    """Measure all candidates on encoded `inputs` [n, *shape]; by name, in plain values:
+    """Measure all candidates on encoded `inputs` [n, *shape] and return by name, as JSON values:
 
     - `size_bytes`: of the file, or of all files in the folder;
-    - `start`: in a fresh process, `import_ms`, `load_ms`, `first_ms` (the first prediction), and `memory_bytes`: how
-      far the process's peak memory rose over bare Python with NumPy, up to and with one batch on the most threads;
-    - `single` and `batch`, each by threads ("1", "8", or "own" where the library chooses): `rows` a call, `calls`,
-      `mean_ms`, `p50_ms`, `p95_ms`, `p99_ms` a call, and `rows_per_second`.
+    - `start`: in a fresh process, `import_ms`, `load_ms`, `first_ms` (the first prediction), and `memory_bytes`: the
+      increase of the process's peak memory over bare Python with NumPy, up to one batch on the most threads;
+    - `single` and `batch`, each by threads ("1", "8", or "own" if the library chooses): `rows` per call, `calls`,
+      `mean_ms`, `p50_ms`, `p95_ms`, `p99_ms` per call, and `rows_per_second`.
 
-    `runs` is how many calls are timed (fewer where they take more than `PATIENCE` seconds), after `warmup` calls (fewer
-    where they take more than `WARMUP` seconds).
+    `runs` calls are timed (fewer if they take more than `PATIENCE` seconds), after `warmup` calls (fewer if they take
+    more than `WARMUP` seconds).
 
     Raises:
         ModelError: a candidate cannot be loaded or does not run.
@@ -101,7 +101,7 @@ def measure(
 
 
 def fingerprint() -> dict[str, Any]:
-    """What the times depend on: processor, cores, memory, system, Python and libraries; no name of the machine."""
+    """Return what the times depend on: processor, cores, memory, system, Python and libraries, but no machine name."""
     versions: dict[str, str | None] = {}
     for library in LIBRARIES:
         try:
@@ -120,17 +120,17 @@ def fingerprint() -> dict[str, Any]:
 
 
 def processors() -> int:
-    """How many hardware threads this process may use."""
+    """Return the number of hardware threads that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def size(path: Path) -> int:
-    """Bytes of a file, or of all files below a folder."""
+    """Return the size in bytes of a file, or of all files below a folder."""
     return path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
 
 
 def _times(predicts: Sequence[Predict], inputs: np.ndarray, rows: int, runs: int, warmup: int) -> list[np.ndarray]:
-    """Seconds of each call, by predict; in turns of `BLOCK` calls, over changing rows of `inputs`."""
+    """Seconds of each call for each of `predicts`, in turns of `BLOCK` calls, over changing rows of `inputs`."""
     calls = [inputs.take(range(i * rows, (i + 1) * rows), axis=0, mode="wrap") for i in range(min(runs, 64))]
     for predict in predicts:
         begin = time.perf_counter()
@@ -141,13 +141,13 @@ def _times(predicts: Sequence[Predict], inputs: np.ndarray, rows: int, runs: int
     seconds: list[list[float]] = [[] for _ in predicts]
     collecting = gc.isenabled()
     gc.disable()
-    gc.freeze()  # what the libraries hold need not be looked through after every block
+    gc.freeze()  # gc.collect() after every block need not scan the objects of the libraries
     try:
         for first in range(0, runs, BLOCK):
             for predict, taken in zip(predicts, seconds, strict=True):
                 if sum(taken) > PATIENCE:
                     continue
-                predict(calls[first % len(calls)])  # fetches the model back into the caches
+                predict(calls[first % len(calls)])  # loads the model back into the caches
                 for call in range(first, min(first + BLOCK, runs)):
                     begin = time.perf_counter()
                     predict(calls[call % len(calls)])
@@ -174,7 +174,7 @@ def _summary(seconds: np.ndarray, rows: int) -> dict[str, float]:
 
 
 def _start(candidate: Candidate, inputs: np.ndarray, batch: int) -> dict[str, float]:
-    """What `_child` measures, in a process of its own."""
+    """The result of `_child` in a fresh process."""
     with tempfile.TemporaryDirectory() as folder:
         rows, result = Path(folder) / "inputs.npy", Path(folder) / "result.json"
         np.save(rows, inputs.take(range(batch), axis=0, mode="wrap"))
@@ -218,9 +218,9 @@ def _child(rows: str, result: str, load: str, path: str, *threads: str) -> None:
 
 
 def _peak_memory() -> int:
-    """The most memory that this process has had resident, in bytes."""
+    """The peak resident memory of this process, in bytes."""
     status = Path("/proc/self/status")
-    # Linux's getrusage remembers the peak of the process that started this one.
+    # On Linux, getrusage includes the peak of the process that started this one.
     found = re.search(r"VmHWM:\s*(\d+) kB", status.read_text()) if status.exists() else None
     if found:
         return int(found.group(1)) * 1024

@@ -1,4 +1,4 @@
-"""What the model that ships scores, and how much less that is than the native one's: both on the same draws."""
+"""The scores of the model that ships, and how much lower they are than the native model's, on the same draws."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from slipway.statistics import intervals, proportions
 from slipway.statistics.intervals import Interval
 
 SAME = 1e-5
-"""Predictions that differ by no more, absolutely and as a share, are the same: float arithmetic in another order."""
+"""Predictions with a smaller absolute or relative difference are equal: float arithmetic in another order."""
 _NATIVE, _LOST = "native ", "lost "
 Score = Callable[[np.ndarray | None], Mapping[str, float]]
-"""Metrics for a weight of each example [n], or for None as they are."""
+"""Returns the metrics for a weight of each example [n], or unweighted for None."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Scores with their intervals, by metric: of the model that ships, of the native one, and native minus shipped."""
+    """Scores with intervals, by metric: of the model that ships, of the native model, and native minus shipped."""
 
     shipped: dict[str, Interval]
     native: dict[str, Interval]
@@ -41,13 +41,13 @@ def measure(
     """Score both models on the same draws.
 
     Args:
-        native: scores the native model.
-        shipped: scores the model that ships.
-        groups: [n] the group of each example.
-        classes: [n] the class of each example, where the task decides between classes.
-        metrics: those of the task, by name.
-        same: whether both predict the same, see `alike`.
-        resamples, confidence, seed: of the draws, see `slipway.statistics.intervals.bootstrap`.
+        native: returns the scores of the native model.
+        shipped: returns the scores of the model that ships.
+        groups: [n], the group of each example.
+        classes: [n], the class of each example, if the task has classes.
+        metrics: the metrics of the task, by name.
+        same: whether both models predict the same, see `alike`.
+        resamples, confidence, seed: settings of the draws, see `slipway.statistics.intervals.bootstrap`.
     """
 
     def both(weight: np.ndarray | None) -> dict[str, float]:
@@ -72,7 +72,7 @@ def measure(
         {name: found[name] for name in names},
         {name: found[f"{_NATIVE}{name}"] for name in names},
         {
-            name: sure_of(
+            name: loss_interval(
                 found[f"{_LOST}{name}"],
                 share=name in metrics and metrics[name].share,
                 same=same,
@@ -85,18 +85,18 @@ def measure(
 
 
 def alike(native: np.ndarray, shipped: np.ndarray) -> bool:
-    """Whether two models predict the same, [n, *p] each, but for `SAME`."""
+    """Return whether the predictions of two models, [n, *p] each, are equal up to `SAME`."""
     return native.shape == shipped.shape and bool(np.allclose(native, shipped, rtol=SAME, atol=SAME, equal_nan=True))
 
 
-def sure_of(lost: Interval, *, share: bool, same: bool, examples: int, confidence: float) -> Interval:
-    """What was lost of a metric, with an interval where nothing was lost in any draw.
+def loss_interval(lost: Interval, *, share: bool, same: bool, examples: int, confidence: float) -> Interval:
+    """Return the loss of a metric, with an interval also if the loss is 0 in every draw.
 
-    Models that predict the same lose nothing. A share that not one example changed is as sure as a change that was seen
-    in none of so many examples.
+    If the models predict the same, the interval is 0 to 0. For a share that no example changed, it is the bound for an
+    event that was seen in none of `examples` examples.
     """
-    sure = {end: None if one is None else one + 0.0 for end, one in lost.items()}
+    interval = {end: None if one is None else one + 0.0 for end, one in lost.items()}
     if lost["value"] == 0 and lost["low"] is None and (same or share):
         most = 0.0 if same else round(proportions.unseen((1 - confidence) / 2, examples), 6)
-        sure |= {"low": -most + 0.0, "high": most}
-    return sure
+        interval |= {"low": -most + 0.0, "high": most}
+    return interval

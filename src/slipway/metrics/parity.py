@@ -1,19 +1,19 @@
-"""How far a converted model is from the native one on the same examples."""
+"""The differences between a converted model and the native one on the same examples."""
 
 import numpy as np
 
 TOLERANCE = 0.01
-"""Two numbers agree when they differ by no more than this share of the native one."""
+"""Two numbers agree if they differ by no more than this share of the native one."""
 
 
 def differences(native: np.ndarray, converted: np.ndarray, agree: np.ndarray, scale: float = 1.0) -> dict[str, float]:
-    """Agreement and differences of predictions [n, *k].
+    """Return the agreement and the differences of predictions [n, *k].
 
     Args:
         native: predictions of the native model.
-        converted: those of the converted one.
-        agree: [n], whether both come to the same decision.
-        scale: what the differences are divided by.
+        converted: predictions of the converted model.
+        agree: [n], whether both models make the same decision.
+        scale: divisor of the differences.
 
     Returns:
         `agreement`: share of examples with the same decision; `max_difference`, `mean_difference`: of all predictions.
@@ -27,7 +27,7 @@ def differences(native: np.ndarray, converted: np.ndarray, agree: np.ndarray, sc
 
 
 def numbers(native: np.ndarray, converted: np.ndarray) -> dict[str, float]:
-    """The same for numbers with a unit: they agree within 1 %, and differences are shares of the native mean size."""
+    """Return `differences` for numbers with a unit: agreement within 1 %, differences as shares of the native mean."""
     agree = np.abs(native.astype(np.float64) - converted) <= TOLERANCE * np.abs(native)
     scale = float(np.abs(native).mean()) or 1.0
     return differences(native, converted, agree.reshape(len(native), -1).all(axis=1), scale)

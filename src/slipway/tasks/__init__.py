@@ -1,7 +1,7 @@
 """A task is a kind of model: what its raw data looks like, how an example becomes numbers, how predictions are scored.
 
-One package a task, each with a class `Task` that satisfies the protocol in `slipway.core.protocol`, and a section model
-`Data`.
+Each task is a package with a class `Task`, which implements the protocol in `slipway.core.protocol`, and a section
+model `Data`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def kind(task: str) -> type[Task]:
-    """The class of the task named `task`, which declares what is the same for all its variants."""
+    """Return the class of the task named `task`, which declares what is the same for all its variants."""
     found: type[Task] = importlib.import_module(f"slipway.tasks.{task}").Task
     return found
 
 
 def load(task: str, data: Mapping[str, Any]) -> Task:
-    """The task named `task` over a variant's `data` section."""
+    """Return the task named `task` for a variant's `data` section."""
     of = kind(task)
     return of(of.Data(**data))

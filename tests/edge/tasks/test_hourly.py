@@ -1,4 +1,4 @@
-"""The grid of hours and places: windows, anniversaries and what is usual."""
+"""The grid of hours and places: windows, anniversaries, base and level."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def grid(weeks: int = 6, start: str = "2023-01-02T00", holidays: dict[np.datetim
     )  # fmt: skip
 
 
-def test_a_window_is_the_mean_of_what_is_known_in_it():
+def test_a_window_is_the_mean_of_its_known_values():
     windows = Windows(np.array([[1.0], [np.nan], [3.0], [10.0]]))
     hour, place = np.array([3, 2, 0]), np.zeros(3, dtype=int)
     np.testing.assert_array_equal(windows.at(hour, place, 1, 3), [2, 1, np.nan])

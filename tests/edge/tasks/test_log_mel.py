@@ -47,6 +47,6 @@ def test_filters_are_triangles_that_share_each_bin_between_two() -> None:
     assert filters.max() <= 1
 
 
-def test_what_is_below_the_floor_is_0_and_above_the_ceiling_255() -> None:
+def test_power_below_the_floor_is_0_and_above_the_ceiling_255() -> None:
     assert LOG_MEL(tone(1000, 1e-6)).max() == 0
     assert LOG_MEL(tone(1000, 30.0)).max() == 255

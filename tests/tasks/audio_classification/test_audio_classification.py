@@ -80,7 +80,9 @@ def test_a_clip_becomes_as_many_windows_as_cover_it(raw: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "overlap", "count"), [(0.5, 0.5, 1), (0.52, 0.5, 2), (1.0, 0.0, 3), (2.0, 0.5, 8)])
-def test_windows_reach_both_ends_and_overlap_at_least_as_asked(seconds: float, overlap: float, count: int) -> None:
+def test_windows_reach_both_ends_and_overlap_by_at_least_the_setting(
+    seconds: float, overlap: float, count: int
+) -> None:
     rise = (np.linspace(1e-3, 0.3, round(seconds * 8000)) * np.sign(tone(999, seconds) + 1e-3)).astype(np.float32)
     framed = task(overlap=overlap)
     inputs, rows = framed.preprocess([(rise, 8000)], SPEC)
@@ -94,7 +96,7 @@ def test_windows_reach_both_ends_and_overlap_at_least_as_asked(seconds: float, o
 SPEC = {"objective": "multiclass", "input": {"shape": [16, FRAMES, 1], "dtype": "uint8"}, "outputs": ["high", "low"]}
 
 
-def test_a_short_clip_is_repeated_and_silence_at_its_ends_is_not_heard() -> None:
+def test_a_short_clip_is_repeated_and_silence_at_its_ends_is_removed() -> None:
     noise = (0.1 * np.random.default_rng(0).standard_normal(1024)).astype(np.float32)
     alone, _ = task().preprocess([(noise, 8000)], SPEC)
     padded, _ = task().preprocess([(np.pad(noise, (700, 9000)), 8000)], SPEC)
@@ -103,7 +105,7 @@ def test_a_short_clip_is_repeated_and_silence_at_its_ends_is_not_heard() -> None
     np.testing.assert_array_equal(alone[0, :, :8], alone[0, :, 8:16])
 
 
-def test_training_and_prediction_encode_alike(raw: Path) -> None:
+def test_training_and_prediction_encode_equally(raw: Path) -> None:
     examples = task().index(raw).examples
     spec = task().specify(raw, examples)
     (batch,) = task().encode(raw, examples, spec)
@@ -141,12 +143,12 @@ def test_bad_clips_are_problems_and_the_others_keep_their_rows(raw: Path) -> Non
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (b"GIF89a", "sound 1: not a sound: neither WAV"),
+        (b"GIF89a", "sound 1: not a sound: its content is not WAV"),
         (Path("absent.wav"), r"sound 1 \(absent.wav\): unreadable: No such file"),
         ((np.zeros(800), 8000), "sound 1: silent"),
     ],
 )
-def test_a_caller_learns_which_sound_is_bad(bad: object, message: str) -> None:
+def test_the_error_names_the_bad_sound(bad: object, message: str) -> None:
     with pytest.raises(DataError, match=message):
         task().preprocess([(tone(300, 1), 8000), bad], SPEC)  # type: ignore[list-item]
 
@@ -162,7 +164,7 @@ def test_a_caller_learns_which_sound_is_bad(bad: object, message: str) -> None:
         ({"classes": ["owl"]}, "two or more different names"),
     ],
 )
-def test_a_section_that_cannot_work_is_refused(bad: dict[str, object], message: str) -> None:
+def test_an_invalid_section_is_refused(bad: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         task(**bad)
 

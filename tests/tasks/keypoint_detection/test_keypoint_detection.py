@@ -1,4 +1,4 @@
-"""Persons of COCO annotations as examples, from the raw folder to what a caller is given."""
+"""Persons of COCO annotations as examples, from the raw folder to the predictions for a caller."""
 
 import json
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def coco() -> dict[str, Any]:
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
-    """Writes annotations beside their pictures."""
+    """Return a function that writes annotations next to their pictures."""
 
     def write(coco: dict[str, Any]) -> Path:
         (tmp_path / "images").mkdir(exist_ok=True)
@@ -123,14 +123,14 @@ def test_file_names_may_start_with_the_folder(coco: dict[str, Any], write: Calla
 def test_a_person_that_is_annotated_twice_is_one_and_is_reported(
     coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]
 ) -> None:
-    """Two exports merged: the same person under another id, its numbers rounded otherwise."""
+    """As in two merged exports: the same person under another id, with numbers rounded differently."""
     again = person(99, 1)
     again["bbox"] = [value + 0.004 for value in again["bbox"]]
     coco["annotations"].append(again)
     index = task().index(write(coco))
     assert len(index.examples) == 3
     assert index.problems == []
-    assert index.notes == ["1 annotations say a person again that stands before and are read once"]
+    assert index.notes == ["1 annotations repeat an earlier person and are not read"]
 
 
 def test_sides_below_images_are_the_split(coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]) -> None:
@@ -156,7 +156,7 @@ ODD = st.sampled_from(
 def test_mutated_annotations_are_read_listed_or_refused(
     write: Callable[[dict[str, Any]], Path], path: list[int], value: object, cut: int | None
 ) -> None:
-    """One value anywhere is another, or the file is cut."""
+    """One value is changed, or the file is truncated."""
     content: dict[str, Any] = {
         "images": [{"id": i, "file_name": f"{i}.jpg", "width": WIDTH, "height": HEIGHT} for i in (1, 2, 3)],
         "categories": [{"id": 1, "name": "person", "keypoints": list(NAMES), "skeleton": [[16, 14]]}],
@@ -205,7 +205,7 @@ def test_targets_are_shares_of_the_crop_and_lead_back_to_the_picture(raw: Path) 
 
 
 def test_a_crop_shows_the_pixels_that_its_targets_name(tmp_path: Path, coco: dict[str, Any]) -> None:
-    """A white square around a keypoint is where the target says, in a picture larger than the input and beyond it."""
+    """A white square around a keypoint is at the target, for crops larger than the input and beyond the picture."""
     pixels = np.zeros((600, 800, 3), np.uint8)
     pixels[290:310, 20:40] = 255
     (tmp_path / "images").mkdir()
@@ -232,13 +232,13 @@ def keypoints(*changed: tuple[int, float, float, int]) -> list[float]:
 @pytest.mark.parametrize(
     ("bad", "kind", "detail"),
     [
-        ({"keypoints": keypoints((3, 81.5, 20, 2))}, "keypoint outside", "left_ear at 81.5, 20 is beyond the picture"),
+        ({"keypoints": keypoints((3, 81.5, 20, 2))}, "keypoint outside", "left_ear at 81.5, 20 is outside the picture"),
         ({"keypoints": keypoints((3, 20, -5, 1))}, "keypoint outside", "left_ear at 20, -5"),
-        ({"keypoints": [1, 2, 2]}, "bad keypoints", "17 keypoints need 51 numbers, x, y and v each; 3 values"),
+        ({"keypoints": [1, 2, 2]}, "bad keypoints", "17 keypoints need 51 numbers (x, y and v for each), not 3 values"),
         ({"keypoints": keypoints((3, 20, 20, 3))}, "bad keypoints", "v must be 0, 1 or 2, not 3"),
-        ({"keypoints": [0] * 51}, "no keypoint", "not one keypoint is annotated"),
+        ({"keypoints": [0] * 51}, "no keypoint", "no keypoint is annotated"),
         ({"keypoints": keypoints((3, float("nan"), 20, 2))}, "bad keypoints", "51 numbers"),
-        ({"bbox": [70, 10, 20, 40]}, "box outside", "reaches beyond the picture of 80 x 60"),
+        ({"bbox": [70, 10, 20, 40]}, "box outside", "leaves the picture of 80 x 60"),
         ({"bbox": [20, 10, 0, 40]}, "empty box", "0 x 40"),
         ({"bbox": [20, 10, 20]}, "bad box", "four numbers"),
         ({"area": 0}, "bad area", "square pixels, not 0"),
@@ -246,7 +246,7 @@ def keypoints(*changed: tuple[int, float, float, int]) -> list[float]:
         ({"image_id": 99}, "unknown picture", "no id 99"),
         ({"category_id": 2}, "unknown category", "2 is not person"),
         ({"iscrowd": 1}, "crowd", "several persons"),
-        ({"id": 11, "image_id": 2}, "listed twice", "11 is listed before"),
+        ({"id": 11, "image_id": 2}, "listed twice", "11 occurs earlier in the list"),
     ],
 )
 def test_a_bad_annotation_is_a_problem_and_the_others_are_kept(
@@ -255,12 +255,12 @@ def test_a_bad_annotation_is_a_problem_and_the_others_are_kept(
     coco["annotations"].append(person(13, 3) | bad)
     index = task().index(write(coco))
     assert len(index.examples) == 3
-    ((where, found, said),) = [(p.where, p.kind, p.detail) for p in index.problems]
+    ((where, found, reason),) = [(p.where, p.kind, p.detail) for p in index.problems]
     assert (where, found) == ("annotations.json, annotations[3]", kind)
-    assert detail in said
+    assert detail in reason
 
 
-def test_coordinates_of_what_is_not_annotated_do_not_matter(
+def test_coordinates_of_keypoints_that_are_not_annotated_do_not_matter(
     coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]
 ) -> None:
     coco["annotations"][0]["keypoints"] = keypoints((16, -500, 900, 0))
@@ -319,14 +319,14 @@ def test_a_folder_in_another_layout_is_refused(
     with pytest.raises(DataError, match=r"annotations.json: not JSON \(.*\); export"):
         task().index(raw)
     (raw / "annotations.json").write_text('{"images": []}')
-    with pytest.raises(DataError, match="no list 'annotations', so not COCO's format"):
+    with pytest.raises(DataError, match="no list 'annotations', so it is not COCO's format"):
         task().index(raw)
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("categories", [], "0 categories have keypoints; exactly one must"),
+        ("categories", [], "0 categories have keypoints; exactly one"),
         ("categories", [{"id": 1, "name": "person", "keypoints": ["tail"]}], "'tail' is not one of COCO's"),
         ("categories", [{"id": 1, "name": "person", "keypoints": ["nose", "nose"]}], "a list of different names"),
         ("categories", [{"id": 1, "name": "p", "keypoints": NAMES, "skeleton": [[0, 1]]}], "skeleton .* from 1 to 17"),
@@ -335,7 +335,7 @@ def test_a_folder_in_another_layout_is_refused(
         ("images", [{"id": 1, "file_name": "1.jpg", "width": 0, "height": 8}], "must be pixels, not 0 and 8"),
     ],
 )
-def test_annotations_that_do_not_fit_together_are_refused(
+def test_inconsistent_annotations_are_refused(
     key: str, value: object, message: str, coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]
 ) -> None:
     coco[key] = value
@@ -350,7 +350,7 @@ def test_a_skeleton_that_is_null_is_none(coco: dict[str, Any], write: Callable[[
 
 
 @pytest.mark.parametrize("bad", [{"group": "("}, {"group": "a"}, {"margin": -0.1}, {"height": 4}])
-def test_a_section_that_cannot_work_is_refused(bad: dict[str, object]) -> None:
+def test_an_invalid_section_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"group|expression|margin|height"):
         task(**bad)
 
@@ -358,18 +358,18 @@ def test_a_section_that_cannot_work_is_refused(bad: dict[str, object]) -> None:
 def test_a_caller_gives_pictures_with_boxes_and_gets_pixels_of_the_picture(raw: Path) -> None:
     examples = task().index(raw).examples
     (batch,) = task().encode(raw, examples, SPEC)
-    asked = [(raw / row["picture"], row["box"]) for row in examples.to_dict("records")]
-    inputs, rows = task().preprocess(asked, SPEC)
+    request = [(raw / row["picture"], row["box"]) for row in examples.to_dict("records")]
+    inputs, rows = task().preprocess(request, SPEC)
     assert (inputs == batch.inputs).all()
     assert rows.tolist() == [0, 1, 2]
     predictions = np.where(np.arange(3) < 2, batch.targets, 0.5)
-    presented = task().present(predictions, asked, SPEC)
+    presented = task().present(predictions, request, SPEC)
     nose, wrist = presented[2]["nose"], presented[2]["left_wrist"]
     assert nose == pytest.approx({"x": 45, "y": 10, "score": 0.5}, abs=1e-3)
     assert wrist == pytest.approx({"x": 54, "y": 28, "score": 0.5}, abs=1e-3)
 
 
-def test_a_picture_without_a_box_is_all_of_one_person(raw: Path) -> None:
+def test_a_picture_without_a_box_is_filled_by_one_person(raw: Path) -> None:
     content = (raw / "images/1.jpg").read_bytes()
     array = np.asarray(Image.open(BytesIO(content)))
     inputs, _ = task().preprocess([content, array, (content, (0, 0, WIDTH, HEIGHT))], SPEC)
@@ -387,18 +387,18 @@ def test_a_picture_without_a_box_is_all_of_one_person(raw: Path) -> None:
         (Path("absent.jpg"), r"picture 1 \(absent.jpg\): unreadable"),
         ((jpeg(1), (0, 0, 0, 5)), "picture 1: a box is x, y, width and height"),
         ((jpeg(1), (0, 0, 5)), "picture 1: a box is x, y, width and height"),
-        ((jpeg(1), (500, 500, 5, 5)), "picture 1: box outside: no part of the picture of 80 x 60"),
+        ((jpeg(1), (500, 500, 5, 5)), "picture 1: box outside: it is completely outside the picture of 80 x 60"),
         ((jpeg(1), (0, 0, 1e6, 1e6)), "picture 1: too large"),
         ((jpeg(1),), "picture 1: give a picture, or a picture and its box"),
     ],
 )
-def test_a_caller_learns_which_picture_is_bad(bad: Any, message: str) -> None:
+def test_the_error_names_the_bad_picture(bad: Any, message: str) -> None:
     with pytest.raises(DataError, match=message):
         task().preprocess([jpeg(1), bad], SPEC)
 
 
-def judged(raw: Path, off: float) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, dict[str, Any]]:
-    """The examples, with predictions that are `off` pixels to the right."""
+def predicted(raw: Path, off: float) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, dict[str, Any]]:
+    """The examples, with predictions shifted by `off` pixels to the right."""
     examples = task().index(raw).examples
     (batch,) = task().encode(raw, examples, SPEC)
     predictions = batch.targets.copy()
@@ -408,12 +408,12 @@ def judged(raw: Path, off: float) -> tuple[pd.DataFrame, np.ndarray, np.ndarray,
 
 
 def test_scores_count_pixels_of_the_picture(raw: Path) -> None:
-    assert task().scores(*judged(raw, 0.0)).total() == pytest.approx(
+    assert task().scores(*predicted(raw, 0.0)).total() == pytest.approx(
         {"map": 1, "ap50": 1, "ap75": 1, "pck": 1, "mean_error": 0}, abs=1e-6
     )
-    assert task().scores(*judged(raw, 2.0)).total()["mean_error"] == pytest.approx(2 / 40, abs=1e-6)
-    assert task().scores(*judged(raw, 5.0)).total()["pck"] == 0
-    per_group = task().scores(*judged(raw, 2.0)).breakdowns()["per_group"]
+    assert task().scores(*predicted(raw, 2.0)).total()["mean_error"] == pytest.approx(2 / 40, abs=1e-6)
+    assert task().scores(*predicted(raw, 5.0)).total()["pck"] == 0
+    per_group = task().scores(*predicted(raw, 2.0)).breakdowns()["per_group"]
     assert per_group["group"].tolist() == ["images/1.jpg", "images/2.jpg"]
     assert per_group["n"].tolist() == [14, 28]
 

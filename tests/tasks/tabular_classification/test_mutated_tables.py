@@ -1,4 +1,4 @@
-"""Tables that something went wrong with: each row is an example or listed, or the whole is refused with a reason."""
+"""Damaged tables: each row is an example or a reported problem, or the whole table is refused with a reason."""
 
 import csv
 import gzip
@@ -47,8 +47,8 @@ def content(kind: str) -> bytes:
     return gzip.compress(plain, mtime=0) if kind == "csv.gz" else plain
 
 
-def assert_told(folder: Path, name: str, written: bytes) -> pd.DataFrame | None:
-    """The features of the examples by name; None where the table is refused."""
+def assert_read_or_refused(folder: Path, name: str, written: bytes) -> pd.DataFrame | None:
+    """Check that the table is read or refused with a reason, and return the features by name, or None if refused."""
     path = folder / name
     path.write_bytes(written)
     task = Task(Task.Data(**TASK))
@@ -71,29 +71,29 @@ def assert_told(folder: Path, name: str, written: bytes) -> pd.DataFrame | None:
 
 @MUTATED
 @given(data=st.data())
-def test_a_mutated_csv_keeps_each_row_that_it_left_alone_or_is_refused(tmp_path: Path, data: st.DataObject) -> None:
+def test_a_mutated_csv_keeps_each_unchanged_row_or_is_refused(tmp_path: Path, data: st.DataObject) -> None:
     written = data.draw(mutated(content("csv")))
-    features = assert_told(tmp_path, "a.csv", written)
+    features = assert_read_or_refused(tmp_path, "a.csv", written)
     if features is None:
         return
     whole = {row[0]: row for row in csv.reader(io.StringIO(content("csv").decode(), newline=""))}
     truth = table().set_index(table()["id"].astype(str))
     for row in records(tmp_path / "a.csv"):
         if row == whole.get(row[0]) and row[0] in features.index:
-            told, given_ = features.loc[row[0]], truth.loc[row[0]]
-            assert (told["x"], told["speed"]) == (np.float32(given_["x"]), np.float32(given_["speed"]))
-            assert (told["label"] == "hand_ball") == (given_["kind"] == "hand")
-            assert str(told["day"]) == given_["day"]
+            found, given_ = features.loc[row[0]], truth.loc[row[0]]
+            assert (found["x"], found["speed"]) == (np.float32(given_["x"]), np.float32(given_["speed"]))
+            assert (found["label"] == "hand_ball") == (given_["kind"] == "hand")
+            assert str(found["day"]) == given_["day"]
 
 
 @pytest.mark.parametrize("kind", ["csv.gz", "parquet"])
 @MUTATED
 @given(data=st.data())
 def test_a_mutated_file_of_another_kind_is_read_or_refused(tmp_path: Path, kind: str, data: st.DataObject) -> None:
-    assert_told(tmp_path, f"a.{kind}", data.draw(mutated(content(kind))))
+    assert_read_or_refused(tmp_path, f"a.{kind}", data.draw(mutated(content(kind))))
 
 
 @pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet"])
 def test_the_whole_file_is_read(tmp_path: Path, kind: str) -> None:
-    features = assert_told(tmp_path, f"a.{kind}", content(kind))
+    features = assert_read_or_refused(tmp_path, f"a.{kind}", content(kind))
     assert features is not None and len(features) == len(table())

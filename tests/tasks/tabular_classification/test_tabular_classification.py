@@ -1,4 +1,4 @@
-"""Two classes of a table's rows: what is read, what is refused, what a model is given, and what it is held to."""
+"""Two classes of a table's rows: which tables are read or refused, the model's inputs, and its operating point."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ TASK = Task(Task.Data(**COLUMNS))
 
 
 def table(count: int = 120, seed: int = 0) -> pd.DataFrame:
-    """Hand balls after a touch, more often at speed; now and then a value is missing, and one event is rare."""
+    """Hand balls after a touch, more often at speed; some values are missing, and one event is rare."""
     draw = np.random.default_rng(seed)
     event = draw.choice(["duel", "touch", "shot"], count, p=[0.6, 0.3, 0.1])
     speed = draw.gamma(2, 3, count).round(2)
@@ -95,7 +95,7 @@ def test_an_example_is_a_row_with_its_name_class_and_group(fouls):
     assert targets.sum() == (table()["kind"] == "hand").sum()
 
 
-def test_numbers_are_themselves_and_missing_ones_stay_so(fouls):
+def test_numbers_are_unchanged_and_missing_ones_stay_missing(fouls):
     examples, _, inputs, _ = fouls
     given = table().set_index(table()["id"].astype(str)).loc[examples["example"]]
     np.testing.assert_array_equal(inputs["x"], given["x"].astype(np.float32))
@@ -104,7 +104,7 @@ def test_numbers_are_themselves_and_missing_ones_stay_so(fouls):
     assert np.isnan(inputs["energy"]).sum() == 1
 
 
-def test_a_category_is_its_smoothed_share_of_positives_how_common_it_is_and_a_mark_of_its_own(fouls):
+def test_a_category_is_encoded_as_smoothed_share_of_positives_frequency_and_one_hot(fouls):
     examples, _, inputs, targets = fouls
     touch = (examples["column event"] == "touch").to_numpy()
     share = (targets[touch].sum() + 20 * targets.mean()) / (touch.sum() + 20)
@@ -114,18 +114,18 @@ def test_a_category_is_its_smoothed_share_of_positives_how_common_it_is_and_a_ma
     assert "event = shot" not in inputs
 
 
-def test_a_rare_category_is_as_one_never_seen_and_a_missing_one_is_missing(fouls):
+def test_a_rare_category_is_encoded_like_an_unseen_one_and_a_missing_one_is_missing(fouls):
     examples, spec, inputs, _ = fouls
     rare, missing = ((examples["example"] == name).to_numpy() for name in ("1003", "1004"))
     columns = ["event: positive", "event: common", "event = touch"]
     assert inputs.loc[rare, columns].to_numpy().tolist()[0][1:] == [0, 0] and inputs.loc[rare, columns[0]].isna().all()
     assert inputs.loc[missing, columns].isna().all(axis=None)
-    new, _ = TASK.preprocess([{"x": 1, "speed": 2, "event": "seen by nobody"}], spec)
+    new, _ = TASK.preprocess([{"x": 1, "speed": 2, "event": "never seen"}], spec)
     np.testing.assert_array_equal(new[0, 4:], inputs.loc[rare].to_numpy()[0, 4:])
 
 
 @pytest.mark.parametrize("events", [["duel", "touch", "shot"], ["NA", "01234", "true"], ["None", "1.50", "1e3"]])
-def test_a_caller_gets_the_inputs_that_prepare_gave(tmp_path, events):
+def test_a_caller_gets_the_same_inputs_as_prepare(tmp_path, events):
     given = table()
     given["event"] = given["event"].replace(dict(zip(["duel", "touch", "shot"], events, strict=True)))
     examples, spec, inputs, _ = encoded(raw(tmp_path, given))
@@ -139,7 +139,7 @@ def test_a_caller_gets_the_inputs_that_prepare_gave(tmp_path, events):
     np.testing.assert_array_equal(TASK.preprocess(frame.to_dict("records"), spec)[0], found)
 
 
-def test_what_training_fixes_does_not_depend_on_other_rows(tmp_path):
+def test_the_spec_does_not_depend_on_rows_outside_training(tmp_path):
     folder = raw(tmp_path, table(seed=1))
     examples = TASK.index(folder).examples
     train = examples[examples["group"].astype(int) < 8]
@@ -173,7 +173,7 @@ def test_bad_rows_are_listed_with_file_row_and_reason_and_left_out(tmp_path):
     assert len(index.examples) == len(frame) - 8
 
 
-def test_rows_without_a_name_are_numbered_and_without_a_group_are_by_themselves(tmp_path):
+def test_rows_without_a_name_are_numbered_and_without_a_group_are_groups(tmp_path):
     plain = Task(Task.Data(**COLUMNS | {"example": None, "group": None}))
     examples = plain.index(raw(tmp_path, table())).examples
     assert examples["example"].iloc[1] == "fouls.csv row 0000002" == examples["group"].iloc[1]
@@ -199,12 +199,12 @@ def test_tables_that_cannot_be_used_are_refused_with_what_to_do(tmp_path):
     assert "no column kind, event; it has id, match, x, speed" in refusal(
         tmp_path / "a", table().drop(columns=["kind", "event"])
     )
-    assert "column speed, event has no value in any row; take it out" in refusal(
+    assert "column speed, event has no value in any row; remove it" in refusal(
         tmp_path / "b", table().assign(speed=np.nan, event=None)
     )
     assert "in no usable row kind is hand" in refusal(tmp_path / "c", table().assign(kind="foul"))
     assert "in no usable row kind is not hand" in refusal(tmp_path / "d", table().assign(kind="hand"))
-    assert "no row can be used of 120; fouls.csv row 1: x is far" in refusal(tmp_path / "e", table().assign(x="far"))
+    assert "none of 120 rows can be used; fouls.csv row 1: x is far" in refusal(tmp_path / "e", table().assign(x="far"))
 
 
 def test_a_feature_that_is_empty_in_training_is_refused(tmp_path):
@@ -218,7 +218,7 @@ def test_a_feature_that_is_empty_in_training_is_refused(tmp_path):
 
 def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
     _, spec, *_ = fouls
-    with pytest.raises(DataError, match="the table row 2: x is far; mend or leave out"):
+    with pytest.raises(DataError, match="the table row 2: x is far; fix or remove"):
         TASK.preprocess(table().astype({"x": object}).head(3).assign(x=[1, "far", 2]), spec)
     with pytest.raises(DataError, match="the table: no column speed"):
         TASK.preprocess([{"x": 1, "event": "duel"}], spec)
@@ -230,13 +230,13 @@ def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
         ({"categorical": ("x",)}, "column x has two roles"),
         ({"name": "decision"}, "name cannot be decision"),
         ({"numeric": (), "categorical": (), "derived": {}}, "there is no feature"),
-        ({"derived": {"a": "x + unknown"}}, "derived a reads unknown, which is no numeric column"),
+        ({"derived": {"a": "x + unknown"}}, "derived a reads unknown, which is neither a numeric nor a derived column"),
         ({"derived": {"a": "event + 1"}}, "derived a reads event"),
-        ({"derived": {"a": "b + x", "b": "a + 1"}}, "derived columns need one another: a, b, a"),
-        ({"derived": {"a": "open(x)"}}, "is no number, column, operator"),
+        ({"derived": {"a": "b + x", "b": "a + 1"}}, "derived columns depend on each other in a circle: a, b, a"),
+        ({"derived": {"a": "open(x)"}}, "is not allowed; use numbers, columns, operators"),
     ],
 )
-def test_columns_that_cannot_be_meant_are_refused(changed: dict[str, Any], why: str) -> None:
+def test_invalid_columns_are_refused(changed: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         Task.Data(**COLUMNS | changed)
 
@@ -262,7 +262,7 @@ def test_the_positive_value_may_be_text_a_number_or_true(tmp_path: Path, positiv
 
 
 @pytest.mark.parametrize(
-    ("written", "values", "said"),
+    ("written", "values", "message"),
     [
         ("yes", ["yes", "no"], 'it has no, yes. Set data.target and data.positive, in quotation marks: "yes"'),
         ("no", ["yes", "no"], 'in quotation marks: "no". Without them no is false in YAML'),
@@ -273,13 +273,13 @@ def test_the_positive_value_may_be_text_a_number_or_true(tmp_path: Path, positiv
         ('"yes"', ["yes", "no"], None),
     ],
 )
-def test_a_positive_value_that_yaml_reads_as_another_is_named_with_what_there_is(tmp_path, written, values, said):
+def test_the_error_shows_how_to_quote_a_positive_value_that_yaml_misreads(tmp_path, written, values, message):
     task = Task(Task.Data(**COLUMNS | yaml.safe_load(f"positive: {written}")))
     frame = table().assign(kind=[values[row % 2] for row in range(120)])
-    if said is None:
+    if message is None:
         assert (task.index(raw(tmp_path, frame)).examples["label"] == "hand_ball").sum() == 60
     else:
-        assert said in refusal(tmp_path, frame, task)
+        assert message in refusal(tmp_path, frame, task)
 
 
 INTERNAL = (
@@ -292,7 +292,6 @@ INTERNAL = (
     "file",
     "row",
     "fingerprint",
-    "told",
     "name",
     "target",
 )
@@ -323,9 +322,9 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
                 np.testing.assert_array_equal(inputs[:, 2 + number], mine[name], err_msg=name)
             else:
                 assert of_column(split.examples, name).tolist() == mine[name].astype(str).tolist()
-        told = np.linspace(0, 1, len(split))[:, None]
+        probability = np.linspace(0, 1, len(split))[:, None]
         back, truth, predicted = predictions.read(
-            predictions.table(split.examples, split.targets, told, spec["outputs"])
+            predictions.table(split.examples, split.targets, probability, spec["outputs"])
         )
         assert list(back) == list(split.examples)
         np.testing.assert_array_equal(truth, split.targets)
@@ -336,32 +335,32 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
 @pytest.mark.parametrize(
     ("row", "why"),
     [
-        ({"x": None}, "x is missing, and was in no row of the training data"),
-        ({"event": None}, "event is missing, and was in no row of the training data"),
-        ({"event": "throw"}, "event is throw, which training did not see, nor a rare or missing category"),
-        ({"speed": 0.0}, "inverse is missing, and was in no row of the training data"),
+        ({"x": None}, "x is missing, but every row of the training data has it"),
+        ({"event": None}, "event is missing, but every row of the training data has it"),
+        ({"event": "throw"}, "event is throw, which is not in the training data, nor is a rare or missing category"),
+        ({"speed": 0.0}, "inverse is missing, but every row of the training data has it"),
     ],
 )
-def test_what_no_training_row_lacked_is_needed_at_serving(tmp_path, row, why):
+def test_a_value_that_every_training_row_had_is_required_at_serving(tmp_path, row, why):
     whole = table().dropna().query("event != 'drop ball' and speed > 0")
     columns = COLUMNS | {"derived": COLUMNS["derived"] | {"inverse": "1 / speed"}}
     task = Task(Task.Data(**columns))
     _, spec, *_ = encoded(raw(tmp_path, whole), task)
     assert spec["gaps"] == {"missing": [], "unseen": []}
-    asked = [{"x": 1, "speed": 2, "event": "duel"}, {"x": 1, "speed": 2, "event": "duel"} | row]
+    request = [{"x": 1, "speed": 2, "event": "duel"}, {"x": 1, "speed": 2, "event": "duel"} | row]
     with pytest.raises(DataError, match=f"the table row 2: .*{why}"):
-        task.preprocess(asked, spec)
-    assert len(task.preprocess(asked, {key: value for key, value in spec.items() if key != "gaps"})[0]) == 2
+        task.preprocess(request, spec)
+    assert len(task.preprocess(request, {key: value for key, value in spec.items() if key != "gaps"})[0]) == 2
 
 
-def test_what_training_rows_lacked_may_lack_at_serving(fouls):
+def test_a_value_that_training_rows_lacked_may_be_missing_at_serving(fouls):
     _, spec, *_ = fouls
     assert spec["gaps"] == {"missing": ["distance", "energy", "event", "x"], "unseen": ["event"]}
     served, _ = TASK.preprocess([{"x": None, "speed": 2, "event": "throw"}, {"x": 1, "speed": 2, "event": None}], spec)
     assert np.isnan(served[0, 0]) and np.isnan(served[1, 4])
 
 
-def test_rows_that_nothing_names_are_kept_however_often_they_are_there_and_stay_together(tmp_path):
+def test_repeated_rows_without_names_are_kept_and_stay_together(tmp_path):
     frame = table()[["event", "speed", "kind"]].assign(speed=lambda rows: rows["speed"].round())
     anonymous = Task(Task.Data(**COLUMNS | {"example": None, "group": None, "numeric": ("speed",), "derived": {}}))
     index = anonymous.index(raw(tmp_path, frame))
@@ -370,12 +369,12 @@ def test_rows_that_nothing_names_are_kept_however_often_they_are_there_and_stay_
     alike = frame.assign(group=index.examples["group"].to_numpy()).groupby(["event", "speed"], dropna=False)["group"]
     assert (alike.nunique() == 1).all() and index.examples["group"].nunique() == len(alike)
     repeated = int(frame.duplicated().sum())
-    assert repeated > 20 and index.warnings[0].startswith(f"{repeated} of 120 rows ({repeated / 120:.1%}) say what one")
+    assert repeated > 20 and index.warnings[0].startswith(f"{repeated} of 120 rows ({repeated / 120:.1%}) repeat an")
     sides = assign(index.examples, Split(), classes=["hand_ball", "not hand_ball"], seed=0)
     assert (sides.groupby(index.examples["group"]).nunique() == 1).all()
 
 
-def test_rows_left_out_are_told_by_kind_and_share(tmp_path):
+def test_rows_left_out_are_reported_by_kind_and_share(tmp_path):
     frame = pd.concat([table(), table().head(30)])
     report = tmp_path / "report.json"
     prepare(TASK, raw(tmp_path / "raw", frame), tmp_path / "out", report, Split(), Checks(quarantine=0.5), 0)
@@ -383,7 +382,7 @@ def test_rows_left_out_are_told_by_kind_and_share(tmp_path):
     assert warnings[0].startswith("30 of 150 examples (20.0%) were set aside (duplicate row)")
 
 
-def test_a_value_that_is_missing_in_the_test_rows_alone_is_warned_of(tmp_path):
+def test_a_value_that_is_missing_only_in_test_rows_gives_a_warning(tmp_path):
     frame = table().dropna().assign(day=lambda rows: pd.date_range("2024-01-01", periods=len(rows)))
     frame.loc[frame.index[-2], "x"] = np.nan
     timed = Task(Task.Data(**COLUMNS | {"time": "day"}))
@@ -409,7 +408,7 @@ def test_dates_as_numbers_are_refused(tmp_path):
         TASK.preprocess(table().assign(x=pd.Timestamp("2024-05-01")), {})
 
 
-def judged() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:
+def predicted_examples() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:
     draw = np.random.default_rng(0)
     targets = (draw.random(500) < 0.3).astype(np.int64)
     probability = np.clip(0.25 + 0.5 * targets + draw.normal(0, 0.15, 500), 0, 1)
@@ -418,7 +417,7 @@ def judged() -> tuple[pd.DataFrame, np.ndarray, np.ndarray, Spec]:
 
 
 def test_the_operating_point_joins_the_spec_and_decides():
-    examples, targets, predictions, spec = judged()
+    examples, targets, predictions, spec = predicted_examples()
     chosen = TASK.choose_threshold(examples, targets, predictions, spec)
     assert chosen["operating_point"]["chosen_by"] == "recall at the least precision"
     assert chosen["operating_point"]["precision"] >= chosen["operating_point"]["precision_low"] >= 0.8
@@ -426,21 +425,24 @@ def test_the_operating_point_joins_the_spec_and_decides():
     scores = TASK.scores(examples, targets, predictions, spec).total()
     assert scores.keys() == Task.metrics.keys() and set(Task.headline) <= Task.metrics.keys()
     assert scores["precision"] == pytest.approx(chosen["operating_point"]["precision"], abs=1e-6)
-    told = TASK.present(predictions[:2], None, spec)
-    assert told[0] == {"hand_ball": float(predictions[0, 0]), "decision": bool(predictions[0, 0] >= spec["threshold"])}
+    presented = TASK.present(predictions[:2], None, spec)
+    assert presented[0] == {
+        "hand_ball": float(predictions[0, 0]),
+        "decision": bool(predictions[0, 0] >= spec["threshold"]),
+    }
     moved = np.where(np.arange(500)[:, None] == 0, 1 - predictions, predictions)
     assert TASK.agreement(predictions, moved, spec)["agreement"] in (1, 0.998)
 
 
-def test_a_precision_that_no_threshold_has_is_told():
-    examples, targets, predictions, spec = judged()
+def test_a_precision_that_no_threshold_reaches_is_reported():
+    examples, targets, predictions, spec = predicted_examples()
     chosen = TASK.choose_threshold(examples, targets, 0.5 + 0 * predictions, spec)
     assert chosen["operating_point"]["chosen_by"] == "f1: no threshold has the least precision"
     assert chosen["operating_point"]["recall"] == 1
 
 
-def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_together():
-    examples, targets, predictions, spec = judged()
+def test_tables_show_tenths_and_the_most_common_values_of_columns():
+    examples, targets, predictions, spec = predicted_examples()
     tables = TASK.scores(examples, targets, predictions, {**spec, "threshold": 0.5}).breakdowns()
     assert list(tables) == ["tenths", "by_event"]
     assert len(tables["by_event"]) == 21 and tables["by_event"]["examples"].sum() == 500
@@ -448,7 +450,7 @@ def test_tables_show_tenths_and_the_values_of_columns_of_which_many_are_counted_
 
 
 def test_a_weight_counts_an_example_that_often_in_the_tables():
-    examples, targets, predictions, spec = judged()
+    examples, targets, predictions, spec = predicted_examples()
     spec = {**spec, "threshold": 0.5}
     once, rows = TASK.scores(examples, targets, predictions, spec).breakdowns(), np.repeat(np.arange(500), 2)
     twice = TASK.scores(examples, targets, predictions, spec).breakdowns(np.full(500, 2.0))

@@ -1,4 +1,4 @@
-"""The linear blend: it finds what is linear, minds absolute errors, and survives what it does not know."""
+"""The linear blend: it finds linear rules, minimises absolute errors, and handles unknown values."""
 
 import json
 
@@ -12,7 +12,7 @@ from slipway_edge.tasks.tabular_regression.expectation import expect
 
 
 def features(rows: int = 6000, places: int = 2) -> pd.DataFrame:
-    """Features without a special day; lags and base are drawn, deviations are none."""
+    """Features without special days; lags and base are random, and there are no deviations."""
     draw = np.random.default_rng(0)
     frame = pd.DataFrame(1.0, index=range(rows), columns=names((), ()))
     for name in frame:
@@ -37,7 +37,7 @@ def test_a_linear_rule_is_found_on_every_kind_of_day():
     assert np.abs(expected - ratio).mean() < 0.02
 
 
-def test_a_few_wild_hours_do_not_move_it():
+def test_a_few_outliers_do_not_change_the_fit():
     frame = features()
     ratio = frame["lag_24"].to_numpy().copy()
     wild = np.arange(len(ratio)) % 20 == 0
@@ -59,7 +59,7 @@ def test_coefficients_survive_json():
 
 
 @pytest.mark.parametrize("unknown", ["all history", "place"])
-def test_what_is_unknown_gives_a_finite_expectation(unknown):
+def test_unknown_values_give_a_finite_expectation(unknown):
     frame = features()
     found = expectation.fit(arrays(frame), frame["lag_24"].to_numpy(), 2)
     if unknown == "place":

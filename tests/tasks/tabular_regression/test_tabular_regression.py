@@ -1,4 +1,4 @@
-"""Forecasting a table of hours and places: what is read, what a feature may see, and how forecasts are scored."""
+"""Forecasting a table of hours and places: which tables are read, what a feature may use, and the scores."""
 
 import json
 import tracemalloc
@@ -23,7 +23,7 @@ DATA = Task.Data(numeric=("warmth",), categorical=("sky",), **COLUMNS)
 
 
 def table(places: int = 3, hours: int = HOURS, seed: int = 0) -> pd.DataFrame:
-    """Visitors with a day and a week, around Christmas."""
+    """Visitors with a daily and a weekly pattern, around Christmas."""
     draw = np.random.default_rng(seed)
     time = pd.date_range("2023-10-20", periods=hours, freq="h")
     frames = []
@@ -50,7 +50,7 @@ def raw(folder: Path, frame: pd.DataFrame, name: str = "visitors.csv") -> Path:
 
 
 def encoded(task: Task, folder: Path, share: float = 0.8) -> tuple[pd.DataFrame, Spec, np.ndarray, np.ndarray]:
-    """All examples of a folder, the spec of the first `share` of the time, inputs and targets."""
+    """All examples of a folder, the spec from the first `share` of the time, inputs and targets."""
     examples = task.index(folder).examples
     spec = task.specify(folder, examples[examples["time"] <= examples["time"].quantile(share)])
     batches = list(task.encode(folder, examples, spec))
@@ -93,47 +93,47 @@ def test_no_feature_sees_a_target_younger_than_24_hours(visitors, tmp_path, hour
     history = table()
     time = pd.to_datetime(history["hour"])
     now = time.min() + pd.Timedelta(hours=hour)
-    asked = history[time <= now].copy()
-    when = pd.to_datetime(asked["hour"])
-    asked.loc[when == now, "visitors"] = np.nan
-    changed = asked.copy()
+    request = history[time <= now].copy()
+    when = pd.to_datetime(request["hour"])
+    request.loc[when == now, "visitors"] = np.nan
+    changed = request.copy()
     changed.loc[when > now - pd.Timedelta(hours=24), "visitors"] *= scale
-    np.testing.assert_array_equal(task.preprocess(asked, spec)[0], task.preprocess(changed, spec)[0])
+    np.testing.assert_array_equal(task.preprocess(request, spec)[0], task.preprocess(changed, spec)[0])
 
 
 def test_a_target_24_hours_old_is_seen(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table()
-    when = pd.to_datetime(asked["hour"])
-    asked.loc[when == when.max(), "visitors"] = np.nan
-    changed = asked.copy()
+    request = table()
+    when = pd.to_datetime(request["hour"])
+    request.loc[when == when.max(), "visitors"] = np.nan
+    changed = request.copy()
     changed.loc[when == when.max() - pd.Timedelta(hours=24), "visitors"] += 100
-    assert (task.preprocess(asked, spec)[0] != task.preprocess(changed, spec)[0]).any()
+    assert (task.preprocess(request, spec)[0] != task.preprocess(changed, spec)[0]).any()
 
 
-def test_rows_to_forecast_get_the_inputs_that_prepare_gave_them(visitors):
+def test_rows_to_forecast_get_the_same_inputs_as_in_prepare(visitors):
     task, _, examples, spec, inputs, _ = visitors
-    asked = table().sample(frac=1, random_state=1)
-    ahead = pd.to_datetime(asked["hour"]) >= "2024-01-04"
-    asked.loc[ahead, "visitors"] = np.nan
-    names = asked[ahead]["spot"] + "/" + pd.to_datetime(asked[ahead]["hour"]).dt.strftime("%Y-%m-%dT%H")
+    request = table().sample(frac=1, random_state=1)
+    ahead = pd.to_datetime(request["hour"]) >= "2024-01-04"
+    request.loc[ahead, "visitors"] = np.nan
+    names = request[ahead]["spot"] + "/" + pd.to_datetime(request[ahead]["hour"]).dt.strftime("%Y-%m-%dT%H")
     rows = pd.Index(examples["example"]).get_indexer(names)
-    first_day = pd.to_datetime(asked[ahead]["hour"]) < "2024-01-05"
-    np.testing.assert_array_equal(task.preprocess(asked, spec)[0][first_day], inputs[rows][first_day])
+    first_day = pd.to_datetime(request[ahead]["hour"]) < "2024-01-05"
+    np.testing.assert_array_equal(task.preprocess(request, spec)[0][first_day], inputs[rows][first_day])
 
 
-def test_rows_and_arrays_are_encoded_as_a_frame_is(visitors):
+def test_rows_arrays_and_a_frame_are_encoded_equally(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table()
-    asked.loc[asked.index[-2:], "visitors"] = np.nan
-    wanted = task.preprocess(asked, spec)[0]
-    arrays = {name: asked[name].to_numpy() for name in asked}
-    typed = arrays | {"hour": asked["hour"].to_numpy().astype("datetime64[s]")}
-    for other in (asked.to_dict("records"), arrays, typed, {name: list(of) for name, of in arrays.items()}):
+    request = table()
+    request.loc[request.index[-2:], "visitors"] = np.nan
+    wanted = task.preprocess(request, spec)[0]
+    arrays = {name: request[name].to_numpy() for name in request}
+    typed = arrays | {"hour": request["hour"].to_numpy().astype("datetime64[s]")}
+    for other in (request.to_dict("records"), arrays, typed, {name: list(of) for name, of in arrays.items()}):
         np.testing.assert_array_equal(task.preprocess(other, spec)[0], wanted)
 
 
-def test_later_rows_do_not_change_what_is_fixed_in_training(tmp_path):
+def test_later_rows_do_not_change_the_spec(tmp_path):
     frame = table()
     later = frame.copy()
     time = pd.to_datetime(frame["hour"])
@@ -144,34 +144,34 @@ def test_later_rows_do_not_change_what_is_fixed_in_training(tmp_path):
 
 def test_a_new_place_can_be_encoded(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table(places=4)
-    when = pd.to_datetime(asked["hour"])
-    asked.loc[(when == when.max()) & (asked["spot"] == "spot 3"), "visitors"] = np.nan
-    inputs, _ = task.preprocess(asked, spec)
+    request = table(places=4)
+    when = pd.to_datetime(request["hour"])
+    request.loc[(when == when.max()) & (request["spot"] == "spot 3"), "visitors"] = np.nan
+    inputs, _ = task.preprocess(request, spec)
     names = spec["input"]["names"]
     assert inputs.shape == (1, len(names))
     assert np.isnan(inputs[0, names.index("place")])
-    assert inputs[0, 0] == pytest.approx(asked["visitors"][asked["spot"] == "spot 3"].tail(24 * 28).mean(), rel=0.1)
+    assert inputs[0, 0] == pytest.approx(request["visitors"][request["spot"] == "spot 3"].tail(24 * 28).mean(), rel=0.1)
 
 
 @pytest.mark.parametrize(
     ("column", "value", "why"),
     [
-        ("warmth", None, "warmth is missing, and was in no row of the training data"),
-        ("sky", None, "sky is missing, and was in no row of the training data"),
-        ("sky", "hail", "sky is hail, which was in no row of the training data"),
+        ("warmth", None, "warmth is missing, but every row of the training data has it"),
+        ("sky", None, "sky is missing, but every row of the training data has it"),
+        ("sky", "hail", "sky is hail, which is in no row of the training data"),
     ],
 )
-def test_a_value_that_no_training_row_lacked_is_needed_in_the_rows_to_forecast(visitors, column, value, why):
+def test_a_value_that_every_training_row_had_is_required_in_the_rows_to_forecast(visitors, column, value, why):
     task, _, _, spec, *_ = visitors
-    asked = table()
-    asked.loc[asked.index[-2:], "visitors"] = np.nan
-    asked.loc[[5, asked.index[-1]], column] = value
-    with pytest.raises(DataError, match=f"the table row {len(asked)}: {why}; give"):
-        task.preprocess(asked, spec)
+    request = table()
+    request.loc[request.index[-2:], "visitors"] = np.nan
+    request.loc[[5, request.index[-1]], column] = value
+    with pytest.raises(DataError, match=f"the table row {len(request)}: {why}; give"):
+        task.preprocess(request, spec)
     earlier = {key: of for key, of in spec.items() if key != "gaps"}
     for lenient in (earlier, spec | {"gaps": {"missing": [column]}}):
-        served, _ = task.preprocess(asked, lenient)
+        served, _ = task.preprocess(request, lenient)
         assert np.isnan(served[:, spec["input"]["names"].index(column)]).tolist() == [False, True]
 
 
@@ -232,8 +232,8 @@ def test_columns_may_have_any_name_that_slipway_uses_itself(tmp_path, role):
         if role == "categorical":
             wanted = [spec["categories"][name].index(str(value)) for value in wanted]
         np.testing.assert_array_equal(column, wanted, err_msg=name)
-    asked = frame.assign(visitors=frame["visitors"].where(frame.index < len(frame) - 24))
-    np.testing.assert_array_equal(task.preprocess(asked, spec)[0], found[order][-24:])
+    request = frame.assign(visitors=frame["visitors"].where(frame.index < len(frame) - 24))
+    np.testing.assert_array_equal(task.preprocess(request, spec)[0], found[order][-24:])
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_time_with_an_offset_or_of_another_calendar_is_listed_and_not_shifted(
     frame.loc[8, "hour"] = text
     index = Task(DATA).index(raw(tmp_path, frame))
     assert [(problem.where, problem.kind) for problem in index.problems] == [("visitors.csv row 9", "no time")]
-    assert f"hour is {text}, which is no local hour" in index.problems[0].detail
+    assert f"hour is {text}, which is not a local hour" in index.problems[0].detail
     assert len(index.examples) == len(frame) - 1 and not (index.examples["time"] == "2023-10-20T06").sum() > 1
 
 
@@ -266,7 +266,7 @@ def test_a_row_years_from_the_others_is_listed_and_costs_no_memory(tmp_path, yea
 
 
 @pytest.mark.parametrize("year", [2262, 9999])
-def test_a_year_that_no_table_of_hours_reaches_is_no_time(tmp_path, year):
+def test_an_implausible_year_is_not_a_time(tmp_path, year):
     frame = table(places=1)
     frame.loc[5, "hour"] = f"{year}-01-01 00:00:00"
     assert [problem.kind for problem in Task(DATA).index(raw(tmp_path, frame)).problems] == ["no time"]
@@ -300,7 +300,7 @@ def test_each_row_of_a_mutated_csv_is_an_example_or_listed_or_the_whole_is_refus
         assert len(index.examples) + len(index.problems) == len(records(tmp_path / "visitors.csv")) - 1
 
 
-def test_the_hour_that_clocks_show_twice_in_autumn_is_listed_once(tmp_path):
+def test_the_repeated_hour_of_the_change_from_summer_time_is_listed_once(tmp_path):
     frame = table(places=1)
     twice = frame["hour"].str.startswith("2023-10-29 01")
     frame = pd.concat([frame[: twice.idxmax() + 1], frame[twice], frame[twice.idxmax() + 1 :]])
@@ -329,13 +329,13 @@ def test_the_day_after_the_last_is_known_to_be_a_holiday_or_none(visitors):
     assert not np.isnan(after).any()
 
 
-def test_a_target_of_the_past_that_is_no_number_is_refused_at_serving(visitors):
+def test_a_past_target_that_is_not_a_number_is_refused_at_serving(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table().astype({"visitors": object})
-    asked.loc[4, "visitors"] = "many"
-    asked.loc[asked.index[-1], "visitors"] = None
+    request = table().astype({"visitors": object})
+    request.loc[4, "visitors"] = "many"
+    request.loc[request.index[-1], "visitors"] = None
     with pytest.raises(DataError, match="the table row 5: visitors is many"):
-        task.preprocess(asked, spec)
+        task.preprocess(request, spec)
 
 
 def test_gaps_in_the_series_are_unknown_and_not_zero(tmp_path):
@@ -385,7 +385,7 @@ def test_tables_of_several_kinds_are_read_together_and_others_are_left_out(tmp_p
     pd.testing.assert_frame_equal(Task(DATA).index(tmp_path).examples, whole)
 
 
-def test_whole_numbers_name_a_place_alike_with_and_without_a_fraction(tmp_path):
+def test_a_place_is_the_same_whole_number_with_and_without_a_fraction(tmp_path):
     frame = table(places=2)
     raw(tmp_path, frame[frame["spot"] == "spot 0"].assign(spot=7), "a.csv")
     raw(tmp_path, frame[frame["spot"] == "spot 1"].assign(spot=8.0), "b.csv")
@@ -403,14 +403,14 @@ def test_a_folder_without_a_table_is_refused(tmp_path):
         Task(DATA).index(tmp_path)
 
 
-def test_a_file_that_is_no_table_is_refused_by_name(tmp_path):
+def test_a_file_that_is_not_a_table_is_refused_by_name(tmp_path):
     (tmp_path / "visitors.parquet").write_bytes(b"no")
     with pytest.raises(DataError, match=r"visitors\.parquet: cannot be read"):
         Task(DATA).index(tmp_path)
 
 
-def test_a_table_without_a_good_row_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"no row can be used of 10; visitors.csv row 1: visitors is"):
+def test_a_table_without_a_usable_row_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"none of 10 rows can be used; visitors.csv row 1: visitors is"):
         Task(DATA).index(raw(tmp_path, table()[:10].assign(visitors=-1.0)))
 
 
@@ -433,11 +433,11 @@ def test_a_table_with_nothing_to_forecast_is_refused(visitors):
 
 def test_a_bad_row_among_those_to_forecast_is_refused_by_number(visitors):
     task, _, _, spec, *_ = visitors
-    asked = table()
-    asked.loc[4, "visitors"] = -1
-    asked.loc[asked.index[-1], "visitors"] = np.nan
+    request = table()
+    request.loc[4, "visitors"] = -1
+    request.loc[request.index[-1], "visitors"] = np.nan
     with pytest.raises(DataError, match="the table row 5: visitors is -1"):
-        task.preprocess(asked, spec)
+        task.preprocess(request, spec)
 
 
 def scored(labels: list[float], naive: list[float], predictions: list[float], weight: list[float] | None = None):
@@ -459,7 +459,7 @@ def scored(labels: list[float], naive: list[float], predictions: list[float], we
     return task, examples, spec, values, task.scores(examples, np.zeros(count), values, spec).total(weights)
 
 
-def test_scores_are_in_visitors_and_percent_and_beside_the_naive_forecast():
+def test_scores_are_in_visitors_in_percent_and_relative_to_the_naive_forecast():
     *_, scores = scored([10, 0, 20], [20, 5, np.nan], [12, 1, 16])
     assert scores == pytest.approx({"mae": 7 / 3, "rmse": 7**0.5, "mape": 20, "mae_ratio_to_naive": 3 / 15})
     assert scores.keys() == Task.metrics.keys() and set(Task.headline) <= Task.metrics.keys()
@@ -512,7 +512,7 @@ def test_the_real_counts_are_read_with_their_few_bad_rows(recordings):
     assert (late["label"] - late["naive"]).abs().mean() == pytest.approx(128.5, abs=0.1)
 
 
-def test_a_spec_read_back_from_sorted_json_encodes_alike(tmp_path):
+def test_a_spec_read_from_sorted_json_gives_the_same_inputs(tmp_path):
     columns = {"target": "visitors", "time": "hour", "place": "spot", "categorical": ("wind", "sky")}
     rows = table().assign(wind=lambda rows: np.where(rows.index % 5 == 0, "strong", "calm"))
     rows.to_csv(tmp_path / "rows.csv", index=False)

@@ -1,4 +1,4 @@
-"""A task is a kind of model: how a raw example becomes a model's input, and what its output says of the example.
+"""A task is a kind of model: how a raw example becomes a model's input, and how its output becomes a prediction.
 
-One package a task, by the name in a release record, each with a class `Task` (`slipway_edge.predictor.Task`).
+Each task is a package, called as in the release record, with a class `Task` (`slipway_edge.predictor.Task`).
 """

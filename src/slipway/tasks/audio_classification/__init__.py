@@ -1,14 +1,15 @@
-"""Audio classification: which one of a few classes a sound clip holds.
+"""Audio classification: which one of a few classes a sound clip belongs to.
 
-Raw layout: one folder a class, clips in it or in folders below it (WAV, FLAC, Ogg, MP3 or M4A, told by content, of any
-rate, mono or stereo), and optionally `metadata.csv` with the columns `path` (relative to the raw folder) and any of
-`label`, `group`, `split` and `fold`; other columns are not read. Where there is a `metadata.csv`, it lists every clip.
+Raw layout: one folder per class, with clips in it or in folders below it (WAV, FLAC, Ogg, MP3 or M4A, recognised by
+content, of any rate, mono or stereo), and optionally `metadata.csv` with the columns `path` (relative to the raw
+folder) and any of `label`, `group`, `split` and `fold`; other columns are not read. If there is a `metadata.csv`, it
+must list every clip.
 
-Encoded: a clip loses the digital silence at its ends, is repeated up to one window where it is shorter, and becomes as
-many windows as it takes to cover it, evenly spread and overlapping by at least `overlap`. A window is a log-mel
+Encoded: digital silence at both ends of a clip is removed, and a clip shorter than one window is repeated to fill it. A
+clip is covered by as many windows as needed, evenly spread, that overlap by at least `overlap`. A window is a log-mel
 spectrogram (`slipway_edge.tasks.audio_classification`), uint8 [mels, frames, 1], low pitches first. Targets: int64, the
-position of the class in the spec's `outputs`. Predictions: probabilities [n, classes], for a clip the mean of its
-windows'. Beside each window goes a 64-bit hash of its spectrogram (`fingerprint`), by which near-duplicates are found.
+position of the class in the spec's `outputs`. Predictions: probabilities [n, classes]; for a clip the mean over its
+windows. Each window also has a 64-bit hash of its spectrogram (`fingerprint`), by which near-duplicates are found.
 """
 
 import re
@@ -32,16 +33,16 @@ from slipway_edge.tasks.audio_classification.log_mel import LogMel
 
 
 class Data(Section):
-    """The `data` section: what clips are encoded to, and what their classes and groups are.
+    """The `data` section: how clips are encoded, and what their classes and groups are.
 
-    `sample_rate` in Hz; `window_seconds`: the length of one input; `overlap`: the least share of a window that it has
-    in common with the next. The spectrogram: `n_fft` and `hop` in samples, `mels` filters from `fmin` to `fmax` Hz,
-    `floor` to `ceiling` in dB of a full-scale sine.
+    `sample_rate` in Hz; `window_seconds`: the length of one input; `overlap`: the smallest share of a window that
+    overlaps with the next. The spectrogram: `n_fft` and `hop` in samples, `mels` filters from `fmin` to `fmax` Hz,
+    `floor` to `ceiling` in dB relative to a full-scale sine.
 
-    `classes`: folder names in the order of the model's outputs, for two classes the positive one first; null takes
-    all folders by name. `group`: a regular expression whose one group, searched for in a clip's path within its class
-    folder without suffix, names what stays on one side of a split (`^([^/]+)/` for a folder a recording); null takes
-    the `group` column of metadata.csv, and without that each clip is a group of its own.
+    `classes`: folder names in the order of the model's outputs, for two classes the positive one first; with null, all
+    folders sorted by name. `group`: a regular expression with one group, searched for in a clip's path within its class
+    folder without suffix; clips with the same match stay on one side of a split (`^([^/]+)/` for one folder per
+    recording). With null, the `group` column of metadata.csv is used, and without that column each clip is a group.
     """
 
     sample_rate: Annotated[int, Field(ge=1000)] = 22050
@@ -61,7 +62,7 @@ class Data(Section):
     def _audible(self) -> Self:
         if not self.fmin < self.fmax <= self.sample_rate / 2:
             raise ValueError(
-                f"fmin {self.fmin:g} and fmax {self.fmax:g} Hz must rise, up to half of sample_rate, "
+                f"fmin {self.fmin:g} Hz must be below fmax {self.fmax:g} Hz, which may be up to half of sample_rate, "
                 f"{self.sample_rate / 2:g} Hz"
             )
         if self.floor >= self.ceiling:
@@ -69,22 +70,22 @@ class Data(Section):
         if self.frames < 1:
             raise ValueError(f"window_seconds {self.window_seconds:g} is shorter than n_fft, {self.n_fft} samples")
         if empty := int((self.log_mel.filters.max(axis=1) == 0).sum()):
-            raise ValueError(f"mels {self.mels} is too many for n_fft {self.n_fft}: {empty} filters hear nothing")
+            raise ValueError(f"mels {self.mels} is too many for n_fft {self.n_fft}: {empty} filters would be empty")
         return self
 
     @property
     def frames(self) -> int:
-        """How many frames a window has."""
+        """The number of frames of a window."""
         return self.log_mel.frames(self.window_seconds)
 
     @property
     def log_mel(self) -> LogMel:
-        """The spectrogram."""
+        """The settings of the spectrogram."""
         return LogMel.of(self.model_dump())
 
 
 class Task(Classifier, edge.Task):
-    """Audio classification over one variant's `data` section; see `slipway.core.protocol.Task`."""
+    """Audio classification for one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
 
@@ -95,20 +96,20 @@ class Task(Classifier, edge.Task):
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Those of `data.classes`; None where the folders name them."""
+        """The classes of `data.classes`; None if the folders name them."""
         return self._data.classes
 
     def index(self, raw: Path) -> Index:
         """List the clips by their first bytes, without decoding them; `example` is the path relative to `raw`.
 
         Raises:
-            DataError: no class folders, folders that are no class, a class without clips, an unusable metadata.csv, or
-                a group expression that fits no clip.
+            DataError: there are no class folders, a folder is not a class, a class has no clips, metadata.csv cannot be
+                used, or the group expression matches no clip.
         """
         return folders.index(raw, self._data.classes, recognise, self._group, "clips")
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
-        """The input, what its bytes stand for, and the class names; nothing is learnt from `examples`."""
+        """Return the input, the meaning of its bytes, and the class names; `examples` are not used."""
         classes = list(folders.class_folders(raw, self._data.classes))
         return {
             "objective": self.objective,
@@ -124,7 +125,7 @@ class Task(Classifier, edge.Task):
         }
 
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
-        """Decode clips in order on a few threads; a clip's row stands as often as it has windows."""
+        """Decode clips in order on a few threads; a clip's row is repeated for each of its windows."""
         classes = {name: position for position, name in enumerate(spec["outputs"])}
         targets = examples["label"].map(classes).to_numpy(np.int64)
 

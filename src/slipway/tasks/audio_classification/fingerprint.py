@@ -1,8 +1,8 @@
-"""A 64-bit hash of a spectrogram that stays close when the sound is compressed or made quieter.
+"""A 64-bit hash of a spectrogram that changes little when the sound is compressed or made quieter.
 
-Whether the difference between neighbouring pitches grows or shrinks from one time to the next, on a 9 x 9 thumbnail:
-the bits of Haitsma and Kalker, "A highly robust audio fingerprinting system", ISMIR 2002. Differences in time alone
-would be the same for most sounds that die away, such as a bark and a sneeze.
+On a 9 x 9 thumbnail of the spectrogram, each bit is whether the difference between neighbouring pitches grows from one
+time to the next, after Haitsma and Kalker, "A highly robust audio fingerprinting system", ISMIR 2002. Differences in
+time alone would be the same for most sounds that fade out, such as a bark and a sneeze.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 def fingerprint(spectrogram: np.ndarray) -> int:
-    """The hash of one spectrogram uint8 [mels, frames]; near-duplicates differ in few bits."""
+    """Return the hash of a spectrogram uint8 [mels, frames]; near-duplicates differ in few bits."""
     thumbnail = Image.fromarray(spectrogram.astype(np.float32)).resize((9, 9), Image.Resampling.BOX)
     growing = np.diff(np.diff(np.asarray(thumbnail), axis=0), axis=1) > 0
     return int.from_bytes(np.packbits(growing).tobytes(), "big")

@@ -1,13 +1,13 @@
 """Image classification: which one of a few classes a picture shows.
 
-Raw layout: one folder a class, pictures in it or in folders below it (JPEG, PNG or WebP, told by content), and
-optionally `metadata.csv` with the columns `path` (relative to the raw folder) and any of `label`, `group`, `split` and
-`fold`; other columns are not read. Where there is a `metadata.csv`, it lists every picture.
+Raw layout: one folder per class, with pictures in it or in folders below it (JPEG, PNG or WebP, recognised by content),
+and optionally `metadata.csv` with the columns `path` (relative to the raw folder) and any of `label`, `group`, `split`
+and `fold`; other columns are not read. If there is a `metadata.csv`, it must list every picture.
 
 Encoded: uint8 RGB [height, width, 3], turned upright by EXIF and squashed to size with an antialiased bilinear filter;
-a model scales it itself. Targets: int64, the position of the class in the spec's `outputs`. Predictions: probabilities
-[n, classes]. Beside each picture goes its 64-bit difference hash (dHash: is each pixel of a 9 x 8 grey thumbnail
-darker than its right neighbour), by which near-duplicates are found.
+the model itself scales the values. Targets: int64, the position of the class in the spec's `outputs`. Predictions:
+probabilities [n, classes]. Each picture also has a 64-bit difference hash (dHash: whether each pixel of a 9 x 8 grey
+thumbnail is darker than its right neighbour), by which near-duplicates are found.
 """
 
 import re
@@ -32,10 +32,10 @@ from slipway_edge.tasks import image_classification as edge
 class Data(Section):
     """The `data` section: the size pictures are encoded to, and what their classes and groups are.
 
-    `classes`: folder names in the order of the model's outputs, for two classes the positive one first; null takes
-    all folders by name. `group`: a regular expression whose one group, searched for in a picture's path within its
-    class folder without suffix, names what stays on one side of a split (`^([^/]+)/` for a folder a video); null takes
-    the `group` column of metadata.csv, and without that each picture is a group of its own.
+    `classes`: folder names in the order of the model's outputs, for two classes the positive one first; with null, all
+    folders sorted by name. `group`: a regular expression with one group, searched for in a picture's path within its
+    class folder without suffix; pictures with the same match stay on one side of a split (`^([^/]+)/` for one folder
+    per video). With null, the `group` column of metadata.csv is used, and without that column each picture is a group.
     """
 
     height: Annotated[int, Field(ge=8)]
@@ -45,7 +45,7 @@ class Data(Section):
 
 
 class Task(Classifier, edge.Task):
-    """Image classification over one variant's `data` section; see `slipway.core.protocol.Task`."""
+    """Image classification for one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
 
@@ -58,20 +58,20 @@ class Task(Classifier, edge.Task):
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Those of `data.classes`; None where the folders name them."""
+        """The classes of `data.classes`; None if the folders name them."""
         return self._classes
 
     def index(self, raw: Path) -> Index:
         """List the pictures by their first bytes, without decoding them; `example` is the path relative to `raw`.
 
         Raises:
-            DataError: no class folders, folders that are no class, a class without pictures, an unusable metadata.csv,
-                or a group expression that fits no picture.
+            DataError: there are no class folders, a folder is not a class, a class has no pictures, metadata.csv cannot
+                be used, or the group expression matches no picture.
         """
         return folders.index(raw, self._classes, recognise, self._group, "pictures")
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
-        """The size of the input and the class names; nothing is learnt from `examples`."""
+        """Return the size of the input and the class names; `examples` are not used."""
         classes = list(folders.class_folders(raw, self._classes))
         return {
             "objective": self.objective,

@@ -1,14 +1,14 @@
-"""Keypoint detection: where the joints of a person are, whose box is known (top-down pose estimation).
+"""Keypoint detection: where the joints of a person are, given the person's box (top-down pose estimation).
 
 Raw layout: the folder `images`, and COCO keypoints in `annotations.json` or the only *.json; file names in it are
 relative to `images`, or start with it. Optionally `metadata.csv` with the columns `path` (relative to the raw folder,
-as in `images/one.jpg`) and any of `group`, `split` and `fold`; where there is one, it lists every picture.
+as in `images/one.jpg`) and any of `group`, `split` and `fold`; if there is one, it must list every picture.
 
-An example is an annotated person. Encoded: the crop around the person's box as uint8 RGB
-[height, width, 3]. Targets: float32 [keypoints, 3], x and y as shares of the crop (beyond 0..1 where a keypoint is
-outside it) and COCO's v: 0 not annotated, 1 hidden, 2 visible. Predictions: float32 [keypoints, 3], x, y and a score in
-0..1, read off heatmaps (`slipway_edge.tasks.keypoint_detection`). Scores are counted in pixels of the picture, by the
-crops in the examples' rows.
+An example is an annotated person. Encoded: the crop around the person's box as uint8 RGB [height, width, 3]. Targets:
+float32 [keypoints, 3], x and y as shares of the crop (below 0 or above 1 for a keypoint outside it) and COCO's v: 0 not
+annotated, 1 hidden, 2 visible. Predictions: float32 [keypoints, 3], x, y and a score from 0 to 1, computed from
+heatmaps (`slipway_edge.tasks.keypoint_detection`). Scores are computed in pixels of the picture; the examples' rows
+hold the crops for the conversion.
 """
 
 import re
@@ -37,17 +37,18 @@ from slipway_edge.tasks.keypoint_detection import crops
 
 CROP = ["crop_x", "crop_y", "crop_width", "crop_height"]
 CONFIDENT = 0.3
-"""The score from which a keypoint counts when two models are compared."""
+"""When two models are compared, keypoints with a lower score are ignored."""
 CLOSE = 0.02
-"""The share of the crop's longer side within which two models agree on a keypoint."""
+"""Two models agree on a keypoint if their places differ by no more than this share of the crop's longer side."""
 
 
 class Data(Section):
     """The `data` section: the size crops are encoded to, and what their groups are.
 
-    `margin`: the share by which a person's box is made longer and wider before it is cropped. `group`: a regular
-    expression whose one group, searched for in a picture's path within `images` without suffix, names what stays on
-    one side of a split; null takes the `group` column of metadata.csv, and without that each picture is a group.
+    `margin`: the share by which a person's box is enlarged before it is cropped. `group`: a regular expression with one
+    group, searched for in a picture's path within `images` without suffix; pictures with the same match stay on one
+    side of a split. With null, the `group` column of metadata.csv is used, and without that column each picture is a
+    group.
     """
 
     height: Annotated[int, Field(ge=16)]
@@ -57,7 +58,7 @@ class Data(Section):
 
 
 class Task(edge.Task):
-    """Keypoint detection over one variant's `data` section; see `slipway.core.protocol.Task`."""
+    """Keypoint detection for one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
     objective: ClassVar[str] = "keypoints"
@@ -75,14 +76,14 @@ class Task(edge.Task):
         """List the annotated persons, without decoding their pictures.
 
         Raises:
-            DataError: no pictures or no annotations in COCO's format, an unusable metadata.csv, or a group expression
-                that fits no picture.
+            DataError: there are no pictures or no annotations in COCO's format, metadata.csv cannot be used, or the
+                group expression matches no picture.
         """
         problems: list[Problem] = []
         persons = annotations.read(raw, problems)
         if unknown := [name for name in persons.names if name not in keypoints.SIGMAS]:
             known = ", ".join(keypoints.SIGMAS)
-            raise DataError(f"{raw}: keypoint {unknown[0]!r} is not one of COCO's, whose spread is known: {known}")
+            raise DataError(f"{raw}: keypoint {unknown[0]!r} is not one of COCO's keypoints: {known}")
         paths = sorted(folders.walk(raw, raw / annotations.PICTURES, recognise, problems))
         bad = {problem.where for problem in problems}
         problems += [
@@ -97,7 +98,7 @@ class Task(edge.Task):
         )
         notes = passed_over(raw)
         if persons.repeated:
-            notes.append(f"{persons.repeated:,} annotations say a person again that stands before and are read once")
+            notes.append(f"{persons.repeated:,} annotations repeat an earlier person and are not read")
         pictures = folders.placed(pictures, above_pictures(raw, annotations.PICTURES))
         pictures = folders.describe(raw, pictures, self._group, "pictures", problems, notes)
         examples = persons.table.merge(pictures.rename(columns={"example": "picture"}), on="picture")
@@ -107,7 +108,7 @@ class Task(edge.Task):
         return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)), notes)
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
-        """The input's size, and the keypoints with what is known of them; nothing is learnt from `examples`."""
+        """Return the size of the input, and the keypoints with their properties; `examples` are not used."""
         persons = annotations.read(raw, [])
         return {
             "objective": self.objective,
@@ -134,8 +135,8 @@ class Task(edge.Task):
             try:
                 picture = decode_picture(raw / name)
                 if picture.shape[:2] != tuple(sizes[rows[0]]):
-                    said = f"{sizes[rows[0]][1]} x {sizes[rows[0]][0]}"
-                    detail = f"it is {picture.shape[1]} x {picture.shape[0]} upright, and the annotations say {said}"
+                    stated = f"{sizes[rows[0]][1]} x {sizes[rows[0]][0]}"
+                    detail = f"it is {picture.shape[1]} x {picture.shape[0]} upright, but the annotations say {stated}"
                     raise PictureError("size disagrees", detail)
                 return [crops.cut(picture, crop[row], height, width) for row in rows]
             except PictureError as error:
@@ -159,13 +160,13 @@ class Task(edge.Task):
     def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
-        """Nothing is chosen: every keypoint is given, with its score."""
+        """Return nothing: every keypoint is part of the prediction, with its score."""
         return {}
 
     def scores(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> keypoints.Scores:
-        """Average precision by COCO's rules, PCK and mean error, in pixels of the pictures."""
+        """Return average precision by COCO's rules, PCK and mean error, in pixels of the pictures."""
         crop = examples[CROP].to_numpy()
         return keypoints.Scores(
             examples["group"],
@@ -178,11 +179,11 @@ class Task(edge.Task):
         )
 
     def words(self, spec: Spec) -> Words:
-        """Places of keypoints."""
+        """Return the description of predictions: places of keypoints."""
         return Words(f"place and score of {len(spec['outputs'])} keypoints, in this order: {{outputs}}")
 
     def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
-        """Agreement on all keypoints that the native model is confident of; differences of x and y, in shares."""
+        """Return the agreement on all keypoints with a high native score, and the differences of x and y, as shares."""
         height, width, _ = spec["input"]["shape"]
         sides = np.array([width, height]) / max(height, width)
         distance = np.linalg.norm((native[..., :2] - converted[..., :2]) * sides, axis=-1)
@@ -191,7 +192,7 @@ class Task(edge.Task):
 
 
 def _mirrored(names: Sequence[str]) -> list[int]:
-    """For each keypoint the position of the one that it becomes in a mirror: left and right change places."""
+    """For each keypoint, the position of its mirror image in `names`: left and right are swapped."""
     other = {"left": "right", "right": "left"}
     positions = {name: position for position, name in enumerate(names)}
     swapped = [

@@ -1,6 +1,6 @@
-"""COCO's keypoint annotations as a table with a row a person (https://cocodataset.org/#format-data, version 1.0).
+"""COCO's keypoint annotations as a table with one row per person (https://cocodataset.org/#format-data, version 1.0).
 
-Coordinates are pixels of the upright picture, its left and upper edge being 0.
+Coordinates are pixels of the upright picture; its left and upper edges are at 0.
 """
 
 import json
@@ -19,18 +19,18 @@ from slipway.core.protocol import Problem
 FILE = "annotations.json"
 PICTURES = "images"
 SLACK = 1.0
-"""Pixels by which a box or a keypoint may be beyond the picture: annotations are rounded."""
+"""Pixels by which a box or a keypoint may be outside the picture, since annotations are rounded."""
 
 
 @dataclass(frozen=True)
 class Persons:
-    """What an annotation file holds.
+    """The content of an annotation file.
 
-    `category` is what its persons are called; `names` [keypoints] and `skeleton`, pairs of positions in `names`, are
-    the category's. `table` has a row a usable person: `example` (picture and annotation), `picture` (path relative to
-    the raw folder), `picture_width`, `picture_height`, `box` and `keypoints` as flat lists in COCO's order, `area`.
-    `pictures` are the paths of all pictures that the file lists, with persons or without. `repeated`: how many
-    annotations say a person of a picture again.
+    `category` is the name of the persons' category, `names` [keypoints] its keypoints, `skeleton` its bones as pairs of
+    positions in `names`. `table` has one row per usable person: `example` (picture and annotation), `picture` (path
+    relative to the raw folder), `picture_width`, `picture_height`, `box` and `keypoints` as flat lists in COCO's order,
+    `area`. `pictures` are the paths of all pictures that the file lists, with or without persons. `repeated` is the
+    number of annotations that repeat a person of a picture.
     """
 
     category: str
@@ -42,10 +42,10 @@ class Persons:
 
 
 def read(raw: Path, problems: list[Problem]) -> Persons:
-    """The persons of the one annotation file in `raw`; those that cannot be used go to `problems`.
+    """Return the persons of the annotation file in `raw`; those that cannot be used are added to `problems`.
 
     Raises:
-        DataError: there is no such file, or it is not in COCO's format.
+        DataError: there is no such file, or more than one, or it is not in COCO's format.
     """
     path = _file(raw)
     content = _content(path)
@@ -57,7 +57,7 @@ def read(raw: Path, problems: list[Problem]) -> Persons:
         try:
             row = _row(annotation, category, pictures)
             if row["example"] in seen:
-                raise ExampleError("listed twice", f"annotation {annotation['id']} is listed before")
+                raise ExampleError("listed twice", f"annotation {annotation['id']} occurs earlier in the list")
         except ExampleError as bad:
             problems.append(Problem(where, bad.kind, bad.detail))
         else:
@@ -79,7 +79,7 @@ def read(raw: Path, problems: list[Problem]) -> Persons:
 
 def _file(raw: Path) -> Path:
     if not raw.is_dir():
-        raise DataError(f"{raw}: no such folder; it should hold {PICTURES}/ and {FILE}")
+        raise DataError(f"{raw}: no such folder; it must contain {PICTURES}/ and {FILE}")
     if not (raw / PICTURES).is_dir():
         raise DataError(f"{raw}: no folder {PICTURES}; put the pictures there")
     if (raw / FILE).is_file():
@@ -98,7 +98,7 @@ def _content(path: Path) -> dict[str, list[Any]]:
         raise DataError(f"{path}: not JSON ({error}); export the annotations again")
     for key in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise DataError(f"{path}: no list {key!r}, so not COCO's format; see cocodataset.org/#format-data")
+            raise DataError(f"{path}: no list {key!r}, so it is not COCO's format; see cocodataset.org/#format-data")
     return content
 
 
@@ -106,7 +106,7 @@ def _category(path: Path, categories: list[Any]) -> dict[str, Any]:
     """The one category that has keypoints."""
     found = [one for one in categories if isinstance(one, dict) and one.get("keypoints")]
     if len(found) != 1:
-        raise DataError(f"{path}: {len(found)} categories have keypoints; exactly one must, the persons'")
+        raise DataError(f"{path}: {len(found)} categories have keypoints; exactly one, of the persons, must have them")
     (category,) = found
     names = category["keypoints"]
     if "id" not in category or not _text(category.get("name")):
@@ -136,7 +136,7 @@ def _pictures(path: Path, images: list[Any]) -> dict[Any, tuple[str, int, int]]:
         if missing:
             raise DataError(f"{where} has no {missing[0]}")
         if not isinstance(image["id"], int | float | str) or image["id"] in pictures:
-            raise DataError(f"{where}: id {image['id']!r} is no number, or listed before")
+            raise DataError(f"{where}: id {image['id']!r} is not a number or text, or occurs earlier in the list")
         if not _text(image["file_name"]):
             raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
         name = PurePosixPath(image["file_name"])
@@ -150,7 +150,7 @@ def _pictures(path: Path, images: list[Any]) -> dict[Any, tuple[str, int, int]]:
 
 
 def _row(annotation: Any, category: Mapping[str, Any], pictures: Mapping[Any, tuple[str, int, int]]) -> dict[str, Any]:
-    """One annotation, checked."""
+    """Check an annotation, and return its row of the table."""
     for key in ("id", "image_id", "category_id", "bbox", "area", "keypoints"):
         if not isinstance(annotation, dict) or annotation.get(key) is None:
             raise ExampleError("incomplete", f"it has no {key}")
@@ -162,7 +162,7 @@ def _row(annotation: Any, category: Mapping[str, Any], pictures: Mapping[Any, tu
     if not isinstance(image, int | float | str) or image not in pictures:
         raise ExampleError("unknown picture", f"images has no id {image!r}")
     if annotation.get("iscrowd"):
-        raise ExampleError("crowd", "it stands for several persons; leave it out")
+        raise ExampleError("crowd", "it is of several persons; remove it")
     picture, width, height = pictures[image]
     return {
         "example": f"{picture}#{annotation['id']}",
@@ -182,7 +182,7 @@ def _box(values: Any, width: int, height: int) -> list[float]:
     if w <= 0 or h <= 0:
         raise ExampleError("empty box", f"a box of {w:g} x {h:g} pixels")
     if x < -SLACK or y < -SLACK or x + w > width + SLACK or y + h > height + SLACK:
-        raise ExampleError("box outside", f"the box {[x, y, w, h]} reaches beyond the picture of {width} x {height}")
+        raise ExampleError("box outside", f"the box {[x, y, w, h]} leaves the picture of {width} x {height}")
     return [x, y, w, h]
 
 
@@ -190,7 +190,7 @@ def _keypoints(values: Any, names: list[str], width: int, height: int) -> list[f
     if not _numbers(values, 3 * len(names)):
         found = f"{len(values)} values" if isinstance(values, list) else repr(values)
         raise ExampleError(
-            "bad keypoints", f"{len(names)} keypoints need {3 * len(names)} numbers, x, y and v each; {found}"
+            "bad keypoints", f"{len(names)} keypoints need {3 * len(names)} numbers (x, y and v for each), not {found}"
         )
     keypoints = np.array(values, np.float64).reshape(-1, 3)
     annotated = keypoints[:, 2] > 0
@@ -199,14 +199,14 @@ def _keypoints(values: Any, names: list[str], width: int, height: int) -> list[f
             "bad keypoints", f"v must be 0, 1 or 2, not {sorted(set(keypoints[:, 2].tolist()) - {0, 1, 2})[0]:g}"
         )
     if not annotated.any():
-        raise ExampleError("no keypoint", "not one keypoint is annotated (v above 0)")
+        raise ExampleError("no keypoint", "no keypoint is annotated (v above 0)")
     outside = annotated & ~(
         (keypoints[:, :2] >= -SLACK).all(axis=1) & (keypoints[:, :2] <= np.array([width, height]) + SLACK).all(axis=1)
     )
     for position in np.flatnonzero(outside):
         x, y = keypoints[position, :2]
         raise ExampleError(
-            "keypoint outside", f"{names[position]} at {x:g}, {y:g} is beyond the picture of {width} x {height}"
+            "keypoint outside", f"{names[position]} at {x:g}, {y:g} is outside the picture of {width} x {height}"
         )
     return [float(value) for value in np.where(annotated[:, None], keypoints, 0.0).ravel()]
 
@@ -218,7 +218,7 @@ def _area(value: Any) -> float:
 
 
 def _numbers(values: Any, count: int) -> bool:
-    """Whether `values` is a list of so many numbers, finite as floats are."""
+    """Whether `values` is a list of `count` finite numbers."""
     try:
         return isinstance(values, list) and len(values) == count and all(map(math.isfinite, values))
     except (TypeError, OverflowError):
@@ -226,5 +226,5 @@ def _numbers(values: Any, count: int) -> bool:
 
 
 def _text(value: Any) -> bool:
-    """Whether it is text that can be written: JSON can hold halves of characters."""
+    """Whether `value` is text that can be written as UTF-8: JSON can hold lone surrogates."""
     return isinstance(value, str) and not any("\ud800" <= one <= "\udfff" for one in value)

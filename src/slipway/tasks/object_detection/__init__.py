@@ -1,14 +1,16 @@
 """Object detection: where the objects of one class are in a picture, as boxes with a score.
 
-Raw layout: `images/` (JPEG, PNG or WebP, told by content, folders allowed) and `labels/` with a YOLO text file of the
-same name for each, a line a box: class (0), x and y of the centre, width and height, in shares of the picture. A
-picture that shows nothing has an empty file; one without a file is reported, since it may have been forgotten. A split
-of the data's own stands below the two folders (`images/train`, `labels/train`) or above them (`train/images`).
-Optionally `metadata.csv` with the columns `path` (`images/...`) and any of `group`, `split` and `fold`.
+Raw layout: `images/` (JPEG, PNG or WebP, recognised by content, folders allowed) and `labels/` with a YOLO text file of
+the same name for each picture, one line per box: class (0), x and y of the centre, width and height, as shares of the
+picture. A picture without objects has an empty file; a picture without a file is reported, since its label may have
+been forgotten. If the data is already split, the sides are folders below these two (`images/train`, `labels/train`) or
+above them (`train/images`). Optionally `metadata.csv` with the columns `path` (`images/...`) and any of `group`,
+`split` and `fold`.
 
-Encoded: uint8 RGB [height, width, 3], squashed to size, so that shares stay what they are. Targets: float32
-[max_boxes, 4] of x, y, width, height in shares, NaN where there are fewer. Predictions: float32 [n, max_boxes, 5], the
-same and a score, the best first, score 0 where there are fewer (see `slipway_edge.tasks.object_detection`).
+Encoded: uint8 RGB [height, width, 3], squashed to size, which does not change coordinates given as shares of the sides.
+Targets: float32 [max_boxes, 4]: x, y, width, height as shares; unused rows are NaN. Predictions: float32
+[n, max_boxes, 5]: the same and a score, best first; unused rows have score 0 (see
+`slipway_edge.tasks.object_detection`).
 """
 
 import re
@@ -34,19 +36,19 @@ from slipway_edge.pictures import PictureError, encode_picture
 from slipway_edge.tasks import object_detection as edge
 
 STRIDE = 4
-"""Pixels to a cell of the heat map, each way."""
+"""Width and height in pixels of a cell of the heat map."""
 SMALLEST = 1.5
-"""Side in pixels of the encoded picture that an object's size is never told below."""
+"""The smallest side of an object that the heat map can represent, in pixels of the encoded picture."""
 
 
 class Data(Section):
-    """The `data` section: the size pictures are encoded to, and what is looked for.
+    """The `data` section: the size pictures are encoded to, and which objects to detect.
 
-    `name`: of the one class. `max_boxes`: the most that a picture may show, and that are given for one.
-    `false_positives`: the most false boxes a picture, on validation, with which the score threshold is chosen. `group`:
-    a regular expression whose one group, searched for in a picture's path within images/ without suffix, names what
-    stays on one side of a split; null takes the `group` column of metadata.csv, and without that each picture is a
-    group of its own.
+    `name`: the name of the one class. `max_boxes`: the most objects in a picture, and the most boxes in a prediction.
+    `false_positives`: the score threshold is chosen so that there are at most this many false boxes per picture on
+    validation. `group`: a regular expression with one group, searched for in a picture's path within images/ without
+    suffix; pictures with the same match stay on one side of a split. With null, the `group` column of metadata.csv is
+    used, and without that column each picture is a group.
     """
 
     height: Annotated[int, Field(ge=32, multiple_of=32)]
@@ -58,7 +60,7 @@ class Data(Section):
 
 
 class Task(edge.Task):
-    """Object detection over one variant's `data` section; see `slipway.core.protocol.Task`."""
+    """Object detection for one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
     objective: ClassVar[str] = "boxes"
@@ -75,16 +77,16 @@ class Task(edge.Task):
         self._names: tuple[str, str] = data.name, f"no {data.name}"
 
     def index(self, raw: Path) -> Index:
-        """List the pictures and read their labels; `label` says whether there is an object, `ball` or `no ball`.
+        """List the pictures and read their labels; `label` is whether there is an object, such as `ball` or `no ball`.
 
         Raises:
-            DataError: a folder is missing, metadata.csv is unusable, the group expression fits no picture, or no
+            DataError: a folder is missing, metadata.csv cannot be used, the group expression matches no picture, or no
                 picture shows an object.
         """
         return layout.index(raw, self._names, self._group, self._data.max_boxes)
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
-        """The size of the input and the form of the heat map; of `examples`, whether some show nothing."""
+        """Return the size of the input, the layout of the heat map, and the classes that occur in `examples`."""
         occurring = set(examples["label"])
         height, width = self._data.height, self._data.width
         return {
@@ -100,7 +102,7 @@ class Task(edge.Task):
         }
 
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
-        """Decode pictures in order on a few threads, with the boxes of their labels."""
+        """Decode pictures in order on a few threads, and read the boxes of their labels."""
         height, width, _ = spec["input"]["shape"]
         most = spec["heatmap"]["max_boxes"]
 
@@ -130,20 +132,20 @@ class Task(edge.Task):
     def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
-        """`threshold`: the score that detects most with no more than `data.false_positives` false boxes a picture."""
+        """Return `threshold`: the one that detects most with at most `data.false_positives` false boxes per picture."""
         matches = Matches(targets, predictions, spec["input"]["shape"])
         return {"threshold": boxes.operating_point(matches, self._data.false_positives)}
 
     def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> boxes.Scores:
-        """Detection rate and false boxes at the threshold, and average precision over all of them."""
+        """Return detection rate and false boxes at the threshold, and average precision over all thresholds."""
         matches = Matches(targets, predictions, spec["input"]["shape"])
         return boxes.Scores(matches, examples["group"], spec["threshold"])
 
     def words(self, spec: Spec) -> Words:
-        """Boxes around objects."""
+        """Return the description of predictions: boxes around objects."""
         return Words("boxes with a score, each around one of: {outputs}")
 
     def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
-        """Agreement: as many boxes above the threshold, each on one of the other's; differences of ranked scores."""
+        """Return the agreement of boxes at the threshold, matched one to one, and the differences of ranked scores."""
         agree = boxes.same(native, converted, spec["threshold"])
         return parity.differences(native[..., 4], converted[..., 4], agree)

@@ -1,8 +1,8 @@
-"""YOLO labels: a text file a picture with a line a box, `class x y width height`.
+"""YOLO labels: a text file for each picture with one line per box, `class x y width height`.
 
-x and y are the box's centre; all four are shares of the picture's width and height. An empty file says that there is
+x and y are the box's centre; all four are shares of the picture's width and height. An empty file means that there is
 no object. A line of three points or more, `class x y x y x y ...`, outlines an object and is read as the box around it.
-A box that stands twice is one object.
+A box that is listed twice is one object.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ import numpy as np
 from slipway.core.errors import ExampleError
 
 ROUNDING = 0.002
-"""How far (share of the picture) an edge may stand outside and be moved onto the picture's: what rounding does."""
+"""An edge that is outside the picture by no more than this share of it, through rounding, is moved onto its edge."""
 SAME = 0.0005
-"""How far (share of the picture) the edges of two boxes may differ that are one, written with fewer digits."""
+"""Two boxes whose edges differ by no more than this share of the picture are the same, written with fewer digits."""
 _FORM = "a line is `class x y width height`, in numbers"
 
 
@@ -25,9 +25,10 @@ class LabelError(ExampleError):
 
 @dataclass(frozen=True)
 class Labels:
-    """`boxes`: float32 [n, 4] of x, y, width, height in shares, none beyond the picture's edges, each once.
+    """The content of a label file.
 
-    `outlines`: how many of the lines are outlines; `repeated`: how many lines say a box again.
+    `boxes`: float32 [n, 4] of x, y, width, height as shares, all within the picture, each listed once. `outlines`: the
+    number of lines that are outlines; `repeated`: the number of lines that repeat a box.
     """
 
     boxes: np.ndarray
@@ -36,14 +37,14 @@ class Labels:
 
 
 def read_labels(path: Path, most: int) -> Labels:
-    """What a label file says.
+    """Return the boxes of a label file.
 
     Args:
         path: the file.
-        most: number of boxes that a picture may have.
+        most: the most boxes that a picture may have.
 
     Raises:
-        LabelError: the file cannot be read, a line is no box, its class is not 0, or there are too many.
+        LabelError: the file cannot be read, a line is not a box, a class is not 0, or there are too many boxes.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -65,36 +66,38 @@ def read_labels(path: Path, most: int) -> Labels:
 
 def _box(number: int, fields: list[str]) -> np.ndarray:
     shown = " ".join(fields[:9]) + (" ..." if len(fields) > 9 else "")
-    said = f"line {number}: {shown!r}"
+    line = f"line {number}: {shown!r}"
     try:
         kind, values = float(fields[0]), np.array(fields[1:], np.float64)
     except ValueError:
-        raise LabelError("malformed label", f"{said}; {_FORM}")
+        raise LabelError("malformed label", f"{line}; {_FORM}")
     if not kind.is_integer() or not np.isfinite(values).all():
-        raise LabelError("malformed label", f"{said}; {_FORM}, the class a whole one and none of them NaN or infinite")
+        raise LabelError(
+            "malformed label", f"{line}; {_FORM}; the class is a whole number, and no value is NaN or infinite"
+        )
     if kind != 0:
-        raise LabelError("unknown class", f"{said}; the one class is number 0")
-    low, high = _corners(said, values)
+        raise LabelError("unknown class", f"{line}; the only class is number 0")
+    low, high = _corners(line, values)
     if (high <= low).any():
-        raise LabelError("empty box", f"{said}; width and height must be more than 0")
+        raise LabelError("empty box", f"{line}; width and height must be more than 0")
     if low.min() < -ROUNDING or high.max() > 1 + ROUNDING:
         unit = "; are these pixels?" if values.max() > 2 else ""
-        raise LabelError("box outside", f"{said}; it leaves the picture, in shares 0 to 1 of its sides{unit}")
+        raise LabelError("box outside", f"{line}; it leaves the picture, whose sides are 0 to 1{unit}")
     low, high = low.clip(0, 1), high.clip(0, 1)
     return np.concatenate([(low + high) / 2, high - low])
 
 
-def _corners(said: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The upper left and the lower right corner of a box, or of what is around an outline."""
+def _corners(line: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The upper left and the lower right corner of a box, or of the box around an outline."""
     if len(values) == 4:
         return values[:2] - values[2:] / 2, values[:2] + values[2:] / 2
     if len(values) == 5:
-        raise LabelError("malformed label", f"{said}; 6 numbers: are these detections with a score? {_FORM}")
+        raise LabelError("malformed label", f"{line}; 6 numbers: are these detections with a score? {_FORM}")
     if len(values) < 6 or len(values) % 2:
         found = f"{len(values) + 1} numbers are neither a box (5) nor an outline (a class and points)"
-        raise LabelError("malformed label", f"{said}; {found}; {_FORM}")
+        raise LabelError("malformed label", f"{line}; {found}; {_FORM}")
     if len(values) % 3 == 1 and np.isin(values[6::3], (0, 1, 2)).all():
-        raise LabelError("malformed label", f"{said}; a box with keypoints; {_FORM}")
+        raise LabelError("malformed label", f"{line}; a box with keypoints; {_FORM}")
     points = values.reshape(-1, 2)
     return points.min(axis=0), points.max(axis=0)
 

@@ -1,6 +1,7 @@
-"""The raw layout: `images/`, a YOLO label file for each in `labels/`, and perhaps metadata.csv.
+"""The raw layout: pictures in `images/`, a YOLO label file for each in `labels/`, and optionally metadata.csv.
 
-A split of the data's own stands below the two (`images/train`, `labels/train`) or above them (`train/images`).
+If the data is already split, the sides are folders below these two (`images/train`, `labels/train`) or above them
+(`train/images`).
 """
 
 import re
@@ -23,7 +24,7 @@ EXPORTED = frozenset(
     {"classes.txt", "predefined_classes.txt", "notes.json", "data.yaml", "data.yml", "dataset.yaml", "obj.names"}
     | {"readme.md", "readme.txt", "readme.dataset.txt", "readme.roboflow.txt", "license", "license.txt"}
 )
-"""Files, in lower case, that annotation tools put beside the folders or the labels: they say nothing of a picture."""
+"""Files, in lower case, that annotation tools put next to the folders or the labels; they are about no picture."""
 
 
 def index(raw: Path, names: tuple[str, str], group: re.Pattern[str] | None, most: int) -> Index:
@@ -31,20 +32,20 @@ def index(raw: Path, names: tuple[str, str], group: re.Pattern[str] | None, most
 
     Args:
         raw: the folder.
-        names: what `label` says of a picture with and without an object.
-        group: searched for in a path within images/ (and its side of a split) without suffix, names the group.
-        most: number of boxes that a picture may have.
+        names: the `label` of a picture with and without an object.
+        group: searched for in a path within images/ (and its side of a split) without suffix; its match is the group.
+        most: the most boxes that a picture may have.
 
     Raises:
-        DataError: a folder is missing, metadata.csv is unusable, the group expression fits no picture, or no picture
-            shows an object.
+        DataError: a folder is missing, metadata.csv cannot be used, the group expression matches no picture, or no
+            picture shows an object.
     """
-    tops = _tops(raw)
+    tops = _picture_folders(raw)
     problems: list[Problem] = []
     notes = passed_over(raw)
     pictures = sorted(name for top in tops for name in folders.walk(raw, raw / top, recognise, problems))
     unread = {label_of(problem.where) for problem in problems}
-    problems += _astray(raw, tops, {label_of(name) for name in pictures} | unread, notes)
+    problems += _unmatched(raw, tops, {label_of(name) for name in pictures} | unread, notes)
     rows = _labelled(raw, pictures, names, most, problems, notes)
     examples = folders.placed(pd.DataFrame(rows, columns=["example", "label"], dtype="str"), tops)
     examples = folders.describe(raw, examples, group, "pictures", problems, notes)
@@ -55,14 +56,14 @@ def index(raw: Path, names: tuple[str, str], group: re.Pattern[str] | None, most
 
 
 def label_of(picture: str) -> str:
-    """The path of a picture's label file, both relative to the raw folder."""
+    """Return the path of a picture's label file; both paths are relative to the raw folder."""
     parts = list(PurePosixPath(picture).parts)
     parts[parts.index(IMAGES)] = LABELS
     return PurePosixPath(*parts).with_suffix(".txt").as_posix()
 
 
-def _tops(raw: Path) -> dict[str, str | None]:
-    """The folders of pictures, relative to `raw`, and the side of the split that each is."""
+def _picture_folders(raw: Path) -> dict[str, str | None]:
+    """The folders of pictures, relative to `raw`, and the side of the split of each."""
     if not (raw / IMAGES).is_dir() and raw.is_dir() and side_folders(raw):
         tops = {f"{top}/{IMAGES}": side for top, side in above_pictures(raw).items()}
     else:
@@ -77,31 +78,31 @@ def _tops(raw: Path) -> dict[str, str | None]:
 
 
 def _no_box(raw: Path, name: str, problems: list[Problem]) -> str:
-    """Why no picture is left that shows an object."""
+    """The message if no picture shows an object."""
     if problems:
         first = problems[0]
         return (
-            f"{raw}: no usable label holds a box, and {len(problems)} files cannot be used; the first: "
+            f"{raw}: no usable label file has a box, and {len(problems)} files cannot be used; the first: "
             f"{first.where}: {first.kind}: {first.detail}"
         )
-    return f"{raw / LABELS}: no label holds a box; write a line `0 x y width height` for each {name} that they show"
+    return f"{raw / LABELS}: no label file has a box; write a line `0 x y width height` for each {name} in a picture"
 
 
 def _labelled(
     raw: Path, pictures: list[str], names: tuple[str, str], most: int, problems: list[Problem], notes: list[str]
 ) -> list[tuple[str, str]]:
-    """Pictures whose labels can be used, and what they show."""
+    """The pictures whose labels can be used, and the class of each."""
     taken: dict[str, str] = {}
     shown: list[tuple[str, str]] = []
     outlines, repeated = 0, 0
     for picture in pictures:
         label = label_of(picture)
         if label in taken:
-            problems.append(Problem(picture, "shares a label", f"{label} is that of {taken[label]}; rename one"))
+            problems.append(Problem(picture, "shares a label", f"{label} belongs to {taken[label]}; rename one"))
             continue
         taken[label] = picture
         if not (raw / label).is_file():
-            detail = f"there is no {label}; an empty file says that a picture shows nothing"
+            detail = f"there is no {label}; write an empty file for a picture without objects"
             problems.append(Problem(picture, "no label", detail))
             continue
         try:
@@ -112,14 +113,14 @@ def _labelled(
             shown.append((picture, names[0] if len(labels.boxes) else names[1]))
             outlines, repeated = outlines + labels.outlines, repeated + labels.repeated
     if outlines:
-        notes.append(f"{outlines:,} lines of the labels are outlines and are read as the boxes around them")
+        notes.append(f"{outlines:,} lines of the label files are outlines and are read as the boxes around them")
     if repeated:
-        notes.append(f"{repeated:,} lines of the labels say a box again that stands before them and are read once")
+        notes.append(f"{repeated:,} lines of the label files repeat an earlier box and are not read")
     return shown
 
 
-def _astray(raw: Path, tops: Collection[str], known: set[str], notes: list[str]) -> Iterator[Problem]:
-    """Files beside the pictures and the labels that belong to none, except those that tools leave."""
+def _unmatched(raw: Path, tops: Collection[str], known: set[str], notes: list[str]) -> Iterator[Problem]:
+    """Yield files that belong to no picture and are not known files of annotation tools."""
     labels = {LABELS if top.startswith(IMAGES) else label_of(top).removesuffix(".txt") for top in tops}
     parents = {PurePosixPath(folder).parent.as_posix() for folder in labels}
     paths = {path for folder in labels for path in (raw / folder).rglob("*") if not path.is_dir()}
@@ -138,6 +139,4 @@ def _astray(raw: Path, tops: Collection[str], known: set[str], notes: list[str])
         else:
             yield Problem(where, "not in a folder", f"pictures go to {IMAGES}/, their labels to {LABELS}/")
     if exported:
-        notes.append(
-            f"{exported:,} files of the tool that the labels come from are not read (classes.txt, data.yaml, ...)"
-        )
+        notes.append(f"{exported:,} files of the annotation tool are not read (classes.txt, data.yaml, ...)")

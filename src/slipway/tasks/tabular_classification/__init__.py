@@ -1,9 +1,9 @@
-"""Tabular classification with two classes: whether a row is of the kind that is looked for.
+"""Tabular classification with two classes: whether a row of a table is positive.
 
-In: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with a row an example; the `data` section names the columns. Out: one
-float32 row of features for each, missing values NaN (see `encoding`). Targets: int64, 1 where the target column has the
-positive value. Predictions: the probability of positive [n, 1]. The operating point is a threshold on it, chosen on the
-validation split for a stated precision (see `slipway.metrics.binary`).
+Input: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with one row per example; the `data` section names the columns. Output:
+a float32 row of features for each, missing values NaN (see `encoding`). Targets: int64, 1 where the target column has
+the positive value. Predictions: the probability of the positive class [n, 1]. The operating point is a threshold on it,
+chosen on the validation split for a required precision (see `slipway.metrics.binary`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,35 +24,35 @@ from slipway.metrics import binary, parity
 from slipway.tasks.tabular_classification import encoding
 from slipway_edge.tables import Check, failures, some, text
 from slipway_edge.tasks import tabular_classification as edge
-from slipway_edge.tasks.tabular_classification import DECISION, expressions, unfit
+from slipway_edge.tasks.tabular_classification import DECISION, check_numeric, expressions
 from slipway_edge.tasks.tabular_classification.encoding import Columns as Values
 from slipway_edge.tasks.tabular_classification.encoding import lacking
 
 ROWS = 65536
-"""Rows encoded at a time."""
+"""Number of rows encoded at a time."""
 SHOWN = 20
-"""Values of the target column that are listed where none is the positive one."""
+"""Number of values of the target column that are listed if none is the positive one."""
 
-_DESCRIBED = {"label": "class", "group": "group", "time": "time", "example": "name"}
-"""The columns that every row must have, and what is missing where one has none."""
+_REQUIRED = {"label": "class", "group": "group", "time": "time", "example": "name"}
+"""The columns in which every row must have a value, and the name of the value in messages."""
 _YAML_TRUTH = {"true": ("yes", "Yes", "YES", "on", "On", "ON"), "false": ("no", "No", "NO", "off", "Off", "OFF")}
-"""What YAML reads as true and false where it stands without quotation marks."""
+"""Words that YAML reads as true and false if they are not in quotation marks."""
 
 
 class Columns(Section):
-    """Which columns of the raw tables mean what, and how they become features.
+    """The meaning of the columns of the raw tables, and how they become features.
 
-    A row is positive, `name`, where the column `target` is `positive`, and `not name` with any other value. `example`
-    is a column whose values name the rows, without which they are numbered by file; rows of one `group` stay on one
-    side of a split. Without a group each row is by itself, and where rows have no name either, rows alike in all
-    features are one group: they may be copies. `time` is for splits by time.
+    A row is positive, class `name`, if the column `target` is `positive`; with any other value its class is `not name`.
+    `example` is a column with the names of the rows; without it, rows are numbered by file. Rows of one `group` stay on
+    one side of a split. Without `group`, each row is a group; without `group` and `example`, rows that are equal in all
+    features are one group, since they may be copies. `time` is for splits by time.
 
-    `derived` are numeric features by formula (see `expressions`) of `numeric` columns and of one another. A category of
-    fewer than `rare` training rows is encoded as one never seen; each is given `smoothing` rows at the overall share of
-    positives; one of at least the share `own` has a 0 or 1 of its own. Files that match a pattern of `exclude` are not
-    read.
+    `derived` are numeric features computed by formulas (see `expressions`) from `numeric` columns and from each other.
+    A category with fewer than `rare` training rows is encoded like an unseen one. `smoothing` rows at the overall share
+    of positives are added to each category. A category with at least the share `own` of the rows has a one-hot feature.
+    Files that match a pattern of `exclude` are not read.
 
-    The threshold is the one of highest recall whose precision is at least `precision`, with that `confidence`.
+    The threshold is the one with the highest recall whose precision is at least `precision`, with that `confidence`.
     """
 
     target: str
@@ -80,18 +80,18 @@ class Columns(Section):
     def _usable(self) -> Self:
         features = [*self.numeric, *self.categorical, *self.derived]
         if not features:
-            raise ValueError("there is no feature; name columns in numeric or categorical")
+            raise ValueError("there is no feature; list columns in numeric or categorical")
         names = [self.target, *(name for name in (self.example, self.group) if name), *features]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"column {', '.join(twice)} has two roles")
         if self.name == DECISION:
-            raise ValueError(f"name cannot be {DECISION}, which is what the Predictor calls the decision")
+            raise ValueError(f"name cannot be {DECISION}: the Predictor uses this name for the decision")
         expressions.in_order(self.derived, self.numeric)
         return self
 
 
 class Task(edge.Task):
-    """Two classes of the rows of a table; see `slipway.core.protocol.Task`."""
+    """Classification of the rows of a table into two classes; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Columns
     objective: ClassVar[str] = "binary"
@@ -106,29 +106,29 @@ class Task(edge.Task):
 
     @property
     def kinds(self) -> frozenset[str]:
-        """Groups of rows, and the values of each categorical column."""
+        """The kinds of slices: groups, and the values of each categorical column."""
         return frozenset({"group", *self.data.categorical})
 
     @property
     def classes(self) -> tuple[str, str]:
-        """The positive one first."""
+        """The two classes, the positive one first."""
         return self.data.name, f"not {self.data.name}"
 
     def index(self, raw: Path) -> Index:
-        """One example a row; beside its name, class and group the `time`, if any, and the categorical columns.
+        """List one example per row: its name, class and group, its `time` if there is one, and the categorical columns.
 
-        Rows without a name are kept however often they are there, with a warning.
+        Repeated rows are kept, with a warning, if no column names the rows.
 
         Raises:
-            DataError: no table, a table without the configured columns, a feature without a single value, no row that
-                is positive, or none that can be used.
+            DataError: there is no table, a table lacks a configured column, a feature has no value in any row, a class
+                has no usable row, or no row can be used.
         """
         table, problems = self._rows(raw)
         own = ["example", "label", "group", *(["time"] if self.data.time else [])]
         return Index(table[[*own, *map(column, self.data.categorical)]], problems, warnings=self._repeated(table))
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
-        """Fix the categories of each column on the training examples.
+        """Compute the categories of each column from the training examples.
 
         Raises:
             DataError: a feature has no value in any training example.
@@ -169,33 +169,33 @@ class Task(edge.Task):
     def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
-        """`threshold`, and what it was chosen by; see `slipway.metrics.binary.operating_point`.
+        """Return `threshold`, and how it was chosen; see `slipway.metrics.binary.operating_point`.
 
-        Where no threshold has the precision that is asked for, it is the one of highest F1, and `chosen_by` says so.
+        If no threshold has the required precision, it is the one with the highest F1, and `chosen_by` says so.
         """
         point = binary.operating_point(targets, predictions[:, 0], self.data.precision, self.data.confidence)
         chosen = "recall at the least precision" if point.pop("reached") else "f1: no threshold has the least precision"
         return {"threshold": point.pop("threshold"), "operating_point": {"chosen_by": chosen, **point}}
 
     def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
-        """Agreement of the decisions at the threshold, differences of probabilities."""
+        """Return the agreement of the decisions at the threshold, and the differences of probabilities."""
         threshold = spec["threshold"]
         return parity.differences(native, converted, ((native >= threshold) == (converted >= threshold)).all(axis=1))
 
     def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> binary.Scores:
-        """The scores of the probability, and of the decisions at the threshold."""
+        """Return the scores of the probability and of the decisions at the threshold."""
         columns = self.data.categorical
         return binary.Scores(examples, targets, predictions[:, 0], spec["threshold"], spec["classes"], columns)
 
     def words(self, spec: Spec) -> Words:
-        """A probability, and the decision where the threshold is chosen."""
+        """Return the description of predictions: a probability, and the decision if the threshold is chosen."""
         chosen = spec.get("threshold")
         from_on = f"positive from {chosen:.4g} on, a threshold chosen on the validation split"
         return Words("the probability of {outputs}", None if chosen is None else from_on)
 
     @property
     def _features(self) -> list[str]:
-        """The raw columns that features are made of."""
+        """The raw columns from which the features are computed."""
         return [*self.data.numeric, *self.data.categorical]
 
     def _numbers(self, table: pd.DataFrame) -> Values:
@@ -212,7 +212,7 @@ class Task(edge.Task):
         return rows
 
     def _rows(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
-        """The good rows of the raw folder and the others' problems, read once in the life of a task."""
+        """The usable rows of the raw folder and the problems of the others, cached in the task."""
         if self._read is None or self._read[0] != raw:
             self._read = (raw, *self._tables(raw))
         return self._read[1:]
@@ -224,58 +224,58 @@ class Task(edge.Task):
         parsed = []
         for name, frame in tables.read_tables(raw, data.exclude, text):
             tables.require(name, frame, wanted)
-            parsed.append(self._parse(frame, name).assign(**self._described(frame, name)))
+            parsed.append(self._parse(frame, name).assign(**self._metadata(frame, name)))
         table = pd.concat(parsed, ignore_index=True)
         if data.group is None:
-            table["group"] = table["example"] if data.example else self._alike(table)
+            table["group"] = table["example"] if data.example else self._identical(table)
         self._refuse_empty(str(raw), table)
         problems = _problems(
-            table, [*_undescribed(table), *unfit(self._numbers(table), _given(table)), *self._twice(table)]
+            table, [*_incomplete(table), *check_numeric(self._numbers(table), _given(table)), *self._duplicates(table)]
         )
         good = table.drop(index=[row for row, _ in problems])
         if good.empty:
-            told = some([f"{problem.where}: {problem.detail}" for _, problem in problems])
-            raise DataError(f"{raw}: no row can be used of {len(table)}; {told}")
+            listed = some([f"{problem.where}: {problem.detail}" for _, problem in problems])
+            raise DataError(f"{raw}: none of {len(table)} rows can be used; {listed}")
         for name, kind in zip(self.classes, ("is", "is not"), strict=True):
             if name not in set(good["label"]):
-                raise DataError(f"{raw}: in no usable row {data.target} {kind} {data.positive}{self._instead(good)}")
+                raise DataError(f"{raw}: in no usable row {data.target} {kind} {data.positive}{self._hint(good)}")
         return good.sort_values("example", ignore_index=True), [problem for _, problem in problems]
 
-    def _instead(self, good: pd.DataFrame) -> str:
-        """What the target column holds instead of the positive value, and what may be meant."""
-        values = good["told"].value_counts().index.tolist()
+    def _hint(self, good: pd.DataFrame) -> str:
+        """The values of the target column, and which one is probably the positive value."""
+        values = good["target"].value_counts().index.tolist()
         shown = ", ".join(sorted(values[:SHOWN])) + (", ..." if len(values) > SHOWN else "")
-        said = f"; it has {shown}. Set data.target and data.positive"
+        hint = f"; it has {shown}. Set data.target and data.positive"
         if meant := sorted(set(_YAML_TRUTH.get(self.data.positive, ())) & set(values)):
-            return f'{said}, in quotation marks: "{meant[0]}". Without them {meant[0]} is {self.data.positive} in YAML'
-        return f"{said}, in quotation marks where YAML reads something else (01 as 1, 1e3 as 1000)"
+            return f'{hint}, in quotation marks: "{meant[0]}". Without them {meant[0]} is {self.data.positive} in YAML'
+        return f"{hint}, in quotation marks if YAML would read another value (01 as 1, 1e3 as 1000)"
 
-    def _twice(self, table: pd.DataFrame) -> list[Check]:
-        """Rows that say what a row before them says, and names given twice, where a column names the rows."""
+    def _duplicates(self, table: pd.DataFrame) -> list[Check]:
+        """Checks for repeated rows and repeated names, if a column names the rows."""
         if self.data.example is None:
             return []
         repeated = table["fingerprint"].duplicated()
         named = table["example"].notna() & table["example"].duplicated() & ~repeated
         return [
-            Check(repeated.to_numpy(), "duplicate row", "it says what a row before it says"),
+            Check(repeated.to_numpy(), "duplicate row", "it repeats an earlier row"),
             Check(named.to_numpy(), "duplicate name", "a second row is called", table["example"].to_numpy()),
         ]
 
     def _repeated(self, table: pd.DataFrame) -> list[str]:
-        """Of rows that nothing names, how many say what a row before them says."""
+        """The warning about repeated rows, if no column names the rows."""
         count = int(table["fingerprint"].duplicated().sum()) if self.data.example is None else 0
         if not count:
             return []
-        side = "" if self.data.group else "; rows alike in all features stay on one side of the split"
+        side = "" if self.data.group else "; rows that are equal in all features stay on one side of the split"
         return [
-            f"{count:,} of {len(table):,} rows ({count / len(table):.1%}) say what one before them says, and are kept "
-            f"since no column names the rows (data.example): they may be copies{side}"
+            f"{count:,} of {len(table):,} rows ({count / len(table):.1%}) repeat an earlier row; they may be copies "
+            f"but are kept, since no column names the rows (data.example){side}"
         ]
 
     def _parse(self, frame: pd.DataFrame, file: str) -> pd.DataFrame:
-        """The features' columns: numbers as float64, categories as text; `file` and `row` (from 1) say where it was.
+        """The columns of the features: numbers as float64, categories as text; with `file` and `row` (from 1).
 
-        `given <column>` keeps what stood in a numeric column that is not all numbers.
+        `given <column>` holds the original values of a numeric column that are not all numbers.
         """
         columns: dict[str, Any] = {"file": file, "row": np.arange(1, len(frame) + 1)}
         for name in self.data.numeric:
@@ -285,27 +285,27 @@ class Task(edge.Task):
         columns |= {column(name): tables.texts(frame[name]) for name in self.data.categorical}
         return pd.DataFrame(columns, index=frame.index).reset_index(drop=True)
 
-    def _described(self, frame: pd.DataFrame, file: str) -> dict[str, Any]:
-        """What is not a feature: the row's name, class, group and time, None where missing, and the hash of it all."""
+    def _metadata(self, frame: pd.DataFrame, file: str) -> dict[str, Any]:
+        """The rows' name, class, group and time, None where missing, and the hash of the whole row."""
         data, frame = self.data, frame.reset_index(drop=True)
         rows = pd.Series([f"{file} row {row:07d}" for row in range(1, len(frame) + 1)], dtype=object)
-        told = tables.texts(frame[data.target])
+        target = tables.texts(frame[data.target])
         example = rows if data.example is None else tables.texts(frame[data.example])
-        label = told.map(lambda value: self.classes[value != data.positive], na_action="ignore")
-        described: dict[str, Any] = {
+        label = target.map(lambda value: self.classes[value != data.positive], na_action="ignore")
+        metadata: dict[str, Any] = {
             "example": example,
             "label": label.astype(object),
-            "told": told,
+            "target": target,
             "fingerprint": pd.util.hash_pandas_object(_hashable(frame), index=False),
         }
         if data.group is not None:
-            described["group"] = tables.texts(frame[data.group])
+            metadata["group"] = tables.texts(frame[data.group])
         if data.time is not None:
-            described["time"] = _times(file, data.time, frame[data.time])
-        return described
+            metadata["time"] = _times(file, data.time, frame[data.time])
+        return metadata
 
-    def _alike(self, table: pd.DataFrame) -> pd.Series:
-        """The name of the first of the rows [n] that are alike in all features."""
+    def _identical(self, table: pd.DataFrame) -> pd.Series:
+        """For each row [n], the name of the first row that is equal in all features."""
         features = [column(name) for name in self._features]
         first: pd.Series = table.groupby(features, dropna=False, sort=False)["example"].transform("first")
         return first
@@ -315,13 +315,13 @@ class Task(edge.Task):
         empty = [name for name in empty if f"given {name}" not in table or table[f"given {name}"].isna().all()]
         if empty:
             raise DataError(
-                f"{where}: column {', '.join(empty)} has no value in any row; take it out of data.numeric or "
-                "data.categorical (and of data.derived), or fill it in"
+                f"{where}: column {', '.join(empty)} has no value in any row; remove it from data.numeric or "
+                "data.categorical (and from data.derived), or fill it in"
             )
 
 
 def _given(table: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What stood in the numeric columns that are not all numbers."""
+    """The original values of the numeric columns that are not all numbers."""
     begin = "given "
     return {
         name.removeprefix(begin): table[name].to_numpy(object)
@@ -330,20 +330,20 @@ def _given(table: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def _undescribed(table: pd.DataFrame) -> Iterator[Check]:
-    for name, what in _DESCRIBED.items():
+def _incomplete(table: pd.DataFrame) -> Iterator[Check]:
+    for name, what in _REQUIRED.items():
         if name in table:
             yield Check(table[name].isna().to_numpy(), f"no {what}", f"its {what} is empty or cannot be read")
 
 
 def _problems(table: pd.DataFrame, checks: Iterable[Check]) -> list[tuple[int, Problem]]:
-    """The positions of rows that cannot be used, each once, with what is wrong."""
+    """The positions of rows that cannot be used, each once, with the problem."""
     where = table["file"] + " row " + table["row"].astype(str)
     return [(row, Problem(where.iloc[row], kind, detail)) for row, kind, detail in failures(checks)]
 
 
 def _times(file: str, name: str, given: pd.Series) -> pd.Series:
-    """Points in time; in UTC where they are given with an offset, as all or none must be."""
+    """Points in time, in UTC if they have an offset; either all of them must have one, or none."""
     times, zoned = tables.times(given)
     if zoned.any() and not zoned[times.notna()].all():
         with_one, without = (int(np.flatnonzero(rows)[0]) + 1 for rows in (zoned, times.notna() & ~zoned))
@@ -356,5 +356,5 @@ def _times(file: str, name: str, given: pd.Series) -> pd.Series:
 
 
 def _hashable(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with text for what may be lists or of several types."""
+    """The table with columns of objects, which may hold lists or several types, converted to text."""
     return frame.astype({name: "str" for name in frame if frame[name].dtype == object})

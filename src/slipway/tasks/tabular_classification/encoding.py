@@ -1,5 +1,5 @@
-"""What is fixed of a table's categories in training, and the names of the features that
-`slipway_edge.tasks.tabular_classification.encoding` makes of its columns."""
+"""Compute the vocabulary of a table's categories from training rows, and the names of the features that
+`slipway_edge.tasks.tabular_classification.encoding` computes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from slipway_edge.tasks.tabular_classification.encoding import Vocabulary
 
 
 def vocabulary(values: pd.Series, positive: np.ndarray, smoothing: float, rare: int, own: float) -> dict[str, Any]:
-    """What to know of a column's categories, from training rows: their texts [n], and whether each is positive [n].
+    """Return the vocabulary of a column from training rows.
 
     Args:
-        values: the categories, None where missing.
-        positive: the target.
-        smoothing: how many rows at the overall share of positives each category is given on top of its own.
-        rare: a category of fewer rows is left out.
-        own: a category of at least this share of the rows has a 0 or 1 of its own.
+        values: the categories as text [n], None where missing.
+        positive: whether each row is positive [n].
+        smoothing: number of rows at the overall share of positives that are added to each category.
+        rare: a category with fewer rows is left out.
+        own: a category with at least this share of the rows has a one-hot feature.
     """
     counted = pd.Series(positive.astype(float)).groupby(values.to_numpy()).agg(["sum", "size"]).sort_index()
     counted = counted[counted["size"] >= rare]
@@ -40,7 +40,7 @@ def names(
     categorical: Sequence[str],
     vocabularies: Mapping[str, Vocabulary],
 ) -> list[str]:
-    """The features' names, in the order in which they are encoded."""
+    """Return the features' names, in the order in which they are encoded."""
     found = [*numeric, *derived]
     for name in categorical:
         found += [f"{name}: positive", f"{name}: common"]

@@ -1,13 +1,13 @@
-"""Tabular regression over time: what a place will see in an hour, 24 hours before, such as its visitors.
+"""Tabular regression over time: forecast an hourly value of a place, such as its visitors, 24 hours ahead.
 
-In: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with a row a place and hour; the `data` section names the columns. Out:
-one float32 row of features for each (see `slipway_edge.tasks.tabular_regression`). The model's target is what is left
-of the row's value over the `level` of the place once a linear blend of its past (see `expectation`) is taken off;
-`postprocess` puts both back. Places of any size then share one model, and training with `weight: level` makes an error
-count in the unit of the column.
+Input: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with one row per place and hour; the `data` section names the columns.
+Output: a float32 row of features for each (see `slipway_edge.tasks.tabular_regression`). The model's target is the
+row's value divided by the `level` of the place, minus a linear blend of the place's past (see `expectation`);
+`postprocess` reverses both. So places of any size share one model, and with `weight: level` in training, an error
+counts in the unit of the column.
 
-Scores are in that unit too and stand beside the seasonal-naive forecast, the value of the same hour one week before
-(Hyndman and Koehler, 2006, "Another look at measures of forecast accuracy", for scaling by it).
+Scores are also in that unit, and are compared with the seasonal-naive forecast, the value of the same hour one week
+before (scaling by it follows Hyndman and Koehler, 2006, "Another look at measures of forecast accuracy").
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,15 +34,15 @@ from slipway_edge.tasks.tabular_regression import hourly
 from slipway_edge.tasks.tabular_regression.rows import Rows, local
 
 ROWS = 65536
-"""Rows encoded at a time."""
+"""Number of rows encoded at a time."""
 
 
 class Columns(Section):
-    """Which columns of the raw tables mean what.
+    """The meaning of the columns of the raw tables.
 
-    `target` is the value to forecast, `time` the hour in local time, `place` what has a series of its own. `numeric`
-    and `categorical` columns are known ahead, as a weather forecast or a programme of events is. `country` (ISO 3166
-    code) and `subdivision` choose the public holidays. Files that match a pattern of `exclude` are not read.
+    `target` is the value to forecast, `time` the hour in local time, `place` identifies the series. `numeric` and
+    `categorical` columns must be known in advance, like a weather forecast or a programme of events. `country` (ISO
+    3166 code) and `subdivision` choose the public holidays. Files that match a pattern of `exclude` are not read.
     """
 
     target: str = "demand"
@@ -64,7 +64,7 @@ class Columns(Section):
 
 
 class Task(edge.Task):
-    """Regression on a table of hours and places."""
+    """Regression on a table of hours and places; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Columns
     objective: ClassVar[str] = "regression"
@@ -81,16 +81,16 @@ class Task(edge.Task):
 
     @property
     def feature_names(self) -> list[str]:
-        """The features' names, in order."""
+        """The names of the features, in order."""
         return names(self.data.numeric, self.data.categorical)
 
     def index(self, raw: Path) -> Index:
-        """One example a row: its name is place/hour, its label the target, its group the place.
+        """List one example per row: its name is place/hour, its label the target, its group the place.
 
-        Beside those: `time`, `hour` of the day and `naive`, the target a week before (NaN where unknown).
+        Further columns: `time`, `hour` of the day and `naive`, the target a week before (NaN where unknown).
 
         Raises:
-            DataError: no table, a table without the configured columns, or no row that can be used.
+            DataError: there is no table, a table lacks a configured column, or no row can be used.
         """
         table, problems = self._tables(raw)
         self._read = (raw, table)
@@ -110,9 +110,9 @@ class Task(edge.Task):
         return Index(examples, problems)
 
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
-        """Fix the places, their levels, the categories and the linear blend on the training examples.
+        """Compute the places, their levels, the categories and the linear blend from the training examples.
 
-        Places and categories are numbered by their mean target, which gives the trees' thresholds a meaning.
+        Places and categories are numbered in the order of their mean target, which gives thresholds in trees a meaning.
         """
         table = self._rows(raw)
         table = table[table["example"].isin(examples["example"])]
@@ -133,7 +133,7 @@ class Task(edge.Task):
         return spec | {"expectation": expectation.fit(features, ratio, len(levels))}
 
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
-        """Encode examples in order, `ROWS` at a time; the history behind them is every good row of the folder."""
+        """Encode examples in order, `ROWS` at a time; their history is every usable row of the folder."""
         grid = self.grid(self._as_rows(self._rows(raw)), spec["categories"])
         for start in range(0, len(examples), ROWS):
             batch = examples.iloc[start : start + ROWS]
@@ -144,28 +144,31 @@ class Task(edge.Task):
     def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
-        """Nothing is chosen: the forecast is the value."""
+        """Return nothing: a forecast needs no operating point."""
         return {}
 
     def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
-        """Forecasts agree within 1 %; differences are shares of the mean forecast."""
+        """Return the share of forecasts that agree within 1 %, and the differences as shares of the mean forecast."""
         return parity.numbers(native, converted)
 
     def scores(self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec) -> Scores:
-        """Scores in the unit of the label; `targets` are what the model fits, so the actual values are the labels."""
+        """Return the scores in the unit of the label.
+
+        The actual values are the labels, since `targets` are the transformed values that the model fits.
+        """
         return Scores(examples, predictions.reshape(-1), self.data.target, spec.get("places", ()))
 
     def words(self, spec: Spec) -> Words:
-        """Values of the target."""
+        """Return the description of predictions: values of the target."""
         return Words("{outputs}, in the unit of the raw data", differences="shares of the mean prediction")
 
     @property
     def _columns(self) -> tuple[str, ...]:
-        """The raw columns that are known ahead."""
+        """The raw columns that are known in advance."""
         return (*self.data.numeric, *self.data.categorical)
 
     def _rows(self, raw: Path) -> pd.DataFrame:
-        """The good rows of the raw folder, read once in the life of a task."""
+        """The usable rows of the raw folder, cached in the task."""
         if self._read is None or self._read[0] != raw:
             self._read = (raw, self._tables(raw)[0])
         return self._read[1]
@@ -179,8 +182,8 @@ class Task(edge.Task):
         problems = [Problem(rows.where(row), kind, detail) for row, kind, detail in bad]
         good = table.drop(index=[row for row, *_ in bad])
         if good.empty:
-            told = some([f"{problem.where}: {problem.detail}" for problem in problems])
-            raise DataError(f"{raw}: no row can be used of {len(table)}; {told}")
+            listed = some([f"{problem.where}: {problem.detail}" for problem in problems])
+            raise DataError(f"{raw}: none of {len(table)} rows can be used; {listed}")
         good = good.assign(example=good["place"] + "/" + good["time"].dt.strftime("%Y-%m-%dT%H"))
         return good.sort_values("example", ignore_index=True), problems
 
@@ -193,7 +196,7 @@ class Task(edge.Task):
         tables.require(name, frame, (data.place, data.time, data.target, *self._columns))
 
     def _as_rows(self, table: pd.DataFrame) -> Rows:
-        """The rows of a table of `_parse` in arrays."""
+        """The rows of a table from `_parse` as arrays."""
         data = self.data
         given = {data.time: table["given_time"], data.target: table["given_target"]}
         given |= {name: table[column(name)] for name in data.numeric}
@@ -208,10 +211,10 @@ class Task(edge.Task):
         )
 
     def holidays(self, first: int, last: int) -> Mapping[np.datetime64, str]:
-        """Names of the public holidays of some years by day.
+        """Return the names of the public holidays of the years `first` to `last` by day.
 
         Raises:
-            ConfigError: the country or the subdivision is not known.
+            ConfigError: the country or the subdivision is unknown.
         """
         try:
             return super().holidays(first, last)
@@ -220,9 +223,9 @@ class Task(edge.Task):
 
 
 def _parse(frame: pd.DataFrame, data: Columns, file: str) -> pd.DataFrame:
-    """The configured columns as place, time and target, the others by `column`; what cannot be read is missing.
+    """The configured columns: place, time and target, and the others named by `column`; unreadable values are missing.
 
-    `given_time` and `given_target` keep what stood there; `file` and `row` (from 1) say where it was.
+    `given_time` and `given_target` hold the original values; `file` and `row` (from 1) are the location of the row.
     """
     parsed = {
         "place": tables.texts(frame[data.place]),
@@ -239,14 +242,14 @@ def _parse(frame: pd.DataFrame, data: Columns, file: str) -> pd.DataFrame:
 
 
 def _given(file: str, name: str, values: pd.Series) -> pd.Series:
-    """Numbers as float, NaN where missing, and what is none as it stands."""
+    """Numbers as float, NaN where missing; values that are not numbers are kept unchanged."""
     numbers = tables.numbers(file, name, values)
     wrong = numbers.isna() & values.notna() & (values.astype(object) != "")
     return numbers.astype(object).where(~wrong, values.astype(object)) if wrong.any() else numbers
 
 
 def _times(given: pd.Series) -> pd.Series:
-    """Local times as datetime64[s]; NaT is what cannot be read, carries an offset or a zone, or is far from today."""
+    """Local times as datetime64[s]; NaT if a time cannot be read, has an offset or a zone, or is outside `HOURS`."""
     times, zoned = tables.times(given)
     return pd.Series(local(times.to_numpy(), zoned.to_numpy()), times.index)
 
@@ -256,6 +259,6 @@ def _places_times(examples: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _means(keys: pd.Series, values: pd.Series) -> dict[str, float]:
-    """Mean value by key, lowest first; equal means by name."""
+    """Mean value by key, lowest first; equal means are sorted by name."""
     means = values.astype(float).groupby(keys.astype(object)).mean().sort_index().sort_values(kind="stable")
     return {str(key): float(mean) for key, mean in means.items()}

@@ -1,8 +1,8 @@
-"""The coefficients of the linear blend of `slipway_edge.tasks.tabular_regression.expectation`, from training rows.
+"""Fit the coefficients of the linear blend of `slipway_edge.tasks.tabular_regression.expectation` to training rows.
 
-They are least absolute deviations weighted by the level, so that they lower the mean absolute error in the unit of
-demand; found by iteratively reweighted least squares (Schlossmacher, 1973, "An iterative technique for absolute
-deviations curve fitting").
+The fit minimises absolute deviations weighted by the level, and so the mean absolute error in the unit of demand, by
+iteratively reweighted least squares (Schlossmacher, 1973, "An iterative technique for absolute deviations curve
+fitting").
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ _RIDGE, _PLACE_RIDGE = 5e-3, 3000.0
 
 
 def fit(features: Features, ratio: np.ndarray, places: int) -> dict[str, Any]:
-    """Coefficients, in JSON values, from rows of features and their ratio [n] of demand to level."""
+    """Return the coefficients, as JSON values, for rows of features and their ratio [n] of demand to level."""
     if len(ratio) > _MOST_ROWS:
         rows = np.arange(0, len(ratio), len(ratio) // _MOST_ROWS + 1)
         features, ratio = rows_of(features, rows), ratio[rows]
@@ -63,7 +63,7 @@ def fit(features: Features, ratio: np.ndarray, places: int) -> dict[str, Any]:
 
 
 def _least_absolute(terms: np.ndarray, target: np.ndarray, weight: np.ndarray, ridge: float) -> np.ndarray:
-    """Coefficients [k] of terms [n, k] that minimise the weighted absolute error, held small by a ridge."""
+    """Coefficients [k] of terms [n, k] that minimise the weighted absolute error with a ridge penalty."""
     scale = np.full(len(target), 1 / _SMALLEST_ERROR)
     coefficients = np.zeros(terms.shape[1])
     for _ in range(_ROUNDS):
@@ -75,5 +75,5 @@ def _least_absolute(terms: np.ndarray, target: np.ndarray, weight: np.ndarray, r
 
 
 def _plain(coefficients: np.ndarray) -> list[float]:
-    """Rounded, so that the order in which a machine adds up does not show."""
+    """The coefficients rounded, so that they do not depend on the order in which a machine adds up."""
     return [round(float(value), 4) for value in coefficients]

@@ -1,4 +1,4 @@
-"""What the features of an hourly series are called for people."""
+"""The readable names of the features of an hourly series."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from slipway_edge.tasks.tabular_regression.hourly import Grid, describe
 
 
 def names(numeric: Sequence[str], categorical: Sequence[str]) -> list[str]:
-    """The features' names in order; a column's name that a feature of the series has is marked."""
+    """Return the features' names in order; a column's name that a feature of the series also has is made distinct."""
     grid = Grid(np.datetime64("2001-01-01T00"), ("",), np.empty((0, 1)), {}, {}, {})
     none = np.empty(0, dtype=np.int64)
     own = describe(grid, none, none, none, none.astype(float))

@@ -1,4 +1,4 @@
-"""Scores of a forecast, in the unit of the target, beside those of the seasonal-naive forecast."""
+"""Scores of a forecast, in the unit of the target, compared with those of the seasonal-naive forecast."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from slipway.core.protocol import Contributions, Plot
 from slipway.metrics.breakdown import Parts
 
 POINTS = 2000
-"""Points of a scatter plot."""
+"""Number of points of a scatter plot, about."""
 METRICS = named(
     Metric("mae", "lower", "the target's", "mean absolute error", None),
     Metric("rmse", "lower", "the target's", "root of the mean squared error", None),
@@ -20,14 +20,15 @@ METRICS = named(
         "mape",
         "lower",
         "percent",
-        "mean absolute error in percent of the actual value, over hours in which it was above 0",
+        "mean absolute error in percent of the actual value, over hours with an actual value above 0",
         2,
     ),
     Metric(
         "mae_ratio_to_naive",
         "lower",
         "",
-        "MAE over that of the seasonal-naive forecast, the same hour a week before, where there is one; 1 is as good",
+        "MAE divided by that of the seasonal-naive forecast (the same hour a week before), over hours that have one; "
+        "below 1 is better than the naive forecast",
         4,
     ),
 )
@@ -37,8 +38,8 @@ METRICS = named(
 class Scores:
     """Scores of forecasts [n] of a target; see `slipway.core.protocol.Scores`.
 
-    `examples`: [n] rows of the index, whose `label` is the actual value and `naive` the seasonal-naive forecast, NaN
-    where there is none. `unit`: what the target is called. `places`: from the lowest level in training to the highest.
+    `examples`: [n] rows of the index; `label` is the actual value and `naive` the seasonal-naive forecast, NaN if there
+    is none. `unit`: the name of the target. `places`: sorted from the lowest level in training to the highest.
     """
 
     examples: pd.DataFrame
@@ -47,9 +48,9 @@ class Scores:
     places: Sequence[str]
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
-        """Every metric; `weight` [n] counts each example that often.
+        """Return every metric; example i counts `weight[i]` times.
 
-        `mae_ratio_to_naive` counts the hours that have a naive forecast in both of its parts.
+        Both parts of `mae_ratio_to_naive` use only the hours that have a naive forecast.
         """
         actual, error, naive = (self._errors[name].to_numpy() for name in ("actual", "error", "naive_error"))
         weight = np.ones(len(actual)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -64,11 +65,11 @@ class Scores:
         }
 
     def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
-        """`by_hour` (of the day) and `by_place`: examples, mean, mae, naive_mae, mae_ratio_to_naive."""
+        """Return `by_hour` (of the day) and `by_place`: examples, mean, mae, naive_mae, mae_ratio_to_naive."""
         return {f"by_{name}": self._breakdown(name, weight) for name in self._parts}
 
     def plots(self) -> Sequence[Plot]:
-        """Error by hour of the day, two weeks of one place, and forecast against actual."""
+        """Return the error by hour of the day, the last two weeks of one place, and forecast against actual."""
         errors, place = self._errors, self._steady_place
         weeks = errors[errors["place"] == place].sort_values("time")
         weeks = weeks[weeks["time"] > weeks["time"].max() - pd.Timedelta(days=14)]
@@ -108,7 +109,7 @@ class Scores:
 
     @cached_property
     def contributions(self) -> Contributions:
-        """What each hour adds to MAE and its ratio to that of the naive forecast."""
+        """The contribution of each hour to the MAE and to its ratio to the MAE of the naive forecast."""
         error, naive = (self._errors[name].to_numpy() for name in ("error", "naive_error"))
         known = ~np.isnan(naive)
         return Contributions(
@@ -121,7 +122,7 @@ class Scores:
 
     @cached_property
     def _errors(self) -> pd.DataFrame:
-        """By example: where and when, actual value and forecast, error and that of the naive forecast."""
+        """For each example: place and time, actual value and forecast, and the errors of it and the naive forecast."""
         actual = self.examples["label"].to_numpy(dtype=np.float64)
         forecast = np.asarray(self.forecast, dtype=np.float64)
         naive = self.examples["naive"].to_numpy(dtype=np.float64)
@@ -143,7 +144,7 @@ class Scores:
         return {name: Parts.of(self._errors[name]) for name in ("hour", "place")}
 
     def _breakdown(self, name: str, weight: np.ndarray | None = None) -> pd.DataFrame:
-        """One row a part; the naive forecast is compared on the hours that have one."""
+        """One row for each part; the comparison with the naive forecast uses only the hours that have one."""
         parts = self._parts[name]
         actual, error, naive = (self._errors[column].to_numpy() for column in ("actual", "error", "naive_error"))
         naive_mae = parts.means(naive, weight)
@@ -162,7 +163,7 @@ class Scores:
 
     @property
     def _steady_place(self) -> str:
-        """The place to draw: of those with the most examples, the one of median level in training."""
+        """The place to plot: among those with the most examples, the one with the median level in training."""
         counts = self._errors["place"].value_counts()
         full = {str(place) for place, count in counts.items() if count == counts.max()}
         ranked = [place for place in self.places if place in full] or sorted(full)

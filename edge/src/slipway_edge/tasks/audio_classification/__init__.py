@@ -1,9 +1,9 @@
-"""Audio classification: which one of a few classes a sound clip holds.
+"""Audio classification: which one of a few classes a sound clip belongs to.
 
-Inputs: a clip loses the digital silence at its ends, is repeated up to one window where it is shorter, and becomes as
-many windows as it takes to cover it, evenly spread and overlapping by at least `overlap`. A window is a log-mel
-spectrogram (`log_mel`), uint8 [mels, frames, 1], low pitches first. Predictions: probabilities [n, classes], for a clip
-the mean of its windows'.
+Inputs: digital silence at both ends of a clip is removed, and a clip shorter than one window is repeated to fill it. A
+clip is covered by as many windows as needed, evenly spread, that overlap by at least `overlap`. A window is a log-mel
+spectrogram (`log_mel`), uint8 [mels, frames, 1], low pitches first. Predictions: probabilities [n, classes]; for a clip
+the mean over its windows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,10 +35,12 @@ class Task(Classifier):
         self._frames = self._log_mel.frames(data["window_seconds"])
 
     def preprocess(self, examples: Sequence[Sound], spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Sounds (bytes, paths or samples with their rate) as windows [m, mels, frames, 1], and whose each is [m].
+        """Return the windows [m, mels, frames, 1] of sounds, and for each window the position of its sound [m].
+
+        Sounds are bytes, paths, or samples with their rate.
 
         Raises:
-            DataError: a sound cannot be decoded; the message says which.
+            DataError: a sound cannot be decoded; the message says which one.
         """
         encoded = [np.empty((0, *spec["input"]["shape"]), np.uint8)]
         for position, sound in enumerate(examples):
@@ -50,10 +52,10 @@ class Task(Classifier):
         return np.concatenate(encoded), np.repeat(np.arange(len(examples)), [len(windows) for windows in encoded[1:]])
 
     def windows(self, sound: Sound) -> np.ndarray:
-        """The windows of one sound, uint8 [n, mels, frames, 1].
+        """Return the windows of one sound, uint8 [n, mels, frames, 1].
 
         Raises:
-            SoundError: it cannot be decoded.
+            SoundError: the sound cannot be decoded.
         """
         frames = self._frames
         samples = trimmed(decode(sound, self._rate))

@@ -1,9 +1,10 @@
-"""Log-mel spectrograms: how the power of a sound spreads over pitch and time, in decibels, as bytes.
+"""Log-mel spectrograms: the power of a sound by pitch and time, in decibels, as bytes.
 
-Power of a short-time Fourier transform under a Hann window, scaled so that a full-scale sine has 0 dB; summed by
-triangular filters that are equally wide in mel = 2595 log10(1 + f / 700) with a peak of 1 (Davis and Mermelstein,
-"Comparison of parametric representations for monosyllabic word recognition", IEEE ASSP 28, 1980; the formula is that of
-O'Shaughnessy, "Speech Communication", 1987, as the HTK book has it); in decibels, `floor` to `ceiling` as 0 to 255.
+The power of a short-time Fourier transform with a Hann window, scaled so that a full-scale sine has 0 dB, is summed by
+triangular filters with a peak of 1 that are equally wide in mel = 2595 log10(1 + f / 700) (Davis and Mermelstein,
+"Comparison of parametric representations for monosyllabic word recognition", IEEE ASSP 28, 1980; the formula is from
+O'Shaughnessy, "Speech Communication", 1987, as in the HTK book). The sums are converted to decibels, and the range from
+`floor` to `ceiling` is scaled to 0 to 255.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from scipy.fft import rfft
 from scipy.signal import get_window
 
 BLOCK = 2048
-"""Frames transformed at a time, so that memory is bounded for long sounds."""
+"""Number of frames transformed at a time, which bounds the memory for long sounds."""
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,23 @@ class LogMel:
     ceiling: float
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
-        """Samples [n] of at least `n_fft` as uint8 [mels, 1 + (n - n_fft) // hop]."""
+        """Return the spectrogram of samples [n], n >= `n_fft`, as uint8 [mels, 1 + (n - n_fft) // hop]."""
         frames = np.lib.stride_tricks.sliding_window_view(samples, self.n_fft)[:: self.hop]
         blocks = [self._block(frames[start : start + BLOCK]) for start in range(0, len(frames), BLOCK)]
         return np.concatenate(blocks, axis=1)
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "LogMel":
-        """That of a variant's `data` section."""
+        """Return the settings of a variant's `data` section."""
         settings = ("sample_rate", "n_fft", "hop", "mels", "fmin", "fmax", "floor", "ceiling")
         return cls(*(data[name] for name in settings))
 
     def frames(self, seconds: float) -> int:
-        """How many frames a window of that length has."""
+        """Return how many frames a window of `seconds` has."""
         return 1 + (round(seconds * self.rate) - self.n_fft) // self.hop
 
     def samples(self, frames: int) -> int:
-        """How many samples `frames` frames take."""
+        """Return how many samples `frames` frames cover."""
         return (frames - 1) * self.hop + self.n_fft
 
     def _block(self, frames: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Image classification: which one of a few classes a picture shows.
 
-Inputs: uint8 RGB [height, width, 3], turned upright by EXIF and squashed to size with an antialiased bilinear filter; a
-model scales them itself. Predictions: probabilities [n, classes].
+Inputs: uint8 RGB [height, width, 3], turned upright by EXIF and squashed to size with an antialiased bilinear filter;
+the model itself scales the values. Predictions: probabilities [n, classes].
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,10 @@ class Task(Classifier):
         pass
 
     def preprocess(self, examples: Sequence[Picture], spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], and their numbers [n].
+        """Return pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], and their positions [n].
 
         Raises:
-            DataError: a picture cannot be decoded; the message says which.
+            DataError: a picture cannot be decoded; the message says which one.
         """
         height, width, _ = spec["input"]["shape"]
         return encode_pictures(examples, height, width), np.arange(len(examples))

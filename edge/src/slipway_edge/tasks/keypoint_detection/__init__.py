@@ -1,7 +1,7 @@
-"""Keypoint detection: where the joints of a person are, whose box is known (top-down pose estimation).
+"""Keypoint detection: where the joints of a person are, given the person's box (top-down pose estimation).
 
 Inputs: the crop around the person's box (`crops`) as uint8 RGB [height, width, 3]. Predictions: float32
-[keypoints, 3], x and y as shares of the crop and a score in 0..1, read off heatmaps (`heatmaps`).
+[keypoints, 3], x and y as shares of the crop and a score from 0 to 1, computed from heatmaps (`heatmaps`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from slipway_edge.tasks.keypoint_detection import crops, heatmaps
 Box = Sequence[float]
 """x, y, width and height of a person in pixels of the upright picture."""
 Example = Picture | tuple[Picture, Box]
-"""A picture with the box of a person, or a picture that is all of one person."""
+"""A picture with the box of a person, or a picture that one person fills."""
 
 
 class Task:
@@ -33,15 +33,15 @@ class Task:
         self._margin: float = data["margin"]
 
     def preprocess(self, examples: Sequence[Example], spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Persons (pictures, or pictures and boxes) as uint8 [n, height, width, 3], and their numbers [n].
+        """Return persons (pictures, or pictures and boxes) as uint8 [n, height, width, 3], and their positions [n].
 
         Raises:
-            DataError: a picture cannot be decoded, or a box is none; the message says which.
+            DataError: a picture cannot be decoded, or a box is invalid; the message says which one.
         """
         height, width, _ = spec["input"]["shape"]
         inputs = np.empty((len(examples), height, width, 3), np.uint8)
         for number, example in enumerate(examples):
-            picture, box = _parted(number, example)
+            picture, box = _split(number, example)
             try:
                 decoded = decode_picture(picture)
                 inputs[number] = crops.cut(decoded, self._crop(decoded, box), height, width)
@@ -51,14 +51,14 @@ class Task:
         return inputs, np.arange(len(examples))
 
     def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
-        """Heatmaps [n, height / 4, width / 4, keypoints] to places and scores [n, keypoints, 3]."""
+        """Return the places and scores [n, keypoints, 3] of heatmaps [n, height / 4, width / 4, keypoints]."""
         return heatmaps.places(outputs)
 
     def present(
         self, predictions: np.ndarray, examples: Sequence[Example], spec: Mapping[str, Any]
     ) -> list[dict[str, dict[str, float]]]:
-        """By name of the keypoint, x and y in pixels of the upright picture, and the score."""
-        crop = np.array([self._crop(*_parted(*numbered)) for numbered in enumerate(examples)]).reshape(-1, 4)
+        """Return x and y in pixels of the upright picture and the score, by name of the keypoint."""
+        crop = np.array([self._crop(*_split(*numbered)) for numbered in enumerate(examples)]).reshape(-1, 4)
         return [
             {
                 name: dict(zip(("x", "y", "score"), map(float, point), strict=True))
@@ -75,8 +75,8 @@ class Task:
         return crops.around(box, self._margin, self._height, self._width)
 
 
-def _parted(number: int, example: Example) -> tuple[Picture, np.ndarray | None]:
-    """A caller's picture and, where there is one, the box [4] in it."""
+def _split(number: int, example: Example) -> tuple[Picture, np.ndarray | None]:
+    """The picture and the box [4] of a caller's example; the box is None if none is given."""
     if not isinstance(example, tuple):
         return example, None
     try:

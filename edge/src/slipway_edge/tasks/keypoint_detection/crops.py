@@ -1,6 +1,6 @@
-"""The part of a picture that a model sees of one person: the box, somewhat larger, in the proportions of the input.
+"""The crop of a picture that a model sees of one person: the box with a margin, in the aspect ratio of the input.
 
-Boxes and crops are [..., 4]: x, y, width and height in pixels of the upright picture, x and y of the upper left corner.
+Boxes and crops are [..., 4]: x and y of the upper left corner, width and height, in pixels of the upright picture.
 """
 
 import math
@@ -11,11 +11,14 @@ from PIL import Image
 from slipway_edge.pictures import LARGEST, PictureError
 
 GREY = (127, 127, 127)
-"""What a crop shows beyond the picture."""
+"""The colour of a crop outside the picture."""
 
 
 def around(box: np.ndarray, margin: float, height: int, width: int) -> np.ndarray:
-    """The crops of boxes [..., 4]: each side longer by the share `margin`, then one more, to be `height` by `width`."""
+    """Return the crops of boxes [..., 4].
+
+    Both sides are made longer by the share `margin`, then one of them again to the ratio of `height` to `width`.
+    """
     box = np.asarray(box, np.float64)
     middle = box[..., :2] + box[..., 2:] / 2
     sides = box[..., 2:] * (1 + margin)
@@ -25,16 +28,17 @@ def around(box: np.ndarray, margin: float, height: int, width: int) -> np.ndarra
 
 
 def cut(picture: np.ndarray, crop: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The crop [4] of a picture, uint8 RGB, as [height, width, 3], by an antialiased bilinear filter.
+    """Return the crop [4] of a picture, resized to uint8 RGB [height, width, 3] with an antialiased bilinear filter.
 
     Raises:
-        PictureError: the crop shows nothing of the picture, or is too large to make.
+        PictureError: the crop is completely outside the picture, or too large.
     """
     x, y, w, h = map(float, crop)
     left, top, right, bottom = math.floor(x), math.floor(y), math.ceil(x + w), math.ceil(y + h)
     inside = max(left, 0), max(top, 0), min(right, picture.shape[1]), min(bottom, picture.shape[0])
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
-        raise PictureError("box outside", f"no part of the picture of {picture.shape[1]} x {picture.shape[0]} is in it")
+        size = f"{picture.shape[1]} x {picture.shape[0]}"
+        raise PictureError("box outside", f"it is completely outside the picture of {size} pixels")
     if (right - left) * (bottom - top) > LARGEST:
         raise PictureError("too large", f"the crop has {right - left} x {bottom - top} pixels")
     region = Image.new("RGB", (right - left, bottom - top), GREY)
@@ -45,12 +49,12 @@ def cut(picture: np.ndarray, crop: np.ndarray, height: int, width: int) -> np.nd
 
 
 def to_shares(points: np.ndarray, crop: np.ndarray) -> np.ndarray:
-    """Points [n, keypoints, 3] in pixels as shares of the crops [n, 4]; the third value stays."""
+    """Convert points [n, keypoints, 3] from pixels to shares of the crops [n, 4]; the third value is kept."""
     moved = (points[..., :2] - crop[:, None, :2]) / crop[:, None, 2:]
     return np.concatenate([moved, points[..., 2:]], axis=-1)
 
 
 def to_pixels(points: np.ndarray, crop: np.ndarray) -> np.ndarray:
-    """Points [n, keypoints, 3] in shares of the crops [n, 4] as pixels; the third value stays."""
+    """Convert points [n, keypoints, 3] from shares of the crops [n, 4] to pixels; the third value is kept."""
     moved = points[..., :2].astype(np.float64) * crop[:, None, 2:] + crop[:, None, :2]
     return np.concatenate([moved, points[..., 2:]], axis=-1)

@@ -1,18 +1,18 @@
-"""From heatmaps to places, finer than the maps' cells.
+"""Compute places from heatmaps with sub-cell accuracy.
 
-The place is where a Gaussian would have its top: one Newton step on the logarithm of the heatmap from its highest cell,
-with first and second derivatives by central differences (DARK: Zhang et al., "Distribution-Aware Coordinate
-Representation for Human Pose Estimation", CVPR 2020, equation 9). The maps are not smoothed before.
+The place is the maximum of a Gaussian fitted at the highest cell: one Newton step on the logarithm of the heatmap, with
+first and second derivatives by central differences (DARK: Zhang et al., "Distribution-Aware Coordinate Representation
+for Human Pose Estimation", CVPR 2020, equation 9). The maps are not smoothed first.
 """
 
 import numpy as np
 
 FLOOR = 1e-6
-"""Below this a heatmap's value is taken for this, so that it has a logarithm."""
+"""Lower heatmap values are raised to this, so that their logarithm is finite."""
 
 
 def places(heatmaps: np.ndarray) -> np.ndarray:
-    """The top of each heatmap.
+    """Return the maximum of each heatmap.
 
     Args:
         heatmaps: [n, height, width, keypoints], values 0 to 1.

@@ -1,8 +1,8 @@
 """Object detection: where the objects of one class are in a picture, as boxes with a score.
 
-Inputs: uint8 RGB [height, width, 3], squashed to size, so that shares stay what they are. Predictions: float32
-[n, max_boxes, 5] of x, y, width, height in shares and a score, the best first, score 0 where there are fewer (see
-`heatmap`).
+Inputs: uint8 RGB [height, width, 3], squashed to size, which does not change coordinates given as shares of the sides.
+Predictions: float32 [n, max_boxes, 5]: x, y, width, height as shares and a score, best first; unused rows have score 0
+(see `heatmap`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,24 +29,24 @@ class Task:
         pass
 
     def preprocess(self, examples: Sequence[Picture], spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], and their numbers [n].
+        """Return pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], and their positions [n].
 
         Raises:
-            DataError: a picture cannot be decoded; the message says which.
+            DataError: a picture cannot be decoded; the message says which one.
         """
         height, width, _ = spec["input"]["shape"]
         return encode_pictures(examples, height, width), np.arange(len(examples))
 
     def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
-        """The best peaks of the heat maps as boxes with a score."""
+        """Return the best peaks of the heat maps as boxes with a score."""
         return heatmap.boxes(outputs, spec)
 
     def present(
         self, predictions: np.ndarray, examples: Sequence[Picture], spec: Mapping[str, Any]
     ) -> list[list[dict[str, float]]]:
-        """The boxes above the threshold, the best first: centre `x`, `y`, `width`, `height` and `score`.
+        """Return the boxes at or above the threshold, best first: centre `x`, `y`, `width`, `height` and `score`.
 
-        In pixels of the picture that was given, turned upright.
+        Coordinates are in pixels of the given picture, turned upright.
         """
         presented = []
         for found, picture in zip(predictions, examples, strict=True):

@@ -1,9 +1,10 @@
-"""From a network's heat map to boxes, after Zhou et al., "Objects as Points", 2019.
+"""Turn a network's heat map into boxes, after Zhou et al., "Objects as Points", 2019.
 
-A cell of the map stands for `stride` x `stride` pixels and holds five shares 0..1: how likely an object's centre is
-in it; where the centre is, in x and y, from one cell before this one (0) to one beyond it (1); and width and height
-on a logarithmic scale from the smallest size (0) to the whole picture (1). All five being shares, one INT8 scale fits
-them, and a step of 1/256 is the same share of a small object as of a large one.
+A cell of the map covers `stride` x `stride` pixels and holds five values from 0 to 1: the probability that an object's
+centre is in the cell; the position of the centre in x and in y, from one cell before this one (0) to one cell after it
+(1); and width and height on a logarithmic scale from the smallest size (0) to the whole picture (1). Since all five
+have the same range, one INT8 scale fits them, and a step of 1/256 is the same share of a small object as of a large
+one.
 """
 
 from collections.abc import Mapping
@@ -15,15 +16,17 @@ import numpy as np
 from slipway_edge.boxes import edges, overlap
 
 CANDIDATES = 4
-"""Peaks looked at for each box that is given."""
+"""Number of peaks that are considered for each box that is returned."""
 LEAST = 0.01
-"""Score below which a peak is none."""
+"""Peaks with a lower score are ignored."""
 SAME = 0.3
-"""Overlap (IoU) above which the lower of two peaks is another view of the same object."""
+"""Two boxes that overlap by more than this IoU are of the same object, and the one with the higher score is kept."""
 
 
 def boxes(outputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
-    """Boxes [n, max_boxes, 5] (x, y, width, height in shares of the picture, score), the best first, score 0 is none.
+    """Return the boxes [n, max_boxes, 5], best first: x, y, width, height as shares of the picture, and score.
+
+    Rows without a box are 0.
 
     Args:
         outputs: heat maps [n, height / stride, width / stride, 5].
@@ -38,7 +41,7 @@ def boxes(outputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
     best = np.argsort(-flat, axis=1, kind="stable")[:, : CANDIDATES * most]
     scores = np.take_along_axis(flat, best, axis=1)
     row, column = np.divmod(best, columns)
-    places = _agreed(outputs, row, column)
+    places = _averaged(outputs, row, column)
     centre = places[..., :2] / np.array([columns, rows])
     size = smallest ** (1 - places[..., 2:])
     low, high = (centre - size / 2).clip(0, 1), (centre + size / 2).clip(0, 1)
@@ -54,34 +57,34 @@ def boxes(outputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
 
 
 def _highest_near(heat: np.ndarray) -> np.ndarray:
-    """Of each cell of maps [n, rows, columns], the highest of it and the eight around it."""
+    """For each cell of maps [n, rows, columns], the highest value of it and the eight cells around it."""
     highest = np.pad(heat, ((0, 0), (1, 1), (1, 1)), mode="edge")
     highest = np.maximum(np.maximum(highest[:, :-2], highest[:, 1:-1]), highest[:, 2:])
     near: np.ndarray = np.maximum(np.maximum(highest[..., :-2], highest[..., 1:-1]), highest[..., 2:])
     return near
 
 
-def _agreed(outputs: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """What the cells at `row` and `column` [n, k] and those next to them say of a place: their mean by heat [n, k, 4].
+def _averaged(outputs: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Centre and size [n, k, 4] at the cells `row` and `column` [n, k]: the mean with their neighbours, by heat.
 
-    The centre is in cells, the size as in the map. The cells next to a centre learn the same box, so that the mean is
-    more exact than any of them.
+    The centre is in cells, the size as in the map. The cells next to a centre learn the same box, so their mean is
+    more accurate than a single cell.
     """
     count, rows, columns, _ = outputs.shape
     total, weight = np.zeros((*row.shape, 4)), np.full((*row.shape, 1), np.finfo(float).tiny)
     for down, right in product((-1, 0, 1), repeat=2):
         y, x = row + down, column + right
         inside = (y >= 0) & (y < rows) & (x >= 0) & (x < columns)
-        told = outputs[np.arange(count)[:, None], y.clip(0, rows - 1), x.clip(0, columns - 1)]
-        centre = np.stack([x, y], axis=-1) + 3 * told[..., 1:3] - 1
-        heat = (told[..., 0] * inside)[..., None]
-        total += heat * np.concatenate([centre, told[..., 3:]], axis=-1)
+        cells = outputs[np.arange(count)[:, None], y.clip(0, rows - 1), x.clip(0, columns - 1)]
+        centre = np.stack([x, y], axis=-1) + 3 * cells[..., 1:3] - 1
+        heat = (cells[..., 0] * inside)[..., None]
+        total += heat * np.concatenate([centre, cells[..., 3:]], axis=-1)
         weight += heat
     return total / weight
 
 
 def _distinct(found: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Which boxes [n, k, 4], by falling score, are not another view of a better one that stays."""
+    """Which boxes [n, k, 4], sorted by falling score, to keep: those that overlap no better kept box (greedy NMS)."""
     corners = edges(found)
     stays = scores > 0
     for number in range(1, found.shape[1]):

@@ -1,14 +1,14 @@
-"""Numbers of a table's columns: what trees are given, so that they hold nothing but comparisons with borders.
+"""Encode a table's columns as numbers, so that trees need only comparisons with thresholds.
 
-A numeric column is itself, a derived one its formula's value. A categorical column becomes
+A numeric column is taken unchanged, a derived column is the value of its formula. A categorical column becomes
 
 - the smoothed share of positives among its training rows (Micci-Barreca, "A Preprocessing Scheme for High-Cardinality
   Categorical Attributes in Classification and Prediction Problems", 2001), which orders the categories;
-- how common the category was in training, as a share of the rows;
-- a 0 or 1 for each common category.
+- the frequency of the category in training, as a share of the rows;
+- a 0 or 1 for each common category (one-hot).
 
-Categories that were rare in training are encoded as those that were never seen: no share of positives (NaN) and common
-by 0, so that training knows what to make of new ones. A missing value is missing (NaN) in all of these.
+Categories that are rare in training are encoded like unseen ones: the share of positives is missing (NaN) and the
+frequency is 0, so that the model learns how to treat new categories. A missing value is NaN in all of these features.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,14 @@ from slipway_edge.tables import positions
 from slipway_edge.tasks.tabular_classification.expressions import Expression
 
 Vocabulary = Mapping[str, Any]
-"""Of one column: `names`, by share of positives; `positive` and `common` [names] floats; `own`, the names with
-a 0 or 1 of their own."""
+"""The categories of a column: `names`, sorted by share of positives; `positive` and `common` [names], the shares and
+frequencies; `own`, the names that have a one-hot feature."""
 Columns = Mapping[str, np.ndarray]
-"""Values [n] by column: of numeric ones float64, NaN where missing; of categorical ones texts, None where missing."""
+"""Values [n] by column: numeric ones float64, NaN where missing; categorical ones texts, None where missing."""
 
 
 def numbers(numeric: Columns, derived: Mapping[str, Expression]) -> dict[str, np.ndarray]:
-    """The numeric columns and those derived of them by name, [n] float64 each; arguments as of `encode`."""
+    """Return the numeric columns and those derived from them by name, [n] float64 each; see `encode`."""
     columns = dict(numeric)
     for name, expression in derived.items():
         columns[name] = expression(columns)
@@ -40,7 +40,7 @@ def lacking(
     categorical: Columns,
     vocabularies: Mapping[str, Vocabulary],
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Which rows [n] have no value in a column, and which have a category that is not in its vocabulary, by column."""
+    """Return by column which rows [n] have no value, and which have a category that is not in the vocabulary."""
     missing = {name: np.isnan(values) for name, values in numbers(numeric, derived).items()}
     missing |= {name: ~_present(values) for name, values in categorical.items()}
     known = {name: positions(values, vocabularies[name]["names"]) >= 0 for name, values in categorical.items()}
@@ -53,11 +53,11 @@ def encode(
     categorical: Columns,
     vocabularies: Mapping[str, Vocabulary],
 ) -> np.ndarray:
-    """Features [n, f] float32 of a table's rows.
+    """Return the features [n, f] float32 of a table's rows.
 
     Args:
-        numeric: columns to take as they are.
-        derived: formulas by name; each may read numeric columns and the results of those before it.
+        numeric: columns to take unchanged.
+        derived: formulas by name; each may read numeric columns and the results of the formulas before it.
         categorical: columns to encode.
         vocabularies: their categories by column.
     """
@@ -73,7 +73,7 @@ def _present(texts: np.ndarray) -> np.ndarray:
 
 
 def _category(values: np.ndarray, known: Vocabulary) -> list[np.ndarray]:
-    """The share of positives, how common, and the 0s and 1s, [n] each."""
+    """The share of positives, the frequency, and the one-hot features, [n] each."""
     position, present = positions(values, known["names"]), _present(values)
     own = [np.where(present, values == name, np.nan) for name in known["own"]]
     return [

@@ -1,14 +1,14 @@
 """Features of an hourly series at many places, for a forecast `HORIZON` hours ahead.
 
-In: a `Grid`, demand by hour and place with NaN where it is unknown, and the (hour, place) rows to describe. Out: one
-float32 row of named features each. A feature at hour t sees demand at t - 24 hours and before, the calendar, and the
-exogenous columns up to t (weather as its forecast); a test holds this. The features of a row depend on nothing but
-the grid and the row, so that training, the `Predictor` and a server agree.
+Input: a `Grid`, demand by hour and place with NaN where it is unknown, and the (hour, place) rows to describe. Output:
+a float32 row of named features for each. A feature at hour t uses demand at t - 24 hours and before, the calendar, and
+the exogenous columns up to t (weather as its forecast); a test checks this. The features of a row depend only on the
+grid and the row, so training, the `Predictor` and a server compute the same ones.
 
-Demand enters relative to the `level` of the place, its mean over the last four weeks, which lets trees share what
-they learn among places of any size. `base` is what the same hour of the week usually brings: the median of the last
-four weeks, public holidays left out. A deviation (`dev`) is demand over base. What a holiday does is found on its
-*anniversary*: the same distance from the same holiday a year before, or else the same weekday 52 weeks before.
+Demand is divided by the `level` of the place, its mean over the last four weeks, so that trees learn the same rules for
+places of any size. `base` is the usual demand at this hour of the week: the median of the last four weeks without
+public holidays. A deviation (`dev`) is demand over base. The effect of a holiday is taken from its *anniversary*: the
+same distance from the same holiday a year before, or otherwise the same weekday 52 weeks before.
 """
 
 from collections.abc import Mapping
@@ -20,20 +20,20 @@ import numpy as np
 from slipway_edge.tables import column
 
 HORIZON = 24
-"""Hours between the youngest demand that a feature may see and the hour it describes."""
+"""Hours between the latest demand that a feature may use and the hour that it describes."""
 
 DAY, WEEK = 24, 168
 RECALL = 2 * 366 * DAY + 7 * WEEK
-"""Hours of history that can reach a feature: two anniversaries and the weeks that they are compared with."""
+"""Hours of history that a feature can use: two anniversaries and the weeks that they are compared with."""
 
 LAGS = (24, 48, 72, 96, 120, 144, 168, 336, 504, 672)
 CLIP = 20
-"""Largest distance in days from a holiday or from New Year that is told apart."""
+"""Distances in days from a holiday or from New Year are clipped to this."""
 SIMILAR_DAYS = 5
 MOST_DEVIATION = 20
-"""Larger ratios of demand to base say that base is broken."""
+"""Ratios of demand to base are clipped to this: a larger one means that base is wrong."""
 NEAR = 4
-"""Days from a public holiday within which the anniversary follows the holiday and not the weekday."""
+"""Within this many days of a public holiday, the anniversary follows the holiday and not the weekday."""
 
 Features = dict[str, np.ndarray]
 """Features by name, in order, float32 [n] each."""
@@ -43,9 +43,9 @@ _NONE = np.iinfo(np.int64).min
 
 @dataclass(frozen=True)
 class Grid:
-    """Demand `[hours, places]` (float64, NaN where unknown) from the hour `start` on, and what is known beside it.
+    """Demand `[hours, places]` (float64, NaN where unknown) from the hour `start` on, and the other known values.
 
-    `numeric` and `categorical` (numbered) columns by name, each [hours, places]; `holidays`: names by day.
+    `numeric` and `categorical` (as codes): columns by name, each [hours, places]; `holidays`: names by day.
     """
 
     start: np.datetime64
@@ -66,7 +66,7 @@ class Grid:
         categorical: Mapping[str, np.ndarray],
         holidays: Mapping[np.datetime64, str],
     ) -> "Grid":
-        """The grid of rows [n]: `times` (datetime64, each place's at most once), `places` (str) and their values."""
+        """Return the grid of rows [n] with `times` (datetime64, one per place and hour) and `places` (str)."""
         start = times.min().astype("datetime64[h]")
         hour = (times.astype("datetime64[h]") - start).astype(np.int64)
         known, place = np.unique(places.astype(str), return_inverse=True)
@@ -86,13 +86,13 @@ class Grid:
         )
 
     def hour(self, times: np.ndarray) -> np.ndarray:
-        """Positions (int64) of `times` (datetime64) in the grid."""
+        """Return the positions (int64) of `times` (datetime64) in the grid."""
         hours: np.ndarray = (times.astype("datetime64[h]") - self.start).astype(np.int64)
         return hours
 
     @cached_property
     def days(self) -> "Days":
-        """The calendar of the days that the grid covers, and of the day after, whose holiday is known too."""
+        """The calendar of the days that the grid covers and of the following day, whose holidays are also known."""
         hours = len(self.demand)
         first = self.start.astype("datetime64[D]")
         last = (self.start + np.timedelta64(max(hours - 1, 0), "h")).astype("datetime64[D]")
@@ -100,7 +100,7 @@ class Grid:
 
     @cached_property
     def base(self) -> np.ndarray:
-        """[hours, places]: the median of the same hour of the last four weeks, public holidays left out."""
+        """[hours, places]: the median of this hour of the week over the last four weeks, without public holidays."""
         weeks = [_shift(self.ordinary, lag) for lag in (WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)]
         base = _median(np.stack(weeks))
         known = [_shift(self.demand, lag) for lag in (WEEK, 2 * WEEK, 3 * WEEK, 4 * WEEK)]
@@ -109,7 +109,7 @@ class Grid:
 
     @cached_property
     def deviation(self) -> np.ndarray:
-        """[hours, places]: demand over base, steadied where base is small against the level."""
+        """[hours, places]: demand over base; 5 % of the level is added to both, against noise where base is small."""
         steady = 0.05 * np.nan_to_num(self.level)
         deviation: np.ndarray = np.minimum(_over(self.demand + steady, self.base + steady), MOST_DEVIATION)
         return deviation
@@ -142,7 +142,7 @@ class Grid:
 
     @cached_property
     def parts(self) -> Mapping[str, "Windows"]:
-        """Demand of some hours of the week only, whose share says what kind of place it is."""
+        """Demand in parts of the week; their shares show what kind of place it is."""
         times = self.start + np.arange(len(self.demand)).astype("timedelta64[h]")
         hour = _hour_of_day(times)[:, None]
         weekend = (_weekday(times.astype("datetime64[D]")) >= 5)[:, None]
@@ -165,7 +165,7 @@ class Grid:
 
     @cached_property
     def ordinary(self) -> np.ndarray:
-        """[hours, places]: demand, NaN on public holidays too."""
+        """[hours, places]: demand, also NaN on public holidays."""
         day = np.arange(len(self.demand)) + int(self.start.astype(np.int64) % DAY)
         return np.where(self.days.holiday[day // DAY][:, None] > 0, np.nan, self.demand)
 
@@ -175,7 +175,7 @@ class Days:
     """The calendar of consecutive days from `first` on; each array is [days].
 
     `holiday`: 1 on a public holiday; `since` and `until`: days from and to the nearest one, at most `CLIP`;
-    `anniversary`: the day of a year before that was alike, as datetime64[D].
+    `anniversary`: the corresponding day of the year before, as datetime64[D].
     """
 
     first: np.datetime64
@@ -187,7 +187,7 @@ class Days:
 
     @classmethod
     def of(cls, first: np.datetime64, last: np.datetime64, holidays: Mapping[np.datetime64, str]) -> "Days":
-        """The days from `first` to `last`; `holidays` should reach two years before and a month after."""
+        """Return the days from `first` to `last`; `holidays` should cover two years before and a month after."""
         day = np.arange(first, last + np.timedelta64(1, "D"))
         dates = np.array(sorted(holidays), dtype="datetime64[D]")
         until, since = np.full(len(day), CLIP), np.full(len(day), CLIP)
@@ -213,9 +213,9 @@ class Days:
 
 
 class Windows:
-    """Means over windows of hours, by cumulative sums, unknown hours left out.
+    """Means over windows of hours, computed with cumulative sums and without unknown hours.
 
-    With `over` the mean is the total of `values` over the total of `over`.
+    With `over`, the mean is the sum of `values` divided by the sum of `over`.
     """
 
     def __init__(self, values: np.ndarray, over: np.ndarray | None = None) -> None:
@@ -226,13 +226,13 @@ class Windows:
         self._weight = np.concatenate([zero, np.where(known, weights, 0).cumsum(axis=0)])
 
     def window(self, lag: int, length: int) -> np.ndarray:
-        """[hours, places]: the mean over the `length` hours whose youngest is `lag` hours before each hour."""
+        """Return [hours, places]: the mean over the `length` hours that end `lag` hours before each hour."""
         hours, places = len(self._sum) - 1, self._sum.shape[1]
         rows, columns = np.repeat(np.arange(hours), places), np.tile(np.arange(places), hours)
         return self.at(rows, columns, lag, length).reshape(hours, places)
 
     def at(self, hour: np.ndarray, place: np.ndarray, lag: int, length: int) -> np.ndarray:
-        """[n]: the same for each given hour and place."""
+        """Return [n]: the same mean for each given hour and place."""
         last = len(self._sum) - 1
         stop = np.clip(hour - lag + 1, 0, last)
         start = np.clip(hour - lag + 1 - length, 0, last)
@@ -242,7 +242,7 @@ class Windows:
 
 
 def at(values: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """values[row, column] [n] as float, NaN where `row` is outside."""
+    """Return values[row, column] [n] as float, NaN where `row` is out of range."""
     inside = (row >= 0) & (row < len(values))
     taken = np.full(len(row), np.nan)
     taken[inside] = values[row[inside], column[inside]]
@@ -250,11 +250,11 @@ def at(values: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
 
 
 def describe(grid: Grid, hour: np.ndarray, place: np.ndarray, codes: np.ndarray, level: np.ndarray) -> Features:
-    """The features of rows at `hour` and `place` [n] (positions in the grid).
+    """Return the features of rows at `hour` and `place` [n] (positions in the grid).
 
-    `codes` [n] numbers the places as the model knows them; `level` [n] is the level to use, finite and above 0.
-    `expected` is left to `expectation`. Those of the raw data's own columns have
-    names of their own (`slipway_edge.tables.column`), so that none is taken for another.
+    `codes` [n] are the model's numbers of the places; `level` [n] is the level to use, finite and above 0. `expected`
+    is NaN until `expectation` computes it. Features from raw columns have prefixed names
+    (`slipway_edge.tables.column`), so that they cannot be confused with the others.
     """
     features: dict[str, np.ndarray] = {"level": level, "expected": np.full(len(level), np.nan), "place": codes}
     features |= _calendar(grid, hour)
@@ -321,7 +321,7 @@ def _recent(grid: Grid, hour: np.ndarray, place: np.ndarray, level: np.ndarray) 
 
 
 def _similar(grid: Grid, hour: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """[5, n]: demand at the hour on the last five days that were, as this one, weekdays or weekend days."""
+    """[5, n]: demand at the same hour on the last five days of the same type: weekdays, or weekend days."""
     weekday = _weekday((grid.start + hour.astype("timedelta64[h]")).astype("datetime64[D]"))
     found = np.full((SIMILAR_DAYS, len(hour)), np.nan)
     count = np.zeros(len(hour), dtype=np.int64)
@@ -372,7 +372,7 @@ def _numeric(name: str, values: np.ndarray, hour: np.ndarray, place: np.ndarray)
 
 
 def _anniversaries(grid: Grid, hour: np.ndarray) -> np.ndarray:
-    """The hours a year before that were alike; far below zero where the calendar does not reach."""
+    """The corresponding hours of the year before; far below zero where the calendar does not reach."""
     times = grid.start + np.maximum(hour, -DAY).astype("timedelta64[h]")
     row = (times.astype("datetime64[D]") - grid.days.first).astype(int)
     inside = (row >= 0) & (hour >= 0)
@@ -382,7 +382,7 @@ def _anniversaries(grid: Grid, hour: np.ndarray) -> np.ndarray:
 
 
 def _year_before(date: np.datetime64, holidays: Mapping[np.datetime64, str]) -> np.datetime64:
-    """The same holiday in the year before, or NaT."""
+    """The day of the same holiday in the year before, or NaT."""
     year = date.astype("datetime64[Y]") - 1
     past = [day for day in holidays if day.astype("datetime64[Y]") == year]
     for name in holidays[date].split("; "):
@@ -399,7 +399,7 @@ def _shift(values: np.ndarray, hours: int) -> np.ndarray:
 
 
 def _median(stack: np.ndarray) -> np.ndarray:
-    """Median over the first axis of what is known, NaN where nothing is."""
+    """Median of the known values over the first axis, NaN if none is known."""
     ordered = np.sort(stack, axis=0)
     count = (~np.isnan(stack)).sum(axis=0)
     low, high = np.maximum(count - 1, 0) // 2, count // 2
@@ -411,12 +411,12 @@ def _median(stack: np.ndarray) -> np.ndarray:
 
 
 def _mean(stack: np.ndarray) -> np.ndarray:
-    """Mean over the first axis of what is known."""
+    """Mean of the known values over the first axis."""
     return _over(np.nansum(stack, axis=0), (~np.isnan(stack)).sum(axis=0))
 
 
 def _over(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, NaN where whole is not above a hair."""
+    """part / whole, NaN where whole is not above 1e-6."""
     ratio: np.ndarray = np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 1e-6)
     return ratio
 

@@ -1,4 +1,4 @@
-"""Rows of a place, an hour and its value, and what is wrong with them."""
+"""Rows with a place, an hour and a value, and the checks that they must pass."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from slipway_edge.tables import Check
 from slipway_edge.tasks.tabular_regression import hourly
 
 HOURS = np.datetime64("1970-01-01", "s"), np.datetime64("2200-01-01", "s")
-"""Times outside are taken for mistakes."""
+"""Times outside this range are treated as mistakes."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows [n] in arrays, missing where there is none or it cannot be read.
+    """Rows [n] as arrays; a value that is absent or cannot be read is missing.
 
     `place`: text or None; `time`: local, datetime64[s] or NaT; `target`: float64 or NaN; `numeric`: float64 or NaN
-    by column, `categorical`: text or None by column. `given` [n] is what stood in the columns of time, target and each
-    numeric one, by name; `where` says which row one is.
+    by column, `categorical`: text or None by column. `given` [n] holds the original values of the time, the target and
+    each numeric column, by name; `where` returns the location of a row for messages.
     """
 
     place: np.ndarray
@@ -35,10 +35,10 @@ class Rows:
 def read(
     table: tables.Table, place: str, time: str, target: str, numeric: Sequence[str], categorical: Sequence[str]
 ) -> Rows:
-    """The rows of a caller's table, by the names of its columns.
+    """Return the rows of a caller's table, given the names of its columns.
 
     Raises:
-        DataError: a column is missing, or holds what is no number and should.
+        DataError: a column is missing, or a numeric column holds something that is not a number.
     """
     given = tables.columns(table, [place, time, target, *numeric, *categorical])
     moments = [tables.moment(value) for value in given[time]]
@@ -56,19 +56,19 @@ def read(
 
 
 def local(times: np.ndarray, zoned: np.ndarray) -> np.ndarray:
-    """Local times [n] as datetime64[s]; NaT is what has an offset or a zone (`zoned`), or is outside `HOURS`."""
+    """Return local times [n] as datetime64[s]; NaT if a time has an offset or zone (`zoned`), or is outside `HOURS`."""
     with np.errstate(invalid="ignore"):
         usual = (times >= HOURS[0]) & (times < HOURS[1]) & ~zoned
     return np.where(usual, times.astype("datetime64[s]"), np.datetime64("NaT", "s"))
 
 
 def wrong(rows: Rows, time: str, target: str, place: str, ahead: bool = False) -> Iterator[Check]:
-    """What is wrong with rows, by the names of their columns; where some are `ahead`, a row may have no target."""
+    """Yield the checks of rows, given the names of their columns; with `ahead`, rows may have no target."""
     clock = [str(moment).replace("T", " ") for moment in rows.time]
     twice = [f"{name} at {moment}" for name, moment in zip(rows.place, clock, strict=True)]
     yield Check(_repeated(rows), "duplicate row", "a second row for", twice)
     yield Check(np.array([name is None for name in rows.place], bool), "no place", f"{place} is empty")
-    no_hour = ", which is no local hour like 2024-05-01 13:00 (with no offset)"
+    no_hour = ", which is not a local hour like 2024-05-01 13:00 (without an offset)"
     unread, given = np.isnat(rows.time), rows.given
     yield Check(unread, "no time", f"{time} is", given[time], no_hour)
     off = ~unread & (rows.time != rows.time.astype("datetime64[h]"))
@@ -81,12 +81,12 @@ def wrong(rows: Rows, time: str, target: str, place: str, ahead: bool = False) -
     yield Check(rows.target == np.inf, "infinite target", f"{target} is", given[target])
     yield Check(rows.target < 0, "negative target", f"{target} is", given[target])
     for name, values in rows.numeric.items():
-        said = np.array([not tables.missing(value) and value != "" for value in given[name]], bool)
-        yield Check(said & ~np.isfinite(values), "not a number", f"{name} is", given[name])
+        present = np.array([not tables.missing(value) and value != "" for value in given[name]], bool)
+        yield Check(present & ~np.isfinite(values), "not a number", f"{name} is", given[name])
 
 
 def _repeated(rows: Rows) -> np.ndarray:
-    """Which rows [n] are of a place and an hour that a row before them is of."""
+    """Which rows [n] have the same place and hour as an earlier row."""
     names: dict[Any, int] = {}
     place = np.array([names.setdefault(name, len(names)) for name in rows.place], np.int64)
     keys = np.stack([place, rows.time.astype(np.int64)], axis=1)
@@ -97,9 +97,9 @@ def _repeated(rows: Rows) -> np.ndarray:
 
 
 def _far(time: np.ndarray) -> np.ndarray:
-    """Which hours [n] are beyond a gap that no feature reaches over, and fewer than the days of the gap.
+    """Which hours [n] are separated from most others by a gap longer than `RECALL`, and fewer than the days of the gap.
 
-    They are mistakes (1970 for an empty time), and every hour between would have to be held for them.
+    They are mistakes (1970 for an empty time), and the grid would have to hold every hour in between.
     """
     far = np.zeros(len(time), bool)
     read = ~np.isnat(time)
