@@ -1,4 +1,4 @@
-"""Two models on the same examples: laws that hold for all, and the figures of known methods."""
+"""Two models on the same examples: properties that hold for all pairs, and results of known methods."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,7 +19,7 @@ TASK = tasks.load("image_classification", {"height": 8, "width": 8})
 
 
 def model(right: np.ndarray, groups: np.ndarray | None = None, targets: np.ndarray | None = None) -> Scored:
-    """A model of two classes that is right where it says [n]."""
+    """A model of two classes that is correct where `right` [n] is."""
     count = len(right)
     targets = np.arange(count) % 2 if targets is None else targets
     predictions = np.eye(2, dtype=np.float32)[np.where(right, targets, 1 - targets)] * 0.8 + 0.1
@@ -35,8 +35,8 @@ def model(right: np.ndarray, groups: np.ndarray | None = None, targets: np.ndarr
 
 
 def against(old: Scored, new: Scored, most: float = 0.02, decide: Any = "interval", **rules: Any) -> Comparison:
-    asked = Baseline(**(rules or {"overall": {"accuracy": {"most": most}}}))
-    return compare(asked, old, new, decide, resamples=100, confidence=0.95, seed=1)
+    baseline = Baseline(**(rules or {"overall": {"accuracy": {"most": most}}}))
+    return compare(baseline, old, new, decide, resamples=100, confidence=0.95, seed=1)
 
 
 rights = st.integers(20, 80).flatmap(
@@ -60,7 +60,7 @@ def test_an_identical_model_passes_every_rule(right: tuple[np.ndarray, np.ndarra
 
 @settings(max_examples=30)
 @given(rights)
-def test_models_that_change_places_mirror_what_is_lost(right: tuple[np.ndarray, np.ndarray]) -> None:
+def test_swapped_models_mirror_the_loss(right: tuple[np.ndarray, np.ndarray]) -> None:
     old, new = model(right[0]), model(right[1])
     (there,), (back,) = against(old, new).rules, against(new, old).rules
     assert there.value == pytest.approx(-(back.value or 0))
@@ -98,7 +98,7 @@ def test_a_clear_loss_fails_a_small_one_holds_and_a_gain_passes() -> None:
     assert against(model(lost[80]), model(full)).rules[0].verdict == "pass"
 
 
-def test_decided_on_the_point_nothing_holds() -> None:
+def test_a_rule_decided_on_the_point_never_holds() -> None:
     full, less = np.ones(400, bool), np.arange(400) >= 10
     assert against(model(full), model(less), 0.03, "point").rules[0].verdict == "pass"
     assert against(model(full), model(less), 0.02, "point").rules[0].verdict == "fail"
@@ -113,7 +113,7 @@ def test_few_groups_make_the_interval_wider() -> None:
     assert (grouped.high or 0) - (grouped.low or 0) > (alone.high or 0) - (alone.low or 0)
 
 
-def test_where_nothing_flipped_the_interval_is_that_of_a_share_never_seen() -> None:
+def test_without_flips_the_interval_is_that_of_a_share_never_seen() -> None:
     old = model(np.ones(100, bool))
     new = replace(old, predictions=old.predictions * 0.99)
     rule = against(old, new).rules[0]
@@ -130,7 +130,7 @@ def test_the_same_loss_in_every_group_holds() -> None:
     assert (rule.value, rule.low, rule.verdict) == (pytest.approx(0.05), None, "hold")
 
 
-def test_the_more_is_asked_the_more_it_takes_to_fail() -> None:
+def test_more_rules_need_stronger_evidence_to_fail() -> None:
     full, less = model(np.ones(400, bool)), model(np.arange(400) >= 9)
     overall = {"accuracy": {"most": 0.009}}
     assert against(full, less, overall=overall).rules[0].verdict == "fail"
@@ -139,10 +139,10 @@ def test_the_more_is_asked_the_more_it_takes_to_fail() -> None:
     full, less = (replace(one, examples=one.examples.assign(**columns)) for one in (full, less))
     among = against(full, less, overall=overall, per_group=others).rules[0]
     assert among.verdict == "hold"
-    assert "one of 10 rules may come to that by chance" in among.reason
+    assert "one of 10 rules may fail by chance" in among.reason
 
 
-def test_a_loss_in_one_class_is_found_where_the_whole_hides_it() -> None:
+def test_a_loss_in_one_class_is_found_where_the_overall_score_hides_it() -> None:
     count = 600
     targets = np.arange(count) % 2
     new = model(~((targets == 0) & (np.arange(count) < 200)), targets=targets)
@@ -183,7 +183,7 @@ def test_a_class_that_only_the_baseline_knows_fails_unless_the_rule_names_others
 
 @pytest.mark.parametrize("videos", [12, 60])
 def test_a_model_that_is_as_good_fails_no_more_often_than_stated(videos: int) -> None:
-    """With nothing allowed to be lost, which is the worst case; flips of one video come together."""
+    """No loss is allowed, which is the worst case; the flips of one video are correlated."""
     random, draws, failed = np.random.default_rng(5), 200, 0
     group = np.arange(240) * videos // 240
     for _ in range(draws):
@@ -195,7 +195,7 @@ def test_a_model_that_is_as_good_fails_no_more_often_than_stated(videos: int) ->
     assert failed / draws <= 0.025 + 2 * (0.025 * 0.975 / draws) ** 0.5
 
 
-def test_a_score_that_is_no_ratio_is_compared_on_the_same_draws() -> None:
+def test_a_score_that_is_not_a_ratio_is_compared_on_the_same_draws() -> None:
     full, less = np.ones(300, bool), np.arange(300) >= 60
     (rule,) = against(model(full), model(less), overall={"f1": {"most": 0.02}}).rules
     assert rule.verdict == "fail"
@@ -208,7 +208,7 @@ def test_a_relative_loss_is_a_share_of_the_baseline() -> None:
     assert rule.value == pytest.approx(0.25)
 
 
-def test_what_flipped_is_listed_the_worse_first() -> None:
+def test_flips_are_listed_with_the_worse_first() -> None:
     old, new = model(np.array([1, 1, 0, 0] * 10, bool)), model(np.array([1, 0, 1, 0] * 10, bool))
     found = against(old, new)
     assert (found.worse, found.better) == (10, 10)

@@ -1,4 +1,4 @@
-"""What a record must have judged: every rule that is asked, and no verdict better than its figures."""
+"""A record must judge every rule of the gate, and no verdict may be better than its figures."""
 
 from dataclasses import replace
 
@@ -38,17 +38,17 @@ def read(rules: list[Judgement], gate: Gate = GATE) -> list[Judgement]:
     return rules
 
 
-def test_a_record_that_answers_every_rule_is_believed() -> None:
+def test_a_record_that_judges_every_rule_is_accepted() -> None:
     assert read(RULES) == RULES
 
 
 @pytest.mark.parametrize("number", range(len(RULES)))
-def test_each_rule_that_is_taken_out_is_missed(number: int) -> None:
+def test_each_removed_rule_is_detected(number: int) -> None:
     with pytest.raises(ModelError, match=r"^release.json: the rule .* was not judged$"):
         read(RULES[:number] + RULES[number + 1 :])
 
 
-def test_rules_on_groups_that_were_taken_out_altogether_are_missed_too() -> None:
+def test_removing_all_rules_on_groups_is_detected() -> None:
     with pytest.raises(ModelError, match=r"the rule accuracy of each group ≥ 0\.5 was not judged"):
         read([rule for rule in RULES if not (rule.of or "").startswith("group ")])
 
@@ -63,11 +63,11 @@ def test_a_verdict_is_no_better_than_its_figures(number: int) -> None:
     rule = RULES[number]
     bad = -0.5 if rule.kind == "bound" else 0.5
     edited = replace(rule, value=bad, low=bad, high=bad)
-    with pytest.raises(ModelError, match="says pass, and its figures do not"):
+    with pytest.raises(ModelError, match="says pass, but its figures do not support that"):
         read([*RULES[:number], edited, *RULES[number + 1 :]])
 
 
-def test_of_many_classes_one_may_hold_by_chance_where_its_figures_fail() -> None:
+def test_a_rule_on_one_of_many_classes_may_hold_where_its_figures_fail() -> None:
     at = next(number for number, rule in enumerate(RULES) if rule.of == "a")
     held = replace(RULES[at], value=0.3, low=0.2, high=0.4, verdict="hold")
     assert held in read([*RULES[:at], held, *RULES[at + 1 :]])

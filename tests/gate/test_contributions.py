@@ -1,4 +1,4 @@
-"""The parts of a score add up to what the task itself says, whatever the draw."""
+"""The parts of a score add up to the score of the task, on every draw."""
 
 import pkgutil
 from dataclasses import replace
@@ -152,7 +152,7 @@ def test_recall_of_a_class_is_that_of_the_tables() -> None:
         assert parts[0].sum() / parts[1].sum() == pytest.approx(recall)
 
 
-def test_a_picture_is_right_when_all_is_found_and_nothing_else() -> None:
+def test_a_picture_is_right_when_every_object_is_found_and_nothing_else() -> None:
     scored = balls()
     right = scored.contributions.right
     assert right is not None and scored.contributions.errors is None and not scored.classes
@@ -161,14 +161,14 @@ def test_a_picture_is_right_when_all_is_found_and_nothing_else() -> None:
     assert right.tolist() == [f == o and not e for f, o, e in zip(found, objects, false, strict=True)]
 
 
-def test_lengths_and_amounts_have_errors_and_no_decision() -> None:
+def test_numeric_predictions_have_errors_and_no_decision() -> None:
     for scored in (demand(), pose()):
         found = scored.contributions
         assert found.right is None and found.decided is None and not scored.classes
         assert found.errors is not None and (found.errors >= 0).all()
 
 
-def test_examples_are_lined_up_by_name() -> None:
+def test_examples_are_aligned_by_name() -> None:
     scored = pictures()
     names = scored.examples["example"].tolist()[::-1]
     turned = aligned(scored, names)

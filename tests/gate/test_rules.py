@@ -1,4 +1,4 @@
-"""What rules may be on, and which way the metrics run."""
+"""Which metrics, classes and kinds of group a rule may name."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def test_a_metric_that_the_task_does_not_have_is_refused() -> None:
     assert refused(*DEMAND, baseline={"overall": {"accuracy": {"most": 1}}})[0][0] == "baseline.overall.accuracy"
 
 
-def test_floors_by_class_and_by_group_are_held_to_the_same() -> None:
+def test_floors_by_class_and_by_group_are_checked_in_the_same_way() -> None:
     least = {"min": 0.5}
     assert not refused(*PICTURES, per_class={"recall": least}, per_group={"group": {"accuracy": least}})
     assert refused(*PICTURES, per_class={"f1": least})[0][:2] == ("per_class.f1", "no such metric of one class")
@@ -56,12 +56,12 @@ def test_a_class_that_the_task_does_not_have_is_refused() -> None:
         ("baseline.per_class.recall.classes", "no such class as 'cat'", "known: ad, content")
     ]
     assert refused(*FOULS, baseline=rule)[0][1] == "no such class as 'ad'"
-    assert not refused("image_classification", SIZE, baseline=rule), "the folders will tell"
+    assert not refused("image_classification", SIZE, baseline=rule), "only the raw folders name the classes"
 
 
 def test_classes_of_a_task_without_decisions_are_refused() -> None:
     found = refused(*DEMAND, baseline={"per_class": {"recall": {"most": 0.1}}})
-    assert found == [("baseline.per_class.recall", "the task does not decide between classes", "take per_class out")]
+    assert found == [("baseline.per_class.recall", "the task does not decide between classes", "remove per_class")]
 
 
 def test_a_kind_of_group_that_the_task_does_not_have_is_refused() -> None:
@@ -69,6 +69,6 @@ def test_a_kind_of_group_that_the_task_does_not_have_is_refused() -> None:
     assert one == ("baseline.per_group.hour", "no such kind of group", "known: group, period")
 
 
-def test_a_loss_is_no_less_than_nothing() -> None:
+def test_an_allowed_loss_is_not_negative() -> None:
     with pytest.raises(ValidationError):
         Loss(most=-0.1)

@@ -36,7 +36,7 @@ def test_a_ceiling_passes_holds_and_fails_by_where_the_interval_lies():
     assert one(ceiling, value=30, low=28, high=32).verdict == "fail"
 
 
-def test_of_what_is_measured_without_examples_the_value_decides():
+def test_the_value_decides_a_figure_measured_without_examples():
     for value, verdict in ((99, "pass"), (101, "fail")):
         size = judge(Gate(rules={"size_bytes": Rule(max=100)}), {"size_bytes": {"value": value}})
         assert size.verdict == verdict
@@ -58,10 +58,10 @@ def test_a_loss_without_an_interval_holds():
 def test_nothing_passes_on_fewer_test_examples_or_groups_than_a_verdict_needs(examples: int, groups: int, verdict: str):
     gate = Gate(rules={}, least={"examples": 30, "groups": 8})
     assert judge(gate, {}, counts={"examples": examples, "groups": groups}).verdict == verdict
-    assert judge(gate, {}).verdict == "fail"  # nobody counted
+    assert judge(gate, {}).verdict == "fail"  # nothing was counted
 
 
-def test_what_equals_the_bound_keeps_within_it():
+def test_a_figure_equal_to_the_bound_is_within_it():
     assert one(Rule(min=0.9, max=0.9, decide_on="point"), value=0.9).verdict == "pass"
     assert one(Rule(min=0.9), value=0.93, low=0.9, high=0.95).verdict == "pass"
     assert one(Rule(min=0.9), value=0.85, low=0.8, high=0.9).verdict == "hold"
@@ -74,7 +74,7 @@ def test_a_rule_on_something_that_was_not_measured_fails():
     assert verdict.verdict == "fail"
     assert [(rule.metric, rule.verdict, rule.reason) for rule in verdict.rules] == [
         ("accuracy", "fail", "accuracy was not measured"),
-        ("f1", "pass", "0.9 (0.8 to 1) keeps to the floor 0.1"),
+        ("f1", "pass", "0.9 (0.8 to 1) meets the floor 0.1"),
     ]
 
 
@@ -86,22 +86,22 @@ def test_a_figure_that_is_not_finite_fails(bad: float | None, end: str):
 
 def lost(rule: Loss, metric: str, **difference: float | None):
     figures = {metric: difference} if difference else {}
-    asked = Gate(rules={}, conversion={metric: rule})
-    return judge(asked, {}, {metric: {"value": 2.0}}, figures, metrics=DECLARED).rules[0]
+    gate = Gate(rules={}, conversion={metric: rule})
+    return judge(gate, {}, {metric: {"value": 2.0}}, figures, metrics=DECLARED).rules[0]
 
 
-def test_what_conversion_loses_is_judged_by_its_interval():
+def test_a_loss_in_conversion_is_judged_by_its_interval():
     most = Loss(most=0.02)
     assert lost(most, "accuracy", value=0.01, low=0.0, high=0.02).verdict == "pass"
     assert lost(most, "accuracy", value=0.01, low=0.0, high=0.03).verdict == "hold"
     assert lost(most, "accuracy", value=0.04, low=0.03, high=0.05).verdict == "fail"
     assert lost(most, "accuracy", value=-0.5, low=-0.6, high=-0.4).verdict == "pass"
     assert lost(most, "accuracy", value=0.01, low=0.0, high=0.02).reason == (
-        "loses 0.01 (0 to 0.02), no more than the 0.02 that it may"
+        "loses 0.01 (0 to 0.02), within the allowed 0.02"
     )
 
 
-def test_of_an_error_more_is_a_loss():
+def test_a_larger_error_is_a_loss():
     worse = lost(Loss(most=0.02), "mae", value=-0.5, low=-0.6, high=-0.4)
     assert (worse.value, worse.low, worse.high, worse.verdict) == (0.5, 0.4, 0.6, "fail")
 
@@ -115,7 +115,7 @@ def test_a_loss_that_was_not_measured_fails():
     assert lost(Loss(most=1), "accuracy", value=math.nan).verdict == "fail"
 
 
-def test_decided_on_the_point_a_rule_never_holds():
+def test_a_rule_decided_on_the_point_never_holds():
     gate = Gate(rules={"accuracy": Rule(min=0.9)}, decide_on="point")
     assert judge(gate, {"accuracy": {"value": 0.91, "low": 0.8, "high": 0.95}}).verdict == "pass"
     assert judge(gate, {"accuracy": {"value": 0.89, "low": 0.8, "high": 0.95}}).verdict == "fail"
@@ -123,7 +123,7 @@ def test_decided_on_the_point_a_rule_never_holds():
     assert judge(own, {"accuracy": {"value": 0.91, "low": 0.8, "high": 0.95}}).verdict == "hold"
 
 
-def test_rules_of_the_machine_and_of_the_model_are_told_apart():
+def test_rules_of_the_machine_and_of_the_model_are_separated():
     gate = Gate(
         rules={"accuracy": Rule(min=0.9), "latency_p95_ms": Rule(max=9)},
         conversion={"accuracy": Loss(most=1)},
@@ -141,7 +141,7 @@ def test_no_rules_is_a_pass():
 def test_the_reason_names_value_interval_and_bound():
     assert one(Rule(min=0.9), value=0.91, low=0.88, high=0.94).reason == "0.91 (0.88 to 0.94) straddles the floor 0.9"
     assert one(Rule(max=2, decide_on="point"), value=3).reason == "3 is above the ceiling 2"
-    assert one(Rule(max=5e6, decide_on="point"), value=4_012_345).reason == "4,012,345 keeps to the ceiling 5,000,000"
+    assert one(Rule(max=5e6, decide_on="point"), value=4_012_345).reason == "4,012,345 meets the ceiling 5,000,000"
 
 
 def test_plain_values_are_json_even_where_nan_was_measured():
@@ -156,7 +156,7 @@ def test_the_verdict_is_the_worst_of_its_rules(given_outcomes: list):
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.tuples(figures, figures)))
-def test_one_rule_more_never_betters_the_verdict(pairs: dict):
+def test_an_additional_rule_never_improves_the_verdict(pairs: dict):
     rules = {name: Rule(min=bound) for name, (bound, _) in pairs.items()}
     measured = {name: {"value": value} for name, (_, value) in pairs.items()}
     whole = judge(Gate(rules=rules), measured)
@@ -166,7 +166,7 @@ def test_one_rule_more_never_betters_the_verdict(pairs: dict):
 
 
 @given(bound=figures, value=figures, below=st.floats(0, 1e5), above=st.floats(0, 1e5), rise=st.floats(0, 1e6))
-def test_more_is_never_worse_for_a_floor_and_never_better_for_a_ceiling(
+def test_a_higher_figure_is_never_worse_for_a_floor_and_never_better_for_a_ceiling(
     bound: float, value: float, below: float, above: float, rise: float
 ):
     ends = {"value": value, "low": value - below, "high": value + above}

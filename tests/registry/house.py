@@ -43,7 +43,7 @@ REFUSED = {
     "lost": "not in the DVC remote",
     "edited": "not what the register stage of dvc.lock wrote",
     "emptied": "the rule accuracy ≥ 0.8 was not judged",
-    "flattered": "the rule accuracy ≥ 0.8 says pass, and its figures do not",
+    "flattered": "the rule accuracy ≥ 0.8 says pass, but its figures do not support that",
 }
 
 TASK = "tabular_classification"

@@ -100,7 +100,7 @@ def test_a_rules_figure_that_was_edited_is_refused(at: Callable[[str], None]):
     at("fails")
     edit(RECORD, flatter)
     lock()
-    refused("the rule accuracy ≥ 0.8 was judged on 0.9 (0.85 to 0.95), and it is 0.5 (")
+    refused("the rule accuracy ≥ 0.8 has 0.9 (0.85 to 0.95), but recomputing gives 0.5 (")
 
 
 def test_metrics_that_were_edited_too_are_refused(at: Callable[[str], None]):
@@ -108,7 +108,7 @@ def test_metrics_that_were_edited_too_are_refused(at: Callable[[str], None]):
     edit(RECORD, flatter)
     edit(RECORD, lambda record: record["metrics"]["accuracy"].update(value=0.9, low=0.85, high=0.95))
     lock()
-    refused("accuracy is 0.9 (0.85 to 0.95), and comes out as 0.5 (")
+    refused("accuracy is 0.9 (0.85 to 0.95), but recomputing gives 0.5 (")
 
 
 def test_another_variants_release_under_this_name_is_refused(at: Callable[[str], None]):
@@ -129,7 +129,7 @@ def test_another_builds_benchmark_is_refused(at: Callable[[str], None], commits:
     at("slow")
     Path(BENCHMARK).write_text(git(Path(), "show", f"{commits['good-1']}:{BENCHMARK}") + "\n")
     lock()
-    refused("is of another model.tflite: its size_bytes is")
+    refused("belongs to another model.tflite: its size_bytes is")
 
 
 def test_another_builds_predictions_are_refused(at: Callable[[str], None], commits: Mapping[str, str]):

@@ -34,7 +34,7 @@ HUB_TASKS = {
     "tabular-classification",
     "tabular-regression",
 }
-"""Those of the Hugging Face hub (PIPELINE_DATA of huggingface.js) that tasks of slipway are called after."""
+"""The tasks of the Hugging Face hub (PIPELINE_DATA of huggingface.js) that tasks of slipway are named after."""
 
 
 def card(values: dict) -> str:
@@ -44,7 +44,7 @@ def card(values: dict) -> str:
 
 
 def metadata(card: str) -> dict:
-    """The block at the head of a card, found as the hub finds it."""
+    """The metadata at the head of a card, parsed as the hub parses it."""
     block = re.match(r"---\n([\s\S]*?)\n---\n\n# ", card)
     assert block is not None
     return yaml.safe_load(block[1])
@@ -54,7 +54,7 @@ def rule(metric: str, verdict: str, value: float | None, **more: object) -> dict
     return {
         "kind": "bound", "of": None, "metric": metric, "min": None, "max": None, "value": value, "low": None,
         "high": None,
-        "verdict": verdict, "reason": f"{metric} was looked at",
+        "verdict": verdict, "reason": f"{metric} was measured",
     } | more  # fmt: skip
 
 
@@ -161,11 +161,11 @@ def tables(markdown: str) -> list[list[list[str]]]:
     return found
 
 
-def test_a_card_of_pictures_tells_what_where_and_how_well(pictures: dict):
+def test_a_card_of_pictures_has_the_facts_the_scores_and_the_data(pictures: dict):
     text = card(pictures)
     assert text.partition("\n---\n\n")[2].startswith("# base-ad-detector\n\nTells advertisements from programmes")
-    assert "The gate says **hold**: the data cannot tell" in text
-    assert "Input: an array `uint8 [96, 96, 3]` an example." in text
+    assert "The verdict of the gate is **hold**: the data cannot tell" in text
+    assert "Input: an array `uint8 [96, 96, 3]` for each example." in text
     assert "the probabilities of 2 classes, in this order: ad, content." in text
     facts, metrics, gate, parity, data, lineage, files = tables(text)
     assert ["runs as", "TFLite in int8, 3.8 MiB"] in facts
@@ -189,7 +189,7 @@ def test_a_card_of_pictures_tells_what_where_and_how_well(pictures: dict):
         ["size_bytes", "≤ 5,000,000", "4,012,345", "pass"],
     ]
     assert ["f1, native minus shipped", "-0.0004"] in parity
-    assert "runs it in 1 partition; left to LiteRT's own: 1 QUANTIZE." in text
+    assert "runs the model in 1 partition. LiteRT's own kernels run: 1 QUANTIZE." in text
     assert data[1:] == [
         ["all", "1,400", "300", "300", "200"],
         ["ad", "690 (49.3 %)", "150 (50.0 %)", "25 (8.3 %)", "100 (50.0 %)"],
@@ -199,8 +199,8 @@ def test_a_card_of_pictures_tells_what_where_and_how_well(pictures: dict):
     assert files[2] == ["model.tflite", "3.8 MiB", "a" * 64]
 
 
-def test_a_card_says_where_the_model_ends(pictures: dict):
-    limits = card(pictures).partition("## Where it ends")[2].partition("##")[0]
+def test_a_card_names_the_limitations_of_the_model(pictures: dict):
+    limits = card(pictures).partition("## Limitations")[2].partition("##")[0]
     assert "Only 14 groups were tested" in limits
     assert "Fewer than 30 test examples show ad:" in limits
     assert "profile `demo`" in limits
@@ -223,9 +223,9 @@ def test_agreement_that_is_not_full_is_not_rounded_to_full(table: dict):
     assert "agree on 99.999 % of" in card(table)
 
 
-def test_the_reason_of_every_rule_that_did_not_pass_is_told(pictures: dict):
+def test_the_reason_of_every_rule_that_did_not_pass_is_shown(pictures: dict):
     text = card(pictures)
-    assert "- hold: f1 was looked at" in text and "accuracy was looked at" not in text
+    assert "- hold: f1 was measured" in text and "accuracy was measured" not in text
 
 
 @pytest.mark.parametrize("name", ["a|b", "<script>", "*bold*", "[x](y)", "two\nlines", "`code`", "_under_", "a&lt;b"])
@@ -237,7 +237,7 @@ def test_names_of_any_kind_stay_text(pictures: dict, name: str):
 
 
 @pytest.mark.parametrize("kind", ["pictures", "table"])
-def test_a_hostile_text_in_every_field_is_only_read(kind: str, request: pytest.FixtureRequest):
+def test_a_hostile_text_in_every_field_stays_text(kind: str, request: pytest.FixtureRequest):
     record = request.getfixturevalue(kind)
     shown, plain = (
         card(hostile.everywhere({**record, "variant": f"a {text}"}, text)) for text in (hostile.TEXT, hostile.PLAIN)
@@ -272,19 +272,19 @@ def test_the_card_is_a_function_of_the_record(pictures: dict):
 
 
 @given(value=st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)), size=st.integers(0, 2**40))
-def test_any_figure_can_be_told(value: float | None, size: int):
+def test_any_figure_can_be_shown(value: float | None, size: int):
     record = described_table()
     record["metrics"] = {"m": {"value": value}}
     record["artifacts"]["model.tflite"]["bytes"] = size
     assert card(record).endswith("\n")
 
 
-def test_a_threshold_of_two_classes_is_told(table: dict) -> None:
+def test_a_threshold_of_two_classes_is_shown(table: dict) -> None:
     table["spec"] |= {"objective": "binary", "outputs": ["hand_ball"], "threshold": 0.28727}
     assert "- Output: the probability of hand\\_ball.\n- Decision: positive from 0.2873 on" in card(table)
 
 
-def test_the_head_of_a_card_is_what_the_hub_reads(pictures: dict):
+def test_the_head_of_a_card_is_the_metadata_of_the_hub(pictures: dict):
     assert metadata(card(pictures)) == {
         "library_name": "litert",
         "license": "apache-2.0",
@@ -318,7 +318,7 @@ def test_every_task_is_one_that_the_hub_knows():
     assert {path.parent.name.replace("_", "-") for path in ROOT.glob("src/slipway/tasks/*/__init__.py")} == HUB_TASKS
 
 
-def test_a_licence_that_is_not_stated_is_said_to_be_so_and_left_out_for_the_hub(pictures: dict):
+def test_a_licence_that_is_not_stated_is_shown_as_such_and_left_out_of_the_metadata(pictures: dict):
     assert ["licence", "apache-2.0"] in tables(card(pictures))[0]
     pictures["license"] = None
     assert ["licence", "not stated"] in tables(card(pictures))[0]

@@ -1,4 +1,4 @@
-"""The data set in Croissant: mlcroissant reads each example with its label, group and split, and asks no network."""
+"""The data set in Croissant: mlcroissant reads each example with its label, group and split, without a network."""
 
 import json
 import socket
@@ -21,7 +21,7 @@ from slipway.release import croissant
 
 RAW = "0123456789abcdef0123456789abcdef.dir"
 SPLIT = Split(train=0.6, val=0.2, test=0.2, calibration=8)
-pytestmark = [  # of mlcroissant, about its own libraries
+pytestmark = [  # warnings of mlcroissant about its own libraries
     pytest.mark.filterwarnings("ignore:ConjunctiveGraph is deprecated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame.reset_index"),
 ]
@@ -29,17 +29,17 @@ pytestmark = [  # of mlcroissant, about its own libraries
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing may be asked of a network."""
+    """Refuse every connection to a network."""
 
     def refuse(*_: object) -> None:
-        raise AssertionError("a network was asked")
+        raise AssertionError("a network connection was attempted")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
 def record(variant: str, task: str, found: dict[str, Any]) -> Record:
-    """A release record of what was prepared, the model made up."""
+    """A release record of the prepared data, with an invented model."""
     values = {
         "schema": 3,
         "variant": variant,
@@ -64,7 +64,7 @@ def record(variant: str, task: str, found: dict[str, Any]) -> Record:
 
 @pytest.fixture
 def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Record:
-    """Prepared pictures in a repository, which is the working folder; frames of a video are a group."""
+    """Prepared pictures in a repository that is the working folder; the frames of a video are a group."""
     monkeypatch.chdir(tmp_path)
     random, raw = np.random.default_rng(0), Path("data/raw/pictures")
     for name in ("ad", "content"):
@@ -100,14 +100,14 @@ def describe(record: Record, license: str | None = "apache-2.0") -> dict[str, An
 
 
 def written(record: Record) -> mlcroissant.Dataset:
-    """The description where the register stage writes it, as mlcroissant reads it."""
+    """Write the description where the register stage writes it, and read it with mlcroissant."""
     path = Path("reports") / record.variant / "croissant.json"
     atomic.write_json(path, describe(record))
     return mlcroissant.Dataset(str(path.resolve()))
 
 
 def records(dataset: mlcroissant.Dataset, name: str) -> list[dict[str, Any]]:
-    """The records of a set by the names of their fields; mlcroissant gives texts as bytes."""
+    """The records of a set, by field name; mlcroissant returns text as bytes."""
     return [
         {key.partition("/")[2]: one.decode() if isinstance(one, bytes) else one for key, one in row.items()}
         for row in dataset.records(name)
@@ -143,41 +143,40 @@ def test_a_number_as_label_has_no_classes(hours: Record) -> None:
     assert [one.id for one in written(hours).metadata.record_sets] == ["splits", "train", "val", "test"]
 
 
-def test_examples_that_were_changed_since_are_not_read(pictures: Record) -> None:
+def test_examples_that_changed_afterwards_are_not_read(pictures: Record) -> None:
     dataset, path = written(pictures), Path("data/prepared/pictures/test/examples.parquet")
     pd.read_parquet(path).iloc[1:].to_parquet(path)
     with pytest.raises(mlcroissant.GenerationError):
         records(dataset, "test")
 
 
-def test_the_data_set_says_what_it_is_and_where(pictures: Record) -> None:
+def test_the_description_has_the_name_licence_version_and_address(pictures: Record) -> None:
     metadata = written(pictures).metadata
     assert (metadata.name, metadata.license) == ("pictures", ["https://spdx.org/licenses/Apache-2.0"])
     assert metadata.version == f"0.0.0+{RAW}"
     assert (
-        metadata.description
-        == "Data of a model, divided for training and testing it. The model: Tells *ad* from content."
+        metadata.description == "Data for a model, split for training and testing. The model: Tells *ad* from content."
     )
     raw = metadata.distribution[0]
     assert (raw.content_url, raw.md5) == ("../../data/raw/pictures", RAW)
     assert Path("reports/pictures", raw.content_url).resolve() == Path("data/raw/pictures").resolve()
-    # What nobody but the publisher knows.
+    # Only the publisher knows these.
     assert {issue.rpartition("/")[2].partition('"')[0] for issue in metadata.ctx.issues.warnings} == {
         "citeAs", "datePublished",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("license", "told"),
+    ("license", "address"),
     [("cc-by-4.0", "https://spdx.org/licenses/CC-BY-4.0"), ("openrail", "openrail"), (None, None)],
 )
-def test_a_licence_is_told_by_its_address_where_spdx_has_it(pictures: Record, license: str | None, told: str) -> None:
+def test_a_licence_of_spdx_is_given_by_its_address(pictures: Record, license: str | None, address: str) -> None:
     described = describe(pictures, license)
-    assert described.get("license") == told
+    assert described.get("license") == address
     mlcroissant.Dataset(jsonld=described)
 
 
-def test_a_hostile_text_in_every_field_is_only_a_text(pictures: Record) -> None:
+def test_a_hostile_text_in_every_field_stays_text(pictures: Record) -> None:
     dataset = hostile.everywhere(pictures.dataset, "pictures")
     described = describe(pictures.model_copy(update={"description": hostile.TEXT, "dataset": dataset}))
     read = mlcroissant.Dataset(jsonld=json.loads(json.dumps(described)))

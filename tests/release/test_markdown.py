@@ -1,4 +1,4 @@
-"""Markdown: what a template or a table puts on a page is text, unless it is Markdown already."""
+"""Markdown: templates and tables escape every value that is not Markdown already."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,7 +15,7 @@ Render = Callable[..., str]
 
 @pytest.fixture
 def render() -> Iterator[Render]:
-    """Renders a template in the environment of the card and the report."""
+    """A function that renders a template in the environment of the card and the report."""
     environment = markdown.environment("slipway.registry")
 
     def run(source: str, **values: object) -> str:
@@ -78,7 +78,7 @@ def test_a_value_that_no_template_escapes_is_escaped(render: Render, source: str
     assert hostile.structure(render(source, x=hostile.TEXT)) == hostile.structure(render(source, x=hostile.PLAIN))
 
 
-def test_what_is_markdown_already_is_left_as_it_is(render: Render) -> None:
+def test_markdown_is_left_unchanged(render: Render) -> None:
     assert render("{{ x }} {{ y }}", x=Markdown("*a*"), y="*a*") == "*a* \\*a\\*"
     assert render("{{ 'x' | code }} {{ ['*', n] | listed }}", n=Markdown("**b**")) == "`x` \\*, **b**"
 
@@ -86,7 +86,7 @@ def test_what_is_markdown_already_is_left_as_it_is(render: Render) -> None:
 @pytest.mark.parametrize(
     "made", [Markdown("*a*") + "*b*", Markdown("*a*")[:], f"{Markdown('*a*')}", str(Markdown("*"))]
 )
-def test_what_is_made_of_markdown_is_text_again(made: str) -> None:
+def test_a_string_made_from_markdown_is_text_again(made: str) -> None:
     assert not isinstance(made, Markdown)
     assert markdown.shown(made) == markdown.text(made)
 
@@ -98,7 +98,7 @@ def test_a_name_that_is_not_given_is_an_error(render: Render, source: str) -> No
 
 
 @pytest.mark.parametrize("function", ["bound", "figure", "number", "share", "size", "figures"])
-def test_a_text_does_not_pass_for_a_figure(render: Render, function: str) -> None:
+def test_text_is_not_accepted_as_a_figure(render: Render, function: str) -> None:
     with pytest.raises((TypeError, ValueError)):
         render(f"{{{{ x | {function} }}}}", x="<b>")
 
@@ -114,5 +114,5 @@ def test_figures_have_the_decimals_that_are_declared_or_four_digits_of_the_large
     assert markdown.figures([0.05, None, 12.0], 2) == ["0.05", "n/a", "12.00"]
     assert markdown.figures([0.05, 12.0]) == ["0.05", "12.00"]
     assert markdown.figures([0.012345, 0.001]) == ["0.01235", "0.00100"]
-    assert markdown.figures([3, 4_000], 2) == ["3", "4,000"], "counts have none"
+    assert markdown.figures([3, 4_000], 2) == ["3", "4,000"], "counts have no decimals"
     assert markdown.measured(0.5, 0.25, 1.0, 1) == "0.5 (0.2 to 1.0)"

@@ -1,4 +1,4 @@
-"""Compose: what conf/ resolves to, and what each mistake in it says."""
+"""Compose: what conf/ resolves to, and the message for each mistake in it."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ FILE = Path(f"conf/variant/{VARIANT}.yaml")
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of what compose reads and writes, which is the working folder of the test."""
+    """A copy of the files that compose reads and writes; it is the working folder of the test."""
     for name in ("conf", "params"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "params.yaml", tmp_path)
@@ -40,7 +40,7 @@ def test_every_variant_resolves_in_every_profile(repository: Path, variant: str,
 
 
 def become(variant: str, text: str) -> None:
-    """Put another file in the place of a variant's, for data of one's own."""
+    """Replace the file of a variant by one for the user's own data."""
     Path(f"conf/variant/{variant}.yaml").write_text(text)
     edit(
         Path("params.yaml"),
@@ -65,7 +65,7 @@ def test_every_variant_of_the_benchmarks_resolves(repository: Path, own: str, va
 
 
 @pytest.mark.parametrize("profile", ["smoke", "demo", "full"])
-def test_what_a_new_variant_of_few_pictures_begins_with_resolves(repository: Path, profile: str) -> None:
+def test_the_recipe_of_a_new_variant_of_few_pictures_resolves(repository: Path, profile: str) -> None:
     recipe = yaml.safe_load(Path("conf/new/image_classification.yaml").read_text())
     groups = recipe["groups"] | recipe["few"]["groups"]
     chosen = "".join(f"  - override /{group}: {option}\n" for group, option in groups.items())
@@ -101,13 +101,13 @@ def test_trees_ship_as_float32(repository: Path) -> None:
         compose("demand-predictor")
 
 
-def test_a_variant_of_ones_own_data_has_no_simulation(repository: Path) -> None:
+def test_a_variant_with_the_users_own_data_has_no_simulation(repository: Path) -> None:
     edit(Path("params.yaml"), f"  {VARIANT}: tv\n", "")
     compose(VARIANT)
     assert config.read(VARIANT)["simulate"] is None
 
 
-def test_what_is_simulated_is_under_this_repositorys_licence_and_data_of_ones_own_under_none(repository: Path) -> None:
+def test_simulated_data_has_the_licence_of_this_repository_and_own_data_has_none(repository: Path) -> None:
     def licences() -> tuple[str | None, str | None]:
         compose(VARIANT)
         register = config.read(VARIANT)["register"]
@@ -186,14 +186,14 @@ def test_a_mistake_is_one_line_with_variant_key_value_and_file(
     edit(FILE, old, new)
     with pytest.raises(ConfigError) as caught:
         compose(VARIANT)
-    said = str(caught.value)
-    assert said.startswith(f"{VARIANT}: ")
-    assert message in said
-    assert "\n" not in said
-    assert str(repository) not in said
+    error = str(caught.value)
+    assert error.startswith(f"{VARIANT}: ")
+    assert message in error
+    assert "\n" not in error
+    assert str(repository) not in error
 
 
-def test_every_mistake_is_told_at_once(repository: Path) -> None:
+def test_all_mistakes_are_reported_at_once(repository: Path) -> None:
     edit(FILE, "least: 5000", "least: many")
     edit(FILE, "precision: int8", "precision: int4")
     with pytest.raises(ConfigError) as caught:
@@ -201,13 +201,15 @@ def test_every_mistake_is_told_at_once(repository: Path) -> None:
     assert len(str(caught.value).splitlines()) == 2
 
 
-def test_an_unknown_variant_is_told_the_known_ones(repository: Path) -> None:
+def test_the_message_for_an_unknown_variant_lists_the_known_ones(repository: Path) -> None:
     with pytest.raises(ConfigError, match=r"nope: no such variant in params.yaml; it has base-ad-detector"):
         compose("nope")
 
 
 @pytest.mark.parametrize(("key", "value"), [("task", "image_clasification"), ("framework", "torch")])
-def test_an_unknown_task_or_framework_is_told_the_known_ones(repository: Path, key: str, value: str) -> None:
+def test_the_message_for_an_unknown_task_or_framework_lists_the_known_ones(
+    repository: Path, key: str, value: str
+) -> None:
     top = yaml.safe_load(Path("params.yaml").read_text())
     top["all"][VARIANT][key] = value
     Path("params.yaml").write_text(yaml.safe_dump(top))
@@ -231,7 +233,7 @@ def test_a_profile_or_seed_of_another_kind_is_refused(repository: Path, line: st
         compose(VARIANT)
 
 
-def test_a_task_that_the_framework_does_not_fit_is_told_what_it_fits(repository: Path) -> None:
+def test_the_message_for_a_task_without_support_in_the_framework_lists_the_supported_ones(repository: Path) -> None:
     edit(
         Path("params.yaml"),
         "base-ad-detector: {task: image_classification",
@@ -266,14 +268,14 @@ def test_a_transfer_says_where_it_starts(repository: Path) -> None:
         ),
     ],
 )
-def test_a_transfer_that_cannot_be_is_refused(repository: Path, old: str, new: str, message: str) -> None:
+def test_an_invalid_transfer_is_refused(repository: Path, old: str, new: str, message: str) -> None:
     edit(Path("params.yaml"), old, new)
     with pytest.raises(ConfigError) as caught:
         compose("sports-ad-detector")
     assert message in str(caught.value)
 
 
-def test_a_variant_without_a_file_is_told_which_file(repository: Path) -> None:
+def test_the_message_for_a_variant_without_a_file_names_the_file(repository: Path) -> None:
     edit(
         Path("params.yaml"),
         "variants: &variants\n",

@@ -15,7 +15,7 @@ NAMES = ["ad", "content", "trailer"]
 
 
 def outcome() -> tuple[pd.Series, np.ndarray, np.ndarray]:
-    """Groups of four examples that are right about as often as the group is easy; one group has all trailers."""
+    """Groups of four examples; the share of correct ones depends on the group, and one group has all trailers."""
     draw = np.random.default_rng(0)
     groups = pd.Series(np.repeat([f"video {number:02d}" for number in range(40)], 4))
     targets = draw.integers(0, 2, 160)
@@ -49,7 +49,7 @@ def test_intervals_are_those_of_the_metrics_draws() -> None:
     assert {"value": ad["recall"], "low": ad["recall_low"], "high": ad["recall_high"]} == recall
 
 
-def test_what_only_one_group_tells_has_no_interval() -> None:
+def test_a_score_from_a_single_group_has_no_interval() -> None:
     groups, targets, predictions = outcome()
     tables = broken_down(classification.Scores(groups, targets, predictions, NAMES))
     assert len(tables["per_group"]) == 40
@@ -61,14 +61,14 @@ def test_what_only_one_group_tells_has_no_interval() -> None:
     assert trailer["recall_low"] is trailer["recall_high"] is None
 
 
-def test_a_class_that_is_always_right_is_as_sure_as_it_has_groups() -> None:
+def test_a_class_without_an_error_has_an_interval_by_its_number_of_groups() -> None:
     groups, targets = pd.Series(list("aabbccd")), np.array([0, 1, 0, 1, 0, 1, 0])
     rows = broken_down(classification.Scores(groups, targets, np.eye(2)[targets], ["x", "y"]))
     ends = [(row["recall_low"], row["recall_high"]) for row in rows["per_class"]]
     assert ends == [(pytest.approx(0.025 ** (1 / count), abs=1e-6), 1) for count in (4, 3)]
 
 
-def test_a_curve_is_written_as_it_is() -> None:
+def test_a_curve_is_written_without_intervals() -> None:
     groups, targets, predictions = outcome()
     table = binary.by_score(targets == 0, predictions[:, 0])
     rows = with_intervals(lambda weight: {"tenths": table}, groups, {}, {"tenths"}, **DRAWS)["tenths"]

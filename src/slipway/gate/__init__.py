@@ -1,1 +1,1 @@
-"""Rules on metrics, and the verdict."""
+"""The rules on metrics, and the verdict over them."""

@@ -1,6 +1,6 @@
-"""Whether what a stage judged is all that a variant's rules ask, and each verdict that of its own figures.
+"""Check that a record judges every rule of its variant, and that each verdict follows from its figures.
 
-A record whose rules were taken out would pass without this: where nothing is asked, the verdict is a pass.
+Without this check a record with its rules removed would pass: without rules the verdict is a pass.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,40 +9,43 @@ from dataclasses import replace
 from slipway.core.errors import ModelError
 from slipway.gate.result import named
 from slipway.gate.rules import Decision, Gate
-from slipway.gate.verdict import COUNTED, bounded, enough, may_lose, required
+from slipway.gate.verdict import COUNTED, bounded, judge_count, may_lose, required_counts
 from slipway.records.verdict import Judgement, Verdict, worst
 
 
 def check(judged: Verdict, gate: Gate, classes: Sequence[str], path: str) -> None:
-    """See that a release record or a benchmark judged all that is asked.
+    """Check that a release record or a benchmark judges every rule.
 
     Args:
         judged: the verdict of the record or the benchmark.
-        gate: the rules that it must have judged; those against a baseline are not looked at.
-        classes: the model's, for a rule on each class.
-        path: where it is, for messages.
+        gate: the rules that it must judge; those against a baseline are ignored.
+        classes: the classes of the model, for a rule on each class.
+        path: the path of the record or the benchmark, for messages.
 
     Raises:
-        ModelError: its verdict is not that of its rules, or one that is asked is missing or not that of its figures.
+        ModelError: the verdict does not follow from its rules, or a rule is missing, or a rule's verdict does not
+            follow from its figures.
     """
     rules = judged.rules
     if judged.verdict != worst([rule.verdict for rule in rules]):
-        raise ModelError(f"{path}: the verdict is not that of its rules")
-    for asked, decide in _asked(gate, classes, rules):
-        found = [rule for rule in rules if question(rule) == question(asked)]
+        raise ModelError(f"{path}: the verdict does not follow from its rules")
+    for expected, decide in _expected(gate, classes, rules):
+        found = [rule for rule in rules if rule_key(rule) == rule_key(expected)]
         if not found:
-            raise ModelError(f"{path}: the rule {named(asked)} was not judged")
-        if better := [rule for rule in found if not _follows(rule, decide)]:
-            raise ModelError(f"{path}: the rule {named(asked)} says {better[0].verdict}, and its figures do not")
+            raise ModelError(f"{path}: the rule {named(expected)} was not judged")
+        if wrong := [rule for rule in found if not _supported(rule, decide)]:
+            raise ModelError(
+                f"{path}: the rule {named(expected)} says {wrong[0].verdict}, but its figures do not support that"
+            )
 
 
-def _asked(gate: Gate, classes: Sequence[str], judged: Sequence[Judgement]) -> Iterator[tuple[Judgement, Decision]]:
-    """Each rule as it is when nothing was measured, and what decides it.
+def _expected(gate: Gate, classes: Sequence[str], judged: Sequence[Judgement]) -> Iterator[tuple[Judgement, Decision]]:
+    """Yield each rule without a measurement, and what decides it.
 
-    The groups of a kind are those that any rule was judged on: the test data names them.
+    Only the test data names the groups of a kind, so the groups are taken from the judged rules.
     """
-    for unit, least in required(gate.least).items():
-        yield enough(unit, least, None), "point"
+    for unit, least in required_counts(gate.least).items():
+        yield judge_count(unit, least, None), "point"
     for metric, rule in gate.rules.items():
         decide = rule.decide_on or gate.decide_on
         yield bounded(metric, rule.min, rule.max, None, decide), decide
@@ -61,16 +64,16 @@ def _asked(gate: Gate, classes: Sequence[str], judged: Sequence[Judgement]) -> I
                 yield bounded(metric, rule.min, rule.max, None, decide, group), decide
 
 
-def question(rule: Judgement) -> Judgement:
-    """A rule without what came of it: equal for two that ask the same."""
+def rule_key(rule: Judgement) -> Judgement:
+    """Return a rule without its result: equal for two judgements of the same rule."""
     return replace(rule, value=None, low=None, high=None, verdict="hold", reason="")
 
 
-def _follows(rule: Judgement, decide: Decision) -> bool:
-    """Whether the verdict is no better than the figures; one on a class or a group may hold where they fail."""
+def _supported(rule: Judgement, decide: Decision) -> bool:
+    """Whether the verdict is no better than the figures give; on a class or a group it may be hold instead of fail."""
     figures = {"value": rule.value, "low": rule.low, "high": rule.high}
     if rule.metric in COUNTED:
-        again = enough(rule.metric, int(rule.min or 0), int(rule.value or 0))
+        again = judge_count(rule.metric, int(rule.min or 0), int(rule.value or 0))
     elif rule.kind == "bound":
         again = bounded(rule.metric, rule.min, rule.max, figures, decide, rule.of)
     else:

@@ -1,4 +1,4 @@
-"""One model on the test examples, and what each of them adds to its scores, as its task declares that."""
+"""One model on the test examples, and what each example contributes to the scores, as the task declares it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from slipway.core.spec import Spec
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """One model on the test examples: rows [n] of the index, targets and predictions [n, ...], spec with threshold."""
+    """One model on the test examples: n rows of the index, targets and predictions [n, ...], spec with threshold."""
 
     task: Task
     spec: Spec
@@ -22,46 +22,46 @@ class Scored:
     predictions: np.ndarray
 
     def score(self, weight: np.ndarray | None = None) -> dict[str, float]:
-        """Every metric of the task; `weight` [n] counts each example that often."""
+        """Return every metric of the task; `weight` [n] is how often each example counts."""
         return self.scores.total(weight)
 
     @cached_property
     def scores(self) -> Scores:
-        """What the predictions come to."""
+        """The scores of the predictions."""
         return self.task.scores(self.examples, self.targets, self.predictions, self.spec)
 
     @property
     def contributions(self) -> Contributions:
-        """What each example adds."""
+        """What each example contributes to the scores."""
         return self.scores.contributions
 
     @property
     def groups(self) -> pd.Series:
-        """[n] the group of each example."""
+        """The group of each example, [n]."""
         return self.examples["group"]
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The classes that are decided between, none where the task has no such decision."""
+        """The classes of a task that decides between classes, else none."""
         return tuple(self.spec["classes"]) if self.contributions.actual is not None else ()
 
     @property
     def actual(self) -> np.ndarray:
-        """[n] the class of each example by name."""
-        assert self.contributions.actual is not None  # there are `classes`
+        """The name of the actual class of each example, [n]."""
+        assert self.contributions.actual is not None  # the task has classes
         return self.contributions.actual
 
     def ratio(self, metric: str) -> Ratio | None:
-        """The parts of a metric, None where it is no ratio of sums."""
+        """The numerator and denominator of a metric, None where it is not a ratio of sums."""
         return self.contributions.ratios.get(metric)
 
     def of_class(self, metric: str, name: str) -> Ratio | None:
-        """The parts of a metric of one class by itself, None where it is not known of that."""
+        """The numerator and denominator of a metric of one class, None where the metric has no value by class."""
         return self.contributions.by_class.get(metric, {}).get(name)
 
 
 def aligned(scored: Scored, names: Sequence[str]) -> Scored | None:
-    """The same with its examples in the order of `names`, None where one of them is missing."""
+    """Return the model with its examples in the order of `names`, None where one of them is missing."""
     position = pd.Index(scored.examples["example"]).get_indexer(pd.Index(names))
     if (position < 0).any():
         return None

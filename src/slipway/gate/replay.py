@@ -1,7 +1,7 @@
-"""A baseline that was tested on other examples, run on today's.
+"""Run a baseline that was tested on other examples on today's test examples.
 
-The prepared split serves where the baseline takes the same inputs; else today's raw examples are encoded as it learnt
-them: at its size, with its vocabularies.
+Where the baseline takes the same inputs, it runs on the prepared split. Otherwise today's raw examples are encoded as
+in its training: at its size, with its vocabularies.
 """
 
 from collections.abc import Iterator
@@ -23,19 +23,19 @@ BATCH = 256
 
 
 def replay(task: Task, spec: Spec, model: bytes, names: pd.Series, test: Path, raw: Path, alike: bool) -> Scored:
-    """The predictions of a baseline on test examples.
+    """Return a baseline with its predictions on test examples.
 
     Args:
-        task: the baseline's, over its own `data` section.
-        spec: of its release record.
+        task: the baseline's task, with its own `data` section.
+        spec: the spec of its release record.
         model: its TFLite file.
-        names: [n] the test examples, by their name in the index.
-        test: the prepared test split, looked at where the baseline takes the same inputs.
-        raw: the raw folder, looked at where it does not.
-        alike: whether it does.
+        names: the names of the test examples in the index, [n].
+        test: the prepared test split, used where the baseline takes the same inputs.
+        raw: the raw folder, used where it does not.
+        alike: whether the baseline takes the same inputs.
 
     Raises:
-        ModelError: what is needed is not on this disk, or lacks an example.
+        ModelError: the split or the folder is not on this disk, or lacks an example.
         DataError: the raw folder cannot be read as the baseline reads it.
     """
     interpreter = Interpreter(model)
@@ -53,7 +53,7 @@ Batches = Iterator[tuple[pd.DataFrame, np.ndarray, np.ndarray]]
 
 def _prepared(test: Path) -> Batches:
     if not (test / "examples.parquet").is_file():
-        raise ModelError(f"{test} is not here, on which it would be run: dvc pull {test.parent}")
+        raise ModelError(f"{test} is not here, and the baseline must run on it: run `dvc pull {test.parent}`")
     split = PackedSplit(test)
     start = 0
     for inputs, targets in split.batches(BATCH):
@@ -63,13 +63,13 @@ def _prepared(test: Path) -> Batches:
 
 def _encoded(task: Task, spec: Spec, names: pd.Series, raw: Path) -> Batches:
     if not raw.is_dir():
-        raise ModelError(f"{raw} is not here, which it would be run on: dvc pull {raw}")
+        raise ModelError(f"{raw} is not here, and the baseline must run on it: run `dvc pull {raw}`")
     indexed = task.index(raw).examples
     position = pd.Index(indexed["example"]).get_indexer(pd.Index(names))
     if (position < 0).any():
         missing = names[position < 0].iloc[0]
         raise ModelError(
-            f"{raw} as the baseline reads it has no {missing}, and {int((position < 0).sum())} lack in all"
+            f"{raw}, read as the baseline reads it, has no {missing}; {int((position < 0).sum())} are missing in all"
         )
     examples = indexed.iloc[position].reset_index(drop=True)
     for encoded in task.encode(raw, examples, spec):

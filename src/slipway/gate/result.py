@@ -1,4 +1,4 @@
-"""All that the gate says of a variant, and the exit code that it comes to."""
+"""The result of the gate for a variant, and the exit code for several results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ EXIT_CODES: dict[Status, int] = {"pass": 0, "fail": 1, "hold": 2, "unjudged": 3}
 
 @dataclass(frozen=True)
 class Version:
-    """What a model is judged beside: a commit, and the version or revision by which it was found."""
+    """The baseline of a model: a commit, and the name of the version or revision that it was found by."""
 
     name: str
     commit: str
@@ -25,11 +25,11 @@ class Version:
 
 @dataclass(frozen=True)
 class Result:
-    """What the gate says of a variant.
+    """The result of the gate for a variant.
 
-    `why`: what stood in the way where it could not be judged. `record`, `benchmark`: what was built. `version`: the
-    baseline, with `old_record` and `old_benchmark`, None where its commit has none. `old`, `new`: both models on the
-    test examples, where they were compared.
+    `why`: why the variant could not be judged, else None. `record`, `benchmark`: what was built. `version`: the
+    baseline, with `old_record` and `old_benchmark`, each None where its commit has none. `old`, `new`: both models on
+    the test examples, where they were compared.
     """
 
     variant: str
@@ -47,16 +47,16 @@ class Result:
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
-        """Those that the task declares; none where the models were not compared."""
+        """The metrics that the task declares; empty where the models were not compared."""
         return {} if self.new is None else self.new.task.metrics
 
     @property
     def beside(self) -> str:
-        """The baseline in words."""
+        """The name of the baseline, for a message."""
         return "no baseline" if self.version is None else self.version.name
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values: variant, verdict, why, baseline, rules, and what flipped."""
+        """Return plain JSON values: variant, verdict, why, baseline, rules, and the comparison with what flipped."""
         compared = None
         if self.comparison is not None:
             compared = {name: one for name, one in asdict(self.comparison).items() if name != "rules"}
@@ -71,7 +71,7 @@ class Result:
 
 
 def named(judgement: Judgement) -> str:
-    """A rule in words."""
+    """Return a rule in words."""
     name = judgement.subject
     if judgement.kind != "bound":
         most = f"{100 * (judgement.max or 0):.4g} %" if judgement.relative else f"{judgement.max:,.6g}"
@@ -82,6 +82,6 @@ def named(judgement: Judgement) -> str:
 
 
 def exit_code(judged: Sequence[Result]) -> int:
-    """That of the worst verdict: a failure goes before what could not be judged, and that before a hold."""
+    """Return the exit code of the worst verdict, from worst to best: fail, unjudged, hold, pass."""
     order: list[Status] = ["fail", "unjudged", "hold", "pass"]
     return EXIT_CODES[min((one.verdict for one in judged), key=order.index, default="pass")]

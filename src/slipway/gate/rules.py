@@ -1,10 +1,10 @@
-"""The `gate` section of a variant: what its model must keep to, and what it may lose.
+"""The `gate` section of a variant: the bounds on its scores, and how much it may lose.
 
-    decide_on: interval         # or point: the naive reading, which never holds
-    least:                      # fewer test examples or groups hold, whatever the scores
+    decide_on: interval         # or point: only the value decides, so a rule never holds
+    least:                      # with fewer test examples or groups the verdict is hold
       examples: 30
       groups: 8
-      groups_of_slice: 5        # of a class or a group that a rule is on
+      groups_of_slice: 5        # in a class or a group that has a rule
     rules:                      # floors and ceilings of the model that ships
       accuracy: {min: 0.90}
     per_class:                  # the same for each class
@@ -14,7 +14,7 @@
     conversion:                 # the most that the model that ships may be worse than the native one
       accuracy: {most: 0.01}
     baseline:                   # the most that it may be worse than the version in production
-      first_release: pass       # without a version in production; hold if it is not said
+      first_release: pass       # the verdict without a version in production; default hold
       overall:
         accuracy: {most: 0.02}
         mae: {most: 0.15, relative: true}
@@ -23,8 +23,8 @@
       per_group:
         group: {accuracy: {most: 0.20}}
 
-Losses are in the metric's own unit, or as shares of the baseline's value where they are `relative`, and positive where
-the new model is worse, whichever way the metric runs.
+A loss is in the unit of its metric, or a share of the other model's value where it is `relative`. It is positive where
+the new model is worse, both for metrics that should be high and for those that should be low.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -40,25 +40,25 @@ Decision = Literal["interval", "point"]
 FirstRelease = Literal["hold", "pass"]
 
 POINTS = frozenset({*LATENCY, *CONVERSION})
-"""What is measured without drawing examples, and has no interval."""
+"""Metrics that are measured without drawing examples, and have no interval."""
 MACHINE_OR_FILE = frozenset({*LATENCY, "size_bytes"})
-"""What is compared with the baseline by its value: there are no examples to draw."""
+"""Metrics that are compared with the baseline by value: there are no examples to draw."""
 
 
 class Rule(config.Rule):
-    """A floor, a ceiling or both for one metric of the model that ships; see `verdict` for what decides."""
+    """A floor, a ceiling or both for one metric of the model that ships; `slipway.gate.verdict` judges it."""
 
     decide_on: Decision | None = None
 
 
 class ClassRule(Rule):
-    """The same for each class, or for those that are named."""
+    """A floor or ceiling for each class, or for the named classes only."""
 
     classes: tuple[str, ...] | None = None
 
 
 class Loss(Section):
-    """The most that may be lost in one metric: in its unit, or as a share of the other model's value."""
+    """The largest allowed loss in one metric: in its unit, or as a share of the other model's value."""
 
     most: Annotated[float, Field(ge=0)]
     relative: bool = False
@@ -66,19 +66,19 @@ class Loss(Section):
 
 
 class BaselineLoss(Loss):
-    """The same against the baseline; what it says where there is none yet."""
+    """The largest allowed loss against the baseline, and the verdict where there is no baseline yet."""
 
     first_release: FirstRelease | None = None
 
 
 class ClassLoss(BaselineLoss):
-    """The same for each class, or for those that are named."""
+    """The largest allowed loss against the baseline for each class, or for the named classes only."""
 
     classes: tuple[str, ...] | None = None
 
 
 class Baseline(Section):
-    """What may be lost against the version that holds production, by metric: in all, by class, by kind of group.
+    """The allowed losses against the version in production, by metric: overall, by class and by kind of group.
 
     A kind of group is `group`, which every task has, or another column of the test examples (`kinds`).
     """
@@ -93,7 +93,7 @@ class Baseline(Section):
 
 
 class Least(Section):
-    """How many test examples and groups a verdict needs, and a rule on a class or a group: with fewer it holds."""
+    """The test examples and groups that a verdict needs, and the groups that a rule on a slice needs: fewer hold."""
 
     examples: Annotated[int, Field(ge=1)] = 1
     groups: Annotated[int, Field(ge=1)] = 1
@@ -101,11 +101,11 @@ class Least(Section):
 
 
 class Gate(config.Gate):
-    """All rules of a variant; a rule without `decide_on` of its own takes the gate's."""
+    """All rules of a variant; a rule without `decide_on` uses that of the gate."""
 
     decide_on: Decision = "interval"
     least: Least = Least()
-    rules: dict[str, Rule]  # type: ignore[assignment]  # each of the base's rules with one key more
+    rules: dict[str, Rule]  # type: ignore[assignment]  # the rules of the base class with one more key
     per_class: dict[str, ClassRule] = Field(default_factory=dict)
     per_group: dict[str, dict[str, Rule]] = Field(default_factory=dict)
     conversion: dict[str, Loss] = Field(default_factory=dict)
@@ -130,7 +130,7 @@ class Gate(config.Gate):
 
 
 class Refusal(NamedTuple):
-    """A rule that can never be judged: its place in the configuration, what is wrong with it, and what to do."""
+    """A rule that can never be judged: its path in the configuration, what is wrong with it, and what to do."""
 
     path: tuple[str, ...]
     what: str
@@ -140,13 +140,14 @@ class Refusal(NamedTuple):
 def refusals(
     gate: Gate, metrics: Mapping[str, Metric], kinds: frozenset[str], classes: tuple[str, ...] | None
 ) -> Iterator[Refusal]:
-    """Rules on a metric, a class or a kind of group that a task does not have.
+    """Yield the rules on a metric, a class or a kind of group that the task does not have.
 
     Args:
         gate: the rules.
-        metrics: those that the task declares.
-        kinds: its kinds of group.
-        classes: those that it decides between, none at all, or None where the raw data names them.
+        metrics: the metrics that the task declares.
+        kinds: the kinds of group of the task.
+        classes: the classes of the task: empty where it does not decide between classes, None where only the raw data
+            names them.
     """
     yield from _unknown(gate.rules, metrics.keys() | POINTS, "metric", ("rules",))
     yield from _unknown(gate.conversion, metrics.keys(), "metric", ("conversion",))
@@ -162,7 +163,7 @@ def _of_slices(
     kinds: frozenset[str],
     classes: tuple[str, ...] | None,
 ) -> Iterator[Refusal]:
-    """The same for rules by class and by group."""
+    """Yield the refused rules by class and by group."""
     yield from _unknown(part.per_group, kinds, "kind of group", (*above, "per_group"))
     for kind, rules in part.per_group.items():
         yield from _unknown(rules, metrics.keys(), "metric", (*above, "per_group", kind))
@@ -170,7 +171,7 @@ def _of_slices(
     for metric, rule in part.per_class.items():
         path = (*above, "per_class", metric)
         if classes == ():
-            yield Refusal(path, "the task does not decide between classes", "take per_class out")
+            yield Refusal(path, "the task does not decide between classes", "remove per_class")
             continue
         yield from _unknown([metric], of_one, "metric of one class", path[:-1])
         if classes is not None:

@@ -1,6 +1,6 @@
-"""Slices of the test examples (a class, a video, a match), and what is drawn in them.
+"""Slices of the test examples (a class, a video, a match), and the units that a bootstrap draws in them.
 
-Groups (videos, matches, places) are drawn with replacement, in a slice that is one group its examples.
+Groups (videos, matches, places) are drawn with replacement; where a slice consists of a single group, its examples are.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ OTHERS = "(others)"
 
 
 def slices(values: pd.Series) -> dict[str, np.ndarray]:
-    """Which examples [n] have each value of a column; rare values together."""
+    """Return a mask [n] of the examples for each value of a column; rare values share one mask."""
     text = values.astype(object).where(values.notna(), "(missing)").astype(str)
     counts = text.value_counts()
     text = text.where(text.map(counts) >= LEAST_EXAMPLES, OTHERS)
@@ -20,7 +20,7 @@ def slices(values: pd.Series) -> dict[str, np.ndarray]:
 
 
 def units_of(inside: np.ndarray, groups: pd.Series) -> tuple[np.ndarray, int]:
-    """The unit [n] that each example of a slice is drawn with, and how many there are; 0 for examples outside."""
+    """Return the number of the unit that each example is drawn with ([n], 0 outside the slice), and the unit count."""
     units = np.zeros(len(inside), np.int64)
     codes, names = pd.factorize(groups[inside], sort=True)
     if len(names) <= 1:

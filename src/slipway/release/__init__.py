@@ -1,1 +1,1 @@
-"""What the gate and a release show people: the model card, the data set in Croissant, the report."""
+"""The documents of a release for people: the model card, the data set in Croissant, and the report of the gate."""

@@ -1,8 +1,8 @@
-"""The model card: a release record told to people, in Markdown, and to the Hugging Face hub, in YAML at its head.
+"""The model card: a release record as Markdown for people, with YAML metadata for the Hugging Face hub at its head.
 
-The form follows Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019): what the model is, what it is for,
-how it was measured and on what, and where it ends. All of it comes from the record, so equal records give equal cards.
-card.md.jinja has the words, and this module the figures that are not in the record as such.
+The form follows Mitchell et al., "Model Cards for Model Reporting" (FAT* 2019): what the model is, what it is for, how
+it was evaluated and on what data, and its limitations. Everything comes from the record, so equal records give equal
+cards. card.md.jinja has the text, and this module computes the figures that the record does not have.
 """
 
 import json
@@ -19,21 +19,21 @@ from slipway.release import markdown
 from slipway.release.markdown import UNKNOWN, Markdown
 
 FEW_GROUPS = 20
-"""Below so many groups a percentile bootstrap over groups gives intervals that are too narrow."""
+"""With fewer groups, a percentile bootstrap over groups gives intervals that are too narrow."""
 FEW_EXAMPLES = 30
-"""Below so many test examples of a class its scores are hardly known."""
+"""With fewer test examples of a class, its scores are very uncertain."""
 LIBRARY = "litert"
-"""What the hub calls the library that runs TFLite."""
+"""The hub's name of the library that runs TFLite."""
 
 _TEMPLATE = markdown.environment("slipway.release").get_template("card.md.jinja")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
-"""What may stand in the metadata: names and ids, which no reader of Markdown takes for markup either."""
+"""The names and ids that are allowed in the metadata: a Markdown parser does not read them as markup either."""
 
 Row = tuple[object, ...]
 
 
 def card(record: Record, metrics: Mapping[str, Metric], words: Words) -> str:
-    """The model card of a release record, ending in a newline; its task declares the metrics and has the words."""
+    """Return the model card of a release record, ending in a newline; its task declares the metrics and the words."""
     test, sides = record.dataset.test, record.dataset.splits
     delegation = record.delegation
     return _TEMPLATE.render(
@@ -51,16 +51,16 @@ def card(record: Record, metrics: Mapping[str, Metric], words: Words) -> str:
         rare=[name for name, count in (test.classes if test else {}).items() if count < FEW_EXAMPLES],
         few_groups=FEW_GROUPS,
         few_examples=FEW_EXAMPLES,
-        folder=Markdown(json.dumps(f"models/{record.variant}")),  # a literal of Python
+        folder=Markdown(json.dumps(f"models/{record.variant}")),  # a Python literal
         lineage=[(name, value) for name, value in record.lineage.model_dump().items() if value is not None],
     )
 
 
 def metadata(record: Record) -> dict[str, Any]:
-    """What the Hugging Face hub reads at the head of a card.
+    """Return the metadata that the Hugging Face hub reads at the head of a card.
 
-    Scores are those of the test split. What is no plain name or id is left out, so that nothing here is markup where
-    the head of a page is not known.
+    The scores are those of the test split. Values that are not plain names or ids are left out, so nothing in the
+    metadata becomes markup where a viewer does not recognise the head.
     """
     task = record.task.replace("_", "-")
     tags = [task, "tflite", record.precision, "slipway", *(["simulated-data"] if record.dataset.simulated else [])]
@@ -83,27 +83,27 @@ def metadata(record: Record) -> dict[str, Any]:
 
 
 def _metrics(record: Record, metrics: Mapping[str, Metric]) -> Iterator[Row]:
-    """Each metric with what it is, its value and interval, those first that a rule is on."""
+    """Yield each metric with its meaning, value and interval; metrics with a rule come first."""
     ruled = [rule.metric for rule in record.gate.rules if rule.metric in record.metrics]
     for name in dict.fromkeys([*ruled, *sorted(record.metrics)]):
         metric, figures = metrics.get(name), (record.metrics[name].get(part) for part in ("value", "low", "high"))
         value, low, high = markdown.figures(figures, None if metric is None else metric.decimals)
-        told = ("", "", "") if metric is None else (metric.meaning, metric.unit, metric.better)
-        yield name, *told, value, UNKNOWN if low == high == UNKNOWN else Markdown(f"{low} to {high}")
+        described = ("", "", "") if metric is None else (metric.meaning, metric.unit, metric.better)
+        yield name, *described, value, UNKNOWN if low == high == UNKNOWN else Markdown(f"{low} to {high}")
 
 
 def _rules(record: Record, metrics: Mapping[str, Metric]) -> Iterator[Row]:
     for rule in record.gate.rules:
         lost = " lost in conversion" if rule.kind == "conversion" else ""
         bounds = [(sign, bound) for sign, bound in (("≥", rule.min), ("≤", rule.max)) if bound is not None]
-        asked = markdown.listed(Markdown(f"{sign} {markdown.bound(bound)}") for sign, bound in bounds)
+        bounds_text = markdown.listed(Markdown(f"{sign} {markdown.bound(bound)}") for sign, bound in bounds)
         metric = metrics.get(rule.metric)
         measured = markdown.measured(rule.value, rule.low, rule.high, None if metric is None else metric.decimals)
-        yield f"{rule.subject}{lost}", asked, measured, markdown.strong(rule.verdict)
+        yield f"{rule.subject}{lost}", bounds_text, measured, markdown.strong(rule.verdict)
 
 
 def _differences(record: Record) -> Iterator[Row]:
-    """What parity says, first in all and then by group of figures."""
+    """Yield the differences in parity: single figures first, then each group of figures."""
     parity = sorted(record.parity.items())
     for name, value in parity:
         if not isinstance(value, Mapping) and name != "agreement":
@@ -115,7 +115,7 @@ def _differences(record: Record) -> Iterator[Row]:
 
 
 def _counts(record: Record) -> Iterator[Row]:
-    """How many examples each split has, in all and by class."""
+    """Yield the number of examples of each split, overall and by class."""
     sides = list(record.dataset.splits.values())
     yield "all", *(markdown.number(side.total) for side in sides)
     for name in dict.fromkeys(name for side in sides for name in side.classes):

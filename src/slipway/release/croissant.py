@@ -1,8 +1,9 @@
-"""The data set of a variant in Croissant, the JSON-LD by which tools that know nothing of Slipway find and read it.
+"""The data set of a variant in Croissant, a JSON-LD vocabulary with which other tools find and read data sets.
 
-The vocabulary is that of https://docs.mlcommons.org/croissant/docs/croissant-spec.html, version 1.0. What is described
-is the raw folder, by DVC's hash of it, and the examples that prepare made of it: each with its name, label, group and
-split, read from the prepared splits, whose SHA-256 is checked by whoever reads them. It has no clock and no machine.
+The vocabulary is version 1.0 of https://docs.mlcommons.org/croissant/docs/croissant-spec.html. The description covers
+the raw folder, with its DVC hash, and the examples that prepare made from it: each with its name, label, group and
+split. Readers get the examples from the prepared splits and check their SHA-256. The description contains no times and
+nothing about the machine.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +20,14 @@ from slipway.records.release import Record, Split
 VERSION = "http://mlcommons.org/croissant/1.0"
 SPLITS = {"train": "cr:TrainingSplit", "val": "cr:ValidationSplit", "test": "cr:TestSplit"}
 ROOT = "../.."
-"""From reports/<variant>, where the description is, to the folder that paths are given in."""
+"""The path from reports/<variant>, where the description is, to the folder that paths are relative to."""
 COLUMNS = {
-    "example": "What was counted: a file of the raw folder, or a row or a place in one.",
-    "label": "The class, or the value to be predicted.",
-    "group": "Examples of one group are not independent of one another: frames of a video, hours of a place.",
-    "time": "When it was.",
+    "example": "The name of the example: a file of the raw folder, or a row or a place in such a file.",
+    "label": "The class, or the value to predict.",
+    "group": "The group of the example. Examples of one group are not independent, such as the frames of a video.",
+    "time": "The time of the example.",
 }
-"""The columns that the prepared splits of every task have, but `time`, which only a series has."""
+"""The columns that the prepared splits of every task have, except `time`, which only time series have."""
 
 _OWN = (
     "citeAs column equivalentProperty extract field fileObject fileProperty fileSet format includes isLiveDataset "
@@ -49,12 +50,12 @@ CONTEXT: dict[str, Any] = {
 
 
 def describe(record: Record, prepared: Path, license: str | None) -> dict[str, Any]:
-    """The data set that a release was built on, in JSON values.
+    """Return a description of the data set that a release was built on, in JSON values.
 
     Args:
-        record: of the release.
-        prepared: data/prepared/<variant>, from the repository's root.
-        license: of the data, None where nothing is stated.
+        record: the release record.
+        prepared: data/prepared/<variant>, relative to the repository's root.
+        license: the licence of the data, None where it is not stated.
     """
     sides = {side: split for side, split in record.dataset.splits.items() if side in SPLITS}
     kind = "Simulated data" if record.dataset.simulated else "Data"
@@ -63,8 +64,8 @@ def describe(record: Record, prepared: Path, license: str | None) -> dict[str, A
         "@type": "sc:Dataset",
         "conformsTo": VERSION,
         "name": record.variant,
-        "description": f"{kind} of a model, divided for training and testing it. The model: {record.description}",
-        "version": f"0.0.0+{record.lineage.raw}",  # nobody numbers the data, so its hash alone tells versions apart
+        "description": f"{kind} for a model, split for training and testing. The model: {record.description}",
+        "version": f"0.0.0+{record.lineage.raw}",  # the data has no version numbers, only a hash
         "keywords": [record.task.replace("_", "-")],
         **({} if license is None else {"license": _address(license)}),
         "distribution": [_raw(record), *(_examples(prepared / side) for side in sides)],
@@ -73,7 +74,7 @@ def describe(record: Record, prepared: Path, license: str | None) -> dict[str, A
 
 
 def _address(license: str) -> str:
-    """That of a licence in the list of SPDX; the id itself where that does not have it."""
+    """Return the address of a licence in the SPDX list, or the id itself where the list does not have it."""
     try:
         return f"https://spdx.org/licenses/{canonicalize_license_expression(license)}"
     except InvalidLicenseExpression:
@@ -86,7 +87,7 @@ def _raw(record: Record) -> dict[str, Any]:
         "@type": "cr:FileObject",
         "@id": "raw",
         "name": folder,
-        "description": "The raw data, a folder. Its hash is DVC's, by which `dvc pull` gets it.",
+        "description": "The folder of raw data. `dvc pull` downloads it; the hash is DVC's.",
         "contentUrl": f"{ROOT}/{folder}",
         "encodingFormat": "inode/directory",
         "md5": record.lineage.raw,
@@ -111,7 +112,7 @@ def _splits(sides: Mapping[str, Split]) -> dict[str, Any]:
 
 
 def _classes(sides: Mapping[str, Split]) -> list[dict[str, Any]]:
-    """How many examples of each class a split has; nothing where there are none to count."""
+    """Return the number of examples of each class in each split; empty where there are no classes."""
     rows = [
         {"name": name, **{side: split.classes.get(name, 0) for side, split in sides.items()}}
         for name in dict.fromkeys(name for split in sides.values() for name in split.classes)
@@ -121,7 +122,7 @@ def _classes(sides: Mapping[str, Split]) -> list[dict[str, Any]]:
 
 
 def _listed(name: str, kind: str, fields: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A few records with a name each, which stand in the description itself."""
+    """Return a record set of a few named records, which are part of the description itself."""
     return {
         "@type": "cr:RecordSet",
         "@id": name,
@@ -134,10 +135,10 @@ def _listed(name: str, kind: str, fields: Mapping[str, str], rows: Sequence[Mapp
 
 
 def _records(side: Path, split: Split) -> dict[str, Any]:
-    """The examples of a split, a record for each input that a model gets of them.
+    """Return the record set of a split: one record for each input that a model gets from an example.
 
-    The split of a record does not refer to those of `_splits`: mlcroissant 1.1 joins such records in memory, and gives
-    none when it is asked a second time.
+    The split of a record does not refer to the records of `_splits`: mlcroissant 1.1 joins such records in memory, and
+    returns none on a second read.
     """
     of, schema = {"fileObject": {"@id": f"{side.name}.parquet"}}, pq.read_schema(side / "examples.parquet")
     columns = [name for name in COLUMNS if name in schema.names]
@@ -150,7 +151,7 @@ def _records(side: Path, split: Split) -> dict[str, Any]:
         "@type": "cr:RecordSet",
         "@id": side.name,
         "name": side.name,
-        "description": f"{split.total:,} examples; one of which a model gets several inputs is there several times.",
+        "description": f"{split.total:,} examples. An example that gives a model several inputs has several records.",
         "field": [
             *(
                 _field(

@@ -1,7 +1,7 @@
-"""Markdown for model cards and reports: templates, tables, figures with the digits they deserve, text that stays text.
+"""Markdown for model cards and reports: templates, tables, rounded figures, and escaped text.
 
-What is Markdown already has the type `Markdown`, which the functions here return. All else is text of unknown origin:
-a template or a table that puts it on a page escapes it, without being asked.
+Text that is already Markdown has the type `Markdown`, which the functions here return. Everything else is text of
+unknown origin: templates and tables escape it automatically.
 """
 
 import math
@@ -16,37 +16,37 @@ from slipway_edge.redaction import plain
 
 
 class Markdown(str):
-    """Markdown that goes on a page as it is. What is made of it (a sum, a slice, a join) is a mere text again."""
+    """Markdown that goes on a page unchanged. A sum, a slice or a join of it is plain text again."""
 
     __slots__ = ()
 
 
 UNKNOWN = Markdown("n/a")
 
-_ALIVE = re.compile(
+_AUTOLINKED = re.compile(
     r"""
-    [@#$]                                       # mentions, addresses of mail, issues, formulas
+    [@#$]                                       # mentions, e-mail addresses, issues, formulas
     | :// | www\. | (mailto|xmpp|tel|data|javascript):
     | :[\w+-]+:                                 # emoji
-    | [!%&][0-9]                                # of GitLab: merge requests, milestones, epics
-    | (?<![a-z0-9])[a-z]+-[0-9]+                # GH-1, and what a project has set up like it
-    | (?<![0-9a-f])[0-9a-f]{7,64}(?![0-9a-f])   # commits
+    | [!%&][0-9]                                # GitLab: merge requests, milestones, epics
+    | (?<![a-z0-9])[a-z]+-[0-9]+                # GH-1, and similar references that a project has set up
+    | (?<![0-9a-f])[0-9a-f]{7,64}(?![0-9a-f])   # hashes of commits
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-"""What a host of Git makes something of in plain text."""
+"""Plain text that a Git host turns into a link, a mention or another element."""
 _MARKS = re.compile(r"[\\`*_\[\]~]")
 _FIRST = re.compile(r"^([0-9]+(?=[.)](?: |$))|(?=[=>]|[-+](?:[- ]|$)))")
-"""What begins a list or a quotation at the beginning of a line, or underlines the one above it."""
+"""Text that at the start of a line begins a list or a quotation, or turns the line above into a heading."""
 
 
 def environment(package: str) -> Environment:
-    """Jinja over the templates of Markdown in a package, with the functions of this module as filters.
+    """Return a Jinja environment for the Markdown templates of a package, with the functions of this module as filters.
 
-    Jinja hands the value of each `{{ }}` to `finalize`, and here that is `shown`: what is not `Markdown` is escaped by
-    `text`. So `{{ x }}` is safe by itself, and nothing in a template turns that off: what operators, macros and Jinja's
-    own filters return, `safe` among them, is not `Markdown` and is escaped, if need be for a second time. A filter is
-    for places where something else than text belongs: `code`, `html`, `target`. A name that is not given is an error.
+    Jinja passes the value of each `{{ }}` to `finalize`, which is `shown` here: `text` escapes every value that is not
+    `Markdown`. So `{{ x }}` is always safe, and nothing in a template turns that off: the results of operators, macros
+    and Jinja's own filters, including `safe`, are not `Markdown` and are escaped, even a second time. Filters are for
+    places that need something other than text: `code`, `html`, `target`. An undefined name is an error.
     """
     made = Environment(
         loader=PackageLoader(package, "."),
@@ -62,41 +62,41 @@ def environment(package: str) -> Environment:
 
 
 def shown(value: object) -> Markdown:
-    """The value as Markdown: as it is where it is that already, else as text."""
+    """Return the value as Markdown: unchanged where it is `Markdown`, else escaped as text."""
     return value if isinstance(value, Markdown) else text(value)
 
 
 def listed(values: Iterable[object]) -> Markdown:
-    """The values with commas between them."""
+    """Return the values with commas between them."""
     return Markdown(", ".join(map(shown, values)))
 
 
 def table(rows: Iterable[Sequence[object]], head: Sequence[object], numbers: int = 0) -> Markdown:
-    """A table whose last `numbers` columns are set flush right."""
+    """Return a table whose last `numbers` columns are aligned right."""
     rule = [Markdown("---")] * (len(head) - numbers) + [Markdown("---:")] * numbers
     return Markdown("\n".join(f"| {' | '.join(map(shown, cells))} |" for cells in (head, rule, *rows)))
 
 
 def strong(value: object) -> Markdown:
-    """The value in bold."""
+    """Return the value in bold."""
     return Markdown(f"**{shown(value)}**")
 
 
 def number(value: float, form: str = ",") -> Markdown:
-    """A number in one of Python's formats.
+    """Return a number in one of Python's formats.
 
     Raises:
-        TypeError: it is none, so that a text cannot pass for one.
+        TypeError: the value is not a number, so text cannot pass as one.
     """
     if not isinstance(value, int | float):
-        raise TypeError(f"{value!r} is no number")
+        raise TypeError(f"{value!r} is not a number")
     return Markdown(format(value, form))
 
 
 def figures(values: Iterable[float | None], decimals: int | None = None) -> list[Markdown]:
-    """Figures of one row with the same number of decimals, where not given four significant digits of the largest.
+    """Return the figures of a row with the same number of decimals; by default the largest has four significant digits.
 
-    Counts have none.
+    Whole numbers get no decimals.
     """
     given = list(values)
     if all(isinstance(value, int | None) for value in given):
@@ -108,30 +108,32 @@ def figures(values: Iterable[float | None], decimals: int | None = None) -> list
 
 
 def measured(value: float | None, low: float | None, high: float | None, decimals: int | None = None) -> Markdown:
-    """A figure, with its interval in brackets where it has one; `decimals` as in `figures`."""
-    told, *ends = figures([value, low, high], decimals)
-    return told if low is None or high is None else Markdown(f"{told} ({' to '.join(ends)})")
+    """Return a figure, with its interval in brackets where it has one; `decimals` as in `figures`."""
+    formatted, *ends = figures([value, low, high], decimals)
+    return formatted if low is None or high is None else Markdown(f"{formatted} ({' to '.join(ends)})")
 
 
 def bound(value: float) -> Markdown:
-    """A figure that someone set, as it was set."""
+    """Return a configured figure with all its digits."""
     return number(value, ",.10g")
 
 
 def figure(value: float | None) -> Markdown:
-    """A figure to three significant digits."""
+    """Return a figure with three significant digits."""
     return UNKNOWN if value is None else Markdown("0") if value == 0 else number(value, ".3g")
 
 
 def share(share: float) -> Markdown:
-    """A share in percent; what is not all is not rounded to all."""
+    """Return a share in percent; a share below 1 is never rounded up to 100 %."""
     percent = 100 * share
-    told = number(percent, ".1f") if percent <= 99.9 or percent == 100 else bound(math.floor(percent * 1000) / 1000)
-    return Markdown(f"{told} %")
+    formatted = (
+        number(percent, ".1f") if percent <= 99.9 or percent == 100 else bound(math.floor(percent * 1000) / 1000)
+    )
+    return Markdown(f"{formatted} %")
 
 
 def size(count: int) -> Markdown:
-    """So many bytes, in the unit that suits them."""
+    """Return a number of bytes, in bytes, KiB or MiB."""
     for unit, of in (("MiB", 2**20), ("KiB", 2**10)):
         if count >= of:
             return Markdown(f"{count / of:.1f} {unit}")
@@ -139,15 +141,15 @@ def size(count: int) -> Markdown:
 
 
 def words(name: str) -> str:
-    """A key as a heading."""
+    """Return a key as a heading."""
     return name.replace("_", " ").capitalize()
 
 
 def text(value: object) -> Markdown:
-    """Text of unknown origin as Markdown that shows just that, in a line, a cell of a table or a heading.
+    """Return text of unknown origin as Markdown that shows exactly this text, in a line, a table cell or a heading.
 
-    Nothing of it is markup, and nothing is alive: what a host of Git makes a link, a mention or a picture of by itself
-    (addresses, @names, #1, hashes of commits, :emoji:, formulas) stands as code, where no host looks for it.
+    All markup is escaped. Text that a Git host turns into a link, a mention or a picture (addresses, @names, #1, hashes
+    of commits, :emoji:, formulas) becomes code, where no host looks for it.
     """
     words = plain(str(value)).split()
     escaped = " ".join(_parts(word, _escaped) for word in words)
@@ -155,28 +157,30 @@ def text(value: object) -> Markdown:
 
 
 def code(value: object) -> Markdown:
-    """The same as code, all of it."""
+    """Return text of unknown origin as code."""
     return Markdown(_parts(" ".join(plain(str(value)).split()), _spanned))
 
 
 def html(value: object) -> Markdown:
-    """The same within an HTML block, where Markdown is not read."""
+    """Return text of unknown origin for an HTML block, in which Markdown is not parsed."""
     words = plain(str(value)).split()
-    return Markdown(" ".join(f"<code>{escape(word)}</code>" if _ALIVE.search(word) else escape(word) for word in words))
+    return Markdown(
+        " ".join(f"<code>{escape(word)}</code>" if _AUTOLINKED.search(word) else escape(word) for word in words)
+    )
 
 
 def target(path: str) -> Markdown:
-    """A path as the target of a link."""
+    """Return a path as the target of a link."""
     return Markdown(quote(path, safe="/"))
 
 
 def _parts(word: str, shown: Callable[[str], str]) -> str:
-    """A word around its |, which ends a cell of a table also within code."""
+    """Return a word with each | escaped, because | ends a table cell even in code."""
     return "\\|".join(shown(part) for part in word.split("|"))
 
 
 def _escaped(part: str) -> str:
-    if _ALIVE.search(part):
+    if _AUTOLINKED.search(part):
         return _spanned(part)
     return _MARKS.sub(r"\\\g<0>", part).replace("&", "&amp;").replace("<", "&lt;")
 

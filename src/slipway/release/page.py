@@ -1,7 +1,7 @@
-"""The report as one HTML page that needs nothing else: no script, no picture and no font from elsewhere.
+"""The report as one self-contained HTML page: it loads no script, no picture and no font.
 
-page.html is its template. The Markdown of the report is rendered without HTML of its own; what Mermaid draws there is
-drawn here as SVG. Whatever is put into the template or a drawing is escaped.
+page.html is its template. The Markdown of the report is rendered with raw HTML turned off. SVG drawings replace the
+Mermaid diagrams. Every value in the template or in a drawing is escaped.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _BAR = Markup('<rect x="{}" y="{}" width="{:.1f}" height="18" fill="#0969da"/>')
 
 
 def page(entries: Sequence[Entry], links: str = "") -> str:
-    """The page, with the same content as `report` and its plots."""
+    """Return the page: the content of `report`, with plots."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
     environment = Environment(loader=PackageLoader("slipway.release", "."), autoescape=True, keep_trailing_newline=True)
     environment.filters |= {
@@ -47,7 +47,7 @@ def page(entries: Sequence[Entry], links: str = "") -> str:
 
 
 def losses(judged: Result) -> Markup:
-    """What was lost by each rule on a loss, with its interval, as a share of what may be."""
+    """Draw the loss of each loss rule with its interval, as a share of the allowed loss."""
     rules = [rule for rule in judged.rules if rule.kind != "bound" and rule.max and rule.value is not None]
     if not rules:
         return Markup()
@@ -59,8 +59,8 @@ def losses(judged: Result) -> Markup:
     def x(value: float) -> float:
         return left + (right - left) * (min(max(value, low), high) - low) / (high - low)
 
-    parts = [_text(left, 14, "what was lost, as a share of what may be; left of 0 is better than before", "start")]
-    for value, name in ((0.0, "0"), (1.0, "all that may be")):
+    parts = [_text(left, 14, "loss, as a share of the allowed loss; left of 0 is better than before", "start")]
+    for value, name in ((0.0, "0"), (1.0, "allowed")):
         parts.append(_RULER.format(x(value), height - 22, "none" if value == 0 else "4 3"))
         parts.append(_text(x(value), height - 8, name, "middle"))
     for row, (rule, (value, least, most)) in enumerate(zip(rules, figures, strict=True)):
@@ -68,11 +68,11 @@ def losses(judged: Result) -> Markup:
         parts.append(_text(left - 12, y + 4, named(rule), "end"))
         parts.append(_INTERVAL.format(x(least), x(most), colour, y=y))
         parts.append(_POINT.format(x(value), y, colour, plain(rule.reason)))
-    return _svg(WIDTH, height, parts, "Losses beside what may be lost")
+    return _svg(WIDTH, height, parts, "Losses compared with the allowed losses")
 
 
 def confusion_plot(judged: Result) -> Markup:
-    """The confusion matrix, each cell as dark as its share of the actual class, with the change in brackets."""
+    """Draw the confusion matrix: a darker cell is a larger share of its actual class; the change is in brackets."""
     if judged.new is None or judged.old is None:
         return Markup()
     now, before, names = confusion(judged.new), confusion(judged.old), judged.new.classes
@@ -85,22 +85,22 @@ def confusion_plot(judged: Result) -> Markup:
         parts.append(_text(left - 8, top + 40 * row + 25, name, "end"))
         for column in range(len(names)):
             share, change = float(shares[row, column]), int(now[row, column] - before[row, column])
-            said = f"{now[row, column]:,}" + (f" ({change:+,})" if change else "")
+            label = f"{now[row, column]:,}" + (f" ({change:+,})" if change else "")
             x, y, colour = left + side * column, top + 40 * row, "#0969da" if row == column else "#cf222e"
             parts.append(_CELL.format(x, y, side - 2, colour, 0.05 + 0.6 * share))
-            parts.append(_text(x + side / 2, y + 24, said, "middle"))
+            parts.append(_text(x + side / 2, y + 24, label, "middle"))
     return _svg(left + side * len(names) + 10, top + 40 * len(names) + 6, parts, "Confusion matrix")
 
 
 def latency(judged: Result) -> Markup:
-    """Median latency of one example by model: on one thread, Keras on its own."""
+    """Draw the median latency of one example by model: on one thread, or Keras with its own threads."""
     models = {} if judged.benchmark is None else judged.benchmark.models
     timed = {name: one.single.get("1") or one.single.get("own") for name, one in models.items()}
     times = {name: one["p50_ms"] for name, one in timed.items() if one}
     if not times:
         return Markup()
     left, right, longest = 130, WIDTH - 110, max(times.values()) or 1.0
-    parts = [_text(left, 14, "median latency of one example, on one thread (Keras on its own)", "start")]
+    parts = [_text(left, 14, "median latency of one example, on one thread (Keras: with its own threads)", "start")]
     order = [name for name in ("model.tflite", "float.tflite", "native") if name in times]
     for row, name in enumerate(order):
         width, y = (right - left) * times[name] / longest, 26 + 26 * row
@@ -111,7 +111,7 @@ def latency(judged: Result) -> Markup:
 
 
 def _shares(rule: Judgement) -> tuple[float, float, float]:
-    """What was lost and its interval, as shares of what may be."""
+    """Return the loss and its interval as shares of the allowed loss."""
     value, most = rule.value or 0.0, rule.max or 1.0
     low, high = (value if end is None else end for end in (rule.low, rule.high))
     return value / most, low / most, high / most

@@ -1,9 +1,9 @@
-"""What the gate says of all variants, as one page of Markdown for a pull request.
+"""The results of the gate for all variants, as one page of Markdown for a pull request.
 
-The verdict comes first, then a row a variant; all else of a variant is under a fold. Tables and Mermaid only, which the
-places where pull requests are read draw themselves: nothing is loaded from elsewhere. report.md.jinja is the page,
-summary.md.jinja its beginning, and sections.md.jinja has a macro for each part of a fold; `slipway.release.page` shows
-the same parts with plots.
+The verdict comes first, then one row per variant; the details of a variant are in a fold. The page has only tables and
+Mermaid diagrams, which GitHub and GitLab render themselves, and loads nothing else. report.md.jinja is the page,
+summary.md.jinja its beginning, and sections.md.jinja has one macro for each section of a fold. `slipway.release.page`
+shows the same sections with plots.
 """
 
 import re
@@ -21,16 +21,17 @@ from slipway.release import markdown
 from slipway.release.markdown import UNKNOWN, Markdown
 
 MOST_ROWS = 24
-"""Of longer tables only the rows that changed most are shown."""
+"""Longer tables show only the rows that changed most."""
 CHANGED_ROWS = 10
+"""The number of rows that such a table shows."""
 LONGEST = 60
-"""Characters of a value of a parameter that are shown."""
+"""The number of characters that are shown of a parameter's value."""
 MARKS: dict[Status, str] = {"pass": "✅ pass", "hold": "⏸️ hold", "fail": "❌ fail", "unjudged": "❔ not judged"}
-MEANS: dict[Status, str] = {
+MEANINGS: dict[Status, str] = {
     "pass": "every rule is met",
     "hold": "the data cannot tell whether every rule is met",
     "fail": "a rule is broken",
-    "unjudged": "it could not be judged, which is no pass",
+    "unjudged": "a variant could not be judged, which does not count as a pass",
 }
 ORDER: tuple[Status, ...] = ("fail", "unjudged", "hold", "pass")
 
@@ -42,15 +43,15 @@ _NOTHING = Markdown()
 
 Row = Sequence[object]
 Change = tuple[str, Any, Any]
-"""A parameter by its dotted key, its value in the baseline and its value now; None where there is none."""
+"""The dotted key of a parameter, its value in the baseline and its value now; None where it is missing."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One variant: the gate's word, the resolved parameters that changed, and how often the gate errs at its size.
+    """One variant: the result of the gate, the resolved parameters that changed, and the error rates of the gate.
 
-    `calibration`: what the simulation of benchmarks/gate_calibration.py came to for this variant, None where it was not
-    run or was of other rules or another test split.
+    `calibration`: the result of the simulation in benchmarks/gate_calibration.py for this variant, None where it was
+    not run, or was run with other rules or another test split.
     """
 
     judged: Result
@@ -60,7 +61,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of what is under a variant's fold: Markdown, a Mermaid diagram, and the plot that HTML has instead."""
+    """One section of a variant's fold: Markdown, a Mermaid diagram, and the plot that replaces the diagram in HTML."""
 
     title: str
     body: Markdown
@@ -69,9 +70,10 @@ class Section:
 
 
 def report(entries: Sequence[Entry], links: str = "", longest: int | None = None) -> str:
-    """The page, ending in a newline; `links` goes before the paths of model cards.
+    """Return the page, ending in a newline; `links` is put before the paths of model cards.
 
-    Of a page of more than `longest` characters the folds are left out that matter least, and it says whose.
+    Where the page has more than `longest` characters, the folds with the best verdicts are left out first, and the page
+    names their variants.
     """
     template, head = _TEMPLATES.get_template("report.md.jinja"), summary(entries)
     folds = {entry.judged.variant: (entry.judged, list(sections(entry, links))) for entry in entries}
@@ -86,16 +88,16 @@ def report(entries: Sequence[Entry], links: str = "", longest: int | None = None
 
 
 def summary(entries: Sequence[Entry]) -> Markdown:
-    """The worst verdict as a heading, how many have which, and a row a variant."""
-    counts = {said: sum(entry.judged.verdict == said for entry in entries) for said in ORDER}
-    worst: Status = next((said for said in ORDER if counts[said]), "pass")
-    said = _TEMPLATES.get_template("summary.md.jinja").render(
+    """Return the worst verdict as a heading, the count of each verdict, and one row per variant."""
+    counts = {verdict: sum(entry.judged.verdict == verdict for entry in entries) for verdict in ORDER}
+    worst: Status = next((verdict for verdict in ORDER if counts[verdict]), "pass")
+    page = _TEMPLATES.get_template("summary.md.jinja").render(
         worst=worst,
-        counts=[f"{count} {MARKS[said]}" for said, count in counts.items() if count],
-        meaning=f"{MEANS[worst][0].upper()}{MEANS[worst][1:]}",
+        counts=[f"{count} {MARKS[verdict]}" for verdict, count in counts.items() if count],
+        meaning=f"{MEANINGS[worst][0].upper()}{MEANINGS[worst][1:]}",
         rows=[_row(entry.judged) for entry in entries],
     )
-    return Markdown(said.rstrip("\n"))
+    return Markdown(page.rstrip("\n"))
 
 
 def _row(judged: Result) -> Row:
@@ -118,7 +120,7 @@ def _row(judged: Result) -> Row:
 
 
 def _main(judged: Result) -> Markdown:
-    """The first metric that a rule is on, and its value now, or before and now."""
+    """Return the first metric with a rule, and its value now, or its values before and now."""
     assert judged.record is not None
     name = next((rule.metric for rule in judged.rules if rule.metric in judged.record.metrics), None)
     name = name or next(iter(judged.record.metrics), None)
@@ -132,14 +134,14 @@ def _main(judged: Result) -> Markdown:
 
 
 def sections(entry: Entry, links: str = "") -> Iterator[Section]:
-    """What is under the fold of a variant, in order; `links` goes before the path of its card."""
+    """Yield the sections of a variant's fold in order; `links` is put before the path of its card."""
     judged = entry.judged
     if judged.why is not None:
-        yield Section("", _told("unjudged", judged.why))
+        yield Section("", _render("unjudged", judged.why))
     yield from (section for section in _parts(entry) if section.body)
     if judged.record is not None:
         path = f"models/{judged.variant}/card.md"
-        yield Section("", _told("card", Markdown(f"{links}{markdown.target(path)}")))
+        yield Section("", _render("card", Markdown(f"{links}{markdown.target(path)}")))
 
 
 def _parts(entry: Entry) -> Iterator[Section]:
@@ -149,47 +151,47 @@ def _parts(entry: Entry) -> Iterator[Section]:
     rules = [(named(rule), rule.reason, markdown.strong(MARKS[rule.verdict])) for rule in judged.rules]
     yield Section("Rules", markdown.table(rules, ("rule", "measured", "verdict")), plot="losses")
     if entry.calibration is not None:
-        yield Section("How sure this is", markdown.text(sureness(entry.calibration)))
-    yield Section("Metrics", _told("metrics", list(_metrics(judged)), judged.old is not None))
+        yield Section("Reliability of the gate", markdown.text(sureness(entry.calibration)))
+    yield Section("Metrics", _render("metrics", list(_metrics(judged)), judged.old is not None))
     if judged.old is not None and judged.new is not None:
         for name, now in _tables(judged.new).items():
             yield Section(markdown.words(name), _breakdown(_tables(judged.old).get(name), now))
         yield Section("Confusion matrix", _confusion(judged.old, judged.new), plot="confusion")
         if (compared := judged.comparison) is not None:
-            diagram = _told("pie", compared) if compared.flips else _NOTHING
-            yield Section("Examples that flipped", _told("flips", compared), diagram)
+            diagram = _render("pie", compared) if compared.flips else _NOTHING
+            yield Section("Examples that flipped", _render("flips", compared), diagram)
     if judged.version is not None and judged.old_record is not None:
         params = [(markdown.code(key), _value(old), _value(new)) for key, old, new in entry.params]
-        yield Section("Parameters that changed", _told("params", params))
+        yield Section("Parameters that changed", _render("params", params))
     yield Section("Data", _data(judged))
     yield Section("Latency and size", _latency(judged), plot="latency")
 
 
-def _told(macro: str, *values: object) -> Markdown:
-    """What a macro of sections.md.jinja makes of its arguments."""
+def _render(macro: str, *values: object) -> Markdown:
+    """Render a macro of sections.md.jinja with its arguments."""
     return Markdown(getattr(_SECTIONS, macro)(*values).strip("\n"))
 
 
 def sureness(figures: Mapping[str, Any]) -> str:
-    """How often the gate errs, in words, from a variant's figures of the simulation."""
+    """Describe how often the gate errs, from the figures of a variant in the simulation."""
     worse = sorted(figures["worse"], key=lambda one: one["points"])
     passes = ", ".join(f"{one['points']:g} {one['pass']:.1%}" for one in worse)
     fails = ", ".join(f"{one['points']:g} {one['fail']:.1%}" for one in worse)
     power = ", ".join(f"{one['points']:g} {one['when_nothing_may_be_lost']['fail']:.1%}" for one in worse)
     equal = figures["equal"]
     size = f"{figures['examples']:,} examples in {figures['groups']:,} groups"
-    rule = f"{figures['metric']}, of which {figures['most']:g} may be lost"
+    rule = f"{figures['metric']} with an allowed loss of {figures['most']:g}"
     return (
-        f"Simulated {figures['draws']:,} times at this test size ({size}) for {rule}, with trainings that differ on "
-        f"{figures['churn']:.1%} of the examples: a model that is truly as good fails {equal['fail']:.1%}, holds "
-        f"{equal['hold']:.1%} and passes {equal['pass']:.1%} of the time. One that is worse by so many points passes: "
-        f"{passes}; and fails: {fails}. If nothing might be lost it would fail: {power} (the power), and one that is "
-        f"as good {equal['when_nothing_may_be_lost']['fail']:.1%}."
+        f"From {figures['draws']:,} simulations at this test size ({size}) for {rule}, in which two trainings differ "
+        f"on {figures['churn']:.1%} of the examples: a model that is equally good fails {equal['fail']:.1%}, holds "
+        f"{equal['hold']:.1%} and passes {equal['pass']:.1%} of the time. A model that is worse by the given number "
+        f"of points passes this often: {passes}; and fails this often: {fails}. With no allowed loss it would fail: "
+        f"{power} (the power), and an equally good model {equal['when_nothing_may_be_lost']['fail']:.1%}."
     )
 
 
 def _metrics(judged: Result) -> Iterator[Row]:
-    """Each metric before and now, and the change."""
+    """Yield each metric before and now, and the change."""
     assert judged.record is not None
     before = None if judged.old is None else judged.old.score()
     noted = {} if judged.old_record is None else judged.old_record.metrics
@@ -225,7 +227,7 @@ def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
 
 
 def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> Markdown:
-    """A table of scores before → now, a row a class, keypoint, hour, ..., those that changed most where it is long."""
+    """Return a table of scores before → now by class, keypoint, hour, ...; a long one has the most changed rows."""
     key = str(new.columns[0])
     if old is None or list(old.columns) != list(new.columns):
         return _NOTHING
@@ -242,14 +244,14 @@ def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> Markdown:
         cells = [row[key], *(markdown.number(row[name]) for name in counts)]
         for name in scores:
             before, now = (None if pd.isna(one) else float(one) for one in (row[f"{name} before"], row[name]))
-            said = markdown.figures([before, now])
-            cells.append(said[1] if before == now else Markdown(f"{said[0]} → {markdown.strong(said[1])}"))
+            shown = markdown.figures([before, now])
+            cells.append(shown[1] if before == now else Markdown(f"{shown[0]} → {markdown.strong(shown[1])}"))
         rows.append(cells)
-    return _told("breakdown", rows, (key, *counts, *scores), dropped)
+    return _render("breakdown", rows, (key, *counts, *scores), dropped)
 
 
 def confusion(scored: Scored) -> np.ndarray:
-    """Test examples by actual class (row) and decided class (column), in the order of the classes."""
+    """Return the counts of test examples by actual class (row) and decided class (column), in class order."""
     decided = scored.contributions.decided
     cells = [[int(((scored.actual == a) & (decided == d)).sum()) for d in scored.classes] for a in scored.classes]
     return np.array(cells)
@@ -263,7 +265,7 @@ def _confusion(old: Scored, new: Scored) -> Markdown:
         (markdown.strong(name), *(_counted(int(one), int(was)) for one, was in zip(now, before, strict=True)))
         for name, now, before in counts
     ]
-    return markdown.table(rows, ("actual, decided as:", *new.classes), len(new.classes))
+    return markdown.table(rows, ("actual / decided", *new.classes), len(new.classes))
 
 
 def _counted(now: int, before: int) -> Markdown:
@@ -271,8 +273,8 @@ def _counted(now: int, before: int) -> Markdown:
 
 
 def _value(value: Any) -> str:
-    said = str(value)
-    return said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+    shown = str(value)
+    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}..."
 
 
 def _data(judged: Result) -> Markdown:
@@ -293,7 +295,7 @@ def _data(judged: Result) -> Markdown:
         old, new = (None if one is None else getattr(one.lineage, key) for one in (before, now))
         if old is not None and old != new:
             rows.append((f"{name}, DVC's hash", markdown.code(str(old)[:12]), markdown.code(str(new)[:12])))
-    return _told("data", rows, now.dataset.warnings) if rows else _NOTHING
+    return _render("data", rows, now.dataset.warnings) if rows else _NOTHING
 
 
 def _count(count: int | None) -> Markdown:
@@ -315,10 +317,10 @@ def _latency(judged: Result) -> Markdown:
         old = None if was is None else was.single.get(threads, {}).get("p50_ms")
         times = (old, one.get("p50_ms"), one.get("p95_ms"))
         rows.append((title, *map(markdown.figure, times), markdown.size(model.size_bytes)))
-    moved = before is not None and before.machine != now.machine
-    return _told("latency", rows, moved) if rows else _NOTHING
+    other_machine = before is not None and before.machine != now.machine
+    return _render("latency", rows, other_machine) if rows else _NOTHING
 
 
 def anchor(judged: Result) -> Markdown:
-    """Where on the page a variant is."""
+    """Return the anchor of a variant on the page."""
     return Markdown(f"gate-{re.sub('[^A-Za-z0-9-]+', '-', judged.variant)}")

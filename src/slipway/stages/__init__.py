@@ -1,4 +1,4 @@
-"""One module a DVC stage, `python -m slipway.stages.<stage> VARIANT`: read, call, write."""
+"""One module per DVC stage, run as `python -m slipway.stages.<stage> VARIANT`: read, call, write."""
 
 import inspect
 import sys
@@ -9,7 +9,7 @@ from slipway_edge.redaction import guard
 
 
 def run(stage: Callable[..., None]) -> None:
-    """Run a stage with the command line's arguments; a user's mistake ends it with a message, no traceback."""
+    """Run a stage with the arguments of the command line; a user's mistake ends it with a message, not a traceback."""
     names = list(inspect.signature(stage).parameters)
     if len(sys.argv) - 1 != len(names):
         sys.exit(f"usage: python -m slipway.stages.{stage.__name__} {' '.join(names).upper()}")

@@ -1,6 +1,6 @@
-"""Measures the model that ships beside the same in float32 and the native one, and judges the latency rules.
+"""Measure the latency of the model that ships, its float32 version and the native model, and judge the latency rules.
 
-Times are facts of this machine, so they stay out of the release record and have its fingerprint beside them.
+Times depend on the machine, so they are not in the release record. They are stored with the machine's fingerprint.
 """
 
 import hashlib
@@ -20,10 +20,11 @@ from slipway.metrics.latency import Candidate, one_and_all, tflite
 from slipway.stages import run
 
 EXAMPLES = 256
+"""The number of test examples that are measured."""
 
 
 def benchmark(variant: str) -> None:
-    """Measure side by side in one run, judge, write."""
+    """Measure all models in one run, judge, write."""
     values = config.read(variant)
     settings = Benchmark(**values["benchmark"])
     models, test = Path("models") / variant, PackedSplit(Path("data/prepared") / variant / "test")

@@ -1,7 +1,7 @@
-"""Writes params/code.yaml: a digest of the code that each stage runs, by framework, task or simulator.
+"""Write params/code.yaml: a digest of the code that each stage runs, by framework, task or simulator.
 
-Every other stage has its digest among its parameters. So a stage runs again when code that it runs has changed,
-whichever module that is in, and not for a comment or a docstring.
+The digest is a parameter of every other stage. So a stage runs again when any code that it runs has changed, in any
+module, but not when a comment or a docstring has.
 """
 
 import pkgutil
@@ -39,8 +39,8 @@ LOADS: Mapping[str, tuple[str, ...]] = {
     "benchmark": ("slipway.frameworks.{framework}.native", "slipway_edge.interpreter"),
     "register": ("slipway.tasks.{task}",),
 }
-"""What each stage imports by a name that it makes up, beside its own import statements. That this is all is shown in
-tests/test_pipeline.py, by what the stages had imported when they ended."""
+"""The modules that each stage imports by a computed name, in addition to its import statements. tests/test_pipeline.py
+checks that the list is complete, by the modules that the stages have imported when they end."""
 HEADER = "# The code that each stage runs, as a digest. Written by the code stage, so that DVC sees what has changed.\n"
 
 
@@ -50,7 +50,7 @@ def code() -> None:
 
 
 def digests() -> dict[str, Any]:
-    """The digest of each stage: by framework and task or by simulator, where other code runs for another one."""
+    """Return the digest of each stage, by framework and task or by simulator where the code depends on them."""
     simulators, frameworks, tasks = _names("simulators"), _names("frameworks"), _names("tasks")
     pairs = {framework: _names("frameworks", framework, "schema") for framework in frameworks}
     every = [
@@ -61,7 +61,7 @@ def digests() -> dict[str, Any]:
         for root in roots("compose", framework=framework, task=task, simulator=simulator)
     ]
     return {
-        "compose": source.digest(every),  # all of it, since compose says which names there are
+        "compose": source.digest(every),  # all modules, since compose lists the known names
         "simulate": {name: _digest("simulate", simulator=name) for name in simulators},
         "prepare": {task: _digest("prepare", task=task) for task in tasks},
         **{
@@ -77,7 +77,7 @@ def digests() -> dict[str, Any]:
 
 
 def roots(stage: str, **names: str) -> list[str]:
-    """The modules that a stage begins with for a `task`, a `framework` and a `simulator`: all it runs they import."""
+    """Return the modules whose imports are all the code that a stage runs for a `task`, `framework` and `simulator`."""
     return [f"slipway.stages.{stage.replace('-', '_')}", *(one.format(**names) for one in LOADS[stage])]
 
 
@@ -86,7 +86,7 @@ def _digest(stage: str, **names: str) -> str:
 
 
 def _names(*package: str) -> list[str]:
-    """The modules of a package within this one."""
+    """Return the names of the modules in a package of slipway."""
     return sorted(one.name for one in pkgutil.iter_modules([str(Path(slipway.__path__[0], *package))]))
 
 

@@ -1,11 +1,11 @@
-"""Resolves `conf/` into `params/<variant>.yaml`, the one file of parameters that the other stages read.
+"""Resolve `conf/` into `params/<variant>.yaml`, the only file of parameters that the other stages read.
 
-Hydra's compose API is used here and nowhere else. What it gives is validated section by section with the task's, the
-framework's and the simulator's own models, defaults included, so that `dvc params diff` shows every resolved change.
-A stage of its own, since DVC's Hydra switch composes only in `dvc exp run` and `dvc repro` would run on stale
-parameters (treeverse/dvc#10750).
+Only this stage uses Hydra's compose API. The pydantic models of the task, the framework and the simulator validate the
+result section by section and fill in the defaults, so `dvc params diff` shows every resolved change. This is a separate
+stage because DVC's own Hydra support composes only in `dvc exp run`, and `dvc repro` would run on stale parameters
+(treeverse/dvc#10750).
 
-The file's second line is the SHA-256 of what follows it: a file edited by hand is refused, not overwritten.
+The second line of the file is the SHA-256 of the lines after it: a file edited by hand is refused, not overwritten.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ def compose(variant: str) -> None:
 
 
 def _top(variant: str) -> dict[str, Any]:
-    """What params.yaml says of the variant."""
+    """Return the entry of the variant in params.yaml, with profile, seed and simulator."""
     top = config.top()
     if variant not in top["all"]:
         raise ConfigError(f"{variant}: no such variant in {TOP}; it has {', '.join(top['all'])}")
@@ -91,19 +91,19 @@ def _top(variant: str) -> dict[str, Any]:
         raise ConfigError(f"{variant}: seed in {TOP} must be a whole number from 0 to 2^32 - 1, not {top['seed']!r}")
     if not isinstance(top["profile"], str):
         raise ConfigError(f"{variant}: profile in {TOP} must be a name in {CONF}/profile, not {top['profile']!r}")
-    settled = {"from": None, **entry, "profile": top["profile"], "seed": top["seed"]}
-    return {**settled, "simulator": top["simulated"].get(variant)}
+    entry_values = {"from": None, **entry, "profile": top["profile"], "seed": top["seed"]}
+    return {**entry_values, "simulator": top["simulated"].get(variant)}
 
 
 def _schema(variant: str, framework: str, task: str) -> tuple[ModuleType, ModuleType]:
-    """Of a framework the package with the section model `Convert`, and the module with a task's `Model` and `Train`."""
+    """Return a framework's package with the section model `Convert`, and the module with a task's `Model`, `Train`."""
     _member(slipway.frameworks, framework, f"{TOP}: {variant}.framework")
     schema = importlib.import_module(f"slipway.frameworks.{framework}.schema")
     return schema, _member(schema, task, f"{TOP}: {variant}.task, in framework {framework}")
 
 
 def _member(package: ModuleType, name: str, where: str) -> ModuleType:
-    """The module `name` of one of slipway's open sets: tasks, frameworks and what each has a task, simulators."""
+    """Import the module `name` of a package of tasks, frameworks, simulators or the tasks of a framework."""
     known = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
     if name not in known:
         raise ConfigError(f"{where}: {name!r} is not one of {', '.join(known)}")
@@ -111,7 +111,7 @@ def _member(package: ModuleType, name: str, where: str) -> ModuleType:
 
 
 def _compose(variant: str, profile: str, simulated: bool) -> tuple[dict[str, Any], dict[str, Path]]:
-    """The composed values, and the conf/ file chosen for each group."""
+    """Return the composed values, and the conf/ file chosen for each group."""
     overrides = [f"variant={variant}", f"profile={profile}"]
     OmegaConf.register_new_resolver("by_profile", lambda choices: choices[profile], replace=True)
     OmegaConf.register_new_resolver("if_simulated", lambda value: value if simulated else None, replace=True)
@@ -136,7 +136,7 @@ def _compose(variant: str, profile: str, simulated: bool) -> tuple[dict[str, Any
 def _validate(
     variant: str, values: Mapping[str, Any], sections: Mapping[str, type[Section]], files: Mapping[str, Path]
 ) -> dict[str, Any]:
-    """Every section through its model, as plain values with the defaults filled in."""
+    """Validate every section with its model, and return plain values with the defaults filled in."""
     if unknown := sorted(set(values) - set(sections) - OPTIONAL):
         place, known = _place(unknown[:1], files), ", ".join(sorted(sections))
         raise ConfigError(
@@ -155,7 +155,7 @@ def _validate(
 
 
 def _wrong(variant: str, section: str, detail: Any, model: type[Section], files: Mapping[str, Path]) -> str:
-    """One line for one error of pydantic: variant, key, value, file."""
+    """Return one line for a pydantic error: variant, key, value, file."""
     path = [section, *(str(part) for part in detail["loc"])]
     key = ".".join(path)
     match detail["type"]:
@@ -175,7 +175,7 @@ def _wrong(variant: str, section: str, detail: Any, model: type[Section], files:
 
 
 def _place(path: Sequence[str], files: Mapping[str, Path]) -> str:
-    """Where a key is set: `file:line`, or the variant's own file when nothing sets it."""
+    """Return where a key is set: `file:line`, or the variant's own file where no file sets it."""
     own = files["variant"]
     candidates = [(own, path), (files.get(path[0]), path[1:]), (CONF / "config.yaml", path)]
     for file, keys in candidates:
@@ -185,7 +185,7 @@ def _place(path: Sequence[str], files: Mapping[str, Path]) -> str:
 
 
 def _line(node: yaml.Node | None, keys: Sequence[str]) -> int | None:
-    """The line (from 1) on which a nested key stands."""
+    """Return the line of a nested key, counted from 1, or None."""
     line = None
     for key in keys:
         if not isinstance(node, yaml.MappingNode):
@@ -198,7 +198,7 @@ def _line(node: yaml.Node | None, keys: Sequence[str]) -> int | None:
 
 
 def _check_gate(variant: str, gate: Gate, task: Task, files: Mapping[str, Path]) -> None:
-    """Refuse rules on what nothing measures: a metric, a class or a kind of group that the task does not have."""
+    """Raise ConfigError for rules on a metric, a class or a kind of group that the task does not have."""
     wrong = [
         f"{variant}: {'.'.join(('gate', *path))}: {what} in {_place(['gate', *path], files)}; {instead}"
         for path, what, instead in rules.refusals(gate, task.metrics, task.kinds, task.classes)
@@ -208,7 +208,7 @@ def _check_gate(variant: str, gate: Gate, task: Task, files: Mapping[str, Path])
 
 
 def _write(variant: str, resolved: Mapping[str, Any], files: Mapping[str, Path]) -> None:
-    """Write the file, unless someone edited the one that is there."""
+    """Write the file; raise ConfigError where the existing one was edited by hand."""
     path = PARAMS / f"{variant}.yaml"
     body = yaml.safe_dump(dict(resolved), sort_keys=True, allow_unicode=True, width=120)
     if path.exists():
@@ -226,7 +226,7 @@ def _digest(body: str) -> str:
 
 
 def _edited(path: Path, old: str, resolved: Mapping[str, Any], files: Mapping[str, Path]) -> str:
-    """The message for a file edited by hand: which keys differ, and where each belongs."""
+    """Return the message for a file edited by hand: the keys that differ, and where to set each of them."""
     variant = path.stem
     undo = f"then delete {path} and run `dvc repro compose@{variant}`"
     try:
@@ -242,7 +242,7 @@ def _edited(path: Path, old: str, resolved: Mapping[str, Any], files: Mapping[st
 
 
 def _leaves(values: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Nested values by key path."""
+    """Yield each nested value with its key path."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, (*above, str(key)))

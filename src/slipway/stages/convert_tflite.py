@@ -1,8 +1,8 @@
-"""Converts the native model to TFLite, and measures on the test split what that costs.
+"""Convert the native model to TFLite, and measure the loss in conversion on the test split.
 
-`model.tflite` is what ships, in the configured precision; `float.tflite` is the same in float32, to compare with (the
-same bytes where the variant ships float32). `golden.npz` holds a few inputs and the outputs they must give, and
-`shipped.parquet` what `model.tflite` says of every test example, by which the gate compares it with others.
+`model.tflite` ships, in the configured precision. `float.tflite` is the same model in float32 for comparison (the same
+bytes where the variant ships float32). `golden.npz` holds a few inputs with their expected outputs. `shipped.parquet`
+holds the predictions of `model.tflite` for every test example, which the gate compares with those of other models.
 """
 
 import importlib
@@ -25,8 +25,9 @@ from slipway_edge.interpreter import Interpreter
 from slipway_edge.predictor import golden_examples
 
 GOLDEN = 3
+"""The number of golden examples."""
 BATCH = 256
-"""Examples predicted at a time."""
+"""The number of examples predicted at a time."""
 
 
 def convert_tflite(variant: str) -> None:

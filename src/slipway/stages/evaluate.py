@@ -1,10 +1,9 @@
-"""Scores the native model on the test split: metrics and breakdowns with intervals, plots, and every prediction.
+"""Score the native model on the test split: metrics and breakdowns with intervals, plots, and all predictions.
 
-Before that it chooses the operating point (a threshold, where the task has one) on the validation split, which all who
-come later use.
+First choose the operating point (a threshold, where the task has one) on the validation split; all later stages use it.
 
-`reports/<variant>/dvc.yaml` tells DVC how to draw the plots, which differ from task to task; DVC allows no stage to
-declare a dvc.yaml as its output, so it is written beside them.
+`reports/<variant>/dvc.yaml` tells DVC how to draw the plots, which depend on the task. DVC does not allow a dvc.yaml as
+an output of a stage, so the stage writes it without declaring it.
 """
 
 import importlib
@@ -31,9 +30,9 @@ from slipway.stages import run
 from slipway.statistics import intervals
 
 BATCH = 256
-"""Examples predicted at a time."""
+"""The number of examples predicted at a time."""
 Cell = tuple[str, Any, str]
-"""Where a score stands in the tables: the table, the name of the row, the column."""
+"""The place of a score in the tables: the table, the name of the row, the column."""
 
 
 def evaluate(variant: str) -> None:
@@ -71,7 +70,7 @@ def evaluate(variant: str) -> None:
 def _predicted(
     task: Task, model: Callable[[np.ndarray], np.ndarray], split: PackedSplit, spec: Spec
 ) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Rows, targets and predictions of a split, one of each an example."""
+    """Return rows, targets and predictions of a split, one of each per example."""
     decoded = [task.postprocess(model(inputs), inputs, spec) for inputs, _ in split.batches(BATCH)]
     return by_example(split.examples, split.targets, np.concatenate(decoded))
 
@@ -83,16 +82,16 @@ def with_intervals(
     curves: Collection[str],
     **draws: Any,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Tables as JSON rows: beside each score `c` of a row its interval, `c_low` and `c_high`, on the draws of metrics.
+    """Return the tables as JSON rows, with an interval `c_low` to `c_high` for each score `c`, on the draws of metrics.
 
-    Both are None where the draws cannot tell how sure a score is: where only one group tells anything of it, as in
-    every row of a breakdown by group, whole groups are drawn, so it is the same in every draw that has its group.
+    Both ends are None where the draws give no interval. This is so where all examples of a score are in one group, as
+    in every row of a breakdown by group: whole groups are drawn, so the score is the same in every draw with its group.
 
     Args:
-        breakdowns: those of a task, for a weight of each example ([n] counts), or for None as they are.
-        groups: [n] the group of each example.
-        metrics: those that the task declares, which columns may be called after.
-        curves: the tables without intervals.
+        breakdowns: a function that returns the breakdowns of a task for weights of the examples ([n] counts) or None.
+        groups: the group of each example, [n].
+        metrics: the metrics that the task declares; a column may have the name of a metric.
+        curves: the names of the tables without intervals.
         draws: `resamples`, `confidence` and `seed` of `slipway.statistics.intervals.bootstrap`.
     """
     plain = breakdowns(None)
@@ -120,18 +119,18 @@ def _cells(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> Iterator
 
 
 def _scores(values: pd.DataFrame) -> list[str]:
-    """The columns of a table that are scores, after the first, which names the row: the others are counts."""
+    """Return the columns of a table that are scores; the first column names the row, and the others are counts."""
     return [str(name) for name, kind in values.dtypes.iloc[1:].items() if kind.kind == "f"]
 
 
 def _rows(values: pd.DataFrame) -> list[dict[str, Any]]:
-    """A table as JSON rows of rounded values, None for what is undefined."""
+    """Return a table as JSON rows of rounded values, None for undefined values."""
     rows: list[dict[str, Any]] = json.loads(values.to_json(orient="records", double_precision=6, date_format="iso"))
     return rows
 
 
 def _write_plots(variant: str, reports: Path, plots: Sequence[Plot]) -> None:
-    """One CSV a plot, and DVC's description of all, training curves included."""
+    """Write one CSV per plot, and the description of all plots for DVC, including the training curves."""
     with atomic.folder(reports / "plots") as folder:
         for plot in plots:
             plot.table.to_csv(folder / f"{plot.name}.csv", index=False, float_format="%.6g")
@@ -163,7 +162,7 @@ def _write_plots(variant: str, reports: Path, plots: Sequence[Plot]) -> None:
 
 
 def _curves(live: Path) -> dict[str, list[Path]]:
-    """What DVCLive kept of the training: files by metric, train and val of one metric together."""
+    """Return the files that DVCLive wrote in training, by metric; train and val of a metric are together."""
     curves: dict[str, list[Path]] = {}
     for path in sorted(live.glob("plots/metrics/**/*.tsv")):
         curves.setdefault(path.stem, []).append(path)

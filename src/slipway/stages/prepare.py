@@ -1,4 +1,4 @@
-"""Packs `data/raw/<variant>` into `data/prepared/<variant>`; what it found is in `reports/<variant>/dataset.json`."""
+"""Pack `data/raw/<variant>` into `data/prepared/<variant>`, and report in `reports/<variant>/dataset.json`."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def prepare(variant: str) -> None:
 
 
 def _show(variant: str, report: Path) -> None:
-    """The splits as a table, the warnings below it."""
+    """Print the splits as a table, and the notes and warnings below it."""
     found = json.loads(report.read_text())
     console = Console()
     table = Table(title=f"{escape(variant)}: {found['found']:,} examples found")

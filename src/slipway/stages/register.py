@@ -1,7 +1,8 @@
-"""Writes the release record, the model card and what the data is.
+"""Write the release record, the model card and the description of the data set.
 
-Latency is a fact of a machine: its rules are judged in `benchmark.json`, outside the record, and joined here. What may
-be lost against the version in production depends on which that is, so `slipway gate` judges it and no stage does.
+Latency depends on the machine. So the benchmark stage judges its rules in `benchmark.json`, outside the record, and
+this stage only prints the joint verdict. The loss against the baseline depends on the version in production, so
+`slipway gate` judges it and no stage does.
 """
 
 import json
@@ -64,14 +65,14 @@ def register(variant: str) -> None:
 
 
 def _by_slice(task: Task, shipped: Path, values: Mapping[str, Any], gate: Gate, spec: Spec) -> list[Judgement]:
-    """The rules by class and by group, on what the model that ships says of each test example."""
+    """Judge the rules by class and by group, on the predictions of the model that ships."""
     statistics = Evaluate(**values["evaluate"])
     scored = Scored(task, spec, *predictions.read(shipped.read_bytes()))
     return floors.judge(gate, scored, **statistics.model_dump(), seed=values["seed"])
 
 
 def _measured(conversion: Mapping[str, Any]) -> dict[str, dict[str, float | None]]:
-    """What the gate judges: the scores of the model that ships, with intervals, and what its conversion gave."""
+    """Return the figures that the gate judges: the scores of the model that ships, and those of its conversion."""
     parity = {name: value for name, value in conversion["parity"].items() if isinstance(value, int | float)}
     points = parity | {"size_bytes": conversion["size_bytes"]}
     return {**conversion["metrics"], **{name: {"value": value} for name, value in points.items()}}

@@ -1,4 +1,4 @@
-"""Writes the raw data of a simulated variant into `data/raw/<variant>`."""
+"""Write the raw data of a simulated variant into `data/raw/<variant>`."""
 
 import importlib
 from pathlib import Path
@@ -8,7 +8,7 @@ from slipway.stages import run
 
 
 def simulate(variant: str, simulator: str) -> None:
-    """Make a small world with the simulator, by the variant's `simulate` section."""
+    """Run the simulator with the variant's `simulate` section."""
     values = config.read(variant)
     module = importlib.import_module(f"slipway.simulators.{simulator}")
     with atomic.folder(Path("data/raw") / variant) as out:

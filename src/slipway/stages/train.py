@@ -1,6 +1,6 @@
-"""Fits the variant's native model, `models/<variant>/native`, with its framework.
+"""Fit the variant's native model, `models/<variant>/native`, with its framework.
 
-The stages train and transfer run this: the latter's variants start from another's native model.
+The stages train and transfer both run this module; in transfer, a variant starts from the native model of another.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ CHECKPOINTS = Path(".checkpoints")
 
 
 def train(variant: str) -> None:
-    """Fit on train, watch val, report every epoch."""
+    """Fit on train, monitor val, track every epoch."""
     values = config.read(variant)
     framework = f"slipway.frameworks.{values['framework']}"
     schema = importlib.import_module(f"{framework}.schema.{values['task']}")
@@ -55,7 +55,7 @@ def train(variant: str) -> None:
 
 
 def _start(variant: str, source: str | None, start: Mapping[str, Any] | None, file: str) -> Path | None:
-    """The file to start from: another variant's native model, or one that the configuration names."""
+    """Return the file to start from: another variant's native model, or the file in the configuration, or None."""
     if source is None:
         return None if start is None else _verified(Start(**start))
     if start is not None:
@@ -64,7 +64,7 @@ def _start(variant: str, source: str | None, start: Mapping[str, Any] | None, fi
 
 
 def _verified(start: Start) -> Path:
-    """The start weights, once their bytes are known to be the ones that the configuration names."""
+    """Check the SHA-256 of the start weights, and return their path."""
     if not start.path.is_file():
         raise ModelError(f"{start.path}: no such file to start from; set start.path in the variant's conf/ file")
     digest = hashlib.sha256(start.path.read_bytes()).hexdigest()
