@@ -1,4 +1,4 @@
-"""Git as GTO reads it, and MLflow, beside each other: the same versions, the same roles."""
+"""Checks that GTO, the registry and MLflow agree on the versions and roles."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ from slipway.tracking import mlflow_store
 
 
 def check(root: Path) -> None:
-    """Fail where `gto show`, the registry and MLflow do not say the same."""
+    """Fail if `gto show`, the registry and MLflow do not agree."""
     shown = gto(root)
     assert ours() == shown
     assert mirrored(root) == {variant: shown.get(variant, ([], {})) for variant in VARIANTS}
 
 
 def gto(root: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
-    """By variant the versions, and the holders of the live roles, from GTO itself."""
+    """The versions and the holders of the live roles of each variant, according to GTO."""
     from gto import api
 
     shown = {}
@@ -28,7 +28,7 @@ def gto(root: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
 
 
 def ours() -> dict[str, tuple[list[str], dict[str, str]]]:
-    """The same, from this package."""
+    """The same, according to this package."""
     return {
         name: (
             sorted(variant.versions),
@@ -39,7 +39,7 @@ def ours() -> dict[str, tuple[list[str], dict[str, str]]]:
 
 
 def mirrored(root: Path) -> dict[str, tuple[list[str], dict[str, str]]]:
-    """The same, from MLflow; each version's hash is that of the record at its tag."""
+    """The same, according to MLflow; check that each version has the hash in the record at its tag."""
     from mlflow.exceptions import MlflowException
 
     client = mlflow_store.connect(mlflow_store.tracking_uri())

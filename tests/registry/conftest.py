@@ -1,4 +1,4 @@
-"""A built repository that each test gets its own copy of, and an MLflow server."""
+"""A built repository, of which each test gets a copy, and an MLflow server."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ from slipway.registry import registration
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the repository that house.py builds."""
+    """The folder with the repository that house.py builds."""
     folder = tmp_path_factory.mktemp("house")
     house.build(folder / "repository")
     return folder
@@ -28,7 +28,7 @@ def commits(built: Path) -> Mapping[str, str]:
 
 @pytest.fixture
 def root(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the built repository, which is the working folder; the remote is shared, and nobody writes to it."""
+    """A copy of the built repository as the working folder; tests share its remote and must not write to it."""
     copy = tmp_path / "repository"
     shutil.copytree(built / "repository", copy, symlinks=True)
     monkeypatch.chdir(copy)
@@ -37,7 +37,7 @@ def root(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def registered(built: Path, commits: Mapping[str, str]) -> tuple[Path, Mapping[str, str]]:
-    """A copy in which every commit is a version of base-ad-detector, and the versions by the commit's name."""
+    """A copy in which every commit is a version of base-ad-detector, and the versions by commit name."""
     copy = built / "registered"
     shutil.copytree(built / "repository", copy, symlinks=True)
     with contextlib.chdir(copy):
@@ -49,7 +49,7 @@ def registered(built: Path, commits: Mapping[str, str]) -> tuple[Path, Mapping[s
 def versions(
     registered: tuple[Path, Mapping[str, str]], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Mapping[str, str]:
-    """The same in the working folder of the test."""
+    """The versions of `registered`, in the working folder of the test."""
     shutil.rmtree(root)
     shutil.copytree(registered[0], root, symlinks=True)
     monkeypatch.chdir(root)
@@ -58,6 +58,6 @@ def versions(
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an MLflow server over SQLite."""
+    """The address of an MLflow server with SQLite."""
     with servers.mlflow(tmp_path_factory.mktemp("server")) as address:
         yield address

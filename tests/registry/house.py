@@ -1,15 +1,15 @@
-"""A small repository of two variants, built by DVC itself: commits to register, a remote, and what is wrong with some.
+"""A small repository with two variants, built by DVC: commits to register, some of them faulty, and a remote.
 
-The commits, by name, are kept in commits.json beside the repository:
+commits.json, next to the repository, has the commits by name:
 
     good-1, good-2, good-3   pass, in the remote
     fails                    the gate says fail
     holds                    the gate says hold
     slow                     the record passes and the benchmark fails
     lost                     passes, and its bytes are in no remote
-    edited                   the record was changed by hand into one that passes
-    emptied                  its rules were taken out of the record by hand, which `dvc commit` then locked
-    flattered                a rule was changed by hand into one that passes, and locked
+    edited                   the record was edited by hand so that it passes
+    emptied                  its rules were removed from the record by hand, and `dvc commit` locked the result
+    flattered                a rule was edited by hand so that it passes, and locked
 """
 
 import contextlib
@@ -103,7 +103,7 @@ stages:
 
 
 def build(root: Path) -> None:
-    """The repository `root`, its remote beside it, and commits.json."""
+    """Build the repository `root`, and its remote and commits.json next to it."""
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
     dvc(root, "init -q")
@@ -139,12 +139,12 @@ def build(root: Path) -> None:
 
 
 def git(root: Path, *arguments: str) -> str:
-    """What Git prints, run in `root`."""
+    """Run Git in `root` and return its output."""
     return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def dvc(root: Path, command: str) -> None:
-    """DVC, run in `root` and in this process: one of its own takes a second."""
+    """Run DVC in `root`, inside this process: a separate process takes a second to start."""
     from dvc.cli import main
 
     with contextlib.chdir(root):
@@ -156,7 +156,7 @@ def _model(variant: str, name: str) -> bytes:
 
 
 def _source(root: Path, variant: str, name: str, at: int) -> None:
-    """What each stage writes: predictions of which as many are right as the name asks for, and what follows."""
+    """Write the outputs of each stage: predictions with as many errors as the name requires, and their results."""
     model = _model(variant, name)
     wrong = 50 if name in ("fails", "edited", "emptied", "flattered") else 10 - at
     examples = pd.DataFrame(
@@ -230,7 +230,7 @@ def _source(root: Path, variant: str, name: str, at: int) -> None:
 
 
 def _gate(gate: Gate, measured: Measured) -> dict[str, Any]:
-    """The verdict, with reasons that are short enough for the tests to name."""
+    """The verdict, with reasons that are short enough to compare in tests."""
     judged = verdict.judge(gate, measured)
     rules = tuple(replace(rule, reason=f"{rule.value:g}: {rule.verdict}") for rule in judged.rules)
     return replace(judged, rules=rules).to_json()

@@ -1,4 +1,4 @@
-"""Files of a commit as a hand, a merge or an adversary may leave them: for tests and `benchmarks/fuzz_registry.py`."""
+"""Files of a commit damaged by hand, by a merge or by an attacker, for tests and `benchmarks/fuzz_registry.py`."""
 
 import copy
 import hashlib
@@ -27,11 +27,11 @@ ODD: st.SearchStrategy[Any] = st.one_of(
     st.just({"value": 1.0, "low": 1.0, "high": 1.0}),
     st.just([{"path": "models", "md5": "../../../etc/passwd"}]),
 )
-"""What may stand where something else does."""
+"""Values that may replace a valid one."""
 
 
 def at(content: bytes, place: str, value: object) -> bytes:
-    """A JSON file with another value at a dotted place; `...` takes the key out. File names keep their dot."""
+    """A JSON file with another value at a dotted path; `...` removes the key. File names keep their dot."""
     values = json.loads(content)
     *above, last = _keys(values, place)
     parent = values
@@ -46,7 +46,7 @@ def at(content: bytes, place: str, value: object) -> bytes:
 
 @st.composite
 def changed(draw: st.DrawFn, values: Any) -> Any:
-    """JSON or YAML values with one to three changes: another value or type, a key less or more, two values swapped."""
+    """JSON or YAML values with one to three changes: another value or type, a key removed or added, or a swap."""
     values = copy.deepcopy(values)
     for _ in range(draw(st.integers(1, 3))):
         places = list(_places(values))
@@ -72,7 +72,7 @@ def changed(draw: st.DrawFn, values: Any) -> Any:
 
 @st.composite
 def damaged(draw: st.DrawFn, content: bytes) -> bytes:
-    """Bytes cut off, with others in them, or as a merge that nobody settled left them."""
+    """Bytes with a part removed, with bytes inserted, with unresolved merge conflicts, or otherwise damaged."""
     start, end = sorted(draw(st.tuples(*[st.integers(0, len(content))] * 2)))
     match draw(st.sampled_from(["cut", "insert", "marks", "twice", "binary"])):
         case "cut":
@@ -88,9 +88,9 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 def check(variant: str, data: st.DataObject) -> str:
-    """Edit a file of the build in the working folder, lock it, and look: never an error, and no pass of what differs.
+    """Edit a file of the build in the working folder, lock it, and audit it: no error, and no pass if it differs.
 
-    The folder is as it was afterwards. What became of it is returned: malformed, doubted, believed.
+    The folder is restored afterwards. The result is "malformed", "doubted" or "believed".
     """
     paths = [Path(path) for path in (releases.record_path(variant), releases.benchmark_path(variant), LOCK)]
     before = {path: path.read_bytes() for path in paths}
@@ -122,7 +122,7 @@ def _edited(content: bytes, path: Path) -> st.SearchStrategy[bytes]:
 
 
 def _lock(variant: str, paths: Sequence[Path]) -> None:
-    """dvc.lock with the hashes of record and benchmark: what `dvc commit -f` does."""
+    """Write the hashes of record and benchmark into dvc.lock, as `dvc commit -f` does."""
     values = yaml.safe_load(Path(LOCK).read_bytes())
     for path, stage in zip(paths, ("register", "benchmark"), strict=False):
         (out,) = (one for one in values["stages"][f"{stage}@{variant}"]["outs"] if one["path"] == str(path))
@@ -131,16 +131,16 @@ def _lock(variant: str, paths: Sequence[Path]) -> None:
 
 
 def _meant(release: Release) -> Any:
-    """What of a release decides: not its words, its counts of training data, nor what is only shown."""
+    """The parts of a release that affect decisions: no prose, no counts of training data, nothing only for display."""
     assert release.record is not None and release.benchmark is not None
     whole = release.record.to_json()
-    said = {key: whole[key] for key in ("variant", "task", "data", "metrics", "examples", "groups", "artifacts")}
+    decisive = {key: whole[key] for key in ("variant", "task", "data", "metrics", "examples", "groups", "artifacts")}
     rules = {(rule.metric, rule.of, rule.verdict) for rule in release.rules}
-    return said, rules, release.record.lineage.params, release.benchmark.metrics
+    return decisive, rules, release.record.lineage.params, release.benchmark.metrics
 
 
 def _places(values: Any) -> Iterator[tuple[Any, Any]]:
-    """Every value by what holds it and its key there."""
+    """Every value as a pair: its container and its key there."""
     inside = values.items() if isinstance(values, dict) else enumerate(values) if isinstance(values, list) else ()
     for key, value in list(inside):
         yield values, key
@@ -148,7 +148,7 @@ def _places(values: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _keys(values: Any, place: str) -> list[str]:
-    """The keys of a dotted place, of which a file name is one."""
+    """The keys of a dotted path; a file name is one key."""
     first, _, rest = place.partition(".")
     if first in ("artifacts", "models"):
         return [first, *([rest] if rest else [])]

@@ -1,6 +1,6 @@
-"""Tags that only look like those of the registry: names and objects that whoever can push can make, and their faults.
+"""Tags that only look like registry tags: names and objects that anyone with push access can write, and their faults.
 
-benchmarks/fuzz_tags.py tries 10,000 of them, test_grammar.py some.
+benchmarks/fuzz_tags.py tries 10,000 of them, test_grammar.py a few.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ NAMES = (
     f"{VARIANT}@1.2.0",
     f"{VARIANT}@v1.2.0\u2028",
 )
-"""Names that people, GTO or a file system could take for those of a variant."""
+"""Names that people, GTO or a file system could mistake for those of a variant."""
 
 
 def honest(name: str, commit: str, when: int = 1_700_000_000, why: str = "ship it") -> bytes:
@@ -55,7 +55,7 @@ def honest(name: str, commit: str, when: int = 1_700_000_000, why: str = "ship i
 
 
 def faulty(name: str, commit: str) -> dict[str, bytes]:
-    """Objects for a ref of that name that are no tag of the registry, by what is wrong with them."""
+    """Objects under that ref name that are not registry tags, by their fault."""
     good = honest(name, commit)
     when, tagger = b" 1700000000 +0000", b"tagger Tester <tester@example.org> 1700000000 +0000\n"
     return {
@@ -83,7 +83,7 @@ def faulty(name: str, commit: str) -> dict[str, bytes]:
 
 
 def texts() -> st.SearchStrategy[str]:
-    """Names near to those of the registry, most of them odd."""
+    """Names similar to registry names, most of them odd."""
     part = st.sampled_from(
         [
             *grammar.ROLES,
@@ -109,7 +109,7 @@ def texts() -> st.SearchStrategy[str]:
 
 
 def contents(name: str, commit: str) -> st.SearchStrategy[bytes]:
-    """Objects under a name: faulty ones, faulty ones that were damaged further, any bytes."""
+    """Objects under a name: faulty ones, damaged ones, and arbitrary bytes."""
     known = st.sampled_from(list(faulty(name, commit).values()))
     damaged = st.builds(
         lambda good, at, put: good[:at] + put + good[at + len(put) :],
@@ -121,7 +121,7 @@ def contents(name: str, commit: str) -> st.SearchStrategy[bytes]:
 
 
 def put(root: Path, kind: str, content: bytes) -> str:
-    """Write an object, whatever it is, as a push can bring it."""
+    """Write any object, as a push can do, and return its id."""
     whole = f"{kind} {len(content)}\0".encode() + content
     identity = hashlib.sha1(whole).hexdigest()
     path = root / ".git" / "objects" / identity[:2] / identity[2:]
@@ -132,7 +132,7 @@ def put(root: Path, kind: str, content: bytes) -> str:
 
 
 class Scratch:
-    """A repository in the working folder with two versions, of which the first holds production."""
+    """A repository with two versions; the first one holds production."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -154,7 +154,7 @@ class Scratch:
         return put(self.root, kind, content)
 
     def refs(self, named: Iterable[tuple[str, str]]) -> None:
-        """Have these refs below refs/tags/ besides the honest ones: names with their objects."""
+        """Set these refs below refs/tags/ in addition to the honest ones: names with their objects."""
         there = dict(reversed(line.split(" ", 1)) for line in self._honest if not line.startswith("^"))
         for name, identity in named:
             there.setdefault(f"refs/tags/{name}", identity)
@@ -163,7 +163,7 @@ class Scratch:
 
 
 def says(survey: tags.Survey) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
-    """What the registry says of the variant: the commit of each version, and its roles."""
+    """The registry's view of the variant: the commit and the roles of each version."""
     variant = state.Variant(VARIANT, [tag for tag in survey.tags if tag.variant == VARIANT])
     return (
         {name: one.commit for name, one in variant.versions.items()},
@@ -172,7 +172,7 @@ def says(survey: tags.Survey) -> tuple[dict[str, str], dict[str, tuple[str, ...]
 
 
 def written(tag: grammar.Tag) -> str:
-    """The name of a tag as Slipway would write what was read of it."""
+    """The name that Slipway would write for a parsed tag."""
     if tag.action == "register":
         return f"{tag.variant}@{tag.version}"
     assert tag.role in grammar.ROLES
@@ -180,7 +180,7 @@ def written(tag: grammar.Tag) -> str:
 
 
 def check(scratch: Scratch, named: list[tuple[str, bytes, str]]) -> None:
-    """Read a repository with such tags (name, content, kind): nothing raises, and only what Slipway writes counts."""
+    """Read a repository with such tags (name, content, kind): nothing raises, and only valid tags count."""
     usable = [one for one in named if _usable(one[0])]
     scratch.refs((name, scratch.put(kind, content)) for name, content, kind in usable)
     survey = tags.survey(variants=[VARIANT])
@@ -200,7 +200,7 @@ def check(scratch: Scratch, named: list[tuple[str, bytes, str]]) -> None:
 
 
 def _usable(name: str) -> bool:
-    """Whether Git takes a name for a ref; it ignores others with a warning."""
+    """Whether Git accepts a name for a ref; it ignores others with a warning."""
     bad = any(ord(one) < 33 or one in "~^:?*[\\\x7f" for one in name)
     parts = name.split("/")
     return not (

@@ -1,4 +1,4 @@
-"""What was edited, borrowed or damaged, and locked by DVC all the same, is refused by who promotes and who verifies."""
+"""A release that was edited, copied or damaged is refused by promotion and verification, even if DVC locked it."""
 
 import hashlib
 import json
@@ -36,7 +36,7 @@ def edit(path: str, change: Change) -> None:
 
 
 def lock(change: Change = lambda stages: None) -> None:
-    """dvc.lock with the hashes of what lies there: what `dvc commit -f` does."""
+    """Write the hashes of the current files into dvc.lock, as `dvc commit -f` does."""
     values = yaml.safe_load(Path(LOCK).read_text())
     for path in (RECORD, BENCHMARK):
         for out in values["stages"][f"{WRITTEN[path]}@{VARIANT}"]["outs"]:
@@ -46,29 +46,29 @@ def lock(change: Change = lambda stages: None) -> None:
 
 
 def ship(message: str = "edited") -> Version:
-    """Commit all of it, as a version that someone gave production with Git alone."""
+    """Commit everything as a version that someone gave production with Git alone."""
     git(Path(), "commit", "-qam", message)
     git(Path(), "tag", "-a", "-m", message, f"{VARIANT}@v9.0.0")
     git(Path(), "tag", "-a", "-m", message, f"{VARIANT}#production#90")
     return state.find(state.read(), f"{VARIANT}@v9.0.0")
 
 
-def refused(said: str) -> None:
-    """`promote`, `registry verify` and `gate` all say no, and why."""
+def refused(message: str) -> None:
+    """Check that `promote`, `registry verify` and `gate` all refuse, with this reason."""
     version = ship()
     wrong = eligibility.refusals(version, releases.of(version))
-    assert any(said in one for one in wrong), wrong
+    assert any(message in one for one in wrong), wrong
     with pytest.raises(RefusedError, match="is refused canary"):
         promotion.promote(version.name, "canary")
     done = CliRunner().invoke(app, ["registry", "verify", f"{VARIANT}#production#90"])
     assert done.exit_code == RefusedError.exit_code and done.output.startswith("error: ")
     judged = gate.judge(VARIANT)
-    assert judged.verdict == "unjudged" and said in (judged.why or ""), judged.why
+    assert judged.verdict == "unjudged" and message in (judged.why or ""), judged.why
 
 
 @pytest.fixture
 def at(root: Path, commits: Mapping[str, str]) -> Callable[[str], None]:
-    """Puts one of the commits into the working folder, without what DVC keeps of the others."""
+    """A function that checks out a commit by name, without DVC's outputs of another one."""
 
     def check_out(name: str) -> None:
         git(root, "checkout", "-q", commits[name])
@@ -78,7 +78,7 @@ def at(root: Path, commits: Mapping[str, str]) -> Callable[[str], None]:
     return check_out
 
 
-def test_what_nobody_touched_is_believed(at: Callable[[str], None]):
+def test_an_untouched_release_is_accepted(at: Callable[[str], None]):
     at("good-2")
     git(Path(), "commit", "-q", "--allow-empty", "-m", "as it is")
     version = ship_untouched()
@@ -183,7 +183,7 @@ def test_a_malformed_record_is_refused_and_not_an_error(at: Callable[[str], None
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"<<<<<<< HEAD\nschema: '2.0'\n=======\nschema: '2.1'\n>>>>>>> theirs\n", "a merge left 1 conflict here"),
         (b"[]", "not a mapping"),
@@ -197,10 +197,10 @@ def test_a_malformed_record_is_refused_and_not_an_error(at: Callable[[str], None
         (b"", "is not there, or not in dvc.lock"),
     ],
 )
-def test_a_malformed_lock_is_refused_and_not_an_error(at: Callable[[str], None], content: bytes, said: str):
+def test_a_malformed_lock_is_refused_and_not_an_error(at: Callable[[str], None], content: bytes, message: str):
     at("good-1")
     Path(LOCK).write_bytes(content)
-    refused(said)
+    refused(message)
 
 
 @pytest.mark.parametrize(
@@ -276,6 +276,6 @@ def test_no_edit_of_record_benchmark_or_lock_is_an_error_or_makes_a_pass(
 
 @pytest.fixture
 def checked_out(at: Callable[[str], None]) -> None:
-    """A build that passed, with all that DVC keeps of it."""
+    """A build that passed, with all its DVC outputs."""
     at("good-1")
     dvc(Path(), f"pull -q convert-tflite@{VARIANT}")

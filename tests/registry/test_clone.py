@@ -1,4 +1,4 @@
-"""Clones that lack tags: what decides refuses, what shows says so, and what works offline still does."""
+"""Clones that lack tags: decisions are refused, listings report it, and offline work still succeeds."""
 
 import os
 import re
@@ -40,7 +40,7 @@ COMMANDS = [
 
 @pytest.fixture
 def hub(versions: Mapping[str, str], root: Path, tmp_path: Path, commits: Mapping[str, str]) -> Path:
-    """A remote with ten versions of which the second is in production; the branch `old` ends at the first."""
+    """A remote with ten versions, the second one in production; the branch `old` ends at the first."""
     promotion.promote(f"{VARIANT}@v1.0.0", "production")
     promotion.promote(f"{VARIANT}@v1.1.0", "production")
     git(root, "branch", "old", commits["good-1"])
@@ -66,27 +66,27 @@ def test_a_clone_that_lacks_tags_decides_nothing_until_it_has_them(hub: Path, op
     folder = cloned(hub, "part", *options)
     before = git(folder, "for-each-ref")
     for arguments in COMMANDS:
-        code, said = command(*arguments)
-        assert code == IncompleteError.exit_code == 3, (arguments, said)
-        assert "--tags" in said and ("shallow" in said or "not fetched from origin" in said), (arguments, said)
+        code, output = command(*arguments)
+        assert code == IncompleteError.exit_code == 3, (arguments, output)
+        assert "--tags" in output and ("shallow" in output or "not fetched from origin" in output), (arguments, output)
     assert git(folder, "for-each-ref") == before
-    mend = re.findall("`(git fetch [^`]*)`", command("rollback", VARIANT)[1])[0]
-    subprocess.run(shlex.split(mend), check=True, capture_output=True)
+    remedy = re.findall("`(git fetch [^`]*)`", command("rollback", VARIANT)[1])[0]
+    subprocess.run(shlex.split(remedy), check=True, capture_output=True)
     assert clone.look().lacking() == []
     assert command("registry", "list")[0] == 0
 
 
-def test_what_is_here_is_listed_with_an_error_that_names_what_is_not(hub: Path):
+def test_the_list_shows_the_local_tags_and_an_error_that_names_the_missing_ones(hub: Path):
     folder = cloned(hub, "behind")
     git(folder, "tag", "-d", f"{VARIANT}#production#2")
-    code, said = command("registry", "list", VARIANT)
-    assert code == 3 and "v1.9.0" in said
-    assert f"not fetched from origin: {VARIANT}#production#2: run `git fetch --tags origin`" in said
-    assert command("registry", "list", "demand-predictor")[0] == 0, "of another variant nothing is missing"
-    assert command("registry", "show", f"{VARIANT}@v1.0.0")[0] == 0, "a version is one whatever came later"
+    code, output = command("registry", "list", VARIANT)
+    assert code == 3 and "v1.9.0" in output
+    assert f"not fetched from origin: {VARIANT}#production#2: run `git fetch --tags origin`" in output
+    assert command("registry", "list", "demand-predictor")[0] == 0, "no tag of the other variant is missing"
+    assert command("registry", "show", f"{VARIANT}@v1.0.0")[0] == 0, "a version does not depend on later tags"
 
 
-def test_a_tag_that_was_removed_or_is_another_at_the_remote_is_no_ground_to_decide_on(hub: Path):
+def test_a_tag_that_was_deleted_or_differs_at_the_remote_blocks_decisions(hub: Path):
     folder = cloned(hub, "other")
     promotion.promote(f"{VARIANT}@v1.2.0", "canary", push=True)
     git(hub, "tag", "-d", f"{VARIANT}#canary#3")
@@ -94,11 +94,11 @@ def test_a_tag_that_was_removed_or_is_another_at_the_remote_is_no_ground_to_deci
         promotion.promote(f"{VARIANT}@v1.0.0", "staging")
     git(folder, "tag", "-d", f"{VARIANT}#canary#3")
     git(folder, "tag", "-f", "-a", "-m", "mine", f"{VARIANT}@v1.0.0", "HEAD")
-    with pytest.raises(IncompleteError, match=rf"another at origin than here: {VARIANT}@v1.0.0"):
+    with pytest.raises(IncompleteError, match=rf"different here and at origin: {VARIANT}@v1.0.0"):
         promotion.promote(f"{VARIANT}@v1.1.0", "staging")
 
 
-def test_offline_one_goes_on_with_the_tags_that_are_here_and_a_warning(hub: Path, caplog: pytest.LogCaptureFixture):
+def test_offline_work_continues_with_the_local_tags_and_a_warning(hub: Path, caplog: pytest.LogCaptureFixture):
     cloned(hub, "offline")
     hub.rename(hub.parent / "away")
     promotion.promote(f"{VARIANT}@v1.2.0", "staging")
@@ -108,14 +108,16 @@ def test_offline_one_goes_on_with_the_tags_that_are_here_and_a_warning(hub: Path
         promotion.promote(f"{VARIANT}@v1.1.0", "canary", push=True)
 
 
-def test_offline_a_clone_without_tags_may_just_never_have_fetched_them(hub: Path):
+def test_offline_a_clone_without_tags_is_refused(hub: Path):
     cloned(hub, "bare", "--no-tags")
     hub.rename(hub.parent / "away")
-    with pytest.raises(IncompleteError, match=r"cannot be reached .* nobody knows what holds a role: run `git fetch"):
+    with pytest.raises(
+        IncompleteError, match=r"cannot be reached .* it is unknown which versions hold a role: run `git fetch"
+    ):
         promotion.promote(f"{VARIANT}@v1.0.0", "staging")
 
 
-def test_a_remote_that_does_not_answer_is_waited_for_seconds(hub: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_wait_for_a_remote_that_does_not_answer_is_limited(hub: Path, monkeypatch: pytest.MonkeyPatch):
     folder = cloned(hub, "waiting")
     git(folder, "config", "protocol.ext.allow", "always")
     git(folder, "remote", "set-url", "origin", "ext::sleep 60")
@@ -123,16 +125,16 @@ def test_a_remote_that_does_not_answer_is_waited_for_seconds(hub: Path, monkeypa
     assert clone.look().unknown == "origin cannot be reached (git ls-remote: no answer within 0.5 s)"
 
 
-def test_a_clone_with_several_remotes_and_no_word_on_which_has_the_registry_is_not_compared(hub: Path):
+def test_a_clone_with_several_remotes_and_no_configured_one_is_not_compared(hub: Path):
     folder = cloned(hub, "several", "--no-tags")
     git(folder, "remote", "rename", "origin", "team")
     git(folder, "remote", "add", "fork", "../fork")
     git(folder, "config", "--unset", "branch.main.remote")
-    with pytest.raises(IncompleteError, match="which of fork, team has the registry is not said"):
+    with pytest.raises(IncompleteError, match="it is not set which of fork, team has the registry"):
         promotion.promote(f"{VARIANT}@v1.0.0", "staging")
 
 
-def test_a_tag_that_nobody_reads_is_no_difference_once_it_is_here(hub: Path):
+def test_an_odd_tag_that_was_fetched_is_no_difference(hub: Path):
     git(hub, "tag", f"{VARIANT}#staging#9", "main")  # lightweight
     head = git(hub, "rev-parse", "main")
     text = f"object {head}\ntype commit\ntag {VARIANT}#staging#8\n\nno tagger\n"
@@ -143,7 +145,7 @@ def test_a_tag_that_nobody_reads_is_no_difference_once_it_is_here(hub: Path):
     assert clone.look().lacking() == []
 
 
-def test_a_role_on_a_version_whose_tag_is_not_here_is_not_refused_but_unknown(hub: Path):
+def test_a_role_on_a_version_whose_tag_is_missing_is_unknown_and_not_refused(hub: Path):
     folder = cloned(hub, "part", "--no-tags")
     tag = f"{VARIANT}#production#2"
     git(folder, "fetch", "-q", "--no-tags", "origin", f"refs/tags/{tag}:refs/tags/{tag}")
@@ -151,7 +153,7 @@ def test_a_role_on_a_version_whose_tag_is_not_here_is_not_refused_but_unknown(hu
 
 
 def two(hub: Path) -> tuple[Path, Path]:
-    """Two clones that registered the same version apart; the first has shared it."""
+    """Two clones that registered the same version independently; the first one has pushed it."""
     commit = git(hub, "rev-parse", "main")
     ann, ben = cloned(hub, "ann"), cloned(hub, "ben")
     for folder, who in ((ann, "Ann"), (ben, "Ben")):
@@ -162,23 +164,25 @@ def two(hub: Path) -> tuple[Path, Path]:
     return ann, ben
 
 
-def test_the_second_to_share_a_version_is_told_whose_it_is_and_how_to_go_on(hub: Path):
+def test_the_second_push_of_a_version_names_the_first_author_and_the_remedy(hub: Path):
     _, ben = two(hub)
     for arguments in (
         ["registry", "push", VARIANT],
         ["promote", f"{VARIANT}@v1.0.0", "--to", "staging", "--push"],
     ):
-        code, said = command(*arguments)
+        code, output = command(*arguments)
         assert code == RegistryError.exit_code
-        assert re.search(rf"another tag at origin than here: {VARIANT}@v9\.0\.0 by Ann, \d{{4}}-.*Z; take yours", said)
-        assert "exit code" not in said and "nothing to push" not in said
-    for mend in re.findall("`([^`]*)`", said):
-        subprocess.run(mend, shell=True, check=True, capture_output=True)
+        assert re.search(
+            rf"different tags here and at origin: {VARIANT}@v9\.0\.0 by Ann, \d{{4}}-.*Z; delete yours", output
+        )
+        assert "exit code" not in output and "nothing to push" not in output
+    for remedy in re.findall("`([^`]*)`", output):
+        subprocess.run(remedy, shell=True, check=True, capture_output=True)
     assert git(ben, "for-each-ref", "--format=%(taggername)", f"refs/tags/{VARIANT}@v9.0.0") == "Ann"
     assert sharing.share(VARIANT) == []
 
 
-def test_the_loser_of_a_race_is_told_who_won_and_when(hub: Path):
+def test_the_loser_of_a_race_learns_who_won_and_when(hub: Path):
     ann, ben = cloned(hub, "ann"), cloned(hub, "ben")
     moment = transaction.moment(VARIANT, push=True)
     commit = git(ben, "rev-parse", f"{VARIANT}@v1.2.0^{{commit}}")
@@ -194,10 +198,10 @@ def test_the_loser_of_a_race_is_told_who_won_and_when(hub: Path):
     assert promotion.promote(f"{VARIANT}@v1.2.0", "staging", push=True).tags == (f"{VARIANT}#staging#4",)
 
 
-def test_why_git_refuses_is_said(hub: Path):
+def test_the_error_includes_the_reason_from_git(hub: Path):
     cloned(hub, "refused")
     hook = hub / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\necho tags are frozen >&2\nexit 1\n")
     hook.chmod(0o755)
-    with pytest.raises(RegistryError, match=r"origin did not take .*tags are frozen.*pre-receive hook declined"):
+    with pytest.raises(RegistryError, match=r"origin did not accept .*tags are frozen.*pre-receive hook declined"):
         promotion.promote(f"{VARIANT}@v1.2.0", "staging", push=True)

@@ -1,4 +1,4 @@
-"""`slipway doctor` in clones that something is wrong with: what it says, and that its command mends it."""
+"""`slipway doctor` in clones with a problem: what it reports, and that its command fixes the problem."""
 
 import json
 import os
@@ -32,7 +32,7 @@ MORE_STAGES = """
 
 @pytest.fixture
 def clone(root: Path, built: Path, commits: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A healthy clone, whose remotes are its own."""
+    """A healthy clone with its own remotes."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     shutil.copytree(built / "remote", root.parent / "store")
     monkeypatch.setattr("sys.prefix", str(root.parent / "environment"))
@@ -52,8 +52,8 @@ def run(command: str) -> None:
     subprocess.run(command, shell=True, check=True, capture_output=True)
 
 
-def mended() -> Finding:
-    """The one thing that is wrong; its command leaves nothing wrong."""
+def fixed() -> Finding:
+    """The only finding; check that its command fixes it."""
     (found,) = examine()
     run(found.mend)
     assert examine() == []
@@ -66,7 +66,7 @@ def test_nothing_is_wrong_with_a_healthy_clone(clone: Path) -> None:
     assert result.output.startswith("nothing is wrong: environment, ")
 
 
-def test_what_is_wrong_is_said_with_exit_code_1(clone: Path) -> None:
+def test_problems_are_reported_with_exit_code_1(clone: Path) -> None:
     Path("requirements/build.lock").write_text(
         "dvc==0.1\nnot-a-package==1.0 ; python_version > '3'\nnever==1 ; python_version < '3'\n"
     )
@@ -80,8 +80,8 @@ def test_what_is_wrong_is_said_with_exit_code_1(clone: Path) -> None:
     assert {one["mend"] for one in found} == {"touch requirements/build.lock && make .venv/build"}
 
 
-def test_an_environment_is_held_to_the_locks_of_its_purposes(clone: Path) -> None:
-    """It was made for the registry: it need not have what builds."""
+def test_an_environment_is_checked_against_the_locks_of_its_purposes(clone: Path) -> None:
+    """An environment for the registry alone does not need the packages of the build."""
     environment = clone.parent / "environment"
     environment.mkdir()
     (environment / "registry").touch()
@@ -97,7 +97,7 @@ def test_an_environment_is_held_to_the_locks_of_its_purposes(clone: Path) -> Non
 def test_parameters_edited_by_hand(clone: Path) -> None:
     built_more()
     Path("params/mine.yaml").write_text("2\n")
-    assert mended().wrong == "params/mine.yaml was edited by hand; say it in conf/"
+    assert fixed().wrong == "params/mine.yaml was edited by hand; say it in conf/"
     assert Path("params/mine.yaml").read_text() == "1\n"
 
 
@@ -109,7 +109,7 @@ def test_lost_raw_data(clone: Path, gone: str) -> None:
         found = examine()[0]
         run(found.mend)
     else:
-        found = mended()
+        found = fixed()
     assert found.wrong.startswith("data/raw/mine is ")
     assert Path("data/raw/mine/one.jpg").read_text() == "a picture\n"
 
@@ -118,23 +118,23 @@ def test_a_stage_that_is_not_as_built(clone: Path) -> None:
     model = Path("models/base-ad-detector/model.tflite")
     model.chmod(0o644)
     model.write_bytes(b"another")
-    assert mended().wrong.startswith("not as built: convert-tflite@base-ad-detector")
+    assert fixed().wrong.startswith("not as built: convert-tflite@base-ad-detector")
 
 
 def test_a_damaged_object_of_the_cache(clone: Path) -> None:
     path = next(path for path in sorted(Path(".dvc/cache/files/md5").glob("*/*")) if b"good-3" in path.read_bytes())
     path.chmod(0o644)
     path.write_bytes(b"damaged")
-    assert mended().wrong == f"damaged: {path}"
+    assert fixed().wrong == f"damaged: {path}"
 
 
 def test_objects_that_only_this_clone_has(clone: Path) -> None:
     shutil.rmtree("../store/files")
-    assert mended() == Finding("remote", "3 objects are only in this clone's cache", "dvc push")
+    assert fixed() == Finding("remote", "3 objects are only in this clone's cache", "dvc push")
 
 
 def test_raw_data_that_a_colleague_did_not_push(clone: Path) -> None:
-    """Not even the list of a folder's files is there, and nobody's credentials are wrong."""
+    """Even the list of the folder's files is missing, although the credentials are valid."""
     Path("data/raw/mine").mkdir(parents=True)
     Path("data/raw/mine/one.jpg").write_text("a picture")
     run("dvc add -q data/raw/mine && git add --all && git commit -q -m 'Add mine'")
@@ -152,7 +152,7 @@ def test_raw_data_that_a_colleague_did_not_push(clone: Path) -> None:
 
 def test_a_checkout_with_the_line_ends_of_windows(clone: Path) -> None:
     Path("params.yaml").write_bytes(Path("params.yaml").read_bytes().replace(b"\n", b"\r\n"))
-    found = mended()
+    found = fixed()
     assert found.check == "line ends"
     assert found.wrong == "lines end in CRLF, and DVC takes that for a change: params.yaml"
 
@@ -186,7 +186,7 @@ def test_a_version_in_use_whose_bytes_are_gone(clone: Path) -> None:
     assert examine() == []
 
 
-def test_a_version_in_use_that_nobody_verified(clone: Path, commits: Mapping[str, str]) -> None:
+def test_a_version_in_use_that_was_not_verified(clone: Path, commits: Mapping[str, str]) -> None:
     for name in ("good-1", "good-2", "fails"):
         registration.register("base-ad-detector", revision=commits[name])
     promotion.promote("base-ad-detector@v1.0.0", "production")
@@ -205,7 +205,7 @@ def test_a_version_in_use_that_nobody_verified(clone: Path, commits: Mapping[str
     assert examine() == []
 
 
-def test_what_was_forced_is_not_wrong_until_something_else_is(clone: Path, commits: Mapping[str, str]) -> None:
+def test_a_forced_version_is_reported_only_for_a_new_problem(clone: Path, commits: Mapping[str, str]) -> None:
     registration.register("base-ad-detector", revision=commits["holds"], push=True)
     promotion.promote("base-ad-detector@v1.0.0", "canary", force=True, reason="for a look", push=True)
     assert examine() == []
@@ -219,7 +219,7 @@ def test_what_was_forced_is_not_wrong_until_something_else_is(clone: Path, commi
     assert found.mend.startswith(f"git checkout {commits['holds'][:7]} && dvc fetch && dvc push")
 
 
-def test_force_that_does_not_count_is_wrong(clone: Path, commits: Mapping[str, str]) -> None:
+def test_force_that_does_not_count_is_reported(clone: Path, commits: Mapping[str, str]) -> None:
     registration.register("base-ad-detector", revision=commits["holds"], push=True)
     promotion.promote("base-ad-detector@v1.0.0", "canary", force=True, reason="for a look", push=True)
     Path(".slipway/promoters").write_text("ann@example.org\n")
@@ -227,7 +227,7 @@ def test_force_that_does_not_count_is_wrong(clone: Path, commits: Mapping[str, s
     (found,) = examine(["tags", "versions in use"])
     assert found.wrong.endswith(
         "holds canary: the gate says hold (accuracy: 0.94: hold); force does not count for tester@example.org: "
-        ".slipway/promoters names others"
+        "not named in .slipway/promoters"
     )
 
 
@@ -239,19 +239,19 @@ def test_one_version_that_cannot_be_checked_does_not_hide_what_is_wrong_with_ano
         run(f"git tag -a -m 'ship it' {variant}#production#1 {commits['good-1']}")
     refusals = eligibility.refusals
 
-    def judged(version: Version, release: releases.Release) -> list[str]:
+    def refusing(version: Version, release: releases.Release) -> list[str]:
         if version.variant == "base-ad-detector":
             raise TypeError("'list' object has no attribute 'get'")
         return ["the gate says fail", *refusals(version, release)]
 
-    monkeypatch.setattr(eligibility, "refusals", judged)
+    monkeypatch.setattr(eligibility, "refusals", refusing)
     assert [one.wrong for one in examine(["versions in use"])] == [
         "base-ad-detector@v1.0.0 could not be checked: 'list' object has no attribute 'get'",
         "demand-predictor@v1.0.0 holds production: the gate says fail",
     ]
 
 
-def test_checks_can_be_chosen_and_told_in_markdown(clone: Path, commits: Mapping[str, str]) -> None:
+def test_checks_can_be_chosen_and_printed_as_markdown(clone: Path, commits: Mapping[str, str]) -> None:
     assert CliRunner().invoke(app, ["doctor", "tags", "--markdown"]).output == ""
     registration.register("base-ad-detector")
     name = "base-ad-detector#<b>production"
@@ -265,7 +265,7 @@ def test_checks_can_be_chosen_and_told_in_markdown(clone: Path, commits: Mapping
     assert CliRunner().invoke(app, ["doctor", "nothing"]).exit_code == 2
 
 
-def test_a_version_that_nobody_uses_and_nobody_has(clone: Path, commits: Mapping[str, str]) -> None:
+def test_an_unused_version_whose_bytes_are_lost(clone: Path, commits: Mapping[str, str]) -> None:
     for name in ("good-1", "lost"):
         registration.register("base-ad-detector", revision=commits[name], push=True)
     (found,) = examine()
@@ -277,26 +277,26 @@ def test_a_version_that_nobody_uses_and_nobody_has(clone: Path, commits: Mapping
 def test_a_promotion_that_was_not_pushed_or_not_fetched(clone: Path) -> None:
     registration.register("base-ad-detector")
     promotion.promote("base-ad-detector@v1.0.0", "staging")
-    assert mended().wrong == "not at origin: base-ad-detector#staging#1, base-ad-detector@v1.0.0"
+    assert fixed().wrong == "not at origin: base-ad-detector#staging#1, base-ad-detector@v1.0.0"
     run("git tag -d base-ad-detector#staging#1")
-    assert mended().wrong == "not fetched from origin: base-ad-detector#staging#1"
+    assert fixed().wrong == "not fetched from origin: base-ad-detector#staging#1"
     run("git tag -f -a base-ad-detector#staging#1 -m 'not that one' HEAD~1")
-    assert mended().wrong == "another at origin than here: base-ad-detector#staging#1"
+    assert fixed().wrong == "different here and at origin: base-ad-detector#staging#1"
 
 
 def test_a_promotion_that_was_removed_at_the_remote_is_not_pushed_again(clone: Path) -> None:
     registration.register("base-ad-detector", push=True)
     promotion.promote("base-ad-detector@v1.0.0", "staging", push=True)
     run("git push -q origin --delete refs/tags/base-ad-detector#staging#1")
-    assert mended() == Finding(
+    assert fixed() == Finding(
         "shared tags", "removed at origin: base-ad-detector#staging#1", "git tag -d 'base-ad-detector#staging#1'"
     )
 
 
-def test_tags_are_looked_for_where_git_pushes_to(clone: Path) -> None:
+def test_tags_are_compared_with_the_remote_that_git_pushes_to(clone: Path) -> None:
     run("git remote rename origin team")
     registration.register("base-ad-detector")
-    assert mended().wrong == "not at team: base-ad-detector@v1.0.0"
+    assert fixed().wrong == "not at team: base-ad-detector@v1.0.0"
 
 
 def test_an_mlflow_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,21 +313,21 @@ def test_an_mlflow_that_is_behind_git(clone: Path, server: str, monkeypatch: pyt
     behind = Finding("mlflow", f"{server} does not say what Git says of base_ad_detector", "slipway registry sync")
     assert examine() == examine() == [behind]
     assert client.search_registered_models() == []
-    assert mended() == behind
+    assert fixed() == behind
     promotion.promote("base-ad-detector@v1.0.0", "production", push=True)
     assert examine() == [behind]
     assert client.get_registered_model("base_ad_detector").aliases == {}
-    assert mended() == behind
+    assert fixed() == behind
     assert client.get_registered_model("base_ad_detector").aliases == {"production": "1"}
 
 
-def test_it_is_asked_in_the_root_of_the_repository(clone: Path) -> None:
+def test_it_runs_only_in_the_root_of_the_repository(clone: Path) -> None:
     os.chdir("models")
     assert CliRunner().invoke(app, ["doctor"]).exit_code == 2
 
 
 def built_more() -> None:
-    """Two stages more, with an output in params/ and one in data/raw/."""
+    """Add two stages, with one output in params/ and one in data/raw/, and run them."""
     with Path("dvc.yaml").open("a") as file:
         file.write(MORE_STAGES)
     run("dvc repro -q compose simulate && dvc push -q")

@@ -1,4 +1,4 @@
-"""Tags that are not as Slipway writes them have no effect, are named by doctor, and refused by verify."""
+"""Tags in another form than Slipway writes have no effect; doctor reports them and verify refuses them."""
 
 import json
 from collections.abc import Mapping
@@ -32,14 +32,14 @@ def scratch(built_scratch: Scratch, monkeypatch: pytest.MonkeyPatch) -> Scratch:
 
 
 def assert_odd(scratch: Scratch, name: str) -> None:
-    """It gives nothing, takes nothing, is named, and refused."""
+    """Check that the tag has no effect, is reported by doctor, and is refused by verify."""
     survey = tags.survey(variants=[VARIANT])
     versions, roles = strange.says(survey)
     assert versions == {"v1.0.0": scratch.commits[0], "v1.1.0": scratch.commits[1]}
     assert roles == {"v1.0.0": ("production",), "v1.1.0": ()}
     assert [one.name for one in survey.odd] == [name]
-    ((wrong, mend),) = doctor._tags()
-    assert wrong.startswith(f"{name} has no effect: ") and "git tag -d" in mend
+    ((wrong, remedy),) = doctor._tags()
+    assert wrong.startswith(f"{name} has no effect: ") and "git tag -d" in remedy
     with pytest.raises(RefusedError, match="is refused and has no effect"):
         verification.verify(name)
 
@@ -82,20 +82,20 @@ def test_of_two_tags_with_one_number_the_one_that_takes_a_role_has_no_effect(scr
     assert_odd(scratch, name)
 
 
-def test_a_variant_that_differs_only_in_case_is_none(scratch: Scratch):
+def test_a_variant_that_differs_only_in_case_is_odd(scratch: Scratch):
     name = f"{VARIANT.title()}#production#9"
     scratch.refs([(name, scratch.put("tag", strange.honest(name, scratch.commits[1])))])
     assert_odd(scratch, name)
 
 
-def test_tags_that_have_nothing_to_do_with_the_registry_are_not_named(scratch: Scratch):
+def test_unrelated_tags_are_not_reported(scratch: Scratch):
     names = ["issue#12", "package@1.2.0", "v1.0.0", "@scope/package@2.0.0", "release"]
     scratch.refs([(name, scratch.put("tag", strange.honest(name, scratch.commits[1]))) for name in names])
     assert tags.survey(variants=[VARIANT]).odd == ()
 
 
 def test_numbers_decide_and_not_dates(scratch: Scratch):
-    """A date in 2090 does not keep a role, an old number with a new date does not take it."""
+    """A date in 2090 does not keep a role, and a new date on an old number does not take one."""
     tag = {number: f"{VARIANT}#production#{number}" for number in (2, 3)}
     dates = {2: 3_800_000_000, 3: 1_000_000_000}
     contents = {
@@ -112,7 +112,7 @@ def test_numbers_decide_and_not_dates(scratch: Scratch):
             verification.verify(name)
 
 
-def test_a_date_ahead_of_the_clock_is_not_handed_on(scratch: Scratch):
+def test_a_date_ahead_of_the_clock_does_not_affect_later_tags(scratch: Scratch):
     name = f"{VARIANT}#staging#2"
     scratch.refs([(name, scratch.put("tag", strange.honest(name, scratch.commits[1], when=3_800_000_000)))])
     transaction.write(transaction.moment(VARIANT), [transaction.New(f"{VARIANT}#canary#3", scratch.commits[1], "why")])
@@ -148,7 +148,7 @@ def test_the_other_variants_go_on(versions: Mapping[str, str], root: Path, commi
 
 @settings(max_examples=100)
 @given(strange.texts(), st.data())
-def test_whatever_a_tag_is_called_and_has_it_is_read_or_it_is_none(name: str, data: st.DataObject):
+def test_every_name_and_content_of_a_tag_is_parsed_or_rejected(name: str, data: st.DataObject):
     content = data.draw(strange.contents(name, "a" * 40))
     found = grammar.understand(name, "b" * 40, "tag", content)
     grammar.resembles(name, [VARIANT])
@@ -159,7 +159,7 @@ def test_whatever_a_tag_is_called_and_has_it_is_read_or_it_is_none(name: str, da
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_repository_with_any_tags_is_read(scratch: Scratch, data: st.DataObject):
-    """benchmarks/fuzz_tags.py does 10,000 of them."""
+    """benchmarks/fuzz_tags.py runs 10,000 of them."""
     names = data.draw(st.lists(strange.texts(), max_size=4))
     kinds = st.sampled_from(["tag", "tag", "blob"])
     strange.check(
@@ -177,7 +177,7 @@ def test_a_repository_with_any_tags_is_read(scratch: Scratch, data: st.DataObjec
         st.text("ab/#@!v.0123456789-_", max_size=14),
     )
 )
-def test_names_that_are_read_are_read_as_gto_reads_them(name: str):
+def test_names_are_parsed_as_gto_parses_them(name: str):
     from gto.constants import Action
     from gto.tag import parse_name
 

@@ -1,4 +1,4 @@
-"""MLflow made equal to Git, on a real server, from nothing, again, and after it was cut off."""
+"""Syncing MLflow with Git on a real server: from nothing, repeatedly, and after interruptions."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ VARIANT, MODEL = "base-ad-detector", "base_ad_detector"
 
 @pytest.fixture
 def client(server: str, monkeypatch: pytest.MonkeyPatch):
-    """Of a server without a registered model or a run."""
+    """A client of a server without registered models and runs."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     client = mlflow_store.connect(server)
     for model in client.search_registered_models():
@@ -55,7 +55,7 @@ def test_an_empty_server_becomes_equal_to_git_and_a_second_sync_changes_nothing(
     )
 
 
-def test_a_version_has_its_files_parameters_and_metrics_and_says_which_bytes_are_nowhere(
+def test_a_version_has_files_parameters_and_metrics_and_a_warning_names_lost_bytes(
     versions: Mapping[str, str], client, tmp_path: Path
 ):
     done = sync()
@@ -78,11 +78,11 @@ def test_aliases_follow_the_roles_and_go_with_them(versions: Mapping[str, str], 
     promotion.promote(f"{VARIANT}@{versions['good-2']}", "canary")
     assert [line for line in sync().changes if "alias" in line] == [f"{MODEL}: alias canary is version 2, was 1"]
     promotion.retire(f"{VARIANT}@{versions['good-2']}")
-    assert [line for line in sync().changes if "alias" in line] == [f"{MODEL}: alias canary taken from version 2"]
+    assert [line for line in sync().changes if "alias" in line] == [f"{MODEL}: alias canary removed from version 2"]
     agreement.check(root)
 
 
-def test_what_the_register_stage_made_of_the_same_bytes_becomes_the_version(
+def test_an_unclaimed_model_version_with_the_same_bytes_becomes_the_version(
     root: Path, commits: Mapping[str, str], client
 ):
     registration.register(VARIANT, revision=commits["good-1"])
@@ -96,9 +96,7 @@ def test_what_the_register_stage_made_of_the_same_bytes_becomes_the_version(
     assert again.tags["git_version"] == "v1.0.0"
 
 
-def test_what_is_no_version_in_git_keeps_its_place_and_loses_what_git_said_of_it(
-    root: Path, commits: Mapping[str, str], client
-):
+def test_a_model_version_that_is_not_in_git_stays_but_loses_its_tags(root: Path, commits: Mapping[str, str], client):
     registration.register(VARIANT, revision=commits["good-1"])
     promotion.promote(f"{VARIANT}@v1.0.0", "production")
     sync()
@@ -135,13 +133,15 @@ def test_what_verify_refuses_is_not_shown(versions: Mapping[str, str], commits: 
     ]
     assert client.get_registered_model(MODEL).aliases.keys() == {"production"}
     shown = client.get_model_version_by_alias(MODEL, "production").tags
-    assert (shown["git_version"], shown["roles"]) == (versions["good-1"], "production"), "not what was rolled back from"
+    assert (shown["git_version"], shown["roles"]) == (versions["good-1"], "production"), (
+        "not the version that was rolled back"
+    )
     by_git = {one.tags["git_version"]: one.tags for one in client.search_model_versions(f"name = '{MODEL}'")}
     assert "roles" not in by_git[versions["fails"]] and "roles" not in by_git[versions["slow"]]
     assert sync().changes == []
 
 
-def test_a_variant_that_cannot_be_verified_is_left_as_it_is_and_the_others_go_on(
+def test_a_variant_that_cannot_be_verified_is_left_unchanged_and_the_others_are_synced(
     versions: Mapping[str, str], commits: Mapping[str, str], root: Path, client
 ):
     promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
@@ -152,7 +152,7 @@ def test_a_variant_that_cannot_be_verified_is_left_as_it_is_and_the_others_go_on
     (root / promoters.FILE).write_text("who is that\n")
     git(root, "commit", "-qam", "Broken")
     done = CliRunner().invoke(app, ["registry", "sync", "--strict"])
-    assert done.exit_code == 5 and f"{VARIANT} is left as it is: its tags cannot be verified" in done.output
+    assert done.exit_code == 5 and f"{VARIANT} is left unchanged: its tags cannot be verified" in done.output
     assert client.get_model_version_by_alias(MODEL, "production").tags["git_version"] == versions["good-1"]
     assert client.get_model_version_by_alias("demand_predictor", "production").tags["git_version"] == "v1.0.0"
     assert CliRunner().invoke(app, ["registry", "sync"]).exit_code == 0
@@ -162,7 +162,7 @@ def test_a_server_that_is_down_costs_a_warning(root: Path, monkeypatch: pytest.M
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     done = CliRunner().invoke(app, ["registry", "sync"])
     assert done.exit_code == 0
-    assert "warning: MLflow at http://127.0.0.1:9 is not equal to Git yet" in done.output
+    assert "warning: MLflow at http://127.0.0.1:9 does not match Git yet" in done.output
     strict = CliRunner().invoke(app, ["registry", "sync", "--strict"])
     assert strict.exit_code == 5
 
@@ -170,7 +170,7 @@ def test_a_server_that_is_down_costs_a_warning(root: Path, monkeypatch: pytest.M
 def test_random_walks_with_crashes_end_with_git_and_mlflow_agreeing(
     built: Path, commits: Mapping[str, str], server: str
 ):
-    """benchmarks/registry_walks.py does 1,000 of them."""
+    """benchmarks/registry_walks.py runs 1,000 of them."""
     run_state_machine_as_test(
         walks.walk(built, dict(commits), server),
         settings=settings(max_examples=8, stateful_step_count=10, suppress_health_check=list(HealthCheck)),
@@ -179,7 +179,7 @@ def test_random_walks_with_crashes_end_with_git_and_mlflow_agreeing(
 
 @pytest.fixture
 def theirs(client):
-    """A registered model of another team, by the name of ours, with the alias that we write."""
+    """A registered model of another team with our name and our alias."""
     client.create_registered_model(MODEL, description="Theirs.")
     made = client.create_model_version(MODEL, "s3://theirs/model", tags={"lifecycle": "theirs", "roles": "theirs"})
     client.set_registered_model_alias(MODEL, "production", made.version)
@@ -205,10 +205,10 @@ def test_what_is_not_of_this_repository_is_not_touched_unless_it_is_adopted(
     before = theirs()
     done = CliRunner().invoke(app, ["registry", "sync"])
     assert done.exit_code == OwnedError.exit_code == 6, done.output
-    assert f"{MODEL} in MLflow is not of this repository" in done.output and f"--adopt {MODEL}" in done.output
+    assert f"{MODEL} in MLflow does not belong to this repository" in done.output and f"--adopt {MODEL}" in done.output
     assert [vars(one) for one in theirs()[1]] == [vars(one) for one in before[1]]
     assert vars(theirs()[0]) == vars(before[0])
-    assert client.search_model_versions("name = 'demand_predictor'"), "other models are told all the same"
+    assert client.search_model_versions("name = 'demand_predictor'"), "other models are synced"
     unequal, (refused,) = mirror.unequal(state.read(), VARIANTS)
     assert unequal == [] and refused in done.output
     assert CliRunner().invoke(app, ["registry", "sync", "--adopt", MODEL]).exit_code == 0
@@ -222,7 +222,7 @@ def test_a_version_of_others_in_a_model_of_ours_keeps_its_tags(versions: Mapping
     assert theirs()[1][-1].tags == {"lifecycle": "theirs", "roles": "theirs"}
 
 
-def test_what_was_written_before_there_were_owners_is_known_by_its_commits(versions: Mapping[str, str], client):
+def test_a_model_from_before_the_owner_tag_is_recognized_by_its_commits(versions: Mapping[str, str], client):
     sync()
     client.delete_registered_model_tag(MODEL, owner.OWNER)
     assert f"{MODEL}: of this repository" in sync().changes

@@ -1,4 +1,4 @@
-"""The commands of docs/gitops.md do what the page says, in order; tests/test_registry_page.py runs the first ten."""
+"""The commands in docs/gitops.md work in the order of the page; tests/test_registry_page.py runs the first ten."""
 
 import re
 import shlex

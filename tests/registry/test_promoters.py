@@ -1,4 +1,4 @@
-"""Whose force counts, by e-mail and by signature, in whose file."""
+"""Who may force: by e-mail and by signature, and from which file."""
 
 import shutil
 import subprocess
@@ -22,7 +22,7 @@ MESSAGE = "ship it\n\nwe must\n\nForced: the gate says fail"
 
 
 def name(root: Path, text: str) -> None:
-    """Commit this as .slipway/promoters."""
+    """Commit this text as .slipway/promoters."""
     (root / promoters.FILE).write_text(text)
     git(root, "add", "-A")
     git(root, "commit", "-q", "--allow-empty", "-m", "Who may force")
@@ -43,20 +43,20 @@ def failing(versions: Mapping[str, str], commits: Mapping[str, str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "said"),
+    ("text", "code", "message"),
     [
-        ("", 6, "force counts for nobody"),
-        ("# nobody yet\n", 6, "force counts for nobody"),
+        ("", 6, "force does not count: .slipway/promoters is missing or empty in commit"),
+        ("# nobody yet\n", 6, "force does not count: .slipway/promoters is missing or empty in commit"),
         ("ann@example.org\n", 6, "force does not count for tester@example.org"),
         ("ann@example.org\nTester@example.org # on duty\n", 0, "by force, although the gate says fail"),
         ("*@example.org\n", 5, "line 1: not an e-mail"),
         ("tester@example.org ssh-ed25519\n", 5, "line 1: not an e-mail"),
     ],
 )
-def test_force_counts_for_those_who_are_named(root: Path, failing: str, text: str, code: int, said: str):
+def test_force_counts_for_those_who_are_named(root: Path, failing: str, text: str, code: int, message: str):
     name(root, text)
     forced(failing)
-    assert verify()[0] == code and said in verify()[1]
+    assert verify()[0] == code and message in verify()[1]
 
 
 def test_force_that_would_not_count_is_refused_before_anything_is_written(root: Path, failing: str):
@@ -80,14 +80,16 @@ def test_who_is_named_elsewhere_than_on_the_default_branch_is_not(
     if where == "another branch":
         git(Path(), "checkout", "-q", "-b", "mine")
         name(Path(), "tester@example.org\n")
-    assert "tester@example.org" in git(Path(), "show", f"{failing}:{promoters.FILE}"), "the tag's commit names him"
+    assert "tester@example.org" in git(Path(), "show", f"{failing}:{promoters.FILE}"), (
+        "the commit of the tag names the author"
+    )
     forced(failing)
     assert verify()[0] == RefusedError.exit_code
 
 
 @pytest.fixture
 def ssh(tmp_path: Path) -> str:
-    """The public part of a new key."""
+    """The public key of a new key pair."""
     if shutil.which("ssh-keygen") is None:
         pytest.skip("ssh-keygen is not installed")
     for key in ("key", "other"):
@@ -114,7 +116,7 @@ def test_where_keys_are_named_a_signature_counts_and_an_e_mail_does_not(
     assert verify()[0] == 0
     content = git(root, "cat-file", "tag", TAG).replace("the gate says fail", "the gate says hold")
     git(root, "update-ref", f"refs/tags/{TAG}", strange.put(root, "tag", f"{content}\n".encode()))
-    assert verify()[0] == RefusedError.exit_code, "what is signed was changed"
+    assert verify()[0] == RefusedError.exit_code, "the signed content was changed"
 
 
 def test_a_signed_tag_does_not_count_under_another_name(root: Path, failing: str, ssh: str, tmp_path: Path):
@@ -127,9 +129,7 @@ def test_a_signed_tag_does_not_count_under_another_name(root: Path, failing: str
 
 
 @pytest.mark.parametrize("option", ["tag.gpgSign", "tag.forceSignAnnotated"])
-def test_what_slipway_writes_is_signed_where_git_would_sign(
-    root: Path, failing: str, ssh: str, tmp_path: Path, option: str
-):
+def test_slipway_signs_its_tags_if_git_is_set_to_sign(root: Path, failing: str, ssh: str, tmp_path: Path, option: str):
     sign(root, tmp_path / "key")
     git(root, "config", "tag.gpgSign", "false")
     git(root, "config", option, "true")
@@ -147,7 +147,7 @@ def test_what_slipway_writes_is_signed_where_git_would_sign(
 
 @pytest.fixture
 def openpgp(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The fingerprint of a new key in a keyring of its own."""
+    """The fingerprint of a new key in a separate keyring."""
     if shutil.which("gpg") is None:
         pytest.skip("gpg is not installed")
     home = tmp_path_factory.mktemp("gpg")
@@ -160,7 +160,7 @@ def openpgp(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     subprocess.run(["gpgconf", "--kill", "gpg-agent"])
 
 
-def test_an_openpgp_key_is_taken_from_the_file_beside(
+def test_openpgp_keys_come_from_promoters_asc_else_from_the_keyring(
     root: Path, failing: str, openpgp: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     git(root, "config", "user.signingKey", openpgp)
@@ -169,8 +169,8 @@ def test_an_openpgp_key_is_taken_from_the_file_beside(
     assert verify()[0] == 0
     armoured = subprocess.run(["gpg", "--armor", "--export"], check=True, capture_output=True).stdout
     monkeypatch.setenv("GNUPGHOME", str(tmp_path))
-    code, said = verify()
-    assert code == RegistryError.exit_code and "neither in .slipway/promoters.asc nor in the keyring" in said
+    code, output = verify()
+    assert code == RegistryError.exit_code and "neither in .slipway/promoters.asc nor in the keyring" in output
     (root / promoters.KEYS).write_bytes(armoured)
     name(root, f"ben@example.org {openpgp}\n")
     assert verify()[0] == 0
@@ -189,10 +189,10 @@ def test_what_only_force_may_take_is_refused_of_others(root: Path, failing: str,
         f"error: {taken} is refused: {VARIANT}@v1.1.0 held production; only force may do that\n",
     )
     known = state.read()[VARIANT]
-    assert known.holder("production").version == "v1.0.0", "what GTO says"  # type: ignore[union-attr]
+    assert known.holder("production").version == "v1.0.0", "as in GTO"  # type: ignore[union-attr]
     accepted, refused = verification.accepted(known)
     assert accepted.holder("production").version == "v1.1.0" and len(refused) == 2  # type: ignore[union-attr]
-    assert [mend for _, mend in doctor._used()] == [
+    assert [remedy for _, remedy in doctor._used()] == [
         f"slipway registry verify --undo '{taken}'",
         f"slipway registry verify --undo '{archived}'",
     ]
@@ -204,5 +204,5 @@ def test_a_version_comes_back_from_the_archive_by_force_alone(root: Path, failin
     git(root, "tag", "-a", "-m", "back", back, commits["good-1"])
     assert verify(back)[0] == RefusedError.exit_code
     git(root, "tag", "-d", back)
-    for tag in promotion.promote(f"{VARIANT}@v1.0.0", "canary", force=True, reason="mended").tags:
+    for tag in promotion.promote(f"{VARIANT}@v1.0.0", "canary", force=True, reason="fixed").tags:
         assert verify(tag)[0] == 0

@@ -1,4 +1,4 @@
-"""Promoting, rolling back, retiring, in a repository that DVC built, and what is shown of it."""
+"""Promotion, rollback and retirement in a repository that DVC built, and their listings."""
 
 import json
 import math
@@ -50,7 +50,7 @@ def test_dvcs_own_commands_find_the_bytes_of_a_role_and_of_a_version(
     )
 
 
-def test_a_version_that_passed_gets_the_role_and_the_tag_says_of_which_bytes(versions: Mapping[str, str]):
+def test_a_version_that_passed_gets_the_role_and_the_tag_records_its_hash(versions: Mapping[str, str]):
     done = promotion.promote(f"{VARIANT}@{versions['good-1']}", "canary", reason="quiet week")
     assert done.tags == (f"{VARIANT}#canary#1",)
     (tag,) = [tag for tag in tags.read() if tag.role]
@@ -74,11 +74,14 @@ def test_a_version_that_may_not_have_a_role_is_refused_with_its_reason(
 def test_rules_that_were_taken_out_of_the_parameters_too_are_missed(versions: Mapping[str, str], root: Path):
     version = state.find(state.read(), f"{VARIANT}@{versions['emptied']}")
     params = root / "params" / f"{VARIANT}.yaml"
-    for content, said in (("gate: {rules: {}}", "is not of the parameters in"), ("[]", "is not of the parameters in")):
+    for content, message in (
+        ("gate: {rules: {}}", "is not of the parameters in"),
+        ("[]", "is not of the parameters in"),
+    ):
         params.write_text(content)
-        git(root, "commit", "-qam", "Nothing is asked")
+        git(root, "commit", "-qam", "No rules")
         later = replace(version, commit=git(root, "rev-parse", "HEAD"))
-        assert any(said in wrong for wrong in eligibility.refusals(later, releases.of(later)))
+        assert any(message in wrong for wrong in eligibility.refusals(later, releases.of(later)))
 
 
 def test_bytes_that_are_not_those_of_the_record_are_refused(
@@ -123,9 +126,9 @@ def test_the_files_of_a_version_are_fetched_by_its_name_its_role_or_its_tag(
         assert (tmp_path / name / "release.json").read_text().strip() == record
     assert command("registry", "fetch", f"{VARIANT}#canary", "--out", str(tmp_path / "now"))[0] == 0
     assert (tmp_path / "now" / "model.tflite").read_bytes() == f"model of {VARIANT}, good-2".encode()
-    code, said = command("registry", "fetch", f"{VARIANT}@{versions['lost']}", "--out", str(tmp_path / "lost"))
+    code, output = command("registry", "fetch", f"{VARIANT}@{versions['lost']}", "--out", str(tmp_path / "lost"))
     assert code == RegistryError.exit_code
-    assert "model.tflite cannot be fetched whole" in said and not list((tmp_path / "lost").iterdir())
+    assert "model.tflite cannot be fetched whole" in output and not list((tmp_path / "lost").iterdir())
 
 
 def test_rolling_back_goes_to_the_version_before_and_again_to_the_one_before_that(versions: Mapping[str, str]):
@@ -139,7 +142,7 @@ def test_rolling_back_goes_to_the_version_before_and_again_to_the_one_before_tha
     assert promotion.rollback(VARIANT).version == versions["good-1"]
 
 
-def test_rolling_back_passes_over_what_was_forced_and_what_is_archived(versions: Mapping[str, str]):
+def test_rolling_back_skips_forced_and_archived_versions(versions: Mapping[str, str]):
     promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
     promotion.promote(f"{VARIANT}@{versions['fails']}", "production", force=True, reason="we must")
     promotion.promote(f"{VARIANT}@{versions['good-2']}", "production")
@@ -157,7 +160,7 @@ def test_rolling_back_to_a_version_checks_that_it_held_the_role_and_can_be_fetch
         promotion.rollback(VARIANT, versions["good-2"])
 
 
-def test_a_retired_version_has_no_role_and_none_comes_back_by_itself(versions: Mapping[str, str]):
+def test_a_retired_version_has_no_role_and_no_earlier_holder_returns(versions: Mapping[str, str]):
     for name in ("good-1", "good-2"):
         promotion.promote(f"{VARIANT}@{versions[name]}", "canary")
     promotion.retire(f"{VARIANT}@{versions['good-2']}", reason="flickers")
@@ -165,7 +168,7 @@ def test_a_retired_version_has_no_role_and_none_comes_back_by_itself(versions: M
     assert state.find(state.read(), f"{VARIANT}@{versions['good-2']}").roles == ("archived",)
     with pytest.raises(RegistryError, match="it is archived"):
         promotion.promote(f"{VARIANT}@{versions['good-2']}", "canary")
-    promotion.promote(f"{VARIANT}@{versions['good-2']}", "canary", force=True, reason="mended")
+    promotion.promote(f"{VARIANT}@{versions['good-2']}", "canary", force=True, reason="fixed")
     assert state.find(state.read(), f"{VARIANT}@{versions['good-2']}").roles == ("canary",)
 
 
@@ -194,7 +197,7 @@ def test_gto_shows_what_the_list_shows(versions: Mapping[str, str], root: Path):
     ]
 
 
-def test_the_list_says_where_each_version_stands_and_can_be_filtered(versions: Mapping[str, str]):
+def test_the_list_shows_the_lifecycle_of_each_version_and_can_be_filtered(versions: Mapping[str, str]):
     promotion.promote(f"{VARIANT}@{versions['good-1']}", "production")
     promotion.promote(f"{VARIANT}@{versions['good-2']}", "production")
     promotion.promote(f"{VARIANT}@{versions['good-3']}", "staging")
@@ -215,7 +218,7 @@ def test_the_list_says_where_each_version_stands_and_can_be_filtered(versions: M
     assert code == 0 and versions["good-2"] in output and versions["good-1"] not in output
 
 
-def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str]):
+def test_show_compare_and_changelog_report_what_changed(versions: Mapping[str, str]):
     first, second = (f"{VARIANT}@{versions[name]}" for name in PASSING[:2])
     assert command("registry", "show", first)[0] == 0
     shown = json.loads(command("registry", "show", first, "--json")[1])
@@ -239,29 +242,29 @@ def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str
     git(Path(), "checkout", "-q", f"{VARIANT}@v1.0.0")
     git(Path(), "tag", "-d", f"{VARIANT}@v1.0.0")
     registration.register(VARIANT, version="v1.0.0", reason="the first\n\nthat knows of holidays")
-    told = command("registry", "changelog", VARIANT)[1]
-    assert f"Register {VARIANT} v1.0.0\n  the first\n  that knows of holidays\n" in told
+    output = command("registry", "changelog", VARIANT)[1]
+    assert f"Register {VARIANT} v1.0.0\n  the first\n  that knows of holidays\n" in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["registry", "show", "base-ad-detector"], "write VARIANT@VERSION"),
         (["registry", "show", "base-ad-detector@v9.0.0"], "no such version; base-ad-detector has v1.9.0"),
         (["registry", "show", "base-ad-detector#canary"], "no version of base-ad-detector holds canary"),
         (["registry", "history", "unknown"], "unknown has no versions"),
         (["registry", "list", "--role", "prod"], "is no role"),
-        (["promote", "base-ad-detector@v1.0.0", "--to", "prod"], "is no role to promote to"),
+        (["promote", "base-ad-detector@v1.0.0", "--to", "prod"], "is not a role to promote to"),
         (["rollback", "base-ad-detector"], "no version of base-ad-detector holds production; promote one"),
         (["register", "base-ad-detector", "--rev", "nowhere"], "nowhere: no such commit"),
     ],
 )
 def test_a_mistake_ends_with_one_line_and_the_exit_code_of_the_registry(
-    versions: Mapping[str, str], arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+    versions: Mapping[str, str], arguments: list[str], message: str, capfd: pytest.CaptureFixture[str]
 ):
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == RegistryError.exit_code
-    assert said in done.output and len(done.output.strip().splitlines()) == 1
+    assert message in done.output and len(done.output.strip().splitlines()) == 1
 
 
 def test_the_project_may_be_a_folder_of_a_larger_repository(
@@ -277,7 +280,7 @@ def test_the_project_may_be_a_folder_of_a_larger_repository(
     assert registration.register(VARIANT).version == "v1.0.0"
     promotion.promote(f"{VARIANT}@v1.0.0", "production")
     assert verification.verify(f"{VARIANT}#production#1") is not None
-    code, said = command("registry", "list", "--json")
+    code, output = command("registry", "list", "--json")
     assert code == 0
-    assert json.loads(said)[0]["roles"] == ["production"]
+    assert json.loads(output)[0]["roles"] == ["production"]
     assert command("registry", "fetch", f"{VARIANT}#production", "--out", str(tmp_path / "got"))[0] == 0

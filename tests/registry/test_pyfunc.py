@@ -1,4 +1,4 @@
-"""A release as MLflow loads it: by its files alone, with a signature, and without a pickle."""
+"""A release as MLflow loads it: from its files alone, with a signature, and without pickle."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ from slipway_edge.predictor import golden_examples
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files of a release, as they are fetched."""
+    """A folder with the files of a release, as after a fetch."""
     monkeypatch.chdir(tmp_path)
     released.begin("mine")
     released.build("mine")
@@ -44,7 +44,7 @@ def add(folder: Path) -> None:
     pyfunc.add(folder, release.read((folder / "release.json").read_bytes(), "release.json", "mine"))
 
 
-def test_mlflow_loads_what_ships_and_predicts_the_same(folder: Path) -> None:
+def test_mlflow_loads_the_model_that_ships_and_predicts_the_same(folder: Path) -> None:
     add(folder)
     model = mlflow.pyfunc.load_model(str(folder))
     with np.load(folder / "golden.npz") as golden:
@@ -62,7 +62,7 @@ def test_a_table_without_a_feature_is_refused_by_the_signature(folder: Path) -> 
         mlflow.pyfunc.load_model(str(folder)).predict(pd.DataFrame({"other": [1.0]}))
 
 
-def test_the_files_of_the_release_stay_beside_it_and_nothing_is_pickled(folder: Path) -> None:
+def test_the_files_of_the_release_stay_and_nothing_is_pickled(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     add(folder)
     after = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -77,7 +77,7 @@ def test_the_files_of_the_release_stay_beside_it_and_nothing_is_pickled(folder: 
     }
 
 
-def test_a_release_that_is_not_what_its_record_says_is_no_model(folder: Path) -> None:
+def test_a_release_that_differs_from_its_record_is_no_model(folder: Path) -> None:
     (folder / "model.tflite").write_bytes(b"tampered")
     with pytest.raises(ModelError):
         add(folder)

@@ -1,4 +1,4 @@
-"""Registering: what becomes a version, under which name, and what does not."""
+"""Registration: what becomes a version, under which name, and what does not."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from slipway.registry import provenance, registration, releases
 VARIANT = "base-ad-detector"
 
 
-def test_versions_go_up_from_the_first_by_the_part_that_is_named(root: Path, commits: Mapping[str, str]):
+def test_the_version_number_increases_by_the_chosen_part(root: Path, commits: Mapping[str, str]):
     first, second, third = (commits[name] for name in PASSING)
     assert registration.register(VARIANT, revision=first).version == "v1.0.0"
     assert registration.register(VARIANT, revision=second).version == "v1.1.0"
@@ -37,15 +37,17 @@ def test_what_is_not_committed_is_no_version(root: Path):
 
 def test_a_commit_or_a_record_is_registered_once(root: Path, commits: Mapping[str, str]):
     registration.register(VARIANT, revision=commits["good-1"])
-    with pytest.raises(RegistryError, match=r"@v1.0.0 is commit .* already"):
+    with pytest.raises(RegistryError, match=rf"commit .* is already {VARIANT}@v1.0.0"):
         registration.register(VARIANT, revision=commits["good-1"], version="v7.0.0")
     git(root, "checkout", "-q", commits["good-1"])
     git(root, "commit", "-q", "--allow-empty", "-m", "Nothing new")
-    with pytest.raises(RegistryError, match=f"{VARIANT}@v1.0.0 is this model already, .* nothing new to register"):
+    with pytest.raises(RegistryError, match=f"{VARIANT}@v1.0.0 is already this model, .* nothing new to register"):
         registration.register(VARIANT)
 
 
-def test_code_tools_and_wording_make_no_version_and_a_threshold_does(root: Path, commits: Mapping[str, str]):
+def test_changes_of_code_packages_and_prose_make_no_version_and_a_threshold_does(
+    root: Path, commits: Mapping[str, str]
+):
     registration.register(VARIANT, revision=commits["good-1"])
     git(root, "checkout", "-q", commits["good-1"])
     before = provenance.of(VARIANT, commits["good-1"])
@@ -75,17 +77,17 @@ def test_code_tools_and_wording_make_no_version_and_a_threshold_does(root: Path,
 
 @pytest.mark.parametrize("version", ["1.2.0", "v1.2", "v01.2.0", "latest"])
 def test_a_version_is_three_numbers_after_a_v(root: Path, version: str):
-    with pytest.raises(RegistryError, match="is no version"):
+    with pytest.raises(RegistryError, match="is not a version"):
         registration.register(VARIANT, version=version)
 
 
 def test_a_version_is_never_moved(root: Path, commits: Mapping[str, str]):
     registration.register(VARIANT, revision=commits["good-1"])
-    with pytest.raises(RegistryError, match="a version is never moved"):
+    with pytest.raises(RegistryError, match="already exists; a version is never moved"):
         registration.register(VARIANT, revision=commits["good-2"], version="v1.0.0")
 
 
-def test_variants_whose_record_passed_and_is_of_no_version_are_known(root: Path, commits: Mapping[str, str]):
+def test_variants_that_passed_and_are_not_registered_are_listed(root: Path, commits: Mapping[str, str]):
     git(root, "checkout", "-q", commits["fails"])
     assert registration.unregistered() == []
     git(root, "checkout", "-q", commits["good-1"])
@@ -97,7 +99,7 @@ def test_variants_whose_record_passed_and_is_of_no_version_are_known(root: Path,
 
 
 def test_a_version_holds_all_that_makes_the_variant(root: Path, commits: Mapping[str, str]) -> None:
-    """`git commit --all` leaves out what is new: the commit would name a variant that it does not hold."""
+    """`git commit --all` leaves out new files, so the commit would name a variant whose files it lacks."""
     git(root, "checkout", "-q", commits["good-3"])
     lines = Path("params.yaml").read_text()
     Path("params.yaml").write_text(lines + "  mine: {task: made_up}\n")

@@ -1,4 +1,4 @@
-"""What the release at a commit says, and what it does not when it is damaged."""
+"""Reading the release at a commit, valid or damaged."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ def release(record: object, benchmark: object) -> Release:
     return Release(VARIANT, *(json.dumps(part).encode() for part in (record, benchmark)))
 
 
-def saying(content: bytes, outcome: object) -> dict[str, Any]:
+def with_verdict(content: bytes, outcome: object) -> dict[str, Any]:
     values = json.loads(content)
     values["gate"]["verdict"] = outcome
     return values
@@ -33,7 +33,7 @@ def saying(content: bytes, outcome: object) -> dict[str, Any]:
     [("pass", "pass", "pass"), ("pass", "fail", "fail"), ("hold", "pass", "hold"), ("fail", "hold", "fail")],
 )
 def test_the_verdict_is_the_worse_of_record_and_benchmark(record: str, latency: str, joined: str):
-    assert release(saying(RECORD, record), saying(BENCHMARK, latency)).verdict == joined
+    assert release(with_verdict(RECORD, record), with_verdict(BENCHMARK, latency)).verdict == joined
 
 
 @pytest.mark.parametrize("damaged", [None, [], {}, {"gate": None}, "pass", 7])
@@ -53,7 +53,7 @@ def test_the_records_and_benchmarks_of_this_repository_are_read():
         assert one.malformed == [] and one.verdict is not None, name
 
 
-def test_those_of_every_earlier_build_are_read_too():
+def test_the_records_and_benchmarks_of_every_earlier_build_are_read():
     built = subprocess.run(
         ["git", "log", "--format=%H", "--", "models/*/release.json"], cwd=ROOT, capture_output=True, text=True
     ).stdout.split()
@@ -74,7 +74,7 @@ def _committed(commit: str) -> Iterator[Release]:
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "said"),
+    ("place", "value", "message"),
     [
         ("schema", 4, "schema 4 is not 1 or 2 or 3, which this version of slipway reads"),
         ("schema", "1", "schema '1' is not 1"),
@@ -102,21 +102,21 @@ def _committed(commit: str) -> Iterator[Release]:
         ("description", "\ud800", "has characters that cannot be shown"),
     ],
 )
-def test_a_malformed_record_is_none_and_says_where(place: str, value: object, said: str):
+def test_a_malformed_record_is_none_and_the_error_names_the_place(place: str, value: object, message: str):
     changed = Release(VARIANT, malformed.at(RECORD, place, value), BENCHMARK)
     assert changed.record is None and changed.verdict is None
     (why,) = changed.malformed
-    assert why.startswith(releases.record_path(VARIANT)) and said in why
+    assert why.startswith(releases.record_path(VARIANT)) and message in why
 
 
-def test_a_key_that_stands_there_twice_and_nesting_without_end_are_malformed():
-    for content, said in (
+def test_duplicate_keys_and_endless_nesting_are_malformed():
+    for content, message in (
         (RECORD.replace(b'"schema": ', b'"schema": 1, "schema": '), "twice: 'schema'"),
         (b"[" * 100_000, "not JSON"),
         (RECORD.replace(b'"schema": ', b'"more": 1e999, "schema": '), "is too large"),
     ):
         (why,) = Release(VARIANT, content, BENCHMARK).malformed
-        assert said in why
+        assert message in why
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,6 @@ def test_a_malformed_benchmark_is_none(place: str, value: object):
     assert changed.benchmark is None and changed.verdict is None and len(changed.malformed) == 1
 
 
-def test_what_is_read_is_what_stands_there():
+def test_a_record_is_read_without_loss():
     read = Release(VARIANT, RECORD, BENCHMARK).record
     assert read is not None and read.to_json() == json.loads(RECORD)

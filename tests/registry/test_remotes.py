@@ -1,6 +1,6 @@
-"""DVC's remotes: the folder that a clone begins with, and a bucket that tells who asks, as the guide sets it up.
+"""DVC's remotes: the folder that a new clone uses, and a bucket with access control, set up as in the guide.
 
-Whatever is lost or damaged on the way is found, and no wrong byte is served.
+Lost and damaged objects are found, and wrong bytes are never returned.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def bucket() -> Iterator[Bucket]:
 
 @pytest.fixture(scope="module")
 def switched(built: Path, commits: Mapping[str, str], bucket: Bucket) -> Path:
-    """A repository that went over to the bucket as the guide says, with a version a variant; nothing is pushed."""
+    """A repository switched to the bucket as in the guide, with one version per variant; nothing is pushed."""
     copy = built / "switched"
     shutil.copytree(built / "repository", copy, symlinks=True)
     page = (ROOT / "docs" / "guide.md").read_text()
@@ -60,7 +60,7 @@ def switched(built: Path, commits: Mapping[str, str], bucket: Bucket) -> Path:
 
 @pytest.fixture
 def clone(switched: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it that is the working folder; the bucket is empty, and the environment has its key."""
+    """A copy of it as the working folder; the bucket is empty, and the environment has its key."""
     for name in bucket.objects():
         bucket.remove(name)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -76,7 +76,7 @@ def clone(switched: Path, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def dvc(command: str) -> int:
-    """The exit code of DVC, run in this process: a process of its own is a second."""
+    """Run DVC inside this process and return its exit code: a separate process takes a second to start."""
     from dvc.cli import main
 
     return main(shlex.split(command))
@@ -87,27 +87,27 @@ def pushed() -> None:
 
 
 def name_of(path: Path) -> str:
-    """What the bucket calls the bytes of a file."""
+    """The name in the bucket of the bytes of a file."""
     md5 = hashlib.md5(path.read_bytes()).hexdigest()
     return f"slipway/files/md5/{md5[:2]}/{md5[2:]}"
 
 
 def damaged_in_the_cache(path: Path) -> Path:
-    """The object of the cache that a file was copied to, damaged as a disk does it: its mode stays."""
+    """Damage the cached object of a file, with its mode unchanged, and return its path."""
     md5 = hashlib.md5(path.read_bytes()).hexdigest()
     damaged = Path(".dvc/cache/files/md5", md5[:2], md5[2:])
     damaged.chmod(0o644)
     damaged.write_bytes(b"damaged")
-    damaged.chmod(0o444)  # of what nobody may write to DVC believes that it is whole
+    damaged.chmod(0o444)  # DVC trusts a read-only object
     return damaged
 
 
-def wrong() -> list[Finding]:
-    """What doctor says, of the remote and what depends on it."""
+def findings() -> list[Finding]:
+    """The findings of doctor about the remote and the checks that depend on it."""
     return [one for one in examine() if one.check in ("cache", "versions in use", "remote")]
 
 
-def test_a_fresh_clone_pushes_to_the_folder_that_it_comes_with(repository: Path):
+def test_a_fresh_clone_pushes_to_its_default_folder(repository: Path):
     Path("pictures.csv").write_text("a picture\n")
     assert dvc("add -q pictures.csv") == dvc("push -q pictures.csv.dvc") == 0
     Path("pictures.csv").unlink()
@@ -127,10 +127,10 @@ def test_what_is_pushed_to_a_bucket_is_pulled_elsewhere_byte_for_byte(
     assert {name: Path(f"models/{name}/model.tflite").read_bytes() for name in VARIANTS} == {
         name: (clone / f"models/{name}/model.tflite").read_bytes() for name in VARIANTS
     }
-    assert wrong() == []
+    assert findings() == []
 
 
-def test_a_role_is_for_bytes_that_are_in_the_bucket(clone: Path, bucket: Bucket):
+def test_a_role_requires_bytes_in_the_bucket(clone: Path, bucket: Bucket):
     with pytest.raises(RegistryError, match=r"there is nothing at models/slipway/files/md5, where `dvc push` puts it"):
         promotion.promote(VERSION, "staging")
     bucket.put("slipway/files/md5/00/00", b"")
@@ -140,7 +140,7 @@ def test_a_role_is_for_bytes_that_are_in_the_bucket(clone: Path, bucket: Bucket)
     promotion.promote(VERSION, "staging")
 
 
-def test_a_push_that_was_killed_is_seen_and_is_made_good_by_the_next_one(
+def test_a_killed_push_is_noticed_and_completed_by_the_next_one(
     clone: Path, bucket: Bucket, capsys: pytest.CaptureFixture[str]
 ):
     with bucket.stalled(after=1):
@@ -159,15 +159,15 @@ def test_a_push_that_was_killed_is_seen_and_is_made_good_by_the_next_one(
     lost = next(name for name, of in files.items() if not there.issuperset(of))
     assert dvc("status --cloud") == 0
     assert {name_of(Path(new)) for new in re.findall(r"new:\s+(\S+)", capsys.readouterr().out)} == lacking
-    assert wrong() == [Finding("remote", f"{len(lacking)} objects are only in this clone's cache", "dvc push")]
+    assert findings() == [Finding("remote", f"{len(lacking)} objects are only in this clone's cache", "dvc push")]
     with pytest.raises(RegistryError, match="is not in the DVC remote"):
         promotion.promote(f"{lost}@v1.0.0", "staging")
     pushed()
-    assert wrong() == []
+    assert findings() == []
     promotion.promote(f"{lost}@v1.0.0", "staging")
 
 
-def test_an_object_that_is_damaged_in_the_bucket_is_served_to_nobody(clone: Path, bucket: Bucket, tmp_path: Path):
+def test_an_object_that_is_damaged_in_the_bucket_is_never_returned(clone: Path, bucket: Bucket, tmp_path: Path):
     pushed()
     promotion.promote(VERSION, "staging")
     whole, name = MODEL.read_bytes(), name_of(MODEL)
@@ -175,7 +175,7 @@ def test_an_object_that_is_damaged_in_the_bucket_is_served_to_nobody(clone: Path
     remedy = f"remove {name.removeprefix('slipway/')} there, then run `dvc push` where it was built"
     with pytest.raises(RegistryError, match=re.escape(remedy)):
         promotion.promote(VERSION, "production")
-    (found,) = wrong()
+    (found,) = findings()
     assert found.wrong.startswith(f"{VERSION} holds staging: {MODEL} in the remote has SHA-256")
 
     version = state.read()[VARIANT].versions["v1.0.0"]
@@ -203,11 +203,11 @@ def test_an_object_that_is_damaged_in_the_cache_is_found_and_not_used(clone: Pat
     pushed()
     whole, path = MODEL.read_bytes(), damaged_in_the_cache(MODEL)
     assert artifacts.read(str(MODEL)) == whole
-    (found,) = wrong()
+    (found,) = findings()
     assert found.wrong == f"damaged: {path}"
     subprocess.run(found.mend, shell=True, check=True, capture_output=True)
     assert path.read_bytes() == whole
-    assert wrong() == []
+    assert findings() == []
 
 
 def test_an_object_that_was_damaged_before_it_was_pushed_gets_no_role(clone: Path):
@@ -217,18 +217,22 @@ def test_an_object_that_was_damaged_before_it_was_pushed_gets_no_role(clone: Pat
         promotion.promote(VERSION, "staging")
 
 
-def test_a_remote_whose_bytes_nobody_checks_is_found(clone: Path):
+def test_a_remote_without_hash_verification_is_reported(clone: Path):
     pushed()
     assert dvc("remote modify -q team verify false") == 0
-    assert wrong() == [
+    assert findings() == [
         Finding("remote", "what it gives is taken without a look at the hash", "dvc remote modify team verify true")
     ]
 
 
 @pytest.mark.parametrize(
-    ("environment", "configuration", "said"),
+    ("environment", "configuration", "message"),
     [
-        ({"AWS_SECRET_ACCESS_KEY": "not-the-secret"}, "", "does not accept the credentials: Forbidden; set those"),
+        (
+            {"AWS_SECRET_ACCESS_KEY": "not-the-secret"},
+            "",
+            "does not accept the credentials: Forbidden; set credentials",
+        ),
         (
             {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
             "",
@@ -239,13 +243,13 @@ def test_a_remote_whose_bytes_nobody_checks_is_found(clone: Path):
     ],
     ids=["wrong secret", "no credentials", "no server", "no such bucket"],
 )
-def test_a_bucket_that_does_not_open_costs_one_line_without_a_secret(
+def test_a_bucket_without_access_gives_a_one_line_error_without_secrets(
     clone: Path,
     bucket: Bucket,
     monkeypatch: pytest.MonkeyPatch,
     environment: Mapping[str, str],
     configuration: str,
-    said: str,
+    message: str,
 ):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -253,15 +257,15 @@ def test_a_bucket_that_does_not_open_costs_one_line_without_a_secret(
         assert dvc(f"remote modify -q --local team {configuration}") == 0
     done = CliRunner().invoke(app, ["promote", VERSION, "--to", "staging"])
     assert (done.exit_code, len(done.output.splitlines())) == (RegistryError.exit_code, 1)
-    assert said in done.output
-    (found,) = wrong()
+    assert message in done.output
+    (found,) = findings()
     assert (found.check, found.wrong.partition(":")[0]) == ("remote", "could not be checked")
     for secret in (bucket.secret, "not-the-secret"):
         assert secret not in done.output + found.wrong
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [
         (401, "does not accept the credentials: 401"),
         (403, "does not accept the credentials: 403"),
@@ -272,8 +276,8 @@ def test_a_bucket_that_does_not_open_costs_one_line_without_a_secret(
         (None, "cannot be reached: Cannot connect"),
     ],
 )
-def test_a_server_is_told_by_what_it_answers_and_without_the_password(
-    versions: Mapping[str, str], root: Path, status: int | None, said: str
+def test_the_error_depends_on_the_status_and_hides_the_password(
+    versions: Mapping[str, str], root: Path, status: int | None, message: str
 ):
     with servers.refusing(status) if status else contextlib.nullcontext("127.0.0.1:9") as address:
         (root / ".dvc" / "config").write_text(
@@ -281,13 +285,13 @@ def test_a_server_is_told_by_what_it_answers_and_without_the_password(
         )
         done = CliRunner().invoke(app, ["promote", VERSION, "--to", "staging"])
         assert (done.exit_code, len(done.output.splitlines())) == (RegistryError.exit_code, 1)
-        assert said in done.output
+        assert message in done.output
         assert ("there is nothing" in done.output) == (status in (404, 410))
         with contextlib.suppress(RegistryError):
             assert artifacts.nowhere(["0" * 32]) == {"0" * 32}
-            assert status in (404, 410), "what does not say is not believed to have nothing"
+            assert status in (404, 410), "no answer does not mean that the file is missing"
         found = str([one for one in examine() if one.check == "remote"])
-    assert (said if status not in (404, 410) else "are only in this clone's cache") in found
+    assert (message if status not in (404, 410) else "are only in this clone's cache") in found
     assert "PASSW0RD" not in done.output + found
 
 
@@ -305,7 +309,7 @@ def test_credentials_in_the_local_configuration_stay_out_of_git(
 
 @pytest.fixture
 def shared(versions: Mapping[str, str], root: Path, built: Path, tmp_path: Path) -> Path:
-    """A clone with a Git remote, whose DVC remote is to be set; `inside` and `outside` have the bytes."""
+    """A clone with a Git remote, whose DVC remote is not set yet; `inside` and `outside` have the bytes."""
     git(tmp_path, "clone", "-q", "--bare", str(root), "origin")
     git(root, "remote", "add", "origin", str(tmp_path / "origin"))
     for place in (root / "inside", tmp_path / "outside"):
@@ -335,23 +339,23 @@ def test_a_role_is_shared_only_where_others_can_fetch_its_bytes(shared: Path, ur
         assert promotion.share(VARIANT) == [f"{VARIANT}#canary#1"]
         promotion.promote(VERSION, "staging", push=True)
         return
-    said = "is a folder in this clone, which nobody else can fetch from; give the team one with `dvc remote add"
-    with pytest.raises(RefusedError, match=rf"{VARIANT}#canary#1 cannot be shared: .*{said}"):
+    message = "is a folder in this clone, which nobody else can fetch from; give the team one with `dvc remote add"
+    with pytest.raises(RefusedError, match=rf"{VARIANT}#canary#1 cannot be shared: .*{message}"):
         promotion.share(VARIANT)
     git(shared, "tag", "-d", f"{VARIANT}#canary#1")
-    with pytest.raises(RefusedError, match=f"{VERSION} is refused staging: the DVC remote, .*inside, {said}"):
+    with pytest.raises(RefusedError, match=f"{VERSION} is refused staging: the DVC remote, .*inside, {message}"):
         promotion.promote(VERSION, "staging", push=True)
     assert "#" not in git(shared.parent / "origin", "tag")
 
 
-def test_in_a_worktree_the_folder_of_its_clone_is_inside(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_in_a_worktree_a_remote_in_its_clone_is_inside(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert dvc(f"remote modify -q local url {shared}/inside") == 0
     git(shared, "commit", "-qam", "A remote in here")
     git(shared, "worktree", "add", "-q", str(tmp_path / "tree"))
     monkeypatch.chdir(tmp_path / "tree")
-    assert artifacts.private() == shared / "inside"
+    assert artifacts.remote_inside_clone() == shared / "inside"
 
 
-def test_what_dvc_makes_of_a_file_url_is_a_folder_in_the_clone(shared: Path):
+def test_dvc_takes_a_file_url_as_a_folder_in_the_clone(shared: Path):
     assert dvc("remote modify -q local url file:///elsewhere") == 0
-    assert artifacts.private() == shared / "file:" / "elsewhere"
+    assert artifacts.remote_inside_clone() == shared / "file:" / "elsewhere"

@@ -1,4 +1,4 @@
-"""Tags and the remote: of two who push one wins, what was removed there stays so, and where pushes go."""
+"""Tags and the remote: one of two concurrent pushes wins, deleted tags stay deleted, and the choice of remote."""
 
 import contextlib
 import subprocess
@@ -30,18 +30,18 @@ def clones(root: Path, tmp_path: Path, commits: Mapping[str, str]) -> tuple[Path
     return tmp_path / "ann", tmp_path / "ben"
 
 
-def test_what_is_pushed_is_seen_by_the_next_one_who_pushes(clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):
+def test_the_next_push_sees_earlier_pushes(clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch):
     ann, ben = clones
     monkeypatch.chdir(ann)
     promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
     monkeypatch.chdir(ben)
-    with pytest.raises(RegistryError, match="holds production already"):
+    with pytest.raises(RegistryError, match="already holds production"):
         promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
     assert promotion.promote(f"{VARIANT}@v1.1.0", "production", push=True).tags == (f"{VARIANT}#production#2",)
 
 
 @pytest.mark.parametrize("role", ["production", "staging"])
-def test_of_two_people_who_push_at_once_one_wins_and_the_other_keeps_nothing(
+def test_one_of_two_concurrent_pushes_wins_and_the_other_keeps_nothing(
     clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, role: str
 ):
     ann, ben = clones
@@ -58,7 +58,7 @@ def test_of_two_people_who_push_at_once_one_wins_and_the_other_keeps_nothing(
 
 
 def removed(clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> str:
-    """A promotion that one of two pushed and that is removed at the remote, as promote.yml does it."""
+    """Push a promotion from the first clone and delete it at the remote, as promote.yml does; return its tag."""
     ann, _ = clones
     monkeypatch.chdir(ann)
     (tag,) = promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True).tags
@@ -66,7 +66,7 @@ def removed(clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> str:
     return tag
 
 
-def test_after_a_tag_was_removed_at_the_remote_a_fresh_clone_promotes(
+def test_after_a_tag_was_deleted_at_the_remote_a_fresh_clone_promotes(
     clones: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     removed(clones, monkeypatch)
@@ -76,11 +76,11 @@ def test_after_a_tag_was_removed_at_the_remote_a_fresh_clone_promotes(
     assert f"{VARIANT}#production#1" in git(tmp_path / "origin", "tag")
 
 
-def test_a_tag_that_was_removed_at_the_remote_is_not_pushed_again(
+def test_a_tag_that_was_deleted_at_the_remote_is_not_pushed_again(
     clones: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     tag = removed(clones, monkeypatch)
-    remedy = f"{tag} was removed at origin.*`git tag -d '{tag}'`"
+    remedy = f"{tag} was deleted at origin.*`git tag -d '{tag}'`"
     with pytest.raises(RegistryError, match=remedy):
         promotion.promote(f"{VARIANT}@v1.0.0", "canary", push=True)
     with pytest.raises(RegistryError, match=remedy):
@@ -95,13 +95,13 @@ def test_a_tag_that_was_removed_at_the_remote_is_not_pushed_again(
     assert promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True).tags == (f"{VARIANT}#production#2",)
 
 
-def test_a_decision_for_the_remote_is_made_on_what_the_remote_has(
+def test_a_decision_with_push_is_based_on_the_tags_of_the_remote(
     clones: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(clones[0])
     promotion.promote(f"{VARIANT}@v1.0.0", "staging")
     with pytest.raises(
-        RegistryError, match=f"not at origin: .*; share with `slipway registry push {VARIANT}`, or take away"
+        RegistryError, match=f"not at origin: .*; share them with `slipway registry push {VARIANT}`, or delete"
     ):
         promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
     assert sharing.share(VARIANT) == [f"{VARIANT}#staging#1"]
@@ -110,10 +110,10 @@ def test_a_decision_for_the_remote_is_made_on_what_the_remote_has(
 
 @pytest.mark.parametrize("fetched", [False, True])
 @pytest.mark.parametrize("push", [False, True])
-def test_of_two_who_share_what_they_wrote_one_wins(
+def test_one_of_two_who_share_local_tags_wins(
     clones: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, push: bool, fetched: bool
 ):
-    """One retires the version that the other promotes; what is run is what is printed."""
+    """One retires the version that the other promotes; both run the printed commands."""
     ann, ben = clones
     monkeypatch.chdir(ann)
     printed = CliRunner().invoke(app, ["retire", f"{VARIANT}@v1.0.0"]).output.splitlines()[-1]
@@ -128,14 +128,14 @@ def test_of_two_who_share_what_they_wrote_one_wins(
         git(ann, "fetch", "-q", "--tags")
     done = subprocess.run(printed.removeprefix("to share it: "), shell=True, capture_output=True, text=True)
     assert done.returncode == RegistryError.exit_code
-    assert f"after this clone wrote {VARIANT}#archived#1: take yours back with `git tag -d" in done.stderr
+    assert f"after this clone wrote {VARIANT}#archived#1: delete your tags with `git tag -d" in done.stderr
     assert git(tmp_path / "origin", "for-each-ref") == there
     git(ann, "tag", "-d", f"{VARIANT}#archived#1")
     with pytest.raises(RegistryError, match="holds production: promote another or roll back first"):
         promotion.retire(f"{VARIANT}@v1.0.0", push=True)
 
 
-def test_what_is_shared_at_the_same_time_as_another_push_is_refused(
+def test_sharing_at_the_same_time_as_another_push_is_refused(
     clones: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     ann, ben = clones

@@ -1,4 +1,4 @@
-"""Writing tags: dates in order, all or none, and one of two who write at once."""
+"""Writing tags: dates in order, all or none, and only one of several concurrent writes."""
 
 import os
 import subprocess
@@ -35,14 +35,16 @@ def test_a_clock_that_is_behind_does_not_hide_a_newer_tag(root: Path, commits: M
 
 def test_several_tags_are_written_all_or_none(root: Path, commits: Mapping[str, str]):
     moment = transaction.moment(VARIANT)
-    git(root, "tag", f"{VARIANT}#staging#2", commits["good-1"])  # lightweight: no tag of the registry, and in the way
+    git(
+        root, "tag", f"{VARIANT}#staging#2", commits["good-1"]
+    )  # lightweight: not a registry tag, but it blocks the name
     new = [New(f"{VARIANT}#staging#{at}", commits["good-1"], "why") for at in (1, 2)]
     with pytest.raises(RegistryError):
         transaction.write(moment, new)
     assert tags.read() == []
 
 
-def test_what_was_decided_on_an_older_state_is_refused_and_says_who_was_quicker(root: Path, commits: Mapping[str, str]):
+def test_a_decision_on_an_older_state_is_refused_and_names_the_earlier_write(root: Path, commits: Mapping[str, str]):
     moment = transaction.moment(VARIANT)
     transaction.write(moment, [New(f"{VARIANT}@v1.0.0", commits["good-1"], "first")])
     with pytest.raises(
@@ -52,7 +54,7 @@ def test_what_was_decided_on_an_older_state_is_refused_and_says_who_was_quicker(
     assert [tag.name for tag in tags.read()] == [f"{VARIANT}@v1.0.0"]
 
 
-def test_of_two_threads_that_write_at_once_one_wins(root: Path, commits: Mapping[str, str]):
+def test_one_of_several_threads_that_write_at_once_wins(root: Path, commits: Mapping[str, str]):
     moment = transaction.moment(VARIANT)
     refused: list[Exception] = []
 

@@ -1,4 +1,4 @@
-"""A refused tag loses its effect at the remote, whether the remote lets it be removed or not."""
+"""A refused tag loses its effect at the remote, whether or not the remote allows its deletion."""
 
 import subprocess
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ def origin(root: Path, tmp_path: Path, commits: Mapping[str, str]) -> Path:
 
 
 def protect(origin: Path) -> None:
-    """Have it keep its tags, as a Git host does that protects them."""
+    """Make the remote refuse to delete tags, as a Git host with protected tags does."""
     hook = origin / "hooks" / "update"
     hook.write_text(KEPT)
     hook.chmod(0o755)
@@ -48,7 +48,7 @@ def undo(tag: str) -> str:
 
 
 def holder(origin: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> str | None:
-    """Who holds production for somebody who clones the remote."""
+    """The holder of production in a new clone of the remote."""
     subprocess.run(["git", "clone", "-q", str(origin), str(place)], check=True)
     monkeypatch.chdir(place)
     found = state.read()[VARIANT].holder("production")
@@ -79,18 +79,18 @@ def test_what_a_refused_tag_did_is_undone(
     pushed(root, tag, commits[commit])
     if kept:
         protect(origin)
-    said = undo(tag)
+    output = undo(tag)
     assert (tag in git(origin, "tag").splitlines()) == kept
-    assert (f"{tag} is removed" in said) != kept
+    assert (f"{tag} is removed" in output) != kept
     assert holder(origin, tmp_path / "fresh", monkeypatch) == "v1.1.0"
     for one in tags.read(VARIANT):
         if one.counter > 3:
-            verification.verify(one.name)  # what undoes it is not refused in its turn
+            verification.verify(one.name)  # the reversing tag is not refused
     variant, _ = verification.accepted(state.read()[VARIANT])
     assert variant.versions["v1.1.0"].roles == ("production",)
 
 
-def test_a_version_that_was_archived_by_others_comes_back(
+def test_a_version_that_was_archived_without_force_is_restored(
     root: Path, commits: Mapping[str, str], origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     tag = f"{VARIANT}#archived#3"
@@ -101,7 +101,7 @@ def test_a_version_that_was_archived_by_others_comes_back(
     assert state.read()[VARIANT].versions["v1.1.0"].roles == ("production",)
 
 
-def test_a_later_promotion_is_left_alone(
+def test_a_later_promotion_is_not_changed(
     root: Path, commits: Mapping[str, str], origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     tag = f"{VARIANT}#production!#3"

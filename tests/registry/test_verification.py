@@ -1,4 +1,4 @@
-"""Verifying a tag, whoever wrote it: what may hold a role, by force or not, what may not, and what nobody can say."""
+"""Verification of tags from any author: accepted, accepted by force, refused, or impossible to determine."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,16 +21,18 @@ def command(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_tag_that_someone_wrote_by_hand_is_held_to_the_same(
+def test_a_tag_written_by_hand_must_meet_the_same_conditions(
     versions: Mapping[str, str], commits: Mapping[str, str], name: str
 ):
     good, bad = f"{VARIANT}#production#1", f"{VARIANT}#production#2"
     git(Path(), "tag", "-a", "-m", "ship it", good, commits["good-1"])
     git(Path(), "tag", "-a", "-m", "ship it", bad, commits[name])
     assert command("registry", "verify", good) == (0, f"{VARIANT}@v1.0.0 may hold production\n")
-    code, said = command("registry", "verify", bad)
+    code, output = command("registry", "verify", bad)
     assert code == RefusedError.exit_code
-    assert f"{bad} is refused: {VARIANT}@{versions[name]} may not hold production: " in said and REFUSED[name] in said
+    assert (
+        f"{bad} is refused: {VARIANT}@{versions[name]} may not hold production: " in output and REFUSED[name] in output
+    )
 
 
 def test_a_promotion_by_force_and_a_role_that_is_taken_are_verified(versions: Mapping[str, str]):
@@ -55,14 +57,14 @@ def test_a_promotion_by_force_and_a_role_that_is_taken_are_verified(versions: Ma
         ("ship it\n\nForced: the gate says fail\n\nVerdict: fail", False),
     ],
 )
-def test_force_counts_with_a_reason_and_where_the_facts_are(
+def test_force_counts_only_with_a_reason_and_in_the_facts(
     versions: Mapping[str, str], commits: Mapping[str, str], message: str, counts: bool
 ):
     tag = f"{VARIANT}#production#1"
     git(Path(), "tag", "-a", "-m", message, tag, commits["fails"])
-    code, said = command("registry", "verify", tag)
+    code, output = command("registry", "verify", tag)
     assert code == (0 if counts else RefusedError.exit_code)
-    assert "the gate says fail (accuracy: 0.5: fail)" in said
+    assert "the gate says fail (accuracy: 0.5: fail)" in output
 
 
 @pytest.mark.parametrize(
@@ -71,20 +73,20 @@ def test_force_counts_with_a_reason_and_where_the_facts_are(
 def test_what_cannot_be_looked_at_is_not_refused(versions: Mapping[str, str], root: Path, remote: str):
     tag = promotion.promote(f"{VARIANT}@v1.0.0", "production").tags[0]
     (root / ".dvc" / "config").write_text(remote)
-    code, said = command("registry", "verify", tag)
+    code, output = command("registry", "verify", tag)
     assert code == RegistryError.exit_code != RefusedError.exit_code
-    assert "DVC cannot say what can be fetched" in said or "the DVC remote cannot be reached" in said
+    assert "DVC cannot say what can be fetched" in output or "the DVC remote cannot be reached" in output
 
 
 @pytest.mark.parametrize("tag", ["nonsense", f"{VARIANT}#production#7", "issue#12", "other@1.0.0"])
 def test_what_is_no_tag_of_the_registry_is_not_verified(versions: Mapping[str, str], tag: str):
     for name in ("issue#12", "other@1.0.0"):
         git(Path(), "tag", "-a", "-m", "nothing of ours", name)
-    code, said = command("registry", "verify", tag)
-    assert code == RegistryError.exit_code and "no annotated tag of the registry" in said
+    code, output = command("registry", "verify", tag)
+    assert code == RegistryError.exit_code and "no annotated tag of the registry" in output
 
 
-def test_a_role_of_a_commit_that_is_no_version_is_refused(root: Path):
+def test_a_role_on_a_commit_that_is_no_version_is_refused(root: Path):
     git(root, "tag", "-a", "-m", "ship it", f"{VARIANT}#production#1")
     with pytest.raises(RefusedError, match="is no version of"):
         verification.verify(f"{VARIANT}#production#1")

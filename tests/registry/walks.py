@@ -1,7 +1,7 @@
-"""Random walks: registering, promoting, rolling back, retiring, syncing, with a crash between any two writes.
+"""Random walks: register, promote, roll back, retire and sync, with crashes between any two writes.
 
-After every step nothing that did not pass has been given a role unless it was forced; at the end the registry says what
-GTO says, after one sync that is let through MLflow says it too, and another sync has nothing to do.
+After every step, no version that did not pass has a role unless it was forced. At the end the registry agrees with GTO;
+after one uninterrupted sync MLflow agrees too, and another sync changes nothing.
 """
 
 import contextlib
@@ -28,17 +28,17 @@ NUMBER = st.integers(0, 99)
 ROLES = st.sampled_from(grammar.LIVE)
 FORCED = st.sampled_from([False, False, False, True])
 CRASH = st.one_of(st.none(), st.none(), st.integers(0, 12))
-"""After how many writes the process dies."""
+"""The number of writes before the process dies; None for no crash."""
 _GIT_WRITES = ("-c", "update-ref")  # `git -c ... tag`
 _MLFLOW_WRITES = ("create_", "set_", "delete_", "update_", "log_")
 
 
 class CrashError(BaseException):
-    """What a kill is to the code under it: nothing it can catch."""
+    """A simulated kill: code under test cannot catch it as an Exception."""
 
 
 class Writes:
-    """Counts writes and dies in front of one."""
+    """A counter of writes that raises CrashError before one of them."""
 
     def __init__(self, left: int | None) -> None:
         self.left = left
@@ -70,10 +70,10 @@ class Client:
 
 @contextlib.contextmanager
 def crashing(after: int | None) -> Iterator[None]:
-    """Within it, the process "dies" in front of the write after `after` others."""
+    """Simulate a crash: the process "dies" after `after` writes, before the next one."""
     writes, run, connect = Writes(after), plumbing.run, mlflow_store.connect
 
-    # A write of Git is all or nothing, so a walk dies in front of one; what MLflow is told takes several.
+    # A Git write is atomic, so a walk dies before it; a sync to MLflow takes several writes.
     def counted(*arguments: str, **named: Any) -> str:
         if arguments[0] in _GIT_WRITES:
             writes()
@@ -88,7 +88,7 @@ def crashing(after: int | None) -> Iterator[None]:
 
 
 def walk(built: Path, commits: dict[str, str], uri: str) -> type[RuleBasedStateMachine]:
-    """The machine, over the repository of house.py in `built` and the MLflow at `uri`."""
+    """The state machine for the repository of house.py in `built` and the MLflow server at `uri`."""
 
     class Walk(RuleBasedStateMachine):
         def __init__(self) -> None:
@@ -103,7 +103,7 @@ def walk(built: Path, commits: dict[str, str], uri: str) -> type[RuleBasedStateM
             self.wipe(VARIANTS[1])
 
         def attempt(self, crash: int | None, do: Callable[[], object]) -> None:
-            """Try, and take no for an answer."""
+            """Run `do` with a possible crash; a refusal is fine."""
             with crashing(crash), contextlib.suppress(RegistryError):
                 do()
 
@@ -141,7 +141,7 @@ def walk(built: Path, commits: dict[str, str], uri: str) -> type[RuleBasedStateM
 
         @rule(variant=st.sampled_from(VARIANTS))
         def wipe(self, variant: str) -> None:
-            """Somebody deletes the registered model."""
+            """Delete the registered model, as another user could."""
             from mlflow.exceptions import MlflowException
 
             with contextlib.suppress(MlflowException):

@@ -1,1 +1,1 @@
-"""A release as others read and load it: the model card, an MLflow model, and whose a registered model is."""
+"""The model registry in Git tags: versions, roles, the checks behind them, and their mirror in MLflow."""

@@ -1,9 +1,9 @@
-"""The bytes of a version: what dvc.lock says they are, and whether they can be fetched.
+"""The bytes of a version: which bytes dvc.lock names, and whether they can be fetched.
 
-A tag promises that a machine anywhere can have the model. So the bytes are read from the DVC remote, by the hash in the
-dvc.lock of the version's commit, and their SHA-256 is compared with that of the release record; what lies in the cache
-of this machine does not count. Whoever only wants the bytes takes them from the cache where they are there and whole.
-The remotes are those of the working folder's configuration.
+A tag promises that any machine can fetch the model. So a check reads the bytes from the DVC remote, by the hash in the
+dvc.lock of the version's commit, and compares their SHA-256 with the one in the release record; the cache of this
+machine does not count. A command that only needs the bytes takes an intact copy from the cache if there is one.
+The remotes are those in the configuration of the working folder.
 """
 
 import hashlib
@@ -23,20 +23,25 @@ from slipway.registry.releases import Release
 from slipway_edge.redaction import plain
 
 CACHE = Path(".dvc/cache/files/md5")
-"""Where DVC's cache is unless it is configured elsewhere: looked at first, since DVC takes a second to be imported."""
+"""The default place of DVC's cache. It is tried first, since importing DVC takes a second."""
 _CHUNK = 1 << 20
 _ABSENT = "is not in the DVC remote; run `dvc push` where it was built"
 
 
 class AbsentError(ModelError):
-    """A remote that answers does not have the bytes of a hash."""
+    """The remote answers, but does not have the bytes of a hash."""
 
 
-def unlike(variant: str, commit: str | None, record: Record) -> list[str]:
-    """The files of a release that are not those of its record: at a commit as others fetch them, None for those here.
+def mismatches(variant: str, commit: str | None, record: Record) -> list[str]:
+    """The files of a release that differ from its record, one description each.
+
+    Args:
+        variant: the variant.
+        commit: the commit, whose files are read from the remote; None for the files in the working tree.
+        record: the release record.
 
     Raises:
-        RegistryError: the remote cannot be reached, or is not there.
+        RegistryError: the remote cannot be reached, or does not exist.
         ModelError: dvc.lock is malformed.
     """
     outs = dvc_lock.hashes(_lock(commit), f"convert-tflite@{variant}")
@@ -44,30 +49,30 @@ def unlike(variant: str, commit: str | None, record: Record) -> list[str]:
     if missing := [path for path in wanted.values() if path not in outs]:
         return [f"dvc.lock has no {', '.join(missing)}"]
     wrong = []
-    for name, said in sorted(record.artifacts.items()):
+    for name, expected in sorted(record.artifacts.items()):
         path = wanted[name]
         try:
-            found, size = _digest(outs[path]) if commit is not None else _digested(evidence(path, None))
+            found, size = _digest_in_remote(outs[path]) if commit is not None else _digest(evidence(path, None))
         except ModelError as error:
             wrong.append(str(error) if commit is None else f"{path} {error}")
             continue
-        if found != said.sha256:
+        if found != expected.sha256:
             where = "in the remote" if commit is not None else "here"
-            then = f": {_again(outs[path])}" if commit is not None else ""
-            wrong.append(f"{path} {where} has SHA-256 {found[:12]}…, and the record says {said.sha256[:12]}…{then}")
-        elif size != said.bytes:
-            wrong.append(f"{path} has {size} bytes, and the record says {said.bytes}")
+            then = f": {_replacement(outs[path])}" if commit is not None else ""
+            wrong.append(f"{path} {where} has SHA-256 {found[:12]}…, and the record says {expected.sha256[:12]}…{then}")
+        elif size != expected.bytes:
+            wrong.append(f"{path} has {size} bytes, and the record says {expected.bytes}")
     return wrong
 
 
 def evidence(path: str, commit: str | None) -> bytes:
-    """What a stage wrote for a release, such as its predictions, with the hash of dvc.lock.
+    """The output of a stage for a release, such as its predictions, checked against the hash in dvc.lock.
 
-    At a commit it is read from the remote, as whoever looks elsewhere has to; of the working tree it is the file that
-    lies there, or else what the cache or the remote has.
+    For a commit it is read from the remote, as on any other machine. For the working tree it is the file there, or
+    else the copy in the cache or the remote.
 
     Raises:
-        ModelError: it cannot be had, or is not that of dvc.lock.
+        ModelError: it cannot be found, or differs from dvc.lock.
         RegistryError: the remote cannot be reached.
     """
     md5 = _out(_lock(commit), path)
@@ -79,13 +84,13 @@ def evidence(path: str, commit: str | None) -> bytes:
             raise ModelError(f"{path} is not what {LOCK} says that a stage wrote")
         return content
     try:
-        return _sent(md5) if commit is not None else read(path)
+        return _read_remote(md5) if commit is not None else read(path)
     except AbsentError as error:
         raise ModelError(f"{path} {error}")
 
 
 def hashes(variant: str, commit: str, release: Release) -> set[str]:
-    """The hashes by which DVC finds the files of a release; empty where dvc.lock does not have them all."""
+    """The MD5 hashes under which DVC stores the files of a release; empty if dvc.lock does not list all of them."""
     try:
         outs = dvc_lock.hashes(_lock(commit), f"convert-tflite@{variant}")
     except MalformedError:
@@ -95,10 +100,10 @@ def hashes(variant: str, commit: str, release: Release) -> set[str]:
 
 
 def nowhere(wanted: Iterable[str]) -> set[str]:
-    """Those that neither DVC's cache nor the default remote has: both are only asked, nothing is read.
+    """The hashes that are neither in DVC's cache nor in the default remote; no file is read.
 
     Raises:
-        RegistryError: the remote does not say.
+        RegistryError: the remote does not answer.
     """
     from dvc.repo import Repo
 
@@ -108,8 +113,8 @@ def nowhere(wanted: Iterable[str]) -> set[str]:
         return left and left - set(repo.cloud.get_remote_odb(None, "fetch", hash_name="md5").oids_exist(left))
 
 
-def private() -> Path | None:
-    """The default remote, where that is a folder within this clone: nobody else can fetch from it."""
+def remote_inside_clone() -> Path | None:
+    """The default remote if it is a folder inside this clone, from which no other machine can fetch; else None."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -117,19 +122,19 @@ def private() -> Path | None:
         with Repo() as repo:
             remote = repo.cloud.get_remote()
     except DvcException:
-        return None  # whoever reads from it says why that cannot be done
+        return None  # reading from it reports why it cannot be used
     if "local" not in (remote.fs.protocol, *remote.fs.protocol):
         return None
     folder = Path(remote.path).resolve()
     tree, common = (
         Path(git.run("rev-parse", what).strip()).resolve() for what in ("--show-toplevel", "--git-common-dir")
     )
-    inside = (tree, common.parent if common.name == ".git" else common)  # of a worktree, the clone that it belongs to
+    inside = (tree, common.parent if common.name == ".git" else common)  # for a worktree: the clone that it belongs to
     return folder if any(folder.is_relative_to(one) for one in inside) else None
 
 
 def check() -> None:
-    """Ask the remote for a file that nobody has: some remotes say of all that it is not there when they refuse to say.
+    """Request a file that does not exist: a remote that denies access may report every file as missing.
 
     Raises:
         RegistryError: the remote cannot be reached, refuses or fails.
@@ -137,49 +142,52 @@ def check() -> None:
     try:
         with _remote("0" * 32):
             pass
-    except (FileNotFoundError, _NothingError):
+    except (FileNotFoundError, _NoStoreError):
         pass
 
 
 def fetch(variant: str, commit: str, record: Record, folder: Path) -> dict[str, Path]:
-    """The files of a release that can be had, from the cache or the remote, by name; each is checked by its SHA-256."""
+    """Write the files of a release that the cache or the remote has into a folder; return them by name.
+
+    A file with another SHA-256 than the record's is left out.
+    """
     got = {}
-    for name, said in sorted(record.artifacts.items()):
+    for name, expected in sorted(record.artifacts.items()):
         try:
             content = read(f"models/{variant}/{name}", commit)
         except ModelError:
             continue
-        if hashlib.sha256(content).hexdigest() == said.sha256:
+        if hashlib.sha256(content).hexdigest() == expected.sha256:
             got[name] = folder / name
             atomic.write_bytes(got[name], content)
     return got
 
 
 def read(path: str, commit: str | None = None) -> bytes:
-    """An output of a stage at a commit, None for the working tree, from the cache or the default remote.
+    """The bytes of a stage's output at a commit, None for the working tree, from the cache or the default remote.
 
     Raises:
-        ModelError: neither has the bytes of dvc.lock, or dvc.lock has no such output.
+        ModelError: neither has the bytes that dvc.lock names, or dvc.lock has no such output.
     """
     where = "" if commit is None else f" of commit {commit[:7]}"
     md5 = _out(_lock(commit), path)
     if md5 is None:
         raise ModelError(f"{path} is not in {LOCK}{where}")
     try:
-        content = _whole(CACHE / md5[:2] / md5[2:], md5)
-        return _fetched(md5) if content is None else content
-    except Exception as error:  # whatever the remote raises
-        raise ModelError(f"{path}{where} cannot be fetched ({_said(error)})")
+        content = _intact(CACHE / md5[:2] / md5[2:], md5)
+        return _read_cache_or_remote(md5) if content is None else content
+    except Exception as error:  # each kind of remote raises different errors
+        raise ModelError(f"{path}{where} cannot be fetched ({_one_line(error)})")
 
 
 def locked(variant: str, commit: str | None) -> dict[str, Any]:
-    """What dvc.lock says of the stages of a variant at a commit, None for the working tree."""
+    """The entries of a variant's stages in dvc.lock at a commit, None for the working tree."""
     stages = _lock(commit).items()
     return {name: entry for name, entry in stages if isinstance(name, str) and name.endswith(f"@{variant}")}
 
 
 def _out(stages: Mapping[str, Any], path: str) -> str | None:
-    """The hash of what a stage of a variant wrote, `<models or reports>/<variant>/...`."""
+    """The MD5 of a stage's output `<models or reports>/<variant>/...` in dvc.lock; None if it is not there."""
     variant = path.split("/")[1]
     of = [stage for stage in stages if isinstance(stage, str) and stage.partition("@")[2] == variant]
     return next((outs[path] for outs in (dvc_lock.hashes(stages, stage) for stage in of) if path in outs), None)
@@ -197,8 +205,11 @@ def _locked(commit: str) -> Mapping[str, Any]:
     return dvc_lock.stages(git.contents([f"{commit}:{LOCK}"])[0])
 
 
-def disagreements(variant: str, commit: str | None, release: Release) -> list[str]:
-    """Where record, benchmark and model at a commit, None for the working tree, are not of one build by dvc.lock."""
+def inconsistencies(variant: str, commit: str | None, release: Release) -> list[str]:
+    """What shows that record, benchmark and model do not come from one build, according to dvc.lock.
+
+    `commit` is None for the working tree.
+    """
     stages, wrong = _lock(commit), []
     written = {
         releases.record_path(variant): (release.record_bytes, "register"),
@@ -220,7 +231,7 @@ def disagreements(variant: str, commit: str | None, release: Release) -> list[st
 
 @contextmanager
 def _remote(md5: str) -> Iterator[Any]:
-    """The file that the remote has under a hash, open; FileNotFoundError where it has none."""
+    """Open the remote's file for a hash; raise FileNotFoundError if it has none."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -232,44 +243,44 @@ def _remote(md5: str) -> Iterator[Any]:
                     yield file
             except FileNotFoundError as error:
                 if error.__cause__ is not None and _status(error) not in (404, 410):
-                    raise error.__cause__  # of HTTP, whatever happens is a file that is not there
+                    raise error.__cause__  # over HTTP every error appears as a missing file
                 if remote.fs.exists(remote.path):
                     raise
-                # A bucket or a folder that is not there says nothing of one file; it may be elsewhere.
-                raise _NothingError(
+                # If the bucket or folder does not exist, the file may be in another place.
+                raise _NoStoreError(
                     f"the DVC remote cannot be reached: there is nothing at {remote.path}, where `dvc push` puts it; "
-                    "push from where it was built, or correct its url in .dvc/config"
+                    "run `dvc push` where it was built, or correct the url in .dvc/config"
                 )
     except (FileNotFoundError, RegistryError):
         raise
     except DvcException as error:
-        raise RegistryError(f"DVC cannot say what can be fetched: {_said(error)}")
-    except Exception as error:  # each kind of remote has errors of its own
+        raise RegistryError(f"DVC cannot say what can be fetched: {_one_line(error)}")
+    except Exception as error:  # each kind of remote raises different errors
         raise RegistryError(_diagnosis(error))
 
 
-class _NothingError(RegistryError):
-    """The folder or bucket of the remote is not there."""
+class _NoStoreError(RegistryError):
+    """The folder or bucket of the remote does not exist."""
 
 
 def _diagnosis(error: BaseException) -> str:
-    """What is wrong with a remote that gives neither a file nor the answer that there is none, and what to do."""
-    status, said = _status(error), _said(error)
+    """Why the remote answers neither with the file nor with "not found", and what to do."""
+    status, detail = _status(error), _one_line(error)
     if status in (401, 403, 407):
         return (
-            f"the DVC remote does not accept the credentials: {said}; set those of someone who may read there in the "
-            "environment or .dvc/config.local"
+            f"the DVC remote does not accept the credentials: {detail}; set credentials with read access in the "
+            "environment or in .dvc/config.local"
         )
     if status is not None and status >= 429:
-        return f"the DVC remote fails: {said}; it is there, so look at its log, or try again later"
+        return f"the DVC remote fails: {detail}; it is reachable, so check its log or try again later"
     return (
-        f"the DVC remote cannot be reached: {said}; look whether it runs, and at its url in .dvc/config or "
+        f"the DVC remote cannot be reached: {detail}; check that it is running, and check its url in .dvc/config or "
         ".dvc/config.local"
     )
 
 
 def _status(error: BaseException | None) -> int | None:
-    """The status of HTTP that an error or what caused it comes to; None where no server answered."""
+    """The HTTP status of an error or of its cause; None if no server answered."""
     while error is not None:
         response = getattr(error, "response", None)
         answered = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
@@ -282,8 +293,8 @@ def _status(error: BaseException | None) -> int | None:
     return None
 
 
-def _digest(md5: str) -> tuple[str, int]:
-    """SHA-256 and bytes of what the remote has under a hash."""
+def _digest_in_remote(md5: str) -> tuple[str, int]:
+    """The SHA-256 and the size in bytes of the remote's file for a hash."""
     found, size = hashlib.sha256(), 0
     try:
         with _remote(md5) as file:
@@ -295,20 +306,20 @@ def _digest(md5: str) -> tuple[str, int]:
     return found.hexdigest(), size
 
 
-def _digested(content: bytes) -> tuple[str, int]:
+def _digest(content: bytes) -> tuple[str, int]:
     return hashlib.sha256(content).hexdigest(), len(content)
 
 
-def _fetched(md5: str) -> bytes:
-    """The bytes of a hash from DVC's cache, wherever it is, or from the remote."""
+def _read_cache_or_remote(md5: str) -> bytes:
+    """The bytes of a hash from DVC's cache, as configured, or from the remote."""
     from dvc.repo import Repo
 
     with Repo() as repo:
-        content = _whole(Path(repo.cache.local.oid_to_path(md5)), md5)
-    return _sent(md5) if content is None else content
+        content = _intact(Path(repo.cache.local.oid_to_path(md5)), md5)
+    return _read_remote(md5) if content is None else content
 
 
-def _sent(md5: str) -> bytes:
+def _read_remote(md5: str) -> bytes:
     """The bytes of a hash from the remote."""
     try:
         with _remote(md5) as file:
@@ -316,21 +327,21 @@ def _sent(md5: str) -> bytes:
     except FileNotFoundError:
         raise AbsentError(_ABSENT)
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
-        raise AbsentError(f"is damaged in the DVC remote: {_again(md5)}")
+        raise AbsentError(f"is damaged in the DVC remote: {_replacement(md5)}")
     return content
 
 
-def _again(md5: str) -> str:
-    """How a damaged object is replaced: `dvc push` passes over one that is there."""
+def _replacement(md5: str) -> str:
+    """How to replace a damaged object: `dvc push` skips an object that exists."""
     return f"remove files/md5/{md5[:2]}/{md5[2:]} there, then run `dvc push` where it was built"
 
 
-def _said(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     return (" ".join(plain(str(error)).split()) or type(error).__name__)[:200]
 
 
-def _whole(path: Path, md5: str) -> bytes | None:
-    """A file of the cache; None where it is not there or damaged."""
+def _intact(path: Path, md5: str) -> bytes | None:
+    """The bytes of a cached file; None if it is missing or damaged."""
     if not path.is_file():
         return None
     content = path.read_bytes()

@@ -1,9 +1,9 @@
-"""Whether a release is what it says it is, from its bytes: the one look that `slipway gate`, a promotion and a
-verification share, at the working tree or at a commit.
+"""The audit of a release: do its bytes support what its record states? `slipway gate`, promotion and verification
+share it, for the working tree or a commit.
 
-Record, benchmark and predictions are those of dvc.lock, the parameters those that they name, and every figure comes out
-again of the predictions. That the predictions are what model.tflite says of the examples is believed; `slipway replay`
-runs it.
+Record, benchmark and predictions must match dvc.lock, the parameters must match the record, and every figure is
+computed again from the predictions. The audit does not run model.tflite to check the predictions themselves;
+`slipway replay` does.
 """
 
 from functools import lru_cache
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 
 def doubts(variant: str, commit: str | None, release: Release) -> list[str]:
-    """Why a release is not to be believed; nothing, when it is.
+    """The reasons not to trust a release; empty if there are none.
 
     Args:
-        variant: whose.
-        commit: where; None for the working tree.
-        release: the record and the benchmark there.
+        variant: the variant of the release.
+        commit: its commit; None for the working tree.
+        release: the record and the benchmark at that commit.
 
     Raises:
-        RegistryError: a remote that has the predictions cannot be reached.
+        RegistryError: the remote with the predictions cannot be reached.
     """
     if release.malformed:
         return release.malformed
@@ -40,23 +40,23 @@ def doubts(variant: str, commit: str | None, release: Release) -> list[str]:
         lacking = releases.record_path(variant) if release.record is None else releases.benchmark_path(variant)
         return [f"{lacking} is not there"]
     wrong: list[str] = []
-    for look in (_figures, _files):
+    for check in (_figures, _files):
         try:
-            wrong += look(variant, commit, release)
+            wrong += check(variant, commit, release)
         except ModelError as error:
             wrong.append(str(error))
     return list(dict.fromkeys(wrong))
 
 
 def _files(variant: str, commit: str | None, release: Release) -> list[str]:
-    assert release.record is not None  # `doubts` has looked
-    return artifacts.unlike(variant, commit, release.record)
+    assert release.record is not None  # checked by `doubts`
+    return artifacts.mismatches(variant, commit, release.record)
 
 
 def _figures(variant: str, commit: str | None, release: Release) -> list[str]:
-    """Where a release is not of one build, or its figures do not come out again."""
-    assert release.record is not None  # `doubts` has looked
-    if wrong := artifacts.disagreements(variant, commit, release):
+    """What shows that a release is not from one build, or that its figures do not follow from its predictions."""
+    assert release.record is not None  # checked by `doubts`
+    if wrong := artifacts.inconsistencies(variant, commit, release):
         return wrong
     path = f"params/{variant}.yaml"
     if commit is not None:
@@ -76,7 +76,7 @@ def task(record: Record) -> "Task":
     """The task of a release record.
 
     Raises:
-        ModelError: it does not read the record's `data` section.
+        ModelError: the task cannot read the record's `data` section.
     """
     try:
         return tasks.load(record.task, record.data)
@@ -85,35 +85,35 @@ def task(record: Record) -> "Task":
 
 
 def scored(record: Record, parquet: bytes) -> "Scored":
-    """A release's model on the test examples, as it was kept.
+    """The stored predictions of a release's model on the test examples, ready to score.
 
     Raises:
-        ModelError: the task does not read the record, or the predictions are damaged.
+        ModelError: the task cannot read the record, or the predictions are damaged.
     """
     from slipway.gate.contributions import Scored
     from slipway.records import predictions
 
-    own = task(record)
+    of_record = task(record)
     try:
-        return Scored(own, record.spec, *predictions.read(parquet))
-    except Exception as error:  # whatever Arrow and pandas raise of damaged bytes
+        return Scored(of_record, record.spec, *predictions.read(parquet))
+    except Exception as error:  # Arrow and pandas raise many types for damaged bytes
         raise ModelError(f"the predictions cannot be read ({_line(error)})")
 
 
 def _needed(params: bytes, path: str) -> bool:
-    """Whether the native model's predictions are."""
-    from slipway.gate.recomputed import Asked  # with SciPy, which a list of versions does without
+    """Whether the audit needs the native model's predictions."""
+    from slipway.gate.recomputed import Asked  # imports SciPy, which listing versions does not need
 
     return Asked.of(documents.strict_yaml(params, path), path).native
 
 
-@lru_cache(maxsize=32)  # the same versions are looked at again, one role after another
+@lru_cache(maxsize=32)  # the same version is audited again for each role
 def _recomputed(release: Release, params: bytes, shipped: bytes, native: bytes | None) -> tuple[str, ...]:
     from slipway.gate import recomputed
     from slipway.gate.contributions import aligned
 
     record, benchmark, variant = release.record, release.benchmark, release.variant
-    assert record is not None and benchmark is not None  # `doubts` has looked
+    assert record is not None and benchmark is not None  # checked by `doubts`
     path = f"params/{variant}.yaml"
     asked = recomputed.Asked.of(documents.strict_yaml(params, path), path)
     kept = []

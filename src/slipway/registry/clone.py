@@ -1,9 +1,9 @@
-"""Whether the tags of this clone are all that there are: what holds a role cannot be read off a part of them.
+"""Whether this clone has all registry tags: an incomplete set cannot show which version holds a role.
 
-A clone may lack tags (`--depth`, `--no-tags`, `--single-branch`, or nobody has fetched since another pushed), or have
-some that the remote has not any more or has in another form. It is compared with the remote that Git pushes to, which
-takes one `git ls-remote`. Where that remote cannot be reached, the tags that are here are believed, with a warning, so
-that one can work offline; a clone without any is not, since it may never have fetched them.
+A clone may lack tags (`--depth`, `--no-tags`, `--single-branch`, or no fetch since someone else pushed), or have tags
+that were deleted or changed at the remote. It is compared with the remote that Git pushes to, by one `git ls-remote`.
+If that remote cannot be reached, the local tags are used with a warning, so that work offline is possible. A clone
+without any tags is refused in that case, since it may never have fetched them.
 """
 
 import logging
@@ -16,59 +16,61 @@ from slipway.registry import git, grammar, sharing, tags
 logger = logging.getLogger(__name__)
 
 SECONDS = 20.0
-"""The longest that a remote may take to say which tags it has."""
+"""The time limit for a remote to list its tags."""
 
 
 class IncompleteError(RegistryError):
-    """This clone does not have all tags, so it cannot be told what they say."""
+    """This clone does not have all tags, so versions and roles cannot be determined."""
 
     exit_code = 3
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The names of tags of the registry that are not the same here as at a remote."""
+    """The names of registry tags that differ between this clone and a remote."""
 
     remote: str
     unseen: tuple[str, ...]
-    """They are at the remote only."""
+    """Only at the remote."""
     other: tuple[str, ...]
-    """They are another here than at the remote."""
+    """In both, but different."""
     removed: tuple[str, ...]
-    """They are here, and were removed at the remote."""
+    """In this clone; deleted at the remote."""
     unshared: tuple[str, ...]
-    """They are here only."""
+    """Only in this clone."""
 
     def of(self, variant: str) -> "Difference":
-        """Of this variant alone."""
+        """The difference for one variant."""
         kinds = (self.unseen, self.other, self.removed, self.unshared)
         return Difference(self.remote, *(tuple(one for one in kind if _variant(one) == variant) for kind in kinds))
 
 
 @dataclass(frozen=True)
 class Clone:
-    """What there is to know of this clone: why it could not be compared with a remote, or how it differs from it."""
+    """The state of this clone: its difference from the remote, or the reason why it could not be compared."""
 
     shallow: bool
     unknown: str | None
     difference: Difference | None
 
     def check(self, variant: str | None = None, *, certain: bool = False) -> None:
-        """Go on only where the tags here are those of the remote, of a variant or all.
+        """Check that the local tags of a variant, or of all variants, match those of the remote.
 
-        Where the remote could not be asked, the tags here have to do, unless it has to be `certain`.
+        If the remote could not be reached, the local tags are accepted, unless `certain` is set.
 
         Raises:
-            IncompleteError: some are missing, were removed or are another there.
+            IncompleteError: tags are missing, were deleted at the remote, or differ there.
         """
         if wrong := self.lacking(variant):
-            said, mend = wrong[0]
-            raise IncompleteError(f"{said}: run `{mend}`, then again")
+            problem, remedy = wrong[0]
+            raise IncompleteError(f"{problem}: run `{remedy}`, then try again")
         if certain and self.unknown is not None:
-            raise IncompleteError(f"{self.unknown}, so what others have promoted since may be missing here; run again")
+            raise IncompleteError(
+                f"{self.unknown}, so recent promotions by others may be missing here; try again when it can be reached"
+            )
 
     def lacking(self, variant: str | None = None) -> list[tuple[str, str]]:
-        """Why the tags here cannot be relied on, each with the command that mends it; nothing where they can."""
+        """The reasons why the local tags are not reliable, each with the command that fixes it; empty if they are."""
         wrong = []
         if self.shallow:
             wrong.append(
@@ -76,18 +78,20 @@ class Clone:
             )
         if self.unknown is not None:
             if not here():
-                why = f"{self.unknown}, and this clone has no tag of the registry, so nobody knows what holds a role"
+                why = (
+                    f"{self.unknown}, and this clone has no registry tags, so it is unknown which versions hold a role"
+                )
                 wrong.append((why, "git fetch --tags"))
             return wrong
         if self.difference is None:
             return wrong
         found = self.difference if variant is None else self.difference.of(variant)
         if found.other:
-            mend = f"git tag -d {tags.quoted(found.other)} && git fetch --tags {found.remote}"
-            wrong.append((f"another at {found.remote} than here: {tags.listed(found.other)}", mend))
+            remedy = f"git tag -d {tags.quoted(found.other)} && git fetch --tags {found.remote}"
+            wrong.append((f"different here and at {found.remote}: {tags.listed(found.other)}", remedy))
         if found.unseen:
-            mend = f"git fetch {'--unshallow ' if self.shallow else ''}--tags {found.remote}"
-            wrong.append((f"not fetched from {found.remote}: {tags.listed(found.unseen)}", mend))
+            remedy = f"git fetch {'--unshallow ' if self.shallow else ''}--tags {found.remote}"
+            wrong.append((f"not fetched from {found.remote}: {tags.listed(found.unseen)}", remedy))
         if found.removed:
             wrong.append(
                 (f"removed at {found.remote}: {tags.listed(found.removed)}", f"git tag -d {tags.quoted(found.removed)}")
@@ -95,33 +99,33 @@ class Clone:
         return wrong
 
 
-def look(*, ask: bool = True) -> Clone:
-    """Look at this clone, and ask its remote unless somebody else does; one that does not answer costs a warning.
+def look(*, compare: bool = True) -> Clone:
+    """Inspect this clone and, with `compare`, compare it with its remote; warn if the remote does not answer.
 
     Raises:
-        RegistryError: this is no clone of Git.
+        RegistryError: this folder is not in a Git repository.
     """
     shallow = git.is_shallow()
-    if not ask:
+    if not compare:
         return Clone(shallow, None, None)
     remote = git.remote()
     if remote is None:
         others = git.run("remote").split()
-        unknown = f"which of {', '.join(others)} has the registry is not said (git config remote.pushDefault NAME)"
+        unknown = f"it is not set which of {', '.join(others)} has the registry (git config remote.pushDefault NAME)"
         return Clone(shallow, unknown if others else None, None)
     try:
-        return Clone(shallow, None, beside(remote))
+        return Clone(shallow, None, difference(remote))
     except RegistryError as error:
         unknown = f"{remote} cannot be reached ({error})"
         logger.warning("%s: its tags are not compared with those of this clone", unknown)
         return Clone(shallow, unknown, None)
 
 
-def beside(remote: str) -> Difference:
-    """How the tags of the registry differ here from those at a remote.
+def difference(remote: str) -> Difference:
+    """The difference between the registry tags in this clone and those at a remote.
 
     Raises:
-        RegistryError: it cannot be reached.
+        RegistryError: the remote cannot be reached.
     """
     pointers, there = sharing.at(remote, seconds=SECONDS)
     mine = here()
@@ -137,7 +141,7 @@ def beside(remote: str) -> Difference:
 
 
 def here() -> Mapping[str, str]:
-    """The annotated tags of this clone that have a name of the registry, and their ids."""
+    """The object ids of the annotated tags in this clone that have a registry name, by name."""
     lines = git.run("for-each-ref", "--format=%(objecttype) %(objectname) %(refname:strip=2)", "refs/tags").splitlines()
     found = (line.split(" ", 2) for line in lines)
     return {name: identity for kind, identity, name in found if kind == "tag" and grammar.parse(name)}

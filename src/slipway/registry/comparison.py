@@ -1,8 +1,9 @@
-"""Two versions beside each other: metrics with their intervals, and what changed in data, parameters and code.
+"""The comparison of two versions: metrics with their intervals, and changes in data, parameters and code.
 
-The interval of a difference comes from those of the two values ("square and add": Zou and Donner, "Construction of
-confidence limits about effect measures", Statistics in Medicine 27, 2008). It takes them as independent. Two versions
-that were scored on the same test split are not: they err on the same examples, and the true interval is narrower.
+The interval of a difference is computed from the intervals of the two values ("square and add": Zou and Donner,
+"Construction of confidence limits about effect measures", Statistics in Medicine 27, 2008). The method assumes that the
+values are independent. Two versions that are scored on the same test split are not: they make errors on the same
+examples, and the true interval is narrower.
 """
 
 import math
@@ -21,9 +22,9 @@ _SPLITS = ("train", "val", "test", "calibration")
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric of two versions, and how far the second is from the first with the 95 % interval of that.
+    """One metric of two versions, and the difference of the second from the first with its 95 % interval.
 
-    None stands for what cannot be known: of a metric that one of them lacks, or that has no interval.
+    None means unknown: one version lacks the metric, or the metric has no interval.
     """
 
     metric: str
@@ -37,7 +38,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Change:
-    """What a version changed against the one before; `before` is None for the first."""
+    """The changes from the previous version, `before`, to a version; `before` is None for the first one."""
 
     version: str
     before: str | None
@@ -51,12 +52,12 @@ class Change:
 
 
 def compare(first: Version, second: Version) -> list[Difference]:
-    """Every metric that either has: scores on the test split, size in bytes, latency where it was measured."""
+    """Every metric of either version: scores on the test split, size in bytes, and latency if it was measured."""
     return _differences(*releases.read([(one.variant, one.commit) for one in (first, second)]))
 
 
 def changelog(variant: Variant) -> list[Change]:
-    """From version to version, the newest first."""
+    """The changes from version to version, newest first."""
     versions = sorted(variant.versions.values(), key=lambda one: order(one.version))
     read = releases.read([(one.variant, one.commit) for one in versions])
     params = git.contents([f"{one.commit}:params/{one.variant}.yaml" for one in versions])

@@ -1,4 +1,4 @@
-"""A decision on a variant: the tags that it is made on, and its own ones, written in one transaction."""
+"""A decision on a variant: it is based on the current tags, and its new tags are written in one transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from slipway.registry.transaction import Moment, New
 
 @dataclass(frozen=True)
 class Done:
-    """What was written: the tags, what they say, and what had to be overruled to write them."""
+    """The result of a decision: the written tags, their meaning, and the refusals that force overruled."""
 
     variant: str
     version: str
@@ -24,16 +24,16 @@ class Done:
 
 
 def begin(variant: str, push: bool) -> Moment:
-    """The tags to decide on: with `push` those of the remote, else those here, which have to be all that there are.
+    """The tags to decide on: with `push` those of the remote, else the local ones, which must be complete.
 
     Raises:
-        RegistryError: they are not all, or the remote lacks some that are here.
+        RegistryError: local tags are incomplete, or, with `push`, the remote lacks some of them.
     """
-    clone.look(ask=not push).check(variant)
+    clone.look(compare=not push).check(variant)
     return transaction.moment(variant, push=push)
 
 
-def known(moment: Moment) -> Variant:
+def existing_variant(moment: Moment) -> Variant:
     """The variant at that moment.
 
     Raises:
@@ -45,7 +45,7 @@ def known(moment: Moment) -> Variant:
 
 
 def check_reason(force: bool, reason: str | None) -> None:
-    """Raise RegistryError where something is forced and nobody says why."""
+    """Raise RegistryError if `force` comes without a reason."""
     if force and not (reason or "").strip():
         raise RegistryError("--force needs --reason: it is kept in the tag")
 
@@ -53,25 +53,25 @@ def check_reason(force: bool, reason: str | None) -> None:
 def write(
     moment: Moment, new: Sequence[New], version: str, role: str | None, overruled: Sequence[str], push: bool
 ) -> Done:
-    """Write the tags of a decision, all or none; say what was written.
+    """Write the tags of a decision, all or none, and return what was written.
 
     Args:
-        moment: what it was made on.
-        new: the tags, in the order in which they are to be read.
-        version: which they are about.
-        role: which they give it; None for a version that is new.
-        overruled: why it would be refused: the writer's force has to count then.
-        push: to the remote too.
+        moment: the tags that the decision is based on.
+        new: the new tags, in the order in which they take effect.
+        version: the version that they are about.
+        role: the role that they give; None for a new version.
+        overruled: the refusals that force overrules; if there are any, the writer must be allowed to force.
+        push: whether to push to the remote too.
 
     Raises:
-        RefusedError: the writer's force does not count.
-        RegistryError: another write was quicker, here or at the remote, or Git refuses.
+        RefusedError: the writer is not allowed to force.
+        RegistryError: another write came first, here or at the remote, or Git fails.
     """
-    transaction.write(moment, new, push=push, check=_counts if overruled else None)
+    transaction.write(moment, new, push=push, check=_check_force if overruled else None)
     return Done(moment.variant, version, role, tuple(tag.name for tag in new), tuple(overruled), push)
 
 
-def _counts(tag: Tag) -> None:
-    """Raise where the force of a tag that is about to be written would not count."""
+def _check_force(tag: Tag) -> None:
+    """Raise RefusedError if the force of a tag that is about to be written does not count."""
     if (why := promoters.objection(tag)) is not None:
-        raise RefusedError(f"nothing was written: {why}; whoever may force is named there, on the default branch")
+        raise RefusedError(f"nothing was written: {why}; that file lists who may force, on the default branch")

@@ -1,4 +1,4 @@
-"""Whether people may rely on a version: why it is refused a role."""
+"""Whether a version may hold a role that people rely on, and the reasons if not."""
 
 from slipway.core.errors import RegistryError
 from slipway.registry import artifacts, audit, releases
@@ -6,18 +6,18 @@ from slipway.registry.state import Version
 
 
 class RefusedError(RegistryError):
-    """A version may not have a role; whoever cannot find out, as when a remote does not answer, raises another."""
+    """A version may not hold a role; an unreachable remote, which leaves that open, raises another error."""
 
     exit_code = 6
 
 
 def refusals(version: Version, release: releases.Release) -> list[str]:
-    """Why people may not rely on a version: nothing, when its gate passed, for bytes that can be fetched.
+    """The reasons why people may not rely on a version; empty if its gate passed and its bytes can be fetched.
 
-    What is malformed or does not come out again of its predictions is a reason like any other.
+    Malformed files and figures that do not follow from the predictions are reasons too.
 
     Raises:
-        RegistryError: the remote cannot be reached, so whether they can nobody knows.
+        RegistryError: the remote cannot be reached, so it is unknown whether the bytes can be fetched.
     """
     outcome = release.verdict
     wrong = []
@@ -32,8 +32,8 @@ def refusals(version: Version, release: releases.Release) -> list[str]:
 
 
 def unreachable() -> list[str]:
-    """Why others could not fetch what gets a role, though this clone can."""
-    folder = artifacts.private()
+    """The reasons why other machines cannot fetch the bytes, although this clone can."""
+    folder = artifacts.remote_inside_clone()
     if folder is None:
         return []
     return [

@@ -1,4 +1,4 @@
-"""Git itself, asked as few times as can be: one process for all tags, one for all files at all commits."""
+"""Calls of Git, as few as possible: one process for all tags, one for all files at all commits."""
 
 import contextlib
 import os
@@ -15,23 +15,27 @@ def run(
     environment: Mapping[str, str] | None = None,
     seconds: float | None = None,
 ) -> str:
-    """What `git ARGUMENTS` prints, given `text` on its standard input and these variables besides those there are.
+    """Run `git ARGUMENTS` and return its output.
 
-    With `seconds` it asks the user nothing, as for a password, and is ended after that time.
+    Args:
+        arguments: the arguments of `git`.
+        text: its standard input.
+        environment: variables to set in addition to the current ones.
+        seconds: the time limit. With one, Git does not prompt the user, as for a password.
 
     Raises:
         RegistryError: it failed; the message is Git's own, on one line.
     """
-    said_in = {**os.environ, "LC_ALL": "C", **(environment or {})}  # `tags` reads why a push was refused
+    variables = {**os.environ, "LC_ALL": "C", **(environment or {})}  # `sharing` reads why a push was refused
     if seconds is not None:
-        said_in["GIT_TERMINAL_PROMPT"] = "0"
+        variables["GIT_TERMINAL_PROMPT"] = "0"
     with subprocess.Popen(
         ["git", *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=said_in,
-        start_new_session=seconds is not None,  # a group to end, and no terminal on which ssh could ask
+        env=variables,
+        start_new_session=seconds is not None,  # a process group to kill, and no terminal for ssh to prompt on
     ) as process:
         try:
             out, error = process.communicate((text or "").encode(), timeout=seconds)
@@ -42,28 +46,28 @@ def run(
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
-        said = " ".join((error or out).decode(errors="replace").split())
-        raise RegistryError(f"git {arguments[0]}: {said or f'exit code {process.returncode}'}")
+        detail = " ".join((error or out).decode(errors="replace").split())
+        raise RegistryError(f"git {arguments[0]}: {detail or f'exit code {process.returncode}'}")
     return out.decode(errors="replace")
 
 
 def is_shallow() -> bool:
-    """Whether this clone was cut off at some depth, so that commits and the tags on them may be missing."""
+    """Whether this clone is shallow, so that commits and the tags on them may be missing."""
     return run("rev-parse", "--is-shallow-repository").strip() == "true"
 
 
 def remote() -> str | None:
-    """The remote that `git push` goes to, else the only one; None where there is none, or which is not said."""
+    """The remote that `git push` pushes to, else `origin`, else the only remote; None if there is no such remote."""
     names = run("remote").split()
     branch = run("branch", "--show-current").strip()
     keys = (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote")
-    said = [run("config", "--default", "", "--get", key).strip() for key in keys]
+    configured = [run("config", "--default", "", "--get", key).strip() for key in keys]
     only = names if len(names) == 1 else []
-    return next((name for name in (*said, "origin", *only) if name in names), None)
+    return next((name for name in (*configured, "origin", *only) if name in names), None)
 
 
 def commit(revision: str) -> str:
-    """The full name of the commit that a revision means.
+    """The full hash of the commit that a revision names.
 
     Raises:
         RegistryError: there is no such commit.
@@ -71,13 +75,13 @@ def commit(revision: str) -> str:
     try:
         return run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}").strip()
     except RegistryError:
-        raise RegistryError(f"{revision}: no such commit in this repository; `git log` shows those there are")
+        raise RegistryError(f"{revision}: no such commit in this repository; `git log` lists the commits")
 
 
 def contents(objects: Sequence[str]) -> list[bytes | None]:
-    """The content of each object, such as `<commit>:<path>`, in order; None for one that is not there.
+    """The content of each object, such as `<commit>:<path>`, in order; None for one that does not exist.
 
-    A path is taken from the working folder, as those of files are: the repository may hold other projects beside it.
+    A path is relative to the working folder, as a file path is: the project may be a folder of a larger repository.
     """
     if not objects:
         return []

@@ -1,13 +1,13 @@
-"""The registry's tags to the letter, as Slipway writes them: their names, and the tag objects under these.
+"""The exact grammar of registry tags, as Slipway writes them: their names and their tag objects.
 
     base-ad-detector@v1.2.0          the version v1.2.0
-    base-ad-detector#production#7    the version at this commit is given the role
-    base-ad-detector#production!#8   the role is taken from it
+    base-ad-detector#production#7    gives the role to the version at this commit
+    base-ad-detector#production!#8   takes the role from it
 
-Whoever can push can write any tag, and GTO reads more forms than these: a role without a number, roles of one's own,
-`@v1.2.0!`, `@deprecated`. What is not in this grammar has no effect on versions or roles. Names are ASCII, numbers have
-no leading zero, and the object is an annotated tag of a commit, made under the very name that it is found by, with a
-tagger and a date.
+Anyone with push access can write any tag, and GTO reads more forms than these: a role without a number, other roles,
+`@v1.2.0!`, `@deprecated`. A tag outside this grammar has no effect on versions or roles. Names are ASCII, and numbers
+have no leading zero. The object is an annotated tag of a commit with a tagger and a date, and the name inside it equals
+the name of the ref.
 """
 
 import re
@@ -21,7 +21,7 @@ Action = Literal["register", "assign", "unassign"]
 
 ROLES = ("staging", "canary", "production", "archived")
 LIVE = ("staging", "canary", "production")
-"""The roles that one version of a variant holds at a time, and that a model must pass for."""
+"""The roles that only one version of a variant holds at a time, and for which a model must pass the gate."""
 
 _NUMBER = "[1-9][0-9]{0,8}"
 _PART = f"(?:0|{_NUMBER})"
@@ -32,7 +32,7 @@ _NAME = re.compile(
     rf"(?:@(?P<version>{_SEMVER})|#(?P<role>{'|'.join(ROLES)})(?P<cancel>!?)#(?P<counter>{_NUMBER}))"
 )
 _LONGEST = 250
-"""Characters of a name; a file system takes 255 bytes."""
+"""The maximum number of characters in a name; file systems allow 255 bytes."""
 VERSION = re.compile(_SEMVER)
 _OBJECT = re.compile(
     rb"object (?P<commit>[0-9a-f]{40}|[0-9a-f]{64})\ntype (?P<type>[a-z]+)\ntag (?P<name>[^\n]+)\n"
@@ -40,14 +40,14 @@ _OBJECT = re.compile(
     re.DOTALL,
 )
 SIGNATURE = re.compile(rb"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE)
-"""Begins the signature at the end of a tag object."""
+"""Matches the first line of the signature at the end of a tag object."""
 
 
 @dataclass(frozen=True)
 class Tag:
-    """One annotated tag: what it says of which commit, and who said it when (seconds since 1970) and why.
+    """One annotated tag: its effect, its commit, and its author, date (`when`, seconds since 1970) and reason.
 
-    `who` and `email` are what the tag claims, and `why` is its message without the signature.
+    `who` and `email` are as the tag claims, not verified; `why` is its message without the signature.
     """
 
     name: str
@@ -65,12 +65,12 @@ class Tag:
 
     @property
     def time(self) -> str:
-        """When, in ISO 8601."""
+        """The date in ISO 8601."""
         return datetime.fromtimestamp(self.when, UTC).isoformat().replace("+00:00", "Z")
 
 
 def parse(name: str) -> tuple[str, Action, str | None, str | None, int] | None:
-    """Variant, action, version, role and number (0 for a version) of a tag's name; None for a tag of another kind."""
+    """The variant, action, version, role and number (0 for a version) in a tag's name; None for any other tag."""
     found = _NAME.fullmatch(name) if len(name) <= _LONGEST else None
     if found is None:
         return None
@@ -79,19 +79,19 @@ def parse(name: str) -> tuple[str, Action, str | None, str | None, int] | None:
 
 
 def understand(name: str, identity: str, kind: str, content: bytes | None) -> Tag | str:
-    """The tag of a name that `parse` knows; where it is none, what is wrong with it.
+    """The parsed tag, or a description of what is wrong with it.
 
     Args:
-        name: of the ref, below refs/tags/.
-        identity: of the object that the ref names.
-        kind: the kind of that object.
-        content: that object, None where it is not an annotated tag.
+        name: the name of the ref, below refs/tags/.
+        identity: the id of the object that the ref points to.
+        kind: the type of that object.
+        content: the content of that object; None if it is not an annotated tag.
     """
     parsed = parse(name)
     if parsed is None:
         return "its name is not of the form VARIANT@vX.Y.Z or VARIANT#ROLE#NUMBER"
     if kind != "tag" or content is None:
-        return "it is no annotated tag"
+        return "it is not an annotated tag"
     found = _OBJECT.fullmatch(content)
     if found is None:
         return "it has no tagger with a date, or is malformed"
@@ -106,10 +106,10 @@ def understand(name: str, identity: str, kind: str, content: bytes | None) -> Ta
 
 
 def resembles(name: str, variants: Collection[str]) -> bool:
-    """Whether a tag's name could be taken for one of the registry: people, GTO and file systems are less strict.
+    """Whether people, GTO or a file system could mistake a tag's name for a registry name.
 
-    It has a `@` or a `#` after the name of a variant, whatever its case, or before that of a role; or it has one and
-    letters that only look like those of a name.
+    It has a `@` or `#` after the name of a variant (in any case) or before the name of a role, or it has one of the two
+    signs and characters outside ASCII, which may only look like those of a name.
     """
     folded = unicodedata.normalize("NFKC", name).casefold()
     base, sign, rest = re.fullmatch("([^@#]*)([@#]?)(.*)", folded, re.DOTALL).groups()  # type: ignore[union-attr]

@@ -1,19 +1,19 @@
-"""MLflow as the mirror of Git: registered models, versions, aliases and tags made equal to what the tags say.
+"""MLflow as a mirror of Git: its registered models, versions, aliases and tags are made equal to the tags in Git.
 
-`sync` compares and writes only what differs, so it can run in any order, any number of times, from an empty server, and
-again after it was cut off between any two writes. Nothing is read back from MLflow but what it is to be compared with.
+`sync` compares and writes only the differences. It can run in any order, any number of times, on an empty server, and
+again after an interruption between any two writes. It reads from MLflow only what it compares.
 
-- A version of Git is the model version whose tag `git_version` names it and whose `artifact_sha256` is that of its
-  model.
-- Where there is none it is made: a run with parameters, metrics and files (those of Git, and the model where the DVC
-  cache or remote has it, which MLflow then loads: `slipway.registry.pyfunc`), and a model version on it. A second
-  version of the same bytes shares the run.
-- The holder of staging, canary and production gets the alias of that name, where `slipway registry verify` takes its
-  tag; what it refuses has no role here. A variant of which that cannot be found out is left as it is.
-- Model versions that are no version of Git stay; what earlier syncs wrote to them is taken from them.
-- A registered model that is not of this repository is left as it is, see `registry.owner`.
+- A version in Git corresponds to the model version whose tag `git_version` names it and whose `artifact_sha256` equals
+  the hash of its model.
+- If there is none, `sync` creates a run with parameters, metrics and files, and a model version on that run. The files
+  are those in Git, and the model if the DVC cache or remote has it; MLflow can then load it
+  (`slipway.registry.pyfunc`). A second version with the same bytes shares the run.
+- The holders of staging, canary and production get the alias of that name if `slipway registry verify` accepts the
+  tag; a refused tag gives no role here. A variant that cannot be verified is left unchanged.
+- Model versions that are not a version in Git stay, but lose the tags that earlier syncs wrote.
+- A registered model of another repository is left unchanged, see `registry.owner`.
 
-A clone that is behind its remote would take production away from what others gave it to, so it does not sync.
+A clone that is behind its remote does not sync: it would take production from a version that others promoted.
 """
 
 import tempfile
@@ -37,26 +37,26 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 FOLDER = "release"
-"""Folder of the run's artifacts that holds the files of the version."""
+"""The folder in the run's artifacts with the files of the version."""
 SHA256 = "artifact_sha256"
 """The tag of a run and of a model version that holds the SHA-256 of model.tflite."""
 VERSION = "git_version"
 OURS = (VERSION, "git_tag", "roles", "lifecycle", COMMIT)
-"""The tags of a model version that are written from Git alone; the last tells whose they are."""
+"""The tags of a model version that come from Git alone; the last one shows which repository they belong to."""
 SECONDS = 600.0
-"""How long a sync may take; one that is cut off goes on with the next."""
+"""The time limit of a sync; the next one continues where it stopped."""
 
 
 class UnreachableError(RegistryError):
-    """MLflow cannot be reached, or refuses; what was written before stays and the next sync goes on from it."""
+    """MLflow cannot be reached or returns an error; earlier writes stay, and the next sync continues from them."""
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync did: where, one line for each write, what it could not do, and how many versions agree now.
+    """The result of a sync: the store, one line per write, warnings, and the number of versions that now agree.
 
-    `unverified`: variants that were left as they are, since it cannot be found out what their tags may give. `refused`
-    says of each registered model that is not of this repository why it was left as it is.
+    `refused` says for each registered model of another repository why it was left unchanged. `unverified` lists the
+    variants that were left unchanged because their tags cannot be verified.
     """
 
     store: str
@@ -69,7 +69,7 @@ class Synced:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A version as MLflow is to have it."""
+    """A version as it should be in MLflow."""
 
     version: Version
     release: Release
@@ -78,12 +78,12 @@ class Wanted:
 
     @property
     def name(self) -> str:
-        """The registered model."""
+        """The name of the registered model."""
         return str(self.params.get("register", {}).get("name") or self.version.variant)
 
     @property
     def description(self) -> str:
-        """What the model is for."""
+        """The description of the model."""
         return str(self.params.get("register", {}).get("description") or "")
 
 
@@ -91,20 +91,22 @@ def sync(variants: Mapping[str, Variant], built: Sequence[str], adopt: Collectio
     """Make MLflow equal to Git.
 
     Args:
-        variants: what the tags say.
-        built: the variants of params.yaml: where one has no version, its registered model must not claim any.
-        adopt: the registered models to take over from whoever has them.
+        variants: the variants according to the tags.
+        built: the variants in params.yaml; if one has no version, its registered model must not claim any.
+        adopt: the registered models to take over from their owner.
 
     Raises:
-        IncompleteError: the tags here are not those of the remote, or, for a store that others use, may not be.
-        UnreachableError: MLflow cannot be reached or refuses.
+        IncompleteError: the local tags differ from the remote, or, for a shared store, could not be compared.
+        UnreachableError: MLflow cannot be reached or returns an error.
     """
     uri = mlflow_store.tracking_uri()
     clone.look().check(certain=not mlflow_store.is_default(uri))
     done = Synced(mlflow_store.shown(uri))
     models = _models(*_accepted(variants, built, done), done)
     if unknown := sorted(set(adopt) - models.keys()):
-        raise RegistryError(f"{unknown[0]}: no variant is registered under this name; there are {', '.join(models)}")
+        raise RegistryError(
+            f"{unknown[0]}: no variant has a registered model of this name; there are {', '.join(models)}"
+        )
     agreed = 0
     with _reaching(uri):
         client = mlflow_store.connect(uri, SECONDS)
@@ -119,10 +121,10 @@ def sync(variants: Mapping[str, Variant], built: Sequence[str], adopt: Collectio
 
 
 def unequal(variants: Mapping[str, Variant], built: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The registered models that `sync`, stopped before its first write to each, would change, and what it refuses.
+    """The registered models that `sync` would change, and the refusals of `sync`; nothing is written.
 
     Raises:
-        UnreachableError: MLflow cannot be reached or refuses.
+        UnreachableError: MLflow cannot be reached or returns an error.
     """
     uri = mlflow_store.tracking_uri()
     done = Synced(mlflow_store.shown(uri))
@@ -140,11 +142,11 @@ def unequal(variants: Mapping[str, Variant], built: Sequence[str]) -> tuple[list
 
 
 class _WriteError(Exception):
-    """A client that only reads was asked to write."""
+    """A read-only client was called to write."""
 
 
 class _Reading:
-    """A client that only reads."""
+    """A read-only MLflow client."""
 
     def __init__(self, client: "MlflowClient") -> None:
         self._client = client
@@ -158,7 +160,7 @@ class _Reading:
 def _accepted(
     variants: Mapping[str, Variant], built: Sequence[str], done: Synced
 ) -> tuple[dict[str, Variant], list[str]]:
-    """The variants without what is refused, and `built`; one that cannot be verified is left out of both."""
+    """The variants without their refused tags, and `built`; both without variants that cannot be verified."""
     found = {}
     left_out = set()
     for name, variant in variants.items():
@@ -166,7 +168,7 @@ def _accepted(
             found[name], refused = verification.accepted(variant)
         except SlipwayError as error:
             left_out.add(name)
-            done.unverified.append(f"{name} is left as it is: its tags cannot be verified ({error})")
+            done.unverified.append(f"{name} is left unchanged: its tags cannot be verified ({error})")
         else:
             done.warnings.extend(refused)
     return found, [name for name in built if name not in left_out]
@@ -175,14 +177,14 @@ def _accepted(
 def _models(
     variants: Mapping[str, Variant], built: Sequence[str], done: Synced
 ) -> dict[str, tuple[list[Wanted], dict[str, Wanted]]]:
-    """The registered models as they are to be, by name: their versions, and those that have an alias by it."""
+    """The registered models as they should be, by name: their versions, and the version of each alias."""
     wanted = [
         one for name in sorted({*variants, *built}) for one in _wanted(variants.get(name) or Variant(name, ()), done)
     ]
     models: dict[str, list[Wanted]] = {}
     aliases: dict[str, dict[str, Wanted]] = {}
     for one in wanted:
-        # A variant's registered model is that of its newest version; the names it had before keep nothing of Git.
+        # A variant's registered model is the one of its newest version; its earlier names keep no versions.
         models.setdefault(one.name, [])
     for name in built:
         models.setdefault(_names([f"HEAD:params/{name}.yaml"])[0] or name, [])
@@ -206,7 +208,7 @@ def _wanted(variant: Variant, done: Synced) -> Iterator[Wanted]:
         if record is None:
             done.warnings.append(f"{version.name} has no release record at its commit and is not mirrored")
             continue
-        told = {
+        wanted_tags = {
             "variant": version.variant,
             "task": record.task,
             "verdict": release.verdict or "unknown",
@@ -217,9 +219,9 @@ def _wanted(variant: Variant, done: Synced) -> Iterator[Wanted]:
             "roles": ", ".join(version.roles),
             "lifecycle": releases.lifecycle(variant, version, release.verdict),
         }
-        told |= owner.tags()
+        wanted_tags |= owner.tags()
         yield Wanted(
-            version, release, releases.parameters(content), {key: value for key, value in told.items() if value}
+            version, release, releases.parameters(content), {key: value for key, value in wanted_tags.items() if value}
         )
 
 
@@ -236,7 +238,7 @@ def _sync_model(
         if not wanted:
             return
         model = client.create_registered_model(name, mine, wanted[-1].description)
-        done.changes.append(f"{name}: made")
+        done.changes.append(f"{name}: created")
     there = versions(client, name)
     try:
         if not adopt:
@@ -244,7 +246,7 @@ def _sync_model(
     except OwnedError:
         if wanted:
             raise
-        return  # there is nothing to be said of it
+        return  # Git has no version for it
     if OWNER in mine and model.tags.get(OWNER) != mine[OWNER]:
         client.set_registered_model_tag(name, OWNER, mine[OWNER])
         done.changes.append(f"{name}: of this repository")
@@ -261,7 +263,7 @@ def _sync_model(
         claimed.add(found.version)
         numbers[one.version.version] = found.version
         _set_tags(client, name, found, one.tags, done)
-    # An alias is moved before the tags of what is no version are taken away, and in one write.
+    # Aliases move, each in one write, before tags are removed from model versions that are not in Git.
     desired = {role: numbers[one.version.version] for role, one in aliases.items()}
     for role in grammar.LIVE:
         now = model.aliases.get(role)
@@ -270,7 +272,7 @@ def _sync_model(
             done.changes.append(f"{name}: alias {role} is version {desired[role]}{f', was {now}' if now else ''}")
         elif role not in desired and now is not None:
             client.delete_registered_model_alias(name, role)
-            done.changes.append(f"{name}: alias {role} taken from version {now}")
+            done.changes.append(f"{name}: alias {role} removed from version {now}")
     strays = [one for one in there if one.version not in claimed]
     known = owner.here(one.tags[COMMIT] for one in strays if COMMIT in one.tags)
     for stray in strays:
@@ -279,11 +281,13 @@ def _sync_model(
         for key in OURS:
             if key in stray.tags:
                 client.delete_model_version_tag(name, stray.version, key)
-                done.changes.append(f"{name} version {stray.version}: tag {key} taken away, as it is no version in Git")
+                done.changes.append(
+                    f"{name} version {stray.version}: tag {key} removed, since it is not a version in Git"
+                )
 
 
 def _find(one: Wanted, there: Sequence[Any], claimed: set[str]) -> Any | None:
-    """The model version that is this one, or that may become it."""
+    """The model version that is this version, or an unclaimed one with the same bytes; None if there is neither."""
     free = [
         version for version in there if version.version not in claimed and version.tags.get(SHA256) == one.tags[SHA256]
     ]
@@ -293,7 +297,7 @@ def _find(one: Wanted, there: Sequence[Any], claimed: set[str]) -> Any | None:
 
 
 def versions(client: "MlflowClient", name: str) -> list[Any]:
-    """All versions of a registered model, the oldest first."""
+    """All versions of a registered model, oldest first."""
     found: list[Any] = []
     page = None
     while True:
@@ -305,26 +309,26 @@ def versions(client: "MlflowClient", name: str) -> list[Any]:
 
 
 def _set_tags(client: "MlflowClient", name: str, found: Any, wanted: Mapping[str, str], done: Synced) -> None:
-    # `git_version` comes last: until it is there, the version is not known as this one and the next sync begins again.
+    # `git_version` comes last: without it, the next sync does not recognize this version and starts again.
     for key in sorted(wanted, key=lambda key: (key == VERSION, key)):
         if found.tags.get(key) != wanted[key]:
             client.set_model_version_tag(name, found.version, key, wanted[key])
             done.changes.append(f"{name} version {found.version}: {key} is {wanted[key]}")
     for key in sorted((found.tags.keys() & set(OURS)) - wanted.keys()):
         client.delete_model_version_tag(name, found.version, key)
-        done.changes.append(f"{name} version {found.version}: {key} taken away")
+        done.changes.append(f"{name} version {found.version}: {key} removed")
 
 
 def _create(client: "MlflowClient", name: str, one: Wanted, there: Sequence[Any], done: Synced) -> Any:
     same = [version for version in there if version.tags.get(SHA256) == one.tags[SHA256]]
     run_id, source = (same[0].run_id, same[0].source) if same else _run(client, one, done)
     made = client.create_model_version(name, source, run_id, tags=dict(one.tags), description=one.description)
-    done.changes.append(f"{name} version {made.version}: made of {one.version.name}")
+    done.changes.append(f"{name} version {made.version}: created from {one.version.name}")
     return client.get_model_version(name, made.version)
 
 
 def _run(client: "MlflowClient", one: Wanted, done: Synced) -> tuple[str, str]:
-    """A finished run of this version, one that a sync left behind when it was cut off if there is one."""
+    """The run id and artifact address of a finished run of this version; one from an interrupted sync is reused."""
     from mlflow.entities import Metric, Param
 
     experiment = mlflow_store.experiment(client, one.version.variant)
@@ -333,13 +337,13 @@ def _run(client: "MlflowClient", one: Wanted, done: Synced) -> tuple[str, str]:
     if left:
         return left[0].info.run_id, f"{left[0].info.artifact_uri}/{FOLDER}"
     record = one.release.record
-    assert record is not None  # `_wanted` has looked
+    assert record is not None  # checked by `_wanted`
     run = client.create_run(experiment, tags=dict(one.tags), run_name=one.version.version).info
     status = "FAILED"
     try:
-        told = [Param(key, value) for key, value in mlflow_store.flat(one.params).items()]
-        for start in range(0, len(told), 100):
-            client.log_batch(run.run_id, params=told[start : start + 100])
+        params = [Param(key, value) for key, value in mlflow_store.flat(one.params).items()]
+        for start in range(0, len(params), 100):
+            client.log_batch(run.run_id, params=params[start : start + 100])
         values = {name: metric["value"] for name, metric in record.metrics.items() if metric["value"] is not None}
         client.log_batch(run.run_id, metrics=[Metric(key, values[key], run.start_time, 0) for key in sorted(values)])
         with tempfile.TemporaryDirectory() as folder:
@@ -364,7 +368,7 @@ def _files(one: Wanted, record: Record, folder: Path, done: Synced) -> None:
         try:
             pyfunc.add(folder, record)
         except (DataError, ModelError) as error:
-            done.warnings.append(f"{version.name}: MLflow gets its files, and cannot load it as a model ({error})")
+            done.warnings.append(f"{version.name}: MLflow gets its files, but cannot load it as a model ({error})")
 
 
 def _names(objects: Sequence[str]) -> list[str | None]:
@@ -377,8 +381,13 @@ def _reaching(uri: str) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, OSError, ValueError, ImportError) as error:  # an address may be none, or lack a driver
+    except (
+        MlflowException,
+        OSError,
+        ValueError,
+        ImportError,
+    ) as error:  # the address may be invalid, or its driver missing
         raise UnreachableError(
-            f"MLflow at {mlflow_store.shown(uri)} is not equal to Git yet ({mlflow_store.reason(error)}); "
-            f"{mlflow_store.remedy(error)}, then `slipway registry sync` goes on from there"
+            f"MLflow at {mlflow_store.shown(uri)} does not match Git yet ({mlflow_store.reason(error)}); "
+            f"{mlflow_store.remedy(error)}, then `slipway registry sync` continues from there"
         )

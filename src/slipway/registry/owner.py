@@ -1,9 +1,9 @@
-"""Whose a registered model in MLflow is: a server is shared by teams, and two may have given a model the same name.
+"""The owner of a registered model in MLflow: teams share a server, and two of them may use the same model name.
 
-What is written carries the tag `slipway.repository`: the first commit of the repository, which all of its clones share.
-A fork shares it too, so the commits that a model's versions name must be here as well. A model without the tag was
-written before there was one, if it has versions of commits that are here, or is in the store of this very folder.
-Nothing of anybody else is written to, unless it is adopted by name.
+Slipway writes the tag `slipway.repository`: the first commit of the repository, which all of its clones share. A fork
+shares it too, so the commits named by the model's versions must also be in this clone. A model without the tag belongs
+to this repository if it has versions of commits in this clone (it was written before the tag existed), or if it is in
+the default store of this folder. A model of another owner is never changed unless it is adopted by name.
 """
 
 import subprocess
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 
 OWNER = "slipway.repository"
 COMMIT = "git_commit"
-"""The tag of a model version that names the commit of its version in Git."""
+"""The tag of a model version with the commit of its version in Git."""
 
 
 class OwnedError(RegistryError):
-    """A registered model belongs to somebody else, and is not touched."""
+    """A registered model belongs to another repository and is not changed."""
 
     exit_code = 6
 
 
 def tags() -> dict[str, str]:
-    """The tag that says whose something is; none outside of a Git repository.
+    """The tag that names this repository as the owner; empty outside of a Git repository.
 
     Raises:
-        RegistryError: the history of this clone is cut off, so its first commit is not here.
+        RegistryError: this clone is shallow, so its first commit is missing.
     """
     found = _repository(Path.cwd())
     return {} if found is None else {OWNER: found}
 
 
 def model(client: "MlflowClient", name: str) -> Any | None:
-    """A registered model; None where there is none."""
+    """The registered model of a name; None if it does not exist."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -52,14 +52,14 @@ def model(client: "MlflowClient", name: str) -> Any | None:
 
 
 def check(model: Any, versions: Sequence[Any]) -> None:
-    """Go on only with a registered model of this repository.
+    """Check that a registered model belongs to this repository.
 
     Args:
         model: the registered model.
         versions: its versions.
 
     Raises:
-        OwnedError: it is somebody else's.
+        OwnedError: it belongs to another one.
     """
     whose, named = model.tags.get(OWNER), sorted({one.tags[COMMIT] for one in versions if COMMIT in one.tags})
     known = here(named)
@@ -72,15 +72,15 @@ def check(model: Any, versions: Sequence[Any]) -> None:
     else:
         why = f"it has no tag {OWNER}"
     raise OwnedError(
-        f"{model.name} in MLflow is not of this repository, {why}, so it is not touched: give yours another "
+        f"{model.name} in MLflow does not belong to this repository, {why}, so it is not changed: give yours another "
         f"register.name in conf/, or take it over with `slipway registry sync --adopt {model.name}`"
     )
 
 
 def here(commits: Iterable[str]) -> set[str]:
-    """Those of some commits that this clone has."""
-    asked = "".join(f"{one}\n" for one in commits)
-    found = _git("cat-file", "--batch-check=%(objectname)", text=asked) if asked else ""
+    """The given commits that are in this clone."""
+    lines = "".join(f"{one}\n" for one in commits)
+    found = _git("cat-file", "--batch-check=%(objectname)", text=lines) if lines else ""
     return {line for line in (found or "").splitlines() if not line.endswith(" missing")}
 
 
@@ -90,13 +90,14 @@ def _repository(folder: Path) -> str | None:
         return None
     if (_git("rev-parse", "--is-shallow-repository") or "").strip() == "true":
         raise RegistryError(
-            "this clone is shallow, so whose models MLflow has cannot be told: run `git fetch --unshallow --tags`"
+            "this clone is shallow, so the owner of a model in MLflow cannot be determined: run `git fetch --unshallow "
+            "--tags`"
         )
     roots = (_git("rev-list", "--first-parent", "--max-parents=0", "HEAD") or "").split()
     return roots[0] if roots else None
 
 
 def _git(*arguments: str, text: str = "") -> str | None:
-    """What Git prints; None where it fails, as outside of a repository."""
+    """The output of Git; None if it fails, as outside of a repository."""
     done = subprocess.run(["git", *arguments], input=text, capture_output=True, text=True)
     return done.stdout if done.returncode == 0 else None

@@ -1,13 +1,13 @@
-"""Whose force counts: the people that .slipway/promoters names, by their signing keys or by their e-mail alone.
+"""The people who may force a promotion: .slipway/promoters names them by signing key, or by e-mail alone.
 
     ann@example.org ssh-ed25519 AAAAC3NzaC1lZDI1NTE5...       an SSH key, as in an allowed signers file
     ben@example.org 8C1D0B5E0A3F4E2B9C7D6A5F4E3D2C1B0A998877  the fingerprint of an OpenPGP key
     eve@example.org                                           an e-mail, which anyone can claim
 
-One person a line; `#` begins a comment. Once a key is named only signatures count, by `git verify-tag`; e-mails alone
-are as strong as the protection of tags at the Git host. OpenPGP keys are those of .slipway/promoters.asc, else of the
-keyring. Both files are read where the remote's default branch is, else at HEAD: never from the commit that a tag names,
-and never from the working folder.
+There is one person per line; `#` starts a comment. As soon as one line has a key, only signatures count, checked by
+`git verify-tag`. E-mails alone are only as strong as the protection of tags at the Git host. OpenPGP keys come from
+.slipway/promoters.asc, else from the keyring. Both files are read at the remote's default branch, else at HEAD, never
+from the commit of a tag and never from the working folder.
 """
 
 import os
@@ -34,7 +34,7 @@ _PERSON = re.compile(
 
 @dataclass(frozen=True)
 class Person:
-    """Someone whose force counts: an SSH key, the fingerprint of an OpenPGP key, or neither."""
+    """A person who may force: with an SSH key, the fingerprint of an OpenPGP key, or neither."""
 
     email: str
     ssh: str | None
@@ -42,26 +42,26 @@ class Person:
 
 
 def objection(tag: Tag) -> str | None:
-    """Why the force of a tag does not count; None where it does.
+    """The reason why the force of a tag does not count; None if it counts.
 
     Raises:
-        RegistryError: a file cannot be read, or what checks a signature is not installed.
+        RegistryError: a file cannot be read, or the program that checks signatures is not installed.
     """
     commit = _trusted()
     people = read(commit)
     if not people:
         return (
-            f"force counts for nobody: {FILE} is not in commit {commit[:7]}, where the default branch is, or is empty"
+            f"force does not count: {FILE} is missing or empty in commit {commit[:7]}, the head of the default branch"
         )
     signers = [one for one in people if one.ssh or one.openpgp]
     if not signers:
         named = {one.email.casefold() for one in people}
-        return None if tag.email.casefold() in named else f"force does not count for {tag.email}: {FILE} names others"
+        return None if tag.email.casefold() in named else f"force does not count for {tag.email}: not named in {FILE}"
     return None if _signed(tag, signers, commit) else f"force does not count without a signature by a key of {FILE}"
 
 
 def read(commit: str) -> list[Person]:
-    """The people whom a commit names.
+    """The people in the file of a commit.
 
     Raises:
         RegistryError: a line is neither a person nor a comment.
@@ -69,10 +69,10 @@ def read(commit: str) -> list[Person]:
     content = git.contents([f"{commit}:{FILE}"])[0] or b""
     people = []
     for number, line in enumerate(content.decode(errors="replace").splitlines(), start=1):
-        said = line.partition("#")[0].strip()
-        if not said:
+        entry = line.partition("#")[0].strip()
+        if not entry:
             continue
-        found = _PERSON.fullmatch(said)
+        found = _PERSON.fullmatch(entry)
         if found is None:
             raise RegistryError(
                 f"{FILE}, line {number}: not an e-mail, alone or followed by an SSH key or the fingerprint of an "
@@ -83,7 +83,7 @@ def read(commit: str) -> list[Person]:
 
 
 def _trusted() -> str:
-    """The commit of the remote's default branch, as it was fetched; HEAD where there is none."""
+    """The commit of the remote's default branch at the last fetch; HEAD if there is none."""
     remote = git.remote()
     ref = f"refs/remotes/{remote}/HEAD"
     found = git.run("for-each-ref", "--format=%(objectname)", ref).strip() if remote else ""
@@ -91,7 +91,7 @@ def _trusted() -> str:
 
 
 def _signed(tag: Tag, signers: Sequence[Person], commit: str) -> bool:
-    """Whether a tag has a good signature by one of the keys."""
+    """Whether a tag has a valid signature by one of the keys."""
     content = git.contents([tag.id])[0] or b""
     form = re.findall(rb"^-----BEGIN (SSH|PGP) [A-Z]+-----", content, re.MULTILINE)
     if not form:
@@ -115,12 +115,14 @@ def _signed(tag: Tag, signers: Sequence[Person], commit: str) -> bool:
             capture_output=True,
             env=environment,
         )
-    said = done.stderr.decode(errors="replace")
-    if "[GNUPG:] NO_PUBKEY" in said:
+    status = done.stderr.decode(errors="replace")
+    if "[GNUPG:] NO_PUBKEY" in status:
         raise RegistryError(f"the key that signed {tag.name} is neither in {KEYS} nor in the keyring")
     if form[-1] == b"SSH":
         return done.returncode == 0
     made_by = {
-        part.upper() for line in re.findall(r"^\[GNUPG:\] VALIDSIG (.*)$", said, re.MULTILINE) for part in line.split()
+        part.upper()
+        for line in re.findall(r"^\[GNUPG:\] VALIDSIG (.*)$", status, re.MULTILINE)
+        for part in line.split()
     }
     return done.returncode == 0 and not made_by.isdisjoint({str(one.openpgp).upper() for one in signers if one.openpgp})

@@ -1,7 +1,7 @@
-"""Giving and taking roles: promoting, rolling back, retiring, and sharing what was decided.
+"""Giving and taking roles: promotion, rollback, retirement, and pushing the resulting tags.
 
-A role that people rely on (staging, canary, production) is given to a version only when the gate passed for exactly
-its bytes and these can be fetched. Whoever must, forces it and says why; the tag keeps both.
+A version gets a role that people rely on (staging, canary, production) only if the gate passed for exactly its bytes
+and they can be fetched. `force` overrules this and needs a reason; the tag records both.
 """
 
 from slipway.core.errors import RegistryError
@@ -19,22 +19,22 @@ def promote(name: str, role: str, *, force: bool = False, reason: str | None = N
     Args:
         name: `VARIANT@VERSION`, `VARIANT@latest` or `VARIANT#ROLE`.
         role: staging, canary or production.
-        force: although it did not pass or cannot be fetched; needs a reason.
-        reason: why, for the tag's message.
-        push: to the remote too.
+        force: whether to promote a version that did not pass or cannot be fetched; needs a reason.
+        reason: the reason, for the tag's message.
+        push: whether to push to the remote too.
 
     Raises:
         RefusedError: it may not have the role.
-        RegistryError: it has the role, or what it may have cannot be found out.
+        RegistryError: it already has the role, or it cannot be determined whether it may have it.
     """
     if role not in grammar.LIVE:
-        raise RegistryError(f"{role!r} is no role to promote to; there are {', '.join(grammar.LIVE)}")
+        raise RegistryError(f"{role!r} is not a role to promote to; the roles are {', '.join(grammar.LIVE)}")
     moment = decision.begin(_variant(name), push)
-    known = decision.known(moment)
+    known = decision.existing_variant(moment)
     version = state.find({known.name: known}, name)
     holder = known.holder(role)
     if holder is not None and holder.version == version.version:
-        raise RegistryError(f"{version.name} holds {role} already")
+        raise RegistryError(f"{version.name} already holds {role}")
     return _assign(moment, version, role, "Promote", force, reason, push)
 
 
@@ -47,25 +47,26 @@ def rollback(
     reason: str | None = None,
     push: bool = False,
 ) -> Done:
-    """Give a role back to the last good version that held it, or to one that is named.
+    """Give a role back to the last good version that held it, or to the version `to`.
 
-    Good is a version that passed and is not archived. One that was itself rolled back from is not gone back to.
+    A version is good if it passed and is not archived. A version that was itself rolled back is skipped.
 
     Raises:
-        RegistryError: there is no such version, or it cannot be fetched.
+        RefusedError: the version may not hold the role, or cannot be fetched.
+        RegistryError: there is no such version, or the remote cannot be reached.
     """
     if role not in grammar.LIVE:
-        raise RegistryError(f"{role!r} is no role to roll back; there are {', '.join(grammar.LIVE)}")
+        raise RegistryError(f"{role!r} is not a role to roll back; the roles are {', '.join(grammar.LIVE)}")
     moment = decision.begin(variant, push)
-    known = decision.known(moment)
+    known = decision.existing_variant(moment)
     holder = known.holder(role)
     if holder is None:
         raise RegistryError(f"no version of {variant} holds {role}; promote one")
     if to is not None:
         version = state.find({variant: known}, f"{variant}@{to}")
         if version.version == holder.version:
-            raise RegistryError(f"{version.name} holds {role} already")
-        if not known.was(version.version, role):
+            raise RegistryError(f"{version.name} already holds {role}")
+        if not known.ever_held(version.version, role):
             raise RegistryError(f"{version.name} never held {role}: promote it instead")
     else:
         version = _last_good(known, role, holder)
@@ -73,19 +74,19 @@ def rollback(
 
 
 def retire(name: str, *, force: bool = False, reason: str | None = None, push: bool = False) -> Done:
-    """Archive a version and take its roles from it.
+    """Archive a version and take its roles.
 
-    GTO gives a role that is taken from its holder back to the one before. So that no old version comes back by itself,
-    the role is taken from all that ever had it, in the same transaction.
+    In GTO, a role that is taken from its holder returns to the previous holder. To prevent this, the role is taken from
+    all versions that ever had it, in the same transaction.
 
     Raises:
-        RegistryError: it is archived, or holds production and is not forced out of it.
+        RegistryError: it is already archived, or holds production and `force` is not set.
     """
     moment = decision.begin(_variant(name), push)
-    known = decision.known(moment)
+    known = decision.existing_variant(moment)
     version = state.find({known.name: known}, name)
     if "archived" in version.roles:
-        raise RegistryError(f"{version.name} is archived already")
+        raise RegistryError(f"{version.name} is already archived")
     wrong = []
     if "production" in version.roles:
         wrong.append("it holds production, which is left empty")
@@ -107,11 +108,11 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
 
 
 def share(variant: str) -> list[str]:
-    """Push the tags of a variant that are only here, all or none, and say which.
+    """Push the tags of a variant that are only in this clone, all or none, and return their names.
 
     Raises:
-        RefusedError: they give roles that people rely on, for bytes that nobody else can fetch.
-        RegistryError: the remote has changed since they were written, or one of them was removed there.
+        RefusedError: they give roles that people rely on, but no other machine can fetch the bytes.
+        RegistryError: the remote has changed since they were written, or one of them was deleted there.
     """
     difference = clone.look().difference
     unshared = difference.of(variant).unshared if difference is not None else ()
@@ -130,7 +131,7 @@ def _assign(
     decision.check_reason(force, reason)
     if wrong and not force:
         raise RefusedError(
-            f"{version.name} is refused {role}: {'; '.join(wrong)}. Whoever must can use --force --reason '...'"
+            f"{version.name} is refused {role}: {'; '.join(wrong)}. To overrule this, use --force --reason '...'"
         )
     sha256 = release.record.model.sha256 if release.record else "unknown"
     facts: dict[str, str | list[str]]
@@ -145,7 +146,7 @@ def _assign(
 
 
 def _last_good(known: Variant, role: str, holder: Version) -> Version:
-    earlier = [known.versions[name] for name in known.line(role) if name != holder.version]
+    earlier = [known.versions[name] for name in known.succession(role) if name != holder.version]
     outcomes = releases.read([(version.variant, version.commit) for version in earlier])
     good = [
         version
@@ -154,8 +155,8 @@ def _last_good(known: Variant, role: str, holder: Version) -> Version:
     ]
     if not good:
         raise RegistryError(
-            f"no version held {role} before {holder.name} that passed and is not archived; promote one, or name one "
-            "with --to"
+            f"no version held {role} before {holder.name} that passed and is not archived; promote one, or choose "
+            "one with --to"
         )
     return good[-1]
 

@@ -1,7 +1,7 @@
-"""What ran to make a version: notes on it, and no part of what it is.
+"""The provenance of a version: the code and the environment that built it. It is not part of the version's identity.
 
-A comment in a module or a newer tool for tests changes them, and not the model. So they do not stand in its record: the
-version's commit has them.
+A newer package for tests changes the environment, but not the model. So provenance is not in the release record; it is
+read from the version's commit.
 """
 
 import hashlib
@@ -16,15 +16,16 @@ from slipway.records import dvc_lock
 from slipway.registry import git
 
 ENVIRONMENTS = ("requirements/build.lock", "requirements.lock")
-"""Where a commit has the pins of the environment that its models are built in: now, and in older commits."""
+"""The file that pins the build environment in a commit: its place now, and in older commits."""
 _STAGES = ("prepare", "train", "transfer", "evaluate", "convert-tflite", "benchmark")
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """`code`: SHA-256 over the digests of the code that the variant's stages ran, as dvc.lock has them.
+    """The code and the environment of a build; None for one that the commit does not have.
 
-    `environment`: SHA-256 of the pins. None for what the commit does not have.
+    `code` is the SHA-256 of the code digests of the variant's stages in dvc.lock; `environment` is the SHA-256 of the
+    pins.
     """
 
     code: str | None
@@ -32,7 +33,7 @@ class Provenance:
 
 
 def of(variant: str, commit: str) -> Provenance:
-    """What ran to make a variant as it is in a commit."""
+    """The provenance of a variant at a commit."""
     lock, *pins = git.contents([f"{commit}:{path}" for path in (LOCK, *ENVIRONMENTS)])
     environment = next((hashlib.sha256(one).hexdigest() for one in pins if one is not None), None)
     return Provenance(_code(variant, lock), environment)
@@ -49,6 +50,6 @@ def _code(variant: str, lock: bytes | None) -> str | None:
 
 
 def _ran(stages: Mapping[str, Any], stage: str) -> Iterator[tuple[str, str]]:
-    """What a stage ran: its digest in params/code.yaml or, in older commits, the hash of each module."""
+    """The code of a stage: its digest in params/code.yaml or, in older commits, the hash of each module."""
     yield from dvc_lock.parameters(stages, stage, CODE.as_posix()).items()
     yield from ((path, md5) for path, md5 in dvc_lock.hashes(stages, stage, "deps").items() if path.startswith("src/"))

@@ -1,10 +1,10 @@
 """A release as a model that MLflow loads and serves: `mlflow.pyfunc.load_model("models:/NAME@production")`.
 
-What it takes is what the model takes: examples as the task encoded them, [n, *shape] of the record's dtype, for tables
-with a column a feature. What it gives is what the task decodes: [n, *p], in the order of the record's `outputs`. Raw
-examples (files, rows as they come) are encoded by `slipway_edge.predictor.Predictor`, which loads the same folder.
+The input is that of the model: examples as the task encodes them, [n, *shape] in the record's dtype; for tables, one
+column per feature. The output is what the task decodes: [n, *p], in the order of the record's `outputs`. Raw examples
+(files or table rows) are encoded by `slipway_edge.predictor.Predictor`, which loads the same folder.
 
-Nothing is pickled: MLflow imports this module by its name and gives it the folder of the release.
+Nothing is pickled: MLflow imports this module by name and passes it the folder of the release.
 """
 
 import shutil
@@ -21,11 +21,11 @@ from slipway.records.release import Record
 from slipway_edge.predictor import GOLDEN, Predictor
 
 SHOWN = 2
-"""Golden examples that are kept as the input example."""
+"""The number of golden examples in the input example."""
 
 
 class Model:
-    """A loaded release, as MLflow calls it."""
+    """A loaded release with the interface that MLflow calls."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
@@ -36,30 +36,30 @@ class Model:
         Raises:
             DataError: the examples have another shape.
         """
-        takes = self._predictor.spec["input"]
+        expected = self._predictor.spec["input"]
         if isinstance(model_input, pd.DataFrame):
             model_input = model_input.to_numpy(np.float32)
-        inputs = np.asarray(model_input, takes["dtype"])
-        if inputs.shape[1:] != tuple(takes["shape"]):
-            wanted = ", ".join(map(str, ["n", *takes["shape"]]))
-            raise DataError(f"the inputs are {list(inputs.shape)}, and the model takes [{wanted}]")
+        inputs = np.asarray(model_input, expected["dtype"])
+        if inputs.shape[1:] != tuple(expected["shape"]):
+            shape = ", ".join(map(str, ["n", *expected["shape"]]))
+            raise DataError(f"the inputs have shape {list(inputs.shape)}, but the model takes [{shape}]")
         return self._predictor.task.postprocess(self._predictor.interpreter(inputs), inputs, self._predictor.spec)
 
 
 def _load_pyfunc(path: str) -> Model:
-    """What MLflow calls with the folder of the release."""
+    """Load the release in a folder; MLflow calls this function."""
     return Model(Predictor.load(Path(path)))
 
 
 def add(folder: Path, record: Record) -> None:
-    """Make an MLflow model of a folder that holds a release: MLmodel, signature and input example go beside its files.
+    """Turn the folder of a release into an MLflow model: add MLmodel with its signature, and an input example.
 
     Args:
-        folder: with model.tflite, golden.npz and release.json.
-        record: what release.json says.
+        folder: the folder with model.tflite, golden.npz and release.json.
+        record: the content of release.json.
 
     Raises:
-        DataError, ModelError: the release cannot be loaded, or does not run its golden examples.
+        DataError, ModelError: the release cannot be loaded, or fails on its golden examples.
     """
     from mlflow import pyfunc
     from mlflow.models import ModelSignature

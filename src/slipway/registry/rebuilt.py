@@ -1,8 +1,8 @@
-"""Two builds of the same data and parameters: do they come to one verdict?
+"""The comparison of two builds from the same data and parameters: do they have the same verdict?
 
-Networks train to other bytes on another kind of processor (docs/decisions/0025-equal-bytes.md). What is promised there
-is the verdict: that of all rules, and the second model beside the first on the same test examples, by the gate's paired
-comparison and the variant's own rules on what may be lost.
+Training a network on another kind of processor gives other bytes (docs/decisions/0025-equal-bytes.md). The promise for
+that case is an equal verdict: all rules give the same result, and the second model loses no more against the first than
+the variant's rules allow, by the gate's paired comparison on the same test examples.
 """
 
 from collections.abc import Mapping
@@ -21,15 +21,16 @@ from slipway.registry.releases import Release
 def lost(
     first: Release, first_shipped: bytes, second: Release, second_shipped: bytes, params: Mapping[str, Any]
 ) -> tuple[Judgement, ...]:
-    """What the second build loses against the first, a judgement for each rule on scores of the variant.
+    """What the second build loses against the first: one judgement for each of the variant's rules on scores.
 
     Args:
         first, second: the two builds.
-        first_shipped, second_shipped: their shipped.parquet, what each model that ships says of the test examples.
-        params: the variant's, whose `gate.baseline` has the rules.
+        first_shipped, second_shipped: their shipped.parquet, the predictions of each model that ships on the test
+            examples.
+        params: the parameters of the variant; `gate.baseline` has the rules.
 
     Raises:
-        ModelError: the predictions cannot be read, or are not of the same examples.
+        ModelError: the predictions cannot be read, or are for different examples.
     """
     assert first.record is not None and second.record is not None  # both were judged
     gate, settings = Gate(**params["gate"]), Evaluate(**params["evaluate"])

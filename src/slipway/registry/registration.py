@@ -1,4 +1,4 @@
-"""Registering: what is at a commit becomes a version, whatever the gate says of it."""
+"""Registration: the build at a commit becomes a version, whatever the verdict of the gate."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ from slipway.registry.transaction import New
 Bump = Literal["major", "minor", "patch"]
 FIRST = "v1.0.0"
 SHOWN = 5
-"""Files that a message names before it only counts."""
+"""The number of files that a message names; it only counts the rest."""
 
 
 def register(
@@ -24,18 +24,18 @@ def register(
     reason: str | None = None,
     push: bool = False,
 ) -> Done:
-    """Make what is at a commit a version of the variant, whatever the gate says of it.
+    """Register the build at a commit as a version of the variant, whatever the verdict of the gate.
 
     Args:
         variant: the variant; its release record must be committed.
-        version: its name, such as v1.2.0; without it the highest one there is goes up by `bump`.
-        bump: the part that goes up; the first version is v1.0.0.
+        version: its name, such as v1.2.0; by default the highest existing version, increased by `bump`.
+        bump: the part of the version number to increase; the first version is v1.0.0.
         revision: the commit.
-        reason: why, for the tag's message.
-        push: to the remote too.
+        reason: the reason, for the tag's message.
+        push: whether to push to the remote too.
 
     Raises:
-        RegistryError: there is no record, or it is a version already, or the name is taken or not one.
+        RegistryError: there is no record, the build is already a version, or the name is taken or invalid.
     """
     commit = git.commit(revision)
     moment = decision.begin(variant, push)
@@ -53,7 +53,7 @@ def register(
             f"{path}: not in commit {commit[:7]}; run `dvc repro register@{variant}`, commit it, then register"
         )
     if (there := known.version_at(commit)) is not None:
-        raise RegistryError(f"{variant}@{there} is commit {commit[:7]} already; one commit has one version")
+        raise RegistryError(f"commit {commit[:7]} is already {variant}@{there}; a commit has only one version")
     _check_new(known, release)
     version = _name(known, version, bump)
     outcome = release.verdict or "unknown"
@@ -63,7 +63,7 @@ def register(
 
 
 def unregistered(revision: str = "HEAD") -> list[str]:
-    """The variants of params.yaml whose record at a commit passed and is of no version yet."""
+    """The variants in params.yaml whose record at a commit passed and is not registered as a version yet."""
     commit = git.commit(revision)
     names = releases.variants()
     found = zip(names, releases.read([(name, commit) for name in names]), strict=True)
@@ -75,7 +75,7 @@ def unregistered(revision: str = "HEAD") -> list[str]:
 
 
 def _uncommitted(variant: str, commit: str) -> list[str]:
-    """What makes the variant and is not in the commit, or is another there: files, and its own part of shared ones."""
+    """The files of the variant that differ from the commit; of shared files, only the variant's own part counts."""
     own = (f"conf/variant/{variant}.yaml", f"params/{variant}.yaml", f"models/{variant}", f"reports/{variant}")
     status = git.run(
         "status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *own, f"data/raw/{variant}.dvc"
@@ -89,16 +89,16 @@ def _uncommitted(variant: str, commit: str) -> list[str]:
 
 
 def _check_new(known: Variant, release: releases.Release) -> None:
-    """What nobody could tell from a version that there is, is that version."""
+    """Raise RegistryError if a user could not distinguish the release from an existing version."""
     if (twin := _twin(known, release)) is not None:
         raise RegistryError(
-            f"{twin.name} is this model already, with the same data, parameters, scores and verdict: there is nothing "
+            f"{twin.name} is already this model, with the same data, parameters, scores and verdict: there is nothing "
             "new to register"
         )
 
 
 def _twin(known: Variant, release: releases.Release) -> Version | None:
-    """The version that it is already, if there is one."""
+    """The existing version that equals the release; None if there is none."""
     versions = list(known.versions.values())
     there = releases.read([(one.variant, one.commit) for one in versions])
     for version, other in zip(versions, there, strict=True):
@@ -112,7 +112,7 @@ def _name(known: Variant, version: str | None, bump: Bump) -> str:
         highest = max(map(state.order, known.versions), default=None)
         return FIRST if highest is None else f"v{highest.next_version(bump)}"
     if not grammar.VERSION.fullmatch(version):
-        raise RegistryError(f"{version!r} is no version: v and three numbers, such as v1.2.0 (semver.org)")
+        raise RegistryError(f"{version!r} is not a version: write v and three numbers, such as v1.2.0 (semver.org)")
     if version in known.versions:
-        raise RegistryError(f"{known.name}@{version} is there already; a version is never moved")
+        raise RegistryError(f"{known.name}@{version} already exists; a version is never moved")
     return version

@@ -1,4 +1,4 @@
-"""What a version is: the release record and the benchmark at its commit, and what follows from them and its roles."""
+"""The release of a version: the record and the benchmark at its commit, and what follows from them and its roles."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ LIFECYCLES: tuple[Lifecycle, ...] = ("training", "validation", "testing", "deplo
 
 @dataclass(frozen=True)
 class Release:
-    """The record and the benchmark of a variant at a commit, as bytes; None for what is not there."""
+    """The record and the benchmark of a variant at a commit, as bytes; None for a missing file."""
 
     variant: str
     record_bytes: bytes | None
@@ -30,22 +30,22 @@ class Release:
 
     @property
     def record(self) -> Record | None:
-        """The release record; None where there is none, or it is malformed."""
+        """The release record; None if it is missing or malformed."""
         return self._record[0]
 
     @property
     def benchmark(self) -> Benchmark | None:
-        """benchmark.json, which has the verdict on the latency rules; None where there is none, or it is malformed."""
+        """benchmark.json with the verdict of the latency rules; None if it is missing or malformed."""
         return self._benchmark[0]
 
     @property
     def malformed(self) -> list[str]:
-        """What is wrong with those that are there and cannot be read."""
+        """Why the record or the benchmark cannot be read; empty if both are valid or missing."""
         return [why for _, why in (self._record, self._benchmark) if why is not None]
 
     @property
     def verdict(self) -> Outcome | None:
-        """The gate's verdict on the record and the latency together; None where one of the two is missing."""
+        """The worse of the verdicts in record and benchmark; None if one of them is missing or malformed."""
         record, benchmark = self.record, self.benchmark
         if record is None or benchmark is None:
             return None
@@ -53,11 +53,11 @@ class Release:
 
     @property
     def rules(self) -> list[Judgement]:
-        """Every rule's outcome, those on latency last."""
+        """The judgement of every rule, latency rules last."""
         return [rule for part in (self.record, self.benchmark) if part is not None for rule in part.gate.rules]
 
     def same_version_as(self, other: "Release") -> bool:
-        """Whether a user could not tell one from the other, so that both are one version."""
+        """Whether a user could not distinguish the two releases, so that both are one version."""
         if self.record is None or other.record is None or self.verdict != other.verdict:
             return False
         return self.record_bytes == other.record_bytes or self.record.identity() == other.record.identity()
@@ -73,17 +73,17 @@ class Release:
 
 
 def record_path(variant: str) -> str:
-    """Where the release record of a variant is in a commit."""
+    """The path of a variant's release record in a commit."""
     return f"models/{variant}/release.json"
 
 
 def benchmark_path(variant: str) -> str:
-    """Where its benchmark is."""
+    """The path of a variant's benchmark in a commit."""
     return f"reports/{variant}/benchmark.json"
 
 
 def read(places: Iterable[tuple[str, str]]) -> list[Release]:
-    """The release of each variant at each commit, by one call of Git."""
+    """The release of each (variant, commit), by one call of Git."""
     of = list(places)
     found = git.contents(
         [f"{commit}:{path(variant)}" for variant, commit in of for path in (record_path, benchmark_path)]
@@ -97,22 +97,22 @@ def of(version: Version) -> Release:
 
 
 def lifecycle(variant: Variant, version: Version, outcome: Outcome | None) -> Lifecycle:
-    """Where a version stands.
+    """The lifecycle of a version.
 
     deployed: it holds production or canary; testing: it holds staging; retired: it is archived, or was in production
-    and is no longer; failed: the gate says so; validation: it has a verdict and waits for a role.
+    before; failed: the verdict is fail or missing; validation: the verdict is pass or hold, and it has no role yet.
     """
     if {"production", "canary"} & set(version.roles):
         return "deployed"
     if "staging" in version.roles:
         return "testing"
-    if "archived" in version.roles or variant.was(version.version, "production"):
+    if "archived" in version.roles or variant.ever_held(version.version, "production"):
         return "retired"
     return "failed" if outcome in ("fail", None) else "validation"
 
 
 def variants(commit: str | None = None) -> list[str]:
-    """The variants of params.yaml at a commit, None for the working folder.
+    """The variants in params.yaml at a commit, None for the working folder.
 
     Raises:
         ConfigError: this is not the root of the repository, or params.yaml cannot be read.
@@ -124,7 +124,7 @@ def variants(commit: str | None = None) -> list[str]:
 
 
 def parameters(content: bytes | None) -> Mapping[str, Any]:
-    """`params/<variant>.yaml` as it is in a commit; empty where it is not there or malformed."""
+    """The content of `params/<variant>.yaml`; empty if it is missing or malformed."""
     try:
         parsed = documents.strict_yaml(content, "parameters")
     except MalformedError:
@@ -133,7 +133,7 @@ def parameters(content: bytes | None) -> Mapping[str, Any]:
 
 
 def _read(content: bytes | None, parse: Callable[[bytes], Form]) -> tuple[Form | None, str | None]:
-    """What it holds, and what is wrong with it."""
+    """The parsed content, None if missing or malformed, and the error, None if there is none."""
     try:
         return (None if content is None else parse(content)), None
     except MalformedError as error:

@@ -1,8 +1,8 @@
-"""What the tags say: the versions of each variant, and the roles that they hold.
+"""The state that the tags describe: the versions of each variant, and the roles that they hold.
 
-The rules are GTO's, so that `gto show` says the same of what Slipway wrote: a version is what was registered; of the
-versions that were given a role and not relieved of it, the one that was given it last, by its number, holds it.
-`archived` is held by any number of versions, the other roles by one each.
+The rules are GTO's, so that `gto show` agrees on tags that Slipway wrote. A version is a registered commit. Of the
+versions that were given a role and still have it, the one with the highest assignment number holds the role. Any number
+of versions can hold `archived`; each other role has one holder.
 """
 
 import re
@@ -18,12 +18,12 @@ from slipway.registry.grammar import Tag
 
 LATEST = "latest"
 SHOWN = ("production", "canary", "staging", "archived")
-"""The roles in the order in which they are told."""
+"""The roles in the order in which they are shown."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version: its commit, the tag that made it, and the roles that it holds now."""
+    """A version: its commit, the tag that registered it, and the roles that it holds now."""
 
     variant: str
     version: str
@@ -33,12 +33,12 @@ class Version:
 
     @property
     def name(self) -> str:
-        """Such as base-ad-detector@v1.2.0."""
+        """The full name, such as base-ad-detector@v1.2.0."""
         return f"{self.variant}@{self.version}"
 
 
 class Variant:
-    """A variant of the registry: all of its tags, as `tags.read` puts them in order."""
+    """A variant in the registry, with all of its tags in the order of `tags.read`."""
 
     def __init__(self, name: str, tags: Iterable[Tag]) -> None:
         self.name = name
@@ -46,7 +46,7 @@ class Variant:
 
     @cached_property
     def versions(self) -> Mapping[str, Version]:
-        """By version, the highest first."""
+        """The versions by name, highest first."""
         held = {role: self.assigned(role) for role in SHOWN}
         found = {}
         for version in sorted(self._registered, key=order, reverse=True):
@@ -56,12 +56,12 @@ class Variant:
         return found
 
     def holder(self, role: str) -> Version | None:
-        """The version that holds a role now."""
+        """The version that holds a role now; None if there is none."""
         assigned = self.assigned(role)
         return self.versions[assigned[-1]] if assigned else None
 
     def assigned(self, role: str) -> list[str]:
-        """The versions that were given a role and not relieved of it, in that order: the last one holds it."""
+        """The versions that were given a role and still have it, in order of assignment; the last one holds it."""
         last: dict[str, Tag] = {}
         for tag in self.tags:
             version = self.version_at(tag.commit)
@@ -71,15 +71,15 @@ class Variant:
         return [version for version, tag in last.items() if tag.action == "assign"]
 
     def given(self, version: str, role: str) -> Tag:
-        """The tag that gave a version a role last."""
+        """The last tag that gave a version a role."""
         return [
             tag
             for tag in self.tags
             if tag.action == "assign" and tag.role == role and self.version_at(tag.commit) == version
         ][-1]
 
-    def line(self, role: str) -> list[str]:
-        """How a role came to its holder, which is last: each version that went before it and was not rolled back."""
+    def succession(self, role: str) -> list[str]:
+        """The holders of a role in order, without those that were rolled back; the last one is the current holder."""
         line: list[str] = []
         for tag in self.tags:
             version = self.version_at(tag.commit)
@@ -91,14 +91,14 @@ class Variant:
                 line.remove(version)
         return line
 
-    def was(self, version: str, role: str) -> bool:
+    def ever_held(self, version: str, role: str) -> bool:
         """Whether a version was ever given a role."""
         return any(
             tag.action == "assign" and tag.role == role and self.version_at(tag.commit) == version for tag in self.tags
         )
 
     def version_at(self, commit: str) -> str | None:
-        """The version of a commit; GTO allows one."""
+        """The version at a commit, None if there is none; GTO allows only one."""
         return self._by_commit.get(commit)
 
     @cached_property
@@ -119,7 +119,7 @@ def read() -> dict[str, Variant]:
 
 
 def find(variants: Mapping[str, Variant], name: str) -> Version:
-    """The version that `VARIANT@VERSION`, `VARIANT@latest` or `VARIANT#ROLE` means, or the tag of an assignment.
+    """The version that `VARIANT@VERSION`, `VARIANT@latest`, `VARIANT#ROLE` or the name of an assignment tag means.
 
     Raises:
         RegistryError: there is none.
@@ -127,7 +127,7 @@ def find(variants: Mapping[str, Variant], name: str) -> Version:
     base = re.split("[@#]", name)[0]
     sign, rest = name[len(base) : len(base) + 1], name[len(base) + 1 :]
     if not rest:
-        raise RegistryError(f"{name!r} is no version; write VARIANT@VERSION, such as base-ad-detector@v1.2.0")
+        raise RegistryError(f"{name!r} is not a version; write VARIANT@VERSION, such as base-ad-detector@v1.2.0")
     variant = variants.get(base)
     if variant is None or not variant.versions:
         raise RegistryError(f"{base} has no versions; `slipway register {base}` makes one")
@@ -148,5 +148,5 @@ def find(variants: Mapping[str, Variant], name: str) -> Version:
 
 
 def order(version: str) -> semver.Version:
-    """By which versions are put in order."""
+    """The sort key of a version name."""
     return semver.Version.parse(version.removeprefix("v"))

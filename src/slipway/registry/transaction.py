@@ -1,11 +1,11 @@
-"""Writing tags of a variant: all or none, and only on what the decision to write them was made on.
+"""Transactions on the tags of a variant: all tags or none are written, and only if the state has not changed.
 
-**One wins.** A write names the value of refs/slipway/<variant> that its decision was made on, in the same ref
-transaction as the tags: whoever comes second is refused, in one clone by `git update-ref`, between clones as `sharing`
-says. A transaction has all of its tags or none.
+**One write wins.** A write states the value of refs/slipway/<variant> on which its decision is based, in the same ref
+transaction as the tags. A second write on the same state is refused: in one clone by `git update-ref`, between clones
+as `sharing` describes.
 
-GTO reads tags by their dates, so `write` dates each tag of a variant later than the one before, whatever the clocks of
-two machines say.
+GTO orders tags by date, so `write` dates each tag of a variant later than the previous one, even if the clocks of two
+machines differ.
 """
 
 import itertools
@@ -31,26 +31,26 @@ class New:
 
 @dataclass(frozen=True)
 class Moment:
-    """The tags of one variant as they were when a decision was made; `write` refuses it once it has passed."""
+    """The tags of one variant at the time of a decision; `write` refuses it if the tags have changed since."""
 
     variant: str
     tags: tuple[Tag, ...]
     pointer: str
-    """What refs/slipway/<variant> was; empty where there was none."""
+    """The value of refs/slipway/<variant>; empty if it did not exist."""
     odd: tuple[Odd, ...] = ()
 
     def numbers(self) -> Iterator[int]:
-        """The numbers of the next assignments: GTO counts all roles of a variant together. Odd tags take theirs too."""
+        """The next free assignment numbers. GTO counts all roles of a variant together; odd tags use up numbers too."""
         taken = {parsed[-1] for one in self.odd if (parsed := parse(one.name)) is not None}
         after = max((tag.counter for tag in self.tags), default=0) + 1
         return (number for number in itertools.count(after) if number not in taken)
 
 
 def moment(variant: str, *, push: bool = False) -> Moment:
-    """The tags of a variant now; with `push` those of the remote, which are fetched.
+    """The current tags of a variant; with `push`, the tags of the remote are fetched first.
 
     Raises:
-        RegistryError: with `push`, there are tags that the remote has not.
+        RegistryError: with `push`, the remote lacks local tags.
     """
     if push:
         sharing.fetch(sharing.destination(), variant)
@@ -62,49 +62,51 @@ def moment(variant: str, *, push: bool = False) -> Moment:
 def write(
     moment: Moment, new: Sequence[New], *, push: bool = False, check: Callable[[Tag], None] | None = None
 ) -> None:
-    """Write annotated tags of a variant, all or none, with a later date than any that it has, signed as Git signs.
+    """Write annotated tags of a variant, all or none, dated after all of its tags, and signed if Git is set to sign.
 
-    A date that is ahead of the clock is not believed, or all that follow were to be dated after it.
+    A tag that is dated ahead of the clock is ignored for this; otherwise all later tags would need an even later date.
 
     Args:
-        moment: what the decision to write them was made on.
-        new: the tags, in the order in which they are to be read.
-        push: to the remote as well; refused there, they are taken back here.
-        check: raises where a tag as it would be may not be written.
+        moment: the state on which the decision is based.
+        new: the tags, in the order in which they take effect.
+        push: whether to push them to the remote too; if it refuses them, they are deleted here.
+        check: called with each tag before it is written; raises if the tag may not be written.
 
     Raises:
-        RegistryError: another write was quicker, here or at the remote, or Git refuses.
+        RegistryError: another write came first, here or at the remote, or Git fails.
     """
     remote = sharing.destination() if push else None
     made = _make(moment, new)
-    _look_at(made, check)
+    _check_objects(made, check)
     last = made[new[-1].name]
     lines = [f"update {sharing.pointer_of(moment.variant)} {last} {moment.pointer or _zeros(last)}"]
     lines += [f"create refs/tags/{tag} {identity}" for tag, identity in made.items()]
     if [tag.id for tag in read(moment.variant)] != [tag.id for tag in moment.tags]:
-        raise sharing.overtaken(moment.variant, moment.tags)
+        raise sharing.conflict(moment.variant, moment.tags)
     try:
         git.run("update-ref", "--stdin", text="".join(f"{line}\n" for line in ["start", *lines, "prepare", "commit"]))
     except RegistryError as error:
         if [tag.id for tag in read(moment.variant)] != [tag.id for tag in moment.tags]:
-            raise sharing.overtaken(moment.variant, moment.tags)
+            raise sharing.conflict(moment.variant, moment.tags)
         raise error
     if remote is not None:
         _push(remote, moment, made)
 
 
 def _make(moment: Moment, new: Sequence[New]) -> dict[str, str]:
-    """The objects of new tags, which nothing names yet, by name.
+    """Create the objects of new tags without refs, and return their ids by name.
 
-    `git tag` itself makes them, so that tag.gpgSign, gpg.format, user.signingKey and the rest hold; it does so beside
-    the repository, with its objects and its configuration, since it cannot make a tag without a ref.
+    `git tag` creates them, so that tag.gpgSign, gpg.format, user.signingKey and other settings apply. It cannot create
+    a tag without a ref, so it runs in a temporary repository that shares the objects and configuration of this one.
     """
     there = {one.name for one in moment.odd}
     for tag in new:
         if parse(tag.name) is None:
-            raise RegistryError(f"{tag.name} is no tag that Slipway reads; `slipway doctor` names what is in its way")
+            raise RegistryError(
+                f"{tag.name} is not a tag that Slipway reads; `slipway doctor` shows what is in its way"
+            )
         if tag.name in there:
-            raise RegistryError(f"{tag.name} is there and is no tag of the registry: `slipway doctor` says why")
+            raise RegistryError(f"{tag.name} exists but is not a registry tag: `slipway doctor` says why")
     now, zone = int(time.time()), git.run("var", "GIT_COMMITTER_IDENT").strip().rpartition(" ")[2]
     when = max([now, *(tag.when + 1 for tag in moment.tags if tag.when <= now + AHEAD)])
     places = [part for name in ("objects", "config", "config.worktree") for part in ("--git-path", name)]
@@ -129,23 +131,25 @@ def _make(moment: Moment, new: Sequence[New]) -> dict[str, str]:
     return made
 
 
-def _look_at(made: Mapping[str, str], check: Callable[[Tag], None] | None) -> None:
-    """Raise where one of the objects made, by name, is no tag of the registry, lacks its signature or fails `check`."""
-    asked = ("tag.gpgSign", "tag.forceSignAnnotated")
-    signing = any(git.run("config", "--type=bool", "--default=false", "--get", key).strip() == "true" for key in asked)
+def _check_objects(made: Mapping[str, str], check: Callable[[Tag], None] | None) -> None:
+    """Raise if one of the new objects is not a registry tag, lacks a required signature, or fails `check`."""
+    settings = ("tag.gpgSign", "tag.forceSignAnnotated")
+    signing = any(
+        git.run("config", "--type=bool", "--default=false", "--get", key).strip() == "true" for key in settings
+    )
     for name, content in zip(made, git.contents(list(made.values())), strict=True):
         tag = grammar.understand(name, made[name], "tag", content)
         if isinstance(tag, str):
             raise RegistryError(f"{name} cannot be written: {tag}")
-        # Git 2.39 makes one unsigned, and says nothing
+        # Git 2.39 creates an unsigned tag without an error
         if signing and grammar.SIGNATURE.search(content or b"") is None:
-            raise RegistryError(f"Git cannot sign {name}: look at gpg.format and user.signingKey with `git config`")
+            raise RegistryError(f"Git cannot sign {name}: check gpg.format and user.signingKey with `git config`")
         if check is not None:
             check(tag)
 
 
 def _push(remote: str, moment: Moment, made: Mapping[str, str]) -> None:
-    """Push the tags of a transaction; those that the remote does not take are taken back here."""
+    """Push the tags of a transaction; if the remote refuses them, delete them here."""
     pointer = sharing.pointer_of(moment.variant)
     *_, last = made.values()
     try:
@@ -154,9 +158,9 @@ def _push(remote: str, moment: Moment, made: Mapping[str, str]) -> None:
         back = f"update {pointer} {moment.pointer} {last}" if moment.pointer else f"delete {pointer} {last}"
         lines = [back, *(f"delete refs/tags/{name} {identity}" for name, identity in made.items())]
         git.run("update-ref", "--stdin", text="".join(f"{line}\n" for line in ["start", *lines, "prepare", "commit"]))
-        if sharing.QUICKER.search(str(error)):
-            raise sharing.overtaken(moment.variant, moment.tags, remote)
-        raise RegistryError(f"{remote} did not take {', '.join(made)}, which are taken back here too: {error}")
+        if sharing.OVERTAKEN.search(str(error)):
+            raise sharing.conflict(moment.variant, moment.tags, remote)
+        raise RegistryError(f"{remote} did not accept {', '.join(made)}, so they were deleted here too: {error}")
 
 
 def _zeros(identity: str) -> str:

@@ -1,4 +1,4 @@
-"""Undoing, at the remote, what a refused tag did: the tag is removed, or another one does the contrary."""
+"""Undo the effect of a refused tag at the remote: delete the tag, or write another tag that reverses it."""
 
 from slipway.core.errors import RegistryError
 from slipway.registry import releases, sharing, tags, transaction
@@ -9,13 +9,13 @@ from slipway.registry.transaction import New
 
 
 def take_back(name: str) -> str:
-    """Take away, at the remote, what a refused tag did: say what was done.
+    """Undo the effect of a refused tag at the remote, and return a description of what was done.
 
-    The tag is removed. A host that protects tags from being deleted keeps it; then another tag does the contrary: it
-    takes the role from the version, or gives it back to the one that it was taken from.
+    The tag is deleted. If the host protects tags from deletion, another tag reverses it: it takes the role from the
+    version, or gives the role back to the version from which it was taken.
 
     Raises:
-        RegistryError: neither could be done.
+        RegistryError: neither is possible.
     """
     survey = tags.survey(variants=releases.variants())
     found: list[Tag | tags.Odd] = [*survey.odd, *survey.tags]
@@ -41,7 +41,7 @@ def take_back(name: str) -> str:
     if undone is None:
         return f"{kept}; it has no effect"
     cancel = "!" if one.action == "assign" else ""
-    contrary = f"{one.variant}#{one.role}{cancel}#{next(moment.numbers())}"
+    reversing = f"{one.variant}#{one.role}{cancel}#{next(moment.numbers())}"
     why = message(f"Undo {name}, which is refused and cannot be removed", None, {})
-    transaction.write(moment, [New(contrary, known.versions[undone].commit, why)], push=True)
-    return f"{kept}; {contrary} undoes it"
+    transaction.write(moment, [New(reversing, known.versions[undone].commit, why)], push=True)
+    return f"{kept}; {reversing} undoes it"
