@@ -139,7 +139,7 @@ def test_the_command_that_is_shown_runs_the_folds_and_a_failed_one_is_told(scrat
     said = runner.invoke(app, ["folds", "mine"]).output
     assert "0.91" in said
     assert "missing: fold 2, 3 of 3" in said
-    assert "1 experiments of this commit failed or are not done" in said
+    assert "1 experiments of this commit failed or are not finished" in said
 
 
 def test_a_variant_that_is_not_there(scratch: None) -> None:

@@ -144,9 +144,9 @@ def test_bad_videos_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     results = run(*(tmp_path / name for name in names), "--every", "1s", "--out", out, code=3)
     errors = {Path(str(one["video"])).name: one["error"] for one in results}
     assert errors["empty.mp4"] == "an empty file"
-    assert str(errors["letter.mp4"]).startswith("not a video that can be read")
-    assert str(errors["headless.mp4"]).startswith("not a video that can be read")
-    assert errors["song.m4a"] == "no moving pictures in it; it holds audio"
+    assert str(errors["letter.mp4"]).startswith("not a readable video")
+    assert str(errors["headless.mp4"]).startswith("not a readable video")
+    assert errors["song.m4a"] == "no video stream; the file holds audio"
     assert errors["foreign.mp4"] == "no decoder for its codec"
     assert errors["absent.mp4"] == "no such file"
     assert "of 4.0 s" in str(errors["cut.mp4"]) or "damaged" in str(errors["cut.mp4"])
@@ -191,7 +191,7 @@ def test_videos_of_one_name_do_not_collide(tmp_path: Path) -> None:
     later = tmp_path / "later"
     run(one, "--every", "1s", "--out", later)
     (result,) = run(three, "--every", "1s", "--out", later, code=3)
-    assert "is there and not of this video" in str(result["error"])
+    assert "exists and is not of this video" in str(result["error"])
     (result,) = run(three, "--every", "1s", "--out", later, "--label", "ad", code=3)
     assert "is of another video of this name" in str(result["error"]), "one group would hold two videos"
 
@@ -200,7 +200,7 @@ def test_a_copy_of_a_video_is_told_and_not_taken_twice(tmp_path: Path) -> None:
     clip = video(tmp_path / "clip.mp4")
     copy = Path(shutil.copy(clip, tmp_path / "copy.mp4"))
     results = run(clip, copy, "--every", "1s", "--out", tmp_path / "out", code=3)
-    assert results[1]["error"] == f"the same bytes as {clip}, whose frames are there"
+    assert results[1]["error"] == f"the same bytes as {clip}, whose frames exist already"
 
 
 def test_rows_and_columns_of_ones_own_stay(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_intervals(text: str, seconds: Fraction) -> None:
 
 @pytest.mark.parametrize("text", ["", "s", "0s", "-1s", "1h", "1e3", "0.0001s", "nan"])
 def test_intervals_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no interval"):
+    with pytest.raises(ConfigError, match="is not an interval"):
         interval(text)
 
 

@@ -183,7 +183,7 @@ def test_a_baseline_is_not_run_on_classes_that_it_has_no_output_for(root: Path) 
     old_record = of_mine.model_copy(update={**own, "spec": {**spec, "outputs": ["a", "b"], "classes": ["a", "b"]}})
     examples = pd.DataFrame({"example": ["one", "two"], "group": ["one", "two"]})
     new = Scored(tasks.load(record.task, record.data), spec, examples, np.arange(2), np.eye(2))
-    with pytest.raises(ModelError, match="it does not know c, which test examples are of"):
+    with pytest.raises(ModelError, match="it does not know the classes c of the test examples"):
         gate._of_baseline("yours", Version("HEAD", released.git("rev-parse", "HEAD")), old_record, record, new)
 
 

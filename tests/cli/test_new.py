@@ -188,13 +188,13 @@ def refused(*arguments: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("variant", "task", "code", "message"),
     [
-        ("base-ad-detector", "image_classification", 2, "there is such a variant"),
-        ("Base-Ad-Detector", "image_classification", 2, "base-ad-detector: there is such a variant"),
+        ("base-ad-detector", "image_classification", 2, "this variant exists already"),
+        ("Base-Ad-Detector", "image_classification", 2, "base-ad-detector: this variant exists already"),
         ("my_pictures", "image_classification", 2, "letters, digits and -"),
         ("größe", "image_classification", 2, "letters, digits and -"),
         ("-x", "image_classification", 2, "letters, digits and -"),
         ("yes", "image_classification", 2, "letters, digits and -"),
-        ("mine", "picture_poems", 2, "no such task; slipway new can begin"),
+        ("mine", "picture_poems", 2, "no such task; slipway new supports"),
         ("mine", "tabular_regression", 2, "see docs/add-a-variant.md"),
     ],
 )
@@ -233,7 +233,7 @@ def test_folders_that_are_not_in_the_tasks_layout(repository: Path, tmp_path: Pa
     assert r"rye bread/\xe9t\xe9.png: name is not UTF-8" in said(odd)
     taken = Path("data/raw/mine/ad")
     taken.mkdir(parents=True)
-    assert "there is such a folder" in said(pictures(tmp_path / "good", 2, 3))
+    assert "this folder exists already" in said(pictures(tmp_path / "good", 2, 3))
     assert "it contains data/raw/other" in refused("other", "--task", "image_classification", "--data", "data")[1]
 
 

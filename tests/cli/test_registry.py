@@ -38,10 +38,10 @@ def test_what_is_worse_than_production_is_no_version_unasked() -> None:
     done = CliRunner().invoke(app, ["register", "--json"])
     assert done.exit_code == 0, done.output
     assert [one["variant"] for one in json.loads(done.stdout)] == ["better"]
-    assert "worse is not registered: the gate says fail, beside worse@v1.0.0" in done.stderr.replace("\n", " ")
+    assert "worse is not registered: verdict fail, compared with worse@v1.0.0" in done.stderr.replace("\n", " ")
     assert released.git("tag", "--points-at", "HEAD") == "better@v1.1.0"
     again = CliRunner().invoke(app, ["register"])
-    assert (again.exit_code, again.stdout) == (0, "nothing to register: nothing passed that is of no version yet\n")
+    assert (again.exit_code, again.stdout) == (0, "nothing to register: no unregistered build passes the gate\n")
 
 
 @pytest.mark.usefixtures("root")

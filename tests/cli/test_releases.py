@@ -39,8 +39,8 @@ def rebuild(machine: str, sha256: str) -> None:
 def test_other_bytes_of_another_processor_are_explained_with_the_way_back(root: Path) -> None:
     assert "Git shows" not in said()
     rebuild("another", "f" * 64)
-    assert "Git shows other models of mine" in said()
-    assert "another kind of processor (another here, one where they were committed)" in said()
+    assert "Git shows changed models of mine" in said()
+    assert "another kind of processor (another here, one for the commit)" in said()
     assert "git checkout -- dvc.lock models reports && dvc pull" in said()
 
 

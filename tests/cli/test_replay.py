@@ -81,9 +81,7 @@ def test_an_environment_without_the_stages_says_so(tmp_path: Path, monkeypatch: 
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     code, _, said = run("mine@v1.0.0")
     assert code == 5
-    assert said == (
-        "error: a replay runs the stages, and what requirements/build.lock pins for them is not installed\n"
-    )
+    assert said == ("error: a replay runs the stages, and the packages of requirements/build.lock are not installed\n")
 
 
 def left(root: Path) -> Mapping[str, Any]:
@@ -203,7 +201,7 @@ def test_bytes_that_cannot_be_fetched_are_one_line_and_exit_code_5(clone: Path) 
     sh("git worktree add -q --detach .dvc/tmp/replay", clone)  # as a replay that was killed leaves it
     code, _, said = run(GOOD)
     assert code == 5
-    why = f"data/prepared/{TABLE} is neither in the DVC cache nor in the remote; run `dvc push` where it was made"
+    why = f"data/prepared/{TABLE} is neither in the DVC cache nor in the remote; run `dvc push` where it was built"
     assert said == f"error: {TABLE} cannot be replayed: {why}\n"
     assert len(sh("git worktree list", clone).splitlines()) == 1
     assert not Path(".dvc/tmp/replay").exists()
@@ -214,7 +212,7 @@ def test_bytes_that_cannot_be_fetched_are_one_line_and_exit_code_5(clone: Path) 
     [
         (f"{TABLE}@v9.0.0", "no such version"),
         (f"{TABLE}#production#9", "holds production#9"),
-        (f"{TABLE}#production!#3", "takes something back"),
+        (f"{TABLE}#production!#3", "does not assign anything"),
         ("nothing@v1.0.0", "nothing has no versions"),
     ],
 )

@@ -100,8 +100,8 @@ def parted(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_merge_is_settled_and_repro_makes_it_true(parted: None) -> None:
     result = CliRunner().invoke(app, ["resolve"])
     assert result.exit_code == 0, result.output
-    assert "settled: dvc.lock, " in result.output
-    assert "settled: params/one.yaml, 1 conflict\n" in result.output
+    assert "resolved: dvc.lock, " in result.output
+    assert "resolved: params/one.yaml, 1 conflict\n" in result.output
     assert git("diff", "--name-only", "--diff-filter=U") == ""
     assert list(yaml.safe_load(Path("dvc.lock").read_text())["stages"])[-2:] == ["compose@three", "register@three"]
     dvc("repro", "-q")
@@ -109,7 +109,7 @@ def test_a_merge_is_settled_and_repro_makes_it_true(parted: None) -> None:
     merged = yaml.safe_load(Path("models/three/release.json").read_text())
     assert (merged["name"], merged["ordinary"], merged["other"]) == ("three", 2, 2)
     commit("Merge")
-    assert CliRunner().invoke(app, ["resolve"]).output == "no merge left a conflict here\n"
+    assert CliRunner().invoke(app, ["resolve"]).output == "no merge conflicts found\n"
 
 
 def test_doctor_names_the_conflicts_alone(parted: None) -> None:
@@ -163,7 +163,9 @@ def test_what_people_write_is_left_to_them(parted: None) -> None:
     marked("params.yaml")
     result = CliRunner().invoke(app, ["resolve"])
     assert result.exit_code == 2
-    assert "left to you: params.yaml: a merge left 1 conflict here; write what is right of both sides" in result.output
+    assert (
+        "resolve by hand: params.yaml: a merge left 1 conflict here; write what is right of both sides" in result.output
+    )
     (found,) = examine()
     assert found.mend == "edit params.yaml"
 

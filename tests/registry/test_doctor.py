@@ -63,7 +63,7 @@ def mended() -> Finding:
 def test_nothing_is_wrong_with_a_healthy_clone(clone: Path) -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 0
-    assert result.output.startswith("nothing is wrong: environment, ")
+    assert result.output.startswith("no problems found: environment, ")
 
 
 def test_what_is_wrong_is_said_with_exit_code_1(clone: Path) -> None:
@@ -97,7 +97,7 @@ def test_an_environment_is_held_to_the_locks_of_its_purposes(clone: Path) -> Non
 def test_parameters_edited_by_hand(clone: Path) -> None:
     built_more()
     Path("params/mine.yaml").write_text("2\n")
-    assert mended().wrong == "params/mine.yaml was edited by hand; say it in conf/"
+    assert mended().wrong == "params/mine.yaml was edited by hand; edit conf/ instead"
     assert Path("params/mine.yaml").read_text() == "1\n"
 
 
@@ -118,7 +118,7 @@ def test_a_stage_that_is_not_as_built(clone: Path) -> None:
     model = Path("models/base-ad-detector/model.tflite")
     model.chmod(0o644)
     model.write_bytes(b"another")
-    assert mended().wrong.startswith("not as built: convert-tflite@base-ad-detector")
+    assert mended().wrong.startswith("out of date: convert-tflite@base-ad-detector")
 
 
 def test_a_damaged_object_of_the_cache(clone: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_checkout_with_the_line_ends_of_windows(clone: Path) -> None:
     Path("params.yaml").write_bytes(Path("params.yaml").read_bytes().replace(b"\n", b"\r\n"))
     found = mended()
     assert found.check == "line ends"
-    assert found.wrong == "lines end in CRLF, and DVC takes that for a change: params.yaml"
+    assert found.wrong == "lines end in CRLF, which DVC reports as a change: params.yaml"
 
 
 def test_a_remote_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +269,7 @@ def test_a_version_that_nobody_uses_and_nobody_has(clone: Path, commits: Mapping
     for name in ("good-1", "lost"):
         registration.register("base-ad-detector", revision=commits[name], push=True)
     (found,) = examine()
-    assert found.wrong == "neither here nor in the remote: the bytes of base-ad-detector@v1.1.0"
+    assert found.wrong == "neither here nor in the remote: the files of base-ad-detector@v1.1.0"
     run(f"{found.mend.partition('or ')[2]} --push")
     assert examine() == []
 
@@ -310,7 +310,7 @@ def test_an_mlflow_that_is_behind_git(clone: Path, server: str, monkeypatch: pyt
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     client = mlflow_store.connect(server)
     registration.register("base-ad-detector", push=True)
-    behind = Finding("mlflow", f"{server} does not say what Git says of base_ad_detector", "slipway registry sync")
+    behind = Finding("mlflow", f"{server} differs from Git for base_ad_detector", "slipway registry sync")
     assert examine() == examine() == [behind]
     assert client.search_registered_models() == []
     assert mended() == behind

@@ -125,7 +125,7 @@ def test_the_files_of_a_version_are_fetched_by_its_name_its_role_or_its_tag(
     assert (tmp_path / "now" / "model.tflite").read_bytes() == f"model of {VARIANT}, good-2".encode()
     code, said = command("registry", "fetch", f"{VARIANT}@{versions['lost']}", "--out", str(tmp_path / "lost"))
     assert code == RegistryError.exit_code
-    assert "model.tflite cannot be fetched whole" in said and not list((tmp_path / "lost").iterdir())
+    assert "model.tflite cannot be fetched completely" in said and not list((tmp_path / "lost").iterdir())
 
 
 def test_rolling_back_goes_to_the_version_before_and_again_to_the_one_before_that(versions: Mapping[str, str]):
@@ -250,7 +250,7 @@ def test_show_compare_and_changelog_tell_what_changed(versions: Mapping[str, str
         (["registry", "show", "base-ad-detector@v9.0.0"], "no such version; base-ad-detector has v1.9.0"),
         (["registry", "show", "base-ad-detector#canary"], "no version of base-ad-detector holds canary"),
         (["registry", "history", "unknown"], "unknown has no versions"),
-        (["registry", "list", "--role", "prod"], "is no role"),
+        (["registry", "list", "--role", "prod"], "is not a role"),
         (["promote", "base-ad-detector@v1.0.0", "--to", "prod"], "is no role to promote to"),
         (["rollback", "base-ad-detector"], "no version of base-ad-detector holds production; promote one"),
         (["register", "base-ad-detector", "--rev", "nowhere"], "nowhere: no such commit"),
