@@ -240,14 +240,14 @@ def gate(
 
     names = gate.variants(variants or [])
     here = clone.look() if baseline is None else None
-    judged = [gate.judge(variant, baseline, here=here) for variant in names]
+    results = [gate.judge(variant, baseline, here=here) for variant in names]
     if as_json:
-        print(json.dumps([one.to_json() for one in judged], ensure_ascii=False, indent=1))
+        print(json.dumps([one.to_json() for one in results], ensure_ascii=False, indent=1))
     else:
         table = Table(title="The gate")
         for heading in ("variant", "verdict", "rule", "result"):
             table.add_column(heading, overflow="fold")
-        for one in judged:
+        for one in results:
             rules = [(escape(named(rule)), f"{MARKS[rule.verdict]}: {escape(rule.reason)}") for rule in one.rules]
             if one.why is not None:
                 rules = [("", f"could not be judged: {escape(one.why)}")]
@@ -256,7 +256,7 @@ def gate(
                 table.add_row(*([name, MARKS[one.verdict]] if number == 0 else ["", ""]), rule, outcome)
             table.add_section()
         Console(width=None if Console().is_terminal else 140).print(table)
-    raise typer.Exit(exit_code(judged))
+    raise typer.Exit(exit_code(results))
 
 
 @app.command(cls=VerdictCommand)
@@ -273,13 +273,13 @@ def report(
     from slipway.cli import report
     from slipway.gate.result import exit_code
 
-    judged, written = report.write(variants or [], baseline, out, links)
+    results, written = report.write(variants or [], baseline, out, links)
     if as_json:
-        verdicts = {one.variant: one.verdict for one in judged}
+        verdicts = {one.variant: one.verdict for one in results}
         print(json.dumps({"verdicts": verdicts, "written": [str(path) for path in written]}, indent=1))
     else:
         Console().print(f"written: {', '.join(map(str, written))}", soft_wrap=True, markup=False)
-    raise typer.Exit(exit_code(judged))
+    raise typer.Exit(exit_code(results))
 
 
 @app.command()

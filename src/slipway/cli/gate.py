@@ -67,26 +67,26 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Result:
         raise ConfigError(f"{PARAMS}/{variant}.yaml: {why}; run `dvc repro compose@{variant}`")
     record, benchmark, rules = _built(variant)
     version = _baseline(variant, revision)
-    judged = Result(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
+    result = Result(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
     if not (gate.baseline or compare):
-        return _concluded(judged, rules)
+        return _concluded(result, rules)
     named = revision is not None and version is not None
     old = None if version is None else releases.read([(variant, version.commit)])[0]
     if version is None or old is None or (named and old.record_bytes is None):
         found = "no version holds production" if version is None else f"{version.name} has no release of {variant}"
-        return _concluded(judged, [*rules, *_without_comparison(gate.baseline, f"{found} yet", first=True)])
+        return _concluded(result, [*rules, *_without_comparison(gate.baseline, f"{found} yet", first=True)])
     old_record, old_benchmark = old.record, old.benchmark
     if wrong := _incomparable(version, old, record):
-        return _concluded(judged, [*rules, *_without_comparison(gate.baseline, f"cannot be compared: {wrong}")])
+        return _concluded(result, [*rules, *_without_comparison(gate.baseline, f"cannot be compared: {wrong}")])
     assert old_record is not None
-    judged = replace(judged, old_record=old_record, old_benchmark=old_benchmark)
+    result = replace(result, old_record=old_record, old_benchmark=old_benchmark)
     rules += _of_machine_or_file(gate, record, benchmark, old_record, old_benchmark)
     try:
         new = audit.scored(record, artifacts.evidence(f"reports/{variant}/shipped.parquet", None))
         before = _of_baseline(variant, version, old_record, record, new)
     except (ModelError, DataError) as error:
         why = f"cannot be compared with {version.name}: {error}"
-        return _concluded(judged, [*rules, *_without_comparison(gate.baseline, why, but=MACHINE_OR_FILE)])
+        return _concluded(result, [*rules, *_without_comparison(gate.baseline, why, but=MACHINE_OR_FILE)])
     compared = comparison.compare(
         gate.baseline,
         before,
@@ -96,7 +96,7 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Result:
         confidence=settings.confidence,
         seed=seed,
     )
-    return _concluded(replace(judged, comparison=compared, old=before, new=new), [*rules, *compared.rules])
+    return _concluded(replace(result, comparison=compared, old=before, new=new), [*rules, *compared.rules])
 
 
 def _baseline(variant: str, revision: str | None) -> Version | None:
@@ -116,8 +116,8 @@ def _incomparable(version: Version, old: Release, record: Record) -> str | None:
     return None if old.record.task == record.task else f"{version.name} is of the task {old.record.task}"
 
 
-def _concluded(judged: Result, rules: Sequence[Judgement]) -> Result:
-    return replace(judged, verdict=worst([rule.verdict for rule in rules]), rules=tuple(rules))
+def _concluded(result: Result, rules: Sequence[Judgement]) -> Result:
+    return replace(result, verdict=worst([rule.verdict for rule in rules]), rules=tuple(rules))
 
 
 def _built(variant: str) -> tuple[Record, Benchmark, list[Judgement]]:

@@ -84,13 +84,13 @@ def _new_and_passed() -> list[str]:
     here = clone.look()
     here.check()
     passed = []
-    for judged in (gate.judge(variant, here=here) for variant in registration.unregistered()):
-        if judged.verdict == "pass":
-            passed.append(judged.variant)
+    for result in (gate.judge(variant, here=here) for variant in registration.unregistered()):
+        if result.verdict == "pass":
+            passed.append(result.variant)
             continue
-        message = f"{judged.variant} is not registered: verdict {judged.verdict}, compared with {judged.beside}"
-        why = [judged.why] if judged.why else []
-        why += [f"{named(rule)}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
+        message = f"{result.variant} is not registered: verdict {result.verdict}, compared with {result.beside}"
+        why = [result.why] if result.why else []
+        why += [f"{named(rule)}: {rule.reason}" for rule in result.rules if rule.verdict != "pass"]
         Console(stderr=True).print(f"[yellow]warning[/]: {escape('; '.join([message, *why]))}", soft_wrap=True)
     return passed
 

@@ -49,25 +49,25 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
 
 
 def _entry(variant: str, revision: str | None, here: Clone | None) -> Entry:
-    judged = gate.judge(variant, revision, compare=True, here=here)
+    result = gate.judge(variant, revision, compare=True, here=here)
     params: list[Change] = []
-    if judged.version is not None:
-        (before,) = git.contents([f"{judged.version.commit}:params/{variant}.yaml"])
+    if result.version is not None:
+        (before,) = git.contents([f"{result.version.commit}:params/{variant}.yaml"])
         try:
             params = changes(yaml.safe_load(before or b"") or {}, config.read(variant))
         except (AttributeError, ConfigError, ValueError, yaml.YAMLError):
             params = []  # the gate reports the error, or the baseline's file is malformed
-    return Entry(judged, params, _calibration(judged))
+    return Entry(result, params, _calibration(result))
 
 
-def _calibration(judged: Result) -> dict[str, Any] | None:
+def _calibration(result: Result) -> dict[str, Any] | None:
     """Return the simulation's results if they are for this test size and rule and in a form that can be quoted."""
-    if not CALIBRATION.exists() or judged.record is None:
+    if not CALIBRATION.exists() or result.record is None:
         return None
     try:
-        kept: dict[str, Any] = json.loads(CALIBRATION.read_bytes())["figures"]["variants"][judged.variant]
-        size = {"examples": judged.record.examples, "groups": judged.record.groups}
-        bounds = [rule.max for rule in judged.rules if rule.kind == "baseline" and rule.metric == kept["metric"]]
+        kept: dict[str, Any] = json.loads(CALIBRATION.read_bytes())["figures"]["variants"][result.variant]
+        size = {"examples": result.record.examples, "groups": result.record.groups}
+        bounds = [rule.max for rule in result.rules if rule.kind == "baseline" and rule.metric == kept["metric"]]
         fits = size == {key: kept[key] for key in size} and kept["most"] in bounds
         return kept if fits and sureness(kept) else None
     except (KeyError, TypeError, ValueError):
