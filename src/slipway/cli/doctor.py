@@ -148,7 +148,7 @@ def _status() -> Problems:
             if path.startswith("params/") and how == "modified":
                 yield f"{path} was edited by hand; edit conf/ instead", f"rm {path} && dvc repro {shlex.quote(stage)}"
             elif path.startswith("data/raw/") and not Path(path).exists():
-                again = "" if stage.endswith(".dvc") else f" || dvc repro {shlex.quote(stage)}"  # added data
+                again = "" if stage.endswith(".dvc") else f" || dvc repro {shlex.quote(stage)}"  # from `dvc add`
                 yield f"{path} is lost", f"dvc pull {path}{again}"
         if not outs or any(
             not path.startswith(("params/", "data/raw/")) and how != "not in cache" for path, how in outs.items()
