@@ -1,8 +1,8 @@
-"""Runs the jobs of .github/workflows as a runner of GitHub does: a fresh clone, then each `run:` step in order.
+"""Runs the jobs of .github/workflows as a GitHub runner does: a fresh clone, then each `run:` step in order.
 
-What others wrote (`uses:`) is left out, but for the effect of it: the clone, the environment, DVC's store of the last
-run, what a job hands to the next one, and `gh`, of which a stand-in records what it is asked. The repository's own
-actions are run.
+Third-party actions (`uses:`) are not run, only their effects are reproduced: the clone, the environment, the DVC cache
+of the last run, and the artifacts that a job passes to the next one. A stand-in for `gh` logs its calls. The
+repository's own actions are run.
 """
 
 import os
@@ -23,15 +23,15 @@ printf '%s\\n' "$*" >> {place}/gh.log
 for last; do :; done
 case "$1" in
   pr) cp "$last" {place}/body.md ;;
-  api) exit 1 ;; # nothing is published yet
+  api) exit 1 ;; # no release is published yet
 esac
 """
 EXPRESSION = re.compile(r"\$\{\{ *(.*?) *\}\}")
 
 
 @dataclass
-class Ran:
-    """What became of a job: the step that failed, its summary, what its steps printed, and its outputs as `needs`."""
+class JobResult:
+    """The result of a job: the failed step, its summary, the output of its steps, and its outputs as `needs`."""
 
     failed: str | None = None
     summary: str = ""
@@ -41,7 +41,7 @@ class Ran:
 
 @dataclass
 class Runner:
-    """Runs jobs on clones of `origin`, in `place`; `context` has the values of expressions that all jobs know."""
+    """Runs jobs on clones of `origin`, in `place`; `context` has the values of the expressions that all jobs share."""
 
     origin: Path
     place: Path
@@ -54,17 +54,17 @@ class Runner:
         (self.place / "bin" / "gh").chmod(0o755)
 
     @property
-    def asked(self) -> list[str]:
-        """What `gh` was asked, oldest first."""
+    def gh_calls(self) -> list[str]:
+        """The arguments of each call of `gh`, oldest first."""
         log = self.place / "gh.log"
         return log.read_text().splitlines() if log.exists() else []
 
     def run(
         self, workflow: str, job: str, revision: str, context: Mapping[str, str], store: str | None = "store"
-    ) -> Ran:
-        """Run a job with `revision` checked out; `context` has the values of expressions of its event.
+    ) -> JobResult:
+        """Run a job with `revision` checked out; `context` has the values of the expressions of its event.
 
-        `store`: the DVC store of the last run, which is kept for the next; None for a runner that has none.
+        `store`: the DVC cache of the last run, which is kept for the next run; None for a runner without one.
         """
         number = len(list(self.place.glob("run*")))
         folder = self.place / f"run{number}"
@@ -81,9 +81,9 @@ class Runner:
             "RUNNER_TEMP": str(folder),
             **_resolved(declared["jobs"][job].get("env"), known),
         }
-        ran = Ran()
+        result = JobResult()
         if not _value(declared["jobs"][job].get("if", "true"), known):
-            return ran
+            return result
         for step in self._steps(checkout, declared["jobs"][job]["steps"], known):
             if "if" in step and not _value(step["if"], known):
                 continue
@@ -97,17 +97,17 @@ class Runner:
                 capture_output=True,
                 text=True,
             )
-            ran.output += done.stdout + done.stderr
+            result.output += done.stdout + done.stderr
             for line in files["GITHUB_OUTPUT"].read_text().splitlines():
                 name, _, value = line.partition("=")
                 known[f"steps.{step['id']}.outputs.{name}"] = value
             if done.returncode:
-                ran.failed = step["name"]
+                result.failed = step["name"]
                 break
-        ran.summary = files["GITHUB_STEP_SUMMARY"].read_text()
+        result.summary = files["GITHUB_STEP_SUMMARY"].read_text()
         outputs = _resolved(declared["jobs"][job].get("outputs"), known)
-        ran.needs = {f"needs.{job}.outputs.{name}": value for name, value in outputs.items()}
-        return ran
+        result.needs = {f"needs.{job}.outputs.{name}": value for name, value in outputs.items()}
+        return result
 
     def _checkout(self, folder: Path, revision: str, store: Path) -> Path:
         store.mkdir(parents=True, exist_ok=True)
@@ -124,25 +124,25 @@ class Runner:
         (checkout / ".dvc" / "cache").symlink_to(store)
         return checkout
 
-    def _steps(self, checkout: Path, asked: list[dict[str, Any]], known: Mapping[str, str]) -> list[dict[str, Any]]:
-        """What runs something, the repository's own actions among it, and copies for what is handed on."""
+    def _steps(self, checkout: Path, steps: list[dict[str, Any]], known: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the steps with commands, also of the repository's own actions; artifacts become copy commands."""
         found = []
-        for step in asked:
+        for step in steps:
             uses = step.get("uses", "")
             if uses.startswith("$/"):
                 action = yaml.safe_load((checkout / uses.removeprefix("$/") / "action.yml").read_text())
                 inputs = {name: one["default"] for name, one in action["inputs"].items()} | step.get("with", {})
                 given = {f"inputs.{name}": value for name, value in inputs.items()}
-                steps = self._steps(checkout, action["runs"]["steps"], known)
-                found += [one | {"env": _resolved(one.get("env"), given)} for one in steps]
+                inner = self._steps(checkout, action["runs"]["steps"], known)
+                found += [one | {"env": _resolved(one.get("env"), given)} for one in inner]
             elif uses.startswith(("actions/upload-artifact@", "actions/download-artifact@")):
-                found.append({"name": uses, "run": self._handed_on(uses, _resolved(step["with"], known))})
+                found.append({"name": uses, "run": self._copy_command(uses, _resolved(step["with"], known))})
             elif "run" in step:
                 found.append(step)
         return found
 
-    def _handed_on(self, uses: str, given: Mapping[str, str]) -> str:
-        """What copies files to where the next job finds them, or from there; a folder is its content."""
+    def _copy_command(self, uses: str, given: Mapping[str, str]) -> str:
+        """Return the command that uploads or downloads an artifact by copying; of a folder, its content."""
         kept = shlex.quote(str(self.place / "artifacts")) + "/" + given.get("name", given.get("pattern", ""))
         paths = given.get("path", ".").split()
         if uses.startswith("actions/upload"):
@@ -152,7 +152,7 @@ class Runner:
 
 
 def _resolved(environment: Mapping[str, Any] | None, known: Mapping[str, str]) -> dict[str, str]:
-    """Variables with their expressions replaced."""
+    """Return environment variables with their expressions evaluated."""
     return {
         name: EXPRESSION.sub(lambda found: _value(found[1], known), str(value))
         for name, value in (environment or {}).items()
@@ -160,7 +160,7 @@ def _resolved(environment: Mapping[str, Any] | None, known: Mapping[str, str]) -
 
 
 def _value(expression: str, known: Mapping[str, str]) -> str:
-    """Of the expressions that the workflows use: a name, `'a text'`, `a && b`, `a == b`, `a != b`, `a || b`."""
+    """Evaluate an expression of a workflow: a name, `'a text'`, `a && b`, `a == b`, `a != b` or `a || b`."""
     if (whole := EXPRESSION.fullmatch(expression)) is not None:
         expression = whole[1]
     if " && " in expression:

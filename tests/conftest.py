@@ -1,4 +1,4 @@
-"""What all tests share: a scratch copy of the repository, the real recordings where they are, and hashes of files."""
+"""Fixtures of all tests: a scratch copy of the repository, the real recordings if present, and hashes of files."""
 
 import hashlib
 import os
@@ -15,15 +15,15 @@ import smoke
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# A test fails for what it found and never for how busy the machine is; it tries the same examples every time, so what
-# fails is what was changed. benchmarks/ has the long random searches.
+# A test must not fail because the machine is busy, and tries the same examples every time, so that a failure comes from
+# a change. The long random searches are in benchmarks/.
 settings.register_profile("slipway", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("slipway")
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Git has an author, commands of the environment are found, and servers are those of this machine."""
+    """Set the author of Git, put the environment's commands on PATH, and use only servers of this machine."""
     home = tmp_path_factory.mktemp("home")
     os.environ |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -40,7 +40,7 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """What uses the smoke build is marked `build`. The file that makes it comes first, and what waits for it last."""
+    """Mark the tests of the smoke build as `build`. test_pipeline.py, which builds it, runs first, other users last."""
     for item in items:
         if "smoke_build" in item.fixturenames:
             item.add_marker("build")
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 
 
 def copy_repository(to: Path) -> Path:
-    """The working tree as Git would commit it, as a new repository with one commit."""
+    """Copy the working tree, as Git would commit it, into a new repository with one commit."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -66,7 +66,7 @@ def copy_repository(to: Path) -> Path:
 
 
 def fingerprints(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each file by its path in the folder."""
+    """Return the SHA-256 of each file by its path in the folder."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -76,7 +76,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A scratch copy of the repository, which is the working folder of the test."""
+    """A scratch copy of the repository, which is the working directory of the test."""
     root = copy_repository(tmp_path / "repository")
     monkeypatch.chdir(root)
     return root
@@ -84,7 +84,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="session")
 def recordings() -> Path:
-    """The folder of real recordings that SLIPWAY_SHARED names."""
+    """The folder of real recordings, from the environment variable SLIPWAY_SHARED."""
     folder = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "data"
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent: set SLIPWAY_SHARED to the folder that holds data/ with the real recordings")
@@ -93,7 +93,7 @@ def recordings() -> Path:
 
 @pytest.fixture(scope="session")
 def smoke_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`repository`, a scratch copy built in profile smoke, and `untouched`: one process builds, the others wait."""
+    """A folder with `repository`, built in profile smoke, and its copy `untouched`; one process builds, others wait."""
     base = tmp_path_factory.getbasetemp()
     place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke"
     with FileLock(f"{place}.lock"):
@@ -107,11 +107,11 @@ def smoke_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(smoke_build: Path) -> Path:
-    """The scratch copy that was built, to look at."""
+    """The smoke build, for reading only."""
     return smoke_build / "repository"
 
 
 @pytest.fixture
 def copy(smoke_build: Path, tmp_path: Path) -> Path:
-    """A copy of the build to change; of one in which nobody runs DVC meanwhile, as another process may in `built`."""
+    """A copy of the smoke build to change; made from `untouched`, because another process may run DVC in `built`."""
     return Path(shutil.copytree(smoke_build / "untouched", tmp_path / "copy", symlinks=True))

@@ -1,4 +1,4 @@
-"""Text as someone might commit it who wants more from a page or a terminal than to be read, and what became of it."""
+"""Hostile text that an attacker might commit to act on a page or a terminal, and tools to check how it is shown."""
 
 import json
 import re
@@ -22,15 +22,15 @@ ALIVE = re.compile(
     r"@\w|#\d|://|www\.|javascript:|:\w+:|\$\w|!\d|\bgh-\d|\b[0-9a-f]{7,40}\b|[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]",
     re.IGNORECASE,
 )
-"""What a host of Git or a terminal makes more of than text."""
+"""Text to which a Git host or a terminal gives a meaning, such as a link or a command."""
 CHOSEN = ("kind", "verdict", "objective", "task", "framework", "sha256")
-"""Fields that say one of a few words, a name of a module or a hash, which whoever reads them holds them to."""
+"""Fields with a fixed set of values, a module name or a hash, which their readers validate."""
 NAMED = ("classes",)
-"""Mappings whose keys are names that someone gave."""
+"""Mappings whose keys are names from users."""
 
 
 def everywhere(value: Any, text: str, key: str = "") -> Any:
-    """The value with `text` for each text in it."""
+    """Return the value with every string in it replaced by `text`."""
     if isinstance(value, str):
         return value if key in CHOSEN else text
     if isinstance(value, Mapping):
@@ -49,7 +49,7 @@ def everywhere(value: Any, text: str, key: str = "") -> Any:
 
 
 class Page(HTMLParser):
-    """The elements of a page with the names of their attributes, where its links go, and its text outside code."""
+    """The elements of a page with the names of their attributes, the targets of its links, and text outside code."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -75,20 +75,20 @@ class Page(HTMLParser):
 
 
 def structure(markdown: str) -> list[str]:
-    """What a page of Markdown is made of but for its text, once nothing in that is alive."""
+    """Return the structure of a Markdown page without its text, after checking that the text has no special meaning."""
     found = []
     for token in MarkdownIt().enable(["table", "strikethrough"]).parse(markdown):
-        said = ""
+        text = ""
         for one in (token, *(token.children or ())):
             if one.type in ("html_block", "html_inline"):
                 page = Page(one.content)
                 found += [str(element) for element in page.elements if element[0] != "code"]
-                said += page.text
+                text += page.text
             elif one.type == "code_inline":
-                said += " "
+                text += " "
             elif one.type in ("text", "text_special"):
-                said += one.content
+                text += one.content
             else:
                 found.append(f"{one.type} {one.tag} {one.info}")
-        assert not ALIVE.search(said), said
+        assert not ALIVE.search(text), text
     return found

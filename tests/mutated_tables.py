@@ -1,4 +1,4 @@
-"""Files of tables that something went wrong with."""
+"""Table files with random damage."""
 
 import csv
 import gzip
@@ -14,7 +14,7 @@ MUTATED = settings(max_examples=40, suppress_health_check=[HealthCheck.function_
 
 @st.composite
 def mutated(draw: st.DrawFn, original: bytes) -> bytes:
-    """The bytes with one to three of them changed, inserted or left out, the end cut off, or a stretch repeated."""
+    """Draw a mutation of the bytes: one to three times flip, insert or delete a byte, cut the end, or repeat a part."""
     changed = bytearray(original)
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(changed) - 1))
@@ -33,6 +33,6 @@ def mutated(draw: st.DrawFn, original: bytes) -> bytes:
 
 
 def records(path: Path) -> list[list[str]]:
-    """The header and the rows of a CSV, blank lines left out."""
+    """Return the header and the rows of a CSV file, without blank lines."""
     text = (gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()).decode("utf-8-sig")
     return [row for row in csv.reader(io.StringIO(text, newline="")) if row and (len(row) > 1 or row[0].strip(" \t"))]

@@ -1,4 +1,4 @@
-"""A small repository with released models, as Git and DVC have them: real commits, real TFLite, no training."""
+"""A small repository with released models: real Git commits, real DVC files and real TFLite, but no training."""
 
 import hashlib
 import json
@@ -26,7 +26,7 @@ from slipway_edge.interpreter import Interpreter
 
 DATA = {
     **{"target": "seen", "positive": "1", "name": "ball", "group": "match", "example": "name"},
-    **{"numeric": ["x"], "categorical": [], "derived": {}},  # as compose writes them, defaults too
+    **{"numeric": ["x"], "categorical": [], "derived": {}},  # as the compose stage writes them, with defaults
 }
 DEFAULT_GATE: Mapping[str, Any] = {
     "rules": {"accuracy": {"min": 0.5}, "latency_p95_ms": {"max": 100}},
@@ -39,7 +39,7 @@ WRITTEN = {
     "benchmark": ("reports/{}/benchmark.json",),
     "register": ("models/{}/release.json",),
 }
-"""What each stage writes; DVC keeps what the first two do, and Git the rest."""
+"""Outputs of each stage; those of the first two are in DVC, the rest in Git."""
 
 
 def git(*arguments: str) -> str:
@@ -48,13 +48,13 @@ def git(*arguments: str) -> str:
 
 
 def ship(variant: str, version: str, number: int = 1) -> None:
-    """Make what is committed a version, and put it into production."""
+    """Register the commit as a version, and promote it to production."""
     for name in (f"{variant}@{version}", f"{variant}#production#{number}"):
         git("tag", "-a", name, "-m", "ship it")
 
 
 def begin(*variants: str) -> None:
-    """A repository with raw data, in the working folder; its remote is the folder `store`."""
+    """Create a repository with raw data in the working directory; its DVC remote is the folder `store`."""
     git("init", "-q", "-b", "main")
     subprocess.run(["dvc", "init", "-q"], check=True)
     subprocess.run(["dvc", "remote", "add", "-q", "-d", "store", "../store"], check=True)
@@ -71,7 +71,7 @@ def begin(*variants: str) -> None:
 
 
 def rows(variant: str, seed: int = 0, count: int = 400) -> None:
-    """Raw data: `x` says mostly whether the ball was seen."""
+    """Write raw data in which `x` mostly predicts whether the ball was seen."""
     random = np.random.default_rng(seed)
     x = random.normal(size=count).round(6)
     table = pd.DataFrame(
@@ -88,7 +88,7 @@ def rows(variant: str, seed: int = 0, count: int = 400) -> None:
 
 
 def logistic(slope: float, offset: float = 0.0) -> bytes:
-    """A model of one number: the probability is that of `slope * x + offset`."""
+    """Return a TFLite model with one input: the probability is the logistic function of `slope * x + offset`."""
     graph = Graph("logistic", (DYNAMIC, 1))
     scaled = graph.add("MUL", [graph.input, np.float32([slope])], (DYNAMIC, 1))
     moved = graph.add("ADD", [scaled, np.float32([offset])], (DYNAMIC, 1))
@@ -106,9 +106,9 @@ def build(
     latency: float = 1.0,
     converted: float = 0.0,
 ) -> None:
-    """What the stages would have written: a model, its predictions on the rows in `test`, its record, its benchmark.
+    """Write what the stages would write: a model, its predictions on the rows in `test`, its record and its benchmark.
 
-    `converted`: by how much the offset of the native model is less.
+    `converted`: the offset of the native model is smaller by this value.
     """
     raw, prepared = Path("data/raw") / variant, Path("data/prepared") / variant
     models, reports = Path("models") / variant, Path("reports") / variant
@@ -180,7 +180,7 @@ def build(
     timed = {f"latency_{name}_ms": {"value": latency} for name in ("mean", "p50", "p95", "p99")}
     times = {name.removeprefix("latency_"): latency for name in timed}
     single = {"single": {"1": times}, "size_bytes": len(model)}
-    own = {"single": {"own": times}, "size_bytes": len(model)}  # its own threads
+    own = {"single": {"own": times}, "size_bytes": len(model)}  # the native library uses its own threads
     benchmark = {
         "machine": {"processor": machine},
         "metrics": timed,
@@ -192,7 +192,7 @@ def build(
 
 
 def older(record: Mapping[str, Any], schema: int) -> dict[str, Any]:
-    """A record as an earlier slipway wrote it."""
+    """Return a record in the form of an earlier schema."""
     lineage = {**record["lineage"], "code": "0" * 64, "requirements.lock": "1" * 64}
     if (base := lineage.pop("started_from", None)) is not None:
         lineage["started from"] = base
@@ -203,7 +203,7 @@ def older(record: Mapping[str, Any], schema: int) -> dict[str, Any]:
 
 
 def lock() -> None:
-    """dvc.lock of what is built, as if its stages had written it: what `dvc commit` does."""
+    """Write dvc.lock for the current build, as `dvc commit` does."""
     stages = {}
     for model in sorted(Path("models").glob("*/model.tflite")):
         variant = model.parent.name
@@ -220,7 +220,7 @@ def _hashed(path: str) -> dict[str, Any]:
 
 
 def commit(message: str, store: Path = Path(".dvc/cache")) -> str:
-    """Commit what is built, with what DVC keeps in `store` and its hashes in dvc.lock."""
+    """Commit the build: outputs of DVC go to `store`, their hashes to dvc.lock."""
     lock()
     for model in Path("models").glob("*/model.tflite"):
         for path in (*WRITTEN["evaluate"], *WRITTEN["convert-tflite"]):

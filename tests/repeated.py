@@ -1,4 +1,4 @@
-"""What `weight` means to a task's tables: each example counts that often."""
+"""The meaning of `weight` in a task's tables: each example counts that many times."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def assert_weights_repeat(plain: Tables, weighted: Tables, repeated: Tables) -> None:
-    """Weighted scores are those of repeated examples, nan where none is left; rows and counts are the plain ones."""
+    """Check that weighted scores equal those of repeated examples (nan if none is left), with equal rows and counts."""
     assert list(plain) == list(weighted)
     for name, table in weighted.items():
         key = table.columns[0]

@@ -1,4 +1,4 @@
-"""Real servers on this machine, started and stopped: MLflow over SQLite, S3, and one that refuses whatever is asked."""
+"""Real servers on this machine: MLflow over SQLite, S3, and one that refuses every request."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from typing import Any
 
 @contextmanager
 def mlflow(folder: Path) -> Iterator[str]:
-    """Its address; it keeps everything in `folder`."""
+    """Run an MLflow server with its files in `folder`; yield its address."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -56,7 +56,7 @@ def mlflow(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def refusing(status: int) -> Iterator[str]:
-    """The address of a server that answers every request with this status of HTTP."""
+    """Run a server that answers every request with this HTTP status; yield its address."""
     from werkzeug.serving import make_server
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -74,7 +74,7 @@ def refusing(status: int) -> Iterator[str]:
 
 
 class Bucket:
-    """The bucket `models` of an S3 server that checks the signature of each request: one key opens it."""
+    """The bucket `models` of an S3 server that checks the signature of each request: only one key is accepted."""
 
     def __init__(self, address: str) -> None:
         import boto3
@@ -94,7 +94,7 @@ class Bucket:
         self._left: threading.Semaphore | None = None
 
     def objects(self) -> list[str]:
-        """The names of all that is in it."""
+        """Return the names of all objects in the bucket."""
         return [one["Key"] for one in self.client.list_objects_v2(Bucket="models").get("Contents", [])]
 
     def put(self, name: str, content: bytes) -> None:
@@ -105,7 +105,7 @@ class Bucket:
 
     @contextmanager
     def stalled(self, after: int) -> Iterator[None]:
-        """So many uploads arrive; one more is not answered, which `stuck` says, and does not."""
+        """Let `after` uploads succeed; the next one hangs, sets `stuck`, and does not succeed."""
         self.stuck.clear()
         self._over.clear()
         self._left = threading.Semaphore(after)
@@ -116,7 +116,7 @@ class Bucket:
             self._over.set()
 
     def is_lost(self, method: str) -> bool:
-        """Whether a request is one that does not arrive; told when nobody waits for it any more."""
+        """Whether a request is the one that hangs; returns only when the stall is over."""
         if method != "PUT" or self._left is None or self._left.acquire(blocking=False):
             return False
         self.stuck.set()
@@ -126,12 +126,12 @@ class Bucket:
 
 @contextmanager
 def s3() -> Iterator[Bucket]:
-    """The bucket of moto's server."""
+    """Run the S3 server of moto; yield its bucket."""
     from moto.core import enable_iam_authentication
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it logs a line per request
     moto = DomainDispatcherApplication(create_backend_app)
     server = make_server("127.0.0.1", 0, moto, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -1,7 +1,7 @@
-"""The repository built in profile smoke as `make repro` builds it, for tests to look at and to copy.
+"""The repository built in profile smoke, as `make repro` builds it, for tests to read and to copy.
 
-Two variants are left out, which run the code of others on other data: every task and a transfer remain. DVC's cache of
-the last build is kept under .dvc/tmp with its run cache, so that only stages run whose code has changed since.
+Two variants are left out, because they run the same code as others on other data: every task and a transfer remain. The
+DVC cache of the last build, with its run cache, is kept under .dvc/tmp, so that only stages with changed code rerun.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from filelock import FileLock
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / ".dvc" / "tmp" / "smoke"
 MOST_KEPT = 1 << 30
-"""Bytes of the kept cache at which it begins anew."""
+"""Size in bytes above which the cache is not kept."""
 
 LEFT_OUT = ("cricket-shot-detector", "news-ad-detector")
 TASKS = {
@@ -48,7 +48,7 @@ if "LOADED" in os.environ:
 
 
 def sh(command: str, cwd: Path, check: bool = True, **environment: str) -> str:
-    """Run a command; its output."""
+    """Run a command in a shell, and return its output."""
     done = subprocess.run(
         command, shell=True, cwd=cwd, capture_output=True, text=True, env={**os.environ, **environment}
     )
@@ -58,7 +58,7 @@ def sh(command: str, cwd: Path, check: bool = True, **environment: str) -> str:
 
 
 def outputs(root: Path) -> dict[str, str]:
-    """The hash of every output in dvc.lock but benchmark.json, by path."""
+    """Return the hash of every output in dvc.lock by path, except benchmark.json."""
     lock = yaml.safe_load((root / "dvc.lock").read_text())
     return {
         out["path"]: out["md5"]
@@ -69,19 +69,19 @@ def outputs(root: Path) -> dict[str, str]:
 
 
 def stale(root: Path) -> list[str]:
-    """Stages whose dependencies have changed."""
+    """Return the stages whose dependencies have changed."""
     return sorted(json.loads(sh("dvc status --json", root)))
 
 
 def build(root: Path) -> None:
-    """Build the variants in `root`, a scratch copy; `loaded/` beside it says what each stage imported."""
+    """Build the variants in `root`, a scratch copy; `loaded/` next to it records the imports of each stage."""
     hook, loaded, cache = root.parent / "hook", root.parent / "loaded", root / ".dvc" / "cache"
     hook.mkdir()
     (hook / "sitecustomize.py").write_text(RECORDER)
     top = root / "params.yaml"
     lines = [line for line in top.read_text().splitlines() if not line.strip().startswith(LEFT_OUT)]
     top.write_text("\n".join(lines).replace("profile: demo", "profile: smoke") + "\n")
-    (root / "dvc.lock").unlink()  # of another profile; DVC rewrites all of it after every stage
+    (root / "dvc.lock").unlink()  # it is for another profile, and DVC rewrites it completely after every stage
     kept = KEPT / hashlib.sha256((ROOT / "requirements" / "dev.lock").read_bytes()).hexdigest()[:16]
     KEPT.parent.mkdir(exist_ok=True)
     with FileLock(f"{KEPT}.lock"):
@@ -92,7 +92,7 @@ def build(root: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda command: sh(command, root, **environment), _by_variant(root)))
     sh("dvc repro", root, **environment)
-    sh("dvc commit --force", root)  # or DVC keeps no run of a stage some of whose outputs Git keeps
+    sh("dvc commit --force", root)  # otherwise DVC caches no run of a stage with outputs in Git
     sh("git add -A && git commit -q -m built", root)
     with FileLock(f"{KEPT}.lock"):
         shutil.rmtree(KEPT, ignore_errors=True)
@@ -103,7 +103,7 @@ def build(root: Path) -> None:
 
 
 def _by_variant(root: Path) -> list[str]:
-    """The commands that `make repro` runs two at a time, a variant each up to its TFLite; transfers come later."""
+    """Return the commands that `make repro` runs in parallel, one per variant up to its TFLite; without transfers."""
     stages = sh("dvc stage list --name-only", root).split()
     built: dict[str, list[str]] = {}
     for stage in stages:

@@ -1,4 +1,4 @@
-"""What every checkout has: which files Git leaves to DVC, the ends of lines, and what `make repro` measures."""
+"""Every checkout: the files that Git ignores for DVC, line endings, and what `make repro` measures."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ FILES = (".gitignore", ".gitattributes")
 
 
 def outputs() -> tuple[list[str], list[str]]:
-    """What the stages of a variant `x` write: what DVC keeps, and what Git keeps."""
+    """Return the outputs of the stages of a variant `x`: those in DVC, and those in Git."""
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
     outs = [one for stage in stages for kind in ("outs", "metrics") for one in stage.get("do", stage).get(kind, [])]
     kept = [one for one in outs if isinstance(one, str)]
@@ -27,7 +27,7 @@ def outputs() -> tuple[list[str], list[str]]:
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty repository with what this one says to Git."""
+    """An empty repository with the Git settings of this one."""
     (tmp_path / "repository").mkdir()
     monkeypatch.chdir(tmp_path / "repository")
     git("init", "-q", "-b", "main")
@@ -36,8 +36,8 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_what_dvc_keeps_is_ignored_before_any_stage_ends(scratch: Path) -> None:
-    """A stage that fails or is stopped has told DVC nothing; `git add --all` takes none of what it left."""
+def test_outputs_of_dvc_are_ignored_before_any_stage_ends(scratch: Path) -> None:
+    """DVC does not know the outputs of a stage that failed or was stopped; `git add --all` must not add them."""
     kept, others = outputs()
     assert len(kept) > 6
     for path in (*kept, *others):
@@ -50,8 +50,8 @@ def test_what_dvc_keeps_is_ignored_before_any_stage_ends(scratch: Path) -> None:
     assert git("ls-files").splitlines() == sorted({*FILES, *others, "data/raw/x.dvc"})
 
 
-def test_dvc_adds_raw_data_and_keeps_what_a_stage_left(scratch: Path) -> None:
-    """DVC finds what it keeps ignored, and writes no line of its own."""
+def test_dvc_adds_raw_data_and_outputs_although_git_ignores_them(scratch: Path) -> None:
+    """DVC finds its files ignored already, and adds no line to .gitignore."""
     subprocess.run(["dvc", "init", "-q"], check=True)
     for folder in ("data/raw/mine", "data/prepared/mine"):
         Path(folder).mkdir(parents=True)
@@ -90,12 +90,12 @@ case "$*" in
   repro) sleep 0.05; for variant in $MEASURES; do echo {} > reports/$variant/benchmark.json; done ;;
 esac
 """
-"""Stands for DVC, whose `dvc repro` runs the benchmark of some variants."""
+"""Stands in for DVC; its `dvc repro` runs the benchmark of some variants."""
 
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What `make repro` needs, with two variants that another machine has measured, and programs that log."""
+    """The files that `make repro` needs, with two variants measured on another machine, and programs that log."""
     programs = tmp_path / ".venv/bin"
     programs.mkdir(parents=True)
     for name, text in (("dvc", FAKE), ("slipway", "#!/bin/sh\necho slipway $@ >> $LOG\n")):
@@ -131,9 +131,9 @@ def log() -> list[str]:
 def test_make_repro_measures_once(
     measures: str, forced: list[str], made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What `dvc repro` has just measured on this machine is not measured again."""
+    """A variant that `dvc repro` has just measured on this machine is not measured again."""
     monkeypatch.setenv("MEASURES", measures)
-    for _ in range(2):  # the second time nothing is left to be measured
+    for _ in range(2):  # the second run has nothing to measure
         subprocess.run(["make", "repro"], check=True, capture_output=True)
     assert [line for line in log() if "--force" in line] == forced
 
@@ -145,7 +145,7 @@ def test_make_repro_measures_once(
         ("two one", "register@two register@one", "benchmark@two register@two benchmark@one register@one"),
     ],
 )
-def test_make_repro_builds_measures_and_shows_only_what_is_named(
+def test_make_repro_builds_measures_and_shows_only_the_named_variants(
     names: str, targets: str, forced: str, made: Path
 ) -> None:
     subprocess.run(["make", "repro", f"ONLY={names}"], check=True, capture_output=True)
@@ -154,14 +154,14 @@ def test_make_repro_builds_measures_and_shows_only_what_is_named(
     ]  # fmt: skip
 
 
-def test_what_make_repro_only_leaves_out_is_measured_by_the_next_one(made: Path) -> None:
+def test_variants_left_out_by_only_are_measured_by_the_next_make_repro(made: Path) -> None:
     subprocess.run(["make", "repro", "ONLY=two"], check=True, capture_output=True)
     Path("log").unlink()
     subprocess.run(["make", "repro"], check=True, capture_output=True)
     assert "repro --force --single-item benchmark@one register@one benchmark@two register@two" in log()
 
 
-def test_make_repro_refuses_a_name_that_no_variant_has(made: Path) -> None:
+def test_make_repro_refuses_an_unknown_variant(made: Path) -> None:
     done = subprocess.run(["make", "repro", "ONLY=two nobody"], capture_output=True, text=True)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()

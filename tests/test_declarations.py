@@ -1,4 +1,4 @@
-"""A task declares all of itself, and whoever judges, shows or registers its models knows none by name."""
+"""A task declares all its properties; code that evaluates, shows or registers its models names no task."""
 
 import ast
 import pkgutil
@@ -21,12 +21,14 @@ PACKAGE = Path(slipway.__file__).parent
 TASKS = [module.name for module in pkgutil.iter_modules(tasks.__path__)]
 OBJECTIVES = sorted({tasks.kind(name).objective for name in TASKS})
 KNOWN = re.compile(rf"\b({'|'.join([*TASKS, *OBJECTIVES])})\b")
-ROOMS = ("gate", "registry", "release", "cli")
-FILES = sorted(path for room in ROOMS for end in ("py", "jinja", "html") for path in (PACKAGE / room).rglob(f"*.{end}"))
+PACKAGES = ("gate", "registry", "release", "cli")
+FILES = sorted(
+    path for package in PACKAGES for end in ("py", "jinja", "html") for path in (PACKAGE / package).rglob(f"*.{end}")
+)
 
 
-def said(path: Path) -> Iterator[str]:
-    """The strings of a module, docstrings included, and the names that it imports; all of a template."""
+def texts(path: Path) -> Iterator[str]:
+    """Yield the strings and docstrings of a module and the names that it imports; of a template, the whole text."""
     if path.suffix != ".py":
         yield path.read_text()
         return
@@ -39,12 +41,12 @@ def said(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_task_and_no_objective_is_named_where_all_are_served(path: Path) -> None:
-    named = {found for text in said(path) for found in KNOWN.findall(text)}
-    assert not named, "what differs from task to task is asked of the task: see slipway.core.protocol.Task"
+def test_no_task_and_no_objective_is_named_in_shared_code(path: Path) -> None:
+    named = {found for text in texts(path) for found in KNOWN.findall(text)}
+    assert not named, "get what differs between tasks from the task: see slipway.core.protocol.Task"
 
 
-def test_there_is_something_to_look_for() -> None:
+def test_the_search_covers_all_tasks_and_kinds_of_files() -> None:
     assert len(TASKS) >= 6 and len(OBJECTIVES) == 5
     assert {path.suffix for path in FILES} == {".py", ".jinja", ".html"}
     assert KNOWN.search("slipway.metrics.keypoints") and KNOWN.search('{% if spec.objective == "boxes" %}')
@@ -63,7 +65,7 @@ def test_a_task_declares_each_of_its_metrics(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", metrics.PAGES)
-def test_the_table_of_a_page_is_that_of_the_code(page: str) -> None:
+def test_the_table_of_a_page_matches_the_code(page: str) -> None:
     text = (metrics.DOCS / page).read_text()
-    assert text == metrics.written(page), "run `python docs/metrics.py` and commit what it wrote"
+    assert text == metrics.written(page), "run `python docs/metrics.py` and commit the result"
     assert text.count("| unit | better |") == 1

@@ -1,4 +1,4 @@
-"""`dvc exp`: one changed parameter, and a queued grid of them."""
+"""`dvc exp`: one changed parameter, and a queued grid of parameters."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ def test_an_experiment_changes_one_parameter(copy: Path) -> None:
 
 
 def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
-    """The guide's grid over learning rate, batch size and optimizer, here with one choice each and two optimizers."""
+    """The guide's grid over learning rate, batch size and optimizer, here with one value each and two optimizers."""
     file = f"conf/variant/{PICTURES}.yaml:train"
     sh(
         f"dvc exp run --queue -S '{file}.learning_rate=0.001' -S '{file}.batch_size=24' "

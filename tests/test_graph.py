@@ -1,4 +1,4 @@
-"""The stage graph: every stage runs again when code that it runs has changed, and for no other."""
+"""The stage graph: a stage runs again if and only if the code that it runs has changed."""
 
 import ast
 import subprocess
@@ -14,12 +14,12 @@ from slipway.stages import code
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 MODULE = {"transfer": "train"}
-"""The module of a stage that does not bear its name."""
+"""The module of a stage with a different name."""
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
 
 
 def stages() -> Iterator[tuple[str, str, list[str]]]:
-    """Name, variant and digests of code among the parameters of every stage of every variant, as DVC resolves them."""
+    """Yield name, variant and code digests among the parameters of every stage of every variant, as resolved by DVC."""
     from dvc.repo import Repo
 
     with Repo(str(ROOT)) as repo:
@@ -41,7 +41,7 @@ def test_every_stage_has_the_digest_of_the_code_that_it_runs_among_its_parameter
         assert name == "compose" or found == source.digest(code.roots(name, **facts)), f"{name}@{variant} reads {key}"
 
 
-def test_the_code_stage_depends_on_the_folders_of_all_the_code_that_stages_run_and_on_no_other() -> None:
+def test_the_code_stage_depends_on_exactly_the_folders_of_the_code_that_stages_run() -> None:
     deps = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["code"]["deps"]
     facts = [
         entry | {"simulator": simulator}
@@ -59,7 +59,7 @@ def test_the_code_stage_depends_on_the_folders_of_all_the_code_that_stages_run_a
     assert not [str(folder) for folder, paths in folders.items() if not paths]
 
 
-def test_a_change_of_scoring_trains_nothing() -> None:
+def test_a_change_of_scoring_retrains_nothing() -> None:
     scoring = ("core/metric.py", "core/protocol.py", "gate/", "metrics/", "release/", "statistics/", "tasks/")
     for facts in PARAMS["all"].values():
         run = [
@@ -125,8 +125,8 @@ def test_the_code_is_clean(command: list[str]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_is_committed_is_what_is_built() -> None:
-    """dvc.lock agrees with the code, the parameters and the reports beside it; only what Git does not keep may lack."""
+def test_the_commit_matches_the_build() -> None:
+    """dvc.lock matches the committed code, parameters and reports; only files that are not in Git may be missing."""
     from dvc.repo import Repo
 
     with Repo(str(ROOT)) as repo:
@@ -141,4 +141,4 @@ def test_what_is_committed_is_what_is_built() -> None:
         for path, what in paths.items()
         if what == "modified" or isinstance(what, dict)
     )
-    assert not modified, "run `make repro` and commit what it wrote; changed since dvc.lock:\n" + "\n".join(modified)
+    assert not modified, "run `make repro` and commit the result; changed since dvc.lock:\n" + "\n".join(modified)

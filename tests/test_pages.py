@@ -1,4 +1,4 @@
-"""The pages: as a site and in the repository they say the same, link to what is there, and name commands that exist."""
+"""The pages: same content on the site and in the repository, no broken links, and only commands that exist."""
 
 import argparse
 import functools
@@ -35,11 +35,11 @@ BLOCKS = {
     "items": (("list_item_open",), r"<li>"),
     "headings": (("heading_open",), r"<h\d"),
 }
-"""How a block is called where GitHub reads it, and how it looks in the site."""
+"""The Markdown tokens of each kind of block, and its HTML on the site."""
 
 
 def build(root: Path, site: Path) -> subprocess.CompletedProcess[str]:
-    """`make docs`. With --quiet MkDocs would not count its warnings."""
+    """Build the site as `make docs` does; not with --quiet, because MkDocs would then not count its warnings."""
     command = [sys.executable, "-m", "mkdocs", "build", "--site-dir", str(site)]
     environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     return subprocess.run(command, cwd=root, capture_output=True, text=True, env=environment)
@@ -62,15 +62,15 @@ def article(site: Path, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_has_the_same_blocks_in_the_site_as_in_the_repository(name: str, site: Path) -> None:
-    """Two readers of Markdown differ in what is a list, a table or code where blank lines or indents lack."""
+def test_a_page_has_the_same_blocks_on_the_site_as_in_the_repository(name: str, site: Path) -> None:
+    """Markdown parsers disagree on lists, tables and code if blank lines or indentation are missing."""
     shown, tokens = article(site, name), MARKDOWN.parse((ROOT / name).read_text())
     assert {what: len(re.findall(html, shown)) for what, (_, html) in BLOCKS.items()} == {
         what: sum(token.type in types for token in tokens) for what, (types, _) in BLOCKS.items()
     }
 
 
-def test_nothing_in_the_site_comes_from_elsewhere(site: Path) -> None:
+def test_nothing_on_the_site_is_loaded_from_another_host(site: Path) -> None:
     loaded = re.compile(r"""<(?:script|img|iframe|source)[^>]*\bsrc=["']?([^"'\s>]+)|<link([^>]+)>""")
     pages = sorted(site.rglob("*.html"))
     assert len(pages) > len(PAGES)
@@ -79,7 +79,7 @@ def test_nothing_in_the_site_comes_from_elsewhere(site: Path) -> None:
         for source, link in loaded.findall(text):
             assert not re.match(r"(https?:)?//", source), f"{page}: {source}"
             assert not re.search(r"href=[\"']?(https?:)?//", link), f"{page}: {link}"
-        assert 'class="mermaid"' not in text, f"{page}: Mermaid is loaded from elsewhere"
+        assert 'class="mermaid"' not in text, f"{page}: Mermaid is loaded from another host"
     for style in site.rglob("*.css"):
         assert not re.search(r"(url\(|@import )[\"']?(https?:)?//", style.read_text()), style
 
@@ -92,7 +92,7 @@ def test_the_search_knows_every_page(site: Path) -> None:
     assert len(found) == len(PAGES)
 
 
-def test_a_file_of_parameters_that_a_page_links_to_is_in_the_site_as_text(site: Path) -> None:
+def test_a_parameter_file_that_a_page_links_to_is_on_the_site_as_text(site: Path) -> None:
     link = re.search(r'href="([^"]+demand\.yaml[^"]*)"', article(site, "docs/tasks/tabular_regression.md"))
     assert link is not None
     shown = (site / "docs/tasks/tabular_regression" / link[1]).resolve()
@@ -101,22 +101,22 @@ def test_a_file_of_parameters_that_a_page_links_to_is_in_the_site_as_text(site: 
 
 
 @pytest.mark.parametrize(
-    ("page", "text", "said"),
+    ("page", "text", "message"),
     [
         ("docs/guide.md", "[here](nowhere.md)", "'nowhere.md'"),
         ("docs/guide.md", "[here](../conf/nowhere.yaml)", "conf/nowhere.yaml"),
         ("docs/guide.md", "[here](gitops.md#nowhere)", "#nowhere"),
         ("docs/guide.md", "![there](nowhere.svg)", "'nowhere.svg'"),
-        ("docs/new.md", "# A page that nobody lists", "docs/new.md"),
+        ("docs/new.md", "# A page without a link", "docs/new.md"),
     ],
 )
-def test_a_page_that_leads_nowhere_is_refused(page: str, text: str, said: str, tmp_path: Path) -> None:
+def test_a_broken_link_or_an_unlisted_page_is_refused(page: str, text: str, message: str, tmp_path: Path) -> None:
     root = copy_repository(tmp_path / "repository")
     with (root / page).open("a") as file:
         file.write(f"\n{text}\n")
     done = build(root, tmp_path / "site")
     assert done.returncode == 1
-    assert said in done.stderr
+    assert message in done.stderr
 
 
 def test_every_decision_is_listed_by_its_title() -> None:
@@ -129,15 +129,15 @@ def test_every_decision_is_listed_by_its_title() -> None:
     ]
 
 
-def test_the_page_on_the_architecture_has_the_layers_that_imports_are_held_to() -> None:
+def test_the_page_on_the_architecture_has_the_layers_of_the_import_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
     layers = "\n".join(contracts[0]["layers"]).replace("slipway.", "")
     assert f"```text\n{layers}\n```" in (ROOT / "docs/architecture.md").read_text()
 
 
-def test_the_picture_is_what_its_script_draws_of_the_graph() -> None:
+def test_the_picture_is_the_output_of_its_script() -> None:
     committed = (ROOT / "docs/picture.svg").read_text()
-    assert committed == picture.picture(), "run `python docs/picture.py` and commit what it wrote"
+    assert committed == picture.picture(), "run `python docs/picture.py` and commit the result"
     assert len(committed.encode()) < 150_000
     assert "prefers-color-scheme: dark" in committed
     assert re.findall(r"(?:href|src|url)\W?[=(]", committed) == []
@@ -151,31 +151,31 @@ def test_the_readme_begins_with_the_two_commands() -> None:
 
 
 def commands(name: str) -> list[str]:
-    """The lines of a page's shell blocks, without comments and what a here-document holds."""
+    """Return the lines of a page's shell blocks, without comments and here-documents."""
     blocks = [token.content for token in MARKDOWN.parse((ROOT / name).read_text()) if token.info == "sh"]
     text = re.sub(r"(?ms)<<'END'$.*?^END$", "", "\n".join(blocks)).replace("\\\n", " ")
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if commands(name)])
-def test_a_command_of_a_page_is_one_that_there_is(name: str) -> None:
-    """Each `slipway` has its options, each `make` its target, each `dvc` its command."""
+def test_every_command_of_a_page_exists(name: str) -> None:
+    """The options of `slipway`, the targets of `make` and the commands of `dvc` exist."""
     targets = set(re.findall(r"^([\w./-]+):(?!=)", (ROOT / "Makefile").read_text(), re.MULTILINE))
     targets |= {f".venv/{lock.stem}" for lock in (ROOT / "requirements").glob("*.lock")}
     for line in commands(name):
         for words in _each(line):
             program, *rest = words
             if program == "make":
-                asked = [word for word in rest if "=" not in word and not word.startswith("-")]
-                assert asked and set(asked) <= targets, line
+                named = [word for word in rest if "=" not in word and not word.startswith("-")]
+                assert named and set(named) <= targets, line
             elif program == "dvc":
                 assert rest[0] in _dvc(), line
             elif program == "slipway":
-                _known(rest, line)
+                _check_slipway(rest, line)
 
 
 def _each(line: str) -> list[list[str]]:
-    """The commands of a line, each as its words."""
+    """Return the commands of a line, each as a list of words."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars="&|;()<>")
     lexer.whitespace_split, lexer.commenters = True, "#"
     found: list[list[str]] = [[]]
@@ -193,17 +193,17 @@ def _dvc() -> frozenset[str]:
     return frozenset(commands.choices)
 
 
-def _known(words: list[str], line: str) -> None:
+def _check_slipway(words: list[str], line: str) -> None:
     command = typer.main.get_command(app)
     while words and (inner := getattr(command, "commands", None)):
         assert words[0] in inner, line
         command, words = inner[words[0]], words[1:]
     options = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help"}
-    asked = {word.split("=")[0] for word in words if word.startswith("--")}
-    assert asked <= options, f"{line}: {sorted(asked - options)}"
+    used = {word.split("=")[0] for word in words if word.startswith("--")}
+    assert used <= options, f"{line}: {sorted(used - options)}"
 
 
-def test_the_rule_of_the_page_on_rules_is_composed_and_says_what_the_page_says(repository: Path) -> None:
+def test_the_rule_of_the_page_on_rules_is_composed_and_has_the_verdicts_of_the_page(repository: Path) -> None:
     page = (ROOT / "docs/add-a-rule.md").read_text()
     write = next(block for block in re.findall("```sh\n(.*?)```", page, re.DOTALL) if "<<'END'" in block)
     by_profile, more = re.findall("```yaml\n(.*?)```", page, re.DOTALL)
@@ -222,9 +222,9 @@ def test_the_rule_of_the_page_on_rules_is_composed_and_says_what_the_page_says(r
     rows = re.findall(r"^\| (0\.\d+) \| (\w+) \| (\d) \|", page, re.MULTILINE)
     assert len(rows) == 3
     codes = {"pass": "0", "fail": "1", "hold": "2"}
-    for bound, said, code in rows:
+    for bound, outcome, code in rows:
         judged = verdict.bounded("mae_ratio_to_naive", None, float(bound), measured, "interval")
-        assert (judged.verdict, codes[judged.verdict]) == (said, code)
+        assert (judged.verdict, codes[judged.verdict]) == (outcome, code)
 
 
 @pytest.mark.parametrize(
@@ -235,13 +235,13 @@ def test_the_rule_of_the_page_on_rules_is_composed_and_says_what_the_page_says(r
         ("vendor.github-issue-config", ["ISSUE_TEMPLATE/config.yml"]),
     ],
 )
-def test_what_github_reads_keeps_to_its_schema(schema: str, files: list[str]) -> None:
+def test_files_for_github_match_their_schema(schema: str, files: list[str]) -> None:
     subprocess.run(
         ["check-jsonschema", "--builtin-schema", schema, *(ROOT / ".github" / one for one in files)], check=True
     )
 
 
-def test_the_wheel_says_that_it_has_types_and_has_every_template(tmp_path: Path) -> None:
+def test_the_wheel_has_the_marker_of_types_and_every_template(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     templates = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.jinja")}

@@ -1,4 +1,4 @@
-"""The whole, as a user runs it: what `dvc repro` builds, and what a change builds again."""
+"""The whole pipeline as a user runs it: what `dvc repro` builds, and what it rebuilds after a change."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from slipway_edge.predictor import Predictor
 from smoke import PICTURES, TABLE, TASKS, VARIANTS, sh, stale
 
 
-def test_every_variant_ends_with_a_record_whose_hashes_are_those_of_its_files(built: Path) -> None:
+def test_every_variant_has_a_record_with_the_hashes_of_its_files(built: Path) -> None:
     from slipway.records.release import digest
 
     for variant in VARIANTS:
@@ -33,7 +33,7 @@ def test_a_second_repro_does_nothing(built: Path) -> None:
     assert sh("git status --porcelain", built) == ""
 
 
-def test_what_the_stages_imported_is_what_their_digests_are_made_of(built: Path) -> None:
+def test_the_digest_of_a_stage_covers_all_modules_that_it_imported(built: Path) -> None:
     top, seen = yaml.safe_load((built / "params.yaml").read_text()), set()
     for path in (built.parent / "loaded").glob("*.json"):
         stage, variant = path.stem.replace("_", "-").split("@")
@@ -41,14 +41,14 @@ def test_what_the_stages_imported_is_what_their_digests_are_made_of(built: Path)
         facts = top["all"][variant] | {"simulator": top["simulated"][variant]}
         known = {file.relative_to(ROOT) for file in source.files(code.roots(stage, **facts))}
         for name in json.loads(path.read_text()):
-            assert not name.startswith(".."), f"{stage}@{variant} ran {name}, which is not of its own checkout"
+            assert not name.startswith(".."), f"{stage}@{variant} ran {name}, which is outside its checkout"
             assert Path(name) in known or not source.statements((built / name).read_text()), (
                 f"{stage}@{variant}: {name}"
             )
     assert seen == {(stage, variant) for stage in code.LOADS for variant in VARIANTS}
 
 
-def test_the_predictor_gives_from_raw_pictures_what_evaluation_counted(built: Path) -> None:
+def test_the_predictor_reproduces_the_accuracy_from_raw_pictures(built: Path) -> None:
     import numpy as np
     import pandas as pd
 
@@ -60,7 +60,7 @@ def test_the_predictor_gives_from_raw_pictures_what_evaluation_counted(built: Pa
     assert (chosen == examples["label"]).mean() == pytest.approx(record["metrics"]["accuracy"]["value"], abs=1e-6)
 
 
-def test_the_predictor_forecasts_from_a_table_of_history_what_evaluation_did(built: Path) -> None:
+def test_the_predictor_reproduces_the_forecasts_from_a_table_of_history(built: Path) -> None:
     import numpy as np
     import pandas as pd
 
@@ -77,7 +77,7 @@ def test_the_predictor_forecasts_from_a_table_of_history_what_evaluation_did(bui
     np.testing.assert_allclose(forecast[known, 0], expected, rtol=1e-4)
 
 
-def test_every_network_runs_in_one_partition_and_cards_say_in_how_many_a_model_runs(built: Path) -> None:
+def test_every_network_runs_in_one_partition_and_cards_state_the_number_of_partitions(built: Path) -> None:
     for variant in VARIANTS:
         record = json.loads((built / "models" / variant / "release.json").read_text())
         counted = json.loads((built / "reports" / variant / "conversion.json").read_text())["delegation"]
@@ -86,7 +86,7 @@ def test_every_network_runs_in_one_partition_and_cards_say_in_how_many_a_model_r
         assert record["framework"] != "keras" or counted == {"partitions": 1, "outside": {"QUANTIZE": 1}}
 
 
-def test_every_data_set_is_read_from_its_description(built: Path) -> None:
+def test_every_data_set_can_be_read_from_its_croissant_description(built: Path) -> None:
     import mlcroissant
     import pandas as pd
 
@@ -102,7 +102,7 @@ def test_golden_examples_of_every_variant_hold_on_this_machine(built: Path) -> N
         assert Predictor.load(built / "models" / variant).check_golden() == 3
 
 
-def test_models_are_timed_on_one_thread_and_on_all_where_the_library_lets_them(built: Path) -> None:
+def test_models_are_timed_on_one_thread_and_on_all_if_the_library_allows_it(built: Path) -> None:
     both = {str(count) for count in one_and_all()}
     for variant, native in ((PICTURES, {"own"}), (TABLE, both)):
         models = json.loads((built / "reports" / variant / "benchmark.json").read_text())["models"]
@@ -141,7 +141,7 @@ def test_dvc_shows_metrics_params_and_plots(built: Path, tmp_path: Path) -> None
             assert empty or title in page
 
 
-def test_a_change_of_one_parameter_reruns_only_what_it_concerns(copy: Path) -> None:
+def test_a_change_of_one_parameter_reruns_only_the_stages_that_use_it(copy: Path) -> None:
     path = copy / f"conf/variant/{TABLE}.yaml"
     path.write_text(path.read_text() + "\nbenchmark:\n  warmup: 21\n")
     sh(f"dvc repro compose@{TABLE}", copy)
@@ -169,7 +169,7 @@ def test_a_comment_reruns_nothing(copy: Path) -> None:
     assert sh("git status --porcelain", copy).split() == ["M", "dvc.lock", "M", "src/slipway/core/errors.py"]
 
 
-def test_a_new_base_trains_its_transfers_again(copy: Path) -> None:
+def test_a_new_base_retrains_its_transfers(copy: Path) -> None:
     shutil.rmtree(copy / "models" / PICTURES / "native")
     changed = stale(copy)
     assert {f"train@{PICTURES}", "transfer@sports-ad-detector"} <= set(changed)
@@ -177,17 +177,17 @@ def test_a_new_base_trains_its_transfers_again(copy: Path) -> None:
     assert f'"train@{PICTURES}" -> "transfer@sports-ad-detector"' in dag
 
 
-def test_a_file_of_parameters_edited_by_hand_stops_repro_and_stays(copy: Path) -> None:
+def test_a_parameter_file_edited_by_hand_stops_repro_and_is_kept(copy: Path) -> None:
     path = copy / f"params/{TABLE}.yaml"
     path.write_text(path.read_text().replace("warmup: 20", "warmup: 5"))
-    said = sh("dvc repro", copy, check=False)
-    assert f"error: {TABLE}: params/{TABLE}.yaml was edited by hand: benchmark.warmup: 5" in said
-    assert "Traceback" not in said
+    output = sh("dvc repro", copy, check=False)
+    assert f"error: {TABLE}: params/{TABLE}.yaml was edited by hand: benchmark.warmup: 5" in output
+    assert "Traceback" not in output
     assert "warmup: 5" in path.read_text()
 
 
-def test_ones_own_data_takes_the_place_of_the_simulation(copy: Path) -> None:
-    """The guide's way: out of `simulated`, the data into data/raw, `dvc add`, `dvc repro`."""
+def test_user_data_replaces_the_simulation(copy: Path) -> None:
+    """As in the guide: remove the variant from `simulated`, copy the data to data/raw, `dvc add`, `dvc repro`."""
     own = copy.parent / "own"
     shutil.move(copy / "data/raw" / PICTURES, own)
     for path in sorted((own / "ad").iterdir())[::2]:

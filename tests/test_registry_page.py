@@ -25,9 +25,9 @@ def test_ten_commands_take_a_clone_to_production_and_back(copy: Path, tmp_path: 
         if number == 1:
             (clone / ".venv").symlink_to(sys.prefix)
             shutil.copytree(copy / ".dvc" / "cache", clone / ".dvc" / "cache")
-            sh("dvc checkout --quiet", clone)  # as built: a build takes minutes
+            sh("dvc checkout --quiet", clone)  # restores the build, which takes minutes
             (clone / ".dvc" / "tmp").mkdir(exist_ok=True)
-            (clone / ".dvc" / "tmp" / "measured").touch()  # one variant's times are enough, see below
+            (clone / ".dvc" / "tmp" / "measured").touch()  # only one variant is measured, see below
             command = command.replace("make repro", "make repro --assume-old=.venv/build")
         done = subprocess.run(
             ["bash", "-euc", command],

@@ -1,4 +1,4 @@
-"""The same again: after a kill, in another clone."""
+"""Repeatable builds: after a kill, and in another clone."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from smoke import PICTURES, TABLE, VARIANTS, outputs, sh
 
 @pytest.fixture
 def killing(copy: Path) -> Iterator[Callable[[str], None]]:
-    """Removes a variant's trained model, and kills the next training of it with SIGKILL once there is a checkpoint."""
+    """Return a function that removes a trained model and kills its next training with SIGKILL after a checkpoint."""
     processes: list[subprocess.Popen[Any]] = []
 
     def kill(variant: str) -> None:
@@ -48,14 +48,14 @@ def test_training_killed_with_sigkill_finishes_with_the_same_hashes(
     killing(variant)
     assert not (copy / "models" / variant / "native").exists()
     printed = sh(f"dvc repro evaluate@{variant}", copy)
-    assert "epoch 1/" not in printed, "it goes on with the epoch in which it was killed"
+    assert "epoch 1/" not in printed, "training resumes in the epoch in which it was killed"
     ours = {path: md5 for path, md5 in outputs(copy).items() if variant in path}
     assert ours == {path: md5 for path, md5 in outputs(built).items() if variant in path}
     assert not list((copy / ".checkpoints").glob(f"{variant}*"))
 
 
 def test_a_second_build_elsewhere_gives_the_same_hashes(built: Path, tmp_path: Path) -> None:
-    """A model of each framework; `benchmarks/clones.py` compares all outputs, in profile demo."""
+    """Builds one model of each framework; `benchmarks/clones.py` compares all outputs in profile demo."""
     clone = tmp_path / "another" / "clone"
     clone.parent.mkdir()
     sh(f"git clone -q {built} {clone}", tmp_path)
@@ -66,7 +66,7 @@ def test_a_second_build_elsewhere_gives_the_same_hashes(built: Path, tmp_path: P
 
 
 def test_a_comment_in_a_task_and_a_newer_tool_change_no_record(copy: Path) -> None:
-    """Git shows the edits and dvc.lock: there is no new version to register."""
+    """Git shows only the edits and dvc.lock, so there is no new version to register."""
     module = copy / "src/slipway/tasks/tabular_regression/__init__.py"
     module.write_text(module.read_text() + "\n# A comment.\n")
     tools = copy / "requirements/dev.lock"
@@ -77,8 +77,8 @@ def test_a_comment_in_a_task_and_a_newer_tool_change_no_record(copy: Path) -> No
     assert changed == ["dvc.lock", "requirements/dev.lock", "src/slipway/tasks/tabular_regression/__init__.py"]
 
 
-def test_code_that_gives_the_same_changes_no_record(copy: Path) -> None:
-    """What it concerns is run again, and no training."""
+def test_a_code_change_with_the_same_results_changes_no_record(copy: Path) -> None:
+    """The affected stages run again, but no training."""
     module = copy / "src/slipway/tasks/tabular_regression/__init__.py"
     module.write_text(module.read_text() + "\nUNUSED = 1\n")
     printed = sh(f"dvc repro register@{TABLE}", copy)

@@ -1,4 +1,4 @@
-"""The locks of requirements/, one a purpose: what they pin, and that it is what the code of the purpose imports."""
+"""The locks in requirements/, one per purpose: their pins, and that they cover the imports of the purpose's code."""
 
 import re
 import sys
@@ -27,30 +27,30 @@ CODE = {
     "registry": ["slipway.cli.app", "slipway.tasks"],
     "build": ["slipway"],
 }
-"""What runs in an environment: packages, with all that they import. Tasks are imported by the name in a record."""
+"""Packages that run in an environment, with their imports. Tasks are imported by the name in a record."""
 NEVER = {"catboost", "keras", "tensorboard", "tensorflow"}
-"""What only a build needs."""
+"""Packages that only a build needs."""
 DEVICES_LACK = {"dvc", "pandas", "pandera", "pyarrow", "pydantic", "pyyaml"}
-"""What no device needs."""
+"""Packages that no device needs."""
 
 each_lock = pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 
 
 def entries(lock: Path) -> Iterator[tuple[Requirement, list[str]]]:
-    """What is pinned, each with the lines after it."""
+    """Yield each pinned requirement with the lines that follow it."""
     for entry in re.split(r"\n(?=\S)", lock.read_text().strip()):
         first, *rest = (line.strip().removesuffix("\\").strip() for line in entry.splitlines())
         yield Requirement(first), rest
 
 
 def pins(lock: Path, machine: dict[str, str] | None = None) -> dict[str, str]:
-    """The version of each package, on a machine or on any."""
+    """Return the version of each package, on one machine or on any."""
     found = [one for one, _ in entries(lock) if machine is None or one.marker is None or one.marker.evaluate(machine)]
     return {canonicalize_name(one.name): str(one.specifier) for one in found}
 
 
 def declared(purpose: str) -> Iterator[Requirement]:
-    """What pyproject.toml asks for a purpose, by those too that it builds on."""
+    """Yield the requirements of a purpose in pyproject.toml, also those of the extras that it includes."""
     yield from map(Requirement, DEVICE["dependencies"])
     for wanted in DEVICE["optional-dependencies"].values():
         yield from map(Requirement, wanted)
@@ -70,7 +70,7 @@ def test_each_purpose_has_a_lock() -> None:
 
 
 @each_lock
-def test_a_lock_pins_each_file_by_its_hash_and_no_address(lock: Path) -> None:
+def test_a_lock_pins_each_file_by_its_hash_without_a_url(lock: Path) -> None:
     assert "://" not in lock.read_text()
     for requirement, hashes in entries(lock):
         assert re.fullmatch(r"==[^,*]+", str(requirement.specifier)), requirement
@@ -79,21 +79,21 @@ def test_a_lock_pins_each_file_by_its_hash_and_no_address(lock: Path) -> None:
 
 @each_lock
 def test_all_locks_agree_on_every_machine(lock: Path) -> None:
-    """So that several purposes can share an environment, in any order."""
+    """Several purposes can share an environment, in any order of installation."""
     for machine in MACHINES:
         assert pins(lock, machine).items() <= pins(ROOT / "requirements" / "dev.lock", machine).items(), machine
 
 
 @each_lock
-def test_a_lock_has_what_pyproject_asks(lock: Path) -> None:
+def test_a_lock_satisfies_pyproject(lock: Path) -> None:
     pinned = pins(lock, MACHINES[0])
     for one in declared(lock.stem):
         version = pinned[canonicalize_name(one.name)].removeprefix("==")
-        assert one.specifier.contains(version), f"{one}, and {lock.name} has {version}: make lock"
+        assert one.specifier.contains(version), f"{one} is required, but {lock.name} has {version}: run `make lock`"
 
 
 @pytest.mark.parametrize("purpose", CODE)
-def test_a_purpose_has_what_its_code_imports(purpose: str) -> None:
+def test_the_lock_of_a_purpose_has_the_imports_of_its_code(purpose: str) -> None:
     graph = grimp.build_graph("slipway", "slipway_edge", include_external_packages=True, cache_dir=None)
     own = {name for name in graph.modules if any(f"{name}.".startswith(f"{root}.") for root in CODE[purpose])}
     reached = own.union(*map(graph.find_upstream_modules, own))
@@ -108,15 +108,15 @@ def test_a_purpose_has_what_its_code_imports(purpose: str) -> None:
 
 
 @pytest.mark.parametrize("purpose", ["edge", "registry"])
-def test_what_only_a_build_needs_is_nowhere_else(purpose: str) -> None:
+def test_packages_of_a_build_are_in_no_other_lock(purpose: str) -> None:
     assert not NEVER & pins(ROOT / "requirements" / f"{purpose}.lock").keys()
 
 
-def test_a_device_gets_nothing_of_the_pipeline() -> None:
+def test_a_device_gets_no_packages_of_the_pipeline() -> None:
     assert not DEVICES_LACK & pins(ROOT / "requirements" / "edge.lock").keys()
 
 
-def test_both_packages_have_one_version_and_slipway_asks_for_all_of_the_other() -> None:
+def test_both_packages_have_one_version_and_slipway_requires_all_extras_of_the_other() -> None:
     assert DEVICE["version"] == PROJECT["project"]["version"]
-    asked = next(one for one in map(Requirement, PROJECT["project"]["dependencies"]) if one.name == "slipway-edge")
-    assert asked.extras == set(DEVICE["optional-dependencies"])
+    required = next(one for one in map(Requirement, PROJECT["project"]["dependencies"]) if one.name == "slipway-edge")
+    assert required.extras == set(DEVICE["optional-dependencies"])

@@ -1,4 +1,4 @@
-"""docs/security.md: each sentence names the test that holds it, and that test is there."""
+"""docs/security.md: each claim names the test that checks it, and that test exists."""
 
 import ast
 import re
@@ -11,14 +11,14 @@ NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (ROOT / "docs
 
 
 @pytest.mark.parametrize(("path", "name"), NAMED)
-def test_a_test_that_the_page_names_is_there(path: str, name: str) -> None:
+def test_every_test_named_on_the_page_exists(path: str, name: str) -> None:
     functions = {
         node.name for node in ast.walk(ast.parse((ROOT / path).read_text())) if isinstance(node, ast.FunctionDef)
     }
     assert not name or name in functions
 
 
-def test_each_row_of_a_table_names_a_test_or_says_that_it_is_trust() -> None:
+def test_each_row_of_a_table_names_a_test_or_trust() -> None:
     tables = re.findall(r"(?:^\|.*\n)+", (ROOT / "docs" / "security.md").read_text(), re.MULTILINE)
     held = [table.splitlines() for table in tables if table.splitlines()[0].endswith("| test |")]
     assert len(held) == 3

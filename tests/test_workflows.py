@@ -1,4 +1,4 @@
-"""The workflows of GitHub: they are valid and safe, and their own steps take a change to production and back."""
+"""The GitHub workflows: they are valid and safe, and their steps take a change to production and back."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import yaml
 from mlflow import MlflowClient
 
 import servers
-from actions import Ran, Runner
+from actions import JobResult, Runner
 from conftest import ROOT
 from slipway.registry.eligibility import RefusedError
 from smoke import sh
@@ -26,7 +26,7 @@ FASTER = ("learning_rate: 0.05", "learning_rate: 0.06")
 LAZIER = ("register:", "model:\n  iterations: 1\n\nregister:")
 
 
-def test_the_workflows_keep_to_the_schema_of_github() -> None:
+def test_the_workflows_match_the_schema_of_github() -> None:
     actions = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
     for kind, files in (("workflows", WORKFLOWS), ("actions", actions)):
         subprocess.run(["check-jsonschema", "--builtin-schema", f"vendor.github-{kind}", *files], check=True)
@@ -40,7 +40,7 @@ def test_zizmor_finds_nothing_unsafe() -> None:
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_a_workflow_may_do_nothing_that_it_does_not_say_and_does_not_run_twice_at_once(path: Path) -> None:
+def test_a_workflow_declares_its_permissions_and_does_not_run_twice_at_once(path: Path) -> None:
     workflow = yaml.safe_load(path.read_text())
     assert workflow["permissions"] == {}
     assert workflow["concurrency"]["group"]
@@ -57,14 +57,14 @@ def _read(name: str) -> dict[Any, Any]:
 
 
 def _jobs() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Workflow, name and content of every job."""
+    """Yield workflow, name and content of every job."""
     for workflow in NAMES:
         for name, job in _read(workflow)["jobs"].items():
             yield workflow, name, job
 
 
 def _uses(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """What others wrote of what steps use, by the repository's own actions too."""
+    """Yield the third-party actions of steps, also those used inside the repository's own actions."""
     for step in steps:
         if (uses := step.get("uses", "")).startswith("$/"):
             action = yaml.safe_load((ROOT / uses.removeprefix("$/") / "action.yml").read_text())
@@ -79,11 +79,11 @@ def _secrets(job: Mapping[str, Any]) -> set[str]:
 
 def test_a_credential_is_given_to_the_step_that_needs_it_and_to_nothing_that_others_wrote() -> None:
     for workflow, name, job in _jobs():
-        apart = {key: value for key, value in job.items() if key != "steps"}
-        assert not CREDENTIAL.search(str(apart)), (workflow, name)
+        without_steps = {key: value for key, value in job.items() if key != "steps"}
+        assert not CREDENTIAL.search(str(without_steps)), (workflow, name)
         for step in job["steps"]:
-            beside = {key: value for key, value in step.items() if key != "env" or "run" not in step}
-            assert not CREDENTIAL.search(str(beside)), (workflow, name, step)
+            without_env = {key: value for key, value in step.items() if key != "env" or "run" not in step}
+            assert not CREDENTIAL.search(str(without_env)), (workflow, name, step)
             if CREDENTIAL.search(str(step.get("env"))):
                 assert "run" in step, (workflow, name, step)
         assert "env" not in _read(workflow), workflow
@@ -102,19 +102,19 @@ def test_each_secret_is_of_an_environment_and_only_what_is_on_main_gets_one_that
         if not secrets <= {"DVC_READ_KEY_ID", "DVC_READ_KEY"}:
             assert job["environment"] == "main", (workflow, name)
         if job.get("environment") == "main":
-            started = _read(workflow)[True]  # YAML 1.1 reads `on` so
+            started = _read(workflow)[True]  # YAML 1.1 parses the key `on` as true
             assert started.keys() <= {"push", "schedule", "workflow_dispatch"}, workflow
             assert started.get("push") in (None, {"branches": ["main"]}), workflow
 
 
 def test_what_a_pull_request_runs_can_only_read() -> None:
     workflow = _read("pull-request")
-    assert list(workflow[True]) == ["pull_request"]  # with the code of the change: no event that lends it more
+    assert list(workflow[True]) == ["pull_request"]  # it runs the code of the change, so no event with more rights
     for job in workflow["jobs"].values():
         assert _secrets(job) <= {"DVC_READ_KEY_ID", "DVC_READ_KEY"}
         writes = "write" in job["permissions"].values()
         runs = [step for step in job["steps"] if str(step.get("uses", "")).startswith(("actions/checkout@", "$/"))]
-        assert not (writes and runs), "what may write has none of the change's code"
+        assert not (writes and runs), "a job with write permission must not check out the change"
 
 
 def test_the_page_lists_each_secret_with_its_environment() -> None:
@@ -125,12 +125,12 @@ def test_the_page_lists_each_secret_with_its_environment() -> None:
             assert f"`{secret}`" in rows[job["environment"]], (workflow, name, secret)
 
 
-def test_the_tests_of_a_pull_request_are_those_of_the_readme() -> None:
+def test_a_pull_request_runs_the_test_command_of_the_readme() -> None:
     steps = _read("pull-request")["jobs"]["tests"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == ["make test"]
 
 
-def test_a_job_that_runs_no_stage_installs_what_the_registry_needs() -> None:
+def test_a_job_without_stages_installs_only_the_requirements_of_the_registry() -> None:
     action = yaml.safe_load((ROOT / ".github/actions/environment/action.yml").read_text())
     default = action["inputs"]["purposes"]["default"]
     installed = {
@@ -158,7 +158,7 @@ def test_records_are_built_with_a_python_that_the_tests_run_on() -> None:
     assert action["inputs"]["python-version"]["default"] == tested[0]
 
 
-def test_what_a_command_says_is_text_in_a_summary() -> None:
+def test_the_output_of_a_command_is_plain_text_in_a_summary() -> None:
     for workflow, name, job in _jobs():
         for step in job["steps"]:
             for command in re.findall(r"slipway (?:[^\n|]|\|\s*)*", step.get("run", "")):
@@ -166,15 +166,15 @@ def test_what_a_command_says_is_text_in_a_summary() -> None:
 
 
 def step(workflow: str, job: str, name: str) -> str:
-    """The script of a step."""
+    """Return the script of a step."""
     steps = yaml.safe_load((ROOT / f".github/workflows/{workflow}.yml").read_text())["jobs"][job]["steps"]
     return next(one["run"] for one in steps if one.get("name") == name)
 
 
 def scripted(script: str, place: Path, **stand_ins: str) -> subprocess.CompletedProcess[str]:
-    """Run a step whose commands are replaced by lines of shell."""
-    for name, does in stand_ins.items():
-        (place / name).write_text(f"#!/bin/bash\n{does}\n")
+    """Run a step with some commands replaced by shell scripts."""
+    for name, body in stand_ins.items():
+        (place / name).write_text(f"#!/bin/bash\n{body}\n")
         (place / name).chmod(0o755)
     files = {name: str(place / name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     found = {"PATH": f"{place}:{os.environ['PATH']}", "RUNNER_TEMP": str(place), "TAG": "a#production#1", **files}
@@ -183,16 +183,16 @@ def scripted(script: str, place: Path, **stand_ins: str) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("code", [0, RefusedError.exit_code, 5, 1])
-@pytest.mark.parametrize(("replayed", "asked"), [("0", "0"), ("1", "1"), ("", "5")])
-def test_what_is_published_is_what_verify_returned(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, replayed: str, asked: str
+@pytest.mark.parametrize(("replayed", "option"), [("0", "0"), ("1", "1"), ("", "5")])
+def test_the_published_version_is_the_one_that_verify_returned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, replayed: str, option: str
 ) -> None:
     monkeypatch.setenv("REPLAYED", replayed)
     given = json.dumps({"tag": "a#production#1", "version": "a@v1.0.0" if code == 0 else None})
-    said = f"echo \"$*\" >> {tmp_path}/asked; echo '| <b>said</b>' >&2; echo '{given}'; exit {code}"
-    done = scripted(step("promote", "promote", "Verify"), tmp_path, slipway=said)
+    script = f"echo \"$*\" >> {tmp_path}/calls; echo '| <b>said</b>' >&2; echo '{given}'; exit {code}"
+    done = scripted(step("promote", "promote", "Verify"), tmp_path, slipway=script)
     assert done.returncode == code
-    assert (tmp_path / "asked").read_text() == f"registry verify a#production#1 --replayed {asked} --undo --json\n", (
+    assert (tmp_path / "calls").read_text() == f"registry verify a#production#1 --replayed {option} --undo --json\n", (
         "once"
     )
     assert "    | <b>said</b>\n" in (tmp_path / "GITHUB_STEP_SUMMARY").read_text(), "as it is"
@@ -204,7 +204,7 @@ def test_what_is_published_is_what_verify_returned(
     assert all("steps.verify.outputs.version" in one["if"] and "TAG" not in one.get("run", "") for one in after)
 
 
-def test_a_tag_that_gives_nothing_publishes_nothing(tmp_path: Path) -> None:
+def test_a_tag_that_assigns_no_role_publishes_nothing(tmp_path: Path) -> None:
     done = scripted(step("promote", "promote", "Verify"), tmp_path, slipway="""echo '{"version": null}'""")
     assert done.returncode == 0
     assert (tmp_path / "GITHUB_OUTPUT").read_text() == "version=\n"
@@ -214,7 +214,7 @@ HOSTILE = '- **tags**: $(touch owned) `touch owned` "; touch owned; "'
 
 
 @pytest.mark.parametrize(
-    ("findings", "number", "asked"),
+    ("findings", "number", "expected"),
     [
         (HOSTILE, "", ["issue create --title The registry has what it should not have --body-file {}/findings.md"]),
         (HOSTILE, "7", ["issue edit 7 --body-file {}/findings.md"]),
@@ -223,34 +223,34 @@ HOSTILE = '- **tags**: $(touch owned) `touch owned` "; touch owned; "'
     ],
 )
 def test_what_is_found_becomes_one_issue(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, findings: str, number: str, asked: list[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, findings: str, number: str, expected: list[str]
 ) -> None:
     (tmp_path / "found").write_text(findings)
-    looked = scripted(
+    examined = scripted(
         step("watch", "examine", "Examine"), tmp_path, slipway=f"cat {tmp_path}/found; [ ! -s {tmp_path}/found ]"
     )
-    assert looked.returncode == 0, looked.stderr
+    assert examined.returncode == 0, examined.stderr
     output = (tmp_path / "GITHUB_OUTPUT").read_text()
     assert output.startswith("findings=") and len(output.splitlines()) == 1
     monkeypatch.setenv("FINDINGS", output.removeprefix("findings=").strip())
     monkeypatch.setenv("TITLE", "The registry has what it should not have")
     monkeypatch.chdir(tmp_path)
-    gh = f'if [ "$2" = list ]; then echo "{number}"; else echo "$*" >> {tmp_path}/asked; fi'
+    gh = f'if [ "$2" = list ]; then echo "{number}"; else echo "$*" >> {tmp_path}/calls; fi'
     done = scripted(step("watch", "report", "Report"), tmp_path, gh=gh)
     assert done.returncode == 0, done.stderr
-    told = (tmp_path / "asked").read_text().splitlines() if (tmp_path / "asked").exists() else []
-    assert told == [one.format(tmp_path) for one in asked]
+    calls = (tmp_path / "calls").read_text().splitlines() if (tmp_path / "calls").exists() else []
+    assert calls == [one.format(tmp_path) for one in expected]
     assert (tmp_path / "findings.md").read_text() == findings
     assert not (tmp_path / "owned").exists()
 
 
-def test_a_look_that_fails_is_not_nothing_found(tmp_path: Path) -> None:
+def test_a_failed_check_is_not_reported_as_no_findings(tmp_path: Path) -> None:
     done = scripted(step("watch", "examine", "Examine"), tmp_path, slipway="exit 1")
     assert done.returncode == 1
     assert not (tmp_path / "GITHUB_OUTPUT").exists()
 
 
-def test_what_writes_issues_has_no_other_credential() -> None:
+def test_the_job_that_writes_issues_has_no_other_credential() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/watch.yml").read_text())["jobs"]
     assert jobs["report"]["permissions"] == {"issues": "write"}
     assert "secrets." not in str(jobs["report"])
@@ -269,7 +269,7 @@ def test_the_code_of_a_tag_runs_where_nothing_can_be_written_and_nothing_is_publ
 @pytest.mark.parametrize(
     ("tag", "runs"), [("a#production#1", True), ("a#production!#2", False), ("a#archived#3", False)]
 )
-def test_what_a_replay_came_to_is_told_to_who_verifies(tmp_path: Path, tag: str, runs: bool) -> None:
+def test_the_exit_code_of_a_replay_is_passed_to_verify(tmp_path: Path, tag: str, runs: bool) -> None:
     steps = yaml.safe_load((ROOT / ".github/workflows/promote.yml").read_text())["jobs"]["replay"]["steps"]
     script = next(step["run"] for step in steps if step.get("id") == "replay")
     (tmp_path / "slipway").write_text("#!/bin/sh\necho '# differs'\nexit 1\n")
@@ -282,15 +282,15 @@ def test_what_a_replay_came_to_is_told_to_who_verifies(tmp_path: Path, tag: str,
     assert (tmp_path / "GITHUB_STEP_SUMMARY").exists() == runs
 
 
-def test_each_tag_is_verified_and_mlflow_told_by_one_at_a_time() -> None:
-    """GitHub keeps one waiting run of a group: a second tag that waits would take the place of the first."""
+def test_every_tag_is_verified_and_only_one_run_at_a_time_updates_mlflow() -> None:
+    """GitHub keeps only one waiting run per concurrency group: a second waiting tag would replace the first."""
     assert "github.ref_name" in _read("promote")["concurrency"]["group"]
-    telling = [one for one in map(_read, NAMES) if "registry sync" in str(one)]
-    assert [one["concurrency"] for one in telling] == [{"group": "mirror", "cancel-in-progress": False}]
+    syncing = [one for one in map(_read, NAMES) if "registry sync" in str(one)]
+    assert [one["concurrency"] for one in syncing] == [{"group": "mirror", "cancel-in-progress": False}]
 
 
 class Team:
-    """A bare repository as origin, a folder as DVC remote, someone's clone, and the runner of the workflows."""
+    """A bare repository as origin, a folder as DVC remote, a developer's clone, and the runner of the workflows."""
 
     def __init__(self, copy: Path, place: Path, server: str, variants: Sequence[str] = (VARIANT,)) -> None:
         self.clone, self.origin, self.remote = copy, place / "origin.git", place / "remote"
@@ -319,16 +319,16 @@ class Team:
         old = "max: ${by_profile:{smoke:1,demo:1,full:0.85}}"
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, "max: 0.77\n    decide_on: point"))
-        self.commit("Few variants, one with a bar")
+        self.commit("Few variants, one with a ceiling")
         sh(f"git init -q --bare -b main {self.origin}", copy)
         sh(f"git remote add origin {self.origin} && git push -q -u origin main", copy)
 
     def commit(self, message: str) -> str:
-        """What is in the clone, as a commit."""
+        """Commit all changes in the clone."""
         return sh(f"git add -A && git commit -q -m '{message}' && git rev-parse HEAD", self.clone).strip()
 
     def change(self, branch: str, old: str, new: str) -> tuple[str, str]:
-        """A branch with another text in the variant's file, pushed and not built: its head, and its merge into main."""
+        """Push a branch that changes the variant's file, not built; return its head and its merge into main."""
         sh(f"git checkout -q main && git pull -q && git checkout -q -b {branch}", self.clone)
         path = self.clone / "conf" / "variant" / f"{VARIANT}.yaml"
         assert old in path.read_text()
@@ -341,8 +341,8 @@ class Team:
         sh("git checkout -q main && git branch -q -D merge", self.clone)
         return head, merge
 
-    def pull_request(self, head: str, merge: str, repository: str = "team/models") -> Ran:
-        """The jobs `gate` and `comment` on a pull request, of which nothing was built in a job of its own."""
+    def pull_request(self, head: str, merge: str, repository: str = "team/models") -> JobResult:
+        """Run the jobs `gate` and `comment` of a pull request without separate build jobs."""
         context = {
             "needs.changes.result": "success",
             "needs.build.result": "skipped",
@@ -357,25 +357,25 @@ class Team:
         assert commented.failed is None, commented.output
         return ran
 
-    def merge(self, merge: str) -> Ran:
-        """The merge becomes main, and main.yml runs."""
+    def merge(self, merge: str) -> JobResult:
+        """Push the merge as main, and run main.yml."""
         sh(f"git push -q origin {merge}:main", self.clone)
         ran = self.release()
         sh("git checkout -q main && git pull -q --tags", self.clone)
         return ran
 
-    def release(self) -> Ran:
-        """The job `release` on main, which builds what no job of its own has built."""
+    def release(self) -> JobResult:
+        """Run the job `release` on main, which builds all variants that no separate job has built."""
         return self.runner.run("main", "release", "main", {"needs.changes.result": "success"})
 
-    def tagged(self, tag: str) -> Ran:
-        """promote.yml runs for a tag that was pushed."""
+    def tagged(self, tag: str) -> JobResult:
+        """Run promote.yml for a pushed tag."""
         context = {"github.ref_name": tag, "github.event.repository.default_branch": "main"}
-        context["needs.replay.outputs.code"] = "0"  # tests/cli/test_replay.py replays
+        context["needs.replay.outputs.code"] = "0"  # tests/cli/test_replay.py tests the replay
         ran = self.runner.run("promote", "promote", "main", context)
         if ran.failed is None:
             started = self.runner.run("promote", "mirror", "main", context)
-            assert (started.failed, self.runner.asked[-1]) == (None, "workflow run mirror.yml --ref main"), (
+            assert (started.failed, self.runner.gh_calls[-1]) == (None, "workflow run mirror.yml --ref main"), (
                 started.output
             )
             mirrored = self.runner.run("mirror", "mirror", "main", {})
@@ -404,8 +404,10 @@ def walk(team: Team, client: MlflowClient) -> None:
     head, merge = team.change("better", *FASTER)
     judged = team.pull_request(head, merge)
     assert judged.failed is None, judged.output
-    comments = [one for one in team.runner.asked if one.startswith("pr ")]
-    assert comments == ["pr comment 7 --edit-last --create-if-none --body-file report.md"], "one, which is updated"
+    comments = [one for one in team.runner.gh_calls if one.startswith("pr ")]
+    assert comments == ["pr comment 7 --edit-last --create-if-none --body-file report.md"], (
+        "a single comment, which is updated"
+    )
     comment = (team.runner.place / "body.md").read_text()
     assert comment == judged.summary
     assert VARIANT in comment
@@ -424,7 +426,7 @@ def walk(team: Team, client: MlflowClient) -> None:
     assert judged.failed == "Gate"
     assert "fail" in judged.summary
     team.merge(merge)
-    assert sh("git tag --points-at HEAD", team.clone).split() == [], "what did not pass is no version"
+    assert sh("git tag --points-at HEAD", team.clone).split() == [], "a build that did not pass is not registered"
     sh(f"git tag -a {VARIANT}@v1.2.0 -m v1.2.0 && git tag -a '{VARIANT}#production#4' -m 'ship it'", team.clone)
     sh("git push -q origin --tags", team.clone)
     refused = team.tagged(f"{VARIANT}#production#4")
@@ -443,12 +445,12 @@ def walk(team: Team, client: MlflowClient) -> None:
     sh(f"git push -q origin {merge}:main", team.clone)
     retrained = team.runner.run("retrain", "retrain", "main", {})
     assert retrained.failed is None, retrained.output
-    assert re.match("pr create --head retrain-[0-9a-f]+ --title Retrain --body-file ", team.runner.asked[-1])
+    assert re.match("pr create --head retrain-[0-9a-f]+ --title Retrain --body-file ", team.runner.gh_calls[-1])
     assert (team.runner.place / "body.md").read_text() == retrained.summary
 
 
 def assert_production(team: Team, client: MlflowClient, version: str, number: int) -> None:
-    """Promote to production; the workflow publishes the files of the version."""
+    """Promote to production, and check that the workflow publishes the files of the version."""
     sh(f"slipway promote {version} --to production --push", team.clone)
     ran = team.tagged(f"{VARIANT}#production#{number}")
     assert ran.failed is None, ran.output
@@ -460,7 +462,7 @@ def assert_production(team: Team, client: MlflowClient, version: str, number: in
 
 
 def assert_agree(team: Team, client: MlflowClient, version: str) -> None:
-    """Slipway, GTO and MLflow say the same of who is in production."""
+    """Check that Slipway, GTO and MLflow agree on the version in production."""
     (row,) = json.loads(sh(f"slipway registry list {VARIANT} --role production --json", team.clone))
     assert f"{VARIANT}@{row['version']}" == version
     shown = json.loads(sh(f"gto show '{VARIANT}#production' --json", team.clone))
@@ -468,20 +470,20 @@ def assert_agree(team: Team, client: MlflowClient, version: str) -> None:
     assert client.get_model_version_by_alias("demand_predictor", "production").tags["git_tag"] == version
 
 
-def built_apart(runner: Runner, workflow: str, revision: str, context: Mapping[str, str]) -> dict[str, str]:
-    """What the jobs before the last one give it, each run by a runner that has nothing yet."""
+def run_builds(runner: Runner, workflow: str, revision: str, context: Mapping[str, str]) -> dict[str, str]:
+    """Run the jobs before the last one, each on an empty runner, and return their outputs for it."""
     changes = runner.run(workflow, "changes", revision, context, store=None)
     assert changes.failed is None, changes.output
     groups = json.loads(changes.needs["needs.changes.outputs.variants"])
     for number, group in enumerate(groups):
-        asked = {"strategy.job-index": str(number), "join(matrix.variants, ' ')": " ".join(group)}
-        ran = runner.run(workflow, "build", revision, {**context, **changes.needs, **asked}, store=None)
+        matrix = {"strategy.job-index": str(number), "join(matrix.variants, ' ')": " ".join(group)}
+        ran = runner.run(workflow, "build", revision, {**context, **changes.needs, **matrix}, store=None)
         assert ran.failed is None, ran.output
         assert set(re.findall(r"Running stage 'train@(.*)'", ran.output)) == set(group)
     return {**changes.needs, "needs.changes.result": "success", "needs.build.result": "success"}
 
 
-def test_each_variant_that_changed_is_built_by_itself_and_the_last_job_trains_nothing(
+def test_each_changed_variant_is_built_in_its_own_job_and_the_last_job_trains_nothing(
     copy: Path, tmp_path: Path
 ) -> None:
     both = (VARIANT, "handball-context")
@@ -495,7 +497,7 @@ def test_each_variant_that_changed_is_built_by_itself_and_the_last_job_trains_no
         if workflow == "main":
             sh(f"git push -q origin {merge}:main", team.clone)
         context = {"github.event.pull_request.base.sha": "", "github.event.pull_request.head.sha": ""}
-        given = built_apart(team.runner, workflow, merge, context)
+        given = run_builds(team.runner, workflow, merge, context)
         assert json.loads(given["needs.changes.outputs.variants"]) == [[VARIANT], ["handball-context"]]
         ran = team.runner.run(
             workflow, last, merge if workflow == "pull-request" else "main", context | given, store=None
@@ -507,21 +509,21 @@ def test_each_variant_that_changed_is_built_by_itself_and_the_last_job_trains_no
     assert "Build" in sh("git fetch -q && git log -1 --format=%s origin/main", team.clone)
 
 
-def test_a_gate_whose_builds_failed_is_red(repository: Path, tmp_path: Path) -> None:
+def test_the_gate_fails_if_a_build_failed(repository: Path, tmp_path: Path) -> None:
     runner = Runner(repository, tmp_path / "actions")
     for result in ("failure", "cancelled"):
         given = {"needs.changes.result": "success", "needs.build.result": result}
         assert runner.run("pull-request", "gate", "main", given).failed == "Builds"
-    assert _read("pull-request")["jobs"]["gate"]["if"] == "${{ !cancelled() }}", "skipped it would count as passed"
+    assert _read("pull-request")["jobs"]["gate"]["if"] == "${{ !cancelled() }}", "a skipped job counts as passed"
 
 
 def test_a_fork_without_secrets_gets_a_full_gate(copy: Path, tmp_path: Path) -> None:
     """The remote cannot be reached, so base and change are built in profile smoke and compared."""
     team = Team(copy, tmp_path, "")
-    team.remote.rename(tmp_path / "out of reach")
+    team.remote.rename(tmp_path / "unreachable")
     head, merge = team.change("fork", *FASTER)
     ran = team.pull_request(head, merge, repository="somebody/models")
     assert ran.failed is None, ran.output
     assert "profile smoke" in ran.summary
     assert re.search(r"mae: baseline, ≤ 25 % lost .*✅ pass", ran.summary), "compared with its base"
-    assert team.runner.asked == [], "its token may not write a comment"
+    assert team.runner.gh_calls == [], "its token may not write a comment"

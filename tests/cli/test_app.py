@@ -1,4 +1,4 @@
-"""The `slipway` command before anything is built; with a build it is tested in test_pipeline.py."""
+"""The `slipway` command before anything is built; test_pipeline.py tests it on a build."""
 
 import json
 from pathlib import Path
@@ -22,19 +22,19 @@ def test_a_variant_that_is_not_built_says_how_to_build_it(empty: None) -> None:
     assert "dvc repro register@mine" in result.output
 
 
-def test_programs_get_the_same_as_json(empty: None) -> None:
+def test_json_has_the_same_content(empty: None) -> None:
     result = CliRunner().invoke(app, ["releases", "--json"])
     assert json.loads(result.output) == [{"variant": "mine", "verdict": None}]
 
 
-def test_outside_of_a_repository_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_a_repository_the_error_names_the_missing_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["releases"])
     assert result.exit_code == 2
     assert "params.yaml: no such file" in result.output
 
 
-def test_releases_shows_the_variants_that_are_named_and_refuses_others(empty: None) -> None:
+def test_releases_shows_the_named_variants_and_refuses_unknown_ones(empty: None) -> None:
     assert json.loads(CliRunner().invoke(app, ["releases", "mine", "--json"]).output) == [
         {"variant": "mine", "verdict": None}
     ]

@@ -1,4 +1,4 @@
-"""`slipway folds`: what experiments with a fold each come to together."""
+"""`slipway folds`: the summary of experiments with one fold each."""
 
 import json
 import subprocess
@@ -64,7 +64,7 @@ def test_the_interval_is_students_t_over_folds() -> None:
     assert found.mean - found.low == pytest.approx(found.high - found.mean)
 
 
-def test_folds_that_all_come_to_the_same_give_no_interval() -> None:
+def test_folds_with_equal_values_give_no_interval() -> None:
     found = estimate("accuracy", {1: 0.9, 2: 0.9, 3: 0.9})
     assert (found.mean, found.low, found.high) == (pytest.approx(0.9), None, None)
 
@@ -82,23 +82,23 @@ def test_a_sweep_over_folds_has_a_row_for_each_combination() -> None:
     assert not small.missing and not large.missing
 
 
-def test_a_fold_that_was_run_again_counts_once_and_the_latest() -> None:
+def test_of_a_fold_that_was_run_again_only_the_latest_counts() -> None:
     (found,) = cross_validations([fold(1, 0.5), fold(1, 0.7, made="2026-02-01"), fold(3, 0.9)])
     assert found.estimates[0].values == {1: 0.7, 3: 0.9}
     assert found.experiments == {1: "fold-1-2026-02-01", 3: "fold-3-2026-01-01"}
     assert found.missing == (2,)
 
 
-def test_experiments_that_are_no_folds_are_left_out() -> None:
+def test_experiments_that_are_not_folds_are_left_out() -> None:
     plain = Experiment("plain", "", {"split.folds": None, "split.fold": None}, {"accuracy": 0.9})
     unscored = Experiment("unscored", "", {"split.folds": 3, "split.fold": 2}, {})
     assert cross_validations([plain, unscored]) == []
 
 
-def test_the_command_for_missing_folds_sets_what_tells_the_combination() -> None:
-    said = command("mine", 3, [2], {"train.optimizer": "sgd", "seed": 8, "split.folds": 3})
+def test_the_command_for_missing_folds_sets_the_parameters_of_the_combination() -> None:
+    text = command("mine", 3, [2], {"train.optimizer": "sgd", "seed": 8, "split.folds": 3})
     file = "conf/variant/mine.yaml:++"
-    assert said.splitlines()[0] == (
+    assert text.splitlines()[0] == (
         f"dvc exp run --queue -S '{file}split.folds=3' -S '{file}split.fold=2' "
         f"-S '{file}train.optimizer=\"sgd\"' -S 'seed=8' evaluate@mine"
     )
@@ -111,7 +111,7 @@ def sh(command: str) -> None:
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A repository of one variant whose stages take no time."""
+    """A repository with one variant whose stages take no time."""
     monkeypatch.chdir(tmp_path)
     Path("conf/variant").mkdir(parents=True)
     Path("conf/variant/mine.yaml").write_text(VARIANT)
@@ -121,7 +121,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sh("git init -q -b main && dvc init -q && dvc repro && git add -A && git commit -q -m start")
 
 
-def test_the_command_that_is_shown_runs_the_folds_and_a_failed_one_is_told(scratch: None) -> None:
+def test_the_shown_command_runs_the_folds_and_a_failed_one_is_reported(scratch: None) -> None:
     runner = CliRunner()
     before = runner.invoke(app, ["folds", "mine"])
     assert before.exit_code == 3
@@ -136,13 +136,13 @@ def test_the_command_that_is_shown_runs_the_folds_and_a_failed_one_is_told(scrat
     (accuracy,) = found["estimates"]
     assert accuracy["values"] == {"1": pytest.approx(0.91)}
 
-    said = runner.invoke(app, ["folds", "mine"]).output
-    assert "0.91" in said
-    assert "missing: fold 2, 3 of 3" in said
-    assert "1 experiments of this commit failed or are not done" in said
+    output = runner.invoke(app, ["folds", "mine"]).output
+    assert "0.91" in output
+    assert "missing: fold 2, 3 of 3" in output
+    assert "1 experiments of this commit failed or are not finished" in output
 
 
-def test_a_variant_that_is_not_there(scratch: None) -> None:
+def test_an_unknown_variant_is_refused(scratch: None) -> None:
     result = CliRunner().invoke(app, ["folds", "yours"])
     assert result.exit_code == 2
     assert result.stderr == "error: yours: no such variant in params.yaml; it has mine\n"

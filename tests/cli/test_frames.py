@@ -1,4 +1,4 @@
-"""`slipway frames`: from videos as they come to pictures that prepare takes."""
+"""`slipway frames`: from real-world videos to pictures that the prepare stage accepts."""
 
 import json
 import re
@@ -27,7 +27,7 @@ EVEN = [Fraction(number, RATE) for number in range(4 * RATE)]
 
 
 def video(path: Path, times: list[Fraction] = EVEN, *, turned: int = 0, keys: int = 250, **options: str) -> Path:
-    """A video whose frame number n has the grey value 2n, and a white corner at the left and top."""
+    """Write a video whose frame number n has the grey value 2n and a white corner at the top left."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream("libx264", rate=RATE)
@@ -57,7 +57,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def test_one_frame_an_interval_named_by_video_and_time(tmp_path: Path) -> None:
+def test_one_frame_per_interval_is_named_by_video_and_time(tmp_path: Path) -> None:
     clip, out = video(tmp_path / "Spot 1, Käse.mp4"), tmp_path / "out"
     (result,) = run(clip, "--every", "1s", "--out", out)
     assert (result["frames"], result["seconds"], result["error"]) == (4, 3.0, None)
@@ -80,8 +80,8 @@ def test_metadata_groups_the_frames_of_a_video_for_prepare(tmp_path: Path) -> No
     assert index.examples.groupby(["label", "group"]).size().to_dict() == {("ad", "one"): 8, ("content", "two"): 4}
 
 
-def test_frames_by_class_are_a_folder_that_slipway_new_takes(repository: Path, tmp_path: Path) -> None:
-    """The guide's way: a call a class, then the folder as it is."""
+def test_frames_by_class_form_a_folder_that_slipway_new_accepts(repository: Path, tmp_path: Path) -> None:
+    """As in the guide: one call per class, then `slipway new` on the folder."""
     for number, label in enumerate(["ad", "content"] * 3):
         clip = video(tmp_path / f"{number}.mp4", EVEN[: 76 + number])
         run(clip, "--every", "1s", "--out", "data/raw/spots", "--label", label)
@@ -94,7 +94,7 @@ def test_frames_by_class_are_a_folder_that_slipway_new_takes(repository: Path, t
 
 
 def test_frames_sorted_by_hand_are_grouped_by_their_names(tmp_path: Path) -> None:
-    """The guide's expression, on frames that were moved into class folders without their metadata.csv."""
+    """With the guide's regular expression, on frames moved into class folders without their metadata.csv."""
     out, moved = tmp_path / "unsorted", tmp_path / "sorted"
     run(video(tmp_path / "a_1.mp4"), video(tmp_path / "b.mp4", EVEN[:75]), "--every", "1s", "--out", out)
     for position, path in enumerate(sorted(out.rglob("*.jpg"))):
@@ -114,7 +114,7 @@ def test_a_variable_frame_rate_is_sampled_by_presentation_time(tmp_path: Path) -
 
 @pytest.mark.parametrize(("turned", "corner"), [(0, (0, 0)), (90, (-1, 0)), (180, (-1, -1)), (-90, (0, -1))])
 def test_a_rotated_video_gives_upright_frames(tmp_path: Path, turned: int, corner: tuple[int, int]) -> None:
-    """Turned anticlockwise: the white corner goes from top left to bottom left, and so on round."""
+    """Rotated anticlockwise: the white corner moves from top left to bottom left, and so on."""
     out = tmp_path / "out"
     run(video(tmp_path / "phone.mp4", EVEN[:5], turned=turned), "--every", "1s", "--out", out)
     pixels = np.asarray(Image.open(next((out / "phone").iterdir())).convert("L"))
@@ -123,7 +123,7 @@ def test_a_rotated_video_gives_upright_frames(tmp_path: Path, turned: int, corne
     assert white == {corner}
 
 
-def test_bad_videos_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_bad_videos_are_reported_and_the_others_are_extracted(tmp_path: Path) -> None:
     good = video(tmp_path / "good.mp4")
     whole = video(tmp_path / "whole.mp4", EVEN * 1, movflags="faststart")
     cut, headless = tmp_path / "cut.mp4", tmp_path / "headless.mp4"
@@ -144,21 +144,21 @@ def test_bad_videos_are_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
     results = run(*(tmp_path / name for name in names), "--every", "1s", "--out", out, code=3)
     errors = {Path(str(one["video"])).name: one["error"] for one in results}
     assert errors["empty.mp4"] == "an empty file"
-    assert str(errors["letter.mp4"]).startswith("not a video that can be read")
-    assert str(errors["headless.mp4"]).startswith("not a video that can be read")
-    assert errors["song.m4a"] == "no moving pictures in it; it holds audio"
+    assert str(errors["letter.mp4"]).startswith("not a readable video")
+    assert str(errors["headless.mp4"]).startswith("not a readable video")
+    assert errors["song.m4a"] == "no video stream; the file holds audio"
     assert errors["foreign.mp4"] == "no decoder for its codec"
     assert errors["absent.mp4"] == "no such file"
     assert "of 4.0 s" in str(errors["cut.mp4"]) or "damaged" in str(errors["cut.mp4"])
     assert errors["good.mp4"] is None
-    assert results[3]["frames"] == len(list((out / "cut").iterdir())) > 0, "what can be read is kept"
+    assert results[3]["frames"] == len(list((out / "cut").iterdir())) > 0, "readable frames are kept"
     assert len(list((out / "good").iterdir())) == 4
     assert set(pd.read_csv(out / "metadata.csv")["group"]) == {"cut", "good"}
     assert not list(out.rglob(".*"))
 
 
 @pytest.mark.parametrize("label", ["", " ", ".", "..", "/", "/ad", "ad/", "ad/spot", "../ad", ".ad"])
-def test_a_label_that_names_no_folder_of_its_own_is_refused(tmp_path: Path, label: str) -> None:
+def test_a_label_that_is_not_a_folder_name_is_refused(tmp_path: Path, label: str) -> None:
     clip = video(tmp_path / "clip.mp4", EVEN[:5])
     arguments = ["frames", str(clip), "--every", "1s", "--out", str(tmp_path / "out"), "--label", label]
     result = CliRunner().invoke(app, arguments)
@@ -173,7 +173,7 @@ def test_running_again_gives_the_same_bytes_and_another_interval_replaces_the_fr
     (out / ".clip.tmp").mkdir()
     (out / ".clip.tmp" / "half.jpg").touch()
     run(clip, "--every", "1s", "--out", out)
-    assert tree(out) == before, "and what a kill left is gone"
+    assert tree(out) == before, "and files left by a killed run are gone"
     run(clip, "--every", "2s", "--out", out)
     assert len(pd.read_csv(out / "metadata.csv")) == len(list((out / "clip").iterdir())) == 2
 
@@ -185,25 +185,25 @@ def test_videos_of_one_name_do_not_collide(tmp_path: Path) -> None:
     assert {path.name for path in out.iterdir()} == {"monday-clip", "tuesday-clip", "metadata.csv"}
     before = tree(out)
     run(one, "--every", "1s", "--out", out)
-    assert tree(out) == before, "a video that is there keeps its name"
+    assert tree(out) == before, "a video that was extracted before keeps its name"
 
     three = video(tmp_path / "wednesday/clip.mp4", EVEN[:30])
     later = tmp_path / "later"
     run(one, "--every", "1s", "--out", later)
     (result,) = run(three, "--every", "1s", "--out", later, code=3)
-    assert "is there and not of this video" in str(result["error"])
+    assert "exists and is not of this video" in str(result["error"])
     (result,) = run(three, "--every", "1s", "--out", later, "--label", "ad", code=3)
     assert "is of another video of this name" in str(result["error"]), "one group would hold two videos"
 
 
-def test_a_copy_of_a_video_is_told_and_not_taken_twice(tmp_path: Path) -> None:
+def test_a_copy_of_a_video_is_reported_and_not_extracted_twice(tmp_path: Path) -> None:
     clip = video(tmp_path / "clip.mp4")
     copy = Path(shutil.copy(clip, tmp_path / "copy.mp4"))
     results = run(clip, copy, "--every", "1s", "--out", tmp_path / "out", code=3)
-    assert results[1]["error"] == f"the same bytes as {clip}, whose frames are there"
+    assert results[1]["error"] == f"the same bytes as {clip}, whose frames exist already"
 
 
-def test_rows_and_columns_of_ones_own_stay(tmp_path: Path) -> None:
+def test_rows_and_columns_of_the_user_stay(tmp_path: Path) -> None:
     out = tmp_path / "out"
     (out / "ad").mkdir(parents=True)
     (out / "metadata.csv").write_text("path,group,camera\nad/mine.jpg,studio,left\n")
@@ -213,7 +213,7 @@ def test_rows_and_columns_of_ones_own_stay(tmp_path: Path) -> None:
     assert len(table) == 3
 
 
-def test_what_is_wrong_is_shown_in_the_table(tmp_path: Path) -> None:
+def test_a_problem_is_shown_in_the_table(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     result = CliRunner().invoke(app, ["frames", str(tmp_path / "empty.mp4"), "--every", "1s", "--out", str(tmp_path)])
     assert result.exit_code == 3
@@ -224,13 +224,13 @@ def test_what_is_wrong_is_shown_in_the_table(tmp_path: Path) -> None:
     ("text", "seconds"),
     [("1s", 1), ("500ms", Fraction(1, 2)), ("2.5s", Fraction(5, 2)), ("0.5", Fraction(1, 2)), ("1min", 60)],
 )
-def test_intervals(text: str, seconds: Fraction) -> None:
+def test_an_interval_is_parsed_exactly(text: str, seconds: Fraction) -> None:
     assert interval(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "s", "0s", "-1s", "1h", "1e3", "0.0001s", "nan"])
-def test_intervals_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no interval"):
+def test_a_text_that_is_not_an_interval_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="is not an interval"):
         interval(text)
 
 
@@ -242,7 +242,7 @@ def test_frames_without_times_are_counted_by_the_frame_rate(tmp_path: Path) -> N
     assert sorted(path.stem.split("_")[1] for path in (out / "bare").iterdir()) == [f"{n:05}.000" for n in range(4)]
 
 
-def test_a_recording_with_sound_that_is_cut_short_is_reported(tmp_path: Path) -> None:
+def test_a_truncated_recording_with_sound_is_reported(tmp_path: Path) -> None:
     """Matroska states one length for sound and pictures together."""
     whole = tmp_path / "whole.mkv"
     with av.open(str(whole), "w") as container:
@@ -266,7 +266,7 @@ def test_a_recording_with_sound_that_is_cut_short_is_reported(tmp_path: Path) ->
     assert result["frames"] == 3
 
 
-def test_damage_within_a_video_is_reported_and_passed_over(tmp_path: Path) -> None:
+def test_damage_within_a_video_is_reported_and_skipped(tmp_path: Path) -> None:
     whole = video(tmp_path / "whole.ts", keys=10)
     content = bytearray(whole.read_bytes())
     middle = len(content) // 2
@@ -279,7 +279,7 @@ def test_damage_within_a_video_is_reported_and_passed_over(tmp_path: Path) -> No
 
 
 def broadcast(path: Path, seconds: int, start: float = 0, level: int = 0) -> bytes:
-    """A transport stream as television is recorded, its clock at `start` seconds."""
+    """Write a transport stream as in a TV recording, with a clock that starts at `start` seconds."""
     with av.open(str(path), "w", format="mpegts", options={"output_ts_offset": str(start)}) as container:
         stream = container.add_stream("mpeg2video", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
@@ -306,7 +306,7 @@ def test_recordings_that_were_joined_follow_one_another(tmp_path: Path, starts: 
 
 
 @pytest.mark.parametrize(("suffix", "code", "frames"), [("mp4", 3, 4), ("mkv", 0, 8), ("avi", 0, 8)])
-def test_files_of_other_formats_that_were_joined_are_read_or_told(
+def test_joined_files_of_other_formats_are_read_or_reported(
     tmp_path: Path, suffix: str, code: int, frames: int
 ) -> None:
     part = video(tmp_path / f"part.{suffix}").read_bytes()
@@ -316,7 +316,7 @@ def test_files_of_other_formats_that_were_joined_are_read_or_told(
     assert ("2 recordings in one file" in str(result["error"])) == (code == 3)
 
 
-def test_a_clock_that_begins_again_within_a_recording_costs_no_frame(tmp_path: Path) -> None:
+def test_a_clock_that_wraps_around_within_a_recording_loses_no_frame(tmp_path: Path) -> None:
     broadcast(tmp_path / "wrap.ts", 12, 95_437.7)
     (result,) = run(tmp_path / "wrap.ts", "--every", "1s", "--out", tmp_path / "out")
     assert (result["frames"], result["seconds"], result["error"]) == (12, 11.0, None)
@@ -333,7 +333,7 @@ def test_a_clock_that_begins_again_within_a_recording_costs_no_frame(tmp_path: P
         ((640, 360), 1, True),
     ],
 )
-def test_colours_that_are_not_named_are_those_of_the_size(
+def test_an_unspecified_colour_space_is_chosen_by_the_size(
     tmp_path: Path, size: tuple[int, int], space: int, named: bool
 ) -> None:
     green = av.VideoFrame.from_ndarray(np.full((size[1], size[0], 3), (0, 200, 0), np.uint8), "rgb24")
@@ -375,6 +375,6 @@ def test_a_changed_video_gives_frames_or_a_reason(data: st.DataObject, name: str
         path.write_bytes(content)
         result = CliRunner().invoke(app, ["frames", str(path), "--every", "1s", "--out", f"{folder}/out", "--json"])
         assert result.exit_code in (0, 3), result.output
-        (told,) = json.loads(result.stdout)
-        assert (told["error"] is None) == (result.exit_code == 0)
-        assert told["frames"] >= 1 or told["error"]
+        (extracted,) = json.loads(result.stdout)
+        assert (extracted["error"] is None) == (result.exit_code == 0)
+        assert extracted["frames"] >= 1 or extracted["error"]

@@ -1,4 +1,4 @@
-"""`slipway gate` on repositories with a version in production: what it says, and how it ends."""
+"""`slipway gate` on repositories with a version in production: its output and its exit code."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ BASELINE = {"overall": {"accuracy": {"most": 0.05}}}
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository whose first commit has `mine`, and that version in production."""
+    """A repository with the variant `mine` in its first commit, whose version is in production."""
     root = tmp_path_factory.mktemp("first")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -38,7 +38,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def root(first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of it, which is the working folder of the test."""
+    """A copy of that repository, which is the working directory of the test."""
     root = tmp_path / "repository"
     shutil.copytree(first, root)
     monkeypatch.chdir(root)
@@ -59,10 +59,10 @@ def baseline_rule(*arguments: str) -> dict[str, Any]:
     return next(rule for rule in judged(*arguments)["rules"] if rule["kind"] == "baseline")
 
 
-def test_the_model_in_production_passes_beside_itself(root: Path) -> None:
-    code, said = run()
+def test_the_model_in_production_passes_against_itself(root: Path) -> None:
+    code, output = run()
     assert code == 0
-    assert "mine@v1.0.0" in said
+    assert "mine@v1.0.0" in output
     rule = baseline_rule()
     assert (rule["value"], rule["low"], rule["high"], rule["verdict"]) == (0, 0, 0, "pass")
 
@@ -70,9 +70,9 @@ def test_the_model_in_production_passes_beside_itself(root: Path) -> None:
 def test_a_model_that_is_much_worse_fails_with_the_examples_that_flipped(root: Path) -> None:
     released.build("mine", offset=3.0)
     assert run()[0] == 1
-    said = judged()
-    assert said["verdict"] == "fail"
-    compared = said["comparison"]
+    result = judged()
+    assert result["verdict"] == "fail"
+    compared = result["comparison"]
     assert compared["worse"] > compared["better"]
     assert compared["p"] < 0.001
     flip = compared["flips"][0]
@@ -100,7 +100,7 @@ def test_a_better_model_passes(root: Path) -> None:
     assert baseline_rule()["value"] < 0
 
 
-def test_the_holder_of_production_is_the_baseline_also_after_a_role_was_taken_back(root: Path) -> None:
+def test_the_holder_of_production_is_the_baseline_also_after_an_unassignment(root: Path) -> None:
     assert judged()["baseline"]["name"] == "mine@v1.0.0"
     released.build("mine", offset=0.5)
     released.commit("second")
@@ -115,9 +115,9 @@ def test_the_holder_of_production_is_the_baseline_also_after_a_role_was_taken_ba
 def test_any_revision_can_be_the_baseline(root: Path) -> None:
     first = released.git("rev-parse", "HEAD")
     assert judged("--baseline", "HEAD")["baseline"] == {"name": "HEAD", "commit": first}
-    code, said = run("--baseline", "no-such-thing")
+    code, output = run("--baseline", "no-such-thing")
     assert code == 3
-    assert "no-such-thing: no such commit" in said
+    assert "no-such-thing: no such commit" in output
 
 
 def test_without_a_version_in_production_a_rule_holds_unless_it_says_first_release_pass(root: Path) -> None:
@@ -131,13 +131,13 @@ def test_without_a_version_in_production_a_rule_holds_unless_it_says_first_relea
     assert run()[0] == 0
 
 
-def test_a_version_in_production_without_a_record_is_no_first_release(root: Path) -> None:
+def test_a_version_in_production_without_a_record_is_not_a_first_release(root: Path) -> None:
     released.git("rm", "-q", "--cached", "models/mine/release.json")
     released.git("commit", "-q", "-m", "without its record")
     released.ship("mine", "v1.1.0", number=2)
     released.build("mine", gate=released.DEFAULT_GATE | {"baseline": BASELINE | {"first_release": "pass"}})
     assert run()[0] == 2
-    assert baseline_rule()["reason"].endswith("models/mine/release.json is not there in mine@v1.1.0")
+    assert baseline_rule()["reason"].endswith("models/mine/release.json does not exist in mine@v1.1.0")
     assert run("--baseline", "HEAD")[0] == 0
     assert baseline_rule("--baseline", "HEAD")["reason"] == "HEAD has no release of mine yet"
 
@@ -151,7 +151,7 @@ def test_a_class_with_another_name_does_not_lose_its_rule(root: Path, monkeypatc
     assert found == {"football": "hold", "not football": "hold", "ball": "fail", "not ball": "fail"}
 
 
-def test_a_baseline_whose_predictions_are_damaged_is_run_and_holds_where_it_cannot_be(root: Path) -> None:
+def test_a_baseline_with_damaged_predictions_is_run_and_holds_if_it_cannot_be(root: Path) -> None:
     whole = Path("reports/mine/shipped.parquet").read_bytes()
     Path("reports/mine/shipped.parquet").write_bytes(whole[:-100])
     released.commit("damaged")
@@ -163,12 +163,12 @@ def test_a_baseline_whose_predictions_are_damaged_is_run_and_holds_where_it_cann
     assert "data/prepared/mine/test is not here" in baseline_rule()["reason"]
 
 
-def test_a_baseline_with_a_data_section_of_another_time_holds(root: Path) -> None:
+def test_a_baseline_with_an_incompatible_data_section_holds(root: Path) -> None:
     record = Path("models/mine/release.json")
     values = json.loads(record.read_text())
     values["data"]["forgotten"] = 1
     record.write_text(json.dumps(values))
-    released.commit("of another time")
+    released.commit("incompatible")
     released.ship("mine", "v1.1.0", number=2)
     released.build("mine")
     assert run()[0] == 2
@@ -183,18 +183,18 @@ def test_a_baseline_is_not_run_on_classes_that_it_has_no_output_for(root: Path) 
     old_record = of_mine.model_copy(update={**own, "spec": {**spec, "outputs": ["a", "b"], "classes": ["a", "b"]}})
     examples = pd.DataFrame({"example": ["one", "two"], "group": ["one", "two"]})
     new = Scored(tasks.load(record.task, record.data), spec, examples, np.arange(2), np.eye(2))
-    with pytest.raises(ModelError, match="it does not know c, which test examples are of"):
+    with pytest.raises(ModelError, match="it does not know the classes c of the test examples"):
         gate._of_baseline("yours", Version("HEAD", released.git("rev-parse", "HEAD")), old_record, record, new)
 
 
-def test_a_baseline_tested_on_other_rows_is_fetched_and_run_on_todays(root: Path) -> None:
+def test_a_baseline_tested_on_other_rows_is_fetched_and_run_on_the_current_rows(root: Path) -> None:
     released.build("mine", test=slice(100, 300))
     rule = baseline_rule()
     assert (rule["value"], rule["verdict"]) == (0, "pass")
     assert judged()["comparison"]["examples"] == 200
 
 
-def test_a_baseline_of_other_raw_data_is_run_on_todays(root: Path) -> None:
+def test_a_baseline_of_other_raw_data_is_run_on_the_current_data(root: Path) -> None:
     released.rows("mine", seed=1)
     released.build("mine")
     assert baseline_rule()["value"] == 0
@@ -213,13 +213,13 @@ def test_a_baseline_with_another_threshold_decides_by_its_own(root: Path) -> Non
     assert judged()["comparison"]["better"] > judged()["comparison"]["worse"]
 
 
-def test_predictions_that_are_only_at_the_remote_are_fetched(root: Path) -> None:
+def test_predictions_that_are_only_on_the_remote_are_fetched(root: Path) -> None:
     shutil.move(".dvc/cache", "../store")
     released.build("mine", offset=3.0)
     assert baseline_rule()["verdict"] == "fail"
 
 
-def test_a_damaged_object_of_the_cache_is_not_believed(root: Path) -> None:
+def test_a_damaged_object_of_the_cache_is_not_accepted(root: Path) -> None:
     shutil.copytree(".dvc/cache", "../store")
     for path in Path(".dvc/cache").rglob("*"):
         if path.is_file():
@@ -252,7 +252,7 @@ def test_size_is_compared_and_latency_only_on_one_machine(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "content", "said"),
+    ("path", "content", "message"),
     [
         ("models/mine/release.json", None, "no such file; run `dvc repro register@mine`"),
         ("models/mine/release.json", "{", "not JSON"),
@@ -269,15 +269,15 @@ def test_size_is_compared_and_latency_only_on_one_machine(root: Path) -> None:
         ("params/mine.yaml", "gate: {rules: {accuracy: {}}}", "a rule needs min, max or both"),
     ],
 )
-def test_what_cannot_be_read_is_not_judged_and_never_passes(
-    root: Path, path: str, content: str | None, said: str
+def test_an_unreadable_file_is_not_judged_and_never_passes(
+    root: Path, path: str, content: str | None, message: str
 ) -> None:
     Path(path).unlink()
     if content is not None:
         Path(path).write_text(content)
     assert run()[0] == 3
     assert judged()["verdict"] == "unjudged"
-    assert said in judged()["why"]
+    assert message in judged()["why"]
 
 
 def test_predictions_of_another_model_than_the_records_are_not_judged(root: Path) -> None:
@@ -297,7 +297,7 @@ def test_damaged_predictions_that_dvc_locked_are_not_judged(root: Path) -> None:
     assert "shipped.parquet: the predictions cannot be read" in judged()["why"]
 
 
-def test_a_verdict_edited_by_hand_is_not_believed(root: Path) -> None:
+def test_a_verdict_edited_by_hand_is_not_accepted(root: Path) -> None:
     released.build("mine", gate={"rules": {"accuracy": {"min": 0.999}}})
     record = Path("models/mine/release.json")
     values = json.loads(record.read_text())
@@ -310,7 +310,7 @@ def test_a_verdict_edited_by_hand_is_not_believed(root: Path) -> None:
 
 
 def edit(path: str, change: Callable[[Any], object]) -> None:
-    """Edit a file of the build by hand, and let `dvc commit -f` lock it."""
+    """Edit a file of the build by hand, and update dvc.lock as `dvc commit -f` does."""
     values = json.loads(Path(path).read_text())
     change(values)
     Path(path).write_text(json.dumps(values))
@@ -326,17 +326,17 @@ SLICES = {
 }
 
 
-def better(rule: dict[str, Any]) -> None:
-    """A rule with figures that keep to it, and the verdict on these."""
+def make_pass(rule: dict[str, Any]) -> None:
+    """Change the values of a rule so that it passes, and its verdict."""
     best = 1.0 if rule["min"] is not None else 0.0
     rule |= {"value": best, "low": best, "high": best, "verdict": "pass"}
 
 
-def test_a_figure_of_a_rule_that_was_edited_does_not_come_out_of_the_predictions(root: Path) -> None:
+def test_an_edited_value_of_a_rule_is_not_reproduced_from_the_predictions(root: Path) -> None:
     released.build("mine", gate=STRICT)
 
     def change(record: dict[str, Any]) -> None:
-        better(record["gate"]["rules"][0])
+        make_pass(record["gate"]["rules"][0])
         record["gate"]["verdict"] = "pass"
 
     edit(RECORD, change)
@@ -344,11 +344,11 @@ def test_a_figure_of_a_rule_that_was_edited_does_not_come_out_of_the_predictions
     assert "the rule accuracy ≥ 0.99 has 1 (1 to 1), but recomputing gives 0." in judged()["why"]
 
 
-def test_metrics_that_were_edited_too_do_not_come_out_either(root: Path) -> None:
+def test_edited_metrics_are_not_reproduced_either(root: Path) -> None:
     released.build("mine", gate=STRICT)
 
     def change(record: dict[str, Any]) -> None:
-        better(record["gate"]["rules"][0])
+        make_pass(record["gate"]["rules"][0])
         record["gate"]["verdict"] = "pass"
         record["metrics"]["accuracy"] = {"value": 1.0, "low": 1.0, "high": 1.0}
 
@@ -363,10 +363,10 @@ def test_an_interval_that_was_narrowed_does_not_come_out(root: Path, end: str) -
     assert "release.json: log_loss is " in judged()["why"]
 
 
-def test_rules_by_class_and_on_the_conversion_come_out_again(root: Path) -> None:
+def test_rules_by_class_and_on_the_conversion_are_reproduced(root: Path) -> None:
     released.build("mine", gate=SLICES, converted=0.02)
     honest = json.loads(Path(RECORD).read_text())
-    assert judged()["verdict"] == "fail"  # it is judged
+    assert judged()["verdict"] == "fail"  # not unjudged
     assert [rule["kind"] for rule in honest["gate"]["rules"]] == ["conversion", "conversion", "bound", "bound"]
     for number in range(4):
         Path(RECORD).write_text(json.dumps(honest))
@@ -374,7 +374,7 @@ def test_rules_by_class_and_on_the_conversion_come_out_again(root: Path) -> None
         assert judged()["verdict"] == "unjudged"
 
 
-def test_without_the_native_predictions_what_conversion_lost_is_not_believed(root: Path) -> None:
+def test_without_the_native_predictions_the_conversion_loss_is_not_accepted(root: Path) -> None:
     released.build("mine", gate=SLICES, converted=0.02)
     Path("reports/mine/predictions.parquet").unlink()
     assert run()[0] == 3
@@ -382,7 +382,7 @@ def test_without_the_native_predictions_what_conversion_lost_is_not_believed(roo
 
 
 @pytest.mark.parametrize(
-    ("path", "change", "said"),
+    ("path", "change", "message"),
     [
         (RECORD, lambda one: one.update(variant="yours"), "is the record of yours, not of mine"),
         (RECORD, lambda one: one.update(examples=4000), "it has 4000 examples, but the predictions have 400"),
@@ -399,18 +399,18 @@ def test_without_the_native_predictions_what_conversion_lost_is_not_believed(roo
         (BENCHMARK, lambda one: one["gate"]["rules"][0].update(value=0.5), "has 0.5, but recomputing gives 1"),
     ],
 )
-def test_what_is_not_of_this_build_is_not_believed(
-    root: Path, path: str, change: Callable[[Any], object], said: str | None
+def test_values_of_another_build_are_not_accepted(
+    root: Path, path: str, change: Callable[[Any], object], message: str | None
 ) -> None:
     edit(path, change)
-    if said is None:
-        assert judged()["verdict"] == "pass"  # the same rule twice says the same
+    if message is None:
+        assert judged()["verdict"] == "pass"  # the same rule twice has the same result
     else:
-        assert said in judged()["why"]
+        assert message in judged()["why"]
 
 
 @pytest.mark.parametrize("path", ["models/mine/release.json", "reports/mine/benchmark.json"])
-def test_bytes_that_no_stage_wrote_are_not_believed(root: Path, path: str) -> None:
+def test_bytes_that_no_stage_wrote_are_not_accepted(root: Path, path: str) -> None:
     written = Path(path)
     written.write_text(written.read_text() + "\n")
     assert run()[0] == 3
@@ -422,7 +422,7 @@ def test_bytes_that_no_stage_wrote_are_not_believed(root: Path, path: str) -> No
     ("path", "rule"),
     [("models/mine/release.json", "accuracy ≥ 0.5"), ("reports/mine/benchmark.json", "latency_p95_ms ≤ 100")],
 )
-def test_a_rule_that_was_taken_out_is_missed_though_dvc_locked_it(root: Path, path: str, rule: str) -> None:
+def test_a_removed_rule_is_detected_although_dvc_locked_the_file(root: Path, path: str, rule: str) -> None:
     values = json.loads(Path(path).read_text())
     values["gate"] = {"verdict": "pass", "rules": []}
     Path(path).write_text(json.dumps(values))
@@ -431,31 +431,31 @@ def test_a_rule_that_was_taken_out_is_missed_though_dvc_locked_it(root: Path, pa
     assert judged()["why"] == f"{path}: the rule {rule} was not judged; run `dvc repro register@mine`"
 
 
-def test_mistakes_on_the_command_line_are_not_a_hold(root: Path) -> None:
+def test_usage_errors_are_not_a_hold(root: Path) -> None:
     assert run("--nonsense")[0] == 3
-    code, said = run("yours")
+    code, output = run("yours")
     assert code == 3
-    assert "yours: no such variant in params.yaml; it has mine" in said
+    assert "yours: no such variant in params.yaml; it has mine" in output
     assert run("--help")[0] == 0
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"", b"variants: {}", b"all: mine", b"\xff"])
-def test_a_damaged_params_yaml_ends_with_one_line_and_is_no_failure_of_a_model(root: Path, content: bytes) -> None:
+def test_a_damaged_params_yaml_gives_an_error_of_one_line_and_no_verdict(root: Path, content: bytes) -> None:
     Path("params.yaml").write_bytes(content)
-    code, said = run()
+    code, output = run()
     assert code == 3
-    assert said.startswith("error: params.yaml:")
-    assert said.count("\n") == 1
+    assert output.startswith("error: params.yaml:")
+    assert output.count("\n") == 1
 
 
-def test_an_error_that_nobody_foresaw_is_no_failure_of_a_model(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_not_a_verdict(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr("slipway.cli.gate.judge", broken)
-    code, said = run()
+    code, output = run()
     assert code == 3
-    assert "ZeroDivisionError" in said
+    assert "ZeroDivisionError" in output
 
 
 def test_the_exit_code_is_that_of_the_worst_variant() -> None:
@@ -481,8 +481,8 @@ def test_a_clone_without_the_tags_of_its_remote_judges_nothing_beside_production
     released.git("clone", "-q", option, f"file://{tmp_path}/hub", str(part))
     shutil.copytree(root, part, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
     monkeypatch.chdir(part)
-    said = judged()
-    assert said["verdict"] == "unjudged" and "--tags" in said["why"]
+    result = judged()
+    assert result["verdict"] == "unjudged" and "--tags" in result["why"]
     assert run()[0] == 3
     assert CliRunner().invoke(app, ["report"]).exit_code == 3
     assert CliRunner().invoke(app, ["register"]).exit_code == 3

@@ -1,4 +1,4 @@
-"""`slipway new`: from a folder of pictures to a variant, and what is refused."""
+"""`slipway new`: from a folder of pictures to a variant, and the inputs that it refuses."""
 
 import io
 import json
@@ -24,7 +24,7 @@ NAMES = ["Brötchen", "rye bread", "ちくわ", *(f"kind {number:02}" for number
 
 
 def picture(seed: int, kind: int, form: int) -> tuple[bytes, str]:
-    """A noisy picture of the hue of its kind, in one of the forms that people have; its bytes and suffix."""
+    """Return a noisy picture in the hue of its kind, in one of the common file formats, as bytes and suffix."""
     random = np.random.default_rng((seed, kind))
     hue = Image.new("HSV", (40, 32), (kind * 8 % 256, 220, 180)).convert("RGB")
     noisy = np.clip(np.asarray(hue, float) + random.normal(0, 25, (32, 40, 3)), 0, 255).astype(np.uint8)
@@ -50,7 +50,7 @@ def picture(seed: int, kind: int, form: int) -> tuple[bytes, str]:
 
 
 def pictures(folder: Path, classes: int, each: int) -> Path:
-    """A folder a class; every other picture in a folder below it, with a space and an accent in its name."""
+    """Write a folder per class; every second picture is in a subfolder with a space and an accent in its name."""
     for kind, name in enumerate(NAMES[:classes]):
         for number in range(each):
             content, suffix = picture(number, kind, number + kind)
@@ -67,7 +67,7 @@ def sh(command: str) -> str:
 
 
 def state() -> dict[str, bytes]:
-    """Every file of the repository that is not DVC's or Git's own."""
+    """Every file of the repository, except the internal files of DVC and Git."""
     return {
         str(path): path.read_bytes()
         for path in sorted(Path().rglob("*"))
@@ -90,11 +90,11 @@ def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
 ) -> None:
     folder = pictures(tmp_path / "my pictures", classes, each)
     before = Path("params.yaml").read_text()
-    said = CliRunner().invoke(app, ["new", "own-one", "--task", "image_classification", "--data", str(folder)])
-    assert said.exit_code == 0, said.output
+    result = CliRunner().invoke(app, ["new", "own-one", "--task", "image_classification", "--data", str(folder)])
+    assert result.exit_code == 0, result.output
     for name in NAMES[:classes]:
-        assert name in said.output
-    assert "dvc repro register@own-one" in said.output
+        assert name in result.output
+    assert "dvc repro register@own-one" in result.output
     line = "  own-one: {task: image_classification, framework: keras}\n"
     assert Path("params.yaml").read_text().replace(line, "", 1) == before
     artifact = {"path": "models/own-one/model.tflite", "type": "model"}
@@ -113,19 +113,19 @@ def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
 
 @pytest.mark.build
 def test_five_classes_are_built_gated_and_recorded(smoke: Path, tmp_path: Path) -> None:
-    """The folder stands where it belongs already; a number names what a picture shows, in all classes."""
+    """The folder is already in its place; a number in the name of a picture is its group, across all classes."""
     raw = Path("data/raw/breads")
     raw.parent.mkdir(parents=True, exist_ok=True)
     pictures(tmp_path / "pictures", 5, 12).rename(raw)
     arguments = ["--task", "image_classification", "--data", str(raw), "--group", r"^(?:[^/]+/)?(no \d)", "--json"]
-    said = CliRunner().invoke(app, ["new", "breads", *arguments])
-    assert said.exit_code == 0, said.output
-    assert json.loads(said.stdout)["classes"]["Brötchen"] == {"examples": 12, "groups": 10}
+    result = CliRunner().invoke(app, ["new", "breads", *arguments])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["classes"]["Brötchen"] == {"examples": 12, "groups": 10}
     sh("dvc repro register@breads")
     record = json.loads(Path("models/breads/release.json").read_text())
     assert record["spec"]["outputs"] == sorted(NAMES[:5])
     floors = {rule["metric"]: rule["min"] for rule in record["gate"]["rules"]}
-    assert floors == {"accuracy": 0.6, "roc_auc": 0.75}, "half-way from a fifth, and from a half, to 1"
+    assert floors == {"accuracy": 0.6, "roc_auc": 0.75}, "halfway from 1/5, and from 1/2, to 1"
     sizes = {name: record["artifacts"][name]["bytes"] for name in ("model.tflite", "float.tflite")}
     assert sizes["float.tflite"] > 3.3 * sizes["model.tflite"], "INT8 is what ships"
 
@@ -137,14 +137,14 @@ def test_a_folder_of_sounds_becomes_a_variant(repository: Path, tmp_path: Path) 
             noise = np.random.default_rng(number).normal(0, 0.1, 8000)
             soundfile.write(tmp_path / "sounds" / label / f"{number}.wav", noise, 8000)
     arguments = ["new", "weather", "--task", "audio_classification", "--data", str(tmp_path / "sounds"), "--json"]
-    said = CliRunner().invoke(app, arguments)
-    assert said.exit_code == 0, said.output
-    assert json.loads(said.stdout)["classes"]["rain"] == {"examples": 4, "groups": 4}
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["classes"]["rain"] == {"examples": 4, "groups": 4}
     written = yaml.safe_load(Path("conf/variant/weather.yaml").read_text())
     assert written["gate"]["rules"] == {"accuracy": {"min": 0.75}}
 
 
-def test_a_split_above_the_classes_and_copies_are_said(repository: Path, tmp_path: Path) -> None:
+def test_a_predefined_split_and_copies_are_reported(repository: Path, tmp_path: Path) -> None:
     for side, each in (("train", 12), ("test", 4)):
         pictures(tmp_path / "pictures" / side, 2, each)
     for number, path in enumerate(sorted((tmp_path / "pictures/test").rglob("no *"))):
@@ -176,7 +176,7 @@ def test_identical_files_are_counted_by_side_and_class(tmp_path: Path) -> None:
 
 
 def refused(*arguments: str) -> tuple[int, str]:
-    """Exit code and message of a `slipway new` that must fail and leave all as it was."""
+    """Run `slipway new`, which must fail and change no file; return its exit code and message."""
     before = state()
     result = CliRunner().invoke(app, ["new", *arguments])
     assert state() == before
@@ -188,67 +188,67 @@ def refused(*arguments: str) -> tuple[int, str]:
 @pytest.mark.parametrize(
     ("variant", "task", "code", "message"),
     [
-        ("base-ad-detector", "image_classification", 2, "there is such a variant"),
-        ("Base-Ad-Detector", "image_classification", 2, "base-ad-detector: there is such a variant"),
+        ("base-ad-detector", "image_classification", 2, "this variant exists already"),
+        ("Base-Ad-Detector", "image_classification", 2, "base-ad-detector: this variant exists already"),
         ("my_pictures", "image_classification", 2, "letters, digits and -"),
         ("größe", "image_classification", 2, "letters, digits and -"),
         ("-x", "image_classification", 2, "letters, digits and -"),
         ("yes", "image_classification", 2, "letters, digits and -"),
-        ("mine", "picture_poems", 2, "no such task; slipway new can begin"),
+        ("mine", "picture_poems", 2, "no such task; slipway new supports"),
         ("mine", "tabular_regression", 2, "see docs/add-a-variant.md"),
     ],
 )
-def test_names_and_tasks_that_cannot_be(
+def test_invalid_names_and_tasks_are_refused(
     repository: Path, tmp_path: Path, variant: str, task: str, code: int, message: str
 ) -> None:
     folder = pictures(tmp_path / "pictures", 2, 3)
-    exit_code, said = refused("--task", task, "--data", str(folder), "--", variant)
+    exit_code, stderr = refused("--task", task, "--data", str(folder), "--", variant)
     assert exit_code == code
-    assert message in said
+    assert message in stderr
 
 
-def test_folders_that_are_not_in_the_tasks_layout(repository: Path, tmp_path: Path) -> None:
-    def said(folder: Path, *more: str) -> str:
+def test_folders_that_do_not_have_the_tasks_layout_are_refused(repository: Path, tmp_path: Path) -> None:
+    def error(folder: Path, *more: str) -> str:
         code, message = refused("mine", "--task", "image_classification", "--data", str(folder), *more)
         assert code == 3
         return message
 
-    assert "no such folder" in said(tmp_path / "absent")
-    assert "1 class folders; classification needs at least two" in said(pictures(tmp_path / "one", 1, 3))
+    assert "no such folder" in error(tmp_path / "absent")
+    assert "1 class folders; classification needs at least two" in error(pictures(tmp_path / "one", 1, 3))
     few = pictures(pictures(tmp_path / "few", 3, 2), 2, 9)
-    assert "test would have no example of ちくわ: each class needs at least three groups" in said(few)
+    assert "test would have no example of ちくわ: each class needs at least three groups" in error(few)
     litter = pictures(tmp_path / "litter", 2, 12)
     (litter / "README.md").write_text("About.")
     (litter / "rye bread" / "notes.txt").write_text("About.")
-    listed = said(litter)
+    listed = error(litter)
     assert "2 of 26 files cannot be used" in listed
     assert "--quarantine 0.077" in listed
     assert "README.md: not in a class folder" in listed
     linked = pictures(tmp_path / "linked", 2, 12)
     (linked / "rye bread").rename(tmp_path / "rye")
     (linked / "rye bread").symlink_to(tmp_path / "rye")
-    assert "the first is rye bread (linked folder)" in said(linked)
+    assert "the first is rye bread (linked folder)" in error(linked)
     odd = pictures(tmp_path / "odd", 2, 12)
     (odd / "rye bread" / "no 0.png").rename(odd / "rye bread" / os.fsdecode(b"\xe9t\xe9.png"))
-    assert r"rye bread/\xe9t\xe9.png: name is not UTF-8" in said(odd)
+    assert r"rye bread/\xe9t\xe9.png: name is not UTF-8" in error(odd)
     taken = Path("data/raw/mine/ad")
     taken.mkdir(parents=True)
-    assert "there is such a folder" in said(pictures(tmp_path / "good", 2, 3))
+    assert "this folder exists already" in error(pictures(tmp_path / "good", 2, 3))
     assert "it contains data/raw/other" in refused("other", "--task", "image_classification", "--data", "data")[1]
 
 
-def test_bad_files_are_set_aside_where_that_is_asked_for(repository: Path, tmp_path: Path) -> None:
+def test_bad_files_are_quarantined_on_request(repository: Path, tmp_path: Path) -> None:
     folder = pictures(tmp_path / "pictures", 2, 12)
     (folder / "README.md").write_text("About.")
     arguments = ["--task", "image_classification", "--data", str(folder), "--quarantine", "0.05"]
-    said = CliRunner().invoke(app, ["new", "mine", *arguments])
-    assert said.exit_code == 0, said.output
-    assert "1 files cannot be used and will be set aside" in said.output
+    result = CliRunner().invoke(app, ["new", "mine", *arguments])
+    assert result.exit_code == 0, result.output
+    assert "1 files cannot be used and will be quarantined" in result.output
     assert yaml.safe_load(Path("conf/variant/mine.yaml").read_text())["checks"] == {"quarantine": 0.05}
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, OSError("No space left on device")])
-def test_what_was_written_is_undone_when_it_fails_late(
+def test_a_late_failure_undoes_all_changes(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     folder = pictures(tmp_path / "pictures", 2, 3)
@@ -279,12 +279,12 @@ def test_what_was_written_is_undone_when_it_fails_late(
         ("variants: &v {}\nall: {<<: *v}\n", "variants: &v\n  b: {x: 2}\nall: {<<: *v}\n"),
     ],
 )
-def test_the_line_in_params_yaml_is_in_its_place_and_leaves_the_rest(text: str, expected: str) -> None:
+def test_a_line_is_added_to_params_yaml_in_its_place_and_the_rest_is_unchanged(text: str, expected: str) -> None:
     assert command._insert(text, "b", "{x: 2}").startswith(expected)
 
 
-def test_lines_that_two_branches_add_to_params_yaml_rarely_meet(repository: Path) -> None:
-    """Each goes behind the name before it in the alphabet, whatever the order of the lines is."""
+def test_lines_that_two_branches_add_to_params_yaml_rarely_conflict(repository: Path) -> None:
+    """Each line goes after the previous name in the alphabet, in any order of the lines."""
     before = Path("params.yaml").read_text()
     for branch in ("apples", "fruit", "shop-front", "zebras"):
         sh(f"git switch -q -c {branch} main")
@@ -296,7 +296,7 @@ def test_lines_that_two_branches_add_to_params_yaml_rarely_meet(repository: Path
     assert {"apples", "fruit", "shop-front", "zebras"} < set(config.top()["variants"])
 
 
-def test_a_variant_gets_another_name_and_is_taken_out_as_the_page_says(repository: Path) -> None:
+def test_a_variant_is_renamed_and_removed_with_the_commands_of_the_page(repository: Path) -> None:
     for path, text in {
         "conf/variant/shop-front.yaml": "# @package _global_\n",
         "data/raw/shop-front/one.jpg": "a picture",
@@ -324,11 +324,11 @@ def test_a_variant_gets_another_name_and_is_taken_out_as_the_page_says(repositor
     assert sh("git status --porcelain") == ""
 
 
-def test_what_is_new_is_known_to_git_and_can_be_queued(repository: Path, tmp_path: Path) -> None:
-    """An experiment that waits in the queue gets only what Git knows of."""
+def test_the_new_files_are_staged_in_git_and_can_be_queued(repository: Path, tmp_path: Path) -> None:
+    """A queued experiment includes only files known to Git."""
     folder = pictures(tmp_path / "pictures", 2, 3)
-    said = CliRunner().invoke(app, ["new", "mine", "--task", "image_classification", "--data", str(folder)])
-    assert said.exit_code == 0, said.output
+    result = CliRunner().invoke(app, ["new", "mine", "--task", "image_classification", "--data", str(folder)])
+    assert result.exit_code == 0, result.output
     files = ["conf/variant/mine.yaml", "data/raw/mine.dvc", "dvc.yaml", "params.yaml"]
     assert sh("git diff --cached --name-only").splitlines() == files
     assert sh("git status --porcelain").splitlines() == [
@@ -337,6 +337,6 @@ def test_what_is_new_is_known_to_git_and_can_be_queued(repository: Path, tmp_pat
         "M  " + files[2],
         "M  " + files[3],
     ]
-    assert all(name in said.output for name in files)
+    assert all(name in result.output for name in files)
     sh("dvc exp run --queue -S 'conf/variant/mine.yaml:++train.epochs=1' compose@mine")
     assert {*files} <= set(sh("git ls-tree -r --name-only refs/exps/celery/stash").splitlines())

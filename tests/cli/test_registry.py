@@ -1,4 +1,4 @@
-"""`slipway register` without a variant: what is new and what the gate passes, beside production too."""
+"""`slipway register` without a variant: new builds that pass the gate, also against production."""
 
 import json
 from pathlib import Path
@@ -34,25 +34,25 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("root")
-def test_what_is_worse_than_production_is_no_version_unasked() -> None:
+def test_a_build_worse_than_production_is_not_registered_by_default() -> None:
     done = CliRunner().invoke(app, ["register", "--json"])
     assert done.exit_code == 0, done.output
     assert [one["variant"] for one in json.loads(done.stdout)] == ["better"]
-    assert "worse is not registered: the gate says fail, beside worse@v1.0.0" in done.stderr.replace("\n", " ")
+    assert "worse is not registered: verdict fail, compared with worse@v1.0.0" in done.stderr.replace("\n", " ")
     assert released.git("tag", "--points-at", "HEAD") == "better@v1.1.0"
     again = CliRunner().invoke(app, ["register"])
-    assert (again.exit_code, again.stdout) == (0, "nothing to register: nothing passed that is of no version yet\n")
+    assert (again.exit_code, again.stdout) == (0, "nothing to register: no unregistered build passes the gate\n")
 
 
 @pytest.mark.usefixtures("root")
-def test_who_names_it_may_register_it_all_the_same() -> None:
+def test_a_named_variant_is_registered_despite_the_gate() -> None:
     assert CliRunner().invoke(app, ["register", "worse"]).exit_code == 0
     assert released.git("tag", "--points-at", "HEAD") == "worse@v1.1.0"
 
 
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("option", [["--version", "v2.0.0"], ["--rev", "HEAD~1"]])
-def test_a_name_or_a_commit_is_of_one_variant(option: list[str]) -> None:
+def test_a_version_name_or_a_commit_needs_a_variant(option: list[str]) -> None:
     done = CliRunner().invoke(app, ["register", *option])
     assert done.exit_code != 0
     assert released.git("tag", "--points-at", "HEAD") == ""

@@ -1,4 +1,4 @@
-"""`slipway releases` where another processor built what is committed."""
+"""`slipway releases` if another processor built the committed models."""
 
 import json
 from pathlib import Path
@@ -20,14 +20,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def said() -> str:
+def output() -> str:
     done = CliRunner().invoke(app, ["releases"])
     assert done.exit_code == 0, done.output
     return " ".join(done.output.split())
 
 
 def rebuild(machine: str, sha256: str) -> None:
-    """What comes out of the same data and parameters on a machine."""
+    """Rebuild from the same data and parameters on a machine."""
     record, benchmark = Path("models/mine/release.json"), Path("reports/mine/benchmark.json")
     values, timed = (json.loads(path.read_text()) for path in (record, benchmark))
     values["artifacts"]["model.tflite"]["sha256"] = sha256
@@ -36,29 +36,29 @@ def rebuild(machine: str, sha256: str) -> None:
     benchmark.write_text(json.dumps(timed))
 
 
-def test_other_bytes_of_another_processor_are_explained_with_the_way_back(root: Path) -> None:
-    assert "Git shows" not in said()
+def test_different_bytes_from_another_processor_are_explained_with_a_command_to_restore(root: Path) -> None:
+    assert "Git shows" not in output()
     rebuild("another", "f" * 64)
-    assert "Git shows other models of mine" in said()
-    assert "another kind of processor (another here, one where they were committed)" in said()
-    assert "git checkout -- dvc.lock models reports && dvc pull" in said()
+    assert "Git shows changed models of mine" in output()
+    assert "another kind of processor (another here, one for the commit)" in output()
+    assert "git checkout -- dvc.lock models reports && dvc pull" in output()
 
 
 @pytest.mark.parametrize(("machine", "sha256"), [("one", "f" * 64), ("another", None)])
-def test_nothing_is_said_on_one_processor_or_of_equal_bytes(root: Path, machine: str, sha256: str | None) -> None:
+def test_nothing_is_reported_on_one_processor_or_for_equal_bytes(root: Path, machine: str, sha256: str | None) -> None:
     committed = json.loads(Path("models/mine/release.json").read_text())["artifacts"]["model.tflite"]["sha256"]
     rebuild(machine, sha256 or committed)
-    assert "Git shows" not in said()
+    assert "Git shows" not in output()
 
 
-def test_doctor_compares_the_two_models_where_it_can(root: Path) -> None:
+def test_doctor_compares_the_two_models_if_possible(root: Path) -> None:
     from slipway.cli import doctor
 
     rebuild("another", "f" * 64)
-    said = "other bytes, another processor (another here, one in the commit)"
+    reason = "other bytes, another processor (another here, one in the commit)"
     (found,) = doctor.examine(["models"])
-    assert found.wrong == f"mine: same verdict, {said}"
+    assert found.wrong == f"mine: same verdict, {reason}"
     assert found.mend == "git checkout -- dvc.lock models reports && dvc pull"
     Path("reports/mine/shipped.parquet").unlink()
     (found,) = doctor.examine(["models"])
-    assert found.wrong.startswith("mine: the two models cannot be compared (") and found.wrong.endswith(said)
+    assert found.wrong.startswith("mine: the two models cannot be compared (") and found.wrong.endswith(reason)

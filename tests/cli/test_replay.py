@@ -1,4 +1,4 @@
-"""`slipway replay` on versions of a built repository: what it says, and what it leaves behind."""
+"""`slipway replay` on versions of a built repository: its output, and that it leaves no files behind."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ GOOD, EDITED = f"{TABLE}#production#1", f"{TABLE}#staging#2"
 
 @pytest.fixture(scope="module")
 def root(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build whose variant is in production, and in staging with a record that says pass and should say fail."""
+    """A build with a version in production, and one in staging whose record says pass and should say fail."""
     root = tmp_path_factory.mktemp("replay") / "repository"
     sh(f"cp -r {built.parent / 'untouched'} {root}", built)
     with chdir(root):
@@ -42,7 +42,7 @@ def root(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def tighten(before: str, after: str, was: float, now: float) -> None:
-    """Commit a lower ceiling, by which the model fails, and a record that was edited to say that it passes."""
+    """Commit a lower ceiling, which the model breaks, and a record that was edited to say pass."""
     conf = Path("conf/gate/demand.yaml")
     assert before in conf.read_text()
     conf.write_text(conf.read_text().replace(before, after))
@@ -57,7 +57,7 @@ def tighten(before: str, after: str, was: float, now: float) -> None:
 
 @pytest.fixture
 def clone(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A clone with an empty cache, which is the working folder of the test."""
+    """A clone with an empty cache, which is the working directory of the test."""
     clone = tmp_path / "clone"
     sh(f"git clone -q {root} {clone}", tmp_path)
     monkeypatch.chdir(clone)
@@ -70,8 +70,8 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 
 def replayed(*arguments: str) -> tuple[int, dict[str, Any]]:
-    code, out, said = run(*arguments, "--json")
-    assert out, said
+    code, out, stderr = run(*arguments, "--json")
+    assert out, stderr
     return code, json.loads(out)
 
 
@@ -79,15 +79,15 @@ def test_an_environment_without_the_stages_says_so(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("all:\n  mine: {task: image_classification, framework: keras}\n")
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    code, _, said = run("mine@v1.0.0")
+    code, _, stderr = run("mine@v1.0.0")
     assert code == 5
-    assert said == (
-        "error: a replay runs the stages, and what requirements/build.lock pins for them is not installed\n"
+    assert stderr == (
+        "error: a replay runs the stages, and the packages of requirements/build.lock are not installed\n"
     )
 
 
-def left(root: Path) -> Mapping[str, Any]:
-    """What a replay must leave as it was: all but DVC's scratch folder and what is fetched into its cache."""
+def snapshot(root: Path) -> Mapping[str, Any]:
+    """The state that a replay must not change: all files, except in DVC's temporary folder and its cache."""
     outside = (root / ".dvc" / "tmp", root / ".dvc" / "cache")
     return {
         "files": {
@@ -102,27 +102,27 @@ def left(root: Path) -> Mapping[str, Any]:
     }
 
 
-def test_a_promotion_comes_out_the_same_in_a_clone_that_fetches_it(root: Path, clone: Path) -> None:
+def test_a_promotion_is_reproduced_in_a_clone_that_fetches_its_files(root: Path, clone: Path) -> None:
     sh(f"dvc remote modify -q --local local url {root / '.dvc/storage'}", clone)
-    before = left(clone)
-    code, said = replayed(GOOD)
-    assert [line for line in said["lines"] if not line["same"]] == []
-    assert (code, said["same"], said["recorded"], said["derived"]) == (0, True, "pass", "pass")
-    named = {line["what"] for line in said["lines"]}
+    before = snapshot(clone)
+    code, result = replayed(GOOD)
+    assert [line for line in result["lines"] if not line["same"]] == []
+    assert (code, result["same"], result["recorded"], result["derived"]) == (0, True, "pass", "pass")
+    named = {line["what"] for line in result["lines"]}
     assert {f"{GOOD}: Verdict", "verdict", "mae_ratio_to_naive", "latency_p95_ms", "model.tflite"} <= named
-    assert left(clone) == before
+    assert snapshot(clone) == before
     assert len(before["worktrees"].splitlines()) == 1
 
 
 def test_a_rebuilt_version_has_the_same_bytes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
-    before, cache = left(root), sh("find .dvc/cache -type f -exec md5sum {} + | sort", root)
-    code, said = replayed(f"{TABLE}@v1.0.0", "--rebuild")
-    assert [line for line in said["lines"] if not line["same"]] == []
+    before, cache = snapshot(root), sh("find .dvc/cache -type f -exec md5sum {} + | sort", root)
+    code, result = replayed(f"{TABLE}@v1.0.0", "--rebuild")
+    assert [line for line in result["lines"] if not line["same"]] == []
     assert code == 0
-    (compared,) = (line for line in said["lines"] if line["what"] == "outputs with the bytes of dvc.lock")
+    (compared,) = (line for line in result["lines"] if line["what"] == "outputs with the bytes of dvc.lock")
     assert int(compared["derived"]) == 19
-    assert left(root) == before
+    assert snapshot(root) == before
     assert sh("find .dvc/cache -type f -exec md5sum {} + | sort", root) == cache
 
 
@@ -133,7 +133,7 @@ if "slipway.stages.train" in sys.orig_argv:
     read = config.read
     config.read = lambda variant: read(variant) | {"seed": 99}
 """
-"""Trains with another seed, as another kind of processor comes to other bytes."""
+"""Trains with another seed, to get different bytes as on another kind of processor."""
 
 
 @pytest.fixture
@@ -144,19 +144,19 @@ def other_bytes(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("other_bytes")
-def test_other_bytes_differ_on_one_processor(root: Path) -> None:
-    code, said = replayed(f"{TABLE}@v1.0.0", "--rebuild")
-    assert (code, said["same"], said["processors"]) == (1, False, None)
+def test_different_bytes_on_the_same_processor_are_a_difference(root: Path) -> None:
+    code, result = replayed(f"{TABLE}@v1.0.0", "--rebuild")
+    assert (code, result["same"], result["processors"]) == (1, False, None)
 
 
 @pytest.mark.usefixtures("other_bytes")
-def test_other_bytes_of_another_processor_are_judged_beside_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_different_bytes_on_another_processor_are_compared_with_the_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(latency, "fingerprint", lambda: {"processor": "another"})
-    code, said = replayed(f"{TABLE}@v1.0.0", "--rebuild")
-    different = {line["what"] for line in said["lines"] if not line["same"]}
+    code, result = replayed(f"{TABLE}@v1.0.0", "--rebuild")
+    different = {line["what"] for line in result["lines"] if not line["same"]}
     assert {f"models/{TABLE}/model.tflite", f"models/{TABLE}/native"} <= different
     assert "verdict" not in different
-    assert (code, said["same"], said["processors"][1]) == (0, True, "another")
+    assert (code, result["same"], result["processors"][1]) == (0, True, "another")
 
 
 def test_doctor_compares_a_model_of_another_processor_with_the_committed_one(
@@ -172,10 +172,10 @@ def test_doctor_compares_a_model_of_another_processor_with_the_committed_one(
     assert found.wrong.startswith(f"{TABLE}: same verdict, other bytes, another processor (another here, ")
 
 
-def test_a_rebuilt_model_that_loses_more_than_it_may_is_another_verdict(
+def test_a_rebuilt_model_that_loses_more_than_allowed_has_another_verdict(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same verdict on its own rules, and much worse beside the version."""
+    """The model has the same verdict on its own rules, but is much worse than the version."""
     monkeypatch.chdir(root)
     release = releases.read([(TABLE, sh(f"git rev-parse {TABLE}@v1.0.0^{{}}", root).strip())])[0]
     shipped = Path("reports", TABLE, "shipped.parquet")
@@ -191,20 +191,20 @@ def test_a_rebuilt_model_that_loses_more_than_it_may_is_another_verdict(
 
 def test_a_record_that_was_edited_differs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
-    code, said = replayed(EDITED)
-    assert (code, said["same"], said["recorded"], said["derived"]) == (1, False, "pass", "fail")
-    differing = {line["what"]: line["derived"] for line in said["lines"] if not line["same"]}
+    code, result = replayed(EDITED)
+    assert (code, result["same"], result["recorded"], result["derived"]) == (1, False, "pass", "fail")
+    differing = {line["what"]: line["derived"] for line in result["lines"] if not line["same"]}
     edited = {"conf/gate", f"models/{TABLE}/release.json", f"params/{TABLE}.yaml", "release.json: lineage.params"}
     assert differing.keys() == {f"{EDITED}: Verdict", "verdict", "mae_ratio_to_naive", *edited}
     assert "is above the ceiling 0.5" in differing["mae_ratio_to_naive"]
 
 
-def test_bytes_that_cannot_be_fetched_are_one_line_and_exit_code_5(clone: Path) -> None:
-    sh("git worktree add -q --detach .dvc/tmp/replay", clone)  # as a replay that was killed leaves it
-    code, _, said = run(GOOD)
+def test_bytes_that_cannot_be_fetched_give_one_line_and_exit_code_5(clone: Path) -> None:
+    sh("git worktree add -q --detach .dvc/tmp/replay", clone)  # as left by a killed replay
+    code, _, stderr = run(GOOD)
     assert code == 5
-    why = f"data/prepared/{TABLE} is neither in the DVC cache nor in the remote; run `dvc push` where it was made"
-    assert said == f"error: {TABLE} cannot be replayed: {why}\n"
+    why = f"data/prepared/{TABLE} is neither in the DVC cache nor in the remote; run `dvc push` where it was built"
+    assert stderr == f"error: {TABLE} cannot be replayed: {why}\n"
     assert len(sh("git worktree list", clone).splitlines()) == 1
     assert not Path(".dvc/tmp/replay").exists()
 
@@ -214,27 +214,27 @@ def test_bytes_that_cannot_be_fetched_are_one_line_and_exit_code_5(clone: Path) 
     [
         (f"{TABLE}@v9.0.0", "no such version"),
         (f"{TABLE}#production#9", "holds production#9"),
-        (f"{TABLE}#production!#3", "takes something back"),
+        (f"{TABLE}#production!#3", "does not assign anything"),
         ("nothing@v1.0.0", "nothing has no versions"),
     ],
 )
-def test_what_is_no_promotion_is_refused(clone: Path, tag: str, why: str) -> None:
+def test_a_tag_that_is_not_a_promotion_is_refused(clone: Path, tag: str, why: str) -> None:
     sh(f"git tag -a '{TABLE}#production!#3' -m 'take it back' '{GOOD}^{{}}'", clone)
-    code, _, said = run(tag)
+    code, _, stderr = run(tag)
     assert code == 5
-    assert why in said
-    assert len(said.splitlines()) == 1
+    assert why in stderr
+    assert len(stderr.splitlines()) == 1
 
 
-def test_one_at_a_time(clone: Path) -> None:
+def test_a_second_replay_at_the_same_time_is_refused(clone: Path) -> None:
     Path(".dvc/tmp").mkdir(exist_ok=True)
     with FileLock(".dvc/tmp/replay.lock"):
-        code, _, said = run(GOOD)
-    assert (code, "another replay" in said) == (5, True)
+        code, _, stderr = run(GOOD)
+    assert (code, "another replay" in stderr) == (5, True)
 
 
-def test_stopped_it_leaves_nothing(root: Path) -> None:
-    before = left(root)
+def test_a_stopped_replay_leaves_no_files(root: Path) -> None:
+    before = snapshot(root)
     process = subprocess.Popen(
         [sys.executable, "-m", "slipway.cli.app", "replay", GOOD], cwd=root, stderr=subprocess.PIPE, text=True
     )
@@ -242,4 +242,4 @@ def test_stopped_it_leaves_nothing(root: Path) -> None:
     assert process.stderr.readline() == f"compose@{TABLE}:\n"
     process.terminate()
     assert process.wait(60) == 128 + signal.SIGTERM
-    assert left(root) == before
+    assert snapshot(root) == before

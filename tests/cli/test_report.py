@@ -1,4 +1,4 @@
-"""`slipway report`: what a reader of a pull request finds, and that nothing on the page comes from elsewhere."""
+"""`slipway report`: the content for a reader of a pull request, and that nothing is loaded from another host."""
 
 import json
 import re
@@ -35,7 +35,7 @@ GATE = {
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One variant that got worse, one that stayed, one whose record cannot be read, one that was never released."""
+    """A variant that got worse, one that did not change, one with an unreadable record, and one never released."""
     root = tmp_path_factory.mktemp("built") / "repository"
     root.mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -82,7 +82,7 @@ def test_the_verdict_comes_first_and_every_variant_has_a_row(pages: tuple[str, s
     assert "not JSON" in rows[0]
 
 
-def test_under_a_fold_is_all_that_a_reader_asks_for(pages: tuple[str, str]) -> None:
+def test_a_fold_has_all_sections(pages: tuple[str, str]) -> None:
     worse = fold(pages[0], "worse")
     for title in (
         "Rules", "Metrics", "Confusion matrix", "Examples that flipped", "Parameters that changed", "Data",
@@ -111,12 +111,12 @@ def test_every_table_has_cells_for_every_column(pages: tuple[str, str]) -> None:
         assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
 
 
-def test_nothing_on_either_page_is_loaded_from_elsewhere(pages: tuple[str, str]) -> None:
+def test_nothing_on_either_page_is_loaded_from_another_host(pages: tuple[str, str]) -> None:
     for page in pages:
         assert not re.search(r"https?://|<script|<img|<link|@import|url\(|!\[", page)
 
 
-def test_what_the_folds_hold_is_rendered_and_plotted(pages: tuple[str, str]) -> None:
+def test_the_content_of_the_folds_is_rendered_and_plotted(pages: tuple[str, str]) -> None:
     html = pages[1]
     assert "<!-- plot" not in html and "mermaid" not in html and "| ---" not in html
     assert html.count("<details>") == html.count("</details>") == 4
@@ -150,8 +150,8 @@ def test_names_that_are_markup_stay_text(root: Path) -> None:
     assert "<b>|" not in MarkdownIt("commonmark").render(Path("report.md").read_text())
 
 
-def told(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
-    """A report in which every text that someone chose is this one."""
+def entries_with(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
+    """The entries of a report in which every text from users is `text`."""
     place.mkdir()
     monkeypatch.chdir(place)
     written = re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "", text)  # a record with these is malformed
@@ -182,11 +182,11 @@ def told(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]
 
 
 def test_a_hostile_text_in_every_field_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said = told(hostile.TEXT, tmp_path / "hostile", monkeypatch)
-    clean = told(hostile.PLAIN, tmp_path / "clean", monkeypatch)
-    assert hostile.structure(page_of(said)) == hostile.structure(page_of(clean))
-    assert hostile.structure(page_of(said, longest=1000)) == hostile.structure(page_of(clean, longest=1000))
-    html = html_of(said)
+    entries = entries_with(hostile.TEXT, tmp_path / "hostile", monkeypatch)
+    clean = entries_with(hostile.PLAIN, tmp_path / "clean", monkeypatch)
+    assert hostile.structure(page_of(entries)) == hostile.structure(page_of(clean))
+    assert hostile.structure(page_of(entries, longest=1000)) == hostile.structure(page_of(clean, longest=1000))
+    html = html_of(entries)
     shown, plain = hostile.Page(html), hostile.Page(html_of(clean))
     assert [one for one in shown.elements if one[0] != "code"] == [one for one in plain.elements if one[0] != "code"]
     assert {one for one in shown.elements if one[0] == "code"} == {("code", ())}
@@ -194,14 +194,14 @@ def test_a_hostile_text_in_every_field_is_only_read(tmp_path: Path, monkeypatch:
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", html)
 
 
-def test_programs_get_the_verdicts_and_cards_the_address_that_is_asked_for(root: Path) -> None:
+def test_json_has_the_verdicts_and_links_to_cards_the_given_prefix(root: Path) -> None:
     done = CliRunner().invoke(app, ["report", "same", "--json", "--out", "out/pr.md", "--links", "https://host/r/"])
     assert done.exit_code == 0
     assert json.loads(done.stdout) == {"verdicts": {"same": "pass"}, "written": ["out/pr.md", "out/pr.html"]}
     assert "(https://host/r/models/same/card.md)" in Path("out/pr.md").read_text()
 
 
-def test_the_report_quotes_the_simulation_of_this_test_size_and_no_other(root: Path) -> None:
+def test_the_report_quotes_only_the_simulation_of_this_test_size(root: Path) -> None:
     figures = {
         "metric": "accuracy", "most": 0.05, "examples": 400, "groups": 100, "draws": 2000, "churn": 0.04,
         "equal": {"pass": 0.9, "hold": 0.09, "fail": 0.01, "when_nothing_may_be_lost": {"fail": 0.02}},
@@ -231,7 +231,7 @@ def test_a_simulation_in_another_form_is_not_quoted(root: Path, content: str) ->
     assert "simulations" not in Path("report.md").read_text()
 
 
-def test_parameters_of_the_baseline_that_are_no_mapping_are_not_compared(root: Path) -> None:
+def test_parameters_of_the_baseline_that_are_not_a_mapping_are_not_compared(root: Path) -> None:
     built = Path("params/same.yaml").read_text()
     Path("params/same.yaml").write_text("[1]")
     released.git("add", "params")
@@ -241,7 +241,7 @@ def test_parameters_of_the_baseline_that_are_no_mapping_are_not_compared(root: P
     assert CliRunner().invoke(app, ["report", "same"]).exit_code == 0
 
 
-def test_a_page_too_long_for_a_comment_leaves_out_what_matters_least(
+def test_a_page_too_long_for_a_comment_leaves_out_the_least_important_folds(
     root: Path, pages: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = pages[0]
@@ -254,7 +254,7 @@ def test_a_page_too_long_for_a_comment_leaves_out_what_matters_least(
     assert "<b>same</b>" in Path("report.html").read_text()
 
 
-def test_changes_are_told_by_dotted_key() -> None:
+def test_changes_are_listed_by_dotted_key() -> None:
     before = {"train": {"rate": 1, "gone": 2}, "same": 3}
     assert changes(before, {"train": {"rate": 4}, "same": 3, "new": {"list": [1]}}) == [
         ("new.list", None, [1]),

@@ -1,4 +1,4 @@
-"""`slipway resolve`, and what every command says of a merge that was not settled."""
+"""`slipway resolve`, and the message of every command if merge conflicts are left."""
 
 import contextlib
 import shutil
@@ -33,7 +33,7 @@ stages:
       outs:
       - models/${key}/release.json: {cache: false}
 """
-"""Two stages a variant over a file that all of them read, as the code is."""
+"""Two stages per variant that depend on a shared file, as real stages depend on the code."""
 SHARED = "ordinary: {number}\n"
 
 
@@ -60,7 +60,7 @@ def add(*variants: str) -> None:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two branches that both changed what all stages read; on the other there is a variant more."""
+    """Two branches that both changed the shared file; one of them also adds a variant."""
     root = tmp_path_factory.mktemp("parted") / "repository"
     root.mkdir()
     with contextlib.chdir(root):
@@ -90,18 +90,18 @@ def _part() -> None:
 
 @pytest.fixture
 def parted(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The two branches where they cannot be merged."""
+    """The two branches, with the conflicts of their merge."""
     shutil.copytree(built, tmp_path / "repository", symlinks=True)
     monkeypatch.chdir(tmp_path / "repository")
     merged = subprocess.run(["git", "merge", "-q", "branch"], capture_output=True, text=True)
     assert merged.returncode == 1
 
 
-def test_a_merge_is_settled_and_repro_makes_it_true(parted: None) -> None:
+def test_a_merge_is_resolved_and_repro_brings_it_up_to_date(parted: None) -> None:
     result = CliRunner().invoke(app, ["resolve"])
     assert result.exit_code == 0, result.output
-    assert "settled: dvc.lock, " in result.output
-    assert "settled: params/one.yaml, 1 conflict\n" in result.output
+    assert "resolved: dvc.lock, " in result.output
+    assert "resolved: params/one.yaml, 1 conflict\n" in result.output
     assert git("diff", "--name-only", "--diff-filter=U") == ""
     assert list(yaml.safe_load(Path("dvc.lock").read_text())["stages"])[-2:] == ["compose@three", "register@three"]
     dvc("repro", "-q")
@@ -109,10 +109,10 @@ def test_a_merge_is_settled_and_repro_makes_it_true(parted: None) -> None:
     merged = yaml.safe_load(Path("models/three/release.json").read_text())
     assert (merged["name"], merged["ordinary"], merged["other"]) == ("three", 2, 2)
     commit("Merge")
-    assert CliRunner().invoke(app, ["resolve"]).output == "no merge left a conflict here\n"
+    assert CliRunner().invoke(app, ["resolve"]).output == "no merge conflicts found\n"
 
 
-def test_doctor_names_the_conflicts_alone(parted: None) -> None:
+def test_doctor_reports_only_the_conflicts(parted: None) -> None:
     found = {one.wrong.partition(":")[0]: one for one in examine()}
     assert set(found) == {"dvc.lock", *(f"params/{name}.yaml" for name in ("one", "two"))} | {
         f"models/{name}/release.json" for name in ("one", "two")
@@ -122,7 +122,7 @@ def test_doctor_names_the_conflicts_alone(parted: None) -> None:
     assert {one.mend for one in found.values()} == {"slipway resolve && dvc repro"}
 
 
-def test_a_stage_that_one_side_alone_changed_is_that_sides(parted: None) -> None:
+def test_a_stage_that_only_one_side_changed_is_taken_from_that_side(parted: None) -> None:
     git("merge", "--abort")
     git("checkout", "-q", "-B", "other", "branch~1")
     Path("conf/two.yaml").write_text("name: second\n")
@@ -139,18 +139,18 @@ def test_a_stage_that_one_side_alone_changed_is_that_sides(parted: None) -> None
     assert "second" in Path("models/two/release.json").read_text()
 
 
-def marked(path: str, at: int = 1) -> None:
-    """Leave the marks of a merge in a file, from the line `at` (from 0) on."""
+def add_markers(path: str, at: int = 1) -> None:
+    """Write conflict markers into a file, starting at line `at` (from 0)."""
     lines = Path(path).read_text().splitlines()
     lines[at : at + 1] = ["<<<<<<< HEAD", lines[at], "=======", lines[at], ">>>>>>> branch"]
     Path(path).write_text("\n".join(lines) + "\n")
 
 
-def test_marks_that_were_committed_are_settled_too(parted: None) -> None:
+def test_committed_conflict_markers_are_resolved_too(parted: None) -> None:
     git("merge", "--abort")
     before = Path("dvc.lock").read_text()
-    marked("dvc.lock", 5)
-    commit("Forget the marks")
+    add_markers("dvc.lock", 5)
+    commit("Forget the markers")
     assert [one.wrong for one in examine()] == [
         "dvc.lock: a merge left 1 conflict here; run `slipway resolve`, then `dvc repro`"
     ]
@@ -158,9 +158,9 @@ def test_marks_that_were_committed_are_settled_too(parted: None) -> None:
     assert Path("dvc.lock").read_text() == before
 
 
-def test_what_people_write_is_left_to_them(parted: None) -> None:
+def test_files_written_by_people_are_left_to_them(parted: None) -> None:
     git("merge", "--abort")
-    marked("params.yaml")
+    add_markers("params.yaml")
     result = CliRunner().invoke(app, ["resolve"])
     assert result.exit_code == 2
     assert "left to you: params.yaml: a merge left 1 conflict here; keep the right text" in result.output
@@ -201,7 +201,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("broken", BROKEN)
-def test_no_command_meets_an_unreadable_params_yaml_with_a_traceback(
+def test_no_command_ends_with_a_traceback_if_params_yaml_is_unreadable(
     command: str, broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -210,26 +210,26 @@ def test_no_command_meets_an_unreadable_params_yaml_with_a_traceback(
     content, message = BROKEN[broken]
     Path("params.yaml").write_bytes(content.encode() if isinstance(content, str) else content or b"all:\n  one: {}\n")
     if content is None:
-        marked("params.yaml")
+        add_markers("params.yaml")
     git("add", "params.yaml")
     git("commit", "-q", "-m", "Begin")
     result = CliRunner().invoke(app, command.split())
-    said = result.stderr
+    output = result.stderr
     if command == "doctor" and broken == "conflict":
-        message, said = message.replace("params.yaml:2:", "params.yaml:"), result.output
-    assert message in said, result.output
+        message, output = message.replace("params.yaml:2:", "params.yaml:"), result.output
+    assert message in output, result.output
     assert result.exit_code == (2 if command == "doctor" and broken != "conflict" else COMMANDS[command])
     assert result.exception is None or isinstance(result.exception, SystemExit)
 
 
 @pytest.mark.parametrize("path", ["models/one/release.json", "reports/one/benchmark.json"])
-def test_conflicts_in_a_record_are_named(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conflicts_in_a_record_are_reported(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("all:\n  one: {}\n")
     for name in ("models/one/release.json", "reports/one/benchmark.json"):
         Path(name).parent.mkdir(parents=True)
         Path(name).write_text('{\n "gate": 1\n}\n')
-    marked(path)
+    add_markers(path)
     result = CliRunner().invoke(app, ["releases"])
     assert result.exit_code == 4
     assert result.stderr == f"error: {path}:2: a merge left 1 conflict here; run `slipway resolve`, then `dvc repro`\n"

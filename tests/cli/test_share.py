@@ -28,7 +28,7 @@ GRAPH = {
 
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Built, and not pushed; its remote is a folder."""
+    """A built repository that is not pushed; its remote is a folder."""
     root = tmp_path / "built"
     root.mkdir()
     monkeypatch.chdir(root)
@@ -40,7 +40,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def test_what_was_shared_is_built_nowhere_else(built: Path, tmp_path: Path) -> None:
+def test_a_shared_build_is_not_repeated_in_another_clone(built: Path, tmp_path: Path) -> None:
     base = sh("git rev-parse HEAD", built).strip()
     Path("rate").write_text("0.2\n")
     sh("dvc repro -q", built)
@@ -53,12 +53,12 @@ def test_what_was_shared_is_built_nowhere_else(built: Path, tmp_path: Path) -> N
     assert [(other / name).read_text() for name in ("one.model", "one.json")] == ["one\n0.2\n", "0.2\n"]
 
 
-def test_what_is_not_as_it_was_built_is_not_shared(built: Path) -> None:
+def test_an_edited_output_is_not_shared(built: Path) -> None:
     Path("one.model").write_text("edited")
     assert share(["one"]) == 0
 
 
-def test_a_remote_that_cannot_be_reached_is_one_line(built: Path) -> None:
+def test_an_unreachable_remote_gives_an_error_of_one_line(built: Path) -> None:
     sh("dvc remote modify -q --local place url /proc/nowhere", built)
     with pytest.raises(RegistryError, match=r"could (not )?be pushed") as raised:
         share(["one"])
@@ -73,7 +73,7 @@ def test_variants_that_start_from_another_are_built_with_it(built: Path) -> None
     assert changed() == [["one", "two"]]
 
 
-def test_what_was_only_not_fetched_has_not_changed(built: Path) -> None:
+def test_an_output_that_was_only_not_fetched_has_not_changed(built: Path) -> None:
     for name in ("one.model", "two.model"):
         Path(name).unlink()
     assert changed() == []

@@ -63,7 +63,7 @@ def fixed() -> Finding:
 def test_nothing_is_wrong_with_a_healthy_clone(clone: Path) -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 0
-    assert result.output.startswith("nothing is wrong: environment, ")
+    assert result.output.startswith("no problems found: environment, ")
 
 
 def test_problems_are_reported_with_exit_code_1(clone: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_checkout_with_the_line_ends_of_windows(clone: Path) -> None:
     Path("params.yaml").write_bytes(Path("params.yaml").read_bytes().replace(b"\n", b"\r\n"))
     found = fixed()
     assert found.check == "line ends"
-    assert found.wrong == "lines end in CRLF, and DVC takes that for a change: params.yaml"
+    assert found.wrong == "lines end in CRLF, which DVC reports as a change: params.yaml"
 
 
 def test_a_remote_that_does_not_answer(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +269,7 @@ def test_an_unused_version_whose_bytes_are_lost(clone: Path, commits: Mapping[st
     for name in ("good-1", "lost"):
         registration.register("base-ad-detector", revision=commits[name], push=True)
     (found,) = examine()
-    assert found.wrong == "neither here nor in the remote: the bytes of base-ad-detector@v1.1.0"
+    assert found.wrong == "neither here nor in the remote: the files of base-ad-detector@v1.1.0"
     run(f"{found.mend.partition('or ')[2]} --push")
     assert examine() == []
 
@@ -310,7 +310,7 @@ def test_an_mlflow_that_is_behind_git(clone: Path, server: str, monkeypatch: pyt
     monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
     client = mlflow_store.connect(server)
     registration.register("base-ad-detector", push=True)
-    behind = Finding("mlflow", f"{server} does not say what Git says of base_ad_detector", "slipway registry sync")
+    behind = Finding("mlflow", f"{server} differs from Git for base_ad_detector", "slipway registry sync")
     assert examine() == examine() == [behind]
     assert client.search_registered_models() == []
     assert fixed() == behind

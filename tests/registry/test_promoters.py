@@ -48,7 +48,7 @@ def failing(versions: Mapping[str, str], commits: Mapping[str, str]) -> str:
         ("", 6, "force does not count: .slipway/promoters is missing or empty in commit"),
         ("# nobody yet\n", 6, "force does not count: .slipway/promoters is missing or empty in commit"),
         ("ann@example.org\n", 6, "force does not count for tester@example.org"),
-        ("ann@example.org\nTester@example.org # on duty\n", 0, "by force, although the gate says fail"),
+        ("ann@example.org\nTester@example.org # on duty\n", 0, "forced, although the gate says fail"),
         ("*@example.org\n", 5, "line 1: not an e-mail"),
         ("tester@example.org ssh-ed25519\n", 5, "line 1: not an e-mail"),
     ],

@@ -37,12 +37,12 @@ def test_a_tag_written_by_hand_must_meet_the_same_conditions(
 
 def test_a_promotion_by_force_and_a_role_that_is_taken_are_verified(versions: Mapping[str, str]):
     forced = promotion.promote(f"{VARIANT}@{versions['holds']}", "staging", force=True, reason="for a look")
-    warning = "warning: by force, although the gate says hold (accuracy: 0.94: hold)"
+    warning = "warning: forced, although the gate says hold (accuracy: 0.94: hold)"
     may = f"{VARIANT}@{versions['holds']} may hold staging"
     assert command("registry", "verify", *forced.tags) == (0, f"{warning}\n{may}\n")
     taken, archived = promotion.retire(f"{VARIANT}@{versions['holds']}").tags
     for tag in (taken, archived):
-        assert command("registry", "verify", tag) == (0, f"{tag} gives no role that is relied on\n")
+        assert command("registry", "verify", tag) == (0, f"{tag} assigns no role to verify\n")
 
 
 @pytest.mark.parametrize(

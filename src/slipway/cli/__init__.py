@@ -1,1 +1,1 @@
-"""The work of the `slipway` commands, one module a command; `slipway.cli.app` has their options and prints."""
+"""The `slipway` commands, one module per command; `slipway.cli.app` defines their options and prints the results."""

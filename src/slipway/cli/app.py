@@ -21,10 +21,10 @@ from slipway_edge.redaction import guard
 
 
 class Commands(TyperGroup):
-    """The commands: a user's mistake ends each with one line and the error's exit code, no traceback."""
+    """The command group: an expected error ends a command with one line and its exit code, without traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was named."""
+        """Run the requested command."""
         guard()
         try:
             return super().invoke(ctx)
@@ -50,10 +50,10 @@ def slipway() -> None:
 
 @app.command()
 def releases(
-    variants: Annotated[list[str] | None, typer.Argument(help="Variants; all of params.yaml by default.")] = None,
+    variants: Annotated[list[str] | None, typer.Argument(help="Variants; by default, all in params.yaml.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the variants: scores on the test split, size and latency of the TFLite model, verdict, and report."""
+    """List the variants with test scores, size and latency of the TFLite model, verdict, and report."""
     from slipway.cli import gate
     from slipway.cli import releases as built
 
@@ -84,8 +84,8 @@ def releases(
         before, now = other[0].processors
         differ = ", ".join(one.here.variant for one in other)
         console.print(
-            f"Git shows other models of {differ}: the same data and parameters come to other bytes on another kind of "
-            f"processor ({escape(now)} here, {escape(before)} where they were committed). To keep the committed ones: "
+            f"Git shows changed models of {differ}: the same data and parameters give different bytes on another kind "
+            f"of processor ({escape(now)} here, {escape(before)} for the commit). To keep the committed models: "
             "git checkout -- dvc.lock models reports && dvc pull",
             soft_wrap=True,
         )
@@ -94,13 +94,13 @@ def releases(
 @app.command()
 def new(
     variant: Annotated[str, typer.Argument(help="Name of the new variant: letters, digits and -.")],
-    task: Annotated[str, typer.Option(help="Task: the kind of model, by its name in docs/tasks.")],
+    task: Annotated[str, typer.Option(help="Task: the kind of model, as named in docs/tasks.")],
     data: Annotated[
-        Path, typer.Option(help="Folder of examples; copied to data/raw/VARIANT unless it is that folder.")
+        Path, typer.Option(help="Folder of examples; copied to data/raw/VARIANT unless it is already there.")
     ],
     group: Annotated[
         str | None,
-        typer.Option(help="Regular expression; its (group) in an example's path names the video, session, ..."),
+        typer.Option(help="Regular expression whose (group) extracts the video, session, ... from an example's path."),
     ] = None,
     quarantine: Annotated[float, typer.Option(min=0, max=1, help="Largest share of bad files to set aside.")] = 0.0,
     group_copies: Annotated[
@@ -108,7 +108,7 @@ def new(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Create a variant from your own data: its file in conf/variant, its lines in params.yaml and dvc.yaml."""
+    """Create a variant from your own data: a file in conf/variant and an entry in params.yaml and dvc.yaml."""
     from slipway.cli.new import new
 
     created = new(variant, task, data, group=group, quarantine=quarantine, group_copies=group_copies)
@@ -116,7 +116,7 @@ def new(
         print(json.dumps(asdict(created), ensure_ascii=False, indent=1))
         return
     console = Console()
-    table = Table(title=f"{variant}: what is in {escape(str(data))}")
+    table = Table(title=f"{variant}: contents of {escape(str(data))}")
     for heading in ("class", "examples", "groups"):
         table.add_column(heading, justify="left" if heading == "class" else "right")
     for name, counts in created.classes.items():
@@ -125,13 +125,13 @@ def new(
     for note in created.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if created.unusable:
-        console.print(f"{created.unusable:,} files cannot be used and will be set aside", soft_wrap=True)
+        console.print(f"{created.unusable:,} files cannot be used and will be quarantined", soft_wrap=True)
     if not created.grouped:
-        advice = "where several are of one video, session or thing, name it with --group or in metadata.csv"
-        console.print(f"[yellow]warning[/]: each example is a group of its own; {advice}", soft_wrap=True)
+        advice = "if several come from one video, session or object, name it with --group or in metadata.csv"
+        console.print(f"[yellow]warning[/]: each example is its own group; {advice}", soft_wrap=True)
     files = escape(", ".join(created.files))
-    console.print(f"written, and added to what Git commits next: {files}", soft_wrap=True)
-    console.print(f"look at the gate in {escape(created.files[0])}, then: dvc repro register@{variant}", soft_wrap=True)
+    console.print(f"written and staged in Git: {files}", soft_wrap=True)
+    console.print(f"check the gate in {escape(created.files[0])}, then: dvc repro register@{variant}", soft_wrap=True)
 
 
 @app.command()
@@ -139,12 +139,10 @@ def frames(
     videos: Annotated[list[Path], typer.Argument(help="Video files.", metavar="VIDEO...", show_default=False)],
     every: Annotated[str, typer.Option(help="Time between frames: 1s, 500ms, 2.5s, 0.5.")],
     out: Annotated[Path, typer.Option(help="Folder to write frames and metadata.csv to.")],
-    label: Annotated[
-        str | None, typer.Option(help="Class that the frames show; without it they wait to be sorted.")
-    ] = None,
+    label: Annotated[str | None, typer.Option(help="Class of the frames; without it, sort them yourself.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Extract frames from videos to train on. A video that cannot be read is skipped; the exit code is then 3."""
+    """Extract training frames from videos. Videos that cannot be read are skipped, and the exit code is then 3."""
     from slipway.cli.frames import frames, interval
 
     results = frames(videos, out, interval(every), label)
@@ -152,7 +150,7 @@ def frames(
         print(json.dumps([asdict(one) for one in results], ensure_ascii=False, indent=1))
     else:
         table = Table(title=f"Frames in {escape(str(out))}")
-        for heading in ("video", "frames", "last at", "what is wrong"):
+        for heading in ("video", "frames", "last at", "problem"):
             table.add_column(heading, justify="right" if heading in ("frames", "last at") else "left", overflow="fold")
         for one in results:
             wrong = f"[red]{escape(one.error)}[/]" if one.error else ""
@@ -163,8 +161,8 @@ def frames(
 
 
 @app.command()
-def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json: Json = False) -> None:
-    """Summarize a cross-validation whose folds ran as DVC experiments of this commit."""
+def folds(variant: Annotated[str, typer.Argument(help="Variant.")], as_json: Json = False) -> None:
+    """Summarize a cross-validation whose folds ran as DVC experiments on this commit."""
     from slipway.cli import folds
 
     validations, others = folds.read(variant)
@@ -194,28 +192,28 @@ def folds(variant: Annotated[str, typer.Argument(help="The variant.")], as_json:
         if one.missing:
             which = ", ".join(f"{key} {value}" for key, value in one.params.items())
             lacking = f"{', '.join(map(str, one.missing))} of {one.folds}{f' ({which})' if which else ''}"
-            said = f"missing: fold {lacking}; run\n{folds.command(variant, one.folds, one.missing, one.params)}"
-            console.print(f"[yellow]warning[/]: {escape(said)}", soft_wrap=True)
+            message = f"missing: fold {lacking}; run\n{folds.command(variant, one.folds, one.missing, one.params)}"
+            console.print(f"[yellow]warning[/]: {escape(message)}", soft_wrap=True)
     if others:
-        said = f"{others} experiments of this commit failed or are not done: dvc queue status"
-        console.print(f"[yellow]warning[/]: {said}", soft_wrap=True)
+        message = f"{others} experiments of this commit failed or are not finished: dvc queue status"
+        console.print(f"[yellow]warning[/]: {message}", soft_wrap=True)
 
 
-class Judging(TyperCommand):
-    """A command whose exit codes 1 and 2 are verdicts: whatever stops it ends with 3, as what it cannot judge."""
+class VerdictCommand(TyperCommand):
+    """A command whose exit codes 1 and 2 are verdicts: every error ends it with 3, "could not be judged"."""
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Parse the command line."""
         try:
             return super().make_context(*args, **kwargs)
         except Exception as error:
-            if getattr(error, "exit_code", None) != 2:  # the one of a mistake, in whichever click typer brings
+            if getattr(error, "exit_code", None) != 2:  # a usage error, in whichever version of click Typer uses
                 raise
             print(f"error: {error}", file=sys.stderr)
             sys.exit(3)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it; an error that nobody foresaw is no verdict either."""
+        """Run the command; an unexpected error also ends it with 3."""
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort):
@@ -227,78 +225,78 @@ class Judging(TyperCommand):
         sys.exit(3)
 
 
-@app.command(cls=Judging)
+@app.command(cls=VerdictCommand)
 def gate(
-    variants: Annotated[list[str] | None, typer.Argument(help="Variants; all of params.yaml by default.")] = None,
+    variants: Annotated[list[str] | None, typer.Argument(help="Variants; by default, all in params.yaml.")] = None,
     baseline: Annotated[
-        str | None, typer.Option(metavar="REV", help="Compare with this revision instead of the version in production.")
+        str | None, typer.Option(metavar="REV", help="Revision to compare with; by default, production.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Judge every rule. Exit codes: 0 pass, 1 fail, 2 hold (too little data to decide), 3 could not be judged."""
+    """Check every rule of the gate. Exit codes: 0 pass, 1 fail, 2 hold (too little data), 3 could not be judged."""
     from slipway.cli import gate
     from slipway.gate.result import exit_code, named
     from slipway.registry import clone
 
-    asked = gate.variants(variants or [])
+    names = gate.variants(variants or [])
     here = clone.look() if baseline is None else None
-    judged = [gate.judge(variant, baseline, here=here) for variant in asked]
+    results = [gate.judge(variant, baseline, here=here) for variant in names]
     if as_json:
-        print(json.dumps([one.to_json() for one in judged], ensure_ascii=False, indent=1))
+        print(json.dumps([one.to_json() for one in results], ensure_ascii=False, indent=1))
     else:
         table = Table(title="The gate")
-        for heading in ("variant", "verdict", "rule", "says"):
+        for heading in ("variant", "verdict", "rule", "result"):
             table.add_column(heading, overflow="fold")
-        for one in judged:
+        for one in results:
             rules = [(escape(named(rule)), f"{MARKS[rule.verdict]}: {escape(rule.reason)}") for rule in one.rules]
             if one.why is not None:
                 rules = [("", f"could not be judged: {escape(one.why)}")]
-            for number, (rule, says) in enumerate(rules or [("", "there are no rules")]):
-                name = f"{escape(one.variant)}\n[dim]beside {escape(one.beside)}[/]"
-                table.add_row(*([name, MARKS[one.verdict]] if number == 0 else ["", ""]), rule, says)
+            for number, (rule, outcome) in enumerate(rules or [("", "there are no rules")]):
+                name = f"{escape(one.variant)}\n[dim]compared with {escape(one.beside)}[/]"
+                table.add_row(*([name, MARKS[one.verdict]] if number == 0 else ["", ""]), rule, outcome)
             table.add_section()
         Console(width=None if Console().is_terminal else 140).print(table)
-    raise typer.Exit(exit_code(judged))
+    raise typer.Exit(exit_code(results))
 
 
-@app.command(cls=Judging)
+@app.command(cls=VerdictCommand)
 def report(
-    variants: Annotated[list[str] | None, typer.Argument(help="Variants; all of params.yaml by default.")] = None,
+    variants: Annotated[list[str] | None, typer.Argument(help="Variants; by default, all in params.yaml.")] = None,
     baseline: Annotated[
-        str | None, typer.Option(metavar="REV", help="Compare with this revision instead of the version in production.")
+        str | None, typer.Option(metavar="REV", help="Revision to compare with; by default, production.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Markdown file; the HTML is written next to it.")] = Path("report.md"),
     links: Annotated[str, typer.Option(metavar="URL", help="Prefix for links to model cards.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Write the verdicts as a page for a pull request, in Markdown and HTML. Exit codes are those of `slipway gate`."""
+    """Write the verdicts as a pull request report, in Markdown and HTML. Same exit codes as `slipway gate`."""
     from slipway.cli import report
     from slipway.gate.result import exit_code
 
-    judged, written = report.write(variants or [], baseline, out, links)
+    results, written = report.write(variants or [], baseline, out, links)
     if as_json:
-        verdicts = {one.variant: one.verdict for one in judged}
+        verdicts = {one.variant: one.verdict for one in results}
         print(json.dumps({"verdicts": verdicts, "written": [str(path) for path in written]}, indent=1))
     else:
         Console().print(f"written: {', '.join(map(str, written))}", soft_wrap=True, markup=False)
-    raise typer.Exit(exit_code(judged))
+    raise typer.Exit(exit_code(results))
 
 
 @app.command()
 def doctor(
     checks: Annotated[
-        list[str] | None, typer.Argument(help="Checks such as `tags` or `versions in use`; all by default.")
+        list[str] | None, typer.Argument(help="Checks such as `tags` or `versions in use`; by default, all.")
     ] = None,
     as_json: Json = False,
     as_markdown: Annotated[
-        bool, typer.Option("--markdown", help="Print Markdown for an issue; nothing if there is no problem.")
+        bool, typer.Option("--markdown", help="Print Markdown for an issue; prints nothing if there is no problem.")
     ] = False,
 ) -> None:
-    """Find what is wrong with this clone, and the command that fixes each problem. Exit code 1 if there is any."""
+    """Find problems in this clone and print the command that fixes each. Exit code 1 if there are any."""
     from slipway.cli.doctor import CHECKS, examine
 
     if unknown := [name for name in checks or () if name not in CHECKS]:
-        raise typer.BadParameter(f"no check {unknown[0]!r}; there are {', '.join(CHECKS)}")
+        raise typer.BadParameter(f"unknown check {unknown[0]!r}; choose from {', '.join(CHECKS)}")
     found = examine(checks or None)
     if as_json:
         print(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
@@ -306,7 +304,7 @@ def doctor(
         for one in found:
             print(f"- **{one.check}**: {markdown.text(one.wrong)}\n  - {markdown.text(one.mend)}")
     elif not found:
-        Console().print(f"nothing is wrong: {', '.join(checks or CHECKS)}", soft_wrap=True)
+        Console().print(f"no problems found: {', '.join(checks or CHECKS)}", soft_wrap=True)
     else:
         console = Console()
         for one in found:
@@ -317,7 +315,7 @@ def doctor(
 
 @app.command()
 def changed(as_json: Json = False) -> None:
-    """List the variants to build again. Each line is a group that one machine can build independently."""
+    """List the variants to rebuild. Each line is a group that one machine can build independently."""
     from slipway.cli.changed import changed
 
     groups = changed()
@@ -342,10 +340,10 @@ def pullable(as_json: Json = False) -> None:
 
 @app.command()
 def share(
-    variants: Annotated[list[str] | None, typer.Argument(help="Variants to push; all by default.")] = None,
+    variants: Annotated[list[str] | None, typer.Argument(help="Variants to push; by default, all.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Push outputs and run cache to the DVC remote, so that nobody has to build the same again."""
+    """Push outputs and run cache to the DVC remote, so that other machines need not rebuild them."""
     from slipway.cli import gate
     from slipway.cli.share import share
 
@@ -355,7 +353,7 @@ def share(
 
 @app.command()
 def resolve(as_json: Json = False) -> None:
-    """Resolve merge conflicts in generated files (dvc.lock, params, reports, ...). Exit code 2 if others are left."""
+    """Resolve merge conflicts in generated files (dvc.lock, params, reports, ...). Exit code 2 if others remain."""
     from slipway.cli.resolve import resolve
 
     done = resolve()
@@ -365,20 +363,20 @@ def resolve(as_json: Json = False) -> None:
         console = Console()
         for one in done.settled:
             count = f", {one.count} conflict{'s' * (one.count != 1)}" if one.count else ""
-            console.print(f"settled: {one.path}{count}", soft_wrap=True, markup=False)
+            console.print(f"resolved: {one.path}{count}", soft_wrap=True, markup=False)
         for one in done.left:
-            console.print(f"[red]left to you[/]: {escape(one.path)}: {escape(one.told)}", soft_wrap=True)
+            console.print(f"[red]resolve by hand[/]: {escape(one.path)}: {escape(one.message)}", soft_wrap=True)
         if not done.settled and not done.left:
-            console.print("no merge left a conflict here")
+            console.print("no merge conflicts found")
         elif not done.left:
-            console.print("then: dvc repro && git add --all && git commit", soft_wrap=True)
+            console.print("next: dvc repro && git add --all && git commit", soft_wrap=True)
     raise typer.Exit(ConfigError.exit_code if done.left else 0)
 
 
 @app.command()
 def replay(
     tag: Annotated[str, typer.Argument(help="Tag of a version or a promotion; also VARIANT@latest or VARIANT#ROLE.")],
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Run every stage again and compare the bytes.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Rerun every stage and compare the bytes.")] = False,
     as_json: Json = False,
 ) -> None:
     """Reproduce a version's verdict with its own code and data. Exit codes: 1 it differs, 5 it cannot be reproduced."""
@@ -389,8 +387,8 @@ def replay(
         print(json.dumps(asdict(done), ensure_ascii=False, indent=1))
         raise typer.Exit(0 if done.same else 1)
     console = Console(width=None if Console().is_terminal else 140)
-    table = Table(title=f"{escape(tag)}, commit {done.commit[:7]}", caption="Times are those of benchmark.json.")
-    for heading in ("what", "as recorded", "rebuilt" if rebuild else "as derived", "same"):
+    table = Table(title=f"{escape(tag)}, commit {done.commit[:7]}", caption="Times are taken from benchmark.json.")
+    for heading in ("what", "recorded", "rebuilt" if rebuild else "derived", "same"):
         table.add_column(heading, overflow="fold")
     for line in done.lines:
         mark = "[green]yes[/]" if line.same else "[red]no[/]"
@@ -399,14 +397,14 @@ def replay(
     if done.warning is not None:
         console.print(f"[yellow]warning[/]: {escape(done.warning)}", soft_wrap=True)
     if done.recorded != done.derived:
-        said = f"[red]the verdict differs[/]: {done.recorded} as recorded, {done.derived} as derived"
+        message = f"[red]the verdict differs[/]: {done.recorded} recorded, {done.derived} derived"
     elif done.processors is not None:
         other = "[green]same verdict[/], other bytes" if done.same else "[red]other verdict[/]"
         before, now = map(escape, done.processors)
-        said = f"{other}, another processor ({before} as recorded, {now} here)"
+        message = f"{other}, another processor ({before} recorded, {now} here)"
     else:
-        said = f"the verdict is the same, {done.recorded}{'' if done.same else '; [red]what is marked differs[/]'}"
-    console.print(f"{escape(tag)}: {said}", soft_wrap=True)
+        message = f"the verdict is the same, {done.recorded}{'' if done.same else '; [red]the marked lines differ[/]'}"
+    console.print(f"{escape(tag)}: {message}", soft_wrap=True)
     raise typer.Exit(0 if done.same else 1)
 
 

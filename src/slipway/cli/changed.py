@@ -1,6 +1,7 @@
-"""`slipway changed`: which variants are not built as code, data and parameters are now, for a build on many machines.
+"""`slipway changed`: the variants whose build is out of date, for a build on many machines.
 
-As `dvc status` sees it once the code and compose stages have run. What only was not fetched here is as it was.
+A build is out of date if `dvc status` reports changes after the code and compose stages have run. A file that was
+only not fetched here does not count as a change.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from slipway.core import config
 
 
 def changed() -> list[list[str]]:
-    """The variants that are to be built, in groups that can be built apart; what others start from comes first.
+    """Return the variants to build, in groups that can be built independently; a base comes before its transfers.
 
     Raises:
         ConfigError: this is not the root of the repository, or params.yaml cannot be read.
@@ -29,8 +30,8 @@ def stale(status: Mapping[str, Any]) -> set[str]:
 
 
 def _counts(reason: str | Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a reason of `dvc status` is more than that a file is not there."""
-    if isinstance(reason, str):  # of the command
+    """Whether a reason of `dvc status` is more than a missing file."""
+    if isinstance(reason, str):  # the command changed
         return True
     return any(how not in ("deleted", "not in cache") for paths in reason.values() for how in paths.values())
 

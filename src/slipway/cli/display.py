@@ -1,4 +1,4 @@
-"""How versions, differences and events of the registry read in a terminal."""
+"""Print versions, differences and events of the registry in a terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -15,24 +15,24 @@ from slipway_edge.redaction import plain, secrets
 
 MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]", None: "none"}
 VERDICTS = {"pass": "green", "hold": "yellow", "fail": "red"}
-"""Their colours."""
+"""Colours of the verdicts."""
 EVENTS = {
     "register": "registration",
     "assign": "assignment",
     "unassign": "unassignment",
 }
-"""What `gto history` calls them."""
+"""Names of the events in `gto history`."""
 FACTS = ("Verdict: ", "SHA-256: ")
-"""Lines of a tag's message that the table leaves out; --json has them."""
+"""Prefixes of the lines of a tag's message that the table omits; --json keeps them."""
 
 
 def screen() -> Console:
-    """Standard output: as wide as the terminal, else of 140 columns."""
+    """Return a console on standard output: as wide as the terminal, or 140 columns if it is not a terminal."""
     return Console(width=None if Console().is_terminal else 140)
 
 
 def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
-    """A line for each row, in columns as wide as their widest cell; a table of Rich's takes seconds for many rows."""
+    """Print a line per row, in columns as wide as their widest cell; a Rich table takes seconds for many rows."""
     hidden = secrets()
     table = [[cell if isinstance(cell, Text) else Text(plain(cell, hidden)) for cell in row] for row in rows]
     table.insert(0, [Text(heading, "bold") for heading in headings])
@@ -47,7 +47,7 @@ def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str | Text]])
 
 
 def event(variant: Variant, tag: Tag) -> dict[str, Any]:
-    """What a tag of a variant did: when, who, what, to which version, and why."""
+    """Return what a tag of a variant did: when, who, what, to which version, and why."""
     return {
         "when": tag.time,
         "who": tag.who,
@@ -63,7 +63,7 @@ def event(variant: Variant, tag: Tag) -> dict[str, Any]:
 
 
 def print_events(events: Iterable[Mapping[str, Any]]) -> None:
-    """A table of events, as `event` gives them."""
+    """Print a table of events from `event`."""
     table = Table(title="History")
     for heading in ("when", "who", "what", "version", "role", "why"):
         table.add_column(heading, overflow="fold")
@@ -76,12 +76,12 @@ def print_events(events: Iterable[Mapping[str, Any]]) -> None:
 
 
 def lines_of(why: str) -> list[str]:
-    """What a tag's message says to people: what was done, the reason, and what was overruled."""
+    """Return the lines of a tag's message that a table shows: what was done, the reason, and what was overruled."""
     return [line for line in why.splitlines() if line and not line.startswith(FACTS)]
 
 
 def cells(one: Difference) -> tuple[str, str, str, str, str]:
-    """A difference as metric, first, second, by how much, and that in percent."""
+    """Return the cells of a difference: metric, first value, second value, difference, and difference in percent."""
     by = ""
     if one.absolute is not None:
         between = "" if one.low is None or one.high is None else f" ({one.low:+.4g} to {one.high:+.4g})"
@@ -97,11 +97,11 @@ def _measured(one: Mapping[str, float | None] | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """A value of a metric, to four digits; from ten thousand on without decimals."""
+    """Format the value of a metric: four significant digits, or no decimals from ten thousand on."""
     return "undefined" if value is None else f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
 
 
 def interval(one: Mapping[str, float | None]) -> str:
-    """The interval of a metric in brackets; nothing where it has none."""
+    """Format the interval of a metric in brackets; an empty string if it has none."""
     low, high = one.get("low"), one.get("high")
     return "" if low is None or high is None else f"({number(low)} to {number(high)})"

@@ -1,12 +1,12 @@
-"""`slipway folds`: what the folds of a cross-validation, run as DVC experiments, come to together.
+"""`slipway folds`: a summary of a cross-validation whose folds ran as DVC experiments.
 
-A fold is an experiment of the current commit whose parameters have `split.fold`. Experiments that differ in nothing
-but the fold are one cross-validation; where a sweep varied other parameters too, there is one for each combination.
+A fold is an experiment on the current commit whose parameters have `split.fold`. Experiments that differ only in the
+fold form one cross-validation; if a sweep also varied other parameters, each combination forms one.
 
 The mean over folds has an interval of Student's t with folds - 1 degrees of freedom. Folds share most of their training
 examples, so their scores are not independent, the interval is too narrow, and no unbiased estimate of it exists
-(Bengio and Grandvalet, "No Unbiased Estimator of the Variance of K-Fold Cross-Validation", JMLR 5, 2004). It tells how
-much a score depends on the split; whether one model is better than another is better asked fold by fold.
+(Bengio and Grandvalet, "No Unbiased Estimator of the Variance of K-Fold Cross-Validation", JMLR 5, 2004). The interval
+shows how much a score depends on the split; to find out whether one model is better than another, compare fold by fold.
 """
 
 import json
@@ -28,7 +28,7 @@ IN_TOP = frozenset({"seed", "profile"})
 
 @dataclass(frozen=True)
 class Experiment:
-    """One experiment: its parameters by dotted key, its metrics, and when it was made (ISO 8601)."""
+    """One experiment: its parameters by dotted key, its metrics, and when it was created (ISO 8601)."""
 
     name: str
     made: str
@@ -38,7 +38,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Estimate:
-    """One metric over folds: mean and 95 % interval (None with fewer than two values), and the values by fold."""
+    """One metric over folds: mean, 95 % interval (None without at least two different values), and values by fold."""
 
     metric: str
     mean: float
@@ -49,10 +49,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """Folds that differ in nothing else.
+    """Experiments that differ only in the fold.
 
-    `params`: what tells it from the others, by dotted key; `experiments`: by fold, the latest where there are several;
-    `missing`: the folds without one.
+    `params`: the parameters in which it differs from the other cross-validations, by dotted key. `experiments`: the
+    name of the experiment by fold, the latest if there are several. `missing`: the folds without an experiment.
     """
 
     params: Mapping[str, Any]
@@ -63,7 +63,7 @@ class CrossValidation:
 
 
 def command(variant: str, folds: int = 5, missing: Sequence[int] = (), params: Mapping[str, Any] | None = None) -> str:
-    """What runs the folds of a variant, or those of them that are missing, with other parameters set to `params`."""
+    """Return the command that runs all folds of a variant or the `missing` ones; `params` sets other parameters."""
     wanted = {FOLDS: folds, FOLD: ",".join(map(str, missing or range(1, folds + 1)))}
     others = {key: json.dumps(value) for key, value in (params or {}).items() if key != FOLDS}
     settings = [
@@ -74,11 +74,11 @@ def command(variant: str, folds: int = 5, missing: Sequence[int] = (), params: M
 
 
 def read(variant: str) -> tuple[list[CrossValidation], int]:
-    """The cross-validations of a variant, and the number of experiments of the commit that failed or are not done.
+    """Return the cross-validations of a variant, and how many experiments of the commit failed or are not finished.
 
     Raises:
-        ConfigError: there is no such variant.
-        DataError: DVC cannot list the experiments, or there is no fold among them.
+        ConfigError: the variant does not exist.
+        DataError: DVC cannot list the experiments, or none of them is a fold.
     """
     known = list(config.top()["all"])
     if variant not in known:
@@ -86,7 +86,7 @@ def read(variant: str) -> tuple[list[CrossValidation], int]:
     done, others = _experiments(variant)
     validations = cross_validations(done)
     if not validations:
-        waiting = f" ({others} experiments of any variant failed or are not done: dvc queue status)" if others else ""
+        waiting = f" ({others} experiments failed or are not finished: dvc queue status)" if others else ""
         raise DataError(f"{variant}: no experiment of this commit is a fold{waiting}; run\n{command(variant)}")
     return validations, others
 
@@ -98,13 +98,13 @@ def cross_validations(experiments: Sequence[Experiment]) -> list[CrossValidation
     varied = [key for key in keys if len({json.dumps(one.params.get(key)) for one in folds}) > 1]
     alike: dict[str, dict[int, Experiment]] = {}
     for one in sorted(folds, key=lambda one: (one.made, one.name)):
-        which = json.dumps([one.params.get(key) for key in varied])
-        alike.setdefault(which, {})[int(one.params[FOLD])] = one
+        combination = json.dumps([one.params.get(key) for key in varied])
+        alike.setdefault(combination, {})[int(one.params[FOLD])] = one
     return [_cross_validation(varied, members) for _, members in sorted(alike.items())]
 
 
 def estimate(metric: str, values: Mapping[int, float]) -> Estimate:
-    """Mean and interval of one metric; without one where a single fold was scored, or all came to the same."""
+    """Return mean and interval of one metric; there is no interval for a single fold or for equal values."""
     mean, interval = student(list(values.values()))
     low, high = interval or (None, None)
     return Estimate(metric, mean, low, high, values)
@@ -127,7 +127,7 @@ def _cross_validation(varied: Sequence[str], members: Mapping[int, Experiment]) 
 
 
 def _experiments(variant: str) -> tuple[list[Experiment], int]:
-    """The experiments of the current commit that are done, and the number of others."""
+    """Return the finished experiments of the current commit, and the number of the others."""
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "exp", "show", "--json", "--no-pager"], capture_output=True, text=True
     )
@@ -150,13 +150,13 @@ def _experiments(variant: str) -> tuple[list[Experiment], int]:
 
 
 def _section(files: Mapping[str, Any] | None, path: str) -> dict[str, Any]:
-    """What DVC read from one file."""
+    """Return what DVC read from one file."""
     section: dict[str, Any] = ((files or {}).get(path) or {}).get("data") or {}
     return section
 
 
 def _leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values by dotted key."""
+    """Flatten nested values: yield each with its dotted key."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _leaves(value, f"{above}{key}.")

@@ -1,18 +1,18 @@
 """`slipway frames`: single frames from videos, as pictures to train on.
 
 A video `clip.mp4` becomes the folder `clip` with the frames `clip_00012.480.jpg`, named by their time in seconds after
-the video's first frame; `metadata.csv` in the output folder has a row a frame (path, label, group, time, width, height,
-video), so that the frames of one video never stand on two sides of a split. With a label they go to the folder of
-that class, the layout in which classes of pictures are learnt; without one, they wait to be sorted.
+the video's first frame. `metadata.csv` in the output folder has a row per frame (path, label, group, time, width,
+height, video), so that all frames of a video stay on one side of the split. With a label, the frames go to the folder
+of that class, the layout for image classification; without one, you sort them yourself.
 
-Videos are decoded from start to end: seeking lands beside the frame that was asked for in files with a damaged index,
-open groups of pictures or a variable frame rate. Recordings that were joined into one file follow one another. Of each
-interval the first frame shown in it is taken; behind damage, none up to the next key frame. Rotation and mirroring (the
-display matrix) are honoured. Equal videos give equal bytes.
+Videos are decoded from start to end, because seeking misses the requested frame in files with a damaged index, open
+groups of pictures or a variable frame rate. Recordings that were joined into one file follow one another. The first
+frame shown in each interval is taken; after damage, frames are skipped up to the next key frame. Rotation and mirroring
+(the display matrix) are applied. Equal videos give equal bytes.
 
-A video's frames are written to a hidden folder that is renamed when all are there, so a kill leaves no half-written
-frame; metadata.csv comes before the rename, and running again replaces both. `video` is the start of the SHA-256 of
-the video: by it the frames of another video of the same name are told apart, and are never overwritten.
+A video's frames are written to a hidden folder that is renamed when it is complete, so a killed run leaves no
+half-written frame. metadata.csv is written before the rename, and running again replaces both. `video` is the start of
+the SHA-256 of the video: it distinguishes two videos of the same name, whose frames never overwrite each other.
 """
 
 import csv
@@ -44,28 +44,28 @@ from slipway.data.readers.metadata import METADATA
 
 COLUMNS = ("path", "label", "group", "time", "width", "height", "video")
 QUALITY = 92
-"""Of the JPEGs; from 90 on a loss is not to be seen."""
+"""Quality of the JPEGs; from 90 on, the loss is not visible."""
 THREADS = 4
-"""Of the decoder, on every machine: how many frames an error costs depends on it."""
+"""Threads of the decoder, equal on every machine, because the number of frames lost to an error depends on it."""
 SHORT = Fraction(1)
-"""Seconds that the last frame may end before the length that the file states; more is a file cut short."""
+"""Seconds by which the last frame may end before the length that the file states; beyond that it is truncated."""
 OTHERS = Fraction(1, 20)
-"""The share by which the pictures may end before that, where it is the length of sound and pictures together."""
+"""Share of the stated length by which the pictures may end early if that is the length of sound and pictures."""
 BACK, AHEAD = Fraction(1, 5), Fraction(10)
-"""Seconds by which the time of a frame may go back, and ahead in a format of broadcasts, whose clock may be set anew;
-more is the beginning of another recording in the file, which goes on where the one before it ended."""
+"""Seconds by which a frame's time may go back or, in broadcast formats, whose clock may be reset, jump ahead. After a
+larger step another recording begins in the file, which continues where the one before it ended."""
 _UNNAMED = 2
-"""FFmpeg's number of the colour space that a video does not name."""
+"""FFmpeg's number for an unspecified colour space."""
 _UNITS = {"": Fraction(1), "s": Fraction(1), "ms": Fraction(1, 1000), "min": Fraction(60)}
 
 
 class VideoError(DataError):
-    """A video cannot be read, or not to its end; the message has no path."""
+    """A video cannot be read, or only in part; the message has no path."""
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What came of one video: its folder and the frames in it, and what is wrong with it, if anything."""
+    """The result for one video: its folder, the number of frames, the time of the last one, and an error if any."""
 
     video: str
     folder: str | None
@@ -75,32 +75,32 @@ class Extracted:
 
 
 def interval(text: str) -> Fraction:
-    """Seconds, exactly: `1s`, `500ms`, `2.5s`, `1min`, `0.5`.
+    """Parse a time to exact seconds: `1s`, `500ms`, `2.5s`, `1min`, `0.5`.
 
     Raises:
-        ConfigError: it is no time of a millisecond or more.
+        ConfigError: the text is not a time of at least one millisecond.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+)\s*([a-z]*)", text.strip())
     if match and match[2] in _UNITS and (seconds := Fraction(match[1]) * _UNITS[match[2]]) >= Fraction(1, 1000):
         return seconds
-    raise ConfigError(f"{text!r} is no interval: give a number and a unit, 1s, 500ms or 2.5s, of at least 1ms")
+    raise ConfigError(f"{text!r} is not an interval: give a number and a unit, 1s, 500ms or 2.5s, of at least 1ms")
 
 
 def frames(videos: Sequence[Path], out: Path, every: Fraction, label: str | None) -> list[Extracted]:
-    """Write the frames of each video, one every `every` seconds; a video that is bad does not stop the others.
+    """Write a frame every `every` seconds of each video; a bad video does not stop the others.
 
     Args:
-        videos: the files.
-        out: the folder that gets the frames and metadata.csv.
-        every: seconds.
-        label: the class that they show; None to leave them for sorting.
+        videos: the video files.
+        out: the folder for the frames and metadata.csv.
+        every: the interval in seconds.
+        label: the class of the frames; None if they are not sorted yet.
 
     Raises:
-        ConfigError: the label cannot be a folder's name.
-        DataError: metadata.csv is there and cannot be read, or a file cannot be written.
+        ConfigError: the label cannot be the name of a folder.
+        DataError: an existing metadata.csv cannot be read, or a file cannot be written.
     """
     if label is not None and (label != Path(label).name or label.startswith(".") or not label.strip()):
-        raise ConfigError(f"{label!r} cannot be a class: give the name of a folder, without a path or a dot before it")
+        raise ConfigError(f"{label!r} cannot be a class: give the name of a folder, without a path or a leading dot")
     table = _Metadata(out / METADATA)
     names = _names(videos)
     done: dict[str, str] = {}
@@ -127,13 +127,13 @@ def _one(
     done: dict[str, str],
     advance: Callable[[float], None],
 ) -> Extracted:
-    """Extract one video; `done` has the videos of this run by what identifies them."""
+    """Extract the frames of one video; `done` has the videos of this run by their hash."""
     rows: list[dict[str, Any]] = []
     wrong: str | None = None
     try:
         identity = _identify(video)
         if identity in done:
-            raise VideoError(f"the same bytes as {done[identity]}, whose frames are there")
+            raise VideoError(f"the same bytes as {done[identity]}, whose frames exist already")
         done[identity] = str(video)
         name = table.name_of(identity) or name
         folder = name if label is None else f"{label}/{name}"
@@ -164,7 +164,7 @@ def _one(
 
 
 def _names(videos: Sequence[Path]) -> list[str]:
-    """A name for each video's folder: the file's stem, with the folders above it where two have the same."""
+    """Return a name for each video's folder: the file's stem, prefixed by parent folders if two are equal."""
     parts = [[part.lstrip(".") or "video" for part in (*video.resolve().parts[1:-1], video.stem)] for video in videos]
     depths = [1] * len(videos)
     while True:
@@ -180,10 +180,10 @@ def _names(videos: Sequence[Path]) -> list[str]:
 
 
 def _identify(video: Path) -> str:
-    """The first 16 hexadecimal digits of the file's SHA-256.
+    """Return the first 16 hexadecimal digits of the file's SHA-256.
 
     Raises:
-        VideoError: it is absent, empty or not a file.
+        VideoError: the file is absent, empty or not a file.
     """
     try:
         if not video.is_file():
@@ -197,21 +197,21 @@ def _identify(video: Path) -> str:
 
 
 def _sample(video: Path, every: Fraction, advance: Callable[[float], None]) -> Iterator[tuple[Fraction, Image.Image]]:
-    """The first frame of each interval with its time after the first frame, upright.
+    """Yield the first frame of each interval, upright, with its time in seconds after the first frame of the video.
 
     Raises:
-        VideoError: it has no pictures or is damaged, when all that can be read was given.
+        VideoError: the video has no pictures or is damaged; raised after all readable frames are yielded.
     """
     with closing(_open(video)) as container:
         stream = next((one for one in container.streams.video if not _cover(one)), None)
         if stream is None:
             held = sorted({one.type for one in container.streams})
-            raise VideoError(f"no moving pictures in it; it holds {', '.join(held) or 'nothing'}")
+            raise VideoError(f"no video stream; the file holds {', '.join(held) or 'nothing'}")
         if stream.codec_context is None:
             raise VideoError("no decoder for its codec")
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = THREADS
-        stream.codec_context.options = {"err_detect": "explode"}  # else damage is painted over, and not told
+        stream.codec_context.options = {"err_detect": "explode"}  # else the decoder conceals damage without an error
         length = _length(container, stream)
         frame_time = 1 / (stream.average_rate or stream.guessed_rate or Fraction(25))
         damaged, lost = 0, False
@@ -239,7 +239,7 @@ def _sample(video: Path, every: Fraction, advance: Callable[[float], None]) -> I
             if length:
                 advance(float(min(time / length, Fraction(1))))
         if time < 0:
-            raise VideoError("none of its pictures can be decoded")
+            raise VideoError("no frame can be decoded")
         wrong = [f"damaged in {damaged} places"] if damaged else []
         short = max(SHORT, 2 * frame_time, Fraction(0) if stream.duration else length * OTHERS)
         if length - (time + frame_time) > short:
@@ -247,7 +247,7 @@ def _sample(video: Path, every: Fraction, advance: Callable[[float], None]) -> I
         boxes = _boxes(video) if "mp4" in container.format.name else []
         if boxes.count(b"moov") > 1 and b"moof" not in boxes:
             wrong.append(
-                f"{boxes.count(b'moov')} recordings in one file, of which only the first can be read; split them"
+                f"{boxes.count(b'moov')} recordings in one file, of which only the first can be read; split the file"
             )
         if wrong:
             raise VideoError(f"{'; '.join(wrong)}; the frames that can be read are kept")
@@ -257,28 +257,28 @@ def _open(video: Path) -> InputContainer:
     try:
         return av.open(str(video), metadata_errors="replace")
     except (av.FFmpegError, ValueError) as error:
-        raise VideoError(f"not a video that can be read ({_said(error)})")
+        raise VideoError(f"not a readable video ({_message(error)})")
 
 
-def _said(error: Exception) -> str:
-    """FFmpeg's words, without the path."""
+def _message(error: Exception) -> str:
+    """The message of FFmpeg, without the path."""
     return (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip()
 
 
 def _cover(stream: Any) -> bool:
-    """Whether a stream is one still picture, the cover of a piece of music."""
+    """Whether a stream is a single still picture, such as the cover of a song."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
 
 
 def _length(container: InputContainer, stream: Any) -> Fraction:
-    """Seconds that the file states for the pictures, else for all that is in it; 0 where it states none."""
+    """The length in seconds that the file states for the pictures, or else for all streams; 0 if it states none."""
     if stream.duration and stream.time_base:
         return Fraction(stream.duration * stream.time_base)
     return Fraction(container.duration or 0, av.time_base)
 
 
 def _boxes(video: Path) -> list[bytes]:
-    """The kinds of the parts of an MP4 file, in order."""
+    """The types of the top-level boxes of an MP4 file, in order."""
     kinds, end = [], video.stat().st_size
     with video.open("rb") as file:
         while len(head := file.read(16)) >= 8:
@@ -291,7 +291,7 @@ def _boxes(video: Path) -> list[bytes]:
 
 
 def _decode(container: InputContainer, stream: Any) -> Iterator[Any]:
-    """Frames in the order in which they are shown, and None where a packet is damaged or cannot be decoded."""
+    """Yield the frames in display order, and None for a packet that is damaged or cannot be decoded."""
     packets = container.demux(stream)
     while True:
         try:
@@ -303,15 +303,16 @@ def _decode(container: InputContainer, stream: Any) -> Iterator[Any]:
             break
         except av.FFmpegError:
             yield None
-    with suppress(av.FFmpegError):  # what the decoder still holds where demultiplexing ended in an error
+    with suppress(av.FFmpegError):  # frames left in the decoder when demultiplexing ended in an error
         yield from stream.decode(None)
 
 
 def _upright(frame: Any) -> Image.Image:
-    """The frame in RGB as a player shows it: turned and mirrored by the display matrix, to multiples of 90 degrees; of
-    colours that are not named, those of HD by BT.709, others by BT.601.
+    """Return the frame in RGB as a player shows it, rotated (by multiples of 90 degrees) and mirrored.
 
-    The matrix [[a, b], [c, d]] takes a point (x, y) of the stored picture, y downwards, to (ax + cy, bx + dy).
+    Unspecified colours are read as BT.709 in HD video, and as BT.601 in others.
+
+    The display matrix [[a, b], [c, d]] maps a point (x, y) of the stored picture, y downwards, to (ax + cy, bx + dy).
     """
     if frame.colorspace == _UNNAMED and not frame.format.is_rgb and (frame.width >= 1280 or frame.height > 576):
         frame.colorspace = Colorspace.ITU709
@@ -331,7 +332,7 @@ def _upright(frame: Any) -> Image.Image:
 
 
 class _Metadata:
-    """metadata.csv of the output folder; rows and columns that this command does not know stay as they are."""
+    """metadata.csv of the output folder; rows and columns of other origin stay as they are."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -344,26 +345,26 @@ class _Metadata:
                     self._table[column] = ""
 
     def name_of(self, identity: str) -> str | None:
-        """The name under which a video's frames are there already."""
+        """Return the name of the folder that already holds a video's frames, or None."""
         known = self._table.loc[self._table["video"] == identity, "path"]
         return None if known.empty else Path(known.iloc[0]).parent.name
 
     def check(self, folder: str, identity: str) -> None:
-        """Refuse to overwrite what is not of this video, or to group its frames with another's.
+        """Refuse to overwrite files of another origin, or to group this video's frames with another's.
 
         Raises:
-            VideoError: there is such a folder with something else, or one of this name in another class.
+            VideoError: the folder holds something else, or another class has a folder of this name.
         """
         out, name = self._path.parent, Path(folder).name.casefold()
         ours = self._table["video"] == identity
         if (out / folder).exists() and not (self._inside(folder) & ours).any():
-            raise VideoError(f"{out / folder} is there and not of this video; move it, or rename the video")
+            raise VideoError(f"{out / folder} exists and is not of this video; move it, or rename the video")
         for held in sorted({str(Path(path).parent) for path in self._table.loc[~ours, "path"]}):
             if Path(held).name.casefold() == name and (out / held).exists():
                 raise VideoError(f"{out / held} is of another video of this name; move it, or rename this video")
 
     def replace(self, folder: str, rows: Sequence[dict[str, Any]]) -> None:
-        """Write the table with these rows for a folder, in the order of their paths."""
+        """Replace the rows of a folder, and write the table sorted by path."""
         kept = self._table[~self._inside(folder)]
         added = pd.DataFrame(rows, dtype=str).reindex(columns=self._table.columns, fill_value="")
         self._table = pd.concat([kept, added]).sort_values("path", kind="stable", ignore_index=True)

@@ -1,8 +1,9 @@
-"""`slipway gate`: every rule on a variant, those on the model alone and those against the version in production.
+"""`slipway gate`: all rules of a variant, those on the model alone and those against the version in production.
 
-The first are facts of the model and the machine, judged when it was built: they stand in its release record and in
-benchmark.json. The others depend on what is in production now, so they are judged here, on the predictions of both
-models for the same test examples. What cannot be judged never passes.
+The build evaluates the first kind, which depends only on the model and the machine, and stores the outcomes in the
+release record and in benchmark.json. The second kind depends on the version that is in production now, so the gate
+evaluates it here, on the predictions of both models for the same test examples. A rule that cannot be evaluated never
+passes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,26 +29,26 @@ from slipway.registry.releases import Release
 from slipway.registry.state import Variant
 
 
-def variants(asked: Sequence[str]) -> list[str]:
-    """The variants that are asked for, all of params.yaml where none is.
+def variants(names: Sequence[str]) -> list[str]:
+    """Return the named variants, or all in params.yaml if no name is given.
 
     Raises:
-        ConfigError: there is no such variant, or no params.yaml.
+        ConfigError: a variant does not exist, or there is no params.yaml.
     """
     known = list(config.top()["all"])
-    if unknown := [one for one in asked if one not in known]:
+    if unknown := [one for one in names if one not in known]:
         raise ConfigError(f"{unknown[0]}: no such variant in {config.TOP}; it has {', '.join(known)}")
-    return list(asked) or known
+    return list(names) or known
 
 
 def judge(variant: str, revision: str | None = None, compare: bool = False, here: Clone | None = None) -> Result:
-    """Judge one variant as it is built in the working tree.
+    """Evaluate the gate of one variant as it is built in the working tree.
 
     Args:
         variant: its name.
         revision: the baseline; None for the version that holds production.
-        compare: whether to compare with it also where no rule asks for that.
-        here: what was found out of this clone's tags, where more than one variant is judged by them.
+        compare: whether to compare with the baseline even if no rule requires it.
+        here: the state of this clone's tags, to share between several variants; None to read it.
     """
     try:
         if revision is None:
@@ -61,31 +62,31 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Result:
     try:
         values = config.read(variant)
         gate, settings, seed = Gate(**values["gate"]), config.Evaluate(**values["evaluate"]), int(values["seed"])
-    except (KeyError, TypeError, ValueError) as error:  # pydantic's are ValueErrors, and text that is no UTF-8
+    except (KeyError, TypeError, ValueError) as error:  # ValueError includes pydantic's errors and invalid UTF-8
         why = f"no section {error}" if isinstance(error, KeyError) else _line(error)
         raise ConfigError(f"{PARAMS}/{variant}.yaml: {why}; run `dvc repro compose@{variant}`")
     record, benchmark, rules = _built(variant)
-    version = _beside(variant, revision)
-    judged = Result(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
+    version = _baseline(variant, revision)
+    result = Result(variant, "unjudged", None, record=record, benchmark=benchmark, version=version)
     if not (gate.baseline or compare):
-        return _concluded(judged, rules)
+        return _concluded(result, rules)
     named = revision is not None and version is not None
     old = None if version is None else releases.read([(variant, version.commit)])[0]
     if version is None or old is None or (named and old.record_bytes is None):
         found = "no version holds production" if version is None else f"{version.name} has no release of {variant}"
-        return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"{found} yet", first=True)])
+        return _concluded(result, [*rules, *_without_comparison(gate.baseline, f"{found} yet", first=True)])
     old_record, old_benchmark = old.record, old.benchmark
     if wrong := _incomparable(version, old, record):
-        return _concluded(judged, [*rules, *_unanswered(gate.baseline, f"cannot be compared: {wrong}")])
+        return _concluded(result, [*rules, *_without_comparison(gate.baseline, f"cannot be compared: {wrong}")])
     assert old_record is not None
-    judged = replace(judged, old_record=old_record, old_benchmark=old_benchmark)
+    result = replace(result, old_record=old_record, old_benchmark=old_benchmark)
     rules += _of_machine_or_file(gate, record, benchmark, old_record, old_benchmark)
     try:
         new = audit.scored(record, artifacts.evidence(f"reports/{variant}/shipped.parquet", None))
         before = _of_baseline(variant, version, old_record, record, new)
     except (ModelError, DataError) as error:
         why = f"cannot be compared with {version.name}: {error}"
-        return _concluded(judged, [*rules, *_unanswered(gate.baseline, why, but=MACHINE_OR_FILE)])
+        return _concluded(result, [*rules, *_without_comparison(gate.baseline, why, but=MACHINE_OR_FILE)])
     compared = comparison.compare(
         gate.baseline,
         before,
@@ -95,11 +96,11 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Result:
         confidence=settings.confidence,
         seed=seed,
     )
-    return _concluded(replace(judged, comparison=compared, old=before, new=new), [*rules, *compared.rules])
+    return _concluded(replace(result, comparison=compared, old=before, new=new), [*rules, *compared.rules])
 
 
-def _beside(variant: str, revision: str | None) -> Version | None:
-    """The baseline: `revision`, or else the version that holds production; None where there is none yet."""
+def _baseline(variant: str, revision: str | None) -> Version | None:
+    """Return the baseline: `revision`, or else the version that holds production; None if there is none yet."""
     if revision is not None:
         return Version(revision, git.commit(revision))
     holder = Variant(variant, tags.read(variant)).holder("production")
@@ -107,20 +108,20 @@ def _beside(variant: str, revision: str | None) -> Version | None:
 
 
 def _incomparable(version: Version, old: Release, record: Record) -> str | None:
-    """Why a baseline cannot be compared with, if it cannot."""
+    """Return why the model cannot be compared with a baseline, or None if it can."""
     if old.malformed:
         return f"{version.name}: {old.malformed[0]}"
     if old.record is None:
-        return f"{releases.record_path(old.variant)} is not there in {version.name}"
+        return f"{releases.record_path(old.variant)} does not exist in {version.name}"
     return None if old.record.task == record.task else f"{version.name} is of the task {old.record.task}"
 
 
-def _concluded(judged: Result, rules: Sequence[Judgement]) -> Result:
-    return replace(judged, verdict=worst([rule.verdict for rule in rules]), rules=tuple(rules))
+def _concluded(result: Result, rules: Sequence[Judgement]) -> Result:
+    return replace(result, verdict=worst([rule.verdict for rule in rules]), rules=tuple(rules))
 
 
 def _built(variant: str) -> tuple[Record, Benchmark, list[Judgement]]:
-    """The record and the benchmark that are built, as a promotion would believe them, and the rules of both."""
+    """Return the record and the benchmark of the build, verified as for a promotion, and the rules of both."""
     again = f"run `dvc repro register@{variant}`"
     paths = (Path(releases.record_path(variant)), Path(releases.benchmark_path(variant)))
     if missing := [path for path in paths if not path.exists()]:
@@ -128,22 +129,23 @@ def _built(variant: str) -> tuple[Record, Benchmark, list[Judgement]]:
     release = Release(variant, *(path.read_bytes() for path in paths))
     if wrong := audit.doubts(variant, None, release):
         raise ModelError(f"{wrong[0]}; {again}")
-    assert release.record is not None and release.benchmark is not None  # `doubts` has looked
+    assert release.record is not None and release.benchmark is not None  # `doubts` checks this
     return release.record, release.benchmark, release.rules
 
 
 def _of_baseline(variant: str, version: Version, old_record: Record, record: Record, new: Scored) -> Scored:
-    """The baseline on the examples of `new`: its own predictions where it was tested on them, else it is run."""
+    """Return the baseline's scores on the examples of `new`: its stored predictions if it was tested on the same
+    examples; otherwise run the model."""
     names = new.examples["example"]
     try:
         old = audit.scored(old_record, artifacts.read(f"reports/{variant}/shipped.parquet", version.commit))
         same = _same_examples(old, new, old_record, record)
-    except ModelError:  # released before there were such predictions, or they are gone: the model tells as much
+    except ModelError:  # the predictions are absent, as in old releases, or lost: run the model instead
         same = False
     if not same:
         task = audit.task(old_record)
         if unknown := _unknown(old_record, new):
-            raise ModelError(f"it does not know {', '.join(unknown)}, which test examples are of")
+            raise ModelError(f"it does not know the classes {', '.join(unknown)} of the test examples")
         model = artifacts.read(f"models/{variant}/model.tflite", version.commit)
         alike = _encoding(old_record) == _encoding(record)
         test, raw = Path("data/prepared") / variant / "test", Path("data/raw") / variant
@@ -155,20 +157,20 @@ def _of_baseline(variant: str, version: Version, old_record: Record, record: Rec
 
 
 def _unknown(old_record: Record, new: Scored) -> list[str]:
-    """Classes of the test examples that the baseline cannot be given, where it has an output for each that it knows."""
+    """Return the classes of the test examples that the baseline does not know, if it has one output per class."""
     outputs = old_record.spec["outputs"]
     return sorted({*new.actual} - {*outputs}) if new.classes and outputs == old_record.classes else []
 
 
 def _same_examples(old: Scored, new: Scored, old_record: Record, record: Record) -> bool:
-    """Whether both were tested on the same examples of the same raw data."""
+    """Whether both models were tested on the same examples of the same raw data."""
     if old_record.lineage.raw != record.lineage.raw:
         return False
     return len(old.examples) == len(new.examples) and set(old.examples["example"]) == set(new.examples["example"])
 
 
 def _encoding(record: Record) -> dict[str, Any]:
-    """What of a spec and a `data` section says how an example becomes inputs; not what is decided of the outputs."""
+    """Return the parts of a record that define how an example becomes inputs, without those that interpret outputs."""
     spec = {name: one for name, one in record.spec.items() if name not in ("threshold", "operating_point", "gaps")}
     return {"spec": spec, "data": record.data}
 
@@ -176,7 +178,7 @@ def _encoding(record: Record) -> dict[str, Any]:
 def _of_machine_or_file(
     gate: Gate, record: Record, benchmark: Benchmark, old_record: Record, old_benchmark: Benchmark | None
 ) -> Iterator[Judgement]:
-    """The rules on size and latency, by their values."""
+    """Evaluate the baseline rules on size and latency."""
     for metric, rule in sorted(gate.baseline.overall.items()):
         old: float | None
         new: float | None
@@ -194,16 +196,16 @@ def _of_machine_or_file(
         yield may_lose("baseline", metric, None, rule.most, lost, "point", rule.relative)
 
 
-def _unanswered(
+def _without_comparison(
     rules: Baseline, why: str, first: bool = False, but: frozenset[str] = frozenset()
 ) -> Iterator[Judgement]:
-    """Every rule against a baseline that cannot be had: hold, or what `first_release` says where there is none yet."""
-    asked: list[tuple[str, str | None, BaselineLoss]]
-    asked = [(metric, None, rule) for metric, rule in sorted(rules.overall.items()) if metric not in but]
-    asked += [(metric, "each class", rule) for metric, rule in sorted(rules.per_class.items())]
+    """Yield the baseline rules without a comparison: hold, or the verdict of `first_release` without a baseline."""
+    bounds: list[tuple[str, str | None, BaselineLoss]]
+    bounds = [(metric, None, rule) for metric, rule in sorted(rules.overall.items()) if metric not in but]
+    bounds += [(metric, "each class", rule) for metric, rule in sorted(rules.per_class.items())]
     for kind, of_kind in sorted(rules.per_group.items()):
-        asked += [(metric, f"each {kind}", rule) for metric, rule in sorted(of_kind.items())]
-    for metric, of, rule in asked:
+        bounds += [(metric, f"each {kind}", rule) for metric, rule in sorted(of_kind.items())]
+    for metric, of, rule in bounds:
         outcome: Outcome = (rule.first_release or rules.first_release) if first else "hold"
         yield _undecided(metric, of, rule, outcome, why)
 

@@ -1,14 +1,14 @@
-"""`slipway new`: a variant of one's own from a folder of data.
+"""`slipway new`: create a variant from a folder of data.
 
-Everything is checked before anything is written: the name, the folder by the task's own `index`, the split, and the
-configuration, which is composed in a scratch folder. What is then written (the data in data/raw, its .dvc file, the
-variant's file in conf/variant, its line in params.yaml) is taken back when anything fails or Ctrl-C is pressed.
+The command checks everything before it writes anything: the name, the folder (with the task's `index`), the split, and
+the configuration, which it composes in a scratch folder. Then it writes the data in data/raw, its .dvc file, the
+variant's file in conf/variant, and its line in params.yaml. All this is undone if anything fails or Ctrl-C is pressed.
 
-What a variant begins with is in conf/new/<task>.yaml; a task without that file has nothing to begin with that fits any
-data (a table's columns must be named), and its variants are written by hand.
+conf/new/<task>.yaml holds the defaults of a new variant. A task without that file has no defaults that fit all data (a
+table's columns must be named), and its variants are written by hand.
 
-The gate's floor of the share of examples that are decided right is half-way between the share of the commonest class,
-which a model that knows nothing has, and 1.
+The gate's floor for the share of correct decisions is halfway between the share of the most frequent class, which a
+model that learned nothing reaches, and 1.
 """
 
 import hashlib
@@ -49,9 +49,9 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Created:
-    """What there is now: the files written, and the examples found (their number, and groups, by class).
+    """The result of `new`: the files written, and the numbers of examples and groups found by class.
 
-    `notes` says what else was found: a split of the data's own, copies, what is not read.
+    `notes`: other findings, such as a predefined split, copies, or files that are not read.
     """
 
     variant: str
@@ -66,18 +66,18 @@ class Created:
 def new(
     variant: str, task: str, folder: Path, *, group: str | None, quarantine: float, group_copies: bool = False
 ) -> Created:
-    """Write what makes `folder` a variant.
+    """Create a variant from `folder`.
 
     Args:
         variant: its name.
         task: its task, a module of `slipway.tasks` that has a file in conf/new.
-        folder: the examples in the task's layout; copied to data/raw/<variant>, unless it is that folder.
-        group: `data.group`, the expression that names what stays on one side of a split.
-        quarantine: `checks.quarantine`, the share of bad examples to set aside.
-        group_copies: `split.group_copies`, whether copies and near copies are of one group.
+        folder: the examples in the task's layout; copied to data/raw/<variant> unless it is that folder.
+        group: `data.group`, the regular expression that extracts the group from an example's path.
+        quarantine: `checks.quarantine`, the share of bad examples that may be quarantined.
+        group_copies: `split.group_copies`, whether copies and near copies form one group.
 
     Raises:
-        ConfigError: the name or the task cannot be used, or there is such a variant.
+        ConfigError: the name or the task cannot be used, or the variant exists already.
         DataError: the folder cannot be used, or DVC cannot track it.
     """
     top = config.top()
@@ -93,7 +93,7 @@ def new(
     graph = _insert(GRAPH.read_text(), variant, artifact, GRAPH, "artifacts")
     metrics = tasks.kind(task).metrics
     draft = _variant_file(variant, recipe["groups"], own, _floor(metrics, {}))
-    with _shown(f"looking through {folder}"):
+    with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
         loaded = tasks.load(task, values["data"])
         index = loaded.index(folder)
@@ -122,7 +122,7 @@ def new(
         atomic.write_text(TOP, line)
         atomic.write_text(GRAPH, graph)
         written = tuple(str(path) for path in (file, TOP, GRAPH, tracked, RAW / ".gitignore") if path.exists())
-        git.run("add", "--", *written)  # `dvc exp run --queue` takes along only what Git knows of
+        git.run("add", "--", *written)  # `dvc exp run --queue` includes only files known to Git
     grouped = bool((examples["group"] != examples["example"]).any())
     return Created(variant, task, written, classes, grouped, len(index.problems), tuple(notes))
 
@@ -132,10 +132,10 @@ def _check_name(variant: str, top: Mapping[str, Any]) -> None:
     named([variant if isinstance(read, str) else read], "slipway new")
     taken = {name.lower(): name for part in ("variants", "transfers", "simulated") for name in top[part]}
     if variant.lower() in taken:
-        raise ConfigError(f"{taken[variant.lower()]}: there is such a variant in {TOP}; choose another name")
+        raise ConfigError(f"{taken[variant.lower()]}: this variant exists already in {TOP}; choose another name")
     for path in (CONF / "variant" / f"{variant}.yaml", Path("params") / f"{variant}.yaml"):
         if path.exists():
-            raise ConfigError(f"{path}: there is such a file; remove it, or choose another name")
+            raise ConfigError(f"{path}: this file exists already; remove it, or choose another name")
 
 
 def _recipe(task: str) -> dict[str, Any]:
@@ -145,10 +145,10 @@ def _recipe(task: str) -> dict[str, Any]:
         return recipe
     if (Path(tasks.__file__).parent / task / "__init__.py").exists():
         raise ConfigError(
-            f"{task}: its variants need a file by hand, since their data section depends on the data: see {PAGE}. "
-            f"slipway new can begin {', '.join(known)}"
+            f"{task}: write the variant's file by hand, since its data section depends on the data: see {PAGE}. "
+            f"slipway new supports {', '.join(known)}"
         )
-    raise ConfigError(f"{task}: no such task; slipway new can begin {', '.join(known)}")
+    raise ConfigError(f"{task}: no such task; slipway new supports {', '.join(known)}")
 
 
 def _check_place(folder: Path, raw: Path) -> None:
@@ -157,9 +157,9 @@ def _check_place(folder: Path, raw: Path) -> None:
     if folder.resolve() == raw.resolve():
         return
     if raw.exists():
-        raise DataError(f"{raw}: there is such a folder, and it is not {folder}; remove it, or give it as --data")
+        raise DataError(f"{raw}: this folder exists already and is not {folder}; remove it, or give it as --data")
     if raw.resolve().is_relative_to(folder.resolve()):
-        raise DataError(f"{folder}: it contains {raw}, where it would be copied to")
+        raise DataError(f"{folder}: it contains {raw}, the folder to copy it to")
 
 
 def _check_problems(folder: Path, index: Index, quarantine: float) -> None:
@@ -169,15 +169,15 @@ def _check_problems(folder: Path, index: Index, quarantine: float) -> None:
         rest = len(index.problems) - len(listed)
         listed += [f"  and {rest:,} more"] if rest else []
         raise DataError(
-            f"{folder}: {len(index.problems):,} of {found:,} files cannot be used; mend or remove them, or set them "
-            f"aside with --quarantine {math.ceil(1000 * len(index.problems) / found) / 1000:g}\n" + "\n".join(listed)
+            f"{folder}: {len(index.problems):,} of {found:,} files cannot be used; fix or remove them, or quarantine "
+            f"them with --quarantine {math.ceil(1000 * len(index.problems) / found) / 1000:g}\n" + "\n".join(listed)
         )
     if index.examples.empty:
         raise DataError(f"{folder}: no examples")
 
 
 def _classes(examples: pd.DataFrame) -> dict[str, dict[str, int]]:
-    """Examples and groups by class; none where the label is a number."""
+    """Return the numbers of examples and groups by class; empty if the label is a number."""
     if pd.api.types.is_numeric_dtype(examples["label"]):
         return {}
     classes: dict[str, dict[str, int]] = {}
@@ -187,7 +187,7 @@ def _classes(examples: pd.DataFrame) -> dict[str, dict[str, int]]:
 
 
 def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], split: Split, seed: int) -> pd.Series:
-    """The side of each example; what prepare would refuse is refused, a class that is missing from a side."""
+    """Return the side of each example; refuse a class that is missing from a side, as the prepare stage does."""
     sides = splits.assign(examples, split, classes=classes or None, seed=seed)
     for side in splits.SIDES:
         here = set(examples.loc[sides == side, "label"])
@@ -195,14 +195,14 @@ def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], s
             groups = examples.loc[examples["label"] == missing[0], "group"].nunique()
             raise DataError(
                 f"{folder}: {side} would have no example of {', '.join(missing)}: each class needs at least three "
-                f"groups (examples, or what --group or metadata.csv groups them by) that can be told apart from the "
-                f"other classes', and {missing[0]} has {groups}; add some, or leave the class out"
+                f"groups (single examples, unless --group or metadata.csv groups them) that can be split independently "
+                f"of the other classes, and {missing[0]} has {groups}; add some, or leave the class out"
             )
     return sides
 
 
 def _identical(folder: Path, examples: pd.DataFrame) -> list[str]:
-    """A sentence on files that are the same byte for byte; prepare finds copies by what the model sees, too."""
+    """Return a note on files with equal bytes; the prepare stage also finds copies by what the model sees."""
     files = [folder / name for name in examples["example"]]
     sizes = pd.Series([path.stat().st_size if path.is_file() else -1 for path in files], examples.index)
     alike = examples[sizes.duplicated(keep=False) & (sizes > 0)]
@@ -219,34 +219,34 @@ def _identical(folder: Path, examples: pd.DataFrame) -> list[str]:
 
 
 def _floor(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]]) -> str:
-    """The section `gate` with the floor that depends on the data; none where the task has no decisions to be right."""
+    """Return the section `gate` with the floor derived from the data; empty if no metric counts correct decisions."""
     metric = next((name for name, metric in metrics.items() if metric.right), None)
     if metric is None:
         return ""
     counts = {name: one["examples"] for name, one in classes.items()}
     most = max(counts, key=counts.__getitem__, default="")
     share = counts[most] / sum(counts.values()) if counts else 0.0
-    why = f"half-way from {share:.2f}, the share of {most!r}, to 1; say better what you need"
+    why = f"halfway from {share:.2f}, the share of {most!r}, to 1; replace it with your own requirement"
     return f"gate:\n  rules:\n    {metric}: {{min: {math.floor(500 * (1 + share)) / 1000}}} # {why}\n"
 
 
 def _variant_file(variant: str, groups: Mapping[str, str], own: Mapping[str, Any], gate: str) -> str:
-    """The text of conf/variant/<variant>.yaml."""
+    """Return the text of conf/variant/<variant>.yaml."""
     parts = [
         "# @package _global_\n# What this variant is for.\ndefaults:\n"
         + "".join(f"  - override /{name}: {option}\n" for name, option in groups.items()),
         *(yaml.safe_dump({section: values}, allow_unicode=True, width=120) for section, values in own.items()),
         "convert:\n  precision: int8\n",
         *([gate] if gate else []),
-        f"register:\n  name: {variant.replace('-', '_')}\n  description: {variant}, from data of one's own.\n",
+        f"register:\n  name: {variant.replace('-', '_')}\n  description: {variant}, trained on your own data.\n",
     ]
     return "\n".join(parts)
 
 
 def _insert(text: str, variant: str, entry: str, path: Path = TOP, section: str = "variants") -> str:
-    """The text of a YAML file with one more line in a section, all else as it was.
+    """Return the text of a YAML file with one more line in a section and all else unchanged.
 
-    It goes behind the name before it in the alphabet, so that those of two branches rarely meet.
+    The line goes after the previous name in the alphabet, so that the lines of two branches rarely conflict.
     """
     root = yaml.compose(text)
     node = next((value for key, value in root.value if key.value == section), None) if root else None
@@ -263,7 +263,7 @@ def _insert(text: str, variant: str, entry: str, path: Path = TOP, section: str 
             f"{text[: node.end_mark.index - 2].rstrip(' ')}\n{line}{text[node.end_mark.index :].removeprefix(chr(10))}"
         )
     else:
-        raise ConfigError(f"{path}: {section} must be a mapping, a line a variant")
+        raise ConfigError(f"{path}: {section} must be a mapping with a line per variant")
     was, now = yaml.safe_load(text), yaml.safe_load(out)
     added = {variant: yaml.safe_load(entry)}
     if now[section] != (was[section] or {}) | added or (path == TOP and now["all"] != was["all"] | added):
@@ -272,14 +272,14 @@ def _insert(text: str, variant: str, entry: str, path: Path = TOP, section: str 
 
 
 def _last_line(node: yaml.Node) -> int:
-    """The line (from 0) on which a node ends; a block's own end mark stands behind the comments that follow it."""
+    """Return the line (from 0) on which a node ends; a block's own end mark comes after the comments that follow it."""
     if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
         return _last_line(node.value[-1][1])
     return int(node.end_mark.line)
 
 
 def _compose(variant: str, text: str, top: str) -> dict[str, Any]:
-    """What the compose stage makes of the variant in a scratch copy of conf/ and params.yaml."""
+    """Run the compose stage of the variant in a scratch copy of conf/ and params.yaml; return the parameters."""
     with tempfile.TemporaryDirectory() as temporary:
         scratch = Path(temporary)
         shutil.copytree(CONF, scratch / CONF)
@@ -301,7 +301,7 @@ def _compose(variant: str, text: str, top: str) -> dict[str, Any]:
 
 @contextmanager
 def _undone_on_failure(files: Sequence[Path], folder: Path) -> Iterator[None]:
-    """When the block does not end well, put `files` back and remove `folder` if it was not there before."""
+    """If the block fails, restore `files`, and remove `folder` unless it existed before."""
     before = {path: path.read_bytes() if path.exists() else None for path in files}
     there = folder.exists()
     try:
@@ -315,12 +315,12 @@ def _undone_on_failure(files: Sequence[Path], folder: Path) -> Iterator[None]:
         if not there:
             shutil.rmtree(folder, ignore_errors=True)
         if isinstance(failure, OSError):
-            raise DataError(f"{failure}; what was written is undone")
+            raise DataError(f"{failure}; all changes are undone")
         raise
 
 
 def _copy(folder: Path, raw: Path) -> None:
-    """Copy the files; dotfiles and what file managers leave behind stay."""
+    """Copy the files, except dotfiles and files that file managers leave behind."""
     files = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not litter(name)]
@@ -333,17 +333,17 @@ def _copy(folder: Path, raw: Path) -> None:
 
 
 def _track(raw: Path) -> None:
-    """`dvc add`."""
+    """Run `dvc add`."""
     with _shown(f"dvc add {raw}"):
         done = subprocess.run([sys.executable, "-m", "dvc", "add", str(raw)], capture_output=True, text=True)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).removeprefix("ERROR: ")
-        raise SlipwayError(f"dvc add {raw}: {said}; what was written is undone")
+        message = (done.stderr.strip() or done.stdout.strip()).removeprefix("ERROR: ")
+        raise SlipwayError(f"dvc add {raw}: {message}; all changes are undone")
 
 
 @contextmanager
 def _shown(what: str) -> Iterator[None]:
-    """Tell what is going on, where how long is not known."""
+    """Show progress of unknown length."""
     with _progress() as progress:
         progress.add_task(escape(what), total=None)
         yield

@@ -1,4 +1,4 @@
-"""`slipway register`, `promote`, `rollback` and `retire`: the commands that decide on versions and roles."""
+"""`slipway register`, `promote`, `rollback` and `retire`: the commands that change versions and roles."""
 
 import json
 from dataclasses import asdict
@@ -18,10 +18,10 @@ from slipway.registry.registration import Bump
 
 def register(
     variant: Annotated[
-        str | None, typer.Argument(help="Variant; by default all that are new and that pass `slipway gate`.")
+        str | None, typer.Argument(help="Variant; by default, all new builds that pass `slipway gate`.")
     ] = None,
     version: Annotated[str | None, typer.Option(help="Version name, such as v1.2.0.")] = None,
-    bump: Annotated[Bump, typer.Option(help="Part of the version number to raise if no name is given.")] = "minor",
+    bump: Annotated[Bump, typer.Option(help="Part of the version number to increment if no name is given.")] = "minor",
     revision: Annotated[str, typer.Option("--rev", help="Commit to register.")] = "HEAD",
     reason: Reason = None,
     push: Push = False,
@@ -29,7 +29,7 @@ def register(
 ) -> None:
     """Register the committed build as a new version: an annotated tag."""
     if variant is None and (version is not None or revision != "HEAD"):
-        raise RegistryError("--version and --rev are of one variant: say which")
+        raise RegistryError("--version and --rev apply to one variant: name it")
     variants = _new_and_passed() if variant is None else [variant]
     done = [
         registration.register(one, version=version, bump=bump, revision=revision, reason=reason, push=push)
@@ -41,7 +41,7 @@ def register(
     for one in done:
         _report(one, as_json)
     if not done:
-        screen().print("nothing to register: nothing passed that is of no version yet", soft_wrap=True)
+        screen().print("nothing to register: no unregistered build passes the gate", soft_wrap=True)
 
 
 def promote(
@@ -58,7 +58,7 @@ def promote(
 
 def rollback(
     variant: Annotated[str, typer.Argument(help="Variant.")],
-    to: Annotated[str | None, typer.Option(help="Version; the last good one by default.")] = None,
+    to: Annotated[str | None, typer.Option(help="Version; by default, the last good one.")] = None,
     role: Annotated[str, typer.Option(help=f"Role: {', '.join(grammar.LIVE)}.")] = "production",
     force: Force = False,
     reason: Reason = None,
@@ -77,21 +77,21 @@ def retire(
 
 
 def _new_and_passed() -> list[str]:
-    """The variants to register unasked: new ones that are not worse, too, than what is in production."""
-    from slipway.cli import gate  # with pandas and SciPy, which the other commands do without
+    """Return the variants to register if none is named: new builds that pass the gate, also against production."""
+    from slipway.cli import gate  # imports pandas and SciPy, which the other commands do not need
     from slipway.gate.result import named
 
     here = clone.look()
     here.check()
     passed = []
-    for judged in (gate.judge(variant, here=here) for variant in registration.unregistered()):
-        if judged.verdict == "pass":
-            passed.append(judged.variant)
+    for result in (gate.judge(variant, here=here) for variant in registration.unregistered()):
+        if result.verdict == "pass":
+            passed.append(result.variant)
             continue
-        said = f"{judged.variant} is not registered: the gate says {judged.verdict}, beside {judged.beside}"
-        why = [judged.why] if judged.why else []
-        why += [f"{named(rule)}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
-        Console(stderr=True).print(f"[yellow]warning[/]: {escape('; '.join([said, *why]))}", soft_wrap=True)
+        message = f"{result.variant} is not registered: verdict {result.verdict}, compared with {result.beside}"
+        why = [result.why] if result.why else []
+        why += [f"{named(rule)}: {rule.reason}" for rule in result.rules if rule.verdict != "pass"]
+        Console(stderr=True).print(f"[yellow]warning[/]: {escape('; '.join([message, *why]))}", soft_wrap=True)
     return passed
 
 

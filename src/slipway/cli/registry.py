@@ -1,4 +1,4 @@
-"""`slipway registry ...`: what versions there are, what they are and were, and their tags and files elsewhere."""
+"""`slipway registry ...`: list, show and compare versions, and synchronize their tags and files."""
 
 import json
 import re
@@ -45,7 +45,7 @@ COLOURS = {"deployed": "green", "testing": "cyan", "failed": "red", "retired": "
 
 @app.callback()
 def registry() -> None:
-    """Show and share versions and their roles, as Git tags have them."""
+    """Show and share versions and their roles, which are stored as Git tags."""
 
 
 @app.command("list")
@@ -59,9 +59,9 @@ def show_list(
 ) -> None:
     """List all versions with their roles, lifecycle and verdict."""
     if role is not None and role not in grammar.ROLES:
-        raise RegistryError(f"{role!r} is no role; there are {', '.join(grammar.ROLES)}")
+        raise RegistryError(f"{role!r} is not a role; choose from {', '.join(grammar.ROLES)}")
     if lifecycle is not None and lifecycle not in releases.LIFECYCLES:
-        raise RegistryError(f"{lifecycle!r} is no lifecycle; there are {', '.join(releases.LIFECYCLES)}")
+        raise RegistryError(f"{lifecycle!r} is not a lifecycle; choose from {', '.join(releases.LIFECYCLES)}")
     rows = [
         row
         for row in rows_of(state.read(), releases.variants())
@@ -71,7 +71,7 @@ def show_list(
     ]
     if as_json:
         print(json.dumps(rows, ensure_ascii=False, indent=1))
-        _complete(variant)
+        _check_complete(variant)
         return
     print_columns(
         ("variant", "version", "role", "lifecycle", "verdict", "commit", "registered", "by"),
@@ -89,11 +89,11 @@ def show_list(
             for row in rows
         ],
     )
-    _complete(variant)
+    _check_complete(variant)
 
 
 def rows_of(variants: Mapping[str, Variant], built: Sequence[str]) -> list[dict[str, Any]]:
-    """The rows of the list: every version, and what is in the current commit of each variant that has none."""
+    """Return the rows of the list: every version, and the current commit's build of each variant without versions."""
     versions = [version for variant in variants.values() for version in variant.versions.values()]
     bare = [name for name in built if not (name in variants and variants[name].versions)]
     read = releases.read([(one.variant, one.commit) for one in versions] + [(name, "HEAD") for name in bare])
@@ -114,9 +114,9 @@ def rows_of(variants: Mapping[str, Variant], built: Sequence[str]) -> list[dict[
         )
     for name, release in zip(bare, read[len(versions) :], strict=True):
         outcome = release.verdict
-        stands = "training" if outcome is None else "failed" if outcome == "fail" else "validation"
+        status = "training" if outcome is None else "failed" if outcome == "fail" else "validation"
         nothing: dict[str, Any] = {"version": None, "roles": [], "commit": None, "registered": None, "by": None}
-        rows.append({"variant": name, "lifecycle": stands, "verdict": outcome, **nothing})
+        rows.append({"variant": name, "lifecycle": status, "verdict": outcome, **nothing})
     return sorted(rows, key=lambda row: str(row["variant"]))
 
 
@@ -126,15 +126,15 @@ def show(version: Named, as_json: Json = False) -> None:
     variants = state.read()
     found = _find(variants, version)
     variant, release = variants[found.variant], releases.of(found)
-    told = _told(variant, found, release)
+    details = _details(variant, found, release)
     if as_json:
-        print(json.dumps(told, ensure_ascii=False, indent=1))
+        print(json.dumps(details, ensure_ascii=False, indent=1))
         return
-    _print_version(found, release, told)
+    _print_version(found, release, details)
 
 
-def _told(variant: Variant, found: Version, release: Release) -> dict[str, Any]:
-    """What there is to say of a version, for programs."""
+def _details(variant: Variant, found: Version, release: Release) -> dict[str, Any]:
+    """Return the details of a version as JSON values."""
     record = release.record
     return {
         "variant": found.variant,
@@ -154,24 +154,24 @@ def _told(variant: Variant, found: Version, release: Release) -> dict[str, Any]:
     }
 
 
-def _print_version(found: Version, release: Release, told: Mapping[str, Any]) -> None:
+def _print_version(found: Version, release: Release, details: Mapping[str, Any]) -> None:
     console = screen()
-    stands = f"{escape(', '.join(found.roles)) or 'no role'}, {told['lifecycle']}, verdict {MARKS[release.verdict]}"
-    console.print(f"[bold]{escape(found.name)}[/]  {stands}")
+    status = f"{escape(', '.join(found.roles)) or 'no role'}, {details['lifecycle']}, verdict {MARKS[release.verdict]}"
+    console.print(f"[bold]{escape(found.name)}[/]  {status}")
     console.print(f"commit {found.commit}, registered {found.registered.time} by {escape(found.registered.who)}")
     ran = provenance.of(found.variant, found.commit)
     if ran.code is not None and ran.environment is not None:
         console.print(f"built by code {ran.code[:12]} in environment {ran.environment[:12]}")
-    for name, one in told["artifacts"].items():
+    for name, one in details["artifacts"].items():
         size, sha256 = f"{one['bytes'] / 1024:,.0f} KiB", escape(str(one["sha256"]))
         console.print(f"{escape(name)}  {size}  SHA-256 {sha256}", soft_wrap=True)
     table = Table("metric", "value", "interval", title="On the test split")
-    for name, one in told["metrics"].items():
+    for name, one in details["metrics"].items():
         table.add_row(escape(name), number(one["value"]), interval(one))
     console.print(table)
     for rule in release.rules:
         console.print(f"{MARKS[rule.verdict]} {escape(rule.subject)}: {escape(rule.reason)}", soft_wrap=True)
-    print_events(told["history"])
+    print_events(details["history"])
 
 
 @app.command()
@@ -185,7 +185,7 @@ def compare(first: Named, second: Named, as_json: Json = False) -> None:
         return
     table = Table(
         title=escape(f"{one.name} and {other.name}"),
-        caption="95 % intervals; that of the difference takes both as independent: too wide for one test split.",
+        caption="95 % intervals; that of the difference assumes independence, so it is too wide for one test split.",
     )
     for heading in ("metric", escape(one.version), escape(other.version), "difference", "percent"):
         table.add_column(heading, justify="left" if heading == "metric" else "right")
@@ -198,10 +198,10 @@ def compare(first: Named, second: Named, as_json: Json = False) -> None:
 def history(
     variant: Annotated[str | None, typer.Argument(help="Only this variant.")] = None, as_json: Json = False
 ) -> None:
-    """Show who registered and promoted what, when and why, latest first."""
+    """Show who registered and promoted which version, when and why, latest first."""
     variants = state.read()
     if variant is not None and variant not in variants:
-        raise RegistryError(f"{variant} has no versions; `slipway register {variant}` makes one")
+        raise RegistryError(f"{variant} has no versions; `slipway register {variant}` creates one")
     chosen = [variants[variant]] if variant is not None else list(variants.values())
     found = sorted(((tag, one) for one in chosen for tag in one.tags), key=lambda pair: (pair[0].when, pair[0].counter))
     events = [event(one, tag) for tag, one in reversed(found)]
@@ -209,7 +209,7 @@ def history(
         print(json.dumps(events, ensure_ascii=False, indent=1))
     else:
         print_events(events)
-    _complete(variant)
+    _check_complete(variant)
 
 
 @app.command()
@@ -217,11 +217,11 @@ def changelog(variant: Annotated[str, typer.Argument(help="Variant.")], as_json:
     """Show what changed from version to version: data, parameters, code, metrics."""
     variants = state.read()
     if variant not in variants:
-        raise RegistryError(f"{variant} has no versions; `slipway register {variant}` makes one")
+        raise RegistryError(f"{variant} has no versions; `slipway register {variant}` creates one")
     changes = comparison.changelog(variants[variant])
     if as_json:
         print(json.dumps([asdict(one) for one in changes], ensure_ascii=False, indent=1))
-        _complete(variant)
+        _check_complete(variant)
         return
     console = screen()
     for one in changes:
@@ -235,7 +235,7 @@ def changelog(variant: Annotated[str, typer.Argument(help="Variant.")], as_json:
             if each.absolute or each.first is None or each.second is None:
                 metric, was, now, by, percent = cells(each)
                 console.print(f"  {metric}: {was} → {now}{f', {by}, {percent}' if by else ''}", soft_wrap=True)
-    _complete(variant)
+    _check_complete(variant)
 
 
 @app.command()
@@ -248,7 +248,7 @@ def sync(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Mirror versions and roles from Git to MLflow, without tags that do not verify."""
+    """Mirror versions and roles from Git to MLflow; tags that fail verification are skipped."""
     from slipway.registry import mirror
 
     try:
@@ -274,8 +274,8 @@ def _print_sync(done: "mirror.Synced") -> None:
         console.print(escape(line), soft_wrap=True)
     for line in (*done.warnings, *done.unverified):
         console.print(f"[yellow]warning[/]: {escape(line)}", soft_wrap=True)
-    said = f"{done.store}: {len(done.changes)} changes, {done.versions} versions as in Git"
-    console.print(escape(said), soft_wrap=True)
+    message = f"{done.store}: {len(done.changes)} changes, {done.versions} versions as in Git"
+    console.print(escape(message), soft_wrap=True)
 
 
 @app.command()
@@ -285,8 +285,8 @@ def push(variant: Annotated[str, typer.Argument(help="Variant.")], as_json: Json
     if as_json:
         print(json.dumps({"variant": variant, "tags": pushed}, indent=1))
         return
-    said = f"pushed: {', '.join(pushed)}" if pushed else f"nothing to push: the remote has all tags of {variant}"
-    screen().print(said, soft_wrap=True, markup=False)
+    message = f"pushed: {', '.join(pushed)}" if pushed else f"nothing to push: the remote has all tags of {variant}"
+    screen().print(message, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -294,33 +294,33 @@ def verify(
     tag: Annotated[str, typer.Argument(help="Tag of an assignment, VARIANT#ROLE#NUMBER.")],
     undo: Annotated[
         bool,
-        typer.Option("--undo", help="If it is refused: delete the tag on the remote, or write a tag that undoes it."),
+        typer.Option("--undo", help="If the tag is refused, delete it on the remote or write a tag that reverts it."),
     ] = False,
     replayed: Annotated[
-        int, typer.Option(metavar="CODE", help="Exit code of `slipway replay` for this tag; 1 refuses it.")
+        int, typer.Option(metavar="CODE", help="Exit code of `slipway replay` for this tag; 1 means refused.")
     ] = 0,
     as_json: Json = False,
 ) -> None:
-    """Verify that a version may hold the role that a tag gives it. Exit codes: 6 it may not, 5 could not be verified.
+    """Verify that a version may hold the role that a tag assigns. Exit codes: 6 it may not, 5 it could not be verified.
 
     With --json the explanation goes to standard error.
     """
     try:
         given = verification.verify(tag)
         if replayed == 1:
-            raise RefusedError(f"{tag} is refused: its verdict does not come out again in `slipway replay`")
+            raise RefusedError(f"{tag} is refused: `slipway replay` does not reproduce its verdict")
     except RefusedError as error:
         raise RefusedError(f"{error}. {take_back(tag)}" if undo else str(error))
     if replayed:
-        raise RegistryError(f"{tag}: `slipway replay` ended with {replayed}, so nobody knows whether its verdict holds")
+        raise RegistryError(f"{tag}: `slipway replay` ended with {replayed}, so its verdict could not be verified")
     if as_json:
-        told = {"version": given.version.name, "role": given.role, "overruled": given.overruled} if given else {}
-        print(json.dumps({"tag": tag, "version": None, "role": None, "overruled": []} | told, indent=1))
+        assigned = {"version": given.version.name, "role": given.role, "overruled": given.overruled} if given else {}
+        print(json.dumps({"tag": tag, "version": None, "role": None, "overruled": []} | assigned, indent=1))
     console = Console(stderr=True, width=140) if as_json else screen()
     for overruled in given.overruled if given else ():
-        console.print(f"[yellow]warning[/]: by force, although {escape(overruled)}", soft_wrap=True)
-    said = f"{given.version.name} may hold {given.role}" if given else f"{tag} gives no role that is relied on"
-    console.print(said, soft_wrap=True, markup=False)
+        console.print(f"[yellow]warning[/]: forced, although {escape(overruled)}", soft_wrap=True)
+    message = f"{given.version.name} may hold {given.role}" if given else f"{tag} assigns no role to verify"
+    console.print(message, soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -329,7 +329,7 @@ def fetch(
     out: Annotated[Path, typer.Option(help="Folder to write the files to.")],
     as_json: Json = False,
 ) -> None:
-    """Fetch the files of a version from the DVC cache or remote, each checked by its SHA-256."""
+    """Fetch the files of a version from the DVC cache or remote, each verified by its SHA-256."""
     found = _find(state.read(), version)
     release = releases.of(found)
     if release.malformed:
@@ -340,7 +340,7 @@ def fetch(
     got = artifacts.fetch(found.variant, found.commit, release.record, out)
     if lacking := sorted(release.record.artifacts.keys() - got.keys()):
         raise RegistryError(
-            f"{found.name}: {', '.join(lacking)} cannot be fetched whole; run `dvc push` where it was built"
+            f"{found.name}: {', '.join(lacking)} cannot be fetched completely; run `dvc push` where it was built"
         )
     atomic.write_bytes(out / "release.json", release.record_bytes)
     written = [str(path) for path in (*got.values(), out / "release.json")]
@@ -351,13 +351,13 @@ def fetch(
 
 
 def _find(variants: Mapping[str, Variant], name: str) -> Version:
-    """A version by its name; by a role, or as the latest, only where all tags are here."""
+    """Find a version by its name or, only if no tags are missing here, by a role or as the latest."""
     variant = re.split("[@#]", name)[0]
     if not any(tag.name == name for tag in (variants[variant].tags if variant in variants else ())):
         clone.look().check(variant)
     return state.find(variants, name)
 
 
-def _complete(variant: str | None) -> None:
-    """After what is here was shown, end with an error where that is not all."""
+def _check_complete(variant: str | None) -> None:
+    """Raise an error, after the tags of this clone are shown, if some are missing here."""
     clone.look().check(variant)

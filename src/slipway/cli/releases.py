@@ -1,4 +1,4 @@
-"""`slipway releases`: what is built, a row a variant, and whether another processor built what is committed."""
+"""`slipway releases`: the built variants, one row each, and whether another processor built the committed models."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from slipway.registry.releases import Release
 
 
 def built(variant: str) -> Release | None:
-    """The release that is built in the working tree; None where there is none yet."""
+    """Return the release built in the working tree, or None if there is none yet."""
     paths = Path(releases.record_path(variant)), Path(releases.benchmark_path(variant))
     return Release(variant, *(path.read_bytes() for path in paths)) if all(path.exists() for path in paths) else None
 
 
 def row(variant: str) -> dict[str, Any]:
-    """What a variant scored, its size and latency, the verdict with each rule, and where its card is.
+    """Return the scores of a variant, its size and latency, the verdict with each rule, and the path of its card.
 
     Raises:
         ModelError: its record or benchmark is malformed.
@@ -29,8 +29,8 @@ def row(variant: str) -> dict[str, Any]:
         return {"variant": variant, "verdict": None}
     record, benchmark = release.record, release.benchmark
     if record is None or benchmark is None:
-        settle = [said for said in release.malformed if "slipway resolve" in said]  # what a merge left goes first
-        raise ModelError(settle[0] if settle else f"{release.malformed[0]}; run `dvc repro register@{variant}`")
+        conflicts = [one for one in release.malformed if "slipway resolve" in one]  # merge conflicts come first
+        raise ModelError(conflicts[0] if conflicts else f"{release.malformed[0]}; run `dvc repro register@{variant}`")
     task = tasks.load(record.task, record.data)
     return {
         "variant": variant,
@@ -45,9 +45,9 @@ def row(variant: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """A model that was built here to other bytes than the committed one, of equal data and parameters.
+    """A model built here whose bytes differ from the committed one although data and parameters are equal.
 
-    `committed`, `here`: the two releases. `processors`: what each was measured on, as their benchmarks name it.
+    `committed`, `here`: the two releases. `processors`: the processor of each, as named in their benchmarks.
     """
 
     committed: Release
@@ -56,13 +56,14 @@ class Rebuilt:
 
 
 def from_another_processor(variants: Sequence[str]) -> list[Rebuilt]:
-    """Models that differ from the committed ones though data and parameters are the same, built on another processor.
+    """Return the models that differ from the committed ones only because another processor built them.
 
-    Networks train to other bytes on another kind of processor (docs/decisions/0025-equal-bytes.md).
+    Data and parameters are equal, but training on another kind of processor gives different bytes
+    (docs/decisions/0025-equal-bytes.md).
     """
     try:
         at_head = releases.read((variant, "HEAD") for variant in variants) if variants else []
-    except RegistryError:  # nothing is committed, or this is no repository of Git
+    except RegistryError:  # no commit yet, or not a Git repository
         return []
     found = []
     for committed in at_head:
@@ -71,10 +72,10 @@ def from_another_processor(variants: Sequence[str]) -> list[Rebuilt]:
             continue
         one, other = committed.record, here.record
         before, now = (str(timed.machine.get("processor")) for timed in (committed.benchmark, here.benchmark))
-        if before != now and _made_of(one) == _made_of(other) and one.model != other.model:
+        if before != now and _lineage(one) == _lineage(other) and one.model != other.model:
             found.append(Rebuilt(committed, here, (before, now)))
     return found
 
 
-def _made_of(record: Record) -> tuple[str | None, str | None, str]:
+def _lineage(record: Record) -> tuple[str | None, str | None, str]:
     return record.lineage.raw, record.lineage.prepared, record.lineage.params

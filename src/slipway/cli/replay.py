@@ -1,12 +1,12 @@
-"""`slipway replay`: whether a version's verdict comes out again of its commit and its data.
+"""`slipway replay`: reproduce a version's verdict from its commit and its data.
 
-The commit of the tag is checked out into a worktree under .dvc/tmp, which has this clone's DVC cache and remotes and an
-MLflow of its own, and is taken away afterwards. There the commit's own code composes the parameters, chooses the
-operating point, scores the released files on the prepared test split, and judges. With `rebuild` every stage of the
-variant runs again instead, and all bytes are compared with dvc.lock; on another kind of processor, where networks train
-to other bytes, the two models are compared (`slipway.registry.rebuilt`).
+The commit of the tag is checked out into a temporary worktree under .dvc/tmp, which uses this clone's DVC cache and
+remotes and its own MLflow. There the commit's own code composes the parameters, chooses the operating point, scores
+the released files on the prepared test split, and evaluates the rules. With `rebuild`, every stage of the variant runs
+again instead, and all bytes are compared with dvc.lock. On another kind of processor, where training gives different
+bytes, the two models are compared (`slipway.registry.rebuilt`).
 
-Times are facts of a machine: none are measured, and the latency rules are judged again on those of benchmark.json.
+Times depend on the machine: none are measured, and the latency rules are evaluated on the times in benchmark.json.
 """
 
 import importlib.util
@@ -46,13 +46,13 @@ WORKTREE = Path(".dvc/tmp/replay")
 REQUIREMENTS = Path("requirements/build.lock")
 SHIPPED = "shipped.parquet"
 STAGES = ("compose", "simulate", "prepare", "train", "transfer", "evaluate", "convert-tflite", "register")
-"""The stages of variants, in order, but benchmark."""
-JUDGING = ("compose", "evaluate", "convert-tflite", "register")
-"""Those that come to the verdict on a trained model."""
+"""The stages of a variant in order, without benchmark."""
+VERDICT_STAGES = ("compose", "evaluate", "convert-tflite", "register")
+"""The stages that produce the verdict on a trained model."""
 KEPT = ("data/", "models/")
-"""Where the dependencies of stages are that Git does not have."""
+"""Folders with the dependencies of stages that are not in Git."""
 SAME = 1e-4
-"""How far a figure may be from the recorded one: another processor runs the model."""
+"""Tolerance between a derived and a recorded figure, because another processor may run the model."""
 SCORE_RELEASED = """
 import importlib, runpy, sys
 from pathlib import Path
@@ -65,12 +65,12 @@ conversion = importlib.import_module(f"slipway.frameworks.{values['framework']}.
 conversion.convert = lambda native, calibration, precision: Path("models", variant, files[precision]).read_bytes()
 runpy.run_module("slipway.stages.convert_tflite", run_name="__main__")
 """
-"""A commit's own convert-tflite stage, which scores, given the released files in place of what it would convert."""
+"""Runs the commit's own convert-tflite stage, which scores models, on the released files instead of converting."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing: as recorded, as derived, and whether that is the same."""
+    """One compared item: its recorded value, its derived value, and whether they are the same."""
 
     what: str
     recorded: str
@@ -80,11 +80,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Replay:
-    """A version's verdict as recorded and as derived, and all that was looked at.
+    """A version's verdict as recorded and as derived, and all items compared.
 
-    `same`: whether all lines are; of a version that was rebuilt to other bytes on another kind of processor, whether
-    those are that may not differ there. `processors`: that of the benchmark and this one, where that is so.
-    `warning`: what may make a difference that is none of the version's.
+    `same`: whether all lines are the same; after a rebuild with different bytes on another kind of processor, only the
+    lines that may not differ there count. `processors`: in that case, the processor of the benchmark and this one.
+    `warning`: a difference of the environment that may explain differences of the version.
     """
 
     tag: str
@@ -100,19 +100,19 @@ class Replay:
 
 
 def replay(name: str, rebuild: bool = False) -> Replay:
-    """Derive the verdict of a version again.
+    """Reproduce the verdict of a version.
 
     Args:
         name: the tag of a version or of a promotion, `VARIANT@latest` or `VARIANT#ROLE`.
-        rebuild: run every stage of the variant again, and compare the bytes.
+        rebuild: rerun every stage of the variant, and compare the bytes.
 
     Raises:
-        RegistryError: there is no such version, what it stands on cannot be fetched, a stage fails, or what stages need
-            is not installed.
+        RegistryError: the version does not exist, its files cannot be fetched, a stage fails, or the packages that the
+            stages need are not installed.
     """
-    releases.variants()  # says so where this is not the root
-    if importlib.util.find_spec("tensorflow") is None:  # as in an environment for the registry
-        raise RegistryError(f"a replay runs the stages, and what {REQUIREMENTS} pins for them is not installed")
+    releases.variants()  # raises if this is not the root
+    if importlib.util.find_spec("tensorflow") is None:  # the environment of the registry has no TensorFlow
+        raise RegistryError(f"a replay runs the stages, and the packages of {REQUIREMENTS} are not installed")
     tag = _tag(name)
     variant, commit = tag.variant, tag.commit
     (release,) = releases.read([(variant, commit)])
@@ -122,10 +122,10 @@ def replay(name: str, rebuild: bool = False) -> Replay:
     here = _content(REQUIREMENTS)
     with _worktree(commit) as root, chdir(root):
         locked = dvc_lock.stages(_content(Path("dvc.lock")))
-        stages, edited = _fetch(variant, record, locked, STAGES if rebuild else JUDGING)
+        stages, edited = _fetch(variant, record, locked, STAGES if rebuild else VERDICT_STAGES)
         shipped = _content(Path("reports", variant, SHIPPED))
         fetched = {file: digest(Path("models", variant, file)) for file in sorted(record.artifacts)}
-        # Nothing that was there may stand in for what is to come out, and compose refuses a file that was edited.
+        # Old outputs must not replace derived ones, and compose refuses a parameter file that was edited.
         for path in _paths(stages, locked, "outs") if rebuild else (f"params/{variant}.yaml",):
             _remove(Path(path))
         for stage in stages:
@@ -134,28 +134,28 @@ def replay(name: str, rebuild: bool = False) -> Replay:
             else:
                 _run(stage, "sh", "-c", locked[stage]["cmd"])
         derived = _derived(variant)
-        held = [*_told(tag, derived, fetched), _verdict(release, derived), *_files(record, fetched), *edited]
-        held += _made_of(record, derived.record)
-        figures = [*_judged(release, derived), *_rest(record, derived.record), *(_bytes(stages) if rebuild else ())]
+        required = [*_tag_facts(tag, derived, fetched), _verdict(release, derived), *_files(record, fetched), *edited]
+        required += _lineage(record, derived.record)
+        figures = [*_rules(release, derived), *_rest(record, derived.record), *(_bytes(stages) if rebuild else ())]
         processors = _processors(release) if rebuild and not all(line.same for line in figures) else None
         if processors is not None:
-            held += _beside(release, shipped, derived)
+            required += _compare_models(release, shipped, derived)
         warning = None
         if _content(REQUIREMENTS) != here:
-            warning = f"the commit has another {REQUIREMENTS} than this clone, whose environment was used"
-    same = all(line.same for line in (held if processors is not None else [*held, *figures]))
+            warning = f"{REQUIREMENTS} differs between the commit and this clone, whose environment was used"
+    same = all(line.same for line in (required if processors is not None else [*required, *figures]))
     verdicts = release.verdict, str(derived.verdict)
-    return Replay(tag.name, variant, commit, rebuild, *verdicts, same, processors, warning, (*held, *figures))
+    return Replay(tag.name, variant, commit, rebuild, *verdicts, same, processors, warning, (*required, *figures))
 
 
 def _tag(name: str) -> Tag:
-    """The tag that is meant: that of a version, or of a role that was given to one."""
+    """Return the tag that `name` refers to: of a version, or of the assignment of a role."""
     variant = re.split("[@#]", name)[0]
     known = tags.read(variant)
     for tag in known:
         if tag.name == name:
             if tag.action not in ("register", "assign"):
-                raise RegistryError(f"{name} takes something back; replay the tag of a version or of a promotion")
+                raise RegistryError(f"{name} does not assign anything; replay the tag of a version or of a promotion")
             return tag
     clone.look().check(variant)
     return state.find({variant: state.Variant(variant, known)}, name).registered
@@ -163,7 +163,7 @@ def _tag(name: str) -> Tag:
 
 @contextmanager
 def _worktree(commit: str) -> Iterator[Path]:
-    """The commit in a worktree with this clone's DVC cache and remotes; what a killed replay left goes first."""
+    """Check out the commit in a worktree with this clone's DVC cache and remotes; first remove a leftover one."""
     from dvc.config import Config
     from dvc.repo import Repo
 
@@ -174,11 +174,11 @@ def _worktree(commit: str) -> Iterator[Path]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise RegistryError("another replay is at work in this clone; wait for it")
+        raise RegistryError("another replay is running in this clone; wait until it ends")
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         shutil.rmtree(root, ignore_errors=True)
-        # Without hooks: that of `dvc install` checks out all data.
+        # Without hooks, because the hook of `dvc install` checks out all data.
         git.run("-c", f"core.hooksPath={os.devnull}", "worktree", "add", "-f", "-f", "--detach", str(root), commit)
         with Repo() as clone, Config(str(project / ".dvc")).edit("local", validate=False) as settings:
             settings["remote"] = clone.config["remote"]
@@ -186,7 +186,7 @@ def _worktree(commit: str) -> Iterator[Path]:
             settings["core"] = {**clone.config["core"], "autostage": False, "site_cache_dir": str(project / ".dvc/tmp")}
         yield project
     finally:
-        with suppress(RegistryError):  # it was not even made
+        with suppress(RegistryError):  # it may not exist
             git.run("worktree", "remove", "-f", "-f", str(root))
         signal.signal(signal.SIGTERM, before)
         lock.release()
@@ -195,10 +195,10 @@ def _worktree(commit: str) -> Iterator[Path]:
 def _fetch(
     variant: str, record: Record, locked: Mapping[str, Any], names: Sequence[str]
 ) -> tuple[list[str], list[Line]]:
-    """Get what the stages read, and the released files; which stages there are, and what is not as dvc.lock says."""
+    """Fetch the inputs of the stages and the released files; return the stages, and the differences from dvc.lock."""
     from dvc.repo import Repo
 
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # it is told here
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # the error is reported here
     released = {f"models/{variant}/{file}" for file in record.artifacts}
     shipped = f"reports/{variant}/{SHIPPED}"
     try:
@@ -215,36 +215,36 @@ def _fetch(
                 _checkout(repo, path, kept.get(path))
             concerned = [stage for stage in graph if stage == "code" or stage.endswith(f"@{variant}")]
             edited = list(_edited(graph[stage].status() for stage in concerned))
-    except Exception as error:  # whatever a remote raises
-        said = " ".join(str(error).split()) or type(error).__name__
-        raise RegistryError(f"{variant} cannot be replayed: {said[:300]}")
+    except Exception as error:  # a remote may raise anything
+        message = " ".join(str(error).split()) or type(error).__name__
+        raise RegistryError(f"{variant} cannot be replayed: {message[:300]}")
     return stages, edited
 
 
 def _checkout(repo: Any, path: str, out: Any) -> None:
-    """Put an output of DVC's where it belongs, from the cache or else from the remote."""
+    """Check out an output of DVC from the cache, or else from the remote."""
     if out is None:
         if not Path(path).exists():
             raise RegistryError(f"neither Git nor DVC has {path}")
         return
     if out.changed_cache():
-        repo.cloud.pull([out.hash_info], remote=out.remote)  # says what is wrong with a remote, as the next does not
-        for odb, objects in out.get_used_objs(force=True).items():  # else it asks the terminal about what is missing
+        repo.cloud.pull([out.hash_info], remote=out.remote)  # unlike the next call, reports an error of the remote
+        for odb, objects in out.get_used_objs(force=True).items():  # with force, or DVC prompts about missing files
             repo.cloud.pull(objects, odb=odb)
         if out.changed_cache():
             raise RegistryError(
-                f"{path} is neither in the DVC cache nor in the remote; run `dvc push` where it was made"
+                f"{path} is neither in the DVC cache nor in the remote; run `dvc push` where it was built"
             )
     out.checkout()
 
 
 def _edited(statuses: Iterable[Mapping[str, Any]]) -> Iterator[Line]:
-    """What of the commit is not what dvc.lock says; data that was not fetched is not looked at."""
+    """Yield the differences between the commit and dvc.lock; data that was not fetched is ignored."""
     changed = {}
     for stage, reasons in chain.from_iterable(status.items() for status in statuses):
         for reason in reasons:
             if isinstance(reason, str):
-                changed[stage] = reason  # of the command
+                changed[stage] = reason  # the command changed
                 continue
             for path, how in next(iter(reason.values())).items():
                 if how not in ("deleted", "not in cache"):
@@ -256,7 +256,7 @@ def _edited(statuses: Iterable[Mapping[str, Any]]) -> Iterator[Line]:
 
 
 def _run(stage: str, *command: str) -> None:
-    """Run a stage's command on the worktree's own code; what it prints goes to standard error."""
+    """Run a stage's command on the worktree's own code; its output goes to standard error."""
     print(f"{stage}:", file=sys.stderr)
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     environment |= {
@@ -267,30 +267,30 @@ def _run(stage: str, *command: str) -> None:
     try:
         code = process.wait()
     except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)  # what it started too
+        os.killpg(process.pid, signal.SIGKILL)  # its child processes too
         process.wait()
         raise
     if code:
-        raise RegistryError(f"{stage} cannot be replayed: it ends with exit code {code}; what it says is above")
+        raise RegistryError(f"{stage} cannot be replayed: it ended with exit code {code}; see its output above")
 
 
 def _derived(variant: str) -> Release:
-    """The record as it came out, and the benchmark with its rules judged again on the times that it has."""
+    """Return the derived record, and the benchmark with its rules evaluated again on its stored times."""
     record, benchmark = Path(releases.record_path(variant)), Path(releases.benchmark_path(variant))
     times = json.loads(benchmark.read_text())
     try:
         gate = Gate(**config.read(variant)["gate"])
     except (KeyError, TypeError, ValidationError) as error:
-        raise RegistryError(f"this slipway does not know the gate of {variant}: {' '.join(str(error).split())}")
+        raise RegistryError(f"this slipway cannot read the gate of {variant}: {' '.join(str(error).split())}")
     judged = verdict.judge(gate.of_machine, times["metrics"])
     return Release(variant, record.read_bytes(), json.dumps({**times, "gate": judged.to_json()}).encode())
 
 
-def _told(tag: Tag, derived: Release, fetched: Mapping[str, str]) -> Iterator[Line]:
-    """What the tag's message promises."""
-    promised = dict(line.split(": ", 1) for line in tag.why.splitlines() if line.startswith(FACTS))
+def _tag_facts(tag: Tag, derived: Release, fetched: Mapping[str, str]) -> Iterator[Line]:
+    """Compare the facts in the tag's message."""
+    facts = dict(line.split(": ", 1) for line in tag.why.splitlines() if line.startswith(FACTS))
     found = {"Verdict": str(derived.verdict), "SHA-256": fetched["model.tflite"]}
-    for fact, recorded in promised.items():
+    for fact, recorded in facts.items():
         yield Line(f"{tag.name}: {fact}", _short(recorded), _short(found[fact]), recorded == found[fact])
 
 
@@ -299,14 +299,14 @@ def _verdict(release: Release, derived: Release) -> Line:
 
 
 def _processors(release: Release) -> tuple[str, str] | None:
-    """The kind of processor that a version was measured on, and this one, where they are not the same."""
-    assert release.benchmark is not None  # there is a verdict
+    """Return the kind of processor that a version was measured on, and this one; None if they are the same."""
+    assert release.benchmark is not None  # the release has a verdict
     was, here = str(release.benchmark.machine.get("processor")), str(latency.fingerprint()["processor"])
     return None if was == here else (was, here)
 
 
-def _beside(release: Release, shipped: bytes | None, derived: Release) -> Iterator[Line]:
-    """The model that was rebuilt beside that of the version, on the same test examples, by the variant's rules."""
+def _compare_models(release: Release, shipped: bytes | None, derived: Release) -> Iterator[Line]:
+    """Compare the rebuilt model with that of the version on the same test examples, by the variant's rules."""
     now = _content(Path("reports", release.variant, SHIPPED))
     if shipped is None or now is None:
         yield Line("comparison of the two models", SHIPPED, "not in the commit", False)
@@ -315,8 +315,8 @@ def _beside(release: Release, shipped: bytes | None, derived: Release) -> Iterat
         yield Line(f"{rule.subject}, rebuilt", "may be lost", f"{rule.verdict}: {rule.reason}", rule.verdict != "fail")
 
 
-def _judged(release: Release, derived: Release) -> Iterator[Line]:
-    """The verdict on each rule."""
+def _rules(release: Release, derived: Release) -> Iterator[Line]:
+    """Compare the outcome of each rule."""
     was, now = ({_rule(rule): asdict(rule) for rule in one.rules} for one in (release, derived))
     for name in {**was, **now}:
         recorded, found = was.get(name, {}), now.get(name, {})
@@ -333,15 +333,15 @@ def _rule(rule: Judgement) -> str:
 
 
 def _files(record: Record, fetched: Mapping[str, str]) -> Iterator[Line]:
-    """The released files, by their SHA-256."""
+    """Compare the released files by their SHA-256."""
     artifacts = record.artifacts
     for file, found in fetched.items():
         recorded = artifacts[file].sha256
         yield Line(file, _short(recorded), _short(found), recorded == found)
 
 
-def _made_of(record: Record, derived: Record | None) -> Iterator[Line]:
-    """The data and the parameters that the model came from."""
+def _lineage(record: Record, derived: Record | None) -> Iterator[Line]:
+    """Compare the data and the parameters that the model was built from."""
     now = derived.lineage.model_dump() if derived is not None else {}
     for what, was in record.lineage.model_dump().items():
         if what in ("raw", "prepared", "params"):
@@ -351,7 +351,7 @@ def _made_of(record: Record, derived: Record | None) -> Iterator[Line]:
 
 
 def _rest(record: Record, derived: Record | None) -> Iterator[Line]:
-    """All else in the record: metrics, spec, counts."""
+    """Compare the rest of the record: metrics, spec, counts."""
     others = [
         (key, was, now)
         for key, was, now in changes(record.to_json(), {} if derived is None else derived.to_json())
@@ -365,7 +365,7 @@ def _rest(record: Record, derived: Record | None) -> Iterator[Line]:
 
 
 def _bytes(stages: Sequence[str]) -> Iterator[Line]:
-    """What the stages wrote, beside dvc.lock, by DVC's hashes."""
+    """Compare the outputs of the stages with dvc.lock, by DVC's hashes."""
     from dvc.repo import Repo
 
     same = 0
@@ -379,7 +379,7 @@ def _bytes(stages: Sequence[str]) -> Iterator[Line]:
 
 
 def _alike(first: Any, second: Any) -> bool:
-    """Whether two values of a record are the same, but for what another processor rounds elsewhere."""
+    """Whether two values of a record are the same, up to the rounding of another processor."""
     if isinstance(first, Mapping) and isinstance(second, Mapping):
         return first.keys() == second.keys() and all(_alike(first[key], second[key]) for key in first)
     if isinstance(first, float) and isinstance(second, float):
@@ -388,7 +388,7 @@ def _alike(first: Any, second: Any) -> bool:
 
 
 def _paths(stages: Sequence[str], locked: Mapping[str, Any], kind: str) -> dict[str, str]:
-    """The hash of each dependency or output of stages, by path."""
+    """Return the hash of each dependency or output of the stages, by path."""
     return {path: md5 for stage in stages for path, md5 in dvc_lock.hashes(locked, stage, kind).items()}
 
 

@@ -1,4 +1,4 @@
-"""`slipway report`: the gate's word on every variant, as Markdown for a pull request and as a page of its own."""
+"""`slipway report`: the gate's verdicts on all variants, as Markdown for a pull request and as an HTML page."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,30 +18,30 @@ from slipway.release.report import Change, Entry, report, sureness
 
 CALIBRATION = Path("benchmarks/results/gate_calibration.json")
 LONGEST = 65_536
-"""Characters that GitHub takes as a comment."""
+"""Most characters that GitHub accepts in a comment."""
 
 
 def write(
     variants: Sequence[str], revision: str | None, out: Path, links: str = ""
 ) -> tuple[list[Result], tuple[Path, Path]]:
-    """Judge the variants and write `out` in Markdown, and beside it the same in HTML.
+    """Evaluate the variants, and write the report to `out` in Markdown and next to it in HTML.
 
-    `links` goes before the paths of model cards.
+    `links` is the prefix of the paths of model cards.
 
     Raises:
-        ConfigError: there is no such variant, or no params.yaml.
+        ConfigError: a variant does not exist, or there is no params.yaml.
     """
-    asked = gate.variants(variants)
+    names = gate.variants(variants)
     here = clone.look() if revision is None else None
-    entries = [_entry(variant, revision, here) for variant in asked]
-    beside = out.with_suffix(".html")
+    entries = [_entry(variant, revision, here) for variant in names]
+    html = out.with_suffix(".html")
     atomic.write_text(out, report(entries, links, LONGEST))
-    atomic.write_text(beside, page(entries, links))
-    return [entry.judged for entry in entries], (out, beside)
+    atomic.write_text(html, page(entries, links))
+    return [entry.judged for entry in entries], (out, html)
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
-    """The keys whose values differ, by their dotted names."""
+    """Return the dotted keys whose values differ, with both values."""
     old, new = dict(_leaves(before)), dict(_leaves(now))
     return [
         (key, old.get(key), new.get(key)) for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)
@@ -49,26 +49,26 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
 
 
 def _entry(variant: str, revision: str | None, here: Clone | None) -> Entry:
-    judged = gate.judge(variant, revision, compare=True, here=here)
+    result = gate.judge(variant, revision, compare=True, here=here)
     params: list[Change] = []
-    if judged.version is not None:
-        (before,) = git.contents([f"{judged.version.commit}:params/{variant}.yaml"])
+    if result.version is not None:
+        (before,) = git.contents([f"{result.version.commit}:params/{variant}.yaml"])
         try:
             params = changes(yaml.safe_load(before or b"") or {}, config.read(variant))
-        except (AttributeError, ConfigError, ValueError, yaml.YAMLError):  # told by the gate, or the baseline's file
-            params = []
-    return Entry(judged, params, _calibration(judged))
+        except (AttributeError, ConfigError, ValueError, yaml.YAMLError):
+            params = []  # the gate reports the error, or the baseline's file is malformed
+    return Entry(result, params, _calibration(result))
 
 
-def _calibration(judged: Result) -> dict[str, Any] | None:
-    """What the simulation came to, where it was of this test size and rule, and is in the form that is quoted."""
-    if not CALIBRATION.exists() or judged.record is None:
+def _calibration(result: Result) -> dict[str, Any] | None:
+    """Return the simulation's results if they are for this test size and rule and in a form that can be quoted."""
+    if not CALIBRATION.exists() or result.record is None:
         return None
     try:
-        kept: dict[str, Any] = json.loads(CALIBRATION.read_bytes())["figures"]["variants"][judged.variant]
-        size = {"examples": judged.record.examples, "groups": judged.record.groups}
-        asked = [rule.max for rule in judged.rules if rule.kind == "baseline" and rule.metric == kept["metric"]]
-        fits = size == {key: kept[key] for key in size} and kept["most"] in asked
+        kept: dict[str, Any] = json.loads(CALIBRATION.read_bytes())["figures"]["variants"][result.variant]
+        size = {"examples": result.record.examples, "groups": result.record.groups}
+        bounds = [rule.max for rule in result.rules if rule.kind == "baseline" and rule.metric == kept["metric"]]
+        fits = size == {key: kept[key] for key in size} and kept["most"] in bounds
         return kept if fits and sureness(kept) else None
     except (KeyError, TypeError, ValueError):
         return None

@@ -1,10 +1,11 @@
-"""`slipway resolve`: one side of each conflict that a merge left in what stages write.
+"""`slipway resolve`: resolve the merge conflicts in files that stages write, by taking one side of each.
 
-Which side is right need not be known. DVC believes an entry of dvc.lock only where code, data, parameters and outputs
-are those that it names; else it runs the stage, or takes what that wrote from its run cache. A side that does not
-fit what was merged costs time, and no wrong model comes of it. What people write (conf/, params.yaml, code) is theirs.
+It does not matter which side is right. DVC accepts an entry of dvc.lock only if it matches code, data, parameters and
+outputs; otherwise it runs the stage again, or restores its outputs from the run cache. A side that does not fit the
+merge costs time, but never gives a wrong model. Files that people write (conf/, params.yaml, code) are left to them.
 
-dvc.lock is merged stage by stage: an entry that one side alone changed is that side's, one that both changed is ours.
+dvc.lock is merged stage by stage: an entry that only one side changed is taken from that side; if both changed it, ours
+is taken.
 """
 
 from collections.abc import Mapping
@@ -18,17 +19,17 @@ from slipway.core.errors import ConfigError
 from slipway.registry import git
 
 READ = ("*.yaml", "*.dvc", ".dvc/config", "requirements/*.lock", LOCK, *documents.GENERATED)
-"""The files of the repository, as Git matches paths, that are looked through for conflicts beside unmerged ones."""
+"""Git path patterns of the files that are searched for conflicts, in addition to unmerged files."""
 Sides = tuple[bytes | None, bytes | None, bytes | None]
-"""A file before the branches parted, on this one and on the other; None where it was not, or where nobody knows."""
+"""A file in the merge base, on our side and on their side; None if it is absent there or unknown."""
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """A file that a merge could not settle.
+    """A file with a merge conflict.
 
-    `count`: its conflicts with marks, 0 where Git left none, as of a file that one side removed; `unmerged`: whether
-    Git still waits for it.
+    `count`: the number of conflicts with markers; 0 if there are none, as in a file that one side removed. `unmerged`:
+    whether Git lists the file as unmerged.
     """
 
     path: str
@@ -36,32 +37,32 @@ class Conflict:
     unmerged: bool
 
     @property
-    def told(self) -> str:
-        """What is wrong with it, and what to do."""
+    def message(self) -> str:
+        """The problem, and what to do."""
         if self.count:
             return documents.told(self.path, self.count)
-        mend = "run `slipway resolve`" if documents.generated(self.path) else "`git status` says how to settle it"
-        return f"the merge is not settled; {mend}"
+        fix = "run `slipway resolve`" if documents.generated(self.path) else "`git status` explains how to resolve it"
+        return f"the merge conflict is not resolved; {fix}"
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """The conflicts of which one side was taken, and those that are left to people."""
+    """The conflicts that were resolved, and those that are left to the user."""
 
     settled: tuple[Conflict, ...]
     left: tuple[Conflict, ...]
 
 
 def conflicts() -> list[Conflict]:
-    """The files in the working folder that a merge could not settle: for Git, or by the marks in them.
+    """Return the files of the working tree with merge conflicts: unmerged in Git, or with conflict markers.
 
     Raises:
-        RegistryError: this is no Git repository.
+        RegistryError: this is not a Git repository.
     """
     unmerged = _unmerged()
-    looked = git.run("ls-files", "-z", "--", *READ).split("\0")
+    searched = git.run("ls-files", "-z", "--", *READ).split("\0")
     found = []
-    for path in sorted({*looked, *unmerged} - {""}):
+    for path in sorted({*searched, *unmerged} - {""}):
         content = Path(path).read_bytes() if Path(path).is_file() else b""
         count = len(documents.conflicts(content))
         if count or path in unmerged:
@@ -70,11 +71,11 @@ def conflicts() -> list[Conflict]:
 
 
 def resolve() -> Resolved:
-    """Settle the conflicts in generated files, and tell Git.
+    """Resolve the conflicts in generated files, and stage them in Git.
 
     Raises:
-        ConfigError: a side of dvc.lock is not one.
-        RegistryError: this is no Git repository.
+        ConfigError: a side of dvc.lock cannot be read.
+        RegistryError: this is not a Git repository.
     """
     found = conflicts()
     settled = [one for one in found if documents.generated(one.path)]
@@ -86,13 +87,13 @@ def resolve() -> Resolved:
             Path(one.path).unlink(missing_ok=True)
         else:
             atomic.write_bytes(Path(one.path), content)
-    if told := [one.path for one in settled if one.unmerged]:
-        git.run("add", "--all", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", text="\0".join(told))
+    if resolved := [one.path for one in settled if one.unmerged]:
+        git.run("add", "--all", "--force", "--pathspec-from-file=-", "--pathspec-file-nul", text="\0".join(resolved))
     return Resolved(tuple(settled), tuple(one for one in found if one not in settled))
 
 
 def _unmerged() -> dict[str, dict[int, str]]:
-    """The objects of each path that Git could not merge: 1 before the branches parted, 2 ours, 3 theirs."""
+    """Return the Git objects of each unmerged path by stage: 1 merge base, 2 ours, 3 theirs."""
     found: dict[str, dict[int, str]] = {}
     for line in git.run("ls-files", "--unmerged", "-z").split("\0")[:-1]:
         about, _, path = line.partition("\t")
@@ -102,7 +103,7 @@ def _unmerged() -> dict[str, dict[int, str]]:
 
 
 def _sides(conflict: Conflict, objects: Mapping[int, str]) -> Sides:
-    """What Git merged; without its objects, the two sides that the marks in the file tell."""
+    """Return the sides of the merge from Git's objects, or without these from the conflict markers in the file."""
     if objects:
         contents = dict(zip(objects, git.contents(list(objects.values())), strict=True))
         return contents.get(1), contents.get(2), contents.get(3)
@@ -124,7 +125,7 @@ def _sides(conflict: Conflict, objects: Mapping[int, str]) -> Sides:
 
 
 def _merged(base: bytes | None, ours: bytes | None, theirs: bytes | None) -> bytes | None:
-    """dvc.lock of both sides, as DVC writes it; None where ours is removed."""
+    """Return dvc.lock merged from both sides, as DVC writes it; None if our side removed it."""
     from dvc.utils.serialize import dumps_yaml
 
     if ours is None:
@@ -140,7 +141,7 @@ def _merged(base: bytes | None, ours: bytes | None, theirs: bytes | None) -> byt
 
 
 def _stages(lock: bytes | None) -> dict[str, Any]:
-    """The stages of one side of dvc.lock, by DVC's own reader: it takes 1e-05 for a number, and PyYAML for text."""
+    """Return the stages of one side of dvc.lock, read by DVC: it parses 1e-05 as a number, PyYAML as text."""
     from dvc.exceptions import DvcException
     from dvc.utils.serialize import parse_yaml
 

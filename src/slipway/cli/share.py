@@ -1,8 +1,8 @@
-"""`slipway share`: what is built here goes to the DVC remote with the run cache, so that nobody builds it again.
+"""`slipway share`: push the build and the run cache to the DVC remote, so that other machines need not rebuild it.
 
-DVC keeps no run of a stage some of whose outputs Git keeps (reports, records) until that is committed, and
-`dvc push --run-cache` leaves those outputs out. So stages that are as dvc.lock says are committed, and those files go
-along, before the entries of the run cache that name them.
+DVC caches the run of a stage that has outputs in Git (reports, records) only after `dvc commit`, and
+`dvc push --run-cache` omits those outputs. Therefore the stages that match dvc.lock are committed, and those outputs
+are pushed before the entries of the run cache that refer to them.
 """
 
 import logging
@@ -12,22 +12,22 @@ from slipway.core.errors import RegistryError
 
 
 def share(variants: Collection[str]) -> int:
-    """Push the outputs of these variants' stages that are up to date, and the run cache; how many files were pushed.
+    """Push the outputs of these variants' up-to-date stages, and the run cache; return the number of files pushed.
 
     Raises:
-        RegistryError: there is no remote, it cannot be reached, or something is not in the cache.
+        RegistryError: there is no remote, it cannot be reached, or a file is not in the cache.
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo, lock_repo
 
-    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # it is told here
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # errors are reported here
     with Repo() as repo, lock_repo(repo):
         of_variants = [stage for stage in repo.index.stages if stage.addressing.partition("@")[2] in variants]
         stages = [stage for stage in of_variants if not stage.changed()]
         for stage in stages:
             repo.commit(stage.addressing, force=True)
         for out in (out for stage in stages for out in stage.outs if not out.persist):
-            out.use_cache = True  # a stage that ran has put these into the cache too
+            out.use_cache = True  # the cache has these too after a run
         try:
             used = {obj for stage in stages for objs in stage.get_used_objs().values() for obj in objs}
             sent = repo.cloud.push(used)
