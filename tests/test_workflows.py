@@ -218,7 +218,7 @@ HOSTILE = '- **tags**: $(touch owned) `touch owned` "; touch owned; "'
     [
         (HOSTILE, "", ["issue create --title The registry has what it should not have --body-file {}/findings.md"]),
         (HOSTILE, "7", ["issue edit 7 --body-file {}/findings.md"]),
-        ("", "7", ["issue close 7 --comment Nothing is found any more."]),
+        ("", "7", ["issue close 7 --comment There are no findings any more."]),
         ("", "", []),
     ],
 )
@@ -511,7 +511,7 @@ def test_a_gate_whose_builds_failed_is_red(repository: Path, tmp_path: Path) -> 
     runner = Runner(repository, tmp_path / "actions")
     for result in ("failure", "cancelled"):
         given = {"needs.changes.result": "success", "needs.build.result": result}
-        assert runner.run("pull-request", "gate", "main", given).failed == "Builds"
+        assert runner.run("pull-request", "gate", "main", given).failed == "Check builds"
     assert _read("pull-request")["jobs"]["gate"]["if"] == "${{ !cancelled() }}", "skipped it would count as passed"
 
 
