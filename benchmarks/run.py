@@ -1,7 +1,7 @@
-"""Runs the benchmarks and writes docs/benchmarks.md: `python benchmarks/run.py [NAME...]`, all of them by default.
+"""Run the benchmarks and write docs/benchmarks.md: `python benchmarks/run.py [NAME...]`, all of them by default.
 
-Every benchmark is a script that prints one JSON object; what it printed last is kept in benchmarks/results/, with the
-machine that it ran on, and the page is made of that. A row's two figures come from one run of one script.
+Every benchmark is a script that prints one JSON object. Its last output is kept in benchmarks/results/, with a
+description of the machine, and the page is built from these files. Both figures of a row come from one run of a script.
 """
 
 import argparse
@@ -28,18 +28,18 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the page: what is measured beside what, what it must reach, what it came to, and whether it did."""
+    """One line of the page: what is measured, what it is compared with, the goal, the result, and if it is reached."""
 
     what: str
-    beside: str
+    compared_with: str
     goal: str
-    came_to: Callable[[Figures], str]
+    result: Callable[[Figures], str]
     reached: Callable[[Figures], bool]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A script with its arguments, and the rows that its figures give."""
+    """A script with its arguments, and the rows of the page that show its figures."""
 
     command: str
     rows: tuple[Row, ...]
@@ -52,7 +52,7 @@ def _transferred(kind: str) -> Row:
         "the same network from random weights, on the same examples",
         "higher",
         lambda f: (
-            f"{_interval(f[trained], 'accuracy')} beside {_interval(f[from_random], 'accuracy')}, both from "
+            f"{_interval(f[trained], 'accuracy')} vs {_interval(f[from_random], 'accuracy')}, both from "
             f"{f[trained]['examples']['train']} training examples"
         ),
         lambda f: f[trained]["metrics"]["accuracy"]["value"] > f[from_random]["metrics"]["accuracy"]["value"],
@@ -60,7 +60,7 @@ def _transferred(kind: str) -> Row:
 
 
 def _margins(figures: Figures) -> dict[str, tuple[float, str]]:
-    """Of each variant the smallest margin over its seeds and rules, and the rule."""
+    """The smallest margin of each variant over its seeds and rules, and the rule."""
     return {
         variant: min(
             (margin, f"{rule}, seed {seed}")
@@ -80,7 +80,7 @@ BENCHMARKS = {
                 "float TFLite",
                 "2 × faster",
                 lambda f: (
-                    f"{f['times_faster']:.2f} × faster: {f['latency_p50_ms']['int8']:.2f} beside "
+                    f"{f['times_faster']:.2f} × faster: {f['latency_p50_ms']['int8']:.2f} vs "
                     f"{f['latency_p50_ms']['float32']:.2f} ms"
                 ),
                 lambda f: f["times_faster"] >= 2,
@@ -90,7 +90,7 @@ BENCHMARKS = {
                 "float TFLite",
                 "3.3 × smaller",
                 lambda f: (
-                    f"{f['times_smaller']:.2f} × smaller: {f['bytes']['int8'] / 2**20:.2f} beside "
+                    f"{f['times_smaller']:.2f} × smaller: {f['bytes']['int8'] / 2**20:.2f} vs "
                     f"{f['bytes']['float32'] / 2**20:.2f} MiB"
                 ),
                 lambda f: f["times_smaller"] >= 3.3,
@@ -105,7 +105,7 @@ BENCHMARKS = {
                 "its float model",
                 "within 0.01",
                 lambda f: "; ".join(
-                    f"`{variant}` {one['metric']} {one['int8']:.3f} beside {one['native']:.3f}"
+                    f"`{variant}` {one['metric']} {one['int8']:.3f} vs {one['native']:.3f}"
                     for variant, one in f.items()
                 ),
                 lambda f: all(one["native"] - one["int8"] <= 0.01 for one in f.values()),
@@ -118,11 +118,11 @@ BENCHMARKS = {
                 lambda f: all(one["times_smaller"] >= 3.3 for one in f.values()),
             ),
             Row(
-                "the same: partitions of XNNPACK",
+                "the same: XNNPACK partitions",
                 "float TFLite",
                 "1",
                 lambda f: "; ".join(
-                    f"`{variant}` {one['partitions']['int8']} beside {one['partitions']['float32']}"
+                    f"`{variant}` {one['partitions']['int8']} vs {one['partitions']['float32']}"
                     for variant, one in f.items()
                 ),
                 lambda f: all(one["partitions"]["int8"] == 1 for one in f.values()),
@@ -137,7 +137,7 @@ BENCHMARKS = {
                 "`CatBoostRegressor.predict`, one row",
                 "8 × faster",
                 lambda f: (
-                    f"{f['one_row']['ratio']:.1f} × faster: {f['one_row']['tflite_ms'] * 1000:.1f} beside "
+                    f"{f['one_row']['ratio']:.1f} × faster: {f['one_row']['tflite_ms'] * 1000:.1f} vs "
                     f"{f['one_row']['catboost_ms'] * 1000:.0f} µs"
                 ),
                 lambda f: f["one_row"]["ratio"] >= 8,
@@ -154,7 +154,7 @@ BENCHMARKS = {
                 "`CatBoostRegressor.predict`",
                 "(stated)",
                 lambda f: (
-                    f"{f['batch']['ratio']:.2f} × its speed: {f['batch']['tflite_ms']:.2f} beside "
+                    f"{f['batch']['ratio']:.2f} × its speed: {f['batch']['tflite_ms']:.2f} vs "
                     f"{f['batch']['catboost_ms']:.2f} ms"
                 ),
                 lambda f: True,
@@ -166,7 +166,7 @@ BENCHMARKS = {
         (
             Row(
                 "`slipway gate` on every variant, each compared with another version in production",
-                "by the clock, imports and all figures scored again",
+                "wall-clock time, with imports and with all metrics recomputed",
                 "20 s",
                 lambda f: (
                     f"{f['seconds']} s: {f['variants']} variants, {f['rules']} rules, {f['test_examples']:,} examples"
@@ -179,29 +179,29 @@ BENCHMARKS = {
         "gate_calibration.py",
         (
             Row(
-                "equal models that the gate fails, at each variant's test size, when nothing may be lost",
+                "equal models that fail the gate if no loss is allowed, at each variant's test size",
                 "the stated level",
                 "2.5 %",
                 lambda f: _by_variant(f, lambda one: f"{one['equal']['when_nothing_may_be_lost']['fail']:.1%}"),
                 lambda f: f["largest_share_of_equal_that_fail"] <= f["level"],
             ),
             Row(
-                "equal models that pass what the variant's rule allows",
+                "equal models that pass the variant's rule",
                 "that rule",
                 "(stated)",
                 lambda f: _by_variant(f, lambda one: f"{one['equal']['pass']:.0%} of {one['most']:g}"),
                 lambda f: True,
             ),
             Row(
-                "models that are 1, 2 and 5 points worse and pass all the same",
+                "models that are 1, 2 and 5 points worse and still pass",
                 "the same",
                 "(stated)",
                 lambda f: _by_variant(f, lambda one: " ".join(f"{worse['pass']:.0%}" for worse in one["worse"])),
                 lambda f: True,
             ),
             Row(
-                "power: models that are 1, 2 and 5 points worse and fail when nothing may be lost",
-                "equal ones",
+                "power: models that are 1, 2 and 5 points worse and fail if no loss is allowed",
+                "equal models",
                 "(stated)",
                 lambda f: _by_variant(
                     f,
@@ -219,8 +219,8 @@ BENCHMARKS = {
                 "bare `model.fit` on an array in memory",
                 "0.9 ×",
                 lambda f: (
-                    f"{f['ratio']:.2f} ×: {f['pictures_per_second']['slipway']:.0f} beside "
-                    f"{f['pictures_per_second']['model.fit']:.0f} pictures a second"
+                    f"{f['ratio']:.2f} ×: {f['pictures_per_second']['slipway']:.0f} vs "
+                    f"{f['pictures_per_second']['model.fit']:.0f} pictures per second"
                 ),
                 lambda f: f["ratio"] >= 0.9,
             ),
@@ -234,7 +234,7 @@ BENCHMARKS = {
                 "`keras.utils.image_dataset_from_directory`",
                 "5 × faster",
                 lambda f: (
-                    f"{f['times_faster']:.0f} × faster: {f['seconds']['packed']:.3f} beside "
+                    f"{f['times_faster']:.0f} × faster: {f['seconds']['packed']:.3f} vs "
                     f"{f['seconds']['image_dataset_from_directory']:.2f} s for {f['pictures']:,} pictures"
                 ),
                 lambda f: f["times_faster"] >= 5,
@@ -263,9 +263,7 @@ BENCHMARKS = {
                 "`dvc repro` with nothing to do",
                 "`dvc status`",
                 "1.5 × its time",
-                lambda f: (
-                    f"{f['ratio']:.2f} ×: {f['seconds']['dvc repro']:.2f} beside {f['seconds']['dvc status']:.2f} s"
-                ),
+                lambda f: f"{f['ratio']:.2f} ×: {f['seconds']['dvc repro']:.2f} vs {f['seconds']['dvc status']:.2f} s",
                 lambda f: f["ratio"] <= 1.5,
             ),
         ),
@@ -278,7 +276,7 @@ BENCHMARKS = {
                 "`gto show`",
                 "under 2 s",
                 lambda f: (
-                    f"{f['seconds']['slipway registry list']:.2f} beside {f['seconds']['gto show']:.1f} s, "
+                    f"{f['seconds']['slipway registry list']:.2f} vs {f['seconds']['gto show']:.1f} s, "
                     f"{f['tags']:,} tags"
                 ),
                 lambda f: f["seconds"]["slipway registry list"] < 2,
@@ -304,9 +302,9 @@ BENCHMARKS = {
         "fuzz_registry.py",
         (
             Row(
-                "release record, benchmark and `dvc.lock` with something edited, swapped, cut or merged wrongly",
+                "release record, benchmark and `dvc.lock`, edited, swapped, truncated or merged wrongly",
                 "the checks of a promotion",
-                "10,000 edits: no error, and no pass that the edit should have cost",
+                "10,000 edits: no unexpected error, and no pass that the edit should prevent",
                 lambda f: (
                     f"{f['examples']:,} edits: {f['malformed']:,} malformed, {f['doubted']:,} doubted, "
                     f"{f['believed']:,} that change nothing"
@@ -319,9 +317,9 @@ BENCHMARKS = {
         "fuzz_tags.py",
         (
             Row(
-                "repositories with tags of odd names and odd, damaged or arbitrary objects",
-                "what Slipway writes",
-                "10,000, nothing raised, nothing else counts",
+                "repositories with tags of strange names and strange, damaged or arbitrary objects",
+                "the tags that Slipway writes",
+                "10,000, no traceback, no other tag takes effect",
                 lambda f: f"{f['repositories']:,} repositories, {f['tags']:,} tags; {f['faults']} faults",
                 lambda f: f["repositories"] >= 10_000 and not f["faults"],
             ),
@@ -331,14 +329,14 @@ BENCHMARKS = {
         "interval_coverage.py",
         (
             Row(
-                "95 % intervals over 8 simulated groups, the least that a verdict needs: truths within",
-                "their nominal coverage of 95 %; over 2, 5 and 30 groups",
+                "95 % intervals over 8 simulated groups, the minimum for a verdict: coverage of the true value",
+                "their nominal coverage of 95 %; intervals over 2, 5 and 30 groups",
                 "(stated)",
                 lambda f: (
                     "; ".join(f"{kind} {100 * share:.0f} %" for kind, share in f["8"].items())
                     + " ("
                     + ", ".join(
-                        f"{groups}: {100 * min(f[groups].values()):.0f} % at the least" for groups in ("2", "5", "30")
+                        f"{groups}: at least {100 * min(f[groups].values()):.0f} %" for groups in ("2", "5", "30")
                     )
                     + ")"
                 ),
@@ -350,15 +348,15 @@ BENCHMARKS = {
         "edge_footprint.py",
         (
             Row(
-                "`slipway-edge` with all that it needs for pictures, on disk",
+                "`slipway-edge` with its dependencies for pictures, on disk",
                 "",
                 "under 130 MB",
                 lambda f: f"{f['disk_mb']:.0f} MB",
                 lambda f: f["disk_mb"] < 130,
             ),
             Row(
-                "the same: until `base-ad-detector` is loaded",
-                "a Python that does nothing",
+                "the same: to load `base-ad-detector`",
+                "an idle Python",
                 "0.3 s and 60 MiB",
                 lambda f: f"{f['load_seconds']:.2f} s and {f['memory_mib']:.0f} MiB more",
                 lambda f: f["load_seconds"] < 0.3 and f["memory_mib"] < 60 and not f["not_allowed"],
@@ -386,7 +384,7 @@ BENCHMARKS = {
         "clones.py",
         (
             Row(
-                "`make repro` in a clean clone: hashes of all outputs but `benchmark.json`",
+                "`make repro` in a clean clone: hashes of all outputs except `benchmark.json`",
                 "another clean clone",
                 "all the same",
                 lambda f: (
@@ -397,14 +395,14 @@ BENCHMARKS = {
                 lambda f: not f["differ"],
             ),
             Row(
-                "the same: what Git shows as changed after it",
-                "what is committed",
+                "the same: files that Git then shows as changed",
+                "the commit",
                 "`dvc.lock` and `benchmark.json` only",
                 lambda f: ", ".join(f"`{path}`" for path in f["changed_in_git"]) or "nothing",
                 lambda f: all(path == "dvc.lock" or path.endswith("/benchmark.json") for path in f["changed_in_git"]),
             ),
             Row(
-                "the same: time, once installed",
+                "the same: time, without the installation",
                 "",
                 "20 minutes",
                 lambda f: " and ".join(f"{seconds / 60:.1f}" for seconds in f["seconds"]) + " minutes",
@@ -424,7 +422,7 @@ BENCHMARKS = {
                 "seasonal naive (the same hour a week before)",
                 "0.60 ×",
                 lambda f: (
-                    f"{_interval(f, 'mae_ratio_to_naive')} ×: {f['metrics']['mae']['value']:.1f} beside "
+                    f"{_interval(f, 'mae_ratio_to_naive')} ×: {f['metrics']['mae']['value']:.1f} vs "
                     f"{f['naive_mae']:.1f} on {f['examples']:,} hours"
                 ),
                 lambda f: f["metrics"]["mae_ratio_to_naive"]["value"] <= 0.60,
@@ -468,7 +466,7 @@ BENCHMARKS = {
                 "majority class",
                 "0.97",
                 lambda f: (
-                    f"{_interval(f, 'accuracy')} beside {f['majority']:.3f} on {f['examples']} pictures of "
+                    f"{_interval(f, 'accuracy')} vs {f['majority']:.3f} on {f['examples']} pictures of "
                     f"{f['groups']} sessions"
                 ),
                 lambda f: f["metrics"]["accuracy"]["value"] >= 0.97,
@@ -477,7 +475,7 @@ BENCHMARKS = {
                 "the same: accuracy of INT8",
                 "the native model",
                 "within 1 point",
-                lambda f: f"{f['metrics']['accuracy']['value']:.4f} beside {f['native']['accuracy']:.4f}",
+                lambda f: f"{f['metrics']['accuracy']['value']:.4f} vs {f['native']['accuracy']:.4f}",
                 lambda f: f["native"]["accuracy"] - f["metrics"]["accuracy"]["value"] <= 0.01,
             ),
         ),
@@ -504,8 +502,8 @@ BENCHMARKS = {
                 "the native model",
                 "within 1 point",
                 lambda f: (
-                    f"{f['metrics']['detection_rate']['value']:.4f} beside {f['native']['detection_rate']:.4f}, AP "
-                    f"{f['metrics']['ap50']['value']:.4f} beside {f['native']['ap50']:.4f}"
+                    f"{f['metrics']['detection_rate']['value']:.4f} vs {f['native']['detection_rate']:.4f}, AP "
+                    f"{f['metrics']['ap50']['value']:.4f} vs {f['native']['ap50']:.4f}"
                 ),
                 lambda f: f["native"]["detection_rate"] - f["metrics"]["detection_rate"]["value"] <= 0.01,
             ),
@@ -536,7 +534,7 @@ BENCHMARKS = {
                 "the same: accuracy of INT8",
                 "the native model",
                 "within 1 point",
-                lambda f: f"{f['accuracy_int8']:.4f} beside {f['accuracy']['value']:.4f}",
+                lambda f: f"{f['accuracy_int8']:.4f} vs {f['accuracy']['value']:.4f}",
                 lambda f: f["accuracy"]["value"] - f["accuracy_int8"] <= 0.01,
             ),
             Row(
@@ -551,8 +549,8 @@ BENCHMARKS = {
 }
 
 
-def _by_variant(figures: Figures, said: Callable[[Figures], str]) -> str:
-    return "; ".join(f"`{variant}` {said(one)}" for variant, one in figures["variants"].items())
+def _by_variant(figures: Figures, text: Callable[[Figures], str]) -> str:
+    return "; ".join(f"`{variant}` {text(one)}" for variant, one in figures["variants"].items())
 
 
 def _interval(figures: Figures, metric: str) -> str:
@@ -561,7 +559,7 @@ def _interval(figures: Figures, metric: str) -> str:
 
 
 def main() -> None:
-    """Run what is asked for, keep what it printed, write the page."""
+    """Run the benchmarks, keep their outputs, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     names = parser.parse_args().names or list(BENCHMARKS)
@@ -579,14 +577,14 @@ def main() -> None:
 
 
 def page() -> str:
-    """docs/benchmarks.md from what was measured last."""
+    """docs/benchmarks.md from the last results."""
     lines = [
         "# Benchmarks",
         "",
-        "Written by `make bench` (`python benchmarks/run.py NAME` runs one). Both figures of a row come from one run",
-        "of one script in benchmarks/; what the scripts printed is in benchmarks/results/. Latencies are medians.",
+        "Written by `make bench` (`python benchmarks/run.py NAME` runs one benchmark). Both figures of a row come from",
+        "one run of one script in benchmarks/; the scripts' outputs are in benchmarks/results/. Latencies are medians.",
         "",
-        "| what | beside | at least | came to | reached |",
+        "| what | compared with | goal | result | reached |",
         "| --- | --- | --- | --- | --- |",
     ]
     machines = []
@@ -600,7 +598,7 @@ def page() -> str:
         for row in benchmark.rows:
             reached = "yes" if row.reached(kept["figures"]) else "**no**"
             lines.append(
-                f"| {row.what} | {row.beside} | {row.goal} | {row.came_to(kept['figures'])} | "
+                f"| {row.what} | {row.compared_with} | {row.goal} | {row.result(kept['figures'])} | "
                 f"{'' if row.goal == '(stated)' else reached} |"
             )
     lines += ["", "Measured on:", ""]
