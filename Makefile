@@ -1,28 +1,30 @@
-# make repro: build every variant and show the releases; make repro ONLY='demand-predictor ...': only these
-# make test: all tests    make check: those that need no build, before each commit
-# make bench: measure     make docs: the pages as a site, in site/
+# make repro: build all variants and show the releases; make repro ONLY='demand-predictor ...': only these variants
+# make test: run all tests         make check: run the tests that need no build, before each commit
+# make bench: run the benchmarks   make docs: build the site of the pages, in site/
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: repro measure check test bench docs lint lock
 .NOTPARALLEL:
 
-# In a fresh clone DVC skips benchmark and register once the bytes before them are those of dvc.lock, since Git has what
-# they wrote. Times are facts of a machine, so `make repro` has them of this one, once: what it has
-# just measured is younger than .dvc/tmp/begun.
+# In a fresh clone DVC skips benchmark and register if their inputs are those of dvc.lock, since their outputs are in
+# Git. But times depend on the machine, so `make repro` measures each variant once on this machine: a benchmark.json
+# that is newer than .dvc/tmp/begun has just been measured.
 MEASURE = dvc repro --force --single-item --glob 'benchmark@*' 'register@*' && touch .dvc/tmp/measured
 MEASURE_THE_REST = $(if $(ONLY),printf '%s\n' $(ONLY),$(NAMES)) | while read -r variant; do \
 	test reports/$$variant/benchmark.json -nt .dvc/tmp/begun || echo benchmark@$$variant register@$$variant; done \
 	| xargs -r dvc repro --force --single-item $(if $(ONLY),,&& touch .dvc/tmp/measured)
 NAMES = .venv/bin/dvc stage list --name-only | sed -n 's/^benchmark@//p'
 
-# What ONLY names is built one after another, and measured each time until `make repro` has measured everything.
+# Variants in ONLY are built one after another. They are measured each time, until `make repro` has measured all
+# variants.
 ONLY ?=
 known = $(foreach name,$(filter-out $(1),$(ONLY)),$(error ONLY: params.yaml has no variant $(name); it has $(1)))
 
-# DVC runs one stage after another, which leaves the second core idle half of the time: so variants are built up to their
-# TFLite JOBS at a time. Those that start from the weights of another come last, when that one is long ready. Each builds
-# its own stages alone, since DVC locks what several share. `dvc repro` does what is left, alone: what is timed.
+# DVC runs one stage at a time, which leaves the second core idle half of the time. So JOBS variants are built in
+# parallel, up to their TFLite. Variants that start from the weights of another come last, when those weights are ready.
+# Each job builds only the stages of its variant, since DVC locks shared stages. `dvc repro` then runs the remaining
+# stages, which are timed, one at a time.
 JOBS ?= 2
 SIDE_BY_SIDE = dvc repro --quiet code && dvc stage list --name-only | awk -F@ ' \
 	NF == 2 && !/^(benchmark|register)@/ { stages[$$2] = stages[$$2] " " $$0 } \
@@ -41,7 +43,7 @@ repro: .venv/build
 measure: .venv/build
 	$(MEASURE)
 
-# Format, lint, types and imports are among the tests (tests/test_graph.py).
+# The tests include format, lint, types and imports (tests/test_graph.py).
 check: .venv/dev
 	pytest -m "not build"
 
@@ -61,9 +63,9 @@ lint: .venv/dev
 	mypy
 	lint-imports
 
-# The environment for a purpose: exactly what its lock pins, each file checked against its hash, then the packages of this
-# repository. Several purposes share .venv, since the versions of all locks agree; dev has everything, edge no more than
-# a device.
+# The environment for a purpose: exactly the packages of its lock, each file checked against its hash, and then the
+# packages of this repository. All purposes can share .venv, since the versions of all locks agree; dev has everything,
+# edge only the packages of a device.
 .venv/%: requirements/%.lock pyproject.toml edge/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Slipway needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
@@ -72,8 +74,8 @@ lint: .venv/dev
 		--editable ./edge $(if $(filter edge,$*),,--editable .)
 	@touch $@
 
-# The locks, after a change of the dependencies in pyproject.toml (needs uv). Whoever develops has everything, so dev.lock
-# has everything, and each of the others is held to its versions.
+# Write the locks after a change of the dependencies in pyproject.toml (needs uv). dev.lock has all packages, and the
+# other locks use its versions.
 PIN = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-package slipway-edge --group pyproject.toml:checkout
 lock:

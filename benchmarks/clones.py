@@ -1,9 +1,9 @@
-"""Two clean clones of what is committed, `make repro` in each: do their outputs agree?
+"""Run `make repro` in two clean clones of the current commit and compare their outputs.
 
-    python benchmarks/clones.py          # builds both, with this environment
-    python benchmarks/clones.py CLONE    # builds one, beside a clone of the same commit that was built somewhere else
+    python benchmarks/clones.py          # builds both clones, with this environment
+    python benchmarks/clones.py CLONE    # builds one, and compares it with a clone of the same commit built elsewhere
 
-Takes twice, or once, the time of `make repro`. Prints one JSON object, with the seconds of each build that it made.
+Takes the time of `make repro` for each clone that it builds. Prints one JSON object, with the seconds of each build.
 """
 
 import argparse
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def build(place: Path) -> float:
-    """Clone and build, with the clone's own code; the seconds that the build took."""
+    """Clone and build, with the clone's own code; return the seconds of the build."""
     subprocess.run(["git", "clone", "-q", str(ROOT), str(place)], check=True)
     (place / ".venv").symlink_to(ROOT / ".venv")
     environment = {**os.environ, "MLFLOW_TRACKING_URI": "", "PYTHONPATH": f"{place}/src:{place}/edge/src"}
@@ -31,8 +31,8 @@ def build(place: Path) -> float:
     return round(time.perf_counter() - began, 1)
 
 
-def found(place: Path) -> tuple[dict[str, str], list[str]]:
-    """Hashes of the outputs of a built clone, and what Git says has changed in it."""
+def outputs(place: Path) -> tuple[dict[str, str], list[str]]:
+    """The hashes of the outputs of a built clone, and the files that Git reports as changed."""
     lock = yaml.safe_load((place / "dvc.lock").read_text())
     hashes = {out["path"]: out["md5"] for stage in lock["stages"].values() for out in stage["outs"]}
     status = subprocess.run(["git", "status", "--porcelain"], cwd=place, capture_output=True, text=True, check=True)
@@ -51,19 +51,19 @@ def main() -> None:
     parser.add_argument("clone", nargs="?", type=Path)
     there: Path | None = parser.parse_args().clone
     if there is not None and head(there) != head(ROOT):
-        parser.error(f"{there} is a clone of another commit than {ROOT} has")
+        parser.error(f"{there} has another commit checked out than {ROOT}")
     with tempfile.TemporaryDirectory() as temporary:
         places = [Path(temporary) / "one", there or Path(temporary) / "two"]
         seconds = [build(place) for place in places if place != there]
-        (one, changed), (two, _) = map(found, places)
+        (one, changed), (two, _) = map(outputs, places)
     differ = sorted(path for path in one.keys() | two.keys() if one.get(path) != two.get(path))
-    told = [path for path in differ if not path.endswith("/benchmark.json")]
+    different = [path for path in differ if not path.endswith("/benchmark.json")]
     print(
         json.dumps(
             {
                 "outputs": len(one),
-                "differ": told,
-                "same": 1 - len(told) / len(one),
+                "differ": different,
+                "same": 1 - len(different) / len(one),
                 "seconds": seconds,
                 "changed_in_git": changed,
             },

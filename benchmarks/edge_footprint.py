@@ -1,9 +1,9 @@
-"""What slipway-edge takes of a device: on disk, and in time and memory until an image model is loaded.
+"""The footprint of slipway-edge on a device: disk space, and time and memory to load an image model.
 
     python benchmarks/edge_footprint.py [--release models/base-ad-detector] [--rounds 9]
 
-The wheel is installed from ./edge into a new environment, which takes a network or wheels at hand. Seconds and memory
-are those over a Python that does nothing, medians of the rounds. Prints one JSON object.
+The wheel is installed from ./edge into a new environment, which needs a network or local wheels. Seconds and memory are
+in addition to those of an idle Python; they are medians of the rounds. Prints one JSON object.
 """
 
 import argparse
@@ -63,16 +63,15 @@ def main() -> None:
 
 
 def _median(python: Path, packages: Path, program: str, rounds: int) -> tuple[float, float, float, list[str]]:
-    """Seconds, those of the processor, mebibytes at the peak, and what was imported; the first run, which compiles, is
-    left out."""
-    told = []
+    """Seconds, processor seconds, peak memory in MiB, and imported packages; without the first run, which compiles."""
+    results = []
     for _ in range(rounds + 1):
         done = subprocess.run(
             [python, "-c", program], env={"PYTHONPATH": str(packages)}, capture_output=True, text=True, check=True
         )
-        told.append(json.loads(done.stdout))
-    seconds, processor, memory = (statistics.median(one[at] for one in told[1:]) for at in range(3))
-    return seconds, processor, memory, told[-1][3]
+        results.append(json.loads(done.stdout))
+    seconds, processor, memory = (statistics.median(one[at] for one in results[1:]) for at in range(3))
+    return seconds, processor, memory, results[-1][3]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Records, benchmarks and dvc.lock as a hand, a merge or an adversary may leave them: no error, and no pass.
+"""Fuzz records, benchmarks and dvc.lock with edits, bad merges and attacks: no check crashes or passes wrongly.
 
     python benchmarks/fuzz_registry.py [--examples 10000]
 
-Each example edits or damages one file of a build in which all is well, locks it as `dvc commit -f` would, and looks at
-it as `slipway gate`, a promotion and a verification do (tests/registry/malformed.py). One that ends in an error, or in
-a pass that the edit should have cost, ends the run. Prints one JSON object.
+Each example edits or damages one file of a valid build, locks it as `dvc commit -f` does, and checks it as `slipway
+gate`, a promotion and a verification do (tests/registry/malformed.py). The run stops at an unexpected error, or at a
+pass that the edit should prevent. Prints one JSON object.
 """
 
 import argparse
@@ -27,7 +27,7 @@ AUTHOR = {"NAME": "Tester", "EMAIL": "tester@example.org"}
 
 
 def main() -> None:
-    """Build the repository, edit, look, print."""
+    """Build the repository, edit it, check it, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--examples", type=int, default=10_000)
     options = parser.parse_args()

@@ -1,9 +1,10 @@
-"""10,000 repositories with tags that anyone who can push could make: what of them counts, and what it costs.
+"""Fuzz 10,000 repositories with tags that anyone with push access could create, and check which of them take effect.
 
     python benchmarks/fuzz_tags.py [--examples 10000]
 
-Each has up to four tags of odd names and odd, damaged or arbitrary objects (tests/registry/strange.py) beside three
-honest ones; a traceback, or an effect of what Slipway does not write, ends the run. Prints one JSON object.
+Each repository has three valid tags and up to four tags with strange names and strange, damaged or arbitrary objects
+(tests/registry/strange.py). The run stops at a traceback, or if a tag that Slipway would not write takes effect. Prints
+one JSON object.
 """
 
 import argparse
@@ -26,7 +27,7 @@ AUTHOR = {"NAME": "Walker", "EMAIL": "walker@example.org"}
 
 
 def main() -> None:
-    """Make the repository, try, print."""
+    """Create the repository, try the tags, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--examples", type=int, default=10_000)
     options = parser.parse_args()

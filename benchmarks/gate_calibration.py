@@ -1,15 +1,16 @@
-"""How often the gate errs: pairs of models simulated at the size of each variant's test split, and judged.
+"""The error rates of the gate, on simulated pairs of models with the size of each variant's test split.
 
     python benchmarks/gate_calibration.py [--draws 2000]
 
-For every built variant, the first rule against the baseline on a share of right decisions: the old model is right as
-often as the one that is built, and the new one of an equal pair as often as the old. Two trainings of one recipe differ
-on some examples: `CHURN` of them flip (where few are wrong, half as many as those), as many each way, and those of a
-group together, since groups differ in how hard they are (an exponential factor, up to `HARDEST`). Then the new one is
-worse by 1, 2 and 5 points: so many more flip to wrong. `slipway.gate.comparison` judges each pair.
+For every built variant, the benchmark takes the first baseline rule on a share of right decisions. The old model is
+right as often as the built model. In an equal pair, the new model is right as often as the old one. Two trainings of
+one recipe differ on some examples: a share `CHURN` of them flips (at most half the share of wrong decisions), equally
+often in both directions. Flips are correlated within a group, since groups differ in difficulty (an exponential factor,
+up to `HARDEST`). In the other pairs the new model is worse by 1, 2 and 5 points: so many more decisions flip to wrong.
+`slipway.gate.comparison` compares each pair.
 
-All pairs are judged with nothing allowed to be lost, too. Of equal ones it then fails at most the stated level, the
-worst case of any rule; of worse ones what it fails is its power.
+All pairs are also compared with no loss allowed, the worst case of any rule. The share of equal pairs that then fail is
+the false positive rate, which should be at most the stated level; the share of worse pairs that fail is the power.
 
 Prints one JSON object.
 """
@@ -36,8 +37,8 @@ CHURN = 0.04
 HARDEST = 4.0
 POINTS = (1.0, 2.0, 5.0)
 CONFIDENCE = 0.95
-RIGHTLY = frozenset({"accuracy", "detection_rate", "pck"})
-"""Metrics that are shares of decisions that come out right."""
+SHARES = frozenset({"accuracy", "detection_rate", "pck"})
+"""Metrics that are shares of right decisions."""
 NAMES = ["right", "wrong"]
 
 
@@ -51,16 +52,16 @@ def main() -> None:
     with Progress(console=Console(stderr=True)) as progress:
         bar = progress.add_task("pairs of models", total=len(sizes) * (len(POINTS) + 1))
         for size in sizes:
-            judged = {}
+            results = {}
             for points in (0.0, *POINTS):
                 strict = _share(size, draws, points / 100, 0.0)
-                judged[points] = _share(size, draws, points / 100, size["most"]) | {"when_nothing_may_be_lost": strict}
+                results[points] = _share(size, draws, points / 100, size["most"]) | {"when_nothing_may_be_lost": strict}
                 progress.advance(bar)
             figures[size.pop("variant")] = size | {
                 "draws": draws,
                 "churn": round(_churn(size["score"]), 4),
-                "equal": judged[0.0],
-                "worse": [{"points": points} | judged[points] for points in POINTS],
+                "equal": results[0.0],
+                "worse": [{"points": points} | results[points] for points in POINTS],
             }
     level = (1 - CONFIDENCE) / 2
     largest = max(one["equal"]["when_nothing_may_be_lost"]["fail"] for one in figures.values())
@@ -68,39 +69,39 @@ def main() -> None:
 
 
 def _size(variant: str) -> dict[str, Any] | None:
-    """Test size, score and rule of a variant that is built and has such a rule."""
+    """The test size, score and rule of a variant; None if it is not built or has no such rule."""
     path = ROOT / "models" / variant / "release.json"
     if not path.exists() or not (ROOT / config.PARAMS / f"{variant}.yaml").exists():
         return None
     record = json.loads(path.read_text())
     gate = Gate(**yaml.safe_load((ROOT / config.PARAMS / f"{variant}.yaml").read_text())["gate"])
-    asked = [metric for metric in gate.baseline.overall if metric in RIGHTLY]
-    if not asked or record["metrics"].get(asked[0], {}).get("value") is None:
+    metrics = [metric for metric in gate.baseline.overall if metric in SHARES]
+    if not metrics or record["metrics"].get(metrics[0], {}).get("value") is None:
         return None
     return {
         "variant": variant,
-        "metric": asked[0],
-        "score": record["metrics"][asked[0]]["value"],
-        "most": gate.baseline.overall[asked[0]].most,
+        "metric": metrics[0],
+        "score": record["metrics"][metrics[0]]["value"],
+        "most": gate.baseline.overall[metrics[0]].most,
         "examples": record["examples"],
         "groups": record["groups"],
     }
 
 
 def _share(size: dict[str, Any], draws: int, worse: float, most: float) -> dict[str, Any]:
-    """The share of each verdict over pairs whose new model is worse by `worse`."""
+    """The share of each verdict over pairs whose new model is expected to be worse by `worse`."""
     random = np.random.default_rng(11)
     rules = Baseline(overall={"accuracy": BaselineLoss(most=most)})
     counts = {"pass": 0, "hold": 0, "fail": 0}
     for _ in range(draws):
         old, new = _pair(random, size["examples"], size["groups"], size["score"], worse)
-        judged = compare(rules, old, new, "interval", resamples=100, confidence=CONFIDENCE, seed=7)
-        counts[judged.rules[0].verdict] += 1
+        comparison = compare(rules, old, new, "interval", resamples=100, confidence=CONFIDENCE, seed=7)
+        counts[comparison.rules[0].verdict] += 1
     return {verdict: round(count / draws, 4) for verdict, count in counts.items()}
 
 
 def _pair(random: np.random.Generator, examples: int, groups: int, score: float, worse: float) -> tuple[Scored, Scored]:
-    """Two models of which the second is expected to be worse by `worse`."""
+    """An old and a new model; the new one is expected to be worse by `worse`."""
     group = np.arange(examples) * groups // examples
     factor = np.minimum(random.exponential(size=groups), HARDEST)[group] / -np.expm1(-HARDEST)
     right = random.random(examples) < score

@@ -1,9 +1,9 @@
-"""`slipway gate` on every built variant beside a version in production that says otherwise, in a scratch repository.
+"""Time `slipway gate` on every built variant, compared with a different version in production.
 
     python benchmarks/gate_speed.py [--rounds 5]
 
-What is in production says of 3 % of the test examples what it says of another one, so that every comparison has
-something to draw. Prints one JSON object.
+It runs in a temporary repository. For 3 % of the test examples, the version in production gives the prediction of
+another example, so that every comparison has differences to resample. Prints one JSON object.
 """
 
 import argparse
@@ -28,7 +28,7 @@ DIFFERENT = 0.03
 
 
 def main() -> None:
-    """Build the scratch repository, time, print."""
+    """Build the temporary repository, time the gate, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
@@ -42,7 +42,7 @@ def main() -> None:
         shutil.copy(ROOT / "dvc.lock", scratch)
         for variant in built:
             shutil.copy(ROOT / "reports" / variant / "shipped.parquet", scratch / "reports" / variant)
-        seconds, said = [], ""
+        seconds, printed = [], ""
         environment = os.environ | {"PYTHONPATH": f"{ROOT}/src:{ROOT}/edge/src"}
         for _ in range(rounds + 1):
             began = time.perf_counter()
@@ -50,21 +50,21 @@ def main() -> None:
                 ["slipway", "gate", "--json"], cwd=scratch, env=environment, capture_output=True, text=True
             )
             seconds.append(time.perf_counter() - began)
-            said = done.stdout
-    judged = json.loads(said)
-    if unjudged := [one for one in judged if one["comparison"] is None]:
-        raise SystemExit(f"{unjudged[0]['variant']} was not compared: {unjudged[0]['why'] or unjudged[0]['rules']}")
+            printed = done.stdout
+    results = json.loads(printed)
+    if missing := [one for one in results if one["comparison"] is None]:
+        raise SystemExit(f"{missing[0]['variant']} was not compared: {missing[0]['why'] or missing[0]['rules']}")
     figures = {
-        "variants": len(judged),
-        "test_examples": sum(one["comparison"]["examples"] for one in judged),
-        "rules": sum(len(one["rules"]) for one in judged),
+        "variants": len(results),
+        "test_examples": sum(one["comparison"]["examples"] for one in results),
+        "rules": sum(len(one["rules"]) for one in results),
         "seconds": round(statistics.median(seconds[1:]), 2),
     }
     print(json.dumps(figures, indent=1))
 
 
 def _production(scratch: Path, variant: str) -> bytes:
-    """Copy what the gate reads of a variant, and make the predictions of the version in production."""
+    """Copy the files of a variant that the gate reads, and return the predictions of the version in production."""
     released = (
         Path("models") / variant / name for name in ("release.json", "model.tflite", "float.tflite", "golden.npz")
     )
@@ -87,7 +87,7 @@ def _production(scratch: Path, variant: str) -> bytes:
 
 
 def _commit(scratch: Path, kept: dict[str, bytes]) -> None:
-    """One commit, as DVC and Git would have it, that is in production."""
+    """Create one commit with DVC's files and Git's tags, and put its versions in production."""
     lock = yaml.load((ROOT / "dvc.lock").read_text(), Loader=yaml.CSafeLoader)
     for variant, content in kept.items():
         md5 = hashlib.md5(content).hexdigest()
@@ -106,7 +106,7 @@ def _commit(scratch: Path, kept: dict[str, bytes]) -> None:
     (scratch / ".gitignore").write_text("*.parquet\n*.tflite\n*.npz\n")
     author = ["-c", "user.name=benchmark", "-c", "user.email=benchmark@example.org"]
     commands = [["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "in production"]]
-    tags = [f"{variant}{said}" for variant in kept for said in ("@v1.0.0", "#production#1")]
+    tags = [f"{variant}{suffix}" for variant in kept for suffix in ("@v1.0.0", "#production#1")]
     commands += [[*author, "tag", "-a", tag, "-m", "in production"] for tag in tags]
     for command in commands:
         subprocess.run(["git", *command], cwd=scratch, check=True)

@@ -1,7 +1,7 @@
 """INT8 against float32 TFLite of EfficientNet-Lite0: size, and latency of one picture on one thread.
 
-The weights are random, which changes neither; accuracy is a matter of a trained variant. Both models run in turns in
-one process.
+The weights are random, which affects neither size nor latency; int8_variants.py measures the accuracy of trained
+variants. Both models run alternately in one process.
 
     python benchmarks/int8.py [--side 224] [--runs 100] [--network efficientnet_lite0]
 

@@ -1,7 +1,7 @@
-"""Every variant that ships in INT8 beside its float model, on its own test split.
+"""Compare every variant that ships in INT8 with its float model, on its own test split.
 
-Builds what has changed (`dvc repro convert-tflite@<variant>`), then reads what conversion measured: the main metric of
-the model in Keras and of model.tflite, and size and partitions of XNNPACK of float and INT8 TFLite. Prints one JSON
+Builds changed stages (`dvc repro convert-tflite@<variant>`), then reads the results of the conversion: the main metric
+of the Keras model and of model.tflite, and the size and XNNPACK partitions of float and INT8 TFLite. Prints one JSON
 object.
 
     python benchmarks/int8_variants.py

@@ -1,7 +1,7 @@
-"""How often a 95 % interval over few groups has the truth in it: why a verdict needs 8 test groups.
+"""The coverage of a 95 % interval over few groups: the reason why a verdict needs 8 test groups.
 
-Simulated scores of groups, of three kinds: normal ones, skewed ones, and shares of ten examples that differ from group
-to group. Prints one JSON object: for each number of groups, the coverage for each kind.
+Simulates scores of groups with three kinds of distribution: normal, skewed, and shares of ten examples with a
+probability that differs between groups. Prints one JSON object: the coverage for each number of groups and each kind.
 
     python benchmarks/interval_coverage.py
 """
@@ -22,8 +22,8 @@ KINDS = {"normal": 0.0, "skewed": 0.9, "shares": 0.9}
 """Each kind of score, and its true mean."""
 
 
-def drawn(kind: str, groups: int, random: np.random.Generator) -> np.ndarray:
-    """The score of each group [groups]."""
+def draw_scores(kind: str, groups: int, random: np.random.Generator) -> np.ndarray:
+    """Draw the score of each group [groups]."""
     if kind == "normal":
         return random.normal(size=groups)
     if kind == "skewed":
@@ -32,8 +32,8 @@ def drawn(kind: str, groups: int, random: np.random.Generator) -> np.ndarray:
 
 
 def covers(kind: str, groups: int, trial: int) -> bool:
-    """Whether the interval of the mean has the truth in it; where there is none, nothing is claimed."""
-    values = drawn(kind, groups, np.random.default_rng([trial, groups]))
+    """Whether the interval of the mean contains the true mean; a missing interval counts as covering."""
+    values = draw_scores(kind, groups, np.random.default_rng([trial, groups]))
     metric = "mean" if kind == "normal" else "accuracy"
     found = bootstrap(
         lambda weight: {metric: float(np.average(values, weights=weight))},
@@ -48,9 +48,9 @@ def covers(kind: str, groups: int, trial: int) -> bool:
 
 def main() -> None:
     """Simulate and print."""
-    asked = [(kind, groups) for groups in GROUPS for kind in KINDS]
+    cases = [(kind, groups) for groups in GROUPS for kind in KINDS]
     coverage: dict[str, dict[str, float]] = {str(groups): {} for groups in GROUPS}
-    for kind, groups in track(asked, "coverage", console=Console(stderr=True)):
+    for kind, groups in track(cases, "coverage", console=Console(stderr=True)):
         coverage[str(groups)][kind] = round(sum(covers(kind, groups, one) for one in range(TRIALS)) / TRIALS, 3)
     print(json.dumps(coverage, indent=2))
 

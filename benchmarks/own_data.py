@@ -1,7 +1,7 @@
-"""The main job on real recordings, by the guide's way for a user's own data.
+"""Build a variant from real recordings, with the guide's steps for your own data.
 
-In a clone of what is committed: the recordings into data/raw/<variant>, a file in conf/variant, a line in params.yaml,
-`dvc add`, `dvc repro register@<variant>`. The variants' files are benchmarks/variants/*.yaml.
+In a clone of the current commit: copy the recordings to data/raw/<variant>, add a file in conf/variant and a line in
+params.yaml, then run `dvc add` and `dvc repro register@<variant>`. The variant files are benchmarks/variants/*.yaml.
 
     python benchmarks/own_data.py melbourne-demand
     python benchmarks/own_data.py pitch-objects
@@ -28,7 +28,7 @@ RECORDINGS = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "d
 TEST_SESSIONS = ("20220716", "20240717")
 VAL_SESSIONS = ("20240222",)
 BALLS_VAL_SESSIONS = (*VAL_SESSIONS, "20240606")
-"""More to choose the score threshold on, with pictures that show no ball."""
+"""More sessions for the choice of the score threshold, with pictures that show no ball."""
 ENTRIES = {
     "balls": "{task: object_detection, framework: keras}",
     "fouls": "{task: tabular_classification, framework: catboost}",
@@ -37,56 +37,56 @@ ENTRIES = {
 }
 
 
-def put_fouls(raw: Path) -> None:
-    """The table as it is."""
+def copy_fouls(raw: Path) -> None:
+    """Copy the unchanged table."""
     raw.mkdir(parents=True)
     shutil.copy(RECORDINGS / "fouls" / "fouls.csv.gz", raw)
 
 
-def put_melbourne_demand(raw: Path) -> None:
-    """The table as it is."""
+def copy_melbourne_demand(raw: Path) -> None:
+    """Copy the unchanged table."""
     raw.mkdir(parents=True)
     shutil.copy(RECORDINGS / "demand" / "demand.csv.gz", raw)
 
 
-def put_pitch_objects(raw: Path) -> None:
-    """The folders as they are, and metadata.csv with the session of each picture and the side that it is on."""
+def copy_pitch_objects(raw: Path) -> None:
+    """Copy the unchanged folders, and write metadata.csv with the session and the split of each picture."""
     shutil.copytree(RECORDINGS / "pitch-objects", raw)
     write_sessions(raw, VAL_SESSIONS)
 
 
-def put_balls(raw: Path) -> None:
-    """Pictures and labels as they are, and metadata.csv with the session of each picture and the side that it is on."""
+def copy_balls(raw: Path) -> None:
+    """Copy the unchanged pictures and labels, and write metadata.csv with the session and the split of each picture."""
     shutil.copytree(RECORDINGS / "balls", raw)
     write_sessions(raw, BALLS_VAL_SESSIONS)
 
 
 def write_sessions(raw: Path, val: Collection[str]) -> None:
-    """metadata.csv for pictures whose name begins with their session."""
+    """Write metadata.csv for pictures whose names begin with their session."""
     with (raw / "metadata.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["path", "group", "split"])
         for path in sorted(raw.glob("*/*.jpg")):
             session = path.name.split("_")[0]
-            side = "test" if session in TEST_SESSIONS else "val" if session in val else "train"
-            rows.writerow([path.relative_to(raw).as_posix(), session, side])
+            split = "test" if session in TEST_SESSIONS else "val" if session in val else "train"
+            rows.writerow([path.relative_to(raw).as_posix(), session, split])
 
 
 def main() -> None:
-    """Clone, add the variant, build it, print what came out."""
+    """Clone, add the variant, build it, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("variant", choices=sorted(ENTRIES))
     variant = parser.parse_args().variant
     with tempfile.TemporaryDirectory() as temporary:
         clone = Path(temporary) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        puts = {
-            "balls": put_balls,
-            "fouls": put_fouls,
-            "melbourne-demand": put_melbourne_demand,
-            "pitch-objects": put_pitch_objects,
+        copies = {
+            "balls": copy_balls,
+            "fouls": copy_fouls,
+            "melbourne-demand": copy_melbourne_demand,
+            "pitch-objects": copy_pitch_objects,
         }
-        puts[variant](clone / "data" / "raw" / variant)
+        copies[variant](clone / "data" / "raw" / variant)
         shutil.copy(ROOT / "benchmarks" / "variants" / f"{variant}.yaml", clone / "conf" / "variant")
         top = clone / "params.yaml"
         top.write_text(top.read_text().replace("&variants\n", f"&variants\n  {variant}: {ENTRIES[variant]}\n", 1))

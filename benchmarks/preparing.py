@@ -1,9 +1,9 @@
-"""Peak memory and disk of preparing many JPEG frames, in a process of its own.
+"""Peak memory and disk space of the preparation of many JPEG frames, in a separate process.
 
     python benchmarks/preparing.py [--frames 50000] [--side 224]
 
-The frames are simulated television, 2,000 of them repeated under new names, so that the benchmark does not spend its
-time on drawing. Prints one JSON object.
+The frames are 2,000 frames of simulated television, repeated under new names, so that the benchmark spends little time
+on drawing. Prints one JSON object.
 """
 
 import argparse

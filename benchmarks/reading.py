@@ -1,6 +1,6 @@
-"""Reading a prepared split once against `keras.utils.image_dataset_from_directory` on the same pictures.
+"""Compare reading a prepared split with `keras.utils.image_dataset_from_directory` on the same pictures.
 
-Both go through all pictures once in batches of 32, in turns in one process; pictures are the simulated frames.
+Both read all pictures once in batches of 32, alternately in one process; the pictures are simulated frames.
 
     python benchmarks/reading.py [--frames 1200] [--side 96] [--rounds 3]
 
@@ -26,7 +26,7 @@ BATCH = 32
 
 
 def main() -> None:
-    """Simulate, prepare, read both ways, print."""
+    """Simulate, prepare, read with both, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--frames", type=int, default=1200)
     parser.add_argument("--side", type=int, default=96)

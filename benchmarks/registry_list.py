@@ -1,9 +1,9 @@
-"""`slipway registry list` over 1,000 versions of 30 variants, against `gto show` in the same repository.
+"""Compare `slipway registry list` over 1,000 versions of 30 variants with `gto show` in the same repository.
 
     python benchmarks/registry_list.py [--rounds 5]
 
-The repository is made for it: a commit a version with the release record and the benchmark of a real variant, a tag a
-version, and each variant's versions in turn in staging and production. Prints one JSON object.
+The benchmark creates the repository: for each version a commit with the release record and the benchmark of a real
+variant, a version tag, and tags that give it the roles staging and production. Prints one JSON object.
 """
 
 import argparse
@@ -23,7 +23,7 @@ COMMANDS = {"slipway registry list": ["slipway", "registry", "list"], "gto show"
 
 
 def main() -> None:
-    """Make the repository, time both in turns, print."""
+    """Create the repository, time both commands alternately, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -44,7 +44,7 @@ def main() -> None:
                 if number:
                     seconds[name].append(time.perf_counter() - began)
                 if name == "slipway registry list" and done.stdout.count("variant-") != VERSIONS:
-                    raise SystemExit(f"{name}: not the {VERSIONS} versions\n{done.stdout}{done.stderr}")
+                    raise SystemExit(f"{name}: did not list {VERSIONS} versions\n{done.stdout}{done.stderr}")
     medians = {name: round(statistics.median(values), 3) for name, values in seconds.items()}
     ratio = round(medians["gto show"] / medians["slipway registry list"], 1)
     print(

@@ -1,10 +1,10 @@
-"""1,000 random walks over the registry, with crashes between any two writes, against a real MLflow server.
+"""1,000 random walks through the registry with a real MLflow server and crashes between any two writes.
 
     python benchmarks/registry_walks.py [--walks 1000] [--steps 12]
 
-Each registers, promotes, rolls back, retires and syncs at random (tests/registry/walks.py); a walk in which Git, GTO
-and MLflow do not agree after the last sync, or in which something gets a role without a pass, ends the run. Prints
-one JSON object.
+Each walk registers, promotes, rolls back, retires and syncs at random (tests/registry/walks.py). The run stops if Git,
+GTO and MLflow do not agree after the last sync of a walk, or if a version gets a role without a pass. Prints one JSON
+object.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Runs the benchmarks and writes docs/benchmarks.md: `python benchmarks/run.py [NAME...]`, all of them by default.
+"""Run the benchmarks and write docs/benchmarks.md: `python benchmarks/run.py [NAME...]`, all of them by default.
 
-Every benchmark is a script that prints one JSON object; what it printed last is kept in benchmarks/results/, with the
-machine that it ran on, and the page is made of that. A row's two figures come from one run of one script.
+Every benchmark is a script that prints one JSON object. Its last output is kept in benchmarks/results/, with a
+description of the machine, and the page is built from these files. Both figures of a row come from one run of a script.
 """
 
 import argparse
@@ -28,18 +28,18 @@ Figures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the page: what is measured beside what, what it must reach, what it came to, and whether it did."""
+    """One line of the page: what is measured, what it is compared with, the goal, the result, and if it is reached."""
 
     what: str
-    beside: str
+    compared_with: str
     goal: str
-    came_to: Callable[[Figures], str]
+    result: Callable[[Figures], str]
     reached: Callable[[Figures], bool]
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A script with its arguments, and the rows that its figures give."""
+    """A script with its arguments, and the rows of the page that show its figures."""
 
     command: str
     rows: tuple[Row, ...]
@@ -60,7 +60,7 @@ def _transferred(kind: str) -> Row:
 
 
 def _margins(figures: Figures) -> dict[str, tuple[float, str]]:
-    """Of each variant the smallest margin over its seeds and rules, and the rule."""
+    """The smallest margin of each variant over its seeds and rules, and the rule."""
     return {
         variant: min(
             (margin, f"{rule}, seed {seed}")
@@ -118,7 +118,7 @@ BENCHMARKS = {
                 lambda f: all(one["times_smaller"] >= 3.3 for one in f.values()),
             ),
             Row(
-                "the same: partitions of XNNPACK",
+                "the same: XNNPACK partitions",
                 "float TFLite",
                 "1",
                 lambda f: "; ".join(
@@ -304,7 +304,7 @@ BENCHMARKS = {
         "fuzz_registry.py",
         (
             Row(
-                "release record, benchmark and `dvc.lock` with something edited, swapped, cut or merged wrongly",
+                "release record, benchmark and `dvc.lock`, edited, swapped, truncated or merged wrongly",
                 "the checks of a promotion",
                 "10,000 edits: no crash, and no pass that the edit should have prevented",
                 lambda f: (
@@ -319,9 +319,9 @@ BENCHMARKS = {
         "fuzz_tags.py",
         (
             Row(
-                "repositories with tags of odd names and odd, damaged or arbitrary objects",
-                "what Slipway writes",
-                "10,000, nothing raised, nothing else counts",
+                "repositories with tags of strange names and strange, damaged or arbitrary objects",
+                "the tags that Slipway writes",
+                "10,000, no traceback, no other tag takes effect",
                 lambda f: f"{f['repositories']:,} repositories, {f['tags']:,} tags; {f['faults']} faults",
                 lambda f: f["repositories"] >= 10_000 and not f["faults"],
             ),
@@ -338,7 +338,7 @@ BENCHMARKS = {
                     "; ".join(f"{kind} {100 * share:.0f} %" for kind, share in f["8"].items())
                     + " ("
                     + ", ".join(
-                        f"{groups}: {100 * min(f[groups].values()):.0f} % at the least" for groups in ("2", "5", "30")
+                        f"{groups}: at least {100 * min(f[groups].values()):.0f} %" for groups in ("2", "5", "30")
                     )
                     + ")"
                 ),
@@ -386,7 +386,7 @@ BENCHMARKS = {
         "clones.py",
         (
             Row(
-                "`make repro` in a clean clone: hashes of all outputs but `benchmark.json`",
+                "`make repro` in a clean clone: hashes of all outputs except `benchmark.json`",
                 "another clean clone",
                 "all the same",
                 lambda f: (
@@ -404,7 +404,7 @@ BENCHMARKS = {
                 lambda f: all(path == "dvc.lock" or path.endswith("/benchmark.json") for path in f["changed_in_git"]),
             ),
             Row(
-                "the same: time, once installed",
+                "the same: time, without the installation",
                 "",
                 "20 minutes",
                 lambda f: " and ".join(f"{seconds / 60:.1f}" for seconds in f["seconds"]) + " minutes",
@@ -551,8 +551,8 @@ BENCHMARKS = {
 }
 
 
-def _by_variant(figures: Figures, said: Callable[[Figures], str]) -> str:
-    return "; ".join(f"`{variant}` {said(one)}" for variant, one in figures["variants"].items())
+def _by_variant(figures: Figures, text: Callable[[Figures], str]) -> str:
+    return "; ".join(f"`{variant}` {text(one)}" for variant, one in figures["variants"].items())
 
 
 def _interval(figures: Figures, metric: str) -> str:
@@ -561,7 +561,7 @@ def _interval(figures: Figures, metric: str) -> str:
 
 
 def main() -> None:
-    """Run what is asked for, keep what it printed, write the page."""
+    """Run the benchmarks, keep their outputs, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     names = parser.parse_args().names or list(BENCHMARKS)
@@ -579,7 +579,7 @@ def main() -> None:
 
 
 def page() -> str:
-    """docs/benchmarks.md from what was measured last."""
+    """docs/benchmarks.md from the last results."""
     lines = [
         "# Benchmarks",
         "",
@@ -601,7 +601,7 @@ def page() -> str:
         for row in benchmark.rows:
             reached = "yes" if row.reached(kept["figures"]) else "**no**"
             lines.append(
-                f"| {row.what} | {row.beside} | {row.goal} | {row.came_to(kept['figures'])} | "
+                f"| {row.what} | {row.compared_with} | {row.goal} | {row.result(kept['figures'])} | "
                 f"{'' if row.goal == '(stated)' else reached} |"
             )
     lines += ["", "Measured on:", ""]

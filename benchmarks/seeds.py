@@ -1,9 +1,9 @@
-"""The scores of each variant that have a floor or ceiling in profile demo, with their intervals, on several seeds.
+"""The metrics of each variant with a floor or ceiling in profile demo, with their intervals, on several seeds.
 
-In a clone of what is committed: for every seed, the data is simulated again, the models are trained, converted and
-judged by the register stage. Rules on what conversion may lose are left out. Stages that have run here already come
-from this repository's cache, so a run that was stopped goes on where it was. Prints one JSON object; `run.py` holds its
-intervals against the floors and ceilings of params/.
+In a clone of the current commit, for every seed, the stages simulate the data, train and convert the models, and the
+register stage evaluates the rules. Rules on conversion are left out. Stages that have already run here come from this
+repository's cache, so a stopped run resumes. Prints one JSON object; `run.py` compares its intervals with the floors
+and ceilings of params/.
 
     python benchmarks/seeds.py
     python benchmarks/seeds.py --seeds 7 --variants demand-predictor handball-context
@@ -27,8 +27,8 @@ SEEDS = (1, 2, 3, 4, 7)
 SEED = re.compile(r"^seed: \d+", re.MULTILINE)
 
 
-def judged(clone: Path, variant: str) -> list[dict[str, Any]]:
-    """What has a floor or a ceiling of a built variant, as it was measured."""
+def bounded(clone: Path, variant: str) -> list[dict[str, Any]]:
+    """The measured metrics of a built variant that have a floor or a ceiling."""
     record = json.loads((clone / "models" / variant / "release.json").read_text())
     return [
         {key: rule[key] for key in ("metric", "of", "value", "low", "high")}
@@ -38,9 +38,9 @@ def judged(clone: Path, variant: str) -> list[dict[str, Any]]:
 
 
 def margins(variant: str, measured: Iterable[Mapping[str, Any]]) -> Iterator[tuple[float, str]]:
-    """How far each interval keeps from its bound, in widths of the interval, and what it is of.
+    """Yield the distance of each interval from its bound, in widths of the interval, and the name of the metric.
 
-    The bounds are those of params/<variant>.yaml. An interval of no width, and what has no interval, is left out.
+    The bounds are those of params/<variant>.yaml. Metrics with no interval or an interval of zero width are left out.
     """
     gate = yaml.safe_load((ROOT / "params" / f"{variant}.yaml").read_text())["gate"]
     for one in measured:
@@ -56,7 +56,7 @@ def margins(variant: str, measured: Iterable[Mapping[str, Any]]) -> Iterator[tup
 
 
 def main() -> None:
-    """Clone; for each seed build and judge; print."""
+    """Clone, build every variant for each seed, and print the measured metrics."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     every = list(yaml.safe_load((ROOT / "params.yaml").read_text())["all"])
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
@@ -78,8 +78,8 @@ def main() -> None:
             for variant in chosen.variants:
                 dvc("repro", f"convert-tflite@{variant}")
                 dvc("repro", "--single-item", f"register@{variant}")
-                found[variant][str(seed)] = judged(clone, variant)
-                # Else DVC keeps no run of a stage some of whose outputs Git keeps.
+                found[variant][str(seed)] = bounded(clone, variant)
+                # Without a commit, DVC does not cache the run of a stage with outputs in Git.
                 built = subprocess.run(
                     ["dvc", "stage", "list", "--name-only"], cwd=clone, check=True, capture_output=True, text=True
                 )

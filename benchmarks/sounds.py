@@ -1,8 +1,8 @@
-"""Sounds of ten kinds told apart on real recordings (ESC-10), by the guide's way for a user's own data.
+"""Classify ten kinds of sound in real recordings (ESC-10), with the guide's steps for your own data.
 
-In a clone of what is committed: the clips into data/raw/sounds with a metadata.csv of their recordings and folds,
-benchmarks/variants/sounds.yaml into conf/variant, a line in params.yaml, `dvc add`, and for each of the five folds
-`dvc repro convert-tflite@sounds` with that fold as the test split.
+In a clone of the current commit: copy the clips to data/raw/sounds with a metadata.csv of their recordings and folds,
+add benchmarks/variants/sounds.yaml to conf/variant and a line to params.yaml, run `dvc add`, and for each of the five
+folds run `dvc repro convert-tflite@sounds` with that fold as the test split.
 
     python benchmarks/sounds.py
 
@@ -30,8 +30,8 @@ VARIANT = "sounds"
 FOLDS = 5
 
 
-def put_sounds(raw: Path) -> None:
-    """The folders as they are, and metadata.csv with the recording and the fold that each clip's name begins with."""
+def copy_sounds(raw: Path) -> None:
+    """Copy the unchanged folders, and write metadata.csv with the recording and the fold from each clip's name."""
     shutil.copytree(RECORDINGS, raw, ignore=shutil.ignore_patterns("*.txt"))
     with (raw / "metadata.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -42,11 +42,11 @@ def put_sounds(raw: Path) -> None:
 
 
 def main() -> None:
-    """Clone, add the variant, build it fold by fold, print what came out."""
+    """Clone, add the variant, build it fold by fold, and print the results."""
     with tempfile.TemporaryDirectory() as temporary:
         clone = Path(temporary) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
-        put_sounds(clone / "data" / "raw" / VARIANT)
+        copy_sounds(clone / "data" / "raw" / VARIANT)
         top = clone / "params.yaml"
         entry = f"  {VARIANT}: {{task: audio_classification, framework: keras}}\n"
         top.write_text(top.read_text().replace("variants: &variants\n", f"variants: &variants\n{entry}", 1))
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def build(clone: Path, fold: int) -> dict[str, Any]:
-    """What the model that was not trained on `fold` scores on it."""
+    """Build the model that is not trained on `fold`, and return its scores on the fold."""
     text = (ROOT / "benchmarks" / "variants" / f"{VARIANT}.yaml").read_text()
     (clone / "conf" / "variant" / f"{VARIANT}.yaml").write_text(text.replace("  fold: 1\n", f"  fold: {fold}\n"))
     started = time.monotonic()
@@ -94,7 +94,7 @@ def build(clone: Path, fold: int) -> dict[str, Any]:
 
 
 def run(clone: Path, command: str) -> None:
-    """A command in the clone, its output away."""
+    """Run a command in the clone and discard its output."""
     environment = {**os.environ, "MLFLOW_TRACKING_URI": ""}
     subprocess.run(command.split(), cwd=clone, check=True, env=environment, stdout=subprocess.DEVNULL)
 

@@ -1,9 +1,9 @@
-"""Pictures a second of `fit`'s pipeline against Keras' own `model.fit` on arrays in memory.
+"""Compare the pictures per second of Slipway's training pipeline with Keras' `model.fit` on arrays in memory.
 
-Both train the same network from the same weights on the same random pictures, in turns, in one process: ours reads a
-packed split and varies every picture (the augmentation of base-ad-detector), the other neither. The first epoch
-of each, in which TensorFlow traces and warms up, is not counted. Of the others the quickest of each counts: a third of
-the rounds of either take half as long again, with both cores busy, and which ones differs from run to run.
+Both train the same network from the same weights on the same random pictures, alternately in one process. Slipway reads
+a packed split and augments every picture (with the augmentation of base-ad-detector); `model.fit` does neither. The
+first epoch of each, in which TensorFlow traces and warms up, does not count. The fastest of the other epochs counts: a
+third of the rounds of both take 1.5 times as long, with both cores busy, and these rounds differ from run to run.
 
     python benchmarks/training_throughput.py [--side 96] [--examples 320] [--batch 16] [--rounds 10]
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def compiled(objective: Objective, config: Train, steps: int) -> Any:
-    """The network of `objective`, ready to be trained."""
+    """The compiled network of `objective`."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     network = objective.network()

@@ -1,8 +1,8 @@
-"""What starting from another variant's weights brings, on the same few hundred examples.
+"""Compare training from another variant's weights with training from random weights, on the same few hundred examples.
 
-In a clone of what is committed, sports-ad-detector and news-ad-detector are built as they are, and again as variants
+In a clone of the current commit, sports-ad-detector and news-ad-detector are built unchanged, and again as variants
 that start from random weights, with the same network and data and the recipe of base-ad-detector, which has more
-epochs. Stages that have run here already come from this repository's cache. Prints one JSON object.
+epochs. Stages that have already run here come from this repository's cache. Prints one JSON object.
 
     python benchmarks/transfer.py
 """
@@ -18,7 +18,7 @@ KINDS = ("sports", "news")
 
 
 def main() -> None:
-    """Clone, add the variants from random weights, build all four, print their scores."""
+    """Clone, add the variants from random weights, build all four, and print their scores."""
     with tempfile.TemporaryDirectory() as temporary:
         clone = Path(temporary) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)

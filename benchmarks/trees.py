@@ -1,7 +1,7 @@
-"""Trees as TFLite beside CatBoost's own predict: 500 trees of depth 6 on 69 features; prints JSON.
+"""Compare trees as TFLite with CatBoost's own predict: 500 trees of depth 6 on 69 features; prints JSON.
 
-Latency of one row and of 1,000, on one thread each, in turns in one run; the median of each, their ratio (above 1:
-TFLite is faster) and the largest relative difference between the two on rows with missing values.
+Measures the latency of one row and of 1,000 rows, on one thread each, alternately in one run: the median of each, their
+ratio (above 1: TFLite is faster) and the largest relative difference of the outputs on rows with missing values.
 """
 
 import argparse
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def compare(interpreter: Interpreter, model: CatBoostRegressor, inputs: np.ndarray, rows: int, calls: int) -> Figures:
-    """Median milliseconds a call of both, in turns."""
+    """The median milliseconds per call of both, measured alternately."""
     predicts: dict[str, Predict] = {
         "tflite_ms": interpreter,
         "catboost_ms": lambda rows: model.predict(rows, thread_count=1),

@@ -1,4 +1,4 @@
-"""`dvc repro` with nothing to do against `dvc status`, in this repository, which must be built.
+"""Compare the time of `dvc repro` with nothing to do and of `dvc status`, in this repository, which must be built.
 
     python benchmarks/up_to_date.py [--rounds 5]
 
@@ -17,7 +17,7 @@ COMMANDS = {"dvc repro": ["dvc", "repro"], "dvc status": ["dvc", "status"]}
 
 
 def main() -> None:
-    """Time both in turns, print."""
+    """Time both alternately and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
@@ -27,7 +27,7 @@ def main() -> None:
             began = time.perf_counter()
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
             if "up to date" not in done.stdout:
-                raise SystemExit(f"{name}: there is something to do; run `make repro` first")
+                raise SystemExit(f"{name}: the repository is not up to date; run `make repro` first")
             if number:
                 seconds[name].append(time.perf_counter() - began)
     medians = {name: statistics.median(values) for name, values in seconds.items()}

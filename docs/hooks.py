@@ -1,7 +1,7 @@
-"""The files of the site, for mkdocs.yml: they lie as in the repository, so one link serves both there and in the site.
+"""MkDocs hooks (see mkdocs.yml): the site has the layout of the repository, so that a link works in both.
 
-Pages are docs/, edge/README.md and the Markdown at the top, with README.md as home. A file of code or parameters that a
-page links to is in the site as text, so that a browser shows it.
+The pages are docs/, edge/README.md and the Markdown files at the top, with README.md as home page. A file of code or
+parameters that a page links to is in the site as text, so that a browser shows it.
 """
 
 import re
@@ -14,7 +14,7 @@ _LINK = re.compile(r"\]\(([^)#:\s]+)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put its pages, by name, in place of a folder in the navigation."""
+    """Replace each folder in the navigation by its pages, sorted by name."""
     root = Path(config.config_file_path).resolve().parent
     for chapter in config.nav or []:
         for title, pages in chapter.items() if isinstance(chapter, dict) else ():
@@ -24,7 +24,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Put the repository's pages, and what they link to, in place of what MkDocs found in docs/."""
+    """Replace the files that MkDocs found in docs/ by the repository's pages and the files that they link to."""
     root = Path(config.config_file_path).resolve().parent
     for found in [one for one in files if one.src_dir == config.docs_dir]:
         files.remove(found)
@@ -36,7 +36,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         name = _name(path, root)
         shown = None if path.suffix == ".svg" else f"source/{name.removeprefix('.')}.txt"
         text = File(name, str(root), config.site_dir, config.use_directory_urls, dest_uri=shown)
-        text.inclusion = InclusionLevel.INCLUDED  # which MkDocs would not say of .github/
+        text.inclusion = InclusionLevel.INCLUDED  # MkDocs would exclude .github/
         files.append(text)
     return files
 

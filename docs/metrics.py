@@ -1,8 +1,8 @@
-"""Write the tables of metrics in docs/tasks/ and docs/guide.md, from what the tasks declare.
+"""Write the tables of metrics in docs/tasks/ and docs/guide.md from the declarations of the tasks.
 
     python docs/metrics.py
 
-A table stands between two comments, and all else of a page stays as it is. A test holds that they are the code's.
+A table is between two comments; the rest of a page does not change. A test checks that the tables agree with the code.
 """
 
 import re
@@ -23,25 +23,25 @@ _TABLE = re.compile(r"(?<=<!-- docs/metrics\.py -->\n).*?(?=<!-- end -->)", re.D
 
 
 def written(page: str) -> str:
-    """A page with the table that the code gives.
+    """The text of a page with the table from the code.
 
     Raises:
-        ValueError: the page has no place for one table.
+        ValueError: the page does not have the two comments exactly once.
     """
     text, count = _TABLE.subn(f"\n{table(PAGES[page])}\n".replace("\\", r"\\"), (DOCS / page).read_text())
     if count != 1:
-        raise ValueError(f"docs/{page}: needs the lines <!-- docs/metrics.py --> and <!-- end --> once")
+        raise ValueError(f"docs/{page}: needs the lines <!-- docs/metrics.py --> and <!-- end --> exactly once")
     return text
 
 
 def table(metrics: Iterable[Metric]) -> str:
-    """Metrics as a table of Markdown."""
+    """A Markdown table of the metrics."""
     rows = [f"| `{one.name}` | {one.meaning} | {one.unit} | {one.better} |\n" for one in metrics]
     return "".join(["| metric | what it is | unit | better |\n| --- | --- | --- | --- |\n", *rows])
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all tables."""
     for page in PAGES:
         atomic.write_text(DOCS / page, written(page))
 

@@ -1,7 +1,7 @@
-"""Draws docs/picture.svg, what Slipway does on one page: `python docs/picture.py`.
+"""Draw docs/picture.svg, an overview of Slipway on one page: `python docs/picture.py`.
 
-The stages are those of dvc.yaml, in its order. The picture brings its own background and follows the reader's light or
-dark mode, so that it can be read on any page; it needs no font but the reader's.
+The stages are those of dvc.yaml, in the same order. The picture has its own background and follows the reader's light
+or dark mode, so that it is readable on any page; it uses only the reader's fonts.
 """
 
 from pathlib import Path
@@ -16,23 +16,23 @@ WRITES = {
     "prepare": ("checked,", "split, packed"),
     "train": ("Keras or", "CatBoost"),
     "evaluate": ("scores with", "intervals"),
-    "convert-tflite": ("INT8 or float,", "what it costs"),
+    "convert-tflite": ("INT8 or float,", "loss measured"),
     "benchmark": ("latency,", "memory, size"),
     "register": ("release record,", "model card"),
 }
-"""What each stage leaves, in two lines. `transfer` stands for train where a variant starts from another's weights."""
+"""The output of each stage, in two lines. `transfer` replaces train if a variant starts from another's weights."""
 VERDICTS = (
-    ("pass", 0.62, 0.90, ("the whole 95 % interval", "keeps to the floor")),
-    ("hold", 0.34, 0.66, ("it straddles the floor:", "more data would tell")),
+    ("pass", 0.62, 0.90, ("the whole 95 % interval", "is above the floor")),
+    ("hold", 0.34, 0.66, ("it straddles the floor:", "more data is needed")),
     ("fail", 0.10, 0.38, ("the whole interval", "is below it")),
 )
-"""A score's interval beside the floor at 0.5, and what it says, in two lines."""
+"""A score's interval with the floor at 0.5, and its meaning in two lines."""
 TAGS = (
     ("version", "demand-predictor@v1.1.0", "slipway register"),
     ("in production", "demand-predictor#production#3", "slipway promote"),
-    ("and back", "demand-predictor#production#4", "slipway rollback"),
+    ("rolled back", "demand-predictor#production#4", "slipway rollback"),
 )
-TITLE = "The stages that DVC runs, the gate's three verdicts, and the Git tags that say what is in production"
+TITLE = "The stages that DVC runs, the gate's three verdicts, and the Git tags that record what is in production"
 WIDTH, HEIGHT, GAP = 960, 376, 14
 STYLE = """
   svg { color-scheme: light dark; font-family: system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif }
@@ -82,9 +82,11 @@ def picture() -> str:
 
 
 def _stages(names: list[str]) -> list[Markup]:
-    """A row of boxes, one a stage, with what it leaves."""
+    """A row of boxes, one for each stage, with its output."""
     width = (WIDTH - 48 - GAP * (len(names) - 1)) / len(names)
-    parts = [_text(24, 38, "DVC runs these stages for each model, and repeats them bit for bit from a commit", "head")]
+    parts = [
+        _text(24, 38, "DVC runs these stages for each model and reproduces them bit for bit from a commit", "head")
+    ]
     for number, name in enumerate(names):
         left = 24 + (width + GAP) * number
         middle = left + width / 2
@@ -97,7 +99,7 @@ def _stages(names: list[str]) -> list[Markup]:
 
 
 def _gate(top: float) -> list[Markup]:
-    """Three intervals beside a floor, and what is said of them."""
+    """Three intervals and a floor, with the meaning of each."""
     left, right, floor = 74, 254, 164
     parts = [_text(24, top, "The gate judges the model that ships", "head")]
     parts += [_text(floor, top + 30, "floor", "quiet", "middle"), _FLOOR.format(floor, top + 38, top + 176)]
@@ -111,9 +113,9 @@ def _gate(top: float) -> list[Markup]:
 
 
 def _registry(top: float) -> list[Markup]:
-    """The tags of a version on its way to production and back, each with the command that writes it."""
+    """The tags of a version that goes to production and is rolled back, each with the command that writes it."""
     left = 484
-    parts = [_text(left, top, "Git's tags say what is in production", "head")]
+    parts = [_text(left, top, "Git tags record what is in production", "head")]
     for row, (what, tag, command) in enumerate(TAGS):
         y = top + 62 + 46 * row
         parts.append(_BOX.format(left + 102, y - 16, 234, 32))

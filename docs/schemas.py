@@ -1,8 +1,8 @@
-"""Write the JSON Schemas of what the stages write for Git, in docs/schemas/.
+"""Write the JSON Schemas of the records that stages write for Git to docs/schemas/.
 
     python docs/schemas.py
 
-A test holds that they are those of the code.
+A test checks that they agree with the code.
 """
 
 import json
@@ -19,12 +19,12 @@ FORMS: dict[str, type[BaseModel]] = {"release": Record, "benchmark": Benchmark}
 
 
 def written(name: str) -> str:
-    """The schema of a form, as its file has it."""
+    """The text of the schema file of a record."""
     return json.dumps(FORMS[name].model_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def main() -> None:
-    """Write them all."""
+    """Write all schemas."""
     for name in FORMS:
         atomic.write_text(FOLDER / f"{name}.schema.json", written(name))
 

@@ -218,7 +218,7 @@ HOSTILE = '- **tags**: $(touch owned) `touch owned` "; touch owned; "'
     [
         (HOSTILE, "", ["issue create --title The registry has what it should not have --body-file {}/findings.md"]),
         (HOSTILE, "7", ["issue edit 7 --body-file {}/findings.md"]),
-        ("", "7", ["issue close 7 --comment Nothing is found any more."]),
+        ("", "7", ["issue close 7 --comment There are no findings any more."]),
         ("", "", []),
     ],
 )

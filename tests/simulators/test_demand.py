@@ -1,4 +1,4 @@
-"""The simulated city: equal bytes, and a world with the rhythms it promises."""
+"""The simulated city: equal bytes, and daily and weekly profiles."""
 
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def test_a_shift_changes_its_last_days_only(tmp_path):
     assert after["visitors"][offices & late].mean() < 0.7 * before["visitors"][offices & late].mean()
 
 
-def test_places_take_turns_in_kind(tmp_path):
+def test_the_kinds_of_places_alternate(tmp_path):
     places = simulated(SMALL, 1, tmp_path)["place"].unique()
     assert [place.split("-")[0] for place in places] == list(KINDS)
 

@@ -1,4 +1,4 @@
-"""The simulated season: equal bytes, few hand balls, and reasons behind them."""
+"""The simulated season: equal bytes, and few hand balls, with plausible causes."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def test_equal_worlds_and_seeds_give_equal_bytes(tmp_path: Path) -> None:
     assert one != three
 
 
-def test_more_matches_leave_those_before_as_they_are(tmp_path: Path) -> None:
+def test_more_matches_do_not_change_those_before(tmp_path: Path) -> None:
     few, many = (simulated(World(matches=count), 1, tmp_path / str(count)) for count in (4, 6))
     pd.testing.assert_frame_equal(few, many[many["match_id"] <= 4])
 
@@ -63,7 +63,7 @@ def test_places_and_times_are_possible(season: pd.DataFrame) -> None:
     assert not (season["p2_dt"] < season["p1_dt"]).any() and not (season["p3_dt"] < season["p2_dt"]).any()
 
 
-def test_another_reading_of_the_rule_changes_what_is_punished_and_not_what_happened(tmp_path: Path) -> None:
+def test_a_shift_changes_the_labels_and_not_the_events(tmp_path: Path) -> None:
     before = simulated(World(matches=80), 5, tmp_path / "before")
     after = simulated(World(matches=80, shift=1), 5, tmp_path / "after")
     pd.testing.assert_frame_equal(before.drop(columns=["label", "hand"]), after.drop(columns=["label", "hand"]))

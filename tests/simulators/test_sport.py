@@ -44,7 +44,7 @@ def test_equal_worlds_and_seeds_give_equal_bytes_and_others_do_not(
 
 @pytest.mark.parametrize("scene", SCENES)
 @pytest.mark.parametrize("more", [{"groups": 5}, {"per_group": 12}])
-def test_more_pictures_leave_those_before_them_as_they_were(
+def test_more_pictures_do_not_change_those_before_them(
     scene: str, more: dict[str, int], raw: dict[str, Path], tmp_path: Path
 ) -> None:
     few, many = pictures(raw[scene]), pictures(written(tmp_path, scene, **more))
@@ -61,7 +61,7 @@ def test_metadata_lists_every_picture_once_with_its_group(scene: str, raw: dict[
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_pictures_are_jpeg_of_the_size_asked_for(scene: str, raw: dict[str, Path]) -> None:
+def test_pictures_are_jpeg_of_the_requested_size(scene: str, raw: dict[str, Path]) -> None:
     for name in pictures(raw[scene]):
         with Image.open(raw[scene] / name) as image:
             assert (image.format, image.size, image.mode) == ("JPEG", (96, 72), "RGB")
@@ -177,7 +177,7 @@ BONES = {
 
 
 @pytest.mark.parametrize("hand", [(0.05, -0.3, 0.0), (0.1, 0.3, 0.1), (0.9, 0.9, 0.9), (-0.05, -0.05, 0.02)])
-def test_bones_keep_their_length_wherever_a_hand_is_wanted(hand: tuple[float, float, float]) -> None:
+def test_bones_keep_their_length_for_any_position_of_a_hand(hand: tuple[float, float, float]) -> None:
     joints = dict(
         zip(KEYPOINTS, skeleton(Pose(hands=(hand, hand), lean=(0.3, 0.2)), 1.0, np.zeros(3), 0.7), strict=False)
     )
@@ -195,7 +195,7 @@ def test_a_mirrored_pose_is_the_mirror_image_with_the_names_of_the_sides_exchang
     assert np.allclose(image[swapped] * [-1, 1, 1], joints)
 
 
-def test_somebody_who_faces_the_camera_has_the_left_side_on_its_right() -> None:
+def test_a_person_who_faces_the_camera_has_the_left_side_on_its_right() -> None:
     view = View.look((0, 1, 10), (0, 1, 0), 100, (64, 64))
     drawn, depth = view.project(skeleton(Pose(), 1.8, np.zeros(3), 0.0))
     left, right = (drawn[KEYPOINTS.index(f"{side}_shoulder")] for side in ("left", "right"))
@@ -214,6 +214,6 @@ def test_a_capsule_covers_its_ends(end: tuple[float, float]) -> None:
 
 
 @pytest.mark.parametrize("bad", [{"scene": "chess"}, {"groups": 0}, {"difficulty": 1.5}, {"players": 3}])
-def test_a_world_that_cannot_be_is_refused(bad: dict[str, object]) -> None:
+def test_an_invalid_world_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         World(**{**SMALL, "scene": "ball", **bad})

@@ -35,7 +35,7 @@ def test_the_task_reads_the_world_without_a_problem(raw: Path) -> None:
     assert not any(batch.problems for batch in encoded)
 
 
-def test_frames_are_jpeg_of_the_size_asked_for(raw: Path) -> None:
+def test_frames_are_jpeg_of_the_requested_size(raw: Path) -> None:
     with Image.open(raw / "ad/v0001-00.jpg") as image:
         assert (image.format, image.size, image.mode) == ("JPEG", (128, 72), "RGB")
 
@@ -55,7 +55,7 @@ def test_half_of_the_frames_are_of_each_class(frames: int, each: tuple[int, int]
     assert ((labels == "content").sum(), (labels == "ad").sum()) == each
 
 
-def test_more_frames_leave_the_videos_before_them_as_they_were(raw: Path, tmp_path: Path) -> None:
+def test_more_frames_do_not_change_the_videos_before_them(raw: Path, tmp_path: Path) -> None:
     few = fingerprints(written(tmp_path, frames=120))
     many = fingerprints(raw)
     assert all(many[name] == few[name] for name in few if name.endswith("jpg"))
@@ -88,6 +88,6 @@ def test_a_kind_of_programme_shows_other_pictures_of_the_same_layout(raw: Path, 
 
 
 @pytest.mark.parametrize("bad", [{"programme": "cooking"}, {"frames": 1}, {"confusable": 1.5}, {"colour": 1}])
-def test_a_world_that_cannot_be_is_refused(bad: dict[str, object]) -> None:
+def test_an_invalid_world_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         World(**bad)

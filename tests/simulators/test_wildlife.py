@@ -55,7 +55,7 @@ def test_equal_worlds_and_seeds_give_equal_bytes_and_others_do_not(tmp_path: Pat
     assert not set(first.values()) & {digest for name, digest in other.items() if name != "metadata.csv"}
 
 
-def test_more_clips_leave_the_recordings_before_them_as_they_were(raw: Path, tmp_path: Path) -> None:
+def test_more_clips_do_not_change_the_recordings_before_them(raw: Path, tmp_path: Path) -> None:
     few, many = fingerprints(written(tmp_path, clips=16)), fingerprints(raw)
     assert all(many[name] == few[name] for name in few if name != "metadata.csv")
 
@@ -96,6 +96,6 @@ def test_a_shift_raises_voices_without_drawing_others() -> None:
 
 
 @pytest.mark.parametrize("bad", [{"clips": 3}, {"far": 1.5}, {"longest": 61}, {"shortest": 6}, {"bats": 1}])
-def test_a_world_that_cannot_be_is_refused(bad: dict[str, object]) -> None:
+def test_an_invalid_world_is_refused(bad: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         World(**bad)

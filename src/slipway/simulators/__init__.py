@@ -1,1 +1,1 @@
-"""A small honest world for each default variant, written as raw data in the task's layout."""
+"""A simulated world for each default variant, written as raw data in the layout of its task."""

@@ -1,4 +1,4 @@
-"""Two classes with trees: weights, calibration inside the model, and the same numbers from TFLite."""
+"""Binary classification with trees: class weights, calibration inside the model, and equal outputs from TFLite."""
 
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ SPEC = {
 ROWS = 3000
 
 
-def splits(folder: Path, told: tuple[float, float] = (2.5, 2.5)) -> list[PackedSplit]:
-    """Train and val: few positives, more with `a`, where it is known; `told` is how much it says in either."""
+def splits(folder: Path, effect: tuple[float, float] = (2.5, 2.5)) -> list[PackedSplit]:
+    """Train and val with few positives; `effect` is the effect of the feature `a` on the log-odds in each split."""
     for seed, name in enumerate(("train", "val")):
         draw = np.random.default_rng(seed)
         inputs = draw.normal(size=(ROWS, 3)).astype(np.float32)
-        odds = told[seed] * (inputs[:, 0] + (inputs[:, 1] > 1)) - 3 - abs(told[seed])
+        odds = effect[seed] * (inputs[:, 0] + (inputs[:, 1] > 1)) - 3 - abs(effect[seed])
         inputs[draw.random(ROWS) < 0.1, 0] = np.nan
         writer = ShardWriter(folder / name)
         writer.append(inputs, (draw.random(ROWS) < 1 / (1 + np.exp(-odds))).astype(np.int64))
@@ -37,9 +37,9 @@ def splits(folder: Path, told: tuple[float, float] = (2.5, 2.5)) -> list[PackedS
     return [PackedSplit(folder / name) for name in ("train", "val")]
 
 
-def fitted(folder: Path, told: tuple[float, float] = (2.5, 2.5), **config: Any) -> tuple[PackedSplit, np.ndarray]:
-    """The validation split, and the probabilities of a model that was fitted beside it."""
-    train, val = splits(folder, told)
+def fitted(folder: Path, effect: tuple[float, float] = (2.5, 2.5), **config: Any) -> tuple[PackedSplit, np.ndarray]:
+    """The validation split, and the probabilities that a model fitted in the same folder gives for it."""
+    train, val = splits(folder, effect)
     training.fit(
         train,
         val,
@@ -57,7 +57,7 @@ def fitted(folder: Path, told: tuple[float, float] = (2.5, 2.5), **config: Any) 
 
 
 @pytest.mark.parametrize("weights", ["none", "sqrt_balanced", "balanced", 30.0])
-def test_probabilities_are_calibrated_whatever_the_weights(tmp_path: Path, weights: Any) -> None:
+def test_probabilities_are_calibrated_with_any_weights(tmp_path: Path, weights: Any) -> None:
     val, probability = fitted(tmp_path, class_weights=weights)
     assert probability.shape == (ROWS, 1) and probability.dtype == np.float32
     assert probability.mean() == pytest.approx(val.targets.mean(), abs=0.003)
@@ -102,14 +102,14 @@ def test_platt_finds_the_slope_and_the_offset() -> None:
     assert platt(values, positive) == pytest.approx((1.7, -2), abs=0.05)
 
 
-def test_platt_is_finite_where_the_classes_are_apart() -> None:
+def test_platt_is_finite_if_the_classes_are_separable() -> None:
     slope, offset = platt(np.arange(20.0), np.arange(20) >= 10)
     assert 0 < slope < 100 and np.isfinite(offset)
 
 
-def test_features_that_mislead_on_the_validation_split_are_told(tmp_path: Path) -> None:
+def test_features_that_mislead_on_the_validation_split_are_reported(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no better than chance"):
-        fitted(tmp_path, told=(2.5, -2.5), early_stopping_rounds=0)
+        fitted(tmp_path, effect=(2.5, -2.5), early_stopping_rounds=0)
 
 
 def test_data_of_another_kind_is_refused() -> None:

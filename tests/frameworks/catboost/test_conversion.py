@@ -111,7 +111,7 @@ def test_trees_of_differing_depth_in_one_model_convert(tmp_path: Path) -> None:
     assert_same(run(converted(both, tmp_path, 5), rows), both.predict(rows), 1)
 
 
-def test_trees_that_ask_nothing_give_their_constant_whatever_the_input(tmp_path: Path) -> None:
+def test_trees_without_splits_give_their_constant_for_any_input(tmp_path: Path) -> None:
     inputs = table(0, 50, 3, 0)
     model = CatBoostRegressor(iterations=2, depth=2, **QUIET).fit(inputs, inputs[:, 1])
     model.save_model(str(tmp_path / "trees.json"), format="json")
@@ -124,7 +124,7 @@ def test_trees_that_ask_nothing_give_their_constant_whatever_the_input(tmp_path:
         assert_same(run(converted(model, tmp_path / str(number), 3), rows), model.predict(rows), 1)
 
 
-def test_features_that_no_tree_asks_about_still_belong_to_the_input(tmp_path: Path) -> None:
+def test_features_that_no_tree_uses_still_belong_to_the_input(tmp_path: Path) -> None:
     inputs = table(0, 100, 6, 0)
     inputs[:, [0, 5]] = 1
     model = CatBoostRegressor(iterations=3, depth=2, **QUIET).fit(inputs, inputs[:, 1])
@@ -138,7 +138,7 @@ def test_scale_and_bias_are_applied(tmp_path: Path) -> None:
     assert_same(run(converted(model, tmp_path, 4), inputs), model.predict(inputs))
 
 
-def test_small_predictions_beside_a_large_bias_keep_five_digits(tmp_path: Path) -> None:
+def test_small_predictions_with_a_large_bias_keep_five_digits(tmp_path: Path) -> None:
     inputs = table(0, 2000, 4, 0)
     model = CatBoostRegressor(iterations=400, depth=6, **QUIET).fit(inputs, inputs[:, 1])
     predictions = model.predict(inputs)
@@ -215,7 +215,7 @@ def refusal(folder: Path, precision: Any = "float32", width: int = 4) -> str:
     return str(refused.value)
 
 
-def test_what_cannot_be_converted_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_converted_is_refused_with_advice(tmp_path: Path) -> None:
     inputs = table(0, 100, 4, 0)
     assert "set convert.precision to float32" in refusal(tmp_path, "int8")
     assert "no such file" in refusal(tmp_path)

@@ -127,9 +127,9 @@ def test_training_that_was_killed_resumes_to_the_same_bytes(tmp_path):
     assert process.wait() == -signal.SIGKILL
     assert (killed / "checkpoints" / "snapshot.cbsnapshot").exists() and not (killed / "native").exists()
     resumed = run(killed, 0)
-    told, _ = resumed.communicate(timeout=60)
+    printed, _ = resumed.communicate(timeout=60)
     assert resumed.returncode == 0
-    assert int(told.split()[0]) > 5, "it did not resume but began anew"
+    assert int(printed.split()[0]) > 5, "it started again instead of resuming"
     assert (killed / "native" / "model.cbm").read_bytes() == (tmp_path / "whole" / "native" / "model.cbm").read_bytes()
 
 
@@ -169,11 +169,11 @@ def test_rows_can_be_weighed_by_a_feature(tmp_path):
     assert (tmp_path / "plain" / "model.cbm").read_bytes() != (tmp_path / "weighed" / "model.cbm").read_bytes()
 
 
-def test_a_weight_that_is_no_feature_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"train.weight: size is no feature; the features are level, a, b, c"):
+def test_a_weight_that_is_not_a_feature_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"train.weight: size is not a feature; the features are level, a, b, c"):
         train(tmp_path, config=TRAIN.model_copy(update={"weight": "size"}))
 
 
-def test_a_folder_without_a_model_is_told(tmp_path):
+def test_a_folder_without_a_model_is_reported(tmp_path):
     with pytest.raises(ModelError, match="no CatBoost model"):
         native.load(tmp_path)

@@ -41,7 +41,7 @@ def power(steps: np.ndarray) -> np.ndarray:
     return 10 ** (steps * STEP_DB / 10)
 
 
-def test_the_network_gives_probabilities_with_what_integer_hardware_has(spec: Spec, windows: np.ndarray) -> None:
+def test_the_network_gives_probabilities_with_layers_for_integer_hardware(spec: Spec, windows: np.ndarray) -> None:
     built = network.build(Model(filters=(8, 16, 16), batch_norm_momentum=0.8), spec)
     outputs = built(windows.astype(np.float32), training=False).numpy()
     assert outputs.shape == (16, 3)
@@ -100,7 +100,7 @@ def test_without_variations_windows_stay_as_they_are(windows: np.ndarray) -> Non
     np.testing.assert_array_equal(varied(windows), windows)
 
 
-def test_gain_is_a_step_in_decibels_that_leaves_the_floor_alone(windows: np.ndarray) -> None:
+def test_gain_is_a_step_in_decibels_that_does_not_change_the_floor(windows: np.ndarray) -> None:
     windows = windows.copy()
     windows[:, :4] = 0
     changes = varied(windows, gain=6) - windows
@@ -109,7 +109,7 @@ def test_gain_is_a_step_in_decibels_that_leaves_the_floor_alone(windows: np.ndar
     assert 1 < np.abs(changes).max() <= 6 / STEP_DB + 1e-3
 
 
-def test_a_shift_turns_a_window_round_its_end(windows: np.ndarray) -> None:
+def test_a_shift_is_cyclic(windows: np.ndarray) -> None:
     for one, original in zip(varied(windows, shift=0.5), windows, strict=True):
         assert any(np.array_equal(one, np.roll(original, by, axis=1)) for by in range(-24, 25))
 

@@ -1,4 +1,4 @@
-"""Networks that find keypoints: what they learn from, how it is varied, and that they learn."""
+"""Networks that find keypoints: their targets, their augmentation, and a short training."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ MOVES = Augmentation(horizontal_flip=0.5, translation=0.1, zoom=0.2, rotation=30
 
 
 def dotted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Crops with a red, a green and a blue dot, and where they are."""
+    """Crops with a red, a green and a blue dot, and the positions of the dots."""
     rng = np.random.default_rng(seed)
     points = rng.uniform(0.2, 0.8, (n, 3, 2))
     rows, columns = np.mgrid[:HEIGHT, :WIDTH] + 0.5
@@ -43,7 +43,7 @@ def dotted(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def brightest(pictures: np.ndarray) -> np.ndarray:
-    """Where each channel's dot is: [n, 3, 2] in shares, by the middle of its mass."""
+    """The position of the dot of each channel, from its centre of mass: [n, 3, 2] in shares."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     mass = np.maximum(pictures - 140.0, 0)  # brighter than the noise, and than the grey outside
     total = mass.sum(axis=(1, 2))
@@ -51,16 +51,16 @@ def brightest(pictures: np.ndarray) -> np.ndarray:
     return np.stack([x, y], axis=-1)
 
 
-def test_a_heatmap_read_gives_the_point_that_was_drawn() -> None:
+def test_reading_a_heatmap_gives_the_rendered_point() -> None:
     points = np.random.default_rng(1).uniform(0.1, 0.9, (5, 3, 3)).astype(np.float32)
-    drawn = heatmaps.drawn(tf.constant(points), 16, 12, 1.5).numpy()
+    drawn = heatmaps.render(tf.constant(points), 16, 12, 1.5).numpy()
     assert drawn.shape == (5, 16, 12, 3)
     np.testing.assert_allclose(places(drawn)[..., :2], points[..., :2], atol=1e-3)
-    tops = heatmaps.tops(tf.constant(drawn)).numpy()
+    tops = heatmaps.peaks(tf.constant(drawn)).numpy()
     assert (np.abs(tops - points[..., :2]) <= np.array([0.5 / 12, 0.5 / 16]) + 1e-6).all()
 
 
-def test_keypoints_move_with_the_picture_and_left_and_right_change_in_a_mirror() -> None:
+def test_keypoints_move_with_the_picture_and_a_flip_exchanges_left_and_right() -> None:
     pictures, points = dotted(64)
     varied, moved = (one.numpy() for one in augment(tf.constant(pictures), tf.constant(points), [0, 2, 1], MOVES, 3, 7))
     inside = ((moved[..., :2] > 0.1) & (moved[..., :2] < 0.9)).all(axis=(1, 2))
@@ -90,19 +90,19 @@ def test_the_loss_is_least_at_the_gaussian_and_leaves_out_what_is_not_annotated(
     _, points = dotted(2)
     objective = Objective(SPEC, SMALL, Train(sigma=1.5), points)
     loss = objective.loss()
-    wanted = heatmaps.drawn(tf.constant(points), 16, 12, 1.5)
-    least = loss(tf.constant(points), wanted).numpy()
+    expected = heatmaps.render(tf.constant(points), 16, 12, 1.5)
+    least = loss(tf.constant(points), expected).numpy()
     assert least.shape == (2,)
-    for other in (wanted * 0.9, wanted**2, 1 - wanted, tf.roll(wanted, 1, axis=1)):
+    for other in (expected * 0.9, expected**2, 1 - expected, tf.roll(expected, 1, axis=1)):
         assert (loss(tf.constant(points), other).numpy() > least).all()
     points[:, 1, 2] = 0
-    spoilt = tf.stack([wanted[..., 0], 1 - wanted[..., 1], wanted[..., 2]], axis=-1)
+    spoilt = tf.stack([expected[..., 0], 1 - expected[..., 1], expected[..., 2]], axis=-1)
     (error,) = objective.metrics()
-    for given in (wanted, spoilt):
+    for given in (expected, spoilt):
         error.update_state(tf.constant(points), given)
         assert error.result() < 0.05
     np.testing.assert_allclose(
-        loss(tf.constant(points), spoilt).numpy(), loss(tf.constant(points), wanted).numpy(), rtol=1e-6
+        loss(tf.constant(points), spoilt).numpy(), loss(tf.constant(points), expected).numpy(), rtol=1e-6
     )
 
 

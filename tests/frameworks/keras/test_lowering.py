@@ -1,4 +1,4 @@
-"""Every architecture is one partition of XNNPACK, and says what the network that was trained says."""
+"""Every architecture is one partition of XNNPACK, and gives the outputs of the trained network."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +63,7 @@ def test_int8_is_one_partition_after_the_pixels_were_quantized_once(folder: Path
     model = Interpreter(conversion.convert(folder, inputs, "int8"))
     assert model.delegation == Delegation(partitions=1, outside={"QUANTIZE": 1})
     outputs = model(inputs)
-    assert model.delegation.partitions == 1, "a batch parts it no more than a single picture"
+    assert model.delegation.partitions == 1, "a batch gives no more partitions than a single picture"
     np.testing.assert_allclose(outputs, native.load(folder)(inputs), atol=0.15)
 
 

@@ -15,7 +15,7 @@ def test_efficientnet_lite0_has_the_published_number_of_parameters(spec: Spec) -
     assert sum(weight.numpy().size for weight in network.trainable_weights) == 4_652_008
 
 
-def test_efficientnet_lite0_uses_only_what_integer_hardware_has(spec: Spec) -> None:
+def test_efficientnet_lite0_uses_only_layers_for_integer_hardware(spec: Spec) -> None:
     network = networks.build(Model(network="efficientnet_lite0", drop_path=0.1), spec)
     kinds = {type(layer).__name__ for layer in network.layers}
     assert kinds == {
@@ -39,7 +39,7 @@ def test_every_network_gives_probabilities_of_the_classes_from_pixels(name: str,
     np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-5)
 
 
-def test_an_untrained_efficientnet_has_no_opinion(spec: Spec) -> None:
+def test_an_untrained_efficientnet_gives_equal_probabilities(spec: Spec) -> None:
     keras.utils.set_random_seed(0)
     network = networks.build(Model(network="efficientnet_lite0"), spec)
     pictures = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.float32)
@@ -59,7 +59,7 @@ def test_width_scales_the_number_of_filters(name: str, spec: Spec) -> None:
     assert sizes[0] < 0.5 * sizes[1]
 
 
-def test_inputs_that_are_no_pictures_are_refused_by_name(spec: Spec) -> None:
+def test_inputs_that_are_not_pictures_are_refused(spec: Spec) -> None:
     with pytest.raises(ConfigError, match=r"efficientnet_lite0 takes \[height, width, channels\].*\[10\]"):
         networks.build(Model(network="efficientnet_lite0"), spec | {"input": {"shape": [10]}})
 
@@ -71,6 +71,6 @@ def test_inputs_that_are_no_pictures_are_refused_by_name(spec: Spec) -> None:
         ({"network": "mobilenet_v3_small", "drop_path": 0.1}, "has no drop_path"),
     ],
 )
-def test_a_knob_that_a_network_lacks_is_refused(values: dict[str, object], message: str) -> None:
+def test_an_option_that_a_network_does_not_have_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Model.model_validate(values)

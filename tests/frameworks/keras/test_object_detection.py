@@ -1,4 +1,4 @@
-"""The detector in Keras: what it learns from, how pictures vary with their boxes, and what conversion leaves of it."""
+"""The detector in Keras: its targets, the augmentation of pictures with boxes, and its conversion."""
 
 from pathlib import Path
 from typing import Any
@@ -36,22 +36,22 @@ def objective(**config: Any) -> Objective:
     return Objective(SPEC, SMALL, Train(**config), boxes())
 
 
-def as_given(wanted: np.ndarray) -> np.ndarray:
-    """The map that a network would give for the maps, of pictures or of windows of them, that it should give."""
-    _, rows, columns, _ = wanted.shape
+def as_given(expected: np.ndarray) -> np.ndarray:
+    """The network output that corresponds to the given target maps, of pictures or of windows of pictures."""
+    _, rows, columns, _ = expected.shape
     cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)
-    centre = (wanted[..., 1:3] - cells + 1) / 3
-    size = 1 - np.log(wanted[..., 3:5] / PICTURE[::-1]) / np.log(SPEC["heatmap"]["smallest"])
-    return np.concatenate([wanted[..., :1], np.concatenate([centre, size], axis=-1).clip(0, 1)], axis=-1)
+    centre = (expected[..., 1:3] - cells + 1) / 3
+    size = 1 - np.log(expected[..., 3:5] / PICTURE[::-1]) / np.log(SPEC["heatmap"]["smallest"])
+    return np.concatenate([expected[..., :1], np.concatenate([centre, size], axis=-1).clip(0, 1)], axis=-1)
 
 
-def test_the_task_reads_boxes_back_from_the_maps_that_they_are_drawn_to() -> None:
+def test_the_task_reads_the_boxes_back_from_their_maps() -> None:
     drawn = boxes([[0.31, 0.62, 0.05, 0.08], [0.75, 0.3, 0.4, 0.5]], [], [[0.999, 0.001, 0.002, 0.002]])
-    wanted = maps.drawn(tf.constant(drawn), HEIGHT // 4, WIDTH // 4).numpy()
-    assert wanted.shape == (3, 16, 24, 6)
-    assert wanted[0, ..., 0].max() == 1
-    assert (wanted[1, ..., 0] == 0).all()
-    found = TASK.postprocess(as_given(wanted), np.empty(0), SPEC)
+    expected = maps.render(tf.constant(drawn), HEIGHT // 4, WIDTH // 4).numpy()
+    assert expected.shape == (3, 16, 24, 6)
+    assert expected[0, ..., 0].max() == 1
+    assert (expected[1, ..., 0] == 0).all()
+    found = TASK.postprocess(as_given(expected), np.empty(0), SPEC)
     in_order = found[0][np.argsort(found[0, :2, 0])]
     assert in_order == pytest.approx(np.column_stack([drawn[0, :2], [1, 1]]), abs=1e-4)
     assert found[1].max() == 0
@@ -59,24 +59,24 @@ def test_the_task_reads_boxes_back_from_the_maps_that_they_are_drawn_to() -> Non
     assert found[2, 0, 2] == pytest.approx(0.001 + smallest / 2, abs=1e-3), "the size stops at the smallest"
 
 
-def test_the_loss_is_least_where_the_map_is_right_and_each_part_sees_its_own() -> None:
-    wanted = maps.drawn(tf.constant(boxes([[0.3, 0.6, 0.1, 0.15]], [])), 16, 24)
-    right = as_given(wanted.numpy()).astype(np.float32)
+def test_the_loss_is_least_for_the_right_map_and_each_part_sees_only_its_own_errors() -> None:
+    expected = maps.render(tf.constant(boxes([[0.3, 0.6, 0.1, 0.15]], [])), 16, 24)
+    right = as_given(expected.numpy()).astype(np.float32)
     smallest = SPEC["heatmap"]["smallest"]
-    heat, box = maps.heat_loss(wanted, right).numpy(), maps.box_loss(wanted, right, smallest, PICTURE).numpy()
+    heat, box = maps.heat_loss(expected, right).numpy(), maps.box_loss(expected, right, smallest, PICTURE).numpy()
     assert box == pytest.approx([0, 0], abs=1e-3)
     colder, larger = right.copy(), right.copy()
     colder[..., 0] *= 0.5
     larger[..., 3:] += 0.05
-    assert maps.heat_loss(wanted, colder)[0] > heat[0]
-    assert maps.box_loss(wanted, larger, smallest, PICTURE)[0] > 0.1
-    assert maps.heat_loss(wanted, larger).numpy() == pytest.approx(heat)
-    assert objective(box_weight=2).loss()(wanted, larger).numpy() == pytest.approx(
-        maps.heat_loss(wanted, larger).numpy() + 2 * maps.box_loss(wanted, larger, smallest, PICTURE).numpy()
+    assert maps.heat_loss(expected, colder)[0] > heat[0]
+    assert maps.box_loss(expected, larger, smallest, PICTURE)[0] > 0.1
+    assert maps.heat_loss(expected, larger).numpy() == pytest.approx(heat)
+    assert objective(box_weight=2).loss()(expected, larger).numpy() == pytest.approx(
+        maps.heat_loss(expected, larger).numpy() + 2 * maps.box_loss(expected, larger, smallest, PICTURE).numpy()
     )
 
 
-def test_boxes_move_with_what_they_are_around() -> None:
+def test_boxes_move_with_their_objects() -> None:
     random = np.random.default_rng(0)
     pictures = np.full((32, HEIGHT, WIDTH, 3), 40, np.uint8)
     around = boxes(*([] for _ in pictures))
@@ -99,7 +99,7 @@ def test_boxes_move_with_what_they_are_around() -> None:
         assert np.abs(np.subtract(seen, told)).max() < 1.5 / HEIGHT
 
 
-def test_a_box_that_leaves_the_picture_is_none_and_nothing_is_mirrored_in() -> None:
+def test_a_box_that_leaves_the_picture_is_dropped_and_nothing_is_mirrored_in() -> None:
     pictures = np.zeros((64, HEIGHT, WIDTH, 3), np.uint8)
     pictures[:, :, :6] = 250
     around = boxes(*([[[3 / WIDTH, 0.5, 6 / WIDTH, 1.0]]] * 64))
@@ -124,7 +124,7 @@ def test_a_window_shows_its_part_of_the_picture_and_boxes_keep_their_size_in_pix
     assert windows.shape == (64, 32, 32, 3)
     assert windows.min() == 40, "no window reaches beyond its picture"
     shown = ~np.isnan(after[:, 0, 0])
-    assert 20 < shown.sum() < 60, "about half lie about the object"
+    assert 20 < shown.sum() < 60, "about half are around the object"
     for window, (box, *_) in zip(windows[shown], after[shown], strict=True):
         rows, columns = (np.flatnonzero((window[..., 0] > 145).any(axis=axis)) for axis in (1, 0))
         seen = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
@@ -135,8 +135,8 @@ def test_a_window_shows_its_part_of_the_picture_and_boxes_keep_their_size_in_pix
 
 
 def test_the_maps_of_a_window_are_those_of_the_picture_there() -> None:
-    whole = maps.drawn(tf.constant(boxes([[0.5, 0.5, 0.1, 0.2]])), *PICTURE).numpy()
-    window = maps.drawn(tf.constant(boxes([[0.5, 0.5, 0.1 * WIDTH / 32, 0.2 * HEIGHT / 32]])), 8, 8).numpy()
+    whole = maps.render(tf.constant(boxes([[0.5, 0.5, 0.1, 0.2]])), *PICTURE).numpy()
+    window = maps.render(tf.constant(boxes([[0.5, 0.5, 0.1 * WIDTH / 32, 0.2 * HEIGHT / 32]])), 8, 8).numpy()
     inside = whole[:, 4:12, 8:16].copy()
     inside[..., 1:3] -= 8, 4
     near = window[..., 5] > 0
@@ -147,8 +147,8 @@ def test_the_maps_of_a_window_are_those_of_the_picture_there() -> None:
     )
     cropped = objective(augmentation={"crop": 32})
     pictures = np.zeros((2, HEIGHT, WIDTH, 3), np.uint8)
-    inputs, wanted = cropped.augment(tf.constant(pictures), tf.constant(boxes([[0.5, 0.5, 0.1, 0.1]], [])), 1, 1)
-    assert (inputs.shape, wanted.shape) == ((2, 32, 32, 3), (2, 8, 8, 6))
+    inputs, expected = cropped.augment(tf.constant(pictures), tf.constant(boxes([[0.5, 0.5, 0.1, 0.1]], [])), 1, 1)
+    assert (inputs.shape, expected.shape) == ((2, 32, 32, 3), (2, 8, 8, 6))
     assert cropped.network()(inputs).shape == (2, 8, 8, 5)
 
 
@@ -161,13 +161,13 @@ def test_a_window_that_does_not_fit_is_refused(crop: int) -> None:
 def test_variations_follow_from_seed_and_step_alone() -> None:
     pictures = np.random.default_rng(0).integers(0, 255, (4, HEIGHT, WIDTH, 3), np.uint8)
     around = tf.constant(boxes(*([[[0.5, 0.5, 0.2, 0.2]]] * 4)))
-    learnt = objective(augmentation={"horizontal_flip": 0.5, "zoom": 0.3, "brightness": 0.2, "saturation": 0.3})
-    one, again, other = (learnt.augment(tf.constant(pictures), around, 1, step) for step in (3, 3, 4))
+    task_objective = objective(augmentation={"horizontal_flip": 0.5, "zoom": 0.3, "brightness": 0.2, "saturation": 0.3})
+    one, again, other = (task_objective.augment(tf.constant(pictures), around, 1, step) for step in (3, 3, 4))
     assert all((a.numpy() == b.numpy()).all() for a, b in zip(one, again, strict=True))
     assert np.abs(one[0] - other[0]).max() > 1
-    plain, wanted = learnt.plain(tf.constant(pictures), around)
+    plain, expected = task_objective.plain(tf.constant(pictures), around)
     assert (plain.numpy() == pictures).all()
-    assert wanted.shape == (4, 16, 24, 6)
+    assert expected.shape == (4, 16, 24, 6)
 
 
 def test_the_map_has_a_cell_for_four_pixels_each_way_and_shares_in_it() -> None:

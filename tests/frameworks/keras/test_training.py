@@ -42,7 +42,7 @@ QUICK = Train(
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that TensorFlow traces in a moment, where the architecture does not matter."""
+    """A network that TensorFlow traces quickly, for tests where the architecture does not matter."""
 
     def build(model: Model, spec: Spec) -> Any:
         layers = keras.layers
@@ -116,7 +116,7 @@ def digest(folder: Path) -> str:
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_run_learns_and_tells_of_every_epoch(split: Split, spec: Spec, tmp_path: Path) -> None:
+def test_a_run_learns_and_reports_every_epoch(split: Split, spec: Spec, tmp_path: Path) -> None:
     config = Train(epochs=8, batch_size=16, learning_rate=0.01)
     tracked = fit(split("train", 128), split("val", 32), spec, tmp_path / "native", config)
     assert [epoch for epoch, _ in tracked] == list(range(1, 9))
@@ -129,7 +129,9 @@ def test_a_run_learns_and_tells_of_every_epoch(split: Split, spec: Spec, tmp_pat
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_a_run_killed_halfway_ends_with_the_bytes_of_one_left_alone(split: Split, spec: Spec, tmp_path: Path) -> None:
+def test_a_run_killed_halfway_ends_with_the_bytes_of_an_uninterrupted_run(
+    split: Split, spec: Spec, tmp_path: Path
+) -> None:
     train, val = split("train", 64), split("val", 16)
     inputs = json.dumps([spec, MODEL.model_dump(), QUICK.model_dump()])
 
@@ -142,7 +144,7 @@ def test_a_run_killed_halfway_ends_with_the_bytes_of_one_left_alone(split: Split
     assert killed.stdout.splitlines()[-1].startswith("checkpoints  epoch 2/3")
     again = run(killed_in_epoch=0)
     assert again.returncode == 0, again.stderr
-    assert again.stdout.splitlines()[0] == "3", "it went on with the epoch in which it was killed"
+    assert again.stdout.splitlines()[0] == "3", "it resumes with the epoch in which it was killed"
     assert again.stderr == ""
     fit(train, val, spec, tmp_path / "undisturbed", seed=5)
     assert digest(tmp_path / "interrupted") == digest(tmp_path / "undisturbed")
@@ -200,7 +202,7 @@ def test_early_stopping_ends_a_run_and_keeps_its_best_weights(tmp_path: Path) ->
 
 
 @pytest.mark.usefixtures("tiny")
-def test_a_loss_that_is_no_number_ends_the_run(split: Split, spec: Spec, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_the_run(split: Split, spec: Spec, tmp_path: Path) -> None:
     config = Train(epochs=2, batch_size=16, optimizer="sgd", learning_rate=1e38, warmup_epochs=0)
     with pytest.raises(ModelError, match=r"training diverged: the loss is (nan|inf) in epoch 1"):
         fit(split("train", 64), split("val", 16), spec, tmp_path / "native", config)
@@ -254,7 +256,7 @@ def test_a_frozen_phase_leaves_all_but_the_last_layer_as_they_were(split: Split,
 @pytest.mark.usefixtures("tiny")
 def test_freezing_needs_something_to_start_from(split: Split, spec: Spec, tmp_path: Path) -> None:
     config = Train(epochs=2, batch_size=16, frozen=Frozen())
-    with pytest.raises(ConfigError, match=r"train\.frozen is set, and there is no other model to start from"):
+    with pytest.raises(ConfigError, match=r"train\.frozen is set, but there is no model to start from"):
         fit(split("train", 16), split("val", 16), spec, tmp_path / "native", config)
 
 
@@ -321,7 +323,7 @@ def test_pictures_stay_in_their_range_under_the_strongest_variations() -> None:
     assert varied.max() <= 255
 
 
-def test_balanced_class_weights_give_every_class_the_same_say(spec: Spec) -> None:
+def test_balanced_class_weights_give_every_class_the_same_total_weight(spec: Spec) -> None:
     targets = np.array([0, 0, 0, 1])
     weights = class_weights(targets, spec, Train(class_weights="balanced"))
     assert weights[targets].sum() == pytest.approx(4)

@@ -1,1 +1,1 @@
-"""Networks in Keras on TensorFlow: images, and anything else that is encoded as [height, width, channels]."""
+"""Networks in Keras on TensorFlow, for images and all other inputs that are encoded as [height, width, channels]."""

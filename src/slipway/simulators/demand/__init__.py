@@ -1,10 +1,10 @@
-"""A small city whose places count their visitors by the hour.
+"""A simulated small city whose places count their visitors by the hour.
 
-Out: `demand.csv` with a row a place and hour (timestamp, place, temperature in degrees Celsius, rain in mm, the
-attendance of today's event nearby in thousands, sky, event, visitors). A place is of a kind (office, shops, station,
-park, nightlife) with its own day and week; over those lie growth, the seasons, weather to which kinds answer unlike,
-public holidays, the weeks around New Year, events, a disturbance that lasts days (road works), hours in which the
-counter was out, and Poisson noise. Nothing is drawn from a clock: equal worlds and seeds give equal bytes.
+Output: `demand.csv` with a row for each place and hour (timestamp, place, temperature in degrees Celsius, rain in mm,
+the attendance of today's event nearby in thousands, sky, event, visitors). Each kind of place (office, shops, station,
+park, nightlife) has its own daily and weekly profile. In addition there are growth, the seasons, weather with an effect
+that depends on the kind, public holidays, the weeks around New Year, events, disturbances that last days (road works),
+hours in which a counter failed, and Poisson noise. Equal worlds and seeds give equal bytes.
 """
 
 from datetime import date
@@ -35,18 +35,18 @@ _BUMPS = {
 # Share of demand lost per mm of rain an hour (to the power 0.7), and gained per degree above 15.
 _RAIN = {"office": 0.05, "shops": 0.18, "station": 0.06, "park": 0.55, "nightlife": 0.20}
 _WARMTH = {"office": 0.002, "shops": 0.008, "station": 0.003, "park": 0.035, "nightlife": 0.015}
-# What is left of a kind's demand on a public holiday, and between Christmas and the first days of January.
+# The factor on a kind's demand on a public holiday, and between Christmas and the first days of January.
 _HOLIDAY = {"office": 0.15, "shops": 0.75, "station": 0.4, "park": 1.5, "nightlife": 1.2}
-_TURN = {"office": 0.35, "shops": 1.25, "station": 0.6, "park": 1.2, "nightlife": 1.1}
+_NEW_YEAR = {"office": 0.35, "shops": 1.25, "station": 0.6, "park": 1.2, "nightlife": 1.1}
 _EVENT = {"market": ("shops", 8, 16), "match": ("station", 16, 23), "festival": ("park", 11, 23)}
 
 
 class World(Section):
     """The city: `days` from `start` at `places` places.
 
-    `gaps` is the share of days on which a counter is out for some hours, `events` the share of days with an event,
-    `growth` the yearly gain, `noise` the spread of a place's slow drift. `shift` changes the world in its last
-    `shift_days` days: demand moves from offices and stations to shops and parks by that share, for what follows drift.
+    `gaps` is the share of days on which a counter fails for some hours, `events` the share of days with an event,
+    `growth` the yearly growth, `noise` the standard deviation of a place's slow drift. `shift` simulates data drift in
+    the last `shift_days` days: it moves that share of the demand from offices and stations to shops and parks.
     """
 
     places: Annotated[int, Field(ge=1, le=200)] = 9
@@ -85,7 +85,7 @@ def simulate(world: World, seed: int, out: Path) -> None:
         expected = size * _profile(kind, times, world, own) * common
         expected *= np.exp(-_RAIN[kind] * rain**0.7 + _WARMTH[kind] * (temperature - 15))
         expected *= _drift(world, own)[day]
-        expected += size * _drawn(kind, event, attendance, hour)
+        expected += size * _event_demand(kind, event, attendance, hour)
         if kind in ("office", "station"):
             expected = np.where(day >= world.days - world.shift_days, expected * (1 - world.shift), expected)
         elif kind in ("shops", "park"):
@@ -112,18 +112,22 @@ def simulate(world: World, seed: int, out: Path) -> None:
 def _weather(times: pd.DatetimeIndex, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Temperature (degrees Celsius), rain (mm) and sky by the hour: seasons, days and passing fronts."""
     days = len(times) // 24
-    front = _wander(days, 0.75, 3.0, draw)
+    front = _autoregression(days, 0.75, 3.0, draw)
     season = 11 - 8 * np.cos(2 * np.pi * (times.day_of_year.to_numpy() - 20) / 365.25)
     daily = 4 * np.sin(2 * np.pi * (times.hour.to_numpy() - 9) / 24)
     temperature = season + daily + front.repeat(24) + draw.normal(0, 0.4, len(times))
-    wetness = _wander(days, 0.5, 1.0, draw).repeat(24) + _wander(len(times), 0.9, 0.8, draw) - front.repeat(24) / 8
+    wetness = (
+        _autoregression(days, 0.5, 1.0, draw).repeat(24)
+        + _autoregression(len(times), 0.9, 0.8, draw)
+        - front.repeat(24) / 8
+    )
     rain = np.maximum(wetness - 1.0, 0) ** 1.5 * 2
     sky = np.select([rain > 4, rain > 0, wetness > 0], ["storm", "rain", "cloudy"], "clear")
     return temperature, rain, sky
 
 
-def _wander(steps: int, keep: float, spread: float, draw: np.random.Generator) -> np.ndarray:
-    """A first-order autoregression of standard deviation `spread`."""
+def _autoregression(steps: int, keep: float, spread: float, draw: np.random.Generator) -> np.ndarray:
+    """A first-order autoregressive series with standard deviation `spread`."""
     shocks = draw.normal(0, spread * np.sqrt(1 - keep**2), steps)
     values = np.empty(steps)
     last = draw.normal(0, spread)
@@ -134,7 +138,7 @@ def _wander(steps: int, keep: float, spread: float, draw: np.random.Generator) -
 
 
 def _events(world: World, times: pd.DatetimeIndex, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The kind of the day's event, and its attendance in thousands, by the hour; fireworks end every year."""
+    """The kind of the day's event and its attendance in thousands, by the hour; every year ends with fireworks."""
     kinds = np.where(draw.random(world.days) < world.events, draw.choice(EVENTS[1:4], world.days), "none")
     dates = times[::24]
     kinds = np.where((dates.month == 12) & (dates.day == 31), "fireworks", kinds)
@@ -142,8 +146,8 @@ def _events(world: World, times: pd.DatetimeIndex, draw: np.random.Generator) ->
     return kinds.repeat(24), size.repeat(24)
 
 
-def _drawn(kind: str, event: np.ndarray, attendance: np.ndarray, hour: np.ndarray) -> np.ndarray:
-    """What events add to a place, in units of its size."""
+def _event_demand(kind: str, event: np.ndarray, attendance: np.ndarray, hour: np.ndarray) -> np.ndarray:
+    """The demand that events add to a place, in units of its size."""
     extra = np.zeros(len(event))
     for name, (near, begins, ends) in _EVENT.items():
         inside = (event == name) & (hour >= begins) & (hour < ends)
@@ -153,7 +157,7 @@ def _drawn(kind: str, event: np.ndarray, attendance: np.ndarray, hour: np.ndarra
 
 
 def _common(world: World, times: pd.DatetimeIndex) -> np.ndarray:
-    """Growth and the year's rhythm, which all places share."""
+    """Growth and the seasons, which all places share."""
     years = (times - times[0]) / pd.Timedelta(days=365.25)
     season = 1 + 0.08 * np.sin(2 * np.pi * (times.day_of_year.to_numpy() - 120) / 365.25)
     shopping = 1 + 0.25 * ((times.month == 12) & (times.day <= 24)) * times.day.to_numpy() / 24
@@ -162,7 +166,7 @@ def _common(world: World, times: pd.DatetimeIndex) -> np.ndarray:
 
 
 def _profile(kind: str, times: pd.DatetimeIndex, world: World, draw: np.random.Generator) -> np.ndarray:
-    """A place's day and week around a mean near 1, with its holidays."""
+    """The daily and weekly profile of a place, with holidays and a mean near 1."""
     hour = times.hour.to_numpy()
     week, weekend = (_day(bumps, draw) for bumps in _BUMPS[kind])
     free = holidays.country_holidays(
@@ -173,7 +177,7 @@ def _profile(kind: str, times: pd.DatetimeIndex, world: World, draw: np.random.G
     turn = ((times.month == 12) & (times.day >= 26)) | ((times.month == 1) & (times.day <= 3))
     shape = np.where((times.day_of_week >= 5) | holiday, weekend[hour], week[hour])
     friday = 1 + 0.15 * (times.day_of_week == 4) * (hour >= 16)
-    shape = shape * friday * np.where(turn, _TURN[kind], 1.0) * np.where(holiday, _HOLIDAY[kind], 1.0)
+    shape = shape * friday * np.where(turn, _NEW_YEAR[kind], 1.0) * np.where(holiday, _HOLIDAY[kind], 1.0)
     christmas = (times.month == 12) & (times.day == 25)
     shape = shape * np.where(christmas, 0.3, 1.0)
     profile: np.ndarray = shape / shape.mean()
@@ -181,7 +185,7 @@ def _profile(kind: str, times: pd.DatetimeIndex, world: World, draw: np.random.G
 
 
 def _day(bumps: list[tuple[float, float, float]], draw: np.random.Generator) -> np.ndarray:
-    """24 hours of bumps, each a little moved, on a floor."""
+    """24 hours of bumps, each moved slightly, above a minimum."""
     hour = np.arange(24)
     values = np.full(24, 0.03)
     for centre, width, height in bumps:
@@ -191,8 +195,8 @@ def _day(bumps: list[tuple[float, float, float]], draw: np.random.Generator) -> 
 
 
 def _drift(world: World, draw: np.random.Generator) -> np.ndarray:
-    """A place's slow drift by day, and now and then works that keep people away for some days."""
-    drift: np.ndarray = np.exp(_wander(world.days, 0.95, world.noise, draw))
+    """The slow drift of a place by day, with occasional road works that keep people away for some days."""
+    drift: np.ndarray = np.exp(_autoregression(world.days, 0.95, world.noise, draw))
     for _ in range(draw.poisson(world.days / 150)):
         first = int(draw.integers(0, world.days))
         drift[first : first + int(draw.integers(3, 12))] *= draw.uniform(0.5, 0.8)
@@ -200,7 +204,7 @@ def _drift(world: World, draw: np.random.Generator) -> np.ndarray:
 
 
 def _counting(world: World, draw: np.random.Generator) -> np.ndarray:
-    """Hours in which the counter worked."""
+    """A mask of the hours in which the counter worked."""
     working = np.ones(world.days * 24, dtype=bool)
     for day in np.flatnonzero(draw.random(world.days) < world.gaps):
         first = day * 24 + int(draw.integers(0, 24))

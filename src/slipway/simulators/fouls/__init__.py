@@ -1,13 +1,15 @@
-"""Fouls in football matches, each with the three events before it; a few are hand balls.
+"""Simulated fouls in football matches, each with the three events before it; a few are hand balls.
 
-Out: `fouls.csv.gz` with a row a foul, in the columns of the Wyscout match events: where the foul was (x from the own
-goal line to the opponent's, y across, both 0 to 100), the kind of foul (`label`), and of each event before it the kind,
-whether the same team had it, where (from the goal of the team that had it) and how many seconds before.
+Output: `fouls.csv.gz` with a row for each foul, in the columns of the Wyscout match events: the place of the foul (x
+from the own goal line to the opponent's, y across, both 0 to 100), the kind of foul (`label`), and for each event
+before it the kind, whether the same team had the ball, the place (seen from the goal of the team that had the ball)
+and the seconds before the foul.
 
-A foul ends one of four situations. After a *duel*, by far the most, it is seldom a hand ball, more often in the air and
-in the box. Where a player takes a ball down (*control*), it often is: the more so the faster the ball came, from the
-opponent and just before. Where a shot or cross is *blocked*, it is when the ball came from near and in the own box.
-When play had *stopped*, it never is. Which fouls of a situation are hand balls is drawn, so no model can know them all.
+A foul ends one of four situations. After a *duel*, the most frequent situation, it is rarely a hand ball, more often in
+the air and in the box. If a player takes a ball down (*control*), it often is a hand ball, most often if the ball was
+fast, came from the opponent and came just before. If a shot or cross is *blocked*, it is a hand ball if the ball came
+from near and in the own box. If play had *stopped*, it never is. Which fouls of a situation are hand balls is random,
+so no model can be right about all of them.
 """
 
 import gzip
@@ -52,18 +54,18 @@ _EVENTS = {
     "Foul": "Foul",
     "Protest": "Foul",
 }
-"""The kind of event that a sub-event is of: a pass, where it is not listed and no duel."""
+"""The kind of event by sub-event; a sub-event that is not listed and not a duel is a pass."""
 LENGTH, WIDTH = 105.0, 68.0
-"""Metres of the pitch."""
+"""The size of the pitch in metres."""
 
 
 class World(Section):
     """A season of `matches` with `fouls` each on average.
 
-    `hand` moves how often a foul is a hand ball, as an addition to its log-odds (0 is about 4 % of the fouls). `gaps`
-    is the share of events whose place was not recorded, `unseen` that of fouls with fewer than three events before.
-    `shift` is another reading of the rule, from 0 to 1: shots and crosses that hit an arm from near are let go, and
-    balls taken down with the arm are punished strictly; what lies before a foul stays as it is.
+    `hand` is added to the log-odds of a hand ball (0 gives about 4 % of the fouls). `gaps` is the share of events whose
+    place was not recorded, `unseen` the share of fouls with fewer than three events before. `shift`, from 0 to 1, is a
+    different interpretation of the rule: shots and crosses that hit an arm from near are not punished, and balls taken
+    down with the arm are punished strictly; the events before a foul do not change.
     """
 
     matches: Annotated[int, Field(ge=3)] = 600
@@ -87,7 +89,7 @@ def simulate(world: World, seed: int, out: Path) -> None:
 
 
 def _match(world: World, number: int, draw: np.random.Generator) -> pd.DataFrame:
-    """The fouls of one match, first to last."""
+    """The fouls of one match, in order."""
     count = max(2, int(draw.poisson(world.fouls)))
     minute = np.sort(draw.uniform(0, 93, count))
     second_half = minute > 46.5
@@ -108,16 +110,17 @@ def _match(world: World, number: int, draw: np.random.Generator) -> pd.DataFrame
         "y": y.round(),
         "label": np.where(hand, "Hand foul", other),
     }
-    told = _told(events, world, draw)
+    recorded = _recorded(events, world, draw)
     return pd.DataFrame(
-        table | told | {"goals_for": scored[0], "goals_against": scored[1], "n_prev_fouls_match": np.arange(count)}
+        table | recorded | {"goals_for": scored[0], "goals_against": scored[1], "n_prev_fouls_match": np.arange(count)}
     )
 
 
 def _before(situation: np.ndarray, x: np.ndarray, y: np.ndarray, draw: np.random.Generator) -> list[pd.DataFrame]:
     """The event before each foul, the one before that, and the third, as frames with a row a foul.
 
-    `sub`; `same`: 1 where the team that fouls had it; `x`, `y`: where, from that team's own goal; `dt`: seconds before.
+    Columns: `sub`, the sub-event; `same`, 1 if the team that fouls had the ball; `x` and `y`, the place seen from that
+    team's own goal; `dt`, the seconds before the foul.
     """
     count = len(situation)
     duel, control, block = (situation == name for name in SITUATIONS[:3])
@@ -158,7 +161,7 @@ def _before(situation: np.ndarray, x: np.ndarray, y: np.ndarray, draw: np.random
 def _log_odds(
     world: World, situation: np.ndarray, events: list[pd.DataFrame], x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
-    """Of a hand ball, by what happened."""
+    """The log-odds of a hand ball, given the situation and the events."""
     last, second = events[0], events[1]
     box = (x < 16.5 / LENGTH * 100) & (np.abs(y - 50) < 20.15 / WIDTH * 100)
     since, flight = last["dt"].to_numpy(), np.maximum((second["dt"] - last["dt"]).to_numpy(), 0.15)
@@ -180,9 +183,9 @@ def _metres(one: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
     return metres
 
 
-def _told(events: list[pd.DataFrame], world: World, draw: np.random.Generator) -> dict[str, np.ndarray]:
-    """The columns of the events as recorders write them: places from the goal of who had the ball, and gaps."""
-    told: dict[str, np.ndarray] = {}
+def _recorded(events: list[pd.DataFrame], world: World, draw: np.random.Generator) -> dict[str, np.ndarray]:
+    """The columns of the events as recorded: places seen from the goal of the team with the ball, and with gaps."""
+    recorded: dict[str, np.ndarray] = {}
     count = len(events[0])
     missing = np.array(None, object)
     seen = np.where(draw.random(count) < world.unseen, draw.integers(0, 3, count), 3)
@@ -191,7 +194,7 @@ def _told(events: list[pd.DataFrame], world: World, draw: np.random.Generator) -
         placed = there & (draw.random(count) >= world.gaps)
         sub = event["sub"].to_numpy(object)
         kinds = np.array([_EVENTS.get(name, "Duel" if name.endswith("duel") else "Pass") for name in sub], object)
-        told |= {
+        recorded |= {
             f"p{number}_event": np.where(there, kinds, missing),
             f"p{number}_sub": np.where(there, sub, missing),
             f"p{number}_same_team": np.where(there, event["same"], np.nan),
@@ -199,7 +202,7 @@ def _told(events: list[pd.DataFrame], world: World, draw: np.random.Generator) -
             f"p{number}_y": np.where(placed, np.where(own, event["y"], 100 - event["y"]).round(), np.nan),
             f"p{number}_dt": np.where(there, event["dt"].round(2), np.nan),
         }
-    return told
+    return recorded
 
 
 def _probabilities(shares: dict[str, float]) -> np.ndarray:

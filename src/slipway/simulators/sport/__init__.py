@@ -1,11 +1,11 @@
-"""Small worlds of sport, drawn from articulated figures: three scenes that stand in for recordings.
+"""Simulated worlds of sport, drawn from articulated figures: three scenes that replace recordings.
 
-- `cricket`: frames of a batter in one of six strokes, a folder a stroke, for image classification.
+- `cricket`: frames of a batter who plays one of six strokes, one folder for each stroke, for image classification.
 - `pose`: footballers with COCO keypoints, for keypoint detection.
-- `ball`: footballers and perhaps a ball with its box, in the text format of YOLO, for object detection.
+- `ball`: footballers and sometimes a ball with its box, in the text format of YOLO, for object detection.
 
-A group is an innings or a match: its pictures share people, kit, ground, light and camera. Each has its own random
-numbers, so that more groups, or more pictures in each, leave those before them as they were. Equal worlds and seeds
+A group is an innings or a match: its pictures share people, kit, ground, light and camera. Each group and each picture
+has its own random numbers, so that adding groups or pictures does not change the existing ones. Equal worlds and seeds
 give equal bytes.
 """
 
@@ -24,9 +24,9 @@ SCENES = {"cricket": cricket.simulate, "pose": pose.simulate, "ball": ball.simul
 class World(Section):
     """The `simulate` section.
 
-    `groups` innings or matches with `per_group` pictures of `height` x `width` each. `difficulty` is how much blur,
-    noise, clutter and overlap there is, and how early in a stroke a frame may be. `shift` is how far the camera has
-    moved from the world that is 0: a cold cast, darker, softer, higher and tilted; 1 is plainly visible.
+    There are `groups` innings or matches with `per_group` pictures of `height` x `width` each. `difficulty` is the
+    amount of blur, noise, clutter and overlap, and how early in a stroke a frame can be. `shift` simulates data drift
+    by a different camera: a cold cast, darker, softer, higher and tilted; 0 is none, 1 is clearly visible.
     """
 
     scene: Literal["cricket", "pose", "ball"]
@@ -39,7 +39,7 @@ class World(Section):
 
 
 def simulate(world: World, seed: int, out: Path) -> None:
-    """Write the pictures, labels and metadata.csv of `world` into the folder `out`, made where it does not exist."""
+    """Write the pictures, labels and metadata.csv of `world` into the folder `out`, which is created if missing."""
     out.mkdir(parents=True, exist_ok=True)
     size, knobs = (world.height, world.width), (world.difficulty, world.shift)
     rows = SCENES[world.scene](out, world.groups, world.per_group, size, knobs, seed)

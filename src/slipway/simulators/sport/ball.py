@@ -1,9 +1,9 @@
 """Pictures of football with the ball's box: `images/`, `labels/` (YOLO text) and `metadata.csv` (path, group).
 
-A line of a label is `0 x y width height`, the middle and size of the box in shares of the picture; the file is empty
-where no ball is seen, which is so for about 12 % of the pictures. Balls are 4 to 40 px wide in a picture 416 px high,
-more where they move while the shutter is open. White socks and boots, spots, crossings of lines, heads, boards and
-bottles are there to be taken for one.
+A line of a label is `0 x y width height`, the middle and size of the box in shares of the picture. The file is empty if
+no ball is visible, as in about 12 % of the pictures. Balls are 4 to 40 px wide in a picture 416 px high, and wider if
+they move while the shutter is open. White socks and boots, spots, crossings of lines, heads, boards and bottles can be
+confused with a ball.
 """
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from slipway.simulators.sport.skeleton import skeleton
 Row = tuple[str, str]
 DIAMETER = 0.22
 ABSENT = 0.06
-"""The share of pictures with no ball near; about as many have one that is hidden."""
+"""The share of pictures without a ball; in about as many, the ball is hidden."""
 LEAST_SEEN = 0.35
-"""The share of a ball that is seen, below which nobody would mark it."""
+"""A ball with a smaller visible share is not annotated."""
 BALLS: tuple[tuple[Colour, Colour], ...] = (
     *(((244, 244, 240), (24, 24, 28)), ((240, 240, 240), (210, 40, 60)), ((244, 244, 240), (40, 80, 190))),
     *(((248, 232, 60), (60, 40, 130)), ((250, 150, 40), (30, 30, 30))),
@@ -32,7 +32,7 @@ BALLS: tuple[tuple[Colour, Colour], ...] = (
 def simulate(
     out: Path, groups: int, per_group: int, size: tuple[int, int], knobs: tuple[float, float], seed: int
 ) -> list[Row]:
-    """Write the pictures and their labels; the rows of metadata.csv. The arguments are those of `pose.simulate`."""
+    """Write the pictures and their labels, and return the rows of metadata.csv. Arguments as in `pose.simulate`."""
     (out / "images").mkdir()
     (out / "labels").mkdir()
     rows: list[Row] = []
@@ -52,7 +52,7 @@ def simulate(
 
 @dataclass(frozen=True)
 class Ball:
-    """A ball before a camera: where it is (metres), where it is drawn, how it moves while the shutter is open."""
+    """A ball in front of a camera: its position (metres), its drawn position, and its motion during the exposure."""
 
     at: np.ndarray
     middle: np.ndarray
@@ -63,14 +63,14 @@ class Ball:
     spin: float
 
     def _ends(self, pan: np.ndarray) -> np.ndarray:
-        """The upper left and the lower right corner of all the ball's ways, in drawn pixels."""
+        """The upper left and the lower right corner of the area that the moving ball covers, in drawn pixels."""
         reach = (np.abs(self.way) + np.abs(pan)) / 2 + self.radius
         return np.stack([self.middle - reach, self.middle + reach])
 
     def share(self, size: tuple[int, int], pan: np.ndarray) -> list[float]:
-        """The box cut at the edges of a picture of `size` (height, width): middle and size in shares of it.
+        """The box, cut at the edges of a picture of `size` (height, width): middle and size in shares of the picture.
 
-        `pan` is the way (across, down) in drawn pixels that the camera moves while the shutter is open.
+        `pan` is the movement (across, down) of the camera during the exposure, in drawn pixels.
         """
         height, width = size
         left, top, right, bottom = finished(self._ends(pan)).clip(0, [[width, height]]).ravel().tolist()
@@ -78,11 +78,11 @@ class Ball:
         return list(box)
 
     def stencil(self, ids: Canvas) -> None:
-        """Draw 1 where the ball is into a canvas of mode L."""
+        """Draw the ball with value 1 into a canvas of mode L."""
         ids.capsule(self.middle - self.way / 2, self.radius, self.middle + self.way / 2, self.radius, 1)
 
     def paint(self, canvas: Canvas, light: float) -> None:
-        """Draw it, lit from the left (-1) to the right (1)."""
+        """Draw the ball; `light` is the side of the light, from left (-1) to right (1)."""
         one, other = self.middle - self.way / 2, self.middle + self.way / 2
         if float(np.abs(self.way).max()) < 1:
             self._sharp(canvas, self.middle, light)
@@ -162,7 +162,7 @@ def _players(match: Match, view: View, metres: float, rng: Rng) -> list[Figure]:
 def _ball(
     view: View, figures: list[Figure], metres: float, difficulty: float, skin: tuple[Colour, Colour], rng: Rng
 ) -> Ball:
-    """A ball on the ground, in the air, or at a player's foot, head or hand, within the picture."""
+    """A ball inside the picture: on the ground, in the air, or at a player's foot, head or hand."""
     while True:
         kind = rng.uniform()
         somebody = figures[rng.integers(len(figures))].joints
@@ -191,7 +191,7 @@ def _ball(
 
 
 def _seen(ball: Ball, figures: list[Figure]) -> float:
-    """The share of the ball that neither nearer figures nor the picture's edge hide."""
+    """The visible share of the ball: not hidden by nearer figures or cut off by the picture's edge."""
     view = figures[0].view
     ids = Canvas(view.width, view.height, "L")
     ball.stencil(ids)
@@ -203,7 +203,7 @@ def _seen(ball: Ball, figures: list[Figure]) -> float:
 
 
 def _shadow(canvas: Canvas, match: Match, view: View, ball: Ball) -> None:
-    """The ball's shadow, one for each light."""
+    """Draw the shadows of the ball, one for each light."""
     for light in match.lights:
         sun = np.array(light)
         fallen = ball.at - sun * (ball.at[1] / sun[1])
@@ -227,7 +227,7 @@ def _shadow(canvas: Canvas, match: Match, view: View, ball: Ball) -> None:
 
 
 def _clutter(canvas: Canvas, view: View, rng: Rng, back: float, metres: float) -> None:
-    """What may be taken for a ball, or hides one: a goal, spots, bottles, a flag, white marks on boards."""
+    """Draw things that look like a ball or hide one: a goal, spots, bottles, a flag, white marks on boards."""
     if rng.uniform() < 0.35 and back > 8:
         goal(canvas, view, float(rng.uniform(-0.5, 0.5)) * metres, -float(rng.uniform(3, back - 3)))
     if rng.uniform() < 0.25:
@@ -250,7 +250,7 @@ def _clutter(canvas: Canvas, view: View, rng: Rng, back: float, metres: float) -
 
 
 def _glare(image: Image.Image, rng: Rng) -> Image.Image:
-    """Stray light: a soft bright patch, as of a floodlight or the sun in the lens."""
+    """Add stray light: a soft bright patch, as from a floodlight or the sun in the lens."""
     small = Image.new("L", (32, 32))
     canvas = Canvas(32, 32, "L")
     canvas.disc(rng.uniform(0, 32, 2), float(rng.uniform(3, 9)), int(rng.integers(60, 170)))

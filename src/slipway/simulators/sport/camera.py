@@ -1,7 +1,7 @@
-"""What sees a scene and records it: the geometry of a pinhole camera, a canvas to draw on, and the film.
+"""The camera of a scene: the geometry of a pinhole camera, a canvas to draw on, and the film.
 
-World coordinates are metres: x to the right, y up, z towards the usual camera; the ground is y = 0. A scene is drawn
-at `SUPERSAMPLED` times its size and then reduced, which is all the antialiasing there is.
+World coordinates are in metres: x to the right, y up, z towards the usual camera; the ground is y = 0. A scene is drawn
+at `SUPERSAMPLED` times its size and then reduced; this is the only antialiasing.
 """
 
 import math
@@ -16,12 +16,12 @@ Rng = np.random.Generator
 
 SUPERSAMPLED = 2
 NEAR = 0.3
-"""Metres from the eye, below which nothing is drawn."""
+"""The near plane: nothing closer to the eye is drawn (metres)."""
 
 
 @dataclass(frozen=True)
 class View:
-    """A pinhole camera: where it is, its axes (rows: right, up, forward), focal length and middle in drawn pixels."""
+    """A pinhole camera: position, axes (rows: right, up, forward), and focal length and middle in drawn pixels."""
 
     eye: np.ndarray
     axes: np.ndarray
@@ -31,7 +31,7 @@ class View:
 
     @staticmethod
     def look(eye: Sequence[float], at: Sequence[float], focal: float, size: tuple[int, int], roll: float = 0) -> "View":
-        """From `eye` towards `at`; `focal` in pixels of the finished picture, `size` its (width, height)."""
+        """A view from `eye` to `at`; `focal` is in pixels of the finished picture, `size` is its (width, height)."""
         forward = np.subtract(at, eye)
         forward = forward / np.linalg.norm(forward)
         right = np.array([-forward[2], 0, forward[0]])
@@ -42,28 +42,28 @@ class View:
         return View(np.asarray(eye, float), axes, focal * SUPERSAMPLED, size[0] * SUPERSAMPLED, size[1] * SUPERSAMPLED)
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """World points [n, 3] as drawn pixels [n, 2], and their depths [n] in metres."""
+        """Project world points [n, 3] to drawn pixels [n, 2] and depths [n] in metres."""
         seen = (points - self.eye) @ self.axes.T
         depth = np.maximum(seen[:, 2], NEAR)
         scale = self.focal / depth
         return np.stack([self.width / 2 + seen[:, 0] * scale, self.height / 2 - seen[:, 1] * scale], 1), seen[:, 2]
 
     def scale(self, depth: float) -> float:
-        """Drawn pixels a metre at a depth."""
+        """Drawn pixels per metre at a depth."""
         return self.focal / max(depth, NEAR)
 
     def horizon(self) -> float:
-        """The row at which the ground ends, in drawn pixels, where the camera is level."""
+        """The row of the horizon in drawn pixels, if the camera is level."""
         return float(self.height / 2 + self.focal * self.axes[2, 1] / max(1e-6, self.axes[1, 1]))
 
 
 def finished(drawn: np.ndarray) -> np.ndarray:
-    """Drawn pixels as points of the finished picture, whose edges are at 0 and at its width or height."""
+    """Convert drawn pixels to points of the finished picture, whose edges are at 0 and at its width or height."""
     return (drawn + 0.5) / SUPERSAMPLED
 
 
 class Canvas:
-    """A picture that is drawn on, at `SUPERSAMPLED` times the size it will have."""
+    """A picture to draw on, at `SUPERSAMPLED` times its final size."""
 
     def __init__(self, width: int, height: int, mode: str = "RGB") -> None:
         self.image = Image.new(mode, (width, height))
@@ -75,16 +75,16 @@ class Canvas:
         self.pen = ImageDraw.Draw(image)
 
     def polygon(self, points: np.ndarray, colour: Colour | int) -> None:
-        """A filled polygon of pixels [n, 2]."""
+        """Draw a filled polygon of pixels [n, 2]."""
         self.pen.polygon(points.ravel().tolist(), colour)
 
     def disc(self, at: np.ndarray, radius: float, colour: Colour | int) -> None:
-        """A filled circle."""
+        """Draw a filled circle."""
         x, y = at.tolist()
         self.pen.ellipse((x - radius, y - radius, x + radius, y + radius), colour)
 
     def capsule(self, one: np.ndarray, radius: float, other: np.ndarray, far: float, colour: Colour | int) -> None:
-        """Two circles and all between them: a limb that tapers from `radius` at one end to `far` at the other."""
+        """Draw a limb that tapers from a circle of `radius` at one end to a circle of radius `far` at the other."""
         x, y = (other - one).tolist()
         length = math.hypot(x, y)
         u, v = (x / length, y / length) if length > 0 else (1.0, 0.0)
@@ -94,7 +94,7 @@ class Canvas:
         self.pen.polygon(points, colour)
 
     def ground(self, view: View, points: np.ndarray, colour: Colour) -> None:
-        """A polygon of the world [n, 3], cut off at the near plane; never thinner than a drawn pixel."""
+        """Draw a polygon of world points [n, 3], cut off at the near plane; it is never thinner than a drawn pixel."""
         points = _in_front(view, points)
         if len(points) > 2:
             corners = view.project(points)[0].ravel().tolist()
@@ -102,7 +102,7 @@ class Canvas:
             self.pen.line(corners[:4], colour)  # Pillow leaves gaps in a polygon thinner than a pixel
 
     def stripe(self, view: View, start: Sequence[float], end: Sequence[float], width: float, colour: Colour) -> None:
-        """A line on the ground from (x, z) to (x, z), metres wide."""
+        """Draw a line on the ground from (x, z) to (x, z); `width` is in metres."""
         (x, z), (u, w) = start, end
         length = float(np.hypot(u - x, w - z))
         across = width / 2 * np.array([-(w - z), 0, u - x]) / max(length, 1e-6)
@@ -110,16 +110,16 @@ class Canvas:
         self.ground(view, np.stack([one + across, other + across, other - across, one - across]), colour)
 
     def shade(self, mask: Image.Image, colour: Colour) -> None:
-        """Blend a colour in where the mask (L, any size) is bright."""
+        """Blend in a colour with the brightness of the mask (L, any size) as opacity."""
         self.image.paste(colour, None, mask.resize(self.image.size, Image.Resampling.BILINEAR))
 
 
 _ARC = tuple((math.cos(turn), math.sin(turn)) for turn in (math.pi * (0.5 + step / 5) for step in range(6)))
-"""The half circle that ends a capsule which points along x."""
+"""The half circle at the end of a capsule that points along x."""
 
 
 def _in_front(view: View, points: np.ndarray) -> np.ndarray:
-    """A convex polygon without its part nearer than the near plane (Sutherland and Hodgman)."""
+    """Clip a convex polygon at the near plane (Sutherland and Hodgman)."""
     depth = (points - view.eye) @ view.axes[2] - 2 * NEAR
     if (depth > 0).all():
         return points
@@ -138,7 +138,7 @@ def _in_front(view: View, points: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Film:
-    """How light becomes a JPEG: gains by colour, exposure, contrast, softness (radius in pixels), noise, quality."""
+    """The recording as JPEG: gains by colour, exposure, contrast, softness (radius in pixels), noise and quality."""
 
     gains: tuple[float, float, float]
     exposure: float
@@ -162,7 +162,7 @@ class Film:
         )
 
     def develop(self, image: Image.Image, rng: Rng, flicker: float = 0.05) -> Image.Image:
-        """The finished picture of a drawn one: reduced, softened, exposed, with noise."""
+        """Develop a drawn picture into the finished one: reduced, softened, exposed, and with noise."""
         image = image.reduce(SUPERSAMPLED)
         if self.softness > 0.2:
             image = image.filter(ImageFilter.GaussianBlur(self.softness))
@@ -174,7 +174,7 @@ class Film:
 
 
 def moved(image: Image.Image, across: float, down: float) -> Image.Image:
-    """The picture as the camera pans while the shutter is open: its mean along a way of (across, down) pixels."""
+    """Apply the motion blur of a panning camera: the mean of the picture along a path of (across, down) pixels."""
     steps = int(min(7, 1 + max(abs(across), abs(down)) // 2))
     result = image
     for step, share in enumerate(np.linspace(-0.5, 0.5, steps).tolist() if steps > 1 else []):
@@ -184,6 +184,6 @@ def moved(image: Image.Image, across: float, down: float) -> Image.Image:
 
 
 def mix(one: Colour, other: Colour, share: float) -> Colour:
-    """`one` with a share of `other`."""
+    """Mix `one` with a share of `other`."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(one, other, strict=True))
     return red, green, blue

@@ -1,11 +1,12 @@
-"""Frames of a batter in one of six strokes: a folder a stroke, and `metadata.csv` (path, group: the innings).
+"""Frames of a batter who plays one of six strokes: a folder for each stroke, and `metadata.csv` (path, group: innings).
 
-A frame is a moment of a stroke (`strokes`), somewhere around the impact. A batter has a style of his own, and
-`difficulty` draws strokes towards their neighbours (cover and straight drive, pull and hook, cut and cover drive) and
-frames towards the backlift, where all are alike: no model can be right about all of them.
+A frame is a moment of a stroke (`strokes`) near the impact. Each batter has an individual style. `difficulty` moves
+strokes towards similar strokes (cover and straight drive, pull and hook, cut and cover drive) and frames towards the
+backlift, where all strokes look alike, so no model can be right about all frames.
 
-The batter's frame is the body's: x points to the bowler, z to the off side. A left-hander is its mirror image. All
-frames of an innings share batter, kit, ground, light and camera, which is at the bowler's end or beside the pitch.
+The coordinates are those of the batter's body: x points to the bowler, z to the off side. A left-hander is a mirror
+image. All frames of an innings share batter, kit, ground, light and camera, which is at the bowler's end or at the side
+of the pitch.
 """
 
 from dataclasses import dataclass, replace
@@ -24,13 +25,13 @@ COLOURS: tuple[Colour, ...] = (
     *((30, 70, 170), (250, 205, 60), (20, 110, 70), (120, 20, 40), (30, 30, 36), (60, 170, 220), (200, 40, 50)),
 )
 BAT = 0.5
-"""Of the bat below the upper hand, in the batter's height."""
+"""The length of the bat below the upper hand, as a share of the batter's height."""
 
 
 def simulate(
     out: Path, groups: int, per_group: int, size: tuple[int, int], knobs: tuple[float, float], seed: int
 ) -> list[Row]:
-    """Write the frames; the rows of metadata.csv. The arguments are those of `pose.simulate`."""
+    """Write the frames, and return the rows of metadata.csv. Arguments as in `pose.simulate`."""
     for stroke in STROKES:
         (out / stroke).mkdir()
     rows: list[Row] = []
@@ -48,7 +49,7 @@ def simulate(
 
 @dataclass(frozen=True)
 class Innings:
-    """What all frames of a group share."""
+    """The properties that all frames of a group share."""
 
     batter: Look
     fielders: tuple[Look, ...]
@@ -149,7 +150,7 @@ class Innings:
         return self.film.develop(image, rng)
 
     def _view(self, size: tuple[int, int], shift: float, rng: Rng) -> View:
-        """The innings' camera, at the batter, who is `tall` of the picture's height."""
+        """The camera of the innings, pointed at the batter, whose height is the share `tall` of the picture's."""
         height, width = size
         focal = self.tall * height * float(np.linalg.norm(self.eye)) / 1.85
         side = 0.3 if self.left_handed else -0.3
@@ -177,11 +178,11 @@ class Innings:
         return Figure(joints, self.batter, view, held, self.blade)
 
     def _others(self, view: View, rng: Rng) -> list[Figure]:
-        """Wicketkeeper, slip, bowler and an umpire, where the innings has them."""
+        """The wicketkeeper, slip, bowler and umpire, if the innings has them."""
         side = -1 if self.left_handed else 1
         found: list[Figure] = []
 
-        def stands(who: int, pose: Pose, x: float, z: float, facing: float) -> None:
+        def place(who: int, pose: Pose, x: float, z: float, facing: float) -> None:
             look = self.fielders[who]
             joints = skeleton(pose.jittered(rng, 0.012), look.height, np.array([x, 0, z]), facing)
             joints[:, 1] -= min(0.0, float(joints[:, 1].min()))
@@ -195,20 +196,20 @@ class Innings:
             hands=((-0.08, -0.2, 0.2), (-0.08, -0.2, 0.2)),
         )
         if self.keeper:
-            stands(0, ready, -1.2 - self.keeper, side * 0.6, np.pi / 2)
+            place(0, ready, -1.2 - self.keeper, side * 0.6, np.pi / 2)
             if self.keeper > 4:
-                stands(1, ready, -1.5 - self.keeper, side * 2.6, np.pi / 2 - 0.1 * side)
+                place(1, ready, -1.5 - self.keeper, side * 2.6, np.pi / 2 - 0.1 * side)
         stride = Pose(
             lean=(0.4, 0.1),
             feet=((0.06, 0.04, 0.22), (-0.06, 0.14, -0.28)),
             hands=((0.05, -0.2, 0.2), (0.1, -0.15, -0.2)),
         )
         if self.side_on:
-            stands(
+            place(
                 2, Pose(), float(self.style[6]) * 1.5, -np.sign(self.eye[2]) * (14 + 4 * abs(float(self.style[7]))), 0
             )
         elif self.bowler:
-            stands(2, stride, 13 + float(self.style[6]), 1.6 * float(np.sign(self.style[7])), -np.pi / 2)
+            place(2, stride, 13 + float(self.style[6]), 1.6 * float(np.sign(self.style[7])), -np.pi / 2)
         return found
 
     def _ground(self, canvas: Canvas, view: View, rng: Rng) -> None:
@@ -247,7 +248,7 @@ class Innings:
         canvas.shade(shadow.image, BLACK)
 
     def _people(self, canvas: Canvas, view: View, figures: list[Figure]) -> None:
-        """Draw figures, the farthest first, and the stumps between those behind and those before them."""
+        """Draw the figures, the farthest first, and the stumps between the figures behind and in front of them."""
         stumps = float((np.array([-1.22, 0.35, 0]) - view.eye) @ view.axes[2])
         lit = -0.5 if self.sun[0] > 0 else 0.5
         people = sorted(figures, key=lambda figure: -figure.depth)
@@ -289,7 +290,7 @@ def _spectators(rng: Rng) -> Image.Image:
 
 
 def _captioned(canvas: Canvas, text: str, colour: Colour) -> None:
-    """A broadcaster's caption with the score."""
+    """Draw a broadcaster's caption with the score."""
     width, height = canvas.image.size
     canvas.pen.rectangle((0.04 * width, 0.88 * height, 0.5 * width, 0.96 * height), mix(colour, BLACK, 0.5))
     canvas.pen.text((0.06 * width, 0.92 * height), text, WHITE, ImageFont.load_default(0.07 * height), "lm")

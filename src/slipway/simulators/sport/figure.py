@@ -1,4 +1,4 @@
-"""A person as a camera sees them: a skeleton, drawn with clothes, skin and hair."""
+"""A person as seen by a camera: a skeleton, drawn with clothes, skin and hair."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ WHITE: Colour = (240, 240, 238)
 
 @dataclass(frozen=True)
 class Look:
-    """A body and what it wears. `girth` is 1 for a usual build; `pattern` of the shirt: plain, stripes, hoops, sash."""
+    """A body and its clothes. `girth` is 1 for an average build; shirt `pattern`: plain, stripes, hoops or sash."""
 
     height: float
     girth: float
@@ -38,7 +38,7 @@ class Look:
 
     @staticmethod
     def person(rng: Rng, **worn: object) -> "Look":
-        """Somebody, in the given clothes."""
+        """A random person in the given clothes."""
         body: dict[str, object] = {
             "height": float(rng.uniform(1.66, 1.96)),
             "girth": float(rng.uniform(0.88, 1.14)),
@@ -50,7 +50,7 @@ class Look:
 
 
 class Figure:
-    """Somebody in a pose before a camera, ready to be drawn."""
+    """A person in a pose in front of a camera, ready to be drawn."""
 
     def __init__(
         self, joints: np.ndarray, look: Look, view: View, held: np.ndarray | None = None, wood: Colour = WHITE
@@ -63,7 +63,7 @@ class Figure:
         self._facing = view.axes[2]
 
     def _farthest_first(self) -> list[str]:
-        """The limbs in the order in which they are drawn."""
+        """The limbs in drawing order."""
 
         def mean(*names: str) -> float:
             return float(np.mean([self._depths[JOINT[name]] for name in names]))
@@ -81,17 +81,17 @@ class Figure:
         return sorted(depths, key=lambda limb: -depths[limb])
 
     def paint(self, canvas: Canvas, light: float) -> None:
-        """Draw the figure, lit from the left (-1) to the right (1)."""
+        """Draw the figure; `light` is the side of the light, from left (-1) to right (1)."""
         for limb in self._farthest_first():
             _Limb(self, canvas, light).draw(limb)
 
     def stencil(self, ids: Canvas, first: int) -> None:
-        """Draw each limb into a canvas of mode L, in the number `first` + its place in `LIMBS`."""
+        """Draw each limb into a canvas of mode L, with the value `first` + its index in `LIMBS`."""
         for limb in self._farthest_first():
             _Limb(self, ids, 0, first + LIMBS.index(limb)).draw(limb)
 
     def shadow(self, mask: Canvas, view: View, sun: np.ndarray, strength: int) -> None:
-        """Draw the figure's shadow on the ground into a canvas of mode L; `sun` is the way of the light, downwards."""
+        """Draw the figure's shadow on the ground into a canvas of mode L; `sun` is the direction of the light."""
         fallen = self.joints - sun * (self.joints[:, 1:2] / sun[1])
         if ((fallen - view.eye) @ view.axes[2] < 0.5).any():
             return
@@ -101,7 +101,7 @@ class Figure:
             _Limb(cast, mask, 0, strength).draw(limb)
 
     def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of all that is drawn, in drawn pixels, with room for flesh and clothes."""
+        """Left, top, right and bottom of the figure in drawn pixels, with a margin for body and clothes."""
         radius = 0.03 * self._unit
         low, high = self.drawn.min(0) - radius, self.drawn.max(0) + radius
         head = self.drawn[JOINT["head"]]
@@ -111,14 +111,14 @@ class Figure:
         return left, upper, right, lower
 
     def looks_away(self) -> np.ndarray:
-        """For nose, eyes and ears, whether the head itself hides them [5]."""
+        """Whether the head itself hides nose, eyes and ears [5]."""
         out = self.joints[:5] - self.joints[JOINT["head"]]
         out = out / np.linalg.norm(out, axis=1, keepdims=True)
         return np.asarray(out @ self._facing > 0.35)
 
 
 class _Limb:
-    """Draws limbs of a figure on a canvas: in their colours, or all in one `tone`."""
+    """Draws the limbs of a figure on a canvas, in their colours or all in one `tone`."""
 
     def __init__(self, figure: Figure, canvas: Canvas, light: float, tone: int | None = None) -> None:
         self.figure, self.canvas, self.look, self.tone = figure, canvas, figure.look, tone
@@ -140,7 +140,7 @@ class _Limb:
             (self.arm if kind == "arm" else self.leg)(side)
 
     def bone(self, one: np.ndarray, radius: float, other: np.ndarray, far: float, colour: Colour) -> None:
-        """A tapering limb with a lit side."""
+        """Draw a tapering limb with a lit side."""
         girth = self.unit * (0.5 + 0.5 * self.look.girth)
         radius, far = max(radius * girth, 0.6), max(far * girth, 0.6)
         if self.tone is not None:
@@ -188,7 +188,7 @@ class _Limb:
                     self.canvas.pen.line(line, grey, max(1, round(0.008 * self.unit)))
 
     def bat(self) -> None:
-        """A cricket bat: handle, then blade."""
+        """Draw a cricket bat: handle, then blade."""
         assert self.figure.bat is not None
         grip, toe = self.figure.bat[0]
         neck = grip + 0.34 * (toe - grip)
@@ -225,7 +225,7 @@ class _Limb:
         self.canvas.polygon(np.stack(corners), self.look.second)
 
     def hull(self, discs: list[tuple[np.ndarray, float]], colour: Colour) -> None:
-        """What lies between discs (middle, radius): their convex hull, with a lit side."""
+        """Draw the convex hull of discs (middle, radius), with a lit side."""
         girth = self.unit * self.look.girth
         for shrink, shade in ((1.0, mix(colour, BLACK, 0.24)), (0.66, colour)):
             middle = np.mean([at for at, _ in discs], axis=0)

@@ -1,4 +1,4 @@
-"""A football match: its players, what they do, and the ground on which a camera sees them."""
+"""A football match: its players, their actions, and the ground."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,12 +18,12 @@ KEEPERS: tuple[Colour, ...] = ((190, 240, 60), (250, 130, 40), (240, 90, 170), (
 BOOTS: tuple[Colour, ...] = ((16, 16, 18), (240, 240, 238), (230, 240, 70), (240, 80, 60), (60, 160, 240))
 SPONSORS = ("LUMA", "Orvana", "KIVO", "NORDAL", "Zesta", "MONTE", "VELOX", "Havn", "TRIO", "Cassio")
 CROWD = 96
-"""Rows of the texture that stands for a crowd; it is made once a match."""
+"""Rows of the texture that represents a crowd; it is made once for each match."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """What all pictures of a group share: kits, ground, light, boards, crowd and film."""
+    """The properties that all pictures of a group share: kits, ground, light, boards, crowd and film."""
 
     looks: tuple[dict[str, object], dict[str, object]]
     keepers: tuple[dict[str, object], dict[str, object]]
@@ -63,7 +63,7 @@ class Match:
         )
 
     def player(self, rng: Rng, role: float) -> Look:
-        """Somebody of either team, a goalkeeper where `role` is below 0.08, or else an official below 0.12."""
+        """A goalkeeper if `role` is below 0.08, an official if it is below 0.12, or else a player of either team."""
         team = int(rng.integers(2))
         if role < 0.08:
             return Look.person(rng, **self.keepers[team])
@@ -73,7 +73,7 @@ class Match:
         return Look.person(rng, **{**self.looks[team], "boots": BOOTS[rng.integers(len(BOOTS))]})
 
     def ground(self, canvas: Canvas, view: View, rng: Rng, back: float) -> None:
-        """Grass, mown in bands, with some lines; boards and the crowd `back` metres behind the middle of play."""
+        """Draw grass, mown in bands, with some lines, and boards and crowd `back` metres behind the middle of play."""
         width, height = canvas.image.size
         canvas.pen.rectangle((0, 0, width, height), self.grass)
         turn = bool(rng.uniform() < 0.5)
@@ -110,7 +110,7 @@ class Match:
                 canvas.pen.text((x + wide / 2, (top + bottom) / 2), name, ink, font, "mm")
 
     def shadows(self, canvas: Canvas, view: View, figures: list[Figure]) -> None:
-        """The shadows of figures: one by day, one a floodlight at night."""
+        """Draw the shadows of the figures: one by day, one for each floodlight at night."""
         strength = 44 if self.night else 110
         size = (canvas.image.width // 2, canvas.image.height // 2)
         half = View(view.eye, view.axes, view.focal / 2, *size)
@@ -124,7 +124,7 @@ class Match:
 
 
 def _lines(canvas: Canvas, view: View, rng: Rng) -> None:
-    """Some of the pitch's lines: a touchline or the penalty area's corner, an arc, a spot."""
+    """Draw some of the pitch's lines: a touchline or the penalty area's corner, an arc, a spot."""
     x, z = float(rng.uniform(-6, 6)), float(rng.uniform(-5, 3))
     chalk = mix(WHITE, (120, 170, 90), float(rng.uniform(0, 0.4)))
     kind = int(rng.integers(4))
@@ -142,14 +142,14 @@ def _lines(canvas: Canvas, view: View, rng: Rng) -> None:
 
 
 def spot(canvas: Canvas, view: View, x: float, z: float, chalk: Colour) -> None:
-    """A penalty spot: a white disc flat on the ground."""
+    """Draw a penalty spot: a white disc flat on the ground."""
     turns = np.linspace(0, 2 * np.pi, 13)[:-1]
     points = np.stack([x + 0.11 * np.cos(turns), np.zeros(12), z + 0.11 * np.sin(turns)], 1)
     canvas.ground(view, points, chalk)
 
 
 def goal(canvas: Canvas, view: View, x: float, z: float) -> None:
-    """A goal that faces the camera, posts and net."""
+    """Draw a goal that faces the camera, with posts and net."""
     left, right, deep = x - 3.66, x + 3.66, z - 1.8
     pen, grey = canvas.pen, (196, 202, 204)
 
@@ -166,11 +166,11 @@ def goal(canvas: Canvas, view: View, x: float, z: float) -> None:
     line([(left, 0, z), (left, 2.44, z), (right, 2.44, z), (right, 0, z)], 0.12, WHITE)
 
 
-# What players do. Each gives a pose and how far a hand may be from where it says.
+# The actions of players. Each returns a random pose.
 
 
 def pose(rng: Rng) -> Pose:
-    """A pose of a footballer at play."""
+    """A random pose of a footballer at play."""
     action = ACTIONS[int(rng.choice(len(ACTIONS), p=CHANCES))]
     found = action(rng).jittered(rng, 0.014)
     return mirrored(found) if rng.uniform() < 0.5 else found
@@ -218,7 +218,7 @@ def running(rng: Rng, stride: float | None = None, lift: float | None = None) ->
 
 
 def kicking(rng: Rng) -> Pose:
-    """The right leg swings, back or through, the left stands."""
+    """The right leg swings, backwards or forwards, and the left leg stands."""
     swing = rng.uniform(-0.9, 1.3)
     foot = (-0.1, 0.53 - 0.47 * np.cos(swing), 0.47 * np.sin(swing))
     return Pose(
@@ -232,7 +232,7 @@ def kicking(rng: Rng) -> Pose:
 
 
 def jumping(rng: Rng) -> Pose:
-    """Up for a header, elbows out, or for a ball in the air with an arm up."""
+    """A jump for a header with elbows out, or for a ball in the air with an arm up."""
     high = (rng.uniform(0, 0.12), rng.uniform(0.18, 0.32), rng.uniform(0, 0.12))
     wide = (rng.uniform(0.12, 0.24), rng.uniform(-0.15, 0.12), rng.uniform(-0.05, 0.15))
     return Pose(
@@ -352,7 +352,7 @@ def _keeper(rng: Rng) -> dict[str, object]:
 
 
 def _board(rng: Rng) -> tuple[str, Colour, Colour]:
-    """An advertisement: its name, colour and ink."""
+    """An advertising board: its text, background colour and text colour."""
     colour = KITS[rng.integers(len(KITS))]
     return SPONSORS[rng.integers(len(SPONSORS))], colour, BLACK if sum(colour) > 500 else WHITE
 
@@ -370,7 +370,7 @@ def _stand(rng: Rng, night: bool) -> Image.Image:
 
 
 def _turf(rng: Rng, height: int, width: int) -> np.ndarray:
-    """What grass adds to a colour: blades and worn patches, int16 [2 height, 2 width, 1]."""
+    """The texture that grass adds to a colour: blades and worn patches, int16 [2 height, 2 width, 1]."""
     blades = rng.normal(0, 7, (height, width)).astype(np.float32)
     patches = Image.fromarray(rng.normal(0, 9, (6, 8)).astype(np.float32))
     worn = np.asarray(patches.resize((width, height), Image.Resampling.BICUBIC))
@@ -378,7 +378,7 @@ def _turf(rng: Rng, height: int, width: int) -> np.ndarray:
 
 
 def _textured(image: Image.Image, turf: np.ndarray, rng: Rng) -> Image.Image:
-    """The picture with the turf's grain, another part of it each time."""
+    """Add the turf's texture to the picture, with a different part of the texture each time."""
     top, left = rng.integers(0, (image.height, image.width)).tolist()
     grown = np.asarray(image, np.int16) + turf[top : top + image.height, left : left + image.width]
     return Image.fromarray(grown.clip(0, 255).astype(np.uint8))

@@ -1,10 +1,10 @@
 """Pictures of footballers with their keypoints: `images/`, `annotations.json` (COCO) and `metadata.csv` (path, group).
 
-In the easiest world (a difficulty of 0) players are alone and face the camera; from 0.5 on they look anywhere, and half
-of them have others around.
-A picture shows 1 to 3 players of 60 to 200 px at a height of 256 px, at play. A keypoint is 2 where it is seen and 1
-where another limb or player hides it; it is 0, and at (0, 0), where it is beyond the picture or on a face that looks
-away. The box is that of the drawn body, cut at the picture's edges.
+In the easiest world (a difficulty of 0) players are alone and face the camera; from 0.5 on they face any direction, and
+half of them have others around.
+A picture shows 1 to 3 players at play, 60 to 200 px high in a picture 256 px high. The visibility of a keypoint is 2 if
+it is visible, 1 if another limb or player hides it, and 0, with position (0, 0), if it is outside the picture or on a
+face that looks away. The box is that of the drawn body, cut at the picture's edges.
 """
 
 import json
@@ -39,12 +39,12 @@ _OWN = tuple(
 def simulate(
     out: Path, groups: int, per_group: int, size: tuple[int, int], knobs: tuple[float, float], seed: int
 ) -> list[Row]:
-    """Write the pictures and annotations.json; the rows of metadata.csv.
+    """Write the pictures and annotations.json, and return the rows of metadata.csv.
 
     Args:
-        out: the folder, which is there.
-        groups: matches.
-        per_group: pictures of each.
+        out: the folder, which must exist.
+        groups: the number of matches.
+        per_group: the number of pictures of each match.
         size: of a picture, (height, width).
         knobs: difficulty and shift.
         seed: of the world.
@@ -76,7 +76,7 @@ def simulate(
 def _picture(
     match: Match, size: tuple[int, int], knobs: tuple[float, float], rng: Rng
 ) -> tuple[Image.Image, list[dict[str, Any]]]:
-    """A finished picture and what is annotated in it."""
+    """A finished picture and its annotations."""
     height, width = size
     difficulty, shift = knobs
     tall = height / 256 * float(rng.uniform(75, 200))
@@ -105,7 +105,8 @@ def _picture(
 def _players(match: Match, view: View, across: float, varied: float, rng: Rng) -> list[Figure]:
     """1 to 3 players, the farthest first.
 
-    `across` is the picture's width in metres where they are; `varied` is from 0, one who faces the camera, to 1.
+    `across` is the width in metres that the picture shows at the players; `varied` goes from 0, one player who faces
+    the camera, to 1.
     """
     count = int(rng.choice([1, 2, 3], p=[1 - 0.5 * varied, 0.35 * varied, 0.15 * varied]))
     x, z = float(rng.uniform(-0.3, 0.3)) * across, 0.0
@@ -125,9 +126,9 @@ def _players(match: Match, view: View, across: float, varied: float, rng: Rng) -
 
 
 def _annotated(figure: Figure, number: int, seen: np.ndarray, size: tuple[int, int]) -> dict[str, Any] | None:
-    """The annotation of a figure; none where less than 5 of its keypoints or a sliver of it are seen.
+    """The annotation of a figure, or None if fewer than 5 of its keypoints or too little of it is visible.
 
-    `seen` [height, width] is the number of the limb that each drawn pixel shows.
+    `seen` [height, width] is the number of the limb at each drawn pixel.
     """
     height, width = size
     first = 1 + number * len(LIMBS)

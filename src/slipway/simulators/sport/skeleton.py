@@ -1,8 +1,8 @@
-"""A pose, and the skeleton that it gives: keypoints of COCO and a few joints more, in metres.
+"""A pose and its skeleton: the keypoints of COCO and a few more joints, in metres.
 
-A `Pose` is told by where hips, feet and hands are; knees and elbows follow by inverse kinematics of two bones. Lengths
-are shares of the body's height, proportions those of Drillis and Contini (1966). In the body's own frame x is its
-left, y up and z forward, and the origin is on the ground below it.
+A `Pose` gives the positions of hips, feet and hands; knees and elbows follow by inverse kinematics of two bones.
+Lengths are shares of the body's height, with the proportions of Drillis and Contini (1966). In the body's frame x
+points to its left, y up and z forward, and the origin is on the ground below the body.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -35,7 +35,7 @@ SKELETON = (
     *((16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9)),
     *((8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7)),
 )
-"""The edges of COCO's skeleton, from 1."""
+"""The edges of COCO's skeleton; keypoints are numbered from 1."""
 _MORE = ("neck", "head", "left_toe", "right_toe", "left_heel", "right_heel", "left_hand", "right_hand")
 JOINT = {name: number for number, name in enumerate(KEYPOINTS + _MORE)}
 """The row of each joint in a skeleton."""
@@ -49,13 +49,13 @@ UPPER_ARM, FOREARM, THIGH, SHANK, SPINE = 0.186, 0.15, 0.245, 0.246, 0.29
 
 @dataclass(frozen=True)
 class Pose:
-    """Where the parts of a body are. Pairs are left, right.
+    """The positions of the parts of a body. Pairs are (left, right).
 
-    `lean` is the spine's (forward, to the left) in radians; `turn` the hips' and the chest's about it and `head` the
-    head's (turn, nod), positive to the left and downwards. `feet` are the ankles. `hands` are the wrists as seen from
-    their shoulders in the chest's frame: (outwards, up, forward); `grip` gives them in the body's frame instead.
-    `knees` and `elbows` are the directions in which they bend: knees' in the body's frame, elbows' as the hands'.
-    `fall` turns the whole body about its hips (forward, to the left) and `lift` raises it.
+    `lean` is the lean of the spine (forward, to the left) in radians, `turn` the rotation of hips and chest about the
+    spine, and `head` the (turn, nod) of the head, positive to the left and downwards. `feet` are the ankles. `hands`
+    are the wrists relative to their shoulders in the chest's frame: (outwards, up, forward); `grip` gives them in the
+    body's frame instead. `knees` and `elbows` are the directions in which they bend: knees in the body's frame, elbows
+    in the frame of the hands. `fall` rotates the whole body about its hips (forward, to the left) and `lift` raises it.
     """
 
     hips: Vector = (0, 0.52, 0)
@@ -71,7 +71,7 @@ class Pose:
     lift: float = 0
 
     def jittered(self, rng: Rng, amount: float) -> "Pose":
-        """The pose with feet, hands, lean and head a little elsewhere; `amount` is a share of the height."""
+        """The pose with small random changes of feet, hands, lean and head; `amount` is a share of the height."""
 
         def near(pair: Pair) -> Pair:
             left, right = (np.asarray(pair) + rng.normal(0, amount, (2, 3))).tolist()
@@ -92,7 +92,7 @@ class Pose:
 
 
 def blend(one: Pose, other: Pose, share: float) -> Pose:
-    """A pose on the way from one to another; both have a grip or neither has."""
+    """Interpolate between two poses; both or neither must have a grip."""
 
     def between(a: object, b: object) -> object:
         return None if a is None else _plain(np.asarray(a) * (1 - share) + np.asarray(b) * share)
@@ -101,7 +101,7 @@ def blend(one: Pose, other: Pose, share: float) -> Pose:
 
 
 def mirrored(pose: Pose) -> Pose:
-    """Left and right exchanged."""
+    """The pose with left and right exchanged."""
 
     def swap(pair: Pair) -> Pair:
         (a, b, c), (u, v, w) = pair
@@ -128,9 +128,9 @@ def skeleton(pose: Pose, height: float, at: np.ndarray, facing: float, flip: boo
     Args:
         pose: the pose.
         height: of the body in metres.
-        at: where it stands, (x, y, z).
-        facing: where it looks, in radians from +z (the camera) towards +x.
-        flip: mirror the body's frame, left for right, before it is placed; the names stay with the limbs.
+        at: the position of the body, (x, y, z).
+        facing: the direction that the body faces, in radians from +z (the camera) towards +x.
+        flip: mirror the body's frame before it is placed; the names stay with the limbs.
     """
     joints = np.empty((len(JOINT), 3))
     up = np.array([np.sin(pose.lean[1]), np.cos(pose.lean[1]) * np.cos(pose.lean[0]), np.sin(pose.lean[0])])
@@ -177,7 +177,7 @@ def skeleton(pose: Pose, height: float, at: np.ndarray, facing: float, flip: boo
 
 
 def _set_head(joints: np.ndarray, up: np.ndarray, pose: Pose) -> None:
-    """Set head, nose, eyes and ears by the neck, which is set; `up` is the way of the spine."""
+    """Set head, nose, eyes and ears from the neck, which must be set; `up` is the direction of the spine."""
     left, skyward, forward = _nodded(
         _frame(direction(up + np.array([0, 0.8, 0])), pose.turn[1] + pose.head[0]), pose.head[1]
     )
@@ -191,7 +191,7 @@ def _set_head(joints: np.ndarray, up: np.ndarray, pose: Pose) -> None:
 
 
 def _frame(up: np.ndarray, turn: float) -> np.ndarray:
-    """Axes (rows: left, up, forward) about `up`, turned to the left."""
+    """Axes (rows: left, up, forward) with the given `up`, rotated to the left by `turn`."""
     forward = np.array([np.sin(turn), 0, np.cos(turn)])
     forward = direction(forward - (forward @ up) * up)
     return np.stack([np.cross(up, forward), up, forward])
@@ -205,7 +205,7 @@ def _nodded(frame: np.ndarray, nod: float) -> np.ndarray:
 def _two_bones(
     start: np.ndarray, wanted: np.ndarray, upper: float, lower: float, bend: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The joint between two bones and their end, as near to where it is wanted as they reach."""
+    """The joint between two bones and their end, as near to the target as the bones reach."""
     way = wanted - start
     distance = float(np.linalg.norm(way))
     reach = min(max(distance, abs(upper - lower) + 0.06), 0.995 * (upper + lower))
@@ -216,7 +216,7 @@ def _two_bones(
 
 
 def _foot(knee: np.ndarray, ankle: np.ndarray, forward: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Directions of the toes and of the sole: flat on the ground, hanging from the shank in the air."""
+    """The directions of toes and sole: flat on the ground, or hanging from the shank in the air."""
     shank = direction(ankle - knee)
     hanging = min(1.0, max(0.0, (ankle[1] - 0.06) / 0.12))
     ahead = direction(forward - (forward @ shank) * shank + 0.5 * shank)
@@ -226,7 +226,7 @@ def _foot(knee: np.ndarray, ankle: np.ndarray, forward: np.ndarray) -> tuple[np.
 
 
 def direction(vector: np.ndarray) -> np.ndarray:
-    """A vector of any length at length 1; the zero vector stays as it is."""
+    """The unit vector in the direction of a vector; the zero vector does not change."""
     return vector / max(float(np.sqrt(vector @ vector)), 1e-6)
 
 

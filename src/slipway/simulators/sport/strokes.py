@@ -1,7 +1,7 @@
 """The six strokes of a batter, as key positions of body, hands and bat.
 
 A stroke goes from the backlift (0) over the downswing to the moment of impact (1) and the follow-through (2). The
-batter's frame is the body's: x points to the bowler, z to the off side.
+coordinates are those of the batter's body: x points to the bowler, z to the off side.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ NEIGHBOURS = {
     "cut_shot": "cover_drive",
     "sweep": "pull_shot",
 }
-"""The stroke that each is most like."""
+"""The most similar stroke of each stroke."""
 AWAY: dict[str, Vector] = {
     "cover_drive": (0.6, 0.08, 0.8),
     "cut_shot": (0.1, 0.1, 1.0),
@@ -28,12 +28,12 @@ AWAY: dict[str, Vector] = {
     "straight_drive": (1.0, 0.06, 0.05),
     "sweep": (0.0, 0.04, -1.0),
 }
-"""Where the ball goes."""
+"""The direction of the ball after each stroke."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """A position of a stroke: when, the body, the upper hand and the way from it to the bat's toe."""
+    """A key position of a stroke: its time, the body, the upper hand and the direction from it to the bat's toe."""
 
     time: float
     pose: Pose
@@ -42,7 +42,7 @@ class Key:
 
 
 def _front_foot(z: float) -> tuple[Pose, Pose, Pose]:
-    """Downswing, impact and follow-through of a drive, the front foot `z` to the off."""
+    """Downswing, impact and follow-through of a drive, with the front foot at `z` on the off side."""
     elbows: Pair = ((1, 0.35, 0.1), (0.6, -0.8, -0.2))
     knees: Pair = ((1, 0.1, 0.35), (0.1, 0.0, 1))
     down = Pose(
@@ -157,7 +157,7 @@ KEYS = _keys()
 
 
 def position(stroke: str, time: float) -> tuple[Pose, np.ndarray, np.ndarray]:
-    """Body, upper hand and the unit way of the bat at a moment of a stroke, from 0 to 2."""
+    """Body, upper hand and direction (unit vector) of the bat at a time of a stroke, from 0 to 2."""
     keys = KEYS[stroke]
     last = next(number for number in range(1, len(keys)) if time <= keys[number].time)
     one, other = keys[last - 1], keys[last]

@@ -1,17 +1,17 @@
-"""A small world of live television: frames of programmes (`content`) and of advertisements (`ad`).
+"""A simulated world of live television: frames of programmes (`content`) and of advertisements (`ad`).
 
-It stands in for a broadcaster's recordings, so that an advertisement detector can be built and judged without them.
-Out come JPEG frames in the layout of image classification, `ad/v0001-03.jpg` and `content/v0000-00.jpg`, and
+It replaces a broadcaster's recordings, so that an advertisement detector can be built and evaluated without them. The
+output is JPEG frames in the layout of image classification, `ad/v0001-03.jpg` and `content/v0000-00.jpg`, and
 `metadata.csv` (path, label, group), where a group is a video: one segment of a programme or one advertisement.
 
-A few channels each have a palette, a logo in a corner, a style of score bugs and tickers, and a compression. A video
-is on one channel; its frames share a scene and differ by motion, camera, exposure and noise. Programmes are studios,
-pitches and drama; advertisements are product shots, price cards, split screens, story shots and end cards.
+Each channel has a palette, a logo in a corner, a style of score bugs and tickers, and a compression. A video is on one
+channel; its frames share a scene and differ by motion, camera, exposure and noise. Programmes are studios, pitches and
+drama; advertisements are product shots, price cards, split screens, story shots and end cards.
 
-What makes it hard is named in `World`: videos that wear the other class's clothes (`confusable`) and frames caught in
-the cross-fade between a programme and an advertisement (`crossfade`). A frame keeps its video's label even where the
-other picture of the cross-fade dominates, and some story shots of advertisements carry no mark at all, so no model can
-be right about all frames.
+`World` controls what makes classification hard: videos that look like the other class (`confusable`) and frames from
+the cross-fade between a programme and an advertisement (`crossfade`). A frame keeps its video's label even if the other
+picture of the cross-fade dominates, and some story shots of advertisements show no mark at all, so no model can be
+right about all frames.
 
 Everything is drawn with Pillow in unit coordinates (x and y from 0 to 1), by painters: functions of a canvas and the
 time in the video (0 to 1). Equal worlds and seeds give equal bytes.
@@ -35,14 +35,14 @@ from slipway.simulators.tv.programmes import content
 class World(Section):
     """The `simulate` section.
 
-    `programme`: what is on: `any`, or mostly `sports` (pitches with score bugs) or `news` (studios with tickers and
-    straps), and advertisements made to look like it. `frames`: pictures in all, half of each class;
-    `frames_per_video`: how many share a group; `channels`: how many stations. `confusable`: share of videos made to
-    look like the other class: programmes with sponsors, price-like boards, titles and split screens, advertisements
-    set on a pitch, in a studio or in a story, or beside live pictures. `crossfade`: share of a video's first and
-    last frames that are mixed with the other class; in a third of them the other dominates, and these no model can
-    get right. `shift`: how far colours, contrast and layout have moved from the world that is 0, such as with other
-    cameras in another season; 1 is plainly visible.
+    `programme`: the kind of programme: `any`, or mostly `sports` (pitches with score bugs) or `news` (studios with
+    tickers and straps), with advertisements that look like it. `frames`: the total number of pictures, half of each
+    class; `frames_per_video`: the number of frames in a group; `channels`: the number of stations. `confusable`: the
+    share of videos that look like the other class: programmes with sponsors, price-like boards, titles and split
+    screens, and advertisements on a pitch, in a studio, in a story or next to live pictures. `crossfade`: the share of
+    a video's first and last frames that are mixed with the other class; in a third of them the other class dominates,
+    and no model can be right about these. `shift`: simulated data drift of colours, contrast and layout, as from other
+    cameras in another season; 0 is none, 1 is clearly visible.
     """
 
     programme: Literal["any", "sports", "news"] = "any"
@@ -57,7 +57,7 @@ class World(Section):
 
 
 def simulate(world: World, seed: int, out: Path) -> None:
-    """Write the frames of `world` and metadata.csv into the folder `out`, which is made where it does not exist."""
+    """Write the frames of `world` and metadata.csv into the folder `out`, which is created if missing."""
     channels = [
         Channel.pick(number, np.random.default_rng([seed, 0, number]), world.shift) for number in range(world.channels)
     ]
@@ -81,7 +81,7 @@ def simulate(world: World, seed: int, out: Path) -> None:
 
 
 def _video(world: World, channel: Channel, label: str, count: int, rng: Rng) -> list[Image.Image]:
-    """The frames of a video of one class, as they are received: its shots in order, cut somewhere between."""
+    """The frames of a video of one class, as received: its shots in order, with cuts at random times."""
     make = {"ad": advertisement, "content": content}
     shots = make[label](channel, bool(rng.uniform() < world.confusable), world.programme, rng)
     other_rng = np.random.default_rng(rng.integers(2**63))

@@ -1,4 +1,4 @@
-"""The shots of an advertisement: goods, prices, a split screen, a card at the end, or what a programme would show."""
+"""The shots of an advertisement: products, prices, a split screen, an end card, or the content of a programme."""
 
 from collections.abc import Callable
 
@@ -13,12 +13,12 @@ from slipway.simulators.tv.scenes import car, drama, filmed, pitch, scene_of, st
 
 
 def advertisement(channel: Channel, confusable: bool, programme: str, rng: Rng) -> list[Painter]:
-    """The shots of an advertisement, one to three in the order in which they are shown, with the channel's logo or not.
+    """The one to three shots of an advertisement, in order, with or without the channel's logo.
 
     Args:
-        channel: which shows it.
+        channel: the channel that shows the advertisement.
         confusable: whether it looks like a programme.
-        programme: what is on, as in `World`: what a confusable one looks like.
+        programme: the kind of programme, as in `World`, that a confusable advertisement looks like.
         rng: draws brand, shots and words.
     """
     brand = Brand.pick(rng)
@@ -32,7 +32,7 @@ def advertisement(channel: Channel, confusable: bool, programme: str, rng: Rng) 
         elif kind == 1:
             shots = [layered([scene, _wordmark(brand, rng)])] * 2
         elif kind == 2:
-            shots = [_beside_live(brand, layered([scene, logo(channel)]), rng)] * 2
+            shots = [_around_live(brand, layered([scene, logo(channel)]), rng)] * 2
         else:
             shots = [layered([scene, _phone_line(brand, rng)]), _end_card(brand, rng)]
     else:
@@ -47,7 +47,7 @@ def advertisement(channel: Channel, confusable: bool, programme: str, rng: Rng) 
 
 
 def _product(brand: Brand, rng: Rng) -> Callable[[Canvas, float, float, float], None]:
-    """A bottle, carton, phone, tin or car: painter of (canvas, x, y of its foot, size)."""
+    """A bottle, carton, phone, tin or car, as a painter of (canvas, x, y of its foot, size)."""
     kind = int(rng.integers(5))
     body, label = (brand.dark, brand.bright) if rng.uniform() < 0.5 else (brand.bright, brand.dark)
     body = mix(body, WHITE, rng.uniform(0, 0.4))
@@ -190,8 +190,8 @@ def _wordmark(brand: Brand, rng: Rng) -> Painter:
     return paint
 
 
-def _beside_live(brand: Brand, live: Painter, rng: Rng) -> Painter:
-    """The live picture shrunk into a corner, the advertisement around it."""
+def _around_live(brand: Brand, live: Painter, rng: Rng) -> Painter:
+    """The live picture in a corner, with the advertisement around it."""
     product = _product(brand, rng)
     size = rng.uniform(0.5, 0.68)
     right = bool(rng.uniform() < 0.5)
@@ -207,7 +207,7 @@ def _beside_live(brand: Brand, live: Painter, rng: Rng) -> Painter:
 
 
 def _phone_line(brand: Brand, rng: Rng) -> Painter:
-    """The band of a teleshop: built like a ticker, but it sells."""
+    """The phone number band of a shopping channel, which looks like a ticker."""
     number = "0800 " + " ".join(str(pair) for pair in rng.integers(10, 99, 3))
     price = f"{rng.integers(9, 99)}.{rng.choice([90, 95, 99])}"
 

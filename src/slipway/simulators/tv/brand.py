@@ -1,4 +1,4 @@
-"""What is advertised: brands, each with its goods, slogan, colours and mark."""
+"""Advertised brands, each with its goods, slogan, colours and mark."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ SLOGANS = ("Feel the difference", "New. Now.", "Made for you", "Taste the mornin
 
 @dataclass(frozen=True)
 class Brand:
-    """What is advertised: a name, its colours and the shape of its mark."""
+    """A brand: its name, goods, slogan, colours and the shape of its mark."""
 
     name: str
     goods: str
@@ -22,7 +22,7 @@ class Brand:
     sides: int
 
     def mark(self, canvas: Canvas, x: float, y: float, radius: float) -> None:
-        """The brand's mark: a disc or a star-like polygon with a cut-out."""
+        """Draw the brand's mark: a disc or a star-like polygon with a cut-out."""
         if self.sides < 3:
             canvas.disc(x, y, radius, self.bright)
             canvas.disc(x + 0.3 * radius * canvas.height / canvas.width, y, 0.6 * radius, self.dark)
@@ -31,7 +31,7 @@ class Brand:
 
     @staticmethod
     def pick(rng: Rng) -> "Brand":
-        """Any brand."""
+        """A random brand."""
         hue = rng.uniform()
         return Brand(
             name=BRANDS[rng.integers(len(BRANDS))],

@@ -1,4 +1,4 @@
-"""A station: the look of its overlays, the colours of its cameras, and how well its picture arrives."""
+"""A channel: the look of its overlays, the colours of its cameras, and the quality of its reception."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from slipway.simulators.tv.colour import Colour, hsv
 
 @dataclass(frozen=True)
 class Channel:
-    """A station: what its overlays look like and how well its picture arrives."""
+    """A channel: the look of its overlays and the quality of its reception."""
 
     name: str
     dark: Colour
@@ -28,7 +28,7 @@ class Channel:
 
     @staticmethod
     def pick(number: int, rng: Rng, shift: float) -> "Channel":
-        """The channel of a number; `shift` is that of its world."""
+        """The channel with a number; `shift` is that of its world."""
         hue = 0.618 * number + rng.uniform(0, 0.15)
         mirrored = bool(rng.uniform() < shift)
         right = bool(rng.uniform() < 0.6)
@@ -61,7 +61,7 @@ def _season(shift: float, gains: np.ndarray) -> tuple[float, ...]:
 
 
 def received(image: Image.Image, channel: Channel, brightness: float, rng: Rng) -> Image.Image:
-    """The frame as it arrives: the cameras' colours, exposure, lost resolution and noise."""
+    """The frame as received: with the cameras' colours, exposure, reduced resolution and noise."""
     matrix = np.array(channel.tint).reshape(3, 4)
     matrix[:, :3] *= brightness
     image = image.convert("RGB", tuple(float(value) for value in matrix.ravel()))

@@ -1,4 +1,4 @@
-"""What a channel lays over its programmes: its logo, score bugs, tickers and straps with names."""
+"""The overlays of a channel: its logo, score bugs, tickers and name straps."""
 
 from slipway.simulators.tv.canvas import Canvas, Painter, Rng
 from slipway.simulators.tv.channel import Channel
@@ -59,7 +59,7 @@ def ticker(channel: Channel, rng: Rng) -> Painter:
 
 
 def name_strap(channel: Channel, rng: Rng) -> Painter:
-    """Who is speaking, and on what."""
+    """The name of the speaker, and the subject."""
     name, topic = NAMES[rng.integers(len(NAMES))], HEADLINES[rng.integers(len(HEADLINES))]
     left = rng.uniform(0.04, 0.2)
 

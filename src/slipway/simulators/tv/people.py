@@ -1,4 +1,4 @@
-"""People as a camera sees them: head and shoulders close by, a running figure from afar."""
+"""People as seen by a camera: head and shoulders in a close-up, a running figure from afar."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ HAIRS: tuple[Colour, ...] = ((30, 24, 20), (86, 56, 34), (170, 126, 70), (120, 1
 
 
 def bust(rng: Rng, sport: bool = False) -> Callable[[Canvas, float, float, float, float], None]:
-    """Head and shoulders, or with enough room the whole upper body: painter of (canvas, x, y of the waist, size, t)."""
+    """Head and shoulders, or the upper body if there is room: a painter of (canvas, x, y of the waist, size, t)."""
     skin, hair = SKINS[rng.integers(len(SKINS))], HAIRS[rng.integers(len(HAIRS))]
     suit = hsv(rng.uniform(), rng.uniform(0.1, 0.8), rng.uniform(0.15, 0.8))
     shirt, tie = hsv(rng.uniform(), 0.1, 0.95), hsv(rng.uniform(), 0.8, 0.6)
@@ -61,7 +61,7 @@ def bust(rng: Rng, sport: bool = False) -> Callable[[Canvas, float, float, float
 
 
 def player(canvas: Canvas, x: float, y: float, size: float, shirt: Colour, t: float) -> None:
-    """A running figure, its feet at (x, y)."""
+    """Draw a running figure with its feet at (x, y)."""
     ratio = canvas.height / canvas.width
     stride = 0.5 * size * ratio * np.sin(20 * t)
     canvas.disc(x + 0.01, y, 0.5 * size, mix(shirt, BLACK, 0.8), 0.2)

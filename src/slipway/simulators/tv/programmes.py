@@ -1,4 +1,4 @@
-"""The shots of a programme: a scene, the channel's overlays on it, and sometimes what an advertisement would show."""
+"""The shots of a programme: a scene with the channel's overlays, and sometimes the content of an advertisement."""
 
 from slipway.simulators.tv.brand import Brand
 from slipway.simulators.tv.canvas import Canvas, Painter, Rng, layered
@@ -11,12 +11,12 @@ PROGRAMMES = ("NEWS AT TEN", "THE MATCH", "HARBOUR ROAD", "MORNING SHOW", "WORLD
 
 
 def content(channel: Channel, confusable: bool, programme: str, rng: Rng) -> list[Painter]:
-    """The two shots of a programme, in the order in which they are shown.
+    """The two shots of a programme, in order.
 
     Args:
-        channel: which shows it.
-        confusable: whether it has what an advertisement would show.
-        programme: what is on, as in `World`.
+        channel: the channel that shows the programme.
+        confusable: whether it shows the content of an advertisement.
+        programme: the kind of programme, as in `World`.
         rng: draws scene, overlays and words.
     """
     scene = scene_of(programme, ("studio", "pitch", "drama"), rng)
@@ -67,7 +67,7 @@ def _sponsor(rng: Rng) -> Painter:
 
 
 def _board(channel: Channel, rng: Rng) -> Painter:
-    """A full-screen table of results or share prices, whose figures look like prices."""
+    """A full-screen table of results or share prices, whose numbers look like prices."""
     names = [TEAMS[number] for number in rng.permutation(len(TEAMS))[:5]]
     figures = [f"{value:.2f}" for value in rng.uniform(1, 90, 5)]
     heading = str(rng.choice(["MARKETS", "RESULTS", "TABLE", "POLL"]))
@@ -86,7 +86,7 @@ def _board(channel: Channel, rng: Rng) -> Painter:
 
 
 def _title(channel: Channel, rng: Rng) -> Painter:
-    """A programme's title, composed like an end card."""
+    """A programme's title, laid out like an end card."""
     brand = Brand.pick(rng)
     programme = PROGRAMMES[rng.integers(len(PROGRAMMES))]
     address = f"{channel.name.lower()}.tv/{programme.split()[0].lower()}"

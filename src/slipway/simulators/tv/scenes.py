@@ -1,4 +1,4 @@
-"""What a camera looks at: studios, pitches and drama, in programmes and in advertisements that look like them."""
+"""Scenes: studios, pitches and drama, for programmes and for advertisements that look like them."""
 
 from collections.abc import Sequence
 
@@ -14,17 +14,17 @@ from slipway.simulators.tv.people import bust, player
 SCENES = {"news": "studio", "sports": "pitch"}
 """The scene of each kind of programme."""
 FAITHFUL = 0.85
-"""Share of the videos of a channel with one kind of programme that show its scene."""
+"""The share of videos that show the scene of their kind of programme."""
 
 
 def scene_of(programme: str, scenes: Sequence[str], rng: Rng) -> str:
-    """One of the scenes, mostly the one that the kind of programme shows."""
+    """One of the scenes, usually that of the kind of programme."""
     drawn = scenes[int(rng.integers(len(scenes)))]
     return SCENES[programme] if programme in SCENES and rng.uniform() < FAITHFUL else drawn
 
 
 def filmed(scene: Painter, rng: Rng) -> Painter:
-    """A scene through a camera that pans and zooms a little."""
+    """A scene seen by a camera that pans and zooms slightly."""
     zoom, closer = rng.uniform(1, 1.25), rng.uniform(-0.1, 0.15)
     x, y = rng.uniform(0, 1, 2)
     pan = rng.uniform(-0.6, 0.6)
@@ -38,7 +38,7 @@ def filmed(scene: Painter, rng: Rng) -> Painter:
 
 
 def studio(channel: Channel, rng: Rng) -> Painter:
-    """One or two presenters behind a desk, before a lit backdrop with a screen."""
+    """One or two presenters behind a desk, in front of a lit backdrop with a screen."""
     hue = rng.uniform()
     top, bottom = hsv(hue, 0.6, rng.uniform(0.15, 0.5)), hsv(hue + 0.05, 0.5, rng.uniform(0.35, 0.85))
     panels = [(rng.uniform(0, 1), rng.uniform(0.03, 0.12), hsv(hue + rng.normal(0, 0.08), 0.5, 0.9)) for _ in range(5)]
@@ -69,7 +69,7 @@ def studio(channel: Channel, rng: Rng) -> Painter:
 
 
 def pitch(rng: Rng) -> Painter:
-    """Grass with lines, players of two teams and a stand with hoardings; from afar, or one player close by."""
+    """Grass with lines, players of two teams and a stand with boards, from afar; or a close-up of one player."""
     if rng.uniform() < 0.25:
         return _close_up(rng)
     green = hsv(rng.uniform(0.25, 0.36), rng.uniform(0.5, 0.8), rng.uniform(0.4, 0.7))
@@ -111,7 +111,7 @@ def pitch(rng: Rng) -> Painter:
 
 
 def _close_up(rng: Rng) -> Painter:
-    """One player before blurred grass and stand."""
+    """One player in front of blurred grass and stand."""
     green = hsv(rng.uniform(0.25, 0.36), 0.6, rng.uniform(0.4, 0.65))
     stand = hsv(rng.uniform(), 0.3, rng.uniform(0.25, 0.5))
     person, x = bust(rng, sport=True), rng.uniform(0.3, 0.7)
@@ -230,7 +230,7 @@ def _landscape(rng: Rng) -> Painter:
 
 
 def car(canvas: Canvas, x: float, y: float, length: float, colour: Colour) -> None:
-    """A car seen from the side, its wheels on y."""
+    """Draw a car from the side, with its wheels at y."""
     tall = 0.3 * length * canvas.width / canvas.height
     canvas.shape([(x + 0.2 * length, y - tall), (x + 0.7 * length, y - tall), (x + 0.85 * length, y), (x, y)], colour)
     glass = [

@@ -1,14 +1,14 @@
-"""A small world of night recordings: clips of calling owls, hawks, sparrows and robins.
+"""A simulated world of night recordings: clips of calling owls, hawks, sparrows and robins.
 
-It stands in for recorders hung in woods, so that a detector of species can be built and judged without them. Out come
+It replaces recorders in woods, so that a detector of species can be built and evaluated without them. The output is
 clips in the layout of audio classification, `owl/r0003-04.wav` and so on, and `metadata.csv` (path, label, group),
 where a group is a recording: one night at one site, with one recorder, one background and one bird of each species.
 
-Recorders differ in rate, channels, file format, frequency response and noise. Each bird has a voice of its own
-(`voices`); what it sings is heard from a distance, which dulls it, over wind, rain, insects and the echoes of the wood
-(`scene`). What makes it hard is named in `World`: calls that are like another species' (`confusable`), birds so far
-away that they drown (`far`), and other species in the background (`mixed`). A clip keeps the label of its nearest bird
-even where that can hardly be heard, so no model can be right about all clips.
+Recorders differ in rate, channels, file format, frequency response and noise. Each bird has an individual voice
+(`voices`). Its calls come from a distance, which dulls them, together with wind, rain, insects and the echoes of the
+wood (`scene`). `World` controls what makes classification hard: calls that sound like another species (`confusable`),
+birds so far away that they are masked by noise (`far`), and other species in the background (`mixed`). A clip keeps the
+label of its nearest bird even if that is hardly audible, so no model can be right about all clips.
 
 Equal worlds and seeds give equal bytes.
 """
@@ -28,22 +28,22 @@ from slipway.simulators.wildlife import scene
 from slipway.simulators.wildlife.voices import SPECIES, Voice
 
 FORMATS = (*4 * (("wav", "PCM_16"),), *3 * (("flac", "PCM_16"),), ("mp3", "MPEG_LAYER_III"))
-"""Suffix and subtype, as often as they are met. An Ogg would hold a random serial number."""
+"""Suffix and subtype, repeated by frequency. There is no Ogg, since it contains a random serial number."""
 RATES = (22050, 22050, 32000, 44100)
 """Hz."""
 PEAK = 0.9
 FAINT = 0.35
-"""The loudest that another species is, beside the clip's own."""
+"""The largest loudness of another species, relative to the clip's own."""
 
 
 class World(Section):
     """The `simulate` section.
 
-    `clips`: sounds in all, the same number of each species; `clips_per_recording`: how many share a group; `shortest`
-    and `longest` in seconds. `confusable`: share of clips whose bird calls in the manner of another species; `far`:
-    share whose bird is so distant that it may drown; `mixed`: share in which another species is heard faintly.
-    `shift`: how far the world has moved from the one that is 0, such as with other microphones in another season:
-    duller and noisier recordings, more insects and rain, voices a little higher; 1 is plainly audible.
+    `clips`: the total number of clips, equal for each species; `clips_per_recording`: the number of clips in a group;
+    `shortest` and `longest` are in seconds. `confusable`: the share of clips whose bird sounds like another species;
+    `far`: the share whose bird is so distant that noise may mask it; `mixed`: the share in which another species is
+    faintly audible. `shift`: simulated data drift, as from other microphones in another season: duller and noisier
+    recordings, more insects and rain, slightly higher voices; 0 is none, 1 is clearly audible.
     """
 
     clips: Annotated[int, Field(ge=4)] = 640
@@ -65,7 +65,7 @@ class World(Section):
 @dataclass(frozen=True)
 class Recorder:
     """A device in the field: `rate` in Hz, one or two `channels`, a file `suffix` and `subtype`, a frequency response
-    (`scene.response`), and `noise`, its own hiss in amplitude."""
+    (`scene.response`), and `noise`, the amplitude of its hiss."""
 
     rate: int
     channels: int
@@ -77,7 +77,7 @@ class Recorder:
 
 
 def simulate(world: World, seed: int, out: Path) -> None:
-    """Write the clips of `world` and metadata.csv into the folder `out`, which is made where it does not exist."""
+    """Write the clips of `world` and metadata.csv into the folder `out`, which is created if missing."""
     for label in SPECIES:
         (out / label).mkdir(parents=True, exist_ok=True)
     rows: list[tuple[str, str, str]] = []
@@ -100,7 +100,7 @@ def simulate(world: World, seed: int, out: Path) -> None:
 
 
 def _file(samples: np.ndarray, recorder: Recorder) -> bytes:
-    """Samples as the recorder keeps them."""
+    """Encode samples in the recorder's file format."""
     buffer = BytesIO()
     soundfile.write(buffer, samples, recorder.rate, recorder.subtype, format=recorder.suffix)
     return buffer.getvalue()

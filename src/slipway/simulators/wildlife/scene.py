@@ -1,4 +1,4 @@
-"""What lies between a bird and a recording: distance, echoes, wind, rain, insects, and a microphone."""
+"""The path from a bird to a recording: distance, echoes, wind, rain, insects, and a microphone."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ def place(rng: Rng, shift: float) -> Place:
 
 
 def heard(calls: np.ndarray, rate: int, distance: float, rng: Rng) -> np.ndarray:
-    """Calls [n] from a `distance` between 0 and 1: 6 to 46 dB quieter, their high notes lost, with echoes behind."""
+    """Calls [n] heard from a `distance` between 0 and 1: 6 to 46 dB quieter, with fewer high frequencies and echoes."""
     n = round(0.35 * rate)
     tail = rng.standard_normal(n) * np.exp(-np.arange(n) / (rng.uniform(0.03, 0.12) * rate)) * 0.04 * distance
     tail[0] = 1
@@ -60,7 +60,7 @@ def background(site: Place, count: int, rate: int, rng: Rng) -> np.ndarray:
 
 
 def response(sound: np.ndarray, rate: int, low: float, high: float) -> np.ndarray:
-    """Sound [n] through a band from `low` to `high` Hz with gentle slopes (12 dB an octave), of zero phase."""
+    """Filter sound [n] to a band from `low` to `high` Hz with slopes of 12 dB per octave and zero phase."""
     size = next_fast_len(len(sound) + rate // 20, real=True)
     hertz = rfftfreq(size, 1 / rate)
     gain = 1 / (1 + (hertz / high) ** 2)

@@ -1,7 +1,7 @@
-"""CatBoost to TFLite: the trees as plain builtin operators, so that one runtime serves every variant.
+"""CatBoost to TFLite: the trees as builtin operators, so that one runtime serves every variant.
 
-`oblivious` reads a saved model into arrays, `trees` says which operators they become, `graph` writes the file. No
-TensorFlow is involved: the file is a flatbuffer of some ten operators, and writing it takes milliseconds.
+`oblivious` reads a saved model into arrays, `trees` maps them to operators, `graph` writes the file. TensorFlow is not
+needed: the file is a flatbuffer of about ten operators, and writing it takes milliseconds.
 """
 
 from pathlib import Path
@@ -16,20 +16,20 @@ from slipway.frameworks.catboost.native import FILE
 
 
 def convert(native: Path, calibration: np.ndarray, precision: Literal["int8", "float32"]) -> bytes:
-    """TFLite of the model in the folder `native` (`model.cbm`); equal models give equal bytes.
+    """Convert the model in the folder `native` (`model.cbm`) to TFLite; equal models give equal bytes.
 
-    `calibration` [n, features] is looked at for its width only. The result takes float32 [batch, features], any batch,
-    and gives float32 [batch, k], what CatBoost's own predict gives: values for a regressor (after the exponent for
-    Poisson and Tweedie), for a classifier the probability of the positive class (k = 1), or with more than two classes
-    those of all in order.
+    Of `calibration` [n, features], only the width is used. The TFLite model takes float32 [batch, features] for any
+    batch size and returns float32 [batch, k], the output of CatBoost's own predict: for a regressor the values (after
+    the exponent for Poisson and Tweedie), for two classes the probability of the positive class (k = 1), for more
+    classes the probability of each class in order.
 
     Raises:
-        ModelError: `precision` is int8, or the model is not one of symmetric trees over `features` numbers.
+        ModelError: `precision` is int8, or the model does not consist of symmetric trees over `features` numbers.
     """
     if precision != "float32":
         raise ModelError(
-            f"convert.precision is {precision}, but trees ship as float32: they are compared with borders, "
-            "which rounding would move; set convert.precision to float32"
+            f"convert.precision is {precision}, but trees ship as float32: they compare features with borders, "
+            "and rounding would move the borders; set convert.precision to float32"
         )
     path = native / FILE
     ensemble = read(path)

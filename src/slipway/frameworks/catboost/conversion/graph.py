@@ -25,7 +25,7 @@ _ALIGNMENT = 16
 
 
 class _Buffer(schema.BufferT):  # type: ignore[misc]
-    """A constant whose bytes begin at a multiple of 16, as the schema asks; the generated class does not align."""
+    """A constant whose bytes begin at a multiple of 16, as the schema requires; the generated class does not align."""
 
     def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802 - the schema's name
         if self.data is None:
@@ -43,7 +43,7 @@ class _Buffer(schema.BufferT):  # type: ignore[misc]
 class Graph:
     """A graph of builtin operators with one input `inputs` and one output `outputs`, both float32.
 
-    Tensors are numbers; wherever an operator takes one, an array may stand for it and becomes a constant.
+    A tensor is identified by its number. An operator also accepts an array as an input, which becomes a constant.
     """
 
     def __init__(self, description: str, shape: Sequence[int]) -> None:
@@ -65,7 +65,7 @@ class Graph:
         dtype: type[np.generic] = np.float32,
         **options: Any,
     ) -> int:
-        """Append a builtin operator, by its name in the schema, and give its output tensor.
+        """Append a builtin operator, given by its name in the schema, and return its output tensor.
 
         `shape` and `dtype` are the output's; `options` are the fields of the operator's options in the schema.
         """
@@ -84,7 +84,7 @@ class Graph:
         return output
 
     def serialize(self, output: int) -> bytes:
-        """The file, with `output` as its result."""
+        """Return the bytes of the file, with the tensor `output` as the output of the model."""
         self._tensors[output].name = "outputs"
         subgraph = schema.SubGraphT()
         subgraph.name = "main"

@@ -1,9 +1,9 @@
 """Read CatBoost's symmetric (oblivious) trees from a saved model into arrays.
 
-All nodes of one level of an oblivious tree ask the same question, `feature > border` in float32, so a tree of depth d
-is d questions, and their answers, read as a binary number whose lowest bit is the first question, are the number of
-the leaf. See "CatBoost: unbiased boosting with categorical features" (Prokhorenkova et al., 2018), section 4, and
-CatBoost's documentation of its JSON model format, which this module reads.
+All nodes of one level of an oblivious tree have the same split condition, `feature > border` in float32. So a tree of
+depth d has d conditions. Their results, read as a binary number whose lowest bit is the first condition, give the
+index of the leaf. See "CatBoost: unbiased boosting with categorical features" (Prokhorenkova et al., 2018), section 4,
+and CatBoost's documentation of its JSON model format, which this module reads.
 """
 
 import json
@@ -29,17 +29,17 @@ LINKS: dict[str, Link] = {
     "MultiLogloss": "sigmoid",
     "MultiCrossEntropy": "sigmoid",
 }
-"""From the sum of leaf values to what CatBoost predicts, by the loss function; any other loss predicts the sum.
+"""The function from the sum of leaf values to CatBoost's prediction, by loss function; other losses predict the sum.
 
-With two classes that is the probability of the second, the positive one."""
+With two classes the prediction is the probability of the second class, the positive one."""
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Trees, all as deep as the deepest (d levels).
+    """Trees, all padded to the depth of the deepest one (d levels).
 
-    `feature` [d, trees] int32 and `border` [d, trees] float32 are the questions, first level first; a shallower tree
-    asks last whether a feature is above infinity, which nothing is. `leaves` [rows, k] float64 are the leaf values,
+    `feature` [d, trees] int32 and `border` [d, trees] float32 are the split conditions, first level first. A shallower
+    tree is padded with a border of infinity, which no feature exceeds. `leaves` [rows, k] float64 are the leaf values,
     scale included, one tree after the other, and `start` [trees] is each tree's first row. The sum over trees plus
     `bias` [k] goes through `link`. In the features marked in `missing_is_high` [features] a missing value is above
     every border; in the others, below.
@@ -56,11 +56,11 @@ class Ensemble:
 
 
 def read(path: Path) -> Ensemble:
-    """The trees of a model saved by CatBoost's `save_model`.
+    """Read the trees of a model that CatBoost's `save_model` wrote.
 
     Raises:
-        ModelError: there is no such file, it is not a CatBoost model, it has no trees, or it holds what cannot be
-            converted: categorical, text or embedding features, trees that are not symmetric, RMSEWithUncertainty.
+        ModelError: the file does not exist, is not a CatBoost model, has no trees, or cannot be converted because of
+            categorical, text or embedding features, trees that are not symmetric, or the loss RMSEWithUncertainty.
     """
     if not path.is_file():
         raise ModelError(f"{path}: no such file; train the model first")
@@ -79,7 +79,7 @@ def read(path: Path) -> Ensemble:
         raise ModelError(f"{path}: its trees are not symmetric; train with grow_policy SymmetricTree")
     loss = _loss(document)
     if loss == "RMSEWithUncertainty":
-        raise ModelError(f"{path}: trained with {loss}, whose two outputs TFLite does not give; train with RMSE")
+        raise ModelError(f"{path}: trained with {loss}, whose two outputs cannot be converted; train with RMSE")
     return _ensemble(document, len(model.feature_names_), LINKS.get(loss, "identity"))
 
 
@@ -96,7 +96,7 @@ def _refuse_features(path: Path, model: Any) -> None:
 
 
 def _loss(document: dict[str, Any]) -> str:
-    """The loss function's name; empty for a model that does not say, such as a sum of models."""
+    """The loss function's name; empty for a model that does not record it, such as a sum of models."""
     loss = document["model_info"].get("params", {}).get("loss_function", {})
     return str(loss.get("type", ""))
 

@@ -1,17 +1,17 @@
-"""The operators that an ensemble of oblivious trees becomes in TFLite.
+"""An ensemble of oblivious trees as TFLite operators.
 
 With B rows, T trees of d levels and k outputs:
 
-    x [B, features] -> TRANSPOSE -> GATHER a feature a question [d, T, B] -> GREATER than its border -> CAST
+    x [B, features] -> TRANSPOSE -> GATHER the feature of each condition [d, T, B] -> GREATER than its border -> CAST
       -> MUL by 1, 2, 4, ... along d -> SUM over d = leaf of each tree [T, B] -> ADD each tree's first row -> CAST
       -> GATHER leaf values [T, B, 2k] -> SUM over T, ADD bias [B, 2k] -> SUM of the two parts [B, k] -> link
 
-The batch is the last axis so that a gather copies whole runs of rows.
+The batch is the last axis, so that a gather copies contiguous runs of rows.
 
-CatBoost adds leaf values up in float64. A float32 sum of hundreds of leaves that nearly cancel (a small prediction
-beside a large bias) would be off by far more than 1e-5. So each value is kept in two float32 parts: a multiple of a
-grid so coarse that multiples add up exactly in float32 in any order, and the small rest. As the two lie side by side,
-a gather of both costs what a gather of one does.
+CatBoost adds leaf values in float64. A float32 sum of hundreds of leaves that nearly cancel (a small prediction with a
+large bias) would be wrong by far more than 1e-5. So each value is split into two float32 parts: a multiple of a grid
+that is coarse enough for multiples to add up exactly in float32 in any order, and the small remainder. Both parts lie
+next to each other, so gathering both costs no more than gathering one.
 """
 
 import numpy as np
@@ -23,16 +23,16 @@ from slipway.frameworks.catboost.conversion.oblivious import Ensemble
 
 BOOL, FLOAT32, INT32 = schema.TensorType.BOOL, schema.TensorType.FLOAT32, schema.TensorType.INT32
 EXACT = 2**24
-"""float32 counts exactly up to here: trees with more rows of leaf values go into another block."""
+"""float32 represents integers exactly up to here: trees beyond this number of leaf rows go into another block."""
 MAX_BYTES = 2**31 - 2**27
-"""What leaf values may take: a TFLite file ends at 2 GiB."""
+"""The largest size of the leaf values: a TFLite file is limited to 2 GiB."""
 
 
 def write(ensemble: Ensemble) -> bytes:
-    """The TFLite file: float32 [batch, features] to float32 [batch, k], any batch; the same bytes for equal trees.
+    """Return the TFLite file: float32 [batch, features] to float32 [batch, k]; equal trees give equal bytes.
 
     Raises:
-        ModelError: the leaf values do not fit into a TFLite file, or their sum not into float32.
+        ModelError: the leaf values do not fit into a TFLite file, or their sum does not fit into float32.
     """
     leaves, bias = ensemble.leaves, ensemble.bias
     k = leaves.shape[1]
@@ -65,23 +65,23 @@ def write(ensemble: Ensemble) -> bytes:
 
 
 def _columns(graph: Graph, ensemble: Ensemble) -> int:
-    """The input as [features, B], a missing value replaced where it is to be above every border."""
+    """The input as [features, B], with missing values replaced if they count as above every border."""
     shape = (ensemble.features, DYNAMIC)
     columns = graph.add("TRANSPOSE", [graph.input, np.array([1, 0], np.int32)], shape)
-    asked = ensemble.feature[np.isfinite(ensemble.border)]
-    if not ensemble.missing_is_high[asked].any():
-        return columns  # NaN > border is false, which is what the other features need
-    instead = np.where(ensemble.missing_is_high, np.inf, -np.inf).astype(np.float32)[:, None]
+    used = ensemble.feature[np.isfinite(ensemble.border)]
+    if not ensemble.missing_is_high[used].any():
+        return columns  # NaN > border is false, as the other features require
+    replacement = np.where(ensemble.missing_is_high, np.inf, -np.inf).astype(np.float32)[:, None]
     missing = graph.add("NOT_EQUAL", [columns, columns], shape, np.bool_)
-    return graph.add("SELECT_V2", [missing, instead, columns], shape)
+    return graph.add("SELECT_V2", [missing, replacement, columns], shape)
 
 
 def _rows(graph: Graph, columns: int, feature: np.ndarray, border: np.ndarray, start: np.ndarray) -> int:
     """The row of leaf values that each of T trees selects, int32 [T, B]; `start` [T] is each tree's first row."""
     depth, trees = feature.shape
     shape = (depth, trees, DYNAMIC)
-    asked = graph.add("GATHER", [columns, feature], shape, axis=0)
-    above = graph.add("GREATER", [asked, border[:, :, None]], shape, np.bool_)
+    gathered = graph.add("GATHER", [columns, feature], shape, axis=0)
+    above = graph.add("GREATER", [gathered, border[:, :, None]], shape, np.bool_)
     bits = graph.add("CAST", [above], shape, inDataType=BOOL, outDataType=FLOAT32)
     weights = (2.0 ** np.arange(depth)).astype(np.float32)[:, None, None]
     weighed = graph.add("MUL", [bits, weights], shape)
@@ -91,7 +91,7 @@ def _rows(graph: Graph, columns: int, feature: np.ndarray, border: np.ndarray, s
 
 
 def _blocks(start: np.ndarray, rows: int) -> list[slice]:
-    """Consecutive trees such that no block has more than `EXACT` rows of leaf values."""
+    """Split the trees into consecutive blocks with at most `EXACT` rows of leaf values each."""
     ends = np.append(start[1:], rows)
     blocks = []
     first = 0
@@ -103,9 +103,9 @@ def _blocks(start: np.ndarray, rows: int) -> list[slice]:
 
 
 def _two_parts(leaves: np.ndarray, start: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Leaf values [rows, k] and bias [k], float64, as float32 [rows, 2k] and [2k]: coarse parts, then the rest.
+    """Split leaf values [rows, k] and bias [k], float64, into float32 [rows, 2k] and [2k]: coarse parts, then the rest.
 
-    Coarse parts are multiples of a power of two of which the largest possible sum has fewer than 2^24.
+    Coarse parts are multiples of a power of two. The largest possible sum is fewer than 2^24 such multiples.
     """
     largest = np.maximum.reduceat(np.abs(leaves), start, axis=0).sum(axis=0) + np.abs(bias)
     if not (largest < np.finfo(np.float32).max).all():

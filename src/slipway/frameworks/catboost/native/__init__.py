@@ -1,4 +1,4 @@
-"""CatBoost's own prediction of a native model, against which the converted one is compared."""
+"""Prediction of a native model by CatBoost itself, with which the converted model is compared."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,12 +16,13 @@ THREADED = True
 
 
 def load(folder: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
-    """A callable from encoded inputs [n, features] float32 to raw outputs [n, 1] float32, those of the TFLite model.
+    """Return a callable from encoded inputs [n, features] float32 to raw outputs [n, 1] float32.
 
-    They are the values of a regressor, and the probabilities of the positive class of a classifier.
+    The outputs are those of the TFLite model: the values of a regressor, the probabilities of the positive class of a
+    classifier.
 
     Raises:
-        ModelError: the folder holds no CatBoost model.
+        ModelError: the folder does not contain a CatBoost model.
     """
     path = folder / FILE
     booster = CatBoost()

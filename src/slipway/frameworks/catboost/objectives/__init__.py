@@ -1,1 +1,1 @@
-"""What each task asks of the trees; one package a task, each with a class `Objective`."""
+"""The training objective of each task for trees: one package for each task, with a class `Objective`."""

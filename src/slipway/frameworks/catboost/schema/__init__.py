@@ -1,8 +1,8 @@
-"""The sections `model`, `train` and `convert` of a variant that CatBoost fits, as far as all tasks share them.
+"""The parts of the sections `model`, `train` and `convert` that all tasks with CatBoost share.
 
 Each task has a module here with its section models `Model` and `Train`.
 
-Trees are symmetric: every node of a level asks the same question, which is what lets them become plain TFLite ops.
+Trees are symmetric: all nodes of a level have the same split condition, so they can be converted to plain TFLite ops.
 """
 
 from typing import Annotated, Literal
@@ -16,13 +16,13 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Convert(config.Convert):
-    """Trees ship as float32: they compare with borders, which rounding would move."""
+    """Trees ship as float32: they compare features with borders, and rounding would move the borders."""
 
     precision: Literal["float32"] = "float32"
 
 
 class Model(Section):
-    """The ensemble: at most `iterations` trees of `depth` questions, over features cut at up to `borders` values."""
+    """The ensemble: at most `iterations` trees of depth `depth`, over features with up to `borders` split values."""
 
     iterations: Count = 1000
     depth: Annotated[int, Field(ge=1, le=16)] = 6
@@ -32,10 +32,10 @@ class Model(Section):
 class Train(Section):
     """How the trees are grown.
 
-    `l2` regularises leaf values, `subsample` is the share of rows a tree sees and `feature_share` the share of
-    features each of its questions is chosen from. `early_stopping_rounds` of 0 never stops early, and keeps every
-    tree. `threads` is part of the result, since sums depend on their order; `snapshot_seconds` is how often training
-    is saved, so that it can be resumed.
+    `l2` regularises leaf values, `subsample` is the share of rows that a tree is grown on, and `feature_share` is the
+    share of features from which each split is chosen. With `early_stopping_rounds` of 0, training never stops early and
+    keeps every tree. `threads` affects the result, since sums depend on their order. `snapshot_seconds` is how often
+    training is saved, so that it can be resumed.
     """
 
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05

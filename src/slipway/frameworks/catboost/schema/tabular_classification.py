@@ -1,4 +1,4 @@
-"""The sections `model` and `train` of a classification in two classes with CatBoost."""
+"""The sections `model` and `train` of a binary classification with CatBoost."""
 
 from typing import Annotated, Literal
 
@@ -11,11 +11,11 @@ __all__ = ["Model", "Train"]
 
 
 class Train(schema.Train):
-    """How a classification is trained, on the log loss.
+    """How a binary classification is trained, on the log loss.
 
-    `class_weights`: `balanced` lets both classes count the same in sum, `sqrt_balanced` takes the square root of those
-    weights, a number is the weight of a positive row beside 1 for the others. Whatever the weights, the probabilities
-    are calibrated on the validation split afterwards.
+    `class_weights`: `balanced` gives both classes the same total weight, `sqrt_balanced` takes the square root of those
+    weights, and a number is the weight of a positive row if a negative row has weight 1. With any weights, the
+    probabilities are calibrated on the validation split afterwards.
     """
 
     class_weights: Literal["none", "balanced", "sqrt_balanced"] | Annotated[float, Field(gt=0)] = "none"

@@ -13,8 +13,8 @@ __all__ = ["Model", "Train"]
 class Train(schema.Train):
     """How a regression is trained.
 
-    `loss` is what a tree lowers and what early stopping watches on the validation split. `weight` names an input
-    feature by which each row counts (with targets that are ratios to it, errors then count in the target's unit).
+    `loss` is what training minimises and what early stopping monitors on the validation split. `weight` names an input
+    feature that weights each row (if targets are ratios to this feature, errors then count in the unit of the target).
     """
 
     loss: Literal["RMSE", "MAE", "Huber"] = "RMSE"

@@ -1,9 +1,9 @@
-"""Gradient boosting of symmetric trees with CatBoost (Prokhorenkova et al., 2018), watched on the validation split.
+"""Gradient boosting of symmetric trees with CatBoost (Prokhorenkova et al., 2018), monitored on the validation split.
 
-In: packed splits of float32 features (NaN allowed). Out: a folder with `model.cbm`, the trees up to the best
-iteration on the validation split. Training is saved every few seconds, and one that was killed continues from there.
-Equal inputs give equal bytes, killed in between or not: what CatBoost records of the clock, the process and the
-folders is replaced by constants.
+Input: packed splits of float32 features (NaN allowed). Output: a folder with `model.cbm`, the trees up to the best
+iteration on the validation split. Training saves a snapshot every few seconds, and a killed training resumes from it.
+Equal inputs give equal bytes, with or without an interruption: constants replace the times, process ids and folders
+that CatBoost records.
 """
 
 import hashlib
@@ -26,8 +26,8 @@ from slipway.frameworks.catboost.native import FILE
 from slipway.frameworks.catboost.schema import Model, Train
 from slipway.frameworks.catboost.training.objective import Objective
 
-SAID = 10
-"""Every so many reports a line is printed."""
+REPORTS_PER_LINE = 10
+"""One line is printed for this many reports."""
 _SNAPSHOT = "snapshot.cbsnapshot"
 _NO_TIME, _NO_GUID = "1970-01-01T00:00:00Z", "0-0-0-0"
 
@@ -49,29 +49,29 @@ def fit(
     """Grow trees on `train` and write the native model into the new folder `out`.
 
     Args:
-        objective: what the task asks of the trees.
+        objective: the training objective of the task.
         track: called every `config.log_every` iterations with `train/loss` and `val/loss`.
-        checkpoints: where an interrupted training is kept; one of other data or parameters is thrown away.
-        start: a native model's file, whose trees come first and stay as they are.
+        checkpoints: the folder for the state of an interrupted training; state for other data or parameters is deleted.
+        start: the file of a native model, whose trees come first and stay as they are.
 
     Raises:
         ConfigError: the configuration does not fit the inputs.
         DataError: weights are not positive.
         ModelError: CatBoost could not train, or `start` does not fit the inputs.
     """
-    asked = objective(spec, config)
-    pools = [_pool(split, spec, asked) for split in (train, val)]
-    values = _parameters(model, config, seed) | asked.parameters()
-    begun = None if start is None else _begun(start, spec)
+    task_objective = objective(spec, config)
+    pools = [_pool(split, spec, task_objective) for split in (train, val)]
+    values = _parameters(model, config, seed) | task_objective.parameters()
+    initial = None if start is None else _load_start(start, spec)
     _keep_matching(checkpoints, _key(values, pools, start))
     booster = CatBoost({**values, "train_dir": str(checkpoints), "snapshot_file": _SNAPSHOT})
     try:
-        with _Progress(track, config, asked.loss, model.iterations) as progress:
-            booster.fit(pools[0], eval_set=pools[1], init_model=begun, callbacks=[progress], log_cout=_Silence())
+        with _Progress(track, config, task_objective.loss, model.iterations) as progress:
+            booster.fit(pools[0], eval_set=pools[1], init_model=initial, callbacks=[progress], log_cout=_NullStream())
     except CatBoostError as error:
         raise ModelError(f"CatBoost could not train: {error}")
-    asked.finish(booster, val)
-    _timeless(booster)
+    task_objective.finish(booster, val)
+    _normalize_metadata(booster)
     with atomic.folder(out) as folder:
         booster.save_model(str(folder / FILE), format="cbm")
     shutil.rmtree(checkpoints)
@@ -115,19 +115,19 @@ def _pool(split: PackedSplit, spec: Spec, objective: Objective) -> Pool:
     )
 
 
-def _begun(start: Path, spec: Spec) -> CatBoost:
+def _load_start(start: Path, spec: Spec) -> CatBoost:
     booster = CatBoost()
     try:
         booster.load_model(str(start))
     except CatBoostError as error:
         raise ModelError(f"{start}: no CatBoost model to start from ({error})")
     if booster.feature_names_ != spec["input"]["names"]:
-        raise ModelError(f"{start}: made for other features; start from a model of the same inputs")
+        raise ModelError(f"{start}: made for other features; start from a model with the same inputs")
     return booster
 
 
 def _key(values: dict[str, Any], pools: list[Pool], start: Path | None) -> str:
-    """What a saved training belongs to: its parameters, its data and the trees that it started from."""
+    """A hash that identifies a saved training: of its parameters, its data and the trees that it started from."""
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
     for pool in pools:
         for array in (pool.get_features(), pool.get_label(), pool.get_weight()):
@@ -138,7 +138,7 @@ def _key(values: dict[str, Any], pools: list[Pool], start: Path | None) -> str:
 
 
 def _keep_matching(checkpoints: Path, key: str) -> None:
-    """Leave the folder as it is if it belongs to `key`, else begin it anew."""
+    """Keep the folder if it belongs to `key`; otherwise empty it."""
     owner = checkpoints / "key"
     if not owner.exists() or owner.read_text() != key:
         shutil.rmtree(checkpoints, ignore_errors=True)
@@ -147,7 +147,7 @@ def _keep_matching(checkpoints: Path, key: str) -> None:
 
 
 class _Progress:
-    """CatBoost's callback: passes on the losses every few iterations, and shows how far it is."""
+    """A CatBoost callback that reports the losses every few iterations and shows progress."""
 
     def __init__(
         self, track: Callable[[int, dict[str, float]], None], config: Train, loss: str, iterations: int
@@ -172,20 +172,20 @@ class _Progress:
                 metrics = info.metrics.get(part, {})
                 losses |= {f"{name}/loss": values[-1] for metric, values in metrics.items() if self._loss in metric}
             self._track(info.iteration, losses)
-            if info.iteration % (SAID * self._every) == 0:
+            if info.iteration % (REPORTS_PER_LINE * self._every) == 0:
                 line = "  ".join(f"{name} {value:.4g}" for name, value in losses.items())
                 self._console.print(f"iteration {info.iteration}/{self._iterations}  {line}", highlight=False)
         return True
 
 
-class _Silence:
-    """A stream for what CatBoost would print."""
+class _NullStream:
+    """A stream that discards what CatBoost prints."""
 
     def write(self, text: str) -> None: ...
 
 
-def _timeless(booster: CatBoost) -> None:
-    """Replace what CatBoost records of the clock, the process and the folders."""
+def _normalize_metadata(booster: CatBoost) -> None:
+    """Replace the time, the process id and the folders that CatBoost records by constants."""
     metadata = booster.get_metadata()
     metadata["train_finish_time"] = _NO_TIME
     metadata["model_guid"] = _NO_GUID

@@ -1,4 +1,4 @@
-"""What a task asks of the trees: what they lower, how rows count, and what is done once they are grown."""
+"""The training objective of a task for trees: the loss, the row weights, and a step after training."""
 
 from typing import Any, Protocol
 
@@ -10,26 +10,26 @@ from slipway.data.shards import PackedSplit
 
 
 class Objective(Protocol):
-    """One task's side of training; `slipway.frameworks.catboost.objectives.<task>.Objective`.
+    """The part of training that depends on the task; `slipway.frameworks.catboost.objectives.<task>.Objective`.
 
     Raises:
         ConfigError: the configuration does not fit the spec.
     """
 
     loss: str
-    """The name of the loss that is reported, as CatBoost has it."""
+    """The name of the reported loss in CatBoost."""
 
     def __init__(self, spec: Spec, config: Any) -> None: ...
 
     def parameters(self) -> dict[str, Any]:
-        """CatBoost's parameters beside those that all tasks have."""
+        """The CatBoost parameters of this task, in addition to those of all tasks."""
 
     def weights(self, split: PackedSplit, inputs: np.ndarray) -> np.ndarray | None:
-        """The weight of each row [n] of `inputs` [n, features], or None where all count the same.
+        """The weight of each row [n] of `inputs` [n, features], or None if all rows count the same.
 
         Raises:
             DataError: a weight is not positive.
         """
 
     def finish(self, booster: CatBoost, val: PackedSplit) -> None:
-        """Change the grown trees' scale and bias, by what the validation split says."""
+        """Adjust the scale and bias of the trained trees on the validation split."""

@@ -1,8 +1,8 @@
 """Conversion of a native model to TFLite, in full-integer INT8 or in float32.
 
-INT8 is post-training quantization of weights (a scale a channel) and activations (a scale a tensor), the scales of
-the latter taken from calibration inputs. The input is uint8: pixels as they come. The output is float32, and so is a
-softmax that it comes from. What XNNPACK does not take is written in other operators (`lowering`).
+INT8 is post-training quantization of weights (one scale per channel) and activations (one scale per tensor, taken from
+calibration inputs). The input is uint8: unchanged pixels. The output is float32, and so is a final softmax. Layers that
+XNNPACK does not support are replaced by other operators (`lowering`).
 """
 
 import tempfile
@@ -15,23 +15,23 @@ import numpy as np
 from slipway.core.errors import DataError
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.conversion.lowering import lowered, with_float_softmax
-from slipway.frameworks.keras.native.runtime import hushed, tf
+from slipway.frameworks.keras.native.runtime import quiet_stderr, tf
 
 
 def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "float32"]) -> bytes:
-    """The native model in `folder` as TFLite.
+    """Convert the native model in `folder` to TFLite.
 
     Args:
         folder: the native model.
-        calibration: encoded inputs [n, *shape] to take INT8 scales from; of these, float32 takes the shape only.
-        precision: `int8` for INT8 from uint8 (of pictures) or float32 inputs, `float32` for plain float.
+        calibration: encoded inputs [n, *shape] that determine the INT8 scales; float32 uses only their shape.
+        precision: `int8` for INT8 with uint8 (pictures) or float32 inputs, `float32` for float.
 
     Raises:
         DataError: there is no calibration input for INT8.
-        ModelError: the folder holds no network that can be read.
+        ModelError: the folder does not contain a readable network.
     """
     if precision == "int8" and not len(calibration):
-        raise DataError("there is no calibration input to take INT8 scales from; raise split.calibration")
+        raise DataError("there is no calibration input for the INT8 scales; raise split.calibration")
     network = lowered(native.read(folder / native.FILE))
     with tempfile.TemporaryDirectory() as temporary:
         _export(network, calibration.shape[1:], temporary)
@@ -42,15 +42,15 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
             converter.inference_input_type = tf.uint8 if calibration.dtype == np.uint8 else tf.float32
             converter.inference_output_type = tf.float32
-        with hushed():
+        with quiet_stderr():
             model: bytes = converter.convert()
     return with_float_softmax(model) if precision == "int8" else model
 
 
 def _export(network: Any, shape: tuple[int, ...], folder: str) -> None:
-    """Write inference of `network` on inputs [n, *shape] as a SavedModel.
+    """Write the inference function of `network` on inputs [n, *shape] as a SavedModel.
 
-    `network.export` does the same in more than twice the time.
+    `network.export` does the same but takes more than twice as long.
     """
     module = tf.Module()
     module.variables_of_network = [variable.value for variable in network.variables]
@@ -62,7 +62,7 @@ def _export(network: Any, shape: tuple[int, ...], folder: str) -> None:
 
 
 def _representative(calibration: np.ndarray) -> Iterator[list[np.ndarray]]:
-    """Inputs one by one; the first picture is given a black and a white value, so that input scales are 0..255."""
+    """Yield the inputs one by one; the first picture gets a black and a white value, so that the scale is 0..255."""
     for number, example in enumerate(calibration):
         batch = example[None].astype(np.float32)
         if number == 0 and calibration.dtype == np.uint8:

@@ -1,8 +1,8 @@
-"""Networks in the operators that XNNPACK takes: the same function of the same weights, so that a model runs whole.
+"""Rewrite networks with operators that XNNPACK supports: the same function with the same weights, in one partition.
 
-XNNPACK is the library of kernels behind LiteRT on a processor. An operator that it does not take is left to LiteRT, and
-parts the network in two. What it takes is in the code of its delegate (LiteRT,
-tflite/delegates/xnnpack/xnnpack_delegate.cc); `slipway_edge.interpreter.Interpreter.delegation` tells what it took.
+XNNPACK is the library of CPU kernels behind LiteRT. LiteRT itself runs an operator that XNNPACK does not support, which
+splits the network into partitions. The supported operators are in the code of the delegate (LiteRT,
+tflite/delegates/xnnpack/xnnpack_delegate.cc); `slipway_edge.interpreter.Interpreter.delegation` reports the partitions.
 """
 
 from typing import Any
@@ -14,30 +14,30 @@ from slipway.frameworks.keras.native.runtime import keras, tf
 
 
 def lowered(network: Any) -> Any:
-    """`network`, with the layers that XNNPACK would not take written in operators that it does.
+    """Return `network` with the layers that XNNPACK does not support replaced by operators that it supports.
 
-    The weights are those of `network`, not copies.
+    The weights are shared with `network`, not copied.
     """
     return keras.models.clone_model(network, clone_function=lambda layer: layer, call_function=_call)
 
 
 def _call(layer: Any, *inputs: Any, **options: Any) -> Any:
     if isinstance(layer, keras.layers.UpSampling2D) and (layer.interpolation, layer.size) == ("nearest", (2, 2)):
-        return _doubled(*inputs)
+        return _upsampled(*inputs)
     if isinstance(layer, keras.layers.AveragePooling2D) and layer.pool_size == (inputs[0].shape[1], 1):
-        return keras.ops.mean(*inputs, axis=1, keepdims=True)  # XNNPACK takes means in INT8, and no average pooling
+        return keras.ops.mean(*inputs, axis=1, keepdims=True)  # in INT8, XNNPACK supports means but not average pooling
     return layer(*inputs, **options)
 
 
-def _doubled(cells: Any) -> Any:
-    """Each cell of [n, rows, columns, channels] four times: Keras repeats rows and columns by EXPAND_DIMS and TILE."""
+def _upsampled(cells: Any) -> Any:
+    """Repeat each cell of [n, rows, columns, channels] 2 x 2 times, without EXPAND_DIMS and TILE, which Keras uses."""
     return keras.layers.Lambda(lambda x: tf.nn.depth_to_space(tf.concat([x] * 4, axis=-1), 2))(cells)
 
 
 def with_float_softmax(model: bytes) -> bytes:
-    """An INT8 TFLite model that ends in a softmax, with it in float32; any other as it is.
+    """Return an INT8 TFLite model with its final softmax in float32; a model without a final softmax is unchanged.
 
-    XNNPACK has no softmax in INT8. The converter puts DEQUANTIZE after it; here it comes before.
+    XNNPACK has no softmax in INT8. The converter puts DEQUANTIZE after the softmax; this function moves it before.
     """
     content = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     graph = content.subgraphs[0]

@@ -1,8 +1,8 @@
 """The native model of this framework: a folder with `model.keras`.
 
-`save` writes the same bytes for the same network: Keras stamps its zip archive, and the metadata in it, with the
-time, which becomes a fixed one here, and tells shared objects by their addresses in memory, which become numbers in
-order of appearance.
+`save` writes the same bytes for the same network. Keras writes the current time into its zip archive and its metadata;
+`save` replaces it by a fixed time. Keras identifies shared objects by memory addresses; `save` replaces them by numbers
+in order of appearance.
 """
 
 import json
@@ -18,14 +18,14 @@ from slipway.core.errors import ModelError
 from slipway.frameworks.keras.native.runtime import keras, tf
 
 FILE = "model.keras"
-DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip archive can hold
+DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
 BATCH = 64
 THREADED = False
-"""The threads are those that TensorFlow has chosen for the process."""
+"""`load` does not take a number of threads: TensorFlow chooses it for the process."""
 
 
 def save(network: Any, folder: Path) -> None:
-    """Write `network` into `folder`, whole or not at all; a folder that is there is replaced."""
+    """Write `network` into `folder` atomically; an existing folder is replaced."""
     with atomic.folder(folder) as partial:
         stamped = partial / "stamped.keras"
         network.save(stamped)
@@ -33,36 +33,36 @@ def save(network: Any, folder: Path) -> None:
             for name in sorted(source.namelist()):
                 content = source.read(name)
                 if name.endswith(".json"):
-                    content = json.dumps(_settled(json.loads(content), {})).encode()
+                    content = json.dumps(_normalized(json.loads(content), {})).encode()
                 target.writestr(zipfile.ZipInfo(name, DATE), content)
         stamped.unlink()
 
 
-def _settled(value: Any, shared: dict[int, int]) -> Any:
-    """JSON `value` without clock and addresses; `shared` numbers the addresses seen so far."""
+def _normalized(value: Any, shared: dict[int, int]) -> Any:
+    """JSON `value` without times and memory addresses; `shared` numbers the addresses seen so far."""
     if isinstance(value, list):
-        return [_settled(item, shared) for item in value]
+        return [_normalized(item, shared) for item in value]
     if not isinstance(value, dict):
         return value
-    settled: dict[str, Any] = {}
+    normalized: dict[str, Any] = {}
     for key, item in value.items():
         if key == "date_saved":
-            settled[key] = "1980-01-01@00:00:00"
+            normalized[key] = "1980-01-01@00:00:00"
         elif key == "shared_object_id":
-            settled[key] = shared.setdefault(item, len(shared))
+            normalized[key] = shared.setdefault(item, len(shared))
         else:
-            settled[key] = _settled(item, shared)
-    return settled
+            normalized[key] = _normalized(item, shared)
+    return normalized
 
 
 def read(path: Path) -> Any:
-    """The Keras network in the file `path`, as it was saved.
+    """Read the Keras network in the file `path`.
 
     Raises:
-        ModelError: there is no network that Keras can read.
+        ModelError: the file does not exist, or Keras cannot read it.
     """
     if not path.is_file():
-        raise ModelError(f"{path}: no such file; train the model that it belongs to, or `dvc pull` it")
+        raise ModelError(f"{path}: no such file; train the model, or fetch it with `dvc pull`")
     try:
         return keras.models.load_model(path, compile=False)
     except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
@@ -70,10 +70,10 @@ def read(path: Path) -> Any:
 
 
 def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from encoded inputs [n, *shape] of any dtype to raw outputs [n, *k] float32.
+    """Return a function from encoded inputs [n, *shape] of any dtype to raw outputs [n, *k] float32.
 
     Raises:
-        ModelError: the folder holds no network that Keras can read.
+        ModelError: the folder does not contain a network that Keras can read.
     """
     network = read(folder / FILE)
     shape = network.input_shape[1:]

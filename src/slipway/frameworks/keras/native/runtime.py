@@ -1,8 +1,8 @@
-"""TensorFlow and Keras, imported so that a user's terminal stays clean.
+"""TensorFlow and Keras, imported without their messages on the terminal.
 
-TensorFlow writes about its CPU kernels, absent GPUs and converter flags straight to the process's standard error,
-whatever its log level: so every module of this package takes `tf` and `keras` from here, and runs what is known to
-write inside `hushed`. What was written is shown after all when the code inside fails.
+At any log level, TensorFlow writes messages about its CPU kernels, missing GPUs and converter flags directly to the
+standard error of the process. So all modules of this package import `tf` and `keras` from here, and run code that
+writes such messages inside `quiet_stderr`. If that code fails, its messages are shown.
 """
 
 import logging
@@ -14,8 +14,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
-    """Hold back what the code inside writes to file descriptor 2, and show it only if that code raises."""
+def quiet_stderr() -> Iterator[None]:
+    """Capture what the code inside writes to file descriptor 2, and show it only if that code raises."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         kept = os.dup(2)
@@ -34,12 +34,12 @@ def hushed() -> Iterator[None]:
 
 @contextmanager
 def _hidden(*packages: str) -> Iterator[None]:
-    """Let the code inside find these packages not installed, unless they are imported already.
+    """Make these packages look not installed to the code inside, unless they are imported already.
 
-    Keras imports what it may one day plot or wrap with, which is a quarter of the time that it takes to start.
+    Keras imports packages for plots and wrappers that Slipway does not use, which takes a quarter of its start time.
     """
     hidden = [name for name in packages if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: as if it were not there
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: not installed
     try:
         yield
     finally:
@@ -49,11 +49,11 @@ def _hidden(*packages: str) -> Iterator[None]:
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-with hushed(), _hidden("matplotlib", "sklearn"):
+with quiet_stderr(), _hidden("matplotlib", "sklearn"):
     import keras
     import tensorflow as tf
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 logging.getLogger("absl").setLevel(logging.ERROR)
 
-__all__ = ["hushed", "keras", "tf"]
+__all__ = ["keras", "quiet_stderr", "tf"]

@@ -1,4 +1,4 @@
-"""The sections `train` and `convert` of a variant whose framework is Keras, as far as all tasks share them.
+"""The parts of the sections `train` and `convert` that all tasks with Keras share.
 
 Each task has a module here with its section models `Model` and `Train`.
 """
@@ -24,17 +24,20 @@ class EarlyStopping(Section):
 
 
 class Frozen(Section):
-    """A first phase of `epochs` in which the layers that were copied from another variant, the last one excepted, stay
-    as they are, at `learning_rate`, following the schedule to its end."""
+    """A first phase of `epochs` in which all layers copied from another variant, except the last layer, are frozen.
+
+    It runs the whole schedule from `learning_rate`.
+    """
 
     epochs: Annotated[int, Field(ge=1)] = 2
     learning_rate: Positive = 0.002
 
 
 class Recolouring(Section):
-    """How the colours of training pictures (uint8) are varied; 0 leaves a variation out.
+    """How the colours of training pictures (uint8) are augmented; 0 turns a variation off.
 
-    `brightness` is a share of the range, `contrast` and `saturation` are shares, each way.
+    All are largest changes in either direction: `brightness` as a share of the range, `contrast` and `saturation` as
+    relative shares.
     """
 
     brightness: Share = 0.0
@@ -46,9 +49,9 @@ class Train(Section):
     """How a network is trained.
 
     The learning rate rises from 0 over `warmup_epochs` (fractions allowed; fewer than `epochs`), then follows
-    `schedule` down to 0 (`cosine`) or stays (`constant`). `weight_decay` is decoupled and leaves biases and batch
-    normalisation alone. With `frozen`, a phase with most layers frozen comes before the `epochs`, in which all of them
-    learn. Without `early_stopping` the weights of the last epoch are kept.
+    `schedule`: down to 0 (`cosine`) or constant (`constant`). `weight_decay` is decoupled and does not apply to biases
+    and batch normalisation. With `frozen`, a phase with most layers frozen comes before the `epochs`, in which all
+    layers learn. Without `early_stopping`, the weights of the last epoch are kept.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 20
@@ -64,7 +67,7 @@ class Train(Section):
     @field_validator("warmup_epochs")
     @classmethod
     def _ends_before_training_does(cls, warmup: float, info: ValidationInfo) -> float:
-        epochs = info.data.get("epochs", math.inf)  # absent where it is wrong itself, which is told
+        epochs = info.data.get("epochs", math.inf)  # absent if epochs is invalid, which is reported separately
         if not warmup < epochs:
             raise ValueError(f"must be less than train.epochs, {epochs}: the learning rate would only rise")
         return warmup
@@ -73,7 +76,7 @@ class Train(Section):
 class ClassifierTrain(Train):
     """How a classifier is trained.
 
-    `class_weights` is `balanced` (every class counts the same in all), `none`, or a weight by class name.
+    `class_weights` is `balanced` (every class has the same total weight), `none`, or a weight for each class name.
     """
 
     label_smoothing: Rate = 0.0

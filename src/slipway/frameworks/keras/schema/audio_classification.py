@@ -9,7 +9,7 @@ from slipway.frameworks.keras.schema import ClassifierTrain, NotNegative, Rate
 
 
 class Model(Section):
-    """A network: the filters of each of its blocks, and what is left out at random while it trains.
+    """A network: `filters` lists the number of filters of each block.
 
     Each block halves pitch and time. `dropout` is the rate before the last layer. `batch_norm_momentum` near 1
     averages the statistics of batch normalisation over many steps: a run of a few hundred steps needs about 0.9.
@@ -27,13 +27,13 @@ class Model(Section):
 
 
 class Augmentation(Section):
-    """How training spectrograms are varied; 0 leaves a variation out.
+    """How training spectrograms are augmented; 0 turns a variation off.
 
-    Strengths: `gain` (dB, each way), `shift` (share of the window, each way, round the end), `stretch` (share by which
-    a sound is slowed or hastened), `pitch` (share of the filters by which it moves up or down), `noise` (dB over the
-    floor of the loudest coloured noise that is added), `time_mask` and `pitch_mask` (largest share of a stretch of
-    frames, and of filters, that is blanked). `mixup`: chance that a window is mixed with another, in power, its
-    target in the same shares.
+    Strengths: `gain` (dB, in either direction), `shift` (cyclic, share of the window, in either direction), `stretch`
+    (share by which a sound becomes slower or faster), `pitch` (share of the filters by which it moves up or down),
+    `noise` (level of the loudest added coloured noise, in dB above the floor), `time_mask` and `pitch_mask` (largest
+    share of consecutive frames or filters that is masked). `mixup`: probability that a window is mixed with another in
+    power, and their targets in the same shares.
     """
 
     gain: NotNegative = 0.0

@@ -9,11 +9,11 @@ from slipway.frameworks.keras.schema import ClassifierTrain, Positive, Rate, Rec
 
 
 class Model(Section):
-    """A network: its architecture, and what is left out at random while it trains.
+    """A network: its architecture and its regularisation.
 
     `width` multiplies the number of filters of MobileNetV3 and of ResNet-18. `dropout` is the rate before the last
-    layer; `drop_path` the rate of the deepest residual block of EfficientNet-Lite, rising from 0 at the first
-    (stochastic depth).
+    layer. `drop_path` is the rate of the deepest residual block of EfficientNet-Lite; it rises from 0 at the first
+    block (stochastic depth).
     `batch_norm_momentum` near 1 averages the statistics of batch normalisation over many steps: a run of a few
     hundred steps needs about 0.9.
     """
@@ -27,17 +27,17 @@ class Model(Section):
     @model_validator(mode="after")
     def _known_to_the_network(self) -> Self:
         if self.network == "efficientnet_lite0" and self.width != 1:
-            raise ValueError("efficientnet_lite0 has no width other than 1")
+            raise ValueError("efficientnet_lite0 supports no width other than 1")
         if self.network != "efficientnet_lite0" and self.drop_path:
             raise ValueError(f"{self.network} has no drop_path; set it to 0")
         return self
 
 
 class Augmentation(Recolouring):
-    """How training inputs are varied; 0 leaves a variation out.
+    """How training inputs are augmented; 0 turns a variation off.
 
-    Chances: `horizontal_flip`, `erasing` (a rectangle of up to a quarter of the picture becomes grey).
-    Strengths: `translation` (share of the side, each way), `zoom` (share, in and out), `rotation` (degrees, each way).
+    Probabilities: `horizontal_flip`, `erasing` (a rectangle of up to a quarter of the picture becomes grey). Strengths,
+    in either direction: `translation` (share of the side), `zoom` (share), `rotation` (degrees).
     """
 
     horizontal_flip: Share = 0.0

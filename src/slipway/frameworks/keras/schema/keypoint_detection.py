@@ -10,7 +10,7 @@ from slipway.frameworks.keras.schema import Train as CommonTrain
 
 
 class Model(Section):
-    """The network: `width` multiplies its numbers of filters.
+    """The network: `width` multiplies its number of filters.
 
     `batch_norm_momentum` near 1 averages the statistics of batch normalisation over many steps: a run of a few
     hundred steps needs about 0.9.
@@ -21,10 +21,10 @@ class Model(Section):
 
 
 class Augmentation(Recolouring):
-    """How training crops are varied, their keypoints with them; 0 leaves a variation out.
+    """How training crops and their keypoints are augmented; 0 turns a variation off.
 
-    `horizontal_flip` is a chance; left and right change names in a mirror. `translation` is a share of the side, each
-    way; `zoom` a share, in and out; `rotation` in degrees, each way. What comes in from outside the crop is grey.
+    `horizontal_flip` is a probability; a flip exchanges left and right keypoints. Strengths, in either direction:
+    `translation` (share of the side), `zoom` (share), `rotation` (degrees). The area outside the crop is grey.
     """
 
     horizontal_flip: Share = 0.0
@@ -34,7 +34,7 @@ class Augmentation(Recolouring):
 
 
 class Train(CommonTrain):
-    """How the network is trained. `sigma`: the spread of the Gaussians it learns to draw, in cells of its heatmaps."""
+    """How the network is trained. `sigma`: the standard deviation of the target Gaussians, in cells of the heatmaps."""
 
     sigma: Positive = 2.0
     augmentation: Augmentation = Augmentation()

@@ -10,7 +10,7 @@ from slipway.frameworks.keras.schema import NotNegative, Rate, Recolouring
 
 
 class Model(Section):
-    """A network: `filters` after each halving of the picture, the first two of them before the heat map's size.
+    """A network: `filters` is the number of filters after each halving; the second halving gives the heat map's size.
 
     `batch_norm_momentum` near 1 averages the statistics of batch normalisation over many steps: a run of a few hundred
     steps needs about 0.9.
@@ -27,13 +27,13 @@ class Model(Section):
 
 
 class Augmentation(Recolouring):
-    """How training pictures and their boxes are varied; 0 leaves a variation out.
+    """How training pictures and their boxes are augmented; 0 turns a variation off.
 
-    `horizontal_flip` is a chance; `translation` (share of the side, each way) and `zoom` (share, in and out) are
-    strengths. With `crop`, a network learns from a square window of that many pixels a side instead of the whole
-    picture: a step is so much cheaper that many more fit into the same time. The window lies about an object with the
-    chance `around`, where the picture shows one, or else anywhere. A box of which less than `visible` stays in sight is
-    no object there.
+    `horizontal_flip` is a probability; `translation` (share of the side) and `zoom` (share) are strengths, in either
+    direction. With `crop`, a network learns from a square window with sides of that many pixels instead of the whole
+    picture: a step is much cheaper, so that many more steps fit into the same time. If the picture shows an object, the
+    window is around an object with probability `around`; otherwise it is anywhere. A box with a visible share below
+    `visible` is dropped.
     """
 
     horizontal_flip: Share = 0.0
@@ -45,7 +45,7 @@ class Augmentation(Recolouring):
 
 
 class Train(schema.Train):
-    """How a detector is trained: `box_weight` is what the boxes' loss counts beside the heat map's."""
+    """How a detector is trained: `box_weight` is the weight of the boxes' loss; the heat map's loss has weight 1."""
 
     augmentation: Augmentation = Augmentation()
     box_weight: NotNegative = 1.0

@@ -1,8 +1,8 @@
-"""Training: from packed splits and a configuration to a native model, interrupted or not.
+"""Training: from packed splits and a configuration to a native model, with resumption after an interruption.
 
-A run is a function of its inputs: batches, random variations and the learning rate depend on the seed and the number
-of the step alone, TensorFlow runs its deterministic kernels, and after every epoch the whole state goes to a
-checkpoint. A run that is killed and started again therefore ends with the same bytes as one that was left alone.
+A run is a function of its inputs: batches, augmentation and the learning rate depend only on the seed and the step
+number, TensorFlow runs its deterministic kernels, and the whole state goes to a checkpoint after every epoch. So a run
+that is killed and started again ends with the same bytes as an uninterrupted run.
 """
 
 import shutil
@@ -44,33 +44,36 @@ def fit(
 
     Args:
         train: inputs [n, *shape] and targets [n, *target] to learn from.
-        val: the same, to judge each epoch by.
-        spec: what the model takes and gives.
-        objective: what the task asks of the network.
-        model: the network.
-        config: how it is trained.
-        seed: where all randomness comes from.
-        out: where the native model goes, whole or not at all.
-        checkpoints: a folder of the run's name that survives a kill; removed in the end.
-        start: the file of a native model to start from, layer by layer where name and shape agree.
+        val: the same, to evaluate each epoch on.
+        spec: the inputs and outputs of the model.
+        objective: the training objective of the task.
+        model: the configuration of the network.
+        config: the configuration of the training.
+        seed: the source of all randomness.
+        out: the folder for the native model, written atomically.
+        checkpoints: a folder, named after the run, that survives a kill; removed at the end.
+        start: the file of a native model to start from; layers whose name and shapes agree are copied.
         track: called after each epoch with its number, from 1, and train/loss, val/loss, learning_rate
             and the objective's metrics.
 
     Raises:
         ConfigError: the configuration does not fit the data.
         DataError: a split is empty.
-        ModelError: `start` does not fit, or the loss is no longer a number.
+        ModelError: `start` does not fit, or the loss is not finite.
     """
     for name, split in (("train", train), ("val", val)):
         if not len(split):
             raise DataError(f"{split.folder}: the {name} split has no example; change data or split and prepare again")
     if config.frozen is not None and start is None:
-        raise ConfigError("train.frozen is set, and there is no other model to start from whose layers it would freeze")
+        raise ConfigError(
+            "train.frozen is set, but there is no model to start from, so no layer can be frozen; "
+            "unset train.frozen, or start from another variant"
+        )
     tf.config.experimental.enable_op_determinism()
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
-    learnt = objective(spec, model, config, train.targets)
-    network = learnt.network()
+    task_objective = objective(spec, model, config, train.targets)
+    network = task_objective.network()
     copied = [] if start is None else start_from(network, start)
     steps = steps_per_epoch(len(train), config)
     phases = _phases(network, config, steps, copied)
@@ -84,14 +87,16 @@ def fit(
                 continue
             for layer in network.layers:
                 layer.trainable = layer.name not in phase.frozen
-            network.compile(phase.optimizer, learnt.loss(), metrics=list(learnt.metrics()), jit_compile=False)
+            network.compile(
+                phase.optimizer, task_objective.loss(), metrics=list(task_objective.metrics()), jit_compile=False
+            )
             network.fit(
-                training_batches(train, learnt, config, seed, epoch * steps, phase.end * steps),
+                training_batches(train, task_objective, config, seed, epoch * steps, phase.end * steps),
                 initial_epoch=epoch,
                 epochs=phase.end,
                 steps_per_epoch=steps,
                 shuffle=False,
-                validation_data=validation_batches(val, learnt),
+                validation_data=validation_batches(val, task_objective),
                 callbacks=[run, bar],
                 verbose=0,
             )
@@ -104,7 +109,7 @@ def fit(
 
 
 class _Phase(NamedTuple):
-    """Epochs up to `end` with one optimizer, in which the layers `frozen` stay as they are."""
+    """Epochs up to `end` with one optimizer, during which the layers `frozen` do not change."""
 
     end: int
     optimizer: Any
@@ -112,7 +117,7 @@ class _Phase(NamedTuple):
 
 
 def _phases(network: Any, config: Train, steps: int, copied: Sequence[str]) -> list[_Phase]:
-    """The phases of a training, with built optimizers; all layers of `network` can be trained afterwards."""
+    """The phases of a training, with built optimizers."""
     phases = []
     before = 0
     if config.frozen is not None:

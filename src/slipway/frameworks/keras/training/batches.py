@@ -1,8 +1,7 @@
-"""The batches that a network is trained on: a pure function of the seed and the number of the step.
+"""The batches that a network is trained on: a pure function of the seed and the step number.
 
-Step numbers flow through a `tf.data` pipeline that gathers a batch from the memory-mapped split, has the objective
-augment it and keeps a few ahead of the network. Any step can be the first, which is what makes an interrupted run
-resumable.
+Step numbers flow through a `tf.data` pipeline that gathers a batch from the memory-mapped split, calls the objective to
+augment it and prefetches a few batches. Any step can be the first, so an interrupted run can resume.
 """
 
 from typing import Any
@@ -19,14 +18,14 @@ VALIDATION_BATCH = 64
 
 
 def steps_per_epoch(examples: int, config: Train) -> int:
-    """Whole batches in an epoch; what is left over differs from epoch to epoch. A smaller split is one batch."""
+    """Whole batches in an epoch, at least 1; the examples left out differ from epoch to epoch."""
     return max(1, examples // config.batch_size)
 
 
 def training_batches(
     split: PackedSplit, objective: Objective, config: Train, seed: int, first_step: int, last_step: int
 ) -> Any:
-    """Batches as the objective gives them, from `first_step` up to `last_step`, the latter left out."""
+    """Augmented batches from `first_step` up to but not including `last_step`."""
     steps = steps_per_epoch(len(split), config)
     size = min(config.batch_size, len(split))
     epoch_order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
@@ -55,7 +54,7 @@ def training_batches(
 
 
 def validation_batches(split: PackedSplit, objective: Objective) -> Any:
-    """Batches of the whole split in order."""
+    """Batches of the whole split, in order."""
 
     def gather(start: np.int64) -> tuple[np.ndarray, np.ndarray]:
         positions = np.arange(start, min(int(start) + VALIDATION_BATCH, len(split)))
@@ -69,5 +68,5 @@ def validation_batches(split: PackedSplit, objective: Objective) -> Any:
 
 
 def _shaped(split: PackedSplit, inputs: Any, targets: Any, size: int | None) -> tuple[Any, Any]:
-    """A gathered batch with the shapes that TensorFlow cannot know."""
+    """A gathered batch with the shapes that TensorFlow cannot infer."""
     return tf.ensure_shape(inputs, (size, *split.shape)), tf.ensure_shape(targets, (size, *split.targets.shape[1:]))

@@ -1,8 +1,8 @@
-"""One file that holds everything an interrupted run needs to go on as if nothing had happened.
+"""One file with everything that an interrupted run needs to resume.
 
-It holds every variable of the network (weights, statistics of batch normalisation, states of random generators) and
-of the optimizer, the weights of the best epoch, and the metrics of the epochs so far. It carries the fingerprint of
-all that defines the run; a file with another fingerprint belongs to another run and is not read.
+It contains every variable of the network (weights, statistics of batch normalisation, states of random generators) and
+of the optimizer, the weights of the best epoch, and the metrics of the epochs so far. It also contains the fingerprint
+of the run; a file with another fingerprint belongs to another run and is ignored.
 """
 
 import json
@@ -16,12 +16,12 @@ import numpy as np
 FILE = "epoch.npz"
 
 History = list[dict[str, float]]
-"""Metrics by name, an entry an epoch."""
+"""Metrics by name, one entry for each epoch."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run after the epochs of `history`: `variables` to go on from, and the `best` epoch's weights."""
+    """A run after the epochs of `history`: `variables` to resume from, and the weights of the `best` epoch."""
 
     history: History
     variables: list[np.ndarray]
@@ -29,7 +29,7 @@ class Checkpoint:
 
 
 def save(checkpoint: Checkpoint, folder: Path, fingerprint: str) -> None:
-    """Replace the checkpoint in `folder`; a kill at any moment leaves the old one or the new one."""
+    """Replace the checkpoint in `folder` atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / f"{FILE}.partial"
     arrays = {f"variable_{i}": array for i, array in enumerate(checkpoint.variables)}
@@ -43,7 +43,7 @@ def save(checkpoint: Checkpoint, folder: Path, fingerprint: str) -> None:
 
 
 def load(folder: Path, fingerprint: str) -> Checkpoint | None:
-    """The checkpoint in `folder`, or None where there is none of the run with this fingerprint."""
+    """The checkpoint in `folder`, or None if there is no checkpoint of the run with this fingerprint."""
     try:
         with np.load(folder / FILE) as arrays:
             about = json.loads(str(arrays["about"]))

@@ -1,4 +1,4 @@
-"""What the objectives of classifiers share: cross-entropy with smoothed labels and weighted classes."""
+"""The shared part of the objectives of classifiers: cross-entropy with label smoothing and class weights."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from slipway.frameworks.keras.schema import ClassifierTrain
 
 
 class Classification:
-    """Cross-entropy over the classes of `spec["outputs"]`, for networks that give probabilities [n, classes]."""
+    """Cross-entropy over the classes of `spec["outputs"]`, for networks with probabilities [n, classes] as outputs."""
 
     def __init__(self, spec: Spec, config: ClassifierTrain, targets: np.ndarray) -> None:
         self.classes = len(spec["outputs"])
@@ -40,7 +40,7 @@ def class_weights(targets: np.ndarray, spec: Spec, config: ClassifierTrain) -> n
     """The weight of each class in the loss, [classes].
 
     Raises:
-        ConfigError: a weight is given for a class that does not exist.
+        ConfigError: a weight names a class that does not exist.
     """
     names = list(spec["outputs"])
     if config.class_weights == "none":

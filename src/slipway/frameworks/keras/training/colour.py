@@ -1,4 +1,4 @@
-"""Random variations of the colours of a batch of pictures."""
+"""Random augmentation of the colours of a batch of pictures."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ from slipway.frameworks.keras.schema import Recolouring
 
 
 def recolour(inputs: Any, config: Recolouring, draws: dict[str, Any]) -> Any:
-    """Vary the colours of `inputs` float32 [n, height, width, channels] in 0..255, by draws [n] from 0..1 by name."""
+    """Augment the colours of `inputs` float32 [n, height, width, channels] in 0..255.
+
+    `draws` contains draws [n] from 0..1 by the name of the variation.
+    """
     if not any((config.brightness, config.contrast, config.saturation)):
         return inputs
     if config.saturation and inputs.shape[-1] == 3:
@@ -20,10 +23,10 @@ def recolour(inputs: Any, config: Recolouring, draws: dict[str, Any]) -> Any:
 
 
 def signed(draw: Any) -> Any:
-    """A draw from 0..1 as one from -1..1."""
+    """Map a draw from 0..1 to -1..1."""
     return draw * 2 - 1
 
 
 def each(value: Any) -> Any:
-    """[n] so that it broadcasts over [n, height, width, channels]."""
+    """Reshape [n] so that it broadcasts over [n, height, width, channels]."""
     return value[:, None, None, None]

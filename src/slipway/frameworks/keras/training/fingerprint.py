@@ -1,4 +1,4 @@
-"""What defines a training run, as one hash: equal hashes mean that one run may go on where the other stopped."""
+"""A hash of everything that defines a training run: a run can resume the checkpoint of a run with the same hash."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ LIBRARIES = ("keras", "numpy", "tensorflow")
 def fingerprint(
     train: PackedSplit, val: PackedSplit, spec: Spec, model: Section, config: Train, seed: int, start: Path | None
 ) -> str:
-    """SHA-256 over data, configuration, start weights, this package's code and the versions of the libraries."""
+    """The SHA-256 of data, configuration, start weights, this package's code and the versions of the libraries."""
     parts = {
         "spec": spec,
         "model": model.model_dump(),

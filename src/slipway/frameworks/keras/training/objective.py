@@ -1,4 +1,4 @@
-"""What a task asks of a network: how it ends, what it loses, and how its examples are varied."""
+"""The training objective of a task for networks: the network, the loss, and the augmentation of examples."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from slipway.core.spec import Spec
 
 
 class Objective(Protocol):
-    """One task's side of training; `slipway.frameworks.keras.objectives.<task>.Objective`.
+    """The part of training that depends on the task; `slipway.frameworks.keras.objectives.<task>.Objective`.
 
     `targets` [n, *target] are those of the train split.
 
@@ -20,19 +20,19 @@ class Objective(Protocol):
     def __init__(self, spec: Spec, model: Any, config: Any, targets: np.ndarray) -> None: ...
 
     def network(self) -> Any:
-        """The network with random weights, from inputs float32 [n, *shape]; its layers' names follow from `model`."""
+        """The network with random weights, from inputs float32 [n, *shape]; layer names depend only on `model`."""
 
     def loss(self) -> Any:
-        """The loss of what `augment` and `plain` give as targets."""
+        """The loss, for the targets that `augment` and `plain` return."""
 
     def metrics(self) -> Sequence[Any]:
-        """Keras metrics to report beside the loss."""
+        """Keras metrics to report in addition to the loss."""
 
     def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
-        """A training batch from one of the split: float32 inputs, targets and perhaps weights [n], as tensors.
+        """A training batch from a batch of the split: float32 inputs, targets and optional weights [n], as tensors.
 
-        All that is random in it follows from (seed, step).
+        All randomness depends only on (seed, step).
         """
 
     def plain(self, inputs: Any, targets: Any) -> tuple[Any, ...]:
-        """A validation batch from one of the split: float32 inputs, targets and perhaps weights [n]."""
+        """A validation batch from a batch of the split: float32 inputs, targets and optional weights [n]."""

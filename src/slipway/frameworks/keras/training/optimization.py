@@ -1,4 +1,4 @@
-"""The optimizer of a run; its learning rate is a function of the step alone."""
+"""The optimizer of a run; its learning rate depends only on the step."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def optimizer(config: Train, steps_per_epoch: int) -> Any:
     )
     decay = config.weight_decay or None
     optimizers = keras.optimizers
-    if config.optimizer in ("adam", "adamw"):  # one method in Keras, which decouples the decay of every optimizer
+    if config.optimizer in ("adam", "adamw"):  # the same in Keras, whose weight decay is always decoupled
         made = optimizers.Adam(rate, weight_decay=decay)
     elif config.optimizer == "sgd":
         made = optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay)

@@ -1,4 +1,4 @@
-"""What a user sees of a run: a bar in a terminal, one line an epoch elsewhere."""
+"""The progress display of a run: a bar in a terminal, and one line for each epoch."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from slipway.frameworks.keras.native.runtime import keras
 
 
 class Bar(keras.callbacks.Callback):  # type: ignore[misc]
-    """Shows the steps of a run as they are made, and says what each epoch came to; `name` tells runs apart."""
+    """Shows the steps of a run and prints the metrics of each epoch; `name` identifies the run."""
 
     def __init__(self, name: str, epochs: int, steps: int, done: int) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Bar(keras.callbacks.Callback):  # type: ignore[misc]
         self._task = self._progress.add_task(name, total=epochs * steps, completed=done * steps)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Draw the bar."""
+        """Show the bar."""
         self._progress.start()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -36,10 +36,10 @@ class Bar(keras.callbacks.Callback):  # type: ignore[misc]
         self._progress.advance(self._task)
 
     def close(self) -> None:
-        """Leave the terminal as it was, whatever ended the run."""
+        """Restore the terminal, also after an error."""
         self._progress.stop()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Say what the epoch came to."""
+        """Print the metrics of the epoch."""
         line = "  ".join(f"{name} {value:.4g}" for name, value in (logs or {}).items())
         self._console.print(f"{self._name}  epoch {epoch + 1}/{self._epochs}  {line}", highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A run in progress: the metrics of its epochs, the weights of its best one, and whether it is over."""
+"""A run in progress: the metrics of its epochs, the weights of its best epoch, and early stopping."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -13,9 +13,10 @@ from slipway.frameworks.keras.training.checkpoint import Checkpoint, History
 
 
 class Run(keras.callbacks.Callback):  # type: ignore[misc]
-    """Follows a network's training epoch by epoch and keeps it in a checkpoint.
+    """Follows the training of a network epoch by epoch and saves it in a checkpoint.
 
-    `best` are the weights to ship: those of the epoch that did best at what `early` monitors, or without it the last.
+    `best` are the weights to ship: those of the epoch with the best metric that `early` monitors, or of the last epoch
+    if `early` is None.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
         self._history: History = []
 
     def resume(self) -> int:
-        """Go back to the checkpoint of this very run, where there is one; the number of epochs it had made."""
+        """Restore the checkpoint of this run, if there is one, and return the number of completed epochs."""
         found = checkpoint.load(self._checkpoints, self._fingerprint)
         if found is not None:
             for variable, value in zip(self._variables, found.variables, strict=True):
@@ -45,16 +46,18 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def stopped(self) -> bool:
-        """Whether the last epochs brought nothing better."""
+        """Whether the last `patience` epochs brought no improvement."""
         if self._early is None:
             return False
         return len(self._history) - _best(self._history, self._early) >= self._early.patience
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Judge the epoch, tell it, and write the checkpoint: told first, since what it covers is not told again.
+        """Evaluate the epoch, report its metrics, then write the checkpoint.
+
+        Metrics are reported first, since a resumed run does not report the epochs of its checkpoint again.
 
         Raises:
-            ModelError: the loss is no longer a number.
+            ModelError: the loss is not finite.
         """
         metrics = _named(logs or {}) | {"learning_rate": float(self._network.optimizer.learning_rate)}
         if not math.isfinite(metrics["train/loss"]):
@@ -73,13 +76,13 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _best(history: History, early: EarlyStopping) -> int:
-    """The number, from 1, of the first epoch that did best; 0 where there is none."""
+    """The number, from 1, of the first epoch with the best metric; 0 if there is no epoch."""
     sign = -1 if early.monitor == "val/accuracy" else 1
     values = [sign * metrics[early.monitor] for metrics in history]
     return values.index(min(values)) + 1 if values else 0
 
 
 def _named(logs: dict[str, float]) -> dict[str, float]:
-    """Keras' `loss` and `val_loss` as train/loss and val/loss."""
+    """Rename Keras' `loss` and `val_loss` to train/loss and val/loss."""
     split = {name: name.removeprefix("val_") for name in logs}
     return {f"{'val' if name != short else 'train'}/{short}": float(logs[name]) for name, short in split.items()}

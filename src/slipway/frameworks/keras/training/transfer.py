@@ -1,4 +1,4 @@
-"""Starting from the weights of another variant's network."""
+"""Start training from the weights of another variant's network."""
 
 from pathlib import Path
 from typing import Any
@@ -8,12 +8,12 @@ from slipway.frameworks.keras import native
 
 
 def start_from(network: Any, start: Path) -> list[str]:
-    """Copy into `network` the weights of every layer of the native model `start` that agrees in name and shapes.
+    """Copy the weights of all layers of the native model `start` whose names and shapes agree into `network`.
 
-    The last layer may differ, as it does when the classes do. Returns the names of the layers that were copied.
+    The last layer can differ, as it does if the classes differ. Returns the names of the copied layers.
 
     Raises:
-        ModelError: the file holds no network, or none of its layers fits.
+        ModelError: the file does not contain a network, or none of its layers fits.
     """
     source = {layer.name: layer for layer in native.read(start).layers}
     copied = []
@@ -24,7 +24,7 @@ def start_from(network: Any, start: Path) -> list[str]:
             copied.append(layer.name)
     if not copied:
         raise ModelError(
-            f"{start}: no layer of this network fits {network.name}; both variants need the same model.network "
-            "(and width) to start one from the other"
+            f"{start}: no layer of this network fits {network.name}; to start one variant from another, both need the "
+            "same model.network (and width)"
         )
     return copied

@@ -1,8 +1,8 @@
-"""Two classes: the log loss, classes that count by their weight, and probabilities that are calibrated in the end.
+"""Binary classification: the log loss, class weights, and calibration of the probabilities after training.
 
-Calibration is Platt's ("Probabilistic Outputs for Support Vector Machines", 1999): a logistic regression of the class
-on the trees' raw value, on the validation split, with his targets of (n + 1) / (n + 2) and 1 / (n + 2) in place of 1
-and 0. Its slope and offset become the trees' scale and bias, so the model needs nothing beside itself to be calibrated.
+Calibration is Platt scaling ("Probabilistic Outputs for Support Vector Machines", 1999): a logistic regression of the
+class on the raw value of the trees, on the validation split, with Platt's targets of (n + 1) / (n + 2) and 1 / (n + 2)
+instead of 1 and 0. Its slope and offset become the scale and bias of the trees, so the model contains its calibration.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ class Objective:
 
     def __init__(self, spec: Spec, config: Train) -> None:
         if spec["objective"] != "binary":
-            raise ConfigError(f"two classes with one output are trained here, and the data is {spec['objective']}")
+            raise ConfigError(f"training needs two classes with one output, but the data is {spec['objective']}")
         self._weights = config.class_weights
 
     def parameters(self) -> dict[str, Any]:
@@ -34,7 +34,7 @@ class Objective:
         return {"loss_function": self.loss}
 
     def weights(self, split: PackedSplit, inputs: np.ndarray) -> np.ndarray | None:
-        """By class; `balanced` weights are those of this split's own shares, and 1 on average."""
+        """The weight of each row by its class; `balanced` weights use this split's class shares and average 1."""
         if self._weights == "none":
             return None
         positive = split.targets == 1
@@ -48,23 +48,24 @@ class Objective:
         """Calibrate on the validation split.
 
         Raises:
-            ModelError: the trees rank it no better than chance.
+            ModelError: the trees rank the validation split no better than chance.
         """
         inputs = val.gather(np.arange(len(val)))
         slope, offset = platt(booster.predict(inputs, prediction_type="RawFormulaVal"), val.targets == 1)
         if not slope > 0:
             raise ModelError(
-                f"the trees tell the classes of {val.folder} apart no better than chance: the features say nothing of "
-                "the target there; look at data and at split in the variant's conf/ file"
+                f"the trees separate the classes of {val.folder} no better than chance: the features there do not "
+                "predict the target; check data and split in the variant's conf/ file"
             )
         scale, bias = booster.get_scale_and_bias()
         booster.set_scale_and_bias(slope * scale, slope * bias + offset)
 
 
 def platt(values: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
-    """Slope and offset of Platt scaling: the probability of positive is sigmoid(slope * value + offset).
+    """Slope and offset of Platt scaling: the probability of the positive class is sigmoid(slope * value + offset).
 
-    `values` [n] are raw, `positive` [n] says of which class each is. Where all values are one, the slope is 0.
+    `values` [n] are raw outputs; `positive` [n] marks the rows of the positive class. If all values are equal, the
+    slope is 0.
     """
     count = int(positive.sum())
     targets = np.where(positive, (count + 1) / (count + 2), 1 / (len(positive) - count + 2))

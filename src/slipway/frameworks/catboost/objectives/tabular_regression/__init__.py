@@ -1,4 +1,4 @@
-"""Regression: the loss, and rows that count by one of their features."""
+"""Regression: the loss, and row weights from one of the features."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ class Objective:
     def __init__(self, spec: Spec, config: Train) -> None:
         names = spec["input"]["names"]
         if config.weight is not None and config.weight not in names:
-            raise ConfigError(f"train.weight: {config.weight} is no feature; the features are {', '.join(names)}")
+            raise ConfigError(f"train.weight: {config.weight} is not a feature; the features are {', '.join(names)}")
         self._weight = None if config.weight is None else names.index(config.weight)
         self._config = config
         self.loss = config.loss
@@ -31,7 +31,7 @@ class Objective:
         """The feature that `weight` names.
 
         Raises:
-            DataError: it is not positive everywhere.
+            DataError: a weight is not positive.
         """
         if self._weight is None:
             return None
@@ -41,4 +41,4 @@ class Objective:
         return weights
 
     def finish(self, booster: CatBoost, val: PackedSplit) -> None:
-        """Nothing is left to do: a value is a value."""
+        """Do nothing: regression values need no calibration."""

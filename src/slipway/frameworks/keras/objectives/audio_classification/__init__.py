@@ -1,4 +1,4 @@
-"""Classifiers of sounds: cross-entropy, and the variations that leave what is heard as it is."""
+"""Classifiers of sounds: cross-entropy, and augmentation that keeps the class of a sound."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ class Objective(Classification):
         return network.build(self._model, self._spec)
 
     def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
-        """Varied and mixed spectrograms, targets in the shares of the mixture, weights."""
+        """Augmented and mixed spectrograms, targets mixed in the same shares, and weights."""
         varied, partner, share = augment(inputs, self._augmentation, self._step, seed, step)
         one, other = targets, tf.gather(targets, partner)
         mixed = share[:, None] * self.targets(one) + (1 - share[:, None]) * self.targets(other)

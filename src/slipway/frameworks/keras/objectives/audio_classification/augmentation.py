@@ -1,10 +1,10 @@
-"""Random variations of a batch of log-mel spectrograms, each drawn from (seed, step) alone.
+"""Random augmentation of a batch of log-mel spectrograms, drawn from (seed, step) only.
 
-All of a batch's random numbers are drawn at once, a column a variation, so that turning one on or off leaves the others
-as they were; noise has draws of its own. Shift, stretch and pitch are one affine
-resampling. Sounds add up in power, not in decibels: so do noise and mixtures here. Masks are those of SpecAugment
-(Park et al., Interspeech 2019); mixup is that of Zhang et al., ICLR 2018, with its shares drawn evenly (Tokozume et
-al., "Learning from between-class examples for deep sound recognition", ICLR 2018).
+All random numbers of a batch are drawn at once, one column for each variation, so that turning a variation on or off
+does not change the others; noise has separate draws. Stretch and pitch are one affine resampling. Noise and mixtures
+add up in power, not in decibels, as real sounds do. Masks are those of SpecAugment (Park et al., Interspeech 2019);
+mixup is that of Zhang et al., ICLR 2018, with uniformly drawn shares (Tokozume et al., "Learning from between-class
+examples for deep sound recognition", ICLR 2018).
 """
 
 import math
@@ -29,15 +29,15 @@ DRAWS = (
     "share",
 )
 TILT = 20.0
-"""By how many dB the noise at the highest pitch may differ from that at the lowest."""
+"""The largest difference in dB between the noise at the highest pitch and at the lowest."""
 
 
 def augment(inputs: Any, config: Augmentation, step_db: float, seed: int, step: Any) -> tuple[Any, Any, Any]:
-    """Vary spectrograms `inputs` [n, mels, frames, 1] in 0..255, of which 1 is `step_db` dB.
+    """Augment spectrograms `inputs` [n, mels, frames, 1] in 0..255, where a step of 1 is `step_db` dB.
 
     Returns:
-        float32 of the same shape in 0..255; for each the position [n] of the one it is mixed with, and its own share
-        [n], 1 where it is not mixed.
+        The spectrograms, float32 of the same shape in 0..255; for each the position [n] of the spectrogram that it is
+        mixed with, and its own share [n], which is 1 if it is not mixed.
     """
     seeds = tf.stack([tf.cast(seed, tf.int64), tf.cast(step, tf.int64)])
     count = tf.shape(inputs)[0]
@@ -49,7 +49,7 @@ def augment(inputs: Any, config: Augmentation, step_db: float, seed: int, step: 
     if config.stretch or config.pitch:
         x = _resampled(x, config, draws)
     if config.gain:
-        # What lay at the floor was quieter by an unknown amount and stays there.
+        # A value at the floor was below it by an unknown amount, so it stays there.
         x = tf.where(x > 0, x + _each(_signed(draws["gain"]) * config.gain / step_db), 0.0)
     if config.noise:
         x = _noisy(x, config.noise, step_db, draws, seeds)
@@ -65,7 +65,7 @@ def augment(inputs: Any, config: Augmentation, step_db: float, seed: int, step: 
 
 
 def _rolled(x: Any, by: Any) -> Any:
-    """Each window turned by a share of its length, round the end."""
+    """Shift each window cyclically by a share of its length."""
     frames = x.shape[2]
     moved = tf.cast(tf.round(by * frames), tf.int32)
     places = (tf.range(frames)[None] - moved[:, None]) % frames
@@ -73,7 +73,7 @@ def _rolled(x: Any, by: Any) -> Any:
 
 
 def _resampled(x: Any, config: Augmentation, draws: dict[str, Any]) -> Any:
-    """Each window stretched in time about its middle and moved in pitch; what comes in from outside is mirrored."""
+    """Stretch each window in time about its middle and move it in pitch; fill the outside with its mirror image."""
     mels, frames = x.shape[1:3]
     scale = tf.exp(_signed(draws["stretch"]) * -math.log(1 - config.stretch))
     zero, one = tf.zeros_like(scale), tf.ones_like(scale)
@@ -89,7 +89,7 @@ def _resampled(x: Any, config: Augmentation, draws: dict[str, Any]) -> Any:
 
 
 def _noisy(x: Any, loudest: float, step_db: float, draws: dict[str, Any], seeds: Any) -> Any:
-    """Gaussian noise of a straight spectrum on top: its power in each cell is exponentially distributed."""
+    """Add Gaussian noise with a linear spectrum in dB; its power in each cell is exponentially distributed."""
     drawn = tf.random.stateless_uniform(tf.shape(x), seeds + tf.constant([1, 0], tf.int64), minval=1e-6)
     level = draws["noise"] * loudest / step_db
     tilt = tf.linspace(-0.5, 0.5, x.shape[1])[None, :, None, None] * _each(_signed(draws["tilt"])) * TILT / step_db
@@ -98,7 +98,7 @@ def _noisy(x: Any, loudest: float, step_db: float, draws: dict[str, Any], seeds:
 
 
 def _sum(x: Any, y: Any, share: Any, step_db: float) -> Any:
-    """`share` of the power of x and the rest of y's, in steps of dB."""
+    """The sum of `share` of the power of x and the remaining share of the power of y, in steps of dB."""
     nepers = step_db * math.log(10) / 10
     louder = tf.maximum(x, y)
     power = share * tf.exp((x - louder) * nepers) + (1 - share) * tf.exp((y - louder) * nepers)
@@ -106,7 +106,7 @@ def _sum(x: Any, y: Any, share: Any, step_db: float) -> Any:
 
 
 def _masked(x: Any, start: Any, length: Any, axis: int) -> Any:
-    """A stretch of `length` (share) along an axis becomes the window's mean."""
+    """Replace an interval of `length` (a share of the axis) by the mean of the window."""
     size = x.shape[axis]
     start = start * (1 - length)
     places = (tf.range(size, dtype=tf.float32)[None] + 0.5) / size
@@ -116,10 +116,10 @@ def _masked(x: Any, start: Any, length: Any, axis: int) -> Any:
 
 
 def _signed(draw: Any) -> Any:
-    """A draw from 0..1 as one from -1..1."""
+    """Map a draw from 0..1 to -1..1."""
     return draw * 2 - 1
 
 
 def _each(value: Any) -> Any:
-    """[n] so that it broadcasts over [n, mels, frames, 1]."""
+    """Reshape [n] so that it broadcasts over [n, mels, frames, 1]."""
     return value[:, None, None, None]

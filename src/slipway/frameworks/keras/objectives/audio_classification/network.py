@@ -1,9 +1,9 @@
-"""A convolutional network over log-mel spectrograms, of what integer hardware has: convolutions, ReLU6, pooling.
+"""A convolutional network over log-mel spectrograms with layers for integer hardware: convolutions, ReLU6, pooling.
 
-Blocks of two 3 x 3 convolutions with batch normalisation, the first of stride 2; then the mean over pitch, and over
-time the sum of mean and maximum, so that a short call counts and so does a steady sound. It is the CNN of Kong et al.,
-"PANNs: large-scale pretrained audio neural networks", IEEE/ACM TASLP 28, 2020, with strides in place of pooling, which
-makes it four times cheaper, and without its second dense layer.
+Blocks of two 3 x 3 convolutions with batch normalisation, the first of stride 2. Then the mean over pitch, and over
+time the sum of mean and maximum, so that both short calls and steady sounds count. It is the CNN of Kong et al.,
+"PANNs: large-scale pretrained audio neural networks", IEEE/ACM TASLP 28, 2020, with strides instead of pooling, which
+costs a quarter of the computation, and without its second dense layer.
 """
 
 from typing import Any
@@ -15,19 +15,19 @@ from slipway.frameworks.keras.schema.audio_classification import Model
 
 
 def build(model: Model, spec: Spec) -> Any:
-    """The network of `model` with random weights, from float32 [n, mels, frames, 1] in 0..255 to probabilities.
+    """Build the network of `model` with random weights, from float32 [n, mels, frames, 1] in 0..255 to probabilities.
 
-    Layer names depend on the architecture alone, so that weights can be carried over by name.
+    Layer names depend only on the architecture, so that weights can be transferred by name.
 
     Raises:
-        ConfigError: the spectrograms are too small to be halved so often.
+        ConfigError: the spectrograms are too small for the number of blocks.
     """
     shape = tuple(spec["input"]["shape"])
     least = 2 ** len(model.filters)
     if len(shape) != 3 or min(shape[:2]) < least:
         raise ConfigError(
             f"model.filters: {len(model.filters)} blocks need spectrograms of at least {least} x {least}, and the data "
-            f"is encoded as {list(shape)}; take blocks out, or raise data.mels or data.window_seconds"
+            f"is encoded as {list(shape)}; use fewer blocks, or raise data.mels or data.window_seconds"
         )
     layers = keras.layers
     inputs = layers.Input(shape, name="input")

@@ -1,4 +1,4 @@
-"""Classifiers of pictures: cross-entropy, and the variations that leave a picture's class as it is."""
+"""Classifiers of pictures: cross-entropy, and augmentation that keeps the class of a picture."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class Objective(Classification):
         return networks.build(self._model, self._spec)
 
     def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
-        """Varied pictures, one-hot targets, weights."""
+        """Augmented pictures, one-hot targets and weights."""
         return augment(inputs, self._augmentation, seed, step), self.targets(targets), self.weights(targets)
 
     def plain(self, inputs: Any, targets: Any) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
-"""Random variations of a batch of training inputs, each drawn from (seed, step) alone.
+"""Random augmentation of a batch of training inputs, drawn from (seed, step) only.
 
-All of a batch's random numbers are drawn at once, a column a variation, so that turning one on or off leaves the
-others as they were. Flip, translation, zoom and rotation are one affine resampling; what comes in from outside the
-picture is its mirror image.
+All random numbers of a batch are drawn at once, one column for each variation, so that turning a variation on or off
+does not change the others. Flip, translation, zoom and rotation are one affine resampling; the area outside the picture
+is filled with its mirror image.
 """
 
 import math
@@ -33,7 +33,7 @@ LARGEST_ERASED = 0.5
 
 
 def augment(inputs: Any, config: Augmentation, seed: int, step: Any) -> Any:
-    """Vary `inputs` [n, height, width, channels]; float32 of the same shape, pictures (uint8) still in 0..255."""
+    """Augment `inputs` [n, height, width, channels]; returns float32 of the same shape, pictures (uint8) in 0..255."""
     pictures = inputs.dtype == tf.uint8
     numbers = tf.random.stateless_uniform([tf.shape(inputs)[0], len(DRAWS)], [tf.cast(seed, tf.int64), step])
     draws = dict(zip(DRAWS, tf.unstack(numbers, axis=1), strict=True))
@@ -56,7 +56,7 @@ def _resample(inputs: Any, config: Augmentation, draws: dict[str, Any]) -> Any:
     right = signed(draws["right"]) * config.translation * width
     down = signed(draws["down"]) * config.translation * height
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
-    # The operation asks where each output point comes from; the middle is fixed, then moved.
+    # The operation maps each output point to its input point: first about the fixed middle, then the translation.
     rows = [
         cosine * mirror,
         -sine,
@@ -87,7 +87,7 @@ def _erase(inputs: Any, config: Augmentation, draws: dict[str, Any], value: floa
 
 
 def _within(start: Any, side: Any, size: int) -> Any:
-    """Which of `size` positions lie in an interval of up to `LARGEST_ERASED` that is wholly inside: [n, size]."""
+    """A mask [n, size] of the positions in an interval of at most `LARGEST_ERASED` that does not cross the edges."""
     side = side * LARGEST_ERASED
     start = start * (1 - side)
     positions = (tf.range(size, dtype=tf.float32)[None] + 0.5) / size

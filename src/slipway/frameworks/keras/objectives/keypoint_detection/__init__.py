@@ -1,8 +1,8 @@
-"""Networks that find keypoints: each learns to draw a Gaussian where its keypoint is.
+"""Networks that find keypoints: for each keypoint they learn a heatmap with a Gaussian at its position.
 
-The loss of a keypoint is the cross-entropy of each cell of its heatmap, summed over the cells: its least is where the
-heatmap is the Gaussian itself. A keypoint that is not annotated (v of 0) is left out; one that is outside the crop, by
-nature or by augmentation, is learnt as an empty heatmap.
+The loss of a keypoint is the cross-entropy of each cell of its heatmap, summed over the cells. It is minimal if the
+heatmap equals the Gaussian. A keypoint that is not annotated (v of 0) is left out. A keypoint outside the crop, with or
+without augmentation, is learnt as an empty heatmap.
 """
 
 from collections.abc import Sequence
@@ -30,27 +30,27 @@ class Objective:
         return network.build(self._model, self._spec)
 
     def loss(self) -> Any:
-        """Cross-entropy [n] of heatmaps [n, rows, columns, keypoints], for points [n, keypoints, 3] as targets."""
+        """Cross-entropy [n] of heatmaps [n, rows, columns, keypoints], with points [n, keypoints, 3] as targets."""
 
-        def cross_entropy(points: Any, given: Any) -> Any:
-            rows, columns = given.shape[1:3]
-            wanted = heatmaps.drawn(points, rows, columns, self._config.sigma)
-            given = tf.clip_by_value(given, SMALLEST, 1 - SMALLEST)
-            surprise = -(wanted * tf.math.log(given) + (1 - wanted) * tf.math.log(1 - given))
-            return _over_annotated(points, tf.reduce_sum(surprise, axis=[1, 2]))
+        def cross_entropy(points: Any, predicted: Any) -> Any:
+            rows, columns = predicted.shape[1:3]
+            expected = heatmaps.render(points, rows, columns, self._config.sigma)
+            predicted = tf.clip_by_value(predicted, SMALLEST, 1 - SMALLEST)
+            losses = -(expected * tf.math.log(predicted) + (1 - expected) * tf.math.log(1 - predicted))
+            return _over_annotated(points, tf.reduce_sum(losses, axis=[1, 2]))
 
         return cross_entropy
 
     def metrics(self) -> Sequence[Any]:
-        """The mean distance of the highest cell from its keypoint, in shares of the crop's sides."""
+        """The mean distance from the highest cell of a heatmap to its keypoint, as a share of the crop's sides."""
 
-        def error(points: Any, given: Any) -> Any:
-            return _over_annotated(points, tf.norm(heatmaps.tops(given) - points[..., :2], axis=-1))
+        def error(points: Any, predicted: Any) -> Any:
+            return _over_annotated(points, tf.norm(heatmaps.peaks(predicted) - points[..., :2], axis=-1))
 
         return [keras.metrics.MeanMetricWrapper(error, name="mean_error")]
 
     def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
-        """Varied crops, and their keypoints where they then are."""
+        """Augmented crops, and their keypoints moved with them."""
         return augment(inputs, targets, self._spec["mirrored"], self._config.augmentation, seed, step)
 
     def plain(self, inputs: Any, targets: Any) -> tuple[Any, ...]:

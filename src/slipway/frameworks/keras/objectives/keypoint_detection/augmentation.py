@@ -1,7 +1,7 @@
-"""Random variations of a batch of crops and their keypoints, each drawn from (seed, step) alone.
+"""Random augmentation of a batch of crops and their keypoints, drawn from (seed, step) only.
 
-All of a batch's random numbers are drawn at once, a column a variation, so that turning one on or off leaves the
-others as they were. Flip, zoom, rotation and translation are one affine map of the crop about its middle.
+All random numbers of a batch are drawn at once, one column for each variation, so that turning a variation on or off
+does not change the others. Flip, zoom, rotation and translation are one affine map of the crop about its middle.
 """
 
 import math
@@ -19,18 +19,18 @@ GREY = 127.0
 def augment(
     inputs: Any, points: Any, mirrored: Sequence[int], config: Augmentation, seed: int, step: Any
 ) -> tuple[Any, Any]:
-    """Vary crops and keypoints together.
+    """Augment crops together with their keypoints.
 
     Args:
         inputs: uint8 [n, height, width, 3].
         points: float32 [n, keypoints, 3], x and y as shares of the crop, and v.
-        mirrored: for each keypoint, the position of the one that it becomes in a mirror.
-        config: how far.
+        mirrored: for each keypoint, the index of its left-right counterpart.
+        config: the kinds and strengths of augmentation.
         seed: of the run.
         step: of the run.
 
     Returns:
-        float32 crops in 0..255, and points, which may have left the crop.
+        Crops, float32 in 0..255, and points, which may be outside the crop.
     """
     numbers = tf.random.stateless_uniform([tf.shape(inputs)[0], len(DRAWS)], [tf.cast(seed, tf.int64), step])
     draws = dict(zip(DRAWS, tf.unstack(numbers, axis=1), strict=True))
@@ -49,7 +49,7 @@ def _moved(
     cosine, sine = tf.cos(angle), tf.sin(angle)
     right = signed(draws["right"]) * config.translation * width
     down = signed(draws["down"]) * config.translation * height
-    # The operation asks where each output pixel comes from, so it is given the map's inverse, about the middle pixel.
+    # The operation maps each output pixel to its input pixel, so it needs the inverse map, about the middle pixel.
     middle_x, middle_y = (width - 1) / 2, (height - 1) / 2
     a, b, c, d = mirror * cosine / scale, mirror * sine / scale, -sine / scale, cosine / scale
     e = middle_x - a * (middle_x + right) - b * (middle_y + down)

@@ -1,19 +1,19 @@
-"""Heatmaps as TensorFlow draws and reads them: the cell in row i, column j is centred at ((j + 0.5), (i + 0.5))."""
+"""Render and read heatmaps in TensorFlow: the cell in row i, column j has its centre at ((j + 0.5), (i + 0.5))."""
 
 from typing import Any
 
 from slipway.frameworks.keras.native.runtime import tf
 
 
-def drawn(points: Any, rows: int, columns: int, sigma: float) -> Any:
-    """Gaussians of height 1 and spread `sigma`, in cells, around `points`.
+def render(points: Any, rows: int, columns: int, sigma: float) -> Any:
+    """Render Gaussians of height 1 around `points`.
 
     Args:
-        points: [n, keypoints, 3], x and y as shares of the crop; the third value is not read. A point outside the crop
-            shows as much of its Gaussian as reaches in.
+        points: [n, keypoints, 3], x and y as shares of the crop; the third value is not used. For a point outside the
+            crop, the heatmap contains the part of the Gaussian inside the crop.
         rows: of the heatmaps.
         columns: of the heatmaps.
-        sigma: the spread.
+        sigma: the standard deviation, in cells.
 
     Returns:
         [n, rows, columns, keypoints].
@@ -24,8 +24,8 @@ def drawn(points: Any, rows: int, columns: int, sigma: float) -> Any:
     return along[:, :, None, :] * across[:, None, :, :]
 
 
-def tops(heatmaps: Any) -> Any:
-    """The middle of the highest cell of each of [n, rows, columns, keypoints], as shares: [n, keypoints, 2]."""
+def peaks(heatmaps: Any) -> Any:
+    """The middle of the highest cell of each heatmap [n, rows, columns, keypoints], as shares: [n, keypoints, 2]."""
     rows, columns, keypoints = heatmaps.shape[1:]
     highest = tf.argmax(tf.reshape(heatmaps, [-1, rows * columns, keypoints]), axis=1, output_type=tf.int32)
     places = tf.stack([highest % columns, highest // columns], axis=-1)

@@ -1,6 +1,6 @@
-"""Detectors: a heat map of where objects are and how large, learnt from boxes that move with the varied picture.
+"""Detectors: a heat map of the positions and sizes of objects, learnt from boxes that move with the augmented picture.
 
-A network may learn from windows of pictures: the sizes in its map are shares of the whole picture all the same.
+A network can learn from windows of pictures; the sizes in its map are still shares of the whole picture.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class Objective:
         crop, coarsest = config.augmentation.crop, network.coarsest(model)
         if crop is not None and (crop > min(height, width) or crop % coarsest):
             raise ConfigError(
-                f"train.augmentation.crop is {crop}: a window must fit into {height} x {width}, and its side be a "
+                f"train.augmentation.crop is {crop}: a window must fit into {height} x {width}, and its side must be a "
                 f"multiple of {coarsest}"
             )
         self._stride: int = spec["heatmap"]["stride"]
@@ -37,11 +37,11 @@ class Objective:
         return network.build(self._model, self._spec)
 
     def loss(self) -> Any:
-        """The mean over pictures of what heat and boxes lose."""
+        """The loss of each picture: that of the heat and the weighted one of the boxes."""
 
-        def loss(wanted: Any, given: Any) -> Any:
-            box = maps.box_loss(wanted, given, self._smallest, self._picture)
-            return maps.heat_loss(wanted, given) + self._config.box_weight * box
+        def loss(expected: Any, predicted: Any) -> Any:
+            box = maps.box_loss(expected, predicted, self._smallest, self._picture)
+            return maps.heat_loss(expected, predicted) + self._config.box_weight * box
 
         return loss
 
@@ -55,7 +55,7 @@ class Objective:
         ]
 
     def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
-        """Varied pictures and the maps of their boxes."""
+        """Augmented pictures and the maps of their boxes."""
         pictures, boxes = augment(inputs, targets, self._config.augmentation, seed, step)
         return pictures, self._maps(pictures, boxes)
 
@@ -65,4 +65,4 @@ class Objective:
 
     def _maps(self, pictures: Any, boxes: Any) -> Any:
         height, width = pictures.shape[1:3]
-        return maps.drawn(boxes, height // self._stride, width // self._stride)
+        return maps.render(boxes, height // self._stride, width // self._stride)

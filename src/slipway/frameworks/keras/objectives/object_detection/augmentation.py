@@ -1,8 +1,8 @@
-"""Random variations of pictures together with their boxes, each drawn from (seed, step) alone.
+"""Random augmentation of pictures together with their boxes, drawn from (seed, step) only.
 
-All of a batch's random numbers are drawn at once, a column a variation, so that turning one on or off leaves the
-others as they were. Window, flip, translation and zoom are one affine resampling; what comes in from outside the
-picture is grey, not its mirror image, which would show objects that no box is around.
+All random numbers of a batch are drawn at once, one column for each variation, so that turning a variation on or off
+does not change the others. Window, flip, translation and zoom are one affine resampling. The area outside the picture
+is grey and not its mirror image, which would show objects without boxes.
 """
 
 import math
@@ -17,11 +17,11 @@ GREY = 127.0
 
 
 def augment(inputs: Any, boxes: Any, config: Augmentation, seed: int, step: Any) -> tuple[Any, Any]:
-    """Vary `inputs` uint8 [n, height, width, 3] and `boxes` [n, m, 4] in shares of them.
+    """Augment `inputs` uint8 [n, height, width, 3] and `boxes` [n, m, 4] in shares of the picture.
 
     Returns:
-        float32 [n, height, width, 3], or windows [n, crop, crop, 3], and boxes in shares of these: cut off at the
-        edges; those of which too little is left are NaN, as those that never were.
+        Pictures float32 [n, height, width, 3] or windows [n, crop, crop, 3], and boxes in shares of these, cut off at
+        the edges. A box with too small a visible part is NaN, like an absent box.
     """
     numbers = tf.random.stateless_uniform([tf.shape(inputs)[0], len(DRAWS)], [tf.cast(seed, tf.int64), step])
     draws = dict(zip(DRAWS, tf.unstack(numbers, axis=1), strict=True))
@@ -53,7 +53,8 @@ def _middle(boxes: Any, picture: Any, window: Any, around: float, draws: dict[st
 
 
 def _resample(inputs: Any, scale: Any, middle: Any, size: tuple[int, int]) -> Any:
-    """Each place of the result comes from its distance from its middle times `scale` [n, 2], about `middle` [n, 2]."""
+    """Resample: the offset of an output point from the middle of the result, times `scale` [n, 2], is the offset of its
+    input point from `middle` [n, 2]."""
     height, width = size
     start = scale * (1 - tf.constant([width, height], tf.float32)) / 2 + middle - 0.5
     zero = tf.zeros_like(start[:, 0])

@@ -1,9 +1,9 @@
 """A small fully convolutional detector: a feature pyramid that ends in a heat map.
 
-The picture is halved again and again by strided convolutions, each level but the first refined by a residual block
-(He et al., 2016); on the way back coarse levels, which see far, are added to fine ones, which see small things (Lin et
-al., "Feature Pyramid Networks for Object Detection", CVPR 2017). Plain 3 x 3 convolutions, ReLU6 and bounded outputs
-throughout: quick on two cores and little lost in INT8.
+Strided convolutions halve the picture at each level, and a residual block refines each level but the first (He et al.,
+2016). On the way back, coarse levels, which have a large receptive field, are added to fine levels, which show small
+objects (Lin et al., "Feature Pyramid Networks for Object Detection", CVPR 2017). All convolutions are plain 3 x 3 with
+ReLU6 and outputs are bounded, so the network is fast on two cores and loses little in INT8.
 """
 
 import math
@@ -15,22 +15,23 @@ from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema.object_detection import Model
 
 RARE = 0.005
-"""How likely an untrained network finds an object's centre in a cell."""
+"""The probability with which an untrained network predicts an object's centre in a cell."""
 
 
 def build(model: Model, spec: Spec) -> Any:
-    """The network, from pictures float32 [n, height, width, 3] in 0..255 to heat maps [n, rows, columns, 5] in 0..1.
+    """Build the network, from float32 [n, height, width, 3] in 0..255 to heat maps [n, rows, columns, 5] in 0..1.
 
-    It takes pictures of any size that can be halved as often as there are levels, so that it can learn from windows.
+    It takes pictures of any size that can be halved once for each level, so that it can learn from windows.
 
     Raises:
-        ConfigError: the picture cannot be halved as often as there are levels, or the map is finer or coarser than any.
+        ConfigError: the picture cannot be halved once for each level.
     """
     shape, stride = tuple(spec["input"]["shape"]), spec["heatmap"]["stride"]
     if any(side % coarsest(model) for side in shape[:2]):
         raise ConfigError(
-            f"model.filters has {len(model.filters)} levels, each half the one before, and {shape[0]} x {shape[1]} "
-            f"cannot be divided by {coarsest(model)}; change data.height and data.width, or use fewer levels"
+            f"model.filters has {len(model.filters)} levels, each half the size of the one before, but "
+            f"{shape[0]} x {shape[1]} cannot be divided by {coarsest(model)}; change data.height and data.width, or "
+            "use fewer levels"
         )
     layers = keras.layers
     inputs = layers.Input((None, None, shape[-1]), name="input")
@@ -64,12 +65,12 @@ def build(model: Model, spec: Spec) -> Any:
 
 
 def coarsest(model: Model) -> int:
-    """Pixels to a cell of the last level."""
+    """The side of a cell of the last level, in pixels."""
     return int(2 ** len(model.filters))
 
 
 def _residual(x: Any, name: str, model: Model) -> Any:
-    """Two convolutions, added to what goes in."""
+    """Two convolutions, added to their input."""
     layers = keras.layers
     inner = _convolution(x, x.shape[-1], 3, 1, f"{name}a", model)
     inner = _convolution(inner, x.shape[-1], 3, 1, f"{name}b", model, active=False)

@@ -1,8 +1,8 @@
-"""The architectures that a configuration can name, all from inputs in their own range to class probabilities.
+"""The architectures that a configuration can name, all from unscaled inputs to class probabilities.
 
 Every network takes float32 [n, height, width, channels] with pictures in 0..255, rescales them inside the graph, and
-gives [n, classes] that sum to 1. Only layers that ship with Keras are used, so a saved network loads without this
-package.
+returns [n, classes] that sum to 1. The networks use only layers that Keras includes, so a saved network loads without
+this package.
 """
 
 from typing import Any
@@ -21,9 +21,9 @@ SMALLEST_SIDE = 32
 
 
 def build(model: Model, spec: Spec) -> Any:
-    """The network of `model` for the inputs and outputs of `spec`, with random weights.
+    """Build the network of `model` for the inputs and outputs of `spec`, with random weights.
 
-    Layer names depend on the architecture alone, so that weights can be carried over by name.
+    Layer names depend only on the architecture, so that weights can be transferred by name.
 
     Raises:
         ConfigError: the network cannot take inputs of this shape.

@@ -1,10 +1,10 @@
-"""EfficientNet-Lite0: EfficientNet-B0 made fit for integer hardware.
+"""EfficientNet-Lite0: EfficientNet-B0 adapted to integer hardware.
 
 The block table is that of EfficientNet-B0 (Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional
 Neural Networks", ICML 2019, table 1). The Lite variants, published with the paper's reference code, leave out
 squeeze-and-excite, replace swish by ReLU6 and keep stem and head at their base width. Inputs are scaled by
-(x - 127) / 128. One thing differs: the reference draws the last layer's weights from +-1/sqrt(classes), which for a
-few classes starts training at a loss of 3 to 8; they are small here, so that it starts near ln(classes).
+(x - 127) / 128. One difference: the reference draws the last layer's weights from +-1/sqrt(classes), so that with few
+classes training starts at a loss of 3 to 8; here the weights are small, so that training starts near ln(classes).
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ STEM, HEAD = 32, 1280
 
 
 def efficientnet_lite0(shape: tuple[int, ...], classes: int, dropout: float, drop_path: float) -> Any:
-    """The network for inputs [height, width, channels], giving [n, classes] probabilities."""
+    """Build the network for inputs [height, width, channels], with outputs [n, classes] that are probabilities."""
     layers = keras.layers
     inputs = layers.Input(shape, name="input")
     x = layers.Rescaling(1 / 128, -127 / 128, name="rescaling")(inputs)
@@ -48,7 +48,7 @@ def efficientnet_lite0(shape: tuple[int, ...], classes: int, dropout: float, dro
 
 
 def _block(x: Any, kernel: int, stride: int, expansion: int, filters: int, drop: float, name: str) -> Any:
-    """An inverted residual: expand, convolve each channel, project; added to its input where the shapes agree."""
+    """An inverted residual: expand, convolve each channel, project; added to its input if the shapes agree."""
     layers = keras.layers
     before, channels = x, x.shape[-1]
     if expansion > 1:

@@ -1,6 +1,6 @@
-"""MobileNetV3, small and large (Howard et al., "Searching for MobileNetV3", ICCV 2019), as Keras ships it.
+"""MobileNetV3, small and large (Howard et al., "Searching for MobileNetV3", ICCV 2019), in the version of Keras.
 
-Hard-swish and squeeze-and-excite. Inputs are scaled to -1..1.
+It uses hard-swish and squeeze-and-excite. Inputs are scaled to -1..1.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from slipway.frameworks.keras.native.runtime import keras
 
 
 def mobilenet_v3(network: str, shape: tuple[int, ...], classes: int, width: float, dropout: float) -> Any:
-    """The network for inputs [height, width, channels], giving [n, classes] probabilities."""
+    """Build the network for inputs [height, width, channels], with outputs [n, classes] that are probabilities."""
     applications = keras.applications
     architecture = {
         "mobilenet_v3_small": applications.MobileNetV3Small,

@@ -1,7 +1,7 @@
 """ResNet-18: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1, with ReLU6 for INT8.
 
-Plain 3 x 3 convolutions learn from random weights in far fewer steps than depthwise ones, which is what counts where
-there are some thousands of pictures and two cores.
+From random weights, 3 x 3 convolutions learn in far fewer steps than depthwise ones, which matters with a few thousand
+pictures and two cores.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))
 
 
 def resnet18(shape: tuple[int, ...], classes: int, width: float, dropout: float) -> Any:
-    """The network for inputs [height, width, channels], giving [n, classes] probabilities.
+    """Build the network for inputs [height, width, channels], with outputs [n, classes] that are probabilities.
 
     `width` multiplies the numbers of filters.
     """
@@ -40,7 +40,7 @@ def resnet18(shape: tuple[int, ...], classes: int, width: float, dropout: float)
 
 
 def _block(x: Any, filters: int, stride: int, name: str) -> Any:
-    """Two convolutions, added to their input, which is projected where the shapes differ."""
+    """Two convolutions, added to their input, which is projected if the shapes differ."""
     layers = keras.layers
     before = x
     if stride > 1 or x.shape[-1] != filters:
