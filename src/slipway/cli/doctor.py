@@ -277,8 +277,7 @@ def _models() -> Problems:
         try:
             predictions = artifacts.read(shipped, head), Path(shipped).read_bytes()
             lost = rebuilt.lost(one.committed, predictions[0], one.here, predictions[1], config.read(variant))
-            same = one.committed.verdict == one.here.verdict and all(rule.verdict != "fail" for rule in lost)
-            outcome = "same verdict" if same else "other verdict"
+            outcome = "same verdict" if rebuilt.same_verdict(one.committed, one.here, lost) else "other verdict"
         except (SlipwayError, OSError) as error:
             outcome = f"the two models cannot be compared ({_message(error)})"
         yield f"{variant}: {outcome}, other bytes, another processor ({now} here, {before} in the commit)", KEEP

@@ -92,8 +92,7 @@ def _judge(variant: str, revision: str | None, compare: bool) -> Result:
         before,
         new,
         gate.decide_on,
-        resamples=settings.resamples,
-        confidence=settings.confidence,
+        **settings.model_dump(),
         seed=seed,
     )
     return _concluded(replace(result, comparison=compared, old=before, new=new), [*rules, *compared.rules])

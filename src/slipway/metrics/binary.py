@@ -103,7 +103,9 @@ class Scores:
             classification.confusion_plot(self.contributions),
             _precision_recall_plot(self.targets, self.probability),
             classification.roc_plot(actual, both, self.names),
-            _reliability_plot(self.targets, self.probability),
+            classification.reliability_plot(
+                "probability", self.probability, "positives", self.targets, "share of positives"
+            ),
             classification.score_plot(actual, self.probability, self.names),
         ]
 
@@ -232,23 +234,3 @@ def _precision_recall_plot(targets: np.ndarray, probability: np.ndarray) -> Plot
     else:
         table["precision"] = np.nan
     return Plot("precision_recall", "Precision and recall", table, "recall", "precision", "simple")
-
-
-def _reliability_plot(targets: np.ndarray, probability: np.ndarray) -> Plot:
-    """The share of positives by probability: a row for each bin that is not empty."""
-    bins = classification.bins(probability)
-    frame = pd.DataFrame({"bin": bins, "probability": probability, "positives": targets})
-    table = frame.groupby("bin").agg(
-        probability=("probability", "mean"), positives=("positives", "mean"), n=("positives", "size")
-    )
-    table["calibrated"] = table["probability"]
-    return Plot(
-        "reliability",
-        "Reliability: share of positives by probability",
-        table.reset_index(drop=True),
-        "probability",
-        ["positives", "calibrated"],
-        "simple",
-        "mean probability",
-        "share of positives",
-    )

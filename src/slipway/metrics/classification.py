@@ -119,7 +119,9 @@ class Scores:
         plots = [
             confusion_plot(self.contributions),
             roc_plot(self.targets, self.predictions, self.names),
-            _reliability_plot(self.predictions.max(axis=1), self._chosen == self.targets),
+            reliability_plot(
+                "confidence", self.predictions.max(axis=1), "accuracy", self._chosen == self.targets, "accuracy"
+            ),
         ]
         if len(self.names) == 2:
             plots.append(score_plot(self.targets, self.predictions[:, 0], self.names))
@@ -271,22 +273,21 @@ def roc_plot(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str])
     return Plot("roc", "ROC curve", table, "false_positive_rate", columns, "simple", "false-positive rate", "recall")
 
 
-def _reliability_plot(confidence: np.ndarray, correct: np.ndarray) -> Plot:
-    """The accuracy by confidence: a row for each bin that is not empty."""
-    frame = pd.DataFrame({"bin": bins(confidence), "confidence": confidence, "accuracy": correct})
-    table = frame.groupby("bin").agg(
-        confidence=("confidence", "mean"), accuracy=("accuracy", "mean"), n=("accuracy", "size")
-    )
-    table["calibrated"] = table["confidence"]
+def reliability_plot(x: str, probability: np.ndarray, y: str, happened: np.ndarray, y_label: str) -> Plot:
+    """How often an event of some probability happens, by bins of the probability; empty bins have no row.
+
+    Args:
+        x, y: names of the columns for the mean probability and for the share in which the event happened.
+        probability: [n] of each example.
+        happened: [n] whether it did, 0 or 1.
+        y_label: the share in words.
+    """
+    frame = pd.DataFrame({"bin": bins(probability), x: probability, y: happened})
+    table = frame.groupby("bin").agg(**{x: (x, "mean"), y: (y, "mean"), "n": (y, "size")})
+    table["calibrated"] = table[x]
+    title = f"Reliability: {y_label} by {x}"
     return Plot(
-        "reliability",
-        "Reliability: accuracy by confidence",
-        table.reset_index(drop=True),
-        "confidence",
-        ["accuracy", "calibrated"],
-        "simple",
-        "mean confidence",
-        "accuracy",
+        "reliability", title, table.reset_index(drop=True), x, [y, "calibrated"], "simple", f"mean {x}", y_label
     )
 
 

@@ -5,7 +5,7 @@ that case is an equal verdict: all rules give the same result, and the second mo
 the variant's rules allow, by the gate's paired comparison on the same test examples.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from slipway.core.config import Evaluate
@@ -43,7 +43,11 @@ def lost(
         old,
         new,
         gate.decide_on,
-        resamples=settings.resamples,
-        confidence=settings.confidence,
+        **settings.model_dump(),
         seed=int(params["seed"]),
     ).rules
+
+
+def same_verdict(first: Release, second: Release, losses: Iterable[Judgement]) -> bool:
+    """Whether two builds have equal verdicts and no rule on what the second may lose is broken (see `lost`)."""
+    return first.verdict == second.verdict and all(rule.verdict != "fail" for rule in losses)
