@@ -90,7 +90,7 @@ def test_a_tag_that_was_deleted_or_differs_at_the_remote_blocks_decisions(hub: P
     folder = cloned(hub, "other")
     promotion.promote(f"{VARIANT}@v1.2.0", "canary", push=True)
     git(hub, "tag", "-d", f"{VARIANT}#canary#3")
-    with pytest.raises(IncompleteError, match=rf"removed at origin: {VARIANT}#canary#3: run `git tag -d '{VARIANT}#c"):
+    with pytest.raises(IncompleteError, match=rf"deleted at origin: {VARIANT}#canary#3: run `git tag -d '{VARIANT}#c"):
         promotion.promote(f"{VARIANT}@v1.0.0", "staging")
     git(folder, "tag", "-d", f"{VARIANT}#canary#3")
     git(folder, "tag", "-f", "-a", "-m", "mine", f"{VARIANT}@v1.0.0", "HEAD")

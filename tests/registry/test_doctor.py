@@ -289,7 +289,7 @@ def test_a_promotion_that_was_removed_at_the_remote_is_not_pushed_again(clone: P
     promotion.promote("base-ad-detector@v1.0.0", "staging", push=True)
     run("git push -q origin --delete refs/tags/base-ad-detector#staging#1")
     assert fixed() == Finding(
-        "shared tags", "removed at origin: base-ad-detector#staging#1", "git tag -d 'base-ad-detector#staging#1'"
+        "shared tags", "deleted at origin: base-ad-detector#staging#1", "git tag -d 'base-ad-detector#staging#1'"
     )
 
 

@@ -94,7 +94,7 @@ class Clone:
             wrong.append((f"not fetched from {found.remote}: {tags.listed(found.unseen)}", remedy))
         if found.removed:
             wrong.append(
-                (f"removed at {found.remote}: {tags.listed(found.removed)}", f"git tag -d {tags.quoted(found.removed)}")
+                (f"deleted at {found.remote}: {tags.listed(found.removed)}", f"git tag -d {tags.quoted(found.removed)}")
             )
         return wrong
 
@@ -129,14 +129,14 @@ def difference(remote: str) -> Difference:
     """
     pointers, there = sharing.at(remote, seconds=SECONDS)
     mine = here()
-    alone = mine.keys() - there.keys()
-    removed = {name for name in alone if mine[name] in pointers.values()}
+    local_only = mine.keys() - there.keys()
+    removed = {name for name in local_only if mine[name] in pointers.values()}
     return Difference(
         remote,
         unseen=tuple(sorted(there.keys() - mine.keys())),
         other=tuple(sorted(name for name in mine.keys() & there.keys() if mine[name] != there[name])),
         removed=tuple(sorted(removed)),
-        unshared=tuple(sorted(alone - removed)),
+        unshared=tuple(sorted(local_only - removed)),
     )
 
 
