@@ -132,7 +132,7 @@ def pack(folder: Path, n: int, seed: int) -> PackedSplit:
 def test_dots_are_found_after_a_short_training_in_int8_too(tmp_path: Path) -> None:
     config = Train(epochs=5, batch_size=16, learning_rate=0.01, sigma=1.5)
     train, val = pack(tmp_path / "train", 160, 1), pack(tmp_path / "val", 32, 2)
-    told: list[dict[str, float]] = []
+    tracked: list[dict[str, float]] = []
     training.fit(
         train,
         val,
@@ -144,9 +144,9 @@ def test_dots_are_found_after_a_short_training_in_int8_too(tmp_path: Path) -> No
         out=tmp_path / "native",
         checkpoints=tmp_path / "checkpoints",
         start=None,
-        track=lambda epoch, metrics: told.append(metrics),
+        track=lambda epoch, metrics: tracked.append(metrics),
     )
-    assert set(told[0]) == {"train/loss", "train/mean_error", "val/loss", "val/mean_error", "learning_rate"}
+    assert set(tracked[0]) == {"train/loss", "train/mean_error", "val/loss", "val/mean_error", "learning_rate"}
     inputs, targets = dotted(32, 3)
     model = Interpreter(conversion.convert(tmp_path / "native", inputs, "int8"))
     for predict in (native.load(tmp_path / "native"), model):

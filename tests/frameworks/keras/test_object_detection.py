@@ -95,8 +95,8 @@ def test_boxes_move_with_their_objects() -> None:
             continue
         rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
         seen = columns[0] / WIDTH, rows[0] / HEIGHT, (columns[-1] + 1) / WIDTH, (rows[-1] + 1) / HEIGHT
-        told = *(box[:2] - box[2:] / 2), *(box[:2] + box[2:] / 2)
-        assert np.abs(np.subtract(seen, told)).max() < 1.5 / HEIGHT
+        expected = *(box[:2] - box[2:] / 2), *(box[:2] + box[2:] / 2)
+        assert np.abs(np.subtract(seen, expected)).max() < 1.5 / HEIGHT
 
 
 def test_a_box_that_leaves_the_picture_is_dropped_and_nothing_is_mirrored_in() -> None:
@@ -128,8 +128,8 @@ def test_a_window_shows_its_part_of_the_picture_and_boxes_keep_their_size_in_pix
     for window, (box, *_) in zip(windows[shown], after[shown], strict=True):
         rows, columns = (np.flatnonzero((window[..., 0] > 145).any(axis=axis)) for axis in (1, 0))
         seen = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
-        told = 32 * np.array([*(box[:2] - box[2:] / 2), *(box[:2] + box[2:] / 2)])
-        assert np.abs(seen - told).max() <= 1
+        expected = 32 * np.array([*(box[:2] - box[2:] / 2), *(box[:2] + box[2:] / 2)])
+        assert np.abs(seen - expected).max() <= 1
     always = augment(tf.constant(pictures), tf.constant(around), Augmentation(crop=32, around=1, visible=0.01), 3, 5)[1]
     assert not np.isnan(always[:, 0, 0]).any()
 

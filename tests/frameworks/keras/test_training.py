@@ -368,12 +368,12 @@ def test_the_learning_rate_that_was_written_rises_then_falls_in_every_schedule(
     train, val = split("train", 32), split("val", 16)
     base = {"epochs": 6, "batch_size": 16, "learning_rate": 0.01, "warmup_epochs": 3}
     cosine = Train.model_validate(base | {"frozen": {"epochs": 3, "learning_rate": 0.04}})
-    told = rates(train, val, spec, tmp_path / "cosine", cosine, start=start)
-    np.testing.assert_allclose(told[:3], [0.03, 0.01, 0], atol=1e-6)
-    np.testing.assert_allclose(told[3:], [0.01 / 3, 0.02 / 3, 0.01, 0.0075, 0.0025, 0], atol=1e-6)
+    written = rates(train, val, spec, tmp_path / "cosine", cosine, start=start)
+    np.testing.assert_allclose(written[:3], [0.03, 0.01, 0], atol=1e-6)
+    np.testing.assert_allclose(written[3:], [0.01 / 3, 0.02 / 3, 0.01, 0.0075, 0.0025, 0], atol=1e-6)
     constant = Train.model_validate(base | {"schedule": "constant", "warmup_epochs": 1.5, "epochs": 3})
-    told = rates(train, val, spec, tmp_path / "constant", constant)
-    np.testing.assert_allclose(told, [0.01 * 2 / 3, 0.01, 0.01], atol=1e-6)
+    written = rates(train, val, spec, tmp_path / "constant", constant)
+    np.testing.assert_allclose(written, [0.01 * 2 / 3, 0.01, 0.01], atol=1e-6)
 
 
 RECIPES = ["base-ad-detector", "cricket-shot-detector", "handball-ball", "handball-pose", "news-ad-detector"]
