@@ -43,8 +43,8 @@ def main() -> None:
     counts: collections.Counter[str] = collections.Counter()
     write, sync = transaction.write, mirror.sync
 
-    def writing(moment: transaction.Moment, new: list[transaction.New], **options: Any) -> None:
-        write(moment, new, **options)
+    def writing(snapshot: transaction.Snapshot, new: list[transaction.New], **options: Any) -> None:
+        write(snapshot, new, **options)
         counts["tags"] += len(new)
         counts["promotions"] += any(f"#{role}#" in tag.name for tag in new for role in grammar.LIVE)
 

@@ -223,7 +223,7 @@ def test_the_rule_of_the_page_on_rules_is_composed_and_has_the_verdicts_of_the_p
     assert len(rows) == 3
     codes = {"pass": "0", "fail": "1", "hold": "2"}
     for bound, outcome, code in rows:
-        judged = verdict.bounded("mae_ratio_to_naive", None, float(bound), measured, "interval")
+        judged = verdict.judge_bound("mae_ratio_to_naive", None, float(bound), measured, "interval")
         assert (judged.verdict, codes[judged.verdict]) == (outcome, code)
 
 

@@ -58,7 +58,7 @@ def test_doctor_compares_the_two_models_if_possible(root: Path) -> None:
     reason = "other bytes, another processor (another here, one in the commit)"
     (found,) = doctor.examine(["models"])
     assert found.wrong == f"mine: same verdict, {reason}"
-    assert found.mend == "git checkout -- dvc.lock models reports && dvc pull"
+    assert found.fix == "git checkout -- dvc.lock models reports && dvc pull"
     Path("reports/mine/shipped.parquet").unlink()
     (found,) = doctor.examine(["models"])
     assert found.wrong.startswith("mine: the two models cannot be compared (") and found.wrong.endswith(reason)

@@ -119,7 +119,7 @@ def test_doctor_reports_only_the_conflicts(parted: None) -> None:
     }
     assert {one.check for one in found.values()} == {"merge"}
     assert "conflicts here" in found["dvc.lock"].wrong
-    assert {one.mend for one in found.values()} == {"slipway resolve && dvc repro"}
+    assert {one.fix for one in found.values()} == {"slipway resolve && dvc repro"}
 
 
 def test_a_stage_that_only_one_side_changed_is_taken_from_that_side(parted: None) -> None:
@@ -165,7 +165,7 @@ def test_files_written_by_people_are_left_to_them(parted: None) -> None:
     assert result.exit_code == 2
     assert "left to you: params.yaml: a merge left 1 conflict here; keep the right text" in result.output
     (found,) = examine()
-    assert found.mend == "edit params.yaml"
+    assert found.fix == "edit params.yaml"
 
 
 def test_a_file_that_this_side_removed_stays_removed(parted: None) -> None:

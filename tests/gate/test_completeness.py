@@ -7,7 +7,7 @@ import pytest
 from slipway.core.errors import ModelError
 from slipway.gate.completeness import check
 from slipway.gate.rules import Gate
-from slipway.gate.verdict import bounded, judge
+from slipway.gate.verdict import judge, judge_bound
 from slipway.metrics.classification import METRICS
 from slipway.records.verdict import Judgement, Verdict
 
@@ -28,8 +28,12 @@ RULES = [
         {"examples": 100, "groups": 50},
         METRICS,
     ).rules,
-    *(bounded("recall", 0.5, None, GOOD, "interval", name) for name in ("a", "b")),
-    *(bounded(metric, 0.5, None, GOOD, "interval", f"group {one}") for metric in ("accuracy", "f1") for one in "xy"),
+    *(judge_bound("recall", 0.5, None, GOOD, "interval", name) for name in ("a", "b")),
+    *(
+        judge_bound(metric, 0.5, None, GOOD, "interval", f"group {one}")
+        for metric in ("accuracy", "f1")
+        for one in "xy"
+    ),
 ]
 
 

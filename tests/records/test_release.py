@@ -11,7 +11,7 @@ import yaml
 
 import released
 from slipway.core.errors import RegistryError
-from slipway.gate.verdict import bounded
+from slipway.gate.verdict import judge_bound
 from slipway.records import release as record
 from slipway.records.verdict import Verdict
 
@@ -77,7 +77,7 @@ def values() -> dict[str, Any]:
         "examples": 40,
         "groups": 20,
         "parity": {"agreement": 1.0, "native_minus_shipped": {"accuracy": 0.0}},
-        "gate": Verdict.of([bounded("accuracy", 0.7, None, ACCURACY, "interval")]).to_json(),
+        "gate": Verdict.of([judge_bound("accuracy", 0.7, None, ACCURACY, "interval")]).to_json(),
         "artifacts": {"model.tflite": {"sha256": "a" * 64, "bytes": 100}},
         "lineage": {"raw": RAW, "prepared": PREPARED, "params": "b" * 64, "started_from": "c.dir"},
     }

@@ -102,7 +102,7 @@ def check(variant: str, data: st.DataObject) -> str:
         if path.name != LOCK:
             _lock(variant, paths)
         release = Release(variant, *(one.read_bytes() for one in paths[:2]))
-        wrong = audit.doubts(variant, None, release)
+        wrong = audit.discrepancies(variant, None, release)
         assert all(one and one.isprintable() for one in wrong), wrong
         assert not (untouched and wrong), wrong
         if wrong:

@@ -184,7 +184,7 @@ def test_the_second_push_of_a_version_names_the_first_author_and_the_remedy(hub:
 
 def test_the_loser_of_a_race_learns_who_won_and_when(hub: Path):
     ann, ben = cloned(hub, "ann"), cloned(hub, "ben")
-    moment = transaction.moment(VARIANT, push=True)
+    snapshot = transaction.snapshot(VARIANT, push=True)
     commit = git(ben, "rev-parse", f"{VARIANT}@v1.2.0^{{commit}}")
     os.chdir(ann)
     promotion.promote(f"{VARIANT}@v1.0.0", "canary", push=True)
@@ -192,7 +192,7 @@ def test_the_loser_of_a_race_learns_who_won_and_when(hub: Path):
     with pytest.raises(
         RegistryError, match=rf"at the same time \({VARIANT}#canary#3 by Tester, \d{{4}}-.*Z\); nothing"
     ):
-        transaction.write(moment, [transaction.New(f"{VARIANT}#canary#3", commit, "why")], push=True)
+        transaction.write(snapshot, [transaction.New(f"{VARIANT}#canary#3", commit, "why")], push=True)
     with pytest.raises(IncompleteError, match=rf"not fetched from origin: {VARIANT}#canary#3"):
         promotion.promote(f"{VARIANT}@v1.2.0", "staging")
     assert promotion.promote(f"{VARIANT}@v1.2.0", "staging", push=True).tags == (f"{VARIANT}#staging#4",)

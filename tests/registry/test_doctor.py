@@ -55,7 +55,7 @@ def run(command: str) -> None:
 def fixed() -> Finding:
     """The only finding; check that its command fixes it."""
     (found,) = examine()
-    run(found.mend)
+    run(found.fix)
     assert examine() == []
     return found
 
@@ -77,7 +77,7 @@ def test_problems_are_reported_with_exit_code_1(clone: Path) -> None:
         "not installed: not-a-package",
         f"installed in another version: dvc {metadata.version('dvc')} (pinned: ==0.1)",
     ]
-    assert {one["mend"] for one in found} == {"touch requirements/build.lock && make .venv/build"}
+    assert {one["fix"] for one in found} == {"touch requirements/build.lock && make .venv/build"}
 
 
 def test_an_environment_is_checked_against_the_locks_of_its_purposes(clone: Path) -> None:
@@ -91,7 +91,7 @@ def test_an_environment_is_checked_against_the_locks_of_its_purposes(clone: Path
     Path("requirements/registry.lock").write_text("nor-this==1.0\n")
     (found,) = examine(["environment"])
     assert found.wrong == "not installed: nor-this"
-    assert found.mend == "touch requirements/registry.lock && make .venv/registry"
+    assert found.fix == "touch requirements/registry.lock && make .venv/registry"
 
 
 def test_parameters_edited_by_hand(clone: Path) -> None:
@@ -107,7 +107,7 @@ def test_lost_raw_data(clone: Path, gone: str) -> None:
     run(f"dvc push -q && cp -r .dvc/cache ../kept && rm -r {gone}")
     if "cache" in gone:
         found = examine()[0]
-        run(found.mend)
+        run(found.fix)
     else:
         found = fixed()
     assert found.wrong.startswith("data/raw/mine is ")
@@ -146,8 +146,8 @@ def test_raw_data_that_a_colleague_did_not_push(clone: Path) -> None:
     assert found["remote"].wrong == (
         "data/raw/mine was added, by Tester, and never pushed: it is neither here nor in the remote"
     )
-    assert found["remote"].mend == "dvc push, where that was done; then dvc pull here"
-    assert found["parameters, data and stages"].mend == "dvc pull data/raw/mine"
+    assert found["remote"].fix == "dvc push, where that was done; then dvc pull here"
+    assert found["parameters, data and stages"].fix == "dvc pull data/raw/mine"
 
 
 def test_a_checkout_with_the_line_ends_of_windows(clone: Path) -> None:
@@ -180,9 +180,9 @@ def test_a_version_in_use_whose_bytes_are_gone(clone: Path) -> None:
     assert found.check == shown.check == "versions in use"
     assert "base-ad-detector@v1.0.0 holds production: models/base-ad-detector/model.tflite in the remote" in found.wrong
     assert "reports/base-ad-detector/shipped.parquet is damaged in the DVC remote" in shown.wrong
-    assert "slipway rollback base-ad-detector --role production" in found.mend
+    assert "slipway rollback base-ad-detector --role production" in found.fix
     assert other == Finding("remote", "3 objects are only in this clone's cache", "dvc push")
-    run(other.mend)
+    run(other.fix)
     assert examine() == []
 
 
@@ -201,7 +201,7 @@ def test_a_version_in_use_that_was_not_verified(clone: Path, commits: Mapping[st
         "base-ad-detector@v1.2.0 holds production: the gate says fail (accuracy: 0.5: fail)",
         "slipway rollback base-ad-detector --role production",
     )
-    run(f"{found.mend} --push")
+    run(f"{found.fix} --push")
     assert examine() == []
 
 
@@ -216,7 +216,7 @@ def test_a_forced_version_is_reported_only_for_a_new_problem(clone: Path, commit
     assert found.wrong.startswith(
         "base-ad-detector@v1.0.0 holds canary: models/base-ad-detector/model.tflite is not in"
     )
-    assert found.mend.startswith(f"git checkout {commits['holds'][:7]} && dvc fetch && dvc push")
+    assert found.fix.startswith(f"git checkout {commits['holds'][:7]} && dvc fetch && dvc push")
 
 
 def test_force_that_does_not_count_is_reported(clone: Path, commits: Mapping[str, str]) -> None:
@@ -270,7 +270,7 @@ def test_an_unused_version_whose_bytes_are_lost(clone: Path, commits: Mapping[st
         registration.register("base-ad-detector", revision=commits[name], push=True)
     (found,) = examine()
     assert found.wrong == "neither here nor in the remote: the files of base-ad-detector@v1.1.0"
-    run(f"{found.mend.partition('or ')[2]} --push")
+    run(f"{found.fix.partition('or ')[2]} --push")
     assert examine() == []
 
 

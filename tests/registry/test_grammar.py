@@ -115,14 +115,16 @@ def test_numbers_decide_and_not_dates(scratch: Scratch):
 def test_a_date_ahead_of_the_clock_does_not_affect_later_tags(scratch: Scratch):
     name = f"{VARIANT}#staging#2"
     scratch.refs([(name, scratch.put("tag", strange.honest(name, scratch.commits[1], when=3_800_000_000)))])
-    transaction.write(transaction.moment(VARIANT), [transaction.New(f"{VARIANT}#canary#3", scratch.commits[1], "why")])
+    transaction.write(
+        transaction.snapshot(VARIANT), [transaction.New(f"{VARIANT}#canary#3", scratch.commits[1], "why")]
+    )
     assert tags.read()[-1].when < 3_800_000_000
     git(scratch.root, "tag", "-d", f"{VARIANT}#canary#3")
 
 
 def test_the_number_of_an_odd_tag_is_taken(scratch: Scratch):
     scratch.refs([(f"{VARIANT}#production#2", scratch.commits[1])])
-    assert next(transaction.moment(VARIANT).numbers()) == 3
+    assert next(transaction.snapshot(VARIANT).numbers()) == 3
 
 
 def test_the_other_variants_go_on(versions: Mapping[str, str], root: Path, commits: Mapping[str, str]):

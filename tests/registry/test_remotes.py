@@ -205,7 +205,7 @@ def test_an_object_that_is_damaged_in_the_cache_is_found_and_not_used(clone: Pat
     assert artifacts.read(str(MODEL)) == whole
     (found,) = findings()
     assert found.wrong == f"damaged: {path}"
-    subprocess.run(found.mend, shell=True, check=True, capture_output=True)
+    subprocess.run(found.fix, shell=True, check=True, capture_output=True)
     assert path.read_bytes() == whole
     assert findings() == []
 
@@ -288,7 +288,7 @@ def test_the_error_depends_on_the_status_and_hides_the_password(
         assert message in done.output
         assert ("there is nothing" in done.output) == (status in (404, 410))
         with contextlib.suppress(RegistryError):
-            assert artifacts.nowhere(["0" * 32]) == {"0" * 32}
+            assert artifacts.missing_everywhere(["0" * 32]) == {"0" * 32}
             assert status in (404, 410), "no answer does not mean that the file is missing"
         found = str([one for one in examine() if one.check == "remote"])
     assert (message if status not in (404, 410) else "are only in this clone's cache") in found

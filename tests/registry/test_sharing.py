@@ -46,14 +46,14 @@ def test_one_of_two_concurrent_pushes_wins_and_the_other_keeps_nothing(
 ):
     ann, ben = clones
     monkeypatch.chdir(ben)
-    moment = transaction.moment(VARIANT, push=True)
+    snapshot = transaction.snapshot(VARIANT, push=True)
     commit = git(ben, "rev-parse", f"{VARIANT}@v1.1.0^{{commit}}")
     monkeypatch.chdir(ann)
     promotion.promote(f"{VARIANT}@v1.0.0", "production", push=True)
     monkeypatch.chdir(ben)
     before = git(ben, "for-each-ref")
     with pytest.raises(RegistryError, match="changed at origin at the same time"):
-        transaction.write(moment, [New(f"{VARIANT}#{role}#1", commit, "why")], push=True)
+        transaction.write(snapshot, [New(f"{VARIANT}#{role}#1", commit, "why")], push=True)
     assert git(ben, "for-each-ref") == before
 
 

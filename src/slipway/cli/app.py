@@ -252,7 +252,7 @@ def gate(
             if one.why is not None:
                 rules = [("", f"could not be judged: {escape(one.why)}")]
             for number, (rule, outcome) in enumerate(rules or [("", "there are no rules")]):
-                name = f"{escape(one.variant)}\n[dim]compared with {escape(one.beside)}[/]"
+                name = f"{escape(one.variant)}\n[dim]compared with {escape(one.baseline_name)}[/]"
                 table.add_row(*([name, MARKS[one.verdict]] if number == 0 else ["", ""]), rule, outcome)
             table.add_section()
         Console(width=None if Console().is_terminal else 140).print(table)
@@ -302,14 +302,14 @@ def doctor(
         print(json.dumps([asdict(one) for one in found], ensure_ascii=False, indent=1))
     elif as_markdown:
         for one in found:
-            print(f"- **{one.check}**: {markdown.text(one.wrong)}\n  - {markdown.text(one.mend)}")
+            print(f"- **{one.check}**: {markdown.text(one.wrong)}\n  - {markdown.text(one.fix)}")
     elif not found:
         Console().print(f"no problems found: {', '.join(checks or CHECKS)}", soft_wrap=True)
     else:
         console = Console()
         for one in found:
             console.print(f"[red]{one.check}[/]: {escape(one.wrong)}", soft_wrap=True)
-            console.print(f"  [bold]{escape(one.mend)}[/]", soft_wrap=True)
+            console.print(f"  [bold]{escape(one.fix)}[/]", soft_wrap=True)
     raise typer.Exit(1 if found else 0)
 
 

@@ -52,7 +52,7 @@ class Finding:
 
     check: str
     wrong: str
-    mend: str
+    fix: str
 
 
 def examine(checks: Collection[str] | None = None) -> list[Finding]:
@@ -210,8 +210,8 @@ def _lost_versions() -> list[str]:
     idle = [version for version in versions if not version.roles]
     read = releases.read([(one.variant, one.commit) for one in idle])
     hashes = {one.name: artifacts.hashes(one.variant, one.commit, of) for one, of in zip(idle, read, strict=True)}
-    nowhere = artifacts.nowhere(set().union(*hashes.values()))
-    return [name for name, of in hashes.items() if of & nowhere]
+    missing = artifacts.missing_everywhere(set().union(*hashes.values()))
+    return [name for name, of in hashes.items() if of & missing]
 
 
 def _tags() -> Problems:
@@ -219,7 +219,7 @@ def _tags() -> Problems:
     survey = tags.survey(variants=releases.variants())
     strange = {one.name: f"{one.name} has no effect: {one.why}" for one in survey.odd}
     for tag in survey.tags:
-        if (why := tags.untimely(tag, (one for one in survey.tags if one.variant == tag.variant))) is not None:
+        if (why := tags.date_problem(tag, (one for one in survey.tags if one.variant == tag.variant))) is not None:
             strange[tag.name] = f"{tag.name} is not where `gto` shows it: {why}"
     remote = git.remote()
     for name, wrong in sorted(strange.items()):
@@ -235,7 +235,7 @@ def _used() -> Problems:
     """
     for variant in state.read().values():
         try:
-            for tag, wrong in verification.refused_takings(variant).items():
+            for tag, wrong in verification.refused_removals(variant).items():
                 yield wrong, f"slipway registry verify --undo {shlex.quote(tag.name)}"
         except Exception as error:
             yield f"{variant.name} could not be checked: {_message(error)}", CHECKS["versions in use"][1]

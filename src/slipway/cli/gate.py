@@ -19,7 +19,7 @@ from slipway.gate.contributions import Scored, aligned
 from slipway.gate.replay import replay
 from slipway.gate.result import Result, Version
 from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Gate
-from slipway.gate.verdict import may_lose
+from slipway.gate.verdict import judge_loss
 from slipway.records.benchmark import Benchmark
 from slipway.records.release import Record
 from slipway.records.verdict import Judgement, Outcome, worst
@@ -126,9 +126,9 @@ def _built(variant: str) -> tuple[Record, Benchmark, list[Judgement]]:
     if missing := [path for path in paths if not path.exists()]:
         raise ModelError(f"{missing[0]}: no such file; {again}")
     release = Release(variant, *(path.read_bytes() for path in paths))
-    if wrong := audit.doubts(variant, None, release):
+    if wrong := audit.discrepancies(variant, None, release):
         raise ModelError(f"{wrong[0]}; {again}")
-    assert release.record is not None and release.benchmark is not None  # `doubts` checks this
+    assert release.record is not None and release.benchmark is not None  # `discrepancies` checks this
     return release.record, release.benchmark, release.rules
 
 
@@ -192,7 +192,7 @@ def _of_machine_or_file(
         else:
             continue
         lost = None if old is None or new is None else {"value": (new - old) / (old if rule.relative else 1)}
-        yield may_lose("baseline", metric, None, rule.most, lost, "point", rule.relative)
+        yield judge_loss("baseline", metric, None, rule.most, lost, "point", rule.relative)
 
 
 def _without_comparison(

@@ -88,7 +88,7 @@ def _new_and_passed() -> list[str]:
         if result.verdict == "pass":
             passed.append(result.variant)
             continue
-        message = f"{result.variant} is not registered: verdict {result.verdict}, compared with {result.beside}"
+        message = f"{result.variant} is not registered: verdict {result.verdict}, compared with {result.baseline_name}"
         why = [result.why] if result.why else []
         why += [f"{named(rule)}: {rule.reason}" for rule in result.rules if rule.verdict != "pass"]
         Console(stderr=True).print(f"[yellow]warning[/]: {escape('; '.join([message, *why]))}", soft_wrap=True)

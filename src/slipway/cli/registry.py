@@ -33,7 +33,7 @@ from slipway.registry.eligibility import RefusedError
 from slipway.registry.owner import OwnedError
 from slipway.registry.releases import Release
 from slipway.registry.state import Variant, Version
-from slipway.registry.undo import take_back
+from slipway.registry.undo import undo_tag
 
 if TYPE_CHECKING:
     from slipway.registry import mirror
@@ -310,7 +310,7 @@ def verify(
         if replayed == 1:
             raise RefusedError(f"{tag} is refused: `slipway replay` does not reproduce its verdict")
     except RefusedError as error:
-        raise RefusedError(f"{error}. {take_back(tag)}" if undo else str(error))
+        raise RefusedError(f"{error}. {undo_tag(tag)}" if undo else str(error))
     if replayed:
         raise RegistryError(f"{tag}: `slipway replay` ended with {replayed}, so its verdict could not be verified")
     if as_json:

@@ -14,7 +14,7 @@ from slipway.gate.result import Result
 from slipway.registry import clone, git
 from slipway.registry.clone import Clone
 from slipway.release.page import page
-from slipway.release.report import Change, Entry, report, sureness
+from slipway.release.report import Change, Entry, reliability, report
 
 CALIBRATION = Path("benchmarks/results/gate_calibration.json")
 LONGEST = 65_536
@@ -69,7 +69,7 @@ def _calibration(result: Result) -> dict[str, Any] | None:
         size = {"examples": result.record.examples, "groups": result.record.groups}
         bounds = [rule.max for rule in result.rules if rule.kind == "baseline" and rule.metric == kept["metric"]]
         fits = size == {key: kept[key] for key in size} and kept["most"] in bounds
-        return kept if fits and sureness(kept) else None
+        return kept if fits and reliability(kept) else None
     except (KeyError, TypeError, ValueError):
         return None
 

@@ -40,7 +40,7 @@ class Conflict:
     def message(self) -> str:
         """The problem, and what to do."""
         if self.count:
-            return documents.told(self.path, self.count)
+            return documents.conflict(self.path, self.count)
         fix = "run `slipway resolve`" if documents.generated(self.path) else "`git status` explains how to resolve it"
         return f"the merge conflict is not resolved; {fix}"
 

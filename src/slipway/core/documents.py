@@ -45,7 +45,7 @@ def parse_yaml(content: bytes, name: str, fix: str = "", error: type[SlipwayErro
     Raises:
         SlipwayError: it has conflict markers, is not YAML, or has a key twice.
     """
-    check_settled(content, name, error)
+    check_no_conflict(content, name, error)
     try:
         return yaml.load(content.decode(), Loader=_Loader)
     except yaml.MarkedYAMLError as wrong:
@@ -57,7 +57,7 @@ def parse_yaml(content: bytes, name: str, fix: str = "", error: type[SlipwayErro
 
 def parse_json(content: bytes, name: str, fix: str = "", error: type[SlipwayError] = ConfigError) -> Any:
     """Return the values of a JSON document; see `parse_yaml`."""
-    check_settled(content, name, error)
+    check_no_conflict(content, name, error)
     try:
         return json.loads(content)
     except ValueError as wrong:
@@ -87,7 +87,7 @@ def strict_json(content: bytes, path: str) -> dict[str, Any]:
         if not text.isascii() or any(mark in text for mark in _MARKS):
             _printable(values)
     except (ValueError, RecursionError) as error:
-        check_settled(content, path, MalformedError)
+        check_no_conflict(content, path, MalformedError)
         raise MalformedError(f"{path}: not JSON ({_line(error)})")
     if not isinstance(values, dict):
         raise MalformedError(f"{path}: not a JSON object")
@@ -153,13 +153,13 @@ def _printable(value: Any) -> None:
                 _printable(one)
 
 
-def check_settled(content: bytes, name: str, error: type[SlipwayError] = ConfigError) -> None:
+def check_no_conflict(content: bytes, name: str, error: type[SlipwayError] = ConfigError) -> None:
     """Raise `error` if a file has merge conflicts."""
     if found := conflicts(content):
-        raise error(f"{name}:{found[0]}: {told(name, len(found))}")
+        raise error(f"{name}:{found[0]}: {conflict(name, len(found))}")
 
 
-def told(path: str, count: int) -> str:
+def conflict(path: str, count: int) -> str:
     """Return the message for a file with merge conflicts."""
     found = f"a merge left {count} conflict{'s' * (count != 1)} here"
     if generated(path):

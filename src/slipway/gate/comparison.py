@@ -25,7 +25,7 @@ from slipway.core.protocol import Ratio, of_column
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import MACHINE_OR_FILE, Baseline, BaselineLoss, Decision
 from slipway.gate.slices import slices, units_of
-from slipway.gate.verdict import held_for_chance, may_lose
+from slipway.gate.verdict import held_for_chance, judge_loss
 from slipway.records.verdict import Judgement
 from slipway.statistics.intervals import agree, tail
 from slipway.statistics.paired import mcnemar
@@ -155,9 +155,9 @@ def _unknown_classes(rules: Baseline, old: Scored, new: Scored) -> Iterator[Judg
     for metric, rule in sorted(rules.per_class.items()):
         for name in rule.classes or dict.fromkeys((*new.classes, *old.classes)):
             if name not in new.classes:
-                yield may_lose("baseline", metric, name, rule.most, None, "point", rule.relative)
+                yield judge_loss("baseline", metric, name, rule.most, None, "point", rule.relative)
             elif name not in old.classes:
-                lost = may_lose("baseline", metric, name, rule.most, None, "point", rule.relative)
+                lost = judge_loss("baseline", metric, name, rule.most, None, "point", rule.relative)
                 yield replace(lost, verdict="hold", reason="the baseline does not know this class")
 
 
@@ -230,7 +230,7 @@ def _judge(case: _Case, estimate: _Estimate, decide: Decision, level: float, rul
     how = case.rule.decide_on or decide
     lost = {"value": estimate.value, "low": estimate.low, "high": estimate.high}
     rule = case.rule
-    judged = may_lose("baseline", case.metric.name, case.of, rule.most, lost, how, rule.relative)
+    judged = judge_loss("baseline", case.metric.name, case.of, rule.most, lost, how, rule.relative)
     if how == "point" or not np.isfinite(estimate.value) or estimate.low is None:
         return judged
     uncertain = estimate.corrected_low is not None and estimate.corrected_low <= rule.most

@@ -9,7 +9,7 @@ from dataclasses import replace
 from slipway.core.errors import ModelError
 from slipway.gate.result import named
 from slipway.gate.rules import Decision, Gate
-from slipway.gate.verdict import COUNTED, bounded, judge_count, may_lose, required_counts
+from slipway.gate.verdict import COUNTED, judge_bound, judge_count, judge_loss, required_counts
 from slipway.records.verdict import Judgement, Verdict, worst
 
 
@@ -48,20 +48,20 @@ def _expected(gate: Gate, classes: Sequence[str], judged: Sequence[Judgement]) -
         yield judge_count(unit, least, None), "point"
     for metric, rule in gate.rules.items():
         decide = rule.decide_on or gate.decide_on
-        yield bounded(metric, rule.min, rule.max, None, decide), decide
+        yield judge_bound(metric, rule.min, rule.max, None, decide), decide
     for metric, loss in gate.conversion.items():
         decide = loss.decide_on or gate.decide_on
-        yield may_lose("conversion", metric, None, loss.most, None, decide, loss.relative), decide
+        yield judge_loss("conversion", metric, None, loss.most, None, decide, loss.relative), decide
     for metric, one in gate.per_class.items():
         decide = one.decide_on or gate.decide_on
         for name in one.classes or classes or ("each class",):
-            yield bounded(metric, one.min, one.max, None, decide, name), decide
+            yield judge_bound(metric, one.min, one.max, None, decide, name), decide
     for kind, of_kind in gate.per_group.items():
         groups = dict.fromkeys(rule.of for rule in judged if rule.of is not None and rule.of.startswith(f"{kind} "))
         for metric, rule in of_kind.items():
             decide = rule.decide_on or gate.decide_on
             for group in groups or (f"each {kind}",):
-                yield bounded(metric, rule.min, rule.max, None, decide, group), decide
+                yield judge_bound(metric, rule.min, rule.max, None, decide, group), decide
 
 
 def rule_key(rule: Judgement) -> Judgement:
@@ -75,8 +75,8 @@ def _supported(rule: Judgement, decide: Decision) -> bool:
     if rule.metric in COUNTED:
         again = judge_count(rule.metric, int(rule.min or 0), int(rule.value or 0))
     elif rule.kind == "bound":
-        again = bounded(rule.metric, rule.min, rule.max, figures, decide, rule.of)
+        again = judge_bound(rule.metric, rule.min, rule.max, figures, decide, rule.of)
     else:
-        again = may_lose(rule.kind, rule.metric, rule.of, rule.max or 0, figures, decide, rule.relative)
+        again = judge_loss(rule.kind, rule.metric, rule.of, rule.max or 0, figures, decide, rule.relative)
     by_chance = rule.of is not None and rule.verdict == "hold"
     return by_chance or worst([rule.verdict, again.verdict]) == rule.verdict

@@ -14,7 +14,7 @@ from slipway.core.protocol import Ratio, of_column
 from slipway.gate.contributions import Scored
 from slipway.gate.rules import Gate, Rule
 from slipway.gate.slices import slices, units_of
-from slipway.gate.verdict import bounded, held_for_chance, held_for_few_groups
+from slipway.gate.verdict import held_for_chance, held_for_few_groups, judge_bound
 from slipway.records.verdict import Judgement
 from slipway.statistics.intervals import ends
 from slipway.statistics.ratios import ratio, resampled, sums
@@ -75,7 +75,7 @@ def _unknown_classes(gate: Gate, shipped: Scored) -> Iterator[Judgement]:
     for metric, rule in sorted(gate.per_class.items()):
         for name in rule.classes or ():
             if name not in shipped.classes:
-                yield bounded(metric, rule.min, rule.max, None, "point", name)
+                yield judge_bound(metric, rule.min, rule.max, None, "point", name)
 
 
 def _score_draws(case: _Case, shipped: Scored, resamples: int, seed: int) -> tuple[float, np.ndarray, int]:
@@ -96,13 +96,13 @@ def _score_draws(case: _Case, shipped: Scored, resamples: int, seed: int) -> tup
 
 
 def _interval(value: float, draws: np.ndarray, count: int, level: float, share: bool) -> tuple[float, float] | None:
-    return ends(value, draws, level=level, groups=count, share=share, telling=lambda: count)
+    return ends(value, draws, level=level, groups=count, share=share, informative_groups=lambda: count)
 
 
 def _judgement(case: _Case, value: float, interval: tuple[float, float] | None, decide: str) -> Judgement:
     low, high = interval or (None, None)
     figures = {"value": round(value, 6), "low": _rounded(low), "high": _rounded(high)}
-    return bounded(case.metric, case.rule.min, case.rule.max, figures, decide, case.of)
+    return judge_bound(case.metric, case.rule.min, case.rule.max, figures, decide, case.of)
 
 
 def _rounded(end: float | None) -> float | None:

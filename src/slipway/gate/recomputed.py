@@ -34,7 +34,7 @@ VALUE = ("value",)
 
 
 @dataclass(frozen=True)
-class Asked:
+class GateParams:
     """The parameters of a variant that scoring and judging depend on."""
 
     task: str
@@ -44,7 +44,7 @@ class Asked:
     seed: int
 
     @classmethod
-    def of(cls, params: Mapping[str, Any], path: str) -> "Asked":
+    def of(cls, params: Mapping[str, Any], path: str) -> "GateParams":
         """Read a variant's parameters.
 
         Raises:
@@ -67,10 +67,10 @@ class Asked:
         return bool(self.gate.conversion or self.gate.rules.keys() & (CONVERSION.keys() - {"size_bytes"}))
 
 
-def doubts(
+def discrepancies(
     record: Record,
     benchmark: Benchmark,
-    params: Asked,
+    params: GateParams,
     paths: tuple[str, str],
     shipped: Scored,
     native: Scored | None,
@@ -118,7 +118,7 @@ def doubts(
     yield from _rule_mismatches(record.gate, again, path, ends)
 
 
-def _parameter_mismatches(record: Record, params: Asked, path: str) -> Iterator[str]:
+def _parameter_mismatches(record: Record, params: GateParams, path: str) -> Iterator[str]:
     if record.task != params.task:
         yield f"{path}: task differs from the parameters"
     if record.data != json.loads(json.dumps(params.data, default=str)):
@@ -145,7 +145,7 @@ def _benchmark_mismatches(benchmark: Benchmark, model: Artifact, path: str) -> I
 
 
 def _recomputed(
-    params: Asked, record: Record, shipped: Scored, native: Scored | None
+    params: GateParams, record: Record, shipped: Scored, native: Scored | None
 ) -> tuple[Metrics, list[Judgement]]:
     """Return the metrics and the rules on the model, computed as the stages compute them."""
     draws: dict[str, Any] = {**params.statistics.model_dump(), "seed": params.seed}

@@ -51,7 +51,7 @@ class Result:
         return {} if self.new is None else self.new.task.metrics
 
     @property
-    def beside(self) -> str:
+    def baseline_name(self) -> str:
         """The name of the baseline, for a message."""
         return "no baseline" if self.version is None else self.version.name
 

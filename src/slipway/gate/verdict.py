@@ -45,7 +45,7 @@ def judge(
     """
     rules = [judge_count(unit, least, (counts or {}).get(unit)) for unit, least in required_counts(gate.least).items()]
     rules += [
-        bounded(metric, rule.min, rule.max, measured.get(metric), rule.decide_on or gate.decide_on)
+        judge_bound(metric, rule.min, rule.max, measured.get(metric), rule.decide_on or gate.decide_on)
         for metric, rule in sorted(gate.rules.items())
     ]
     for metric, loss in sorted(gate.conversion.items()):
@@ -54,7 +54,7 @@ def judge(
             base = _number(((native or {}).get(metric) or {}).get("value"))
             figures = {name: _share(figure, base) for name, figure in figures.items()}
         decide = loss.decide_on or gate.decide_on
-        rules.append(may_lose("conversion", metric, None, loss.most, figures, decide, loss.relative))
+        rules.append(judge_loss("conversion", metric, None, loss.most, figures, decide, loss.relative))
     return Verdict.of(rules)
 
 
@@ -68,7 +68,7 @@ def _worse(metric: Metric | None, difference: Figures | None) -> dict[str, float
     return {"value": value, "low": low, "high": high}
 
 
-def bounded(
+def judge_bound(
     metric: str, least: float | None, most: float | None, measured: Figures | None, decide: str, of: str | None = None
 ) -> Judgement:
     """Judge a floor, a ceiling or both, on all test examples or on those of the class or group `of`."""
@@ -90,7 +90,7 @@ def bounded(
     return Judgement("bound", metric, of, least, most, value, low, high, outcome, reason)
 
 
-def may_lose(
+def judge_loss(
     kind: Kind, metric: str, of: str | None, most: float, lost: Figures | None, decide: str, relative: bool = False
 ) -> Judgement:
     """Judge a ceiling on a loss: `lost` is positive where the model is worse."""

@@ -99,7 +99,7 @@ def hashes(variant: str, commit: str, release: Release) -> set[str]:
     return {outs[path] for path in paths} if all(path in outs for path in paths) else set()
 
 
-def nowhere(wanted: Iterable[str]) -> set[str]:
+def missing_everywhere(wanted: Iterable[str]) -> set[str]:
     """The hashes that are neither in DVC's cache nor in the default remote; no file is read.
 
     Raises:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from slipway.gate.contributions import Scored
 
 
-def doubts(variant: str, commit: str | None, release: Release) -> list[str]:
+def discrepancies(variant: str, commit: str | None, release: Release) -> list[str]:
     """The reasons not to trust a release; empty if there are none.
 
     Args:
@@ -49,13 +49,13 @@ def doubts(variant: str, commit: str | None, release: Release) -> list[str]:
 
 
 def _files(variant: str, commit: str | None, release: Release) -> list[str]:
-    assert release.record is not None  # checked by `doubts`
+    assert release.record is not None  # checked by `discrepancies`
     return artifacts.mismatches(variant, commit, release.record)
 
 
 def _figures(variant: str, commit: str | None, release: Release) -> list[str]:
     """What shows that a release is not from one build, or that its figures do not follow from its predictions."""
-    assert release.record is not None  # checked by `doubts`
+    assert release.record is not None  # checked by `discrepancies`
     if wrong := artifacts.inconsistencies(variant, commit, release):
         return wrong
     path = f"params/{variant}.yaml"
@@ -102,9 +102,9 @@ def scored(record: Record, parquet: bytes) -> "Scored":
 
 def _needed(params: bytes, path: str) -> bool:
     """Whether the audit needs the native model's predictions."""
-    from slipway.gate.recomputed import Asked  # imports SciPy, which listing versions does not need
+    from slipway.gate.recomputed import GateParams  # imports SciPy, which listing versions does not need
 
-    return Asked.of(documents.strict_yaml(params, path), path).native
+    return GateParams.of(documents.strict_yaml(params, path), path).native
 
 
 @lru_cache(maxsize=32)  # the same version is audited again for each role
@@ -113,9 +113,9 @@ def _recomputed(release: Release, params: bytes, shipped: bytes, native: bytes |
     from slipway.gate.contributions import aligned
 
     record, benchmark, variant = release.record, release.benchmark, release.variant
-    assert record is not None and benchmark is not None  # checked by `doubts`
+    assert record is not None and benchmark is not None  # checked by `discrepancies`
     path = f"params/{variant}.yaml"
-    asked = recomputed.Asked.of(documents.strict_yaml(params, path), path)
+    gate_params = recomputed.GateParams.of(documents.strict_yaml(params, path), path)
     kept = []
     for name, parquet in (("shipped.parquet", shipped), ("predictions.parquet", native)):
         try:
@@ -127,7 +127,7 @@ def _recomputed(release: Release, params: bytes, shipped: bytes, native: bytes |
     if old is not None and (old := aligned(old, new.examples["example"].tolist())) is None:
         return (f"reports/{variant}/predictions.parquet is not of the examples of shipped.parquet",)
     paths = (releases.record_path(variant), releases.benchmark_path(variant))
-    return tuple(recomputed.doubts(record, benchmark, asked, paths, new, old))
+    return tuple(recomputed.discrepancies(record, benchmark, gate_params, paths, new, old))
 
 
 def _line(error: Exception) -> str:

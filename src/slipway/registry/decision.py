@@ -8,7 +8,7 @@ from slipway.registry import clone, promoters, transaction
 from slipway.registry.eligibility import RefusedError
 from slipway.registry.grammar import Tag
 from slipway.registry.state import Variant
-from slipway.registry.transaction import Moment, New
+from slipway.registry.transaction import New, Snapshot
 
 
 @dataclass(frozen=True)
@@ -23,25 +23,25 @@ class Done:
     pushed: bool
 
 
-def begin(variant: str, push: bool) -> Moment:
+def begin(variant: str, push: bool) -> Snapshot:
     """The tags to decide on: with `push` those of the remote, else the local ones, which must be complete.
 
     Raises:
         RegistryError: local tags are incomplete, or, with `push`, the remote lacks some of them.
     """
     clone.look(compare=not push).check(variant)
-    return transaction.moment(variant, push=push)
+    return transaction.snapshot(variant, push=push)
 
 
-def existing_variant(moment: Moment) -> Variant:
-    """The variant at that moment.
+def existing_variant(snapshot: Snapshot) -> Variant:
+    """The variant at that snapshot.
 
     Raises:
         RegistryError: it has no versions.
     """
-    if not moment.tags:
-        raise RegistryError(f"{moment.variant} has no versions; `slipway register {moment.variant}` makes one")
-    return Variant(moment.variant, moment.tags)
+    if not snapshot.tags:
+        raise RegistryError(f"{snapshot.variant} has no versions; `slipway register {snapshot.variant}` makes one")
+    return Variant(snapshot.variant, snapshot.tags)
 
 
 def check_reason(force: bool, reason: str | None) -> None:
@@ -51,12 +51,12 @@ def check_reason(force: bool, reason: str | None) -> None:
 
 
 def write(
-    moment: Moment, new: Sequence[New], version: str, role: str | None, overruled: Sequence[str], push: bool
+    snapshot: Snapshot, new: Sequence[New], version: str, role: str | None, overruled: Sequence[str], push: bool
 ) -> Done:
     """Write the tags of a decision, all or none, and return what was written.
 
     Args:
-        moment: the tags that the decision is based on.
+        snapshot: the tags that the decision is based on.
         new: the new tags, in the order in which they take effect.
         version: the version that they are about.
         role: the role that they give; None for a new version.
@@ -67,8 +67,8 @@ def write(
         RefusedError: the writer is not allowed to force.
         RegistryError: another write came first, here or at the remote, or Git fails.
     """
-    transaction.write(moment, new, push=push, check=_check_force if overruled else None)
-    return Done(moment.variant, version, role, tuple(tag.name for tag in new), tuple(overruled), push)
+    transaction.write(snapshot, new, push=push, check=_check_force if overruled else None)
+    return Done(snapshot.variant, version, role, tuple(tag.name for tag in new), tuple(overruled), push)
 
 
 def _check_force(tag: Tag) -> None:

@@ -28,7 +28,7 @@ def refusals(version: Version, release: releases.Release) -> list[str]:
         wrong.append(
             f"the gate says {outcome}" + (f" ({'; '.join(short)})" if short else "") if outcome else "it has no verdict"
         )
-    return wrong + audit.doubts(version.variant, version.commit, release)
+    return wrong + audit.discrepancies(version.variant, version.commit, release)
 
 
 def unreachable() -> list[str]:

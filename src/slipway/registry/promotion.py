@@ -10,7 +10,7 @@ from slipway.registry.decision import Done
 from slipway.registry.eligibility import RefusedError
 from slipway.registry.messages import FORCED, message, overruled
 from slipway.registry.state import Variant, Version
-from slipway.registry.transaction import Moment, New
+from slipway.registry.transaction import New, Snapshot
 
 
 def promote(name: str, role: str, *, force: bool = False, reason: str | None = None, push: bool = False) -> Done:
@@ -29,13 +29,13 @@ def promote(name: str, role: str, *, force: bool = False, reason: str | None = N
     """
     if role not in grammar.LIVE:
         raise RegistryError(f"{role!r} is not a role to promote to; the roles are {', '.join(grammar.LIVE)}")
-    moment = decision.begin(_variant(name), push)
-    known = decision.existing_variant(moment)
+    snapshot = decision.begin(_variant(name), push)
+    known = decision.existing_variant(snapshot)
     version = state.find({known.name: known}, name)
     holder = known.holder(role)
     if holder is not None and holder.version == version.version:
         raise RegistryError(f"{version.name} already holds {role}")
-    return _assign(moment, version, role, "Promote", force, reason, push)
+    return _assign(snapshot, version, role, "Promote", force, reason, push)
 
 
 def rollback(
@@ -57,8 +57,8 @@ def rollback(
     """
     if role not in grammar.LIVE:
         raise RegistryError(f"{role!r} is not a role to roll back; the roles are {', '.join(grammar.LIVE)}")
-    moment = decision.begin(variant, push)
-    known = decision.existing_variant(moment)
+    snapshot = decision.begin(variant, push)
+    known = decision.existing_variant(snapshot)
     holder = known.holder(role)
     if holder is None:
         raise RegistryError(f"no version of {variant} holds {role}; promote one")
@@ -70,7 +70,7 @@ def rollback(
             raise RegistryError(f"{version.name} never held {role}: promote it instead")
     else:
         version = _last_good(known, role, holder)
-    return _assign(moment, version, role, f"Roll back from {holder.version}:", force, reason, push)
+    return _assign(snapshot, version, role, f"Roll back from {holder.version}:", force, reason, push)
 
 
 def retire(name: str, *, force: bool = False, reason: str | None = None, push: bool = False) -> Done:
@@ -82,8 +82,8 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
     Raises:
         RegistryError: it is already archived, or holds production and `force` is not set.
     """
-    moment = decision.begin(_variant(name), push)
-    known = decision.existing_variant(moment)
+    snapshot = decision.begin(_variant(name), push)
+    known = decision.existing_variant(snapshot)
     version = state.find({known.name: known}, name)
     if "archived" in version.roles:
         raise RegistryError(f"{version.name} is already archived")
@@ -96,7 +96,7 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
                 "--force --reason '...'"
             )
     decision.check_reason(force, reason)
-    numbers = moment.numbers()
+    numbers = snapshot.numbers()
     why = message(f"Retire {version.name}", reason, {FORCED: wrong})
     new = []
     for role in sorted({tag.role for tag in known.tags if tag.role} - {"archived"}):
@@ -104,7 +104,7 @@ def retire(name: str, *, force: bool = False, reason: str | None = None, push: b
         leaving = assigned if role in version.roles else [one for one in assigned if one == version.version]
         new += [New(f"{known.name}#{role}!#{next(numbers)}", known.versions[one].commit, why) for one in leaving]
     new.append(New(f"{known.name}#archived#{next(numbers)}", version.commit, why))
-    return decision.write(moment, new, version.version, "archived", wrong, push)
+    return decision.write(snapshot, new, version.version, "archived", wrong, push)
 
 
 def share(variant: str) -> list[str]:
@@ -124,7 +124,7 @@ def share(variant: str) -> list[str]:
 
 
 def _assign(
-    moment: Moment, version: Version, role: str, verb: str, force: bool, reason: str | None, push: bool
+    snapshot: Snapshot, version: Version, role: str, verb: str, force: bool, reason: str | None, push: bool
 ) -> Done:
     release = releases.of(version)
     wrong = [*(eligibility.unreachable() if push else []), *eligibility.refusals(version, release)]
@@ -137,12 +137,12 @@ def _assign(
     facts: dict[str, str | list[str]]
     facts = {"Verdict": release.verdict or "unknown", "SHA-256": sha256, FORCED: wrong}
     why = message(f"{verb} {version.name} to {role}", reason, facts)
-    numbers = moment.numbers()
+    numbers = snapshot.numbers()
     new = []
     if "archived" in version.roles:
         new.append(New(f"{version.variant}#archived!#{next(numbers)}", version.commit, why))
     new.append(New(f"{version.variant}#{role}#{next(numbers)}", version.commit, why))
-    return decision.write(moment, new, version.version, role, wrong, push)
+    return decision.write(snapshot, new, version.version, role, wrong, push)
 
 
 def _last_good(known: Variant, role: str, holder: Version) -> Version:

@@ -38,8 +38,8 @@ def register(
         RegistryError: there is no record, the build is already a version, or the name is taken or invalid.
     """
     commit = git.commit(revision)
-    moment = decision.begin(variant, push)
-    known = Variant(variant, moment.tags)
+    snapshot = decision.begin(variant, push)
+    known = Variant(variant, snapshot.tags)
     release = releases.read([(variant, commit)])[0]
     if revision == "HEAD" and (left := _uncommitted(variant, commit)):
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
@@ -59,7 +59,7 @@ def register(
     outcome = release.verdict or "unknown"
     sha256 = release.record.model.sha256
     why = message(f"Register {variant} {version}", reason, {"Verdict": outcome, "SHA-256": sha256})
-    return decision.write(moment, [New(f"{variant}@{version}", commit, why)], version, None, (), push)
+    return decision.write(snapshot, [New(f"{variant}@{version}", commit, why)], version, None, (), push)
 
 
 def unregistered(revision: str = "HEAD") -> list[str]:

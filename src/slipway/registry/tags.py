@@ -98,7 +98,7 @@ def _counted(tags: Iterable[Tag]) -> tuple[list[Tag], list[Odd]]:
     return list(first.values()), odd
 
 
-def untimely(tag: Tag, others: Iterable[Tag]) -> str | None:
+def date_problem(tag: Tag, others: Iterable[Tag]) -> str | None:
     """Why the date of a tag cannot be right, None if it can. Dates decide nothing here, but GTO orders by them."""
     if tag.when > time.time() + AHEAD:
         return f"it is dated {tag.time}, ahead of the clock"

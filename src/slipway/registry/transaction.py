@@ -30,7 +30,7 @@ class New:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Snapshot:
     """The tags of one variant at the time of a decision; `write` refuses it if the tags have changed since."""
 
     variant: str
@@ -46,7 +46,7 @@ class Moment:
         return (number for number in itertools.count(after) if number not in taken)
 
 
-def moment(variant: str, *, push: bool = False) -> Moment:
+def snapshot(variant: str, *, push: bool = False) -> Snapshot:
     """The current tags of a variant; with `push`, the tags of the remote are fetched first.
 
     Raises:
@@ -56,18 +56,18 @@ def moment(variant: str, *, push: bool = False) -> Moment:
         sharing.fetch(sharing.destination(), variant)
     pointer = git.run("for-each-ref", "--format=%(objectname)", sharing.pointer_of(variant)).strip()
     found = survey(variant)
-    return Moment(variant, found.tags, pointer, found.odd)
+    return Snapshot(variant, found.tags, pointer, found.odd)
 
 
 def write(
-    moment: Moment, new: Sequence[New], *, push: bool = False, check: Callable[[Tag], None] | None = None
+    snapshot: Snapshot, new: Sequence[New], *, push: bool = False, check: Callable[[Tag], None] | None = None
 ) -> None:
     """Write annotated tags of a variant, all or none, dated after all of its tags, and signed if Git is set to sign.
 
     A tag that is dated ahead of the clock is ignored for this; otherwise all later tags would need an even later date.
 
     Args:
-        moment: the state on which the decision is based.
+        snapshot: the state on which the decision is based.
         new: the tags, in the order in which they take effect.
         push: whether to push them to the remote too; if it refuses them, they are deleted here.
         check: called with each tag before it is written; raises if the tag may not be written.
@@ -76,30 +76,30 @@ def write(
         RegistryError: another write came first, here or at the remote, or Git fails.
     """
     remote = sharing.destination() if push else None
-    made = _make(moment, new)
+    made = _make(snapshot, new)
     _check_objects(made, check)
     last = made[new[-1].name]
-    lines = [f"update {sharing.pointer_of(moment.variant)} {last} {moment.pointer or _zeros(last)}"]
+    lines = [f"update {sharing.pointer_of(snapshot.variant)} {last} {snapshot.pointer or _zeros(last)}"]
     lines += [f"create refs/tags/{tag} {identity}" for tag, identity in made.items()]
-    if [tag.id for tag in read(moment.variant)] != [tag.id for tag in moment.tags]:
-        raise sharing.conflict(moment.variant, moment.tags)
+    if [tag.id for tag in read(snapshot.variant)] != [tag.id for tag in snapshot.tags]:
+        raise sharing.conflict(snapshot.variant, snapshot.tags)
     try:
         git.run("update-ref", "--stdin", text="".join(f"{line}\n" for line in ["start", *lines, "prepare", "commit"]))
     except RegistryError as error:
-        if [tag.id for tag in read(moment.variant)] != [tag.id for tag in moment.tags]:
-            raise sharing.conflict(moment.variant, moment.tags)
+        if [tag.id for tag in read(snapshot.variant)] != [tag.id for tag in snapshot.tags]:
+            raise sharing.conflict(snapshot.variant, snapshot.tags)
         raise error
     if remote is not None:
-        _push(remote, moment, made)
+        _push(remote, snapshot, made)
 
 
-def _make(moment: Moment, new: Sequence[New]) -> dict[str, str]:
+def _make(snapshot: Snapshot, new: Sequence[New]) -> dict[str, str]:
     """Create the objects of new tags without refs, and return their ids by name.
 
     `git tag` creates them, so that tag.gpgSign, gpg.format, user.signingKey and other settings apply. It cannot create
     a tag without a ref, so it runs in a temporary repository that shares the objects and configuration of this one.
     """
-    there = {one.name for one in moment.odd}
+    there = {one.name for one in snapshot.odd}
     for tag in new:
         if parse(tag.name) is None:
             raise RegistryError(
@@ -108,7 +108,7 @@ def _make(moment: Moment, new: Sequence[New]) -> dict[str, str]:
         if tag.name in there:
             raise RegistryError(f"{tag.name} exists but is not a registry tag: `slipway doctor` says why")
     now, zone = int(time.time()), git.run("var", "GIT_COMMITTER_IDENT").strip().rpartition(" ")[2]
-    when = max([now, *(tag.when + 1 for tag in moment.tags if tag.when <= now + AHEAD)])
+    when = max([now, *(tag.when + 1 for tag in snapshot.tags if tag.when <= now + AHEAD)])
     places = [part for name in ("objects", "config", "config.worktree") for part in ("--git-path", name)]
     paths = git.run("rev-parse", "--show-object-format", "--path-format=absolute", *places).split("\n")
     kind, objects, *configurations = paths[:4]
@@ -148,18 +148,18 @@ def _check_objects(made: Mapping[str, str], check: Callable[[Tag], None] | None)
             check(tag)
 
 
-def _push(remote: str, moment: Moment, made: Mapping[str, str]) -> None:
+def _push(remote: str, snapshot: Snapshot, made: Mapping[str, str]) -> None:
     """Push the tags of a transaction; if the remote refuses them, delete them here."""
-    pointer = sharing.pointer_of(moment.variant)
+    pointer = sharing.pointer_of(snapshot.variant)
     *_, last = made.values()
     try:
-        sharing.send(remote, moment.variant, made, moment.pointer)
+        sharing.send(remote, snapshot.variant, made, snapshot.pointer)
     except RegistryError as error:
-        back = f"update {pointer} {moment.pointer} {last}" if moment.pointer else f"delete {pointer} {last}"
+        back = f"update {pointer} {snapshot.pointer} {last}" if snapshot.pointer else f"delete {pointer} {last}"
         lines = [back, *(f"delete refs/tags/{name} {identity}" for name, identity in made.items())]
         git.run("update-ref", "--stdin", text="".join(f"{line}\n" for line in ["start", *lines, "prepare", "commit"]))
         if sharing.OVERTAKEN.search(str(error)):
-            raise sharing.conflict(moment.variant, moment.tags, remote)
+            raise sharing.conflict(snapshot.variant, snapshot.tags, remote)
         raise RegistryError(f"{remote} did not accept {', '.join(made)}, so they were deleted here too: {error}")
 
 

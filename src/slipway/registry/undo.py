@@ -8,7 +8,7 @@ from slipway.registry.state import Variant
 from slipway.registry.transaction import New
 
 
-def take_back(name: str) -> str:
+def undo_tag(name: str) -> str:
     """Undo the effect of a refused tag at the remote, and return a description of what was done.
 
     The tag is deleted. If the host protects tags from deletion, another tag reverses it: it takes the role from the
@@ -27,9 +27,9 @@ def take_back(name: str) -> str:
         kept = f"{name} stays, since it cannot be removed ({error})"
     if not isinstance(one, Tag) or one.role is None:
         return f"{kept}; it has no effect"
-    moment = transaction.moment(one.variant, push=True)
-    known = Variant(one.variant, moment.tags)
-    before = Variant(one.variant, [tag for tag in moment.tags if tag.name != name])
+    snapshot = transaction.snapshot(one.variant, push=True)
+    known = Variant(one.variant, snapshot.tags)
+    before = Variant(one.variant, [tag for tag in snapshot.tags if tag.name != name])
     version = known.version_at(one.commit)
     if one.action == "assign":
         undone = version if version in known.assigned(one.role) else None
@@ -41,7 +41,7 @@ def take_back(name: str) -> str:
     if undone is None:
         return f"{kept}; it has no effect"
     cancel = "!" if one.action == "assign" else ""
-    reversing = f"{one.variant}#{one.role}{cancel}#{next(moment.numbers())}"
+    reversing = f"{one.variant}#{one.role}{cancel}#{next(snapshot.numbers())}"
     why = message(f"Undo {name}, which is refused and cannot be removed", None, {})
-    transaction.write(moment, [New(reversing, known.versions[undone].commit, why)], push=True)
+    transaction.write(snapshot, [New(reversing, known.versions[undone].commit, why)], push=True)
     return f"{kept}; {reversing} undoes it"

@@ -37,8 +37,8 @@ def verify(name: str) -> Given | None:
     if tag is None:
         raise RegistryError(f"{name}: no annotated tag of the registry; `slipway registry history` lists them")
     known = Variant(tag.variant, [one for one in survey.tags if one.variant == tag.variant])
-    if (untimely := tags.untimely(tag, known.tags)) is not None:
-        raise RefusedError(f"{name} is refused: {untimely}")
+    if (problem := tags.date_problem(tag, known.tags)) is not None:
+        raise RefusedError(f"{name} is refused: {problem}")
     return check_assignment(known, tag)
 
 
@@ -69,7 +69,7 @@ def accepted(known: Variant) -> tuple[Variant, list[str]]:
     Raises:
         RegistryError: a tag cannot be verified.
     """
-    found = refused_takings(known)
+    found = refused_removals(known)
     refused = list(found.values())
     kept = [tag for tag in known.tags if tag not in found]
     for role in grammar.LIVE:
@@ -88,7 +88,7 @@ def accepted(known: Variant) -> tuple[Variant, list[str]]:
     return Variant(known.name, kept), refused
 
 
-def refused_takings(known: Variant) -> dict[Tag, str]:
+def refused_removals(known: Variant) -> dict[Tag, str]:
     """The tags of a variant that take a role or archive a version without the required force, and the refusals.
 
     Raises:

@@ -110,7 +110,7 @@ def _row(judged: Result) -> Row:
     return (
         link,
         verdict,
-        judged.beside,
+        judged.baseline_name,
         _main(judged),
         "" if compared is None else f"{compared.worse} worse, {compared.better} better",
         markdown.size(judged.record.model.bytes),
@@ -151,7 +151,7 @@ def _parts(entry: Entry) -> Iterator[Section]:
     rules = [(named(rule), rule.reason, markdown.strong(MARKS[rule.verdict])) for rule in judged.rules]
     yield Section("Rules", markdown.table(rules, ("rule", "measured", "verdict")), plot="losses")
     if entry.calibration is not None:
-        yield Section("Reliability of the gate", markdown.text(sureness(entry.calibration)))
+        yield Section("Reliability of the gate", markdown.text(reliability(entry.calibration)))
     yield Section("Metrics", _render("metrics", list(_metrics(judged)), judged.old is not None))
     if judged.old is not None and judged.new is not None:
         for name, now in _tables(judged.new).items():
@@ -172,7 +172,7 @@ def _render(macro: str, *values: object) -> Markdown:
     return Markdown(getattr(_SECTIONS, macro)(*values).strip("\n"))
 
 
-def sureness(figures: Mapping[str, Any]) -> str:
+def reliability(figures: Mapping[str, Any]) -> str:
     """Describe how often the gate errs, from the figures of a variant in the simulation."""
     worse = sorted(figures["worse"], key=lambda one: one["points"])
     passes = ", ".join(f"{one['points']:g} {one['pass']:.1%}" for one in worse)

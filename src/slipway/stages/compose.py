@@ -126,7 +126,7 @@ def _compose(variant: str, profile: str, simulated: bool) -> tuple[dict[str, Any
         raise ConfigError(f"{variant}: {CONF}/{error.missing_cfg_file}.yaml: no such file{options}")
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         for path in sorted(CONF.rglob("*.yaml")):
-            documents.check_settled(path.read_bytes(), path.as_posix())
+            documents.check_no_conflict(path.read_bytes(), path.as_posix())
         raise ConfigError(f"{variant}: {' '.join(str(error).split())}".replace(f"{CONF.resolve()}/", f"{CONF}/"))
     del values["profile"]
     groups = {group: CONF / f"{choice}.yaml" for group, choice in ((g, f"{g}/{c}") for g, c in choices.items())}
@@ -212,7 +212,7 @@ def _write(variant: str, resolved: Mapping[str, Any], files: Mapping[str, Path])
     path = PARAMS / f"{variant}.yaml"
     body = yaml.safe_dump(dict(resolved), sort_keys=True, allow_unicode=True, width=120)
     if path.exists():
-        documents.check_settled(path.read_bytes(), path.as_posix())
+        documents.check_no_conflict(path.read_bytes(), path.as_posix())
         _, _, rest = path.read_text().partition("\n")
         digest, _, old = rest.partition("\n")
         if digest != _digest(old):

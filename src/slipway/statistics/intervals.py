@@ -39,7 +39,7 @@ def agree(draws: np.ndarray) -> bool:
 
 
 def ends(
-    value: float, draws: np.ndarray, *, level: float, groups: int, share: bool, telling: Callable[[], int]
+    value: float, draws: np.ndarray, *, level: float, groups: int, share: bool, informative_groups: Callable[[], int]
 ) -> tuple[float, float] | None:
     """Return the interval of a score; None if its uncertainty cannot be estimated.
 
@@ -49,14 +49,14 @@ def ends(
         level: the tail probability beyond each end, e.g. 0.025.
         groups: the number of groups that were drawn from.
         share: whether 0 or 1 means that something never occurred, see `slipway.core.metric.Metric`.
-        telling: returns the number of groups with information on the score; called only if all draws agree.
+        informative_groups: returns the number of groups with information on the score; called only if all draws agree.
     """
     if groups < 2 or not len(draws):
         return None
     if not agree(draws):
         low, high = (float(np.quantile(draws, end)) for end in (tail(level, groups), 1 - tail(level, groups)))
         return min(low, value), max(high, value)
-    if not share or value not in (0.0, 1.0) or (count := telling()) < 2:
+    if not share or value not in (0.0, 1.0) or (count := informative_groups()) < 2:
         return None
     most = unseen(level, count)
     return (1 - most, 1.0) if value else (0.0, most)
@@ -92,15 +92,15 @@ def bootstrap(
         counts = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
         for metric, one in score(counts[codes].astype(float)).items():
             drawn[metric].append(one)
-    informative: dict[Key, int] = {}
+    known_counts: dict[Key, int] = {}
 
-    def telling(metric: Key) -> int:
+    def informative_groups(metric: Key) -> int:
         known = declared(metric)
         if classes is not None and not (known and known.right):
             return int(groups.groupby(classes).nunique().min())
-        if not informative:
-            informative.update(_informative_groups(score, codes, len(names), resamples))
-        return informative[metric]
+        if not known_counts:
+            known_counts.update(_informative_groups(score, codes, len(names), resamples))
+        return known_counts[metric]
 
     intervals: dict[Key, Interval] = {}
     for metric, point in value.items():
@@ -112,7 +112,7 @@ def bootstrap(
             level=(1 - confidence) / 2,
             groups=len(names),
             share=known is not None and known.share,
-            telling=lambda metric=metric: telling(metric),  # type: ignore[misc]  # binds `metric` now
+            informative_groups=lambda metric=metric: informative_groups(metric),  # type: ignore[misc]  # binds `metric` now
         )
         low, high = between or (np.nan, np.nan)
         intervals[metric] = {"value": _plain(point), "low": _plain(low), "high": _plain(high)}
