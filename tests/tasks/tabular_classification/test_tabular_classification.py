@@ -468,3 +468,11 @@ def test_real_fouls_are_read_whole(recordings: Path) -> None:
     spec = task.specify(recordings / "fouls", head)
     inputs = next(task.encode(recordings / "fouls", head, spec)).inputs
     assert np.isfinite(inputs).mean() > 0.99
+
+
+def test_a_task_keeps_nothing_of_a_folder_between_calls(tmp_path):
+    task = Task(TASK.data)
+    encoded(raw(tmp_path, table()), task)
+    raw(tmp_path, table().assign(x=7.0))
+    _, _, inputs, _ = encoded(tmp_path, task)
+    assert (inputs["x"] == 7).all()

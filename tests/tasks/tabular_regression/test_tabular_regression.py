@@ -524,3 +524,12 @@ def test_a_spec_read_from_sorted_json_gives_the_same_inputs(tmp_path):
         task.encode(tmp_path, examples, spec), task.encode(tmp_path, examples, read_back), strict=True
     ):
         np.testing.assert_array_equal(ours.inputs, theirs.inputs)
+
+
+def test_a_task_keeps_nothing_of_a_folder_between_calls(tmp_path):
+    task, folder = Task(DATA), raw(tmp_path, table())
+    examples = task.index(folder).examples
+    raw(tmp_path, table().assign(warmth=7.0))
+    spec = task.specify(folder, examples)
+    inputs = np.concatenate([batch.inputs for batch in task.encode(folder, examples, spec)])
+    assert (inputs[:, spec["input"]["names"].index("warmth")] == 7).all()

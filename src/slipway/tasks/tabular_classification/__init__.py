@@ -102,7 +102,6 @@ class Task(edge.Task):
     def __init__(self, data: Columns) -> None:
         super().__init__(data.model_dump())
         self.data = data
-        self._read: tuple[Path, pd.DataFrame, list[Problem]] | None = None
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -123,7 +122,7 @@ class Task(edge.Task):
             DataError: there is no table, a table lacks a configured column, a feature has no value in any row, a class
                 has no usable row, or no row can be used.
         """
-        table, problems = self._rows(raw)
+        table, problems = self._tables(raw)
         own = ["example", "label", "group", *(["time"] if self.data.time else [])]
         return Index(table[[*own, *map(column, self.data.categorical)]], problems, warnings=self._repeated(table))
 
@@ -206,18 +205,13 @@ class Task(edge.Task):
 
     def _of(self, raw: Path, examples: pd.DataFrame) -> pd.DataFrame:
         """The rows of the examples, in their order."""
-        table, _ = self._rows(raw)
+        table, _ = self._tables(raw)
         position = pd.Index(table["example"]).get_indexer(pd.Index(examples["example"]))
         rows: pd.DataFrame = table.iloc[position].reset_index(drop=True)
         return rows
 
-    def _rows(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
-        """The usable rows of the raw folder and the problems of the others, cached in the task."""
-        if self._read is None or self._read[0] != raw:
-            self._read = (raw, *self._tables(raw))
-        return self._read[1:]
-
     def _tables(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
+        """Read the raw folder: the usable rows, sorted by example, and the problems of the others."""
         data = self.data
         wanted = [*(name for name in (data.target, data.example, data.group, data.time) if name), *self._features]
         text = [name for name in wanted if name not in data.numeric]

@@ -77,7 +77,6 @@ class Task(edge.Task):
     def __init__(self, data: Columns) -> None:
         super().__init__(data.model_dump())
         self.data = data
-        self._read: tuple[Path, pd.DataFrame] | None = None
 
     @property
     def feature_names(self) -> list[str]:
@@ -93,7 +92,6 @@ class Task(edge.Task):
             DataError: there is no table, a table lacks a configured column, or no row can be used.
         """
         table, problems = self._tables(raw)
-        self._read = (raw, table)
         rows = self._as_rows(table)
         grid = self.grid(rows, dict.fromkeys(self.data.categorical, ()))
         hour, place = grid.hour(rows.time), positions(rows.place, grid.places)
@@ -114,8 +112,8 @@ class Task(edge.Task):
 
         Places and categories are numbered in the order of their mean target, which gives thresholds in trees a meaning.
         """
-        table = self._rows(raw)
-        table = table[table["example"].isin(examples["example"])]
+        every, _ = self._tables(raw)
+        table = every[every["example"].isin(examples["example"])]
         levels = _means(examples["group"], examples["label"])
         inputs = self.feature_names
         spec: Spec = {
@@ -127,14 +125,14 @@ class Task(edge.Task):
             "categories": {name: list(_means(table[column(name)], table["target"])) for name in self.data.categorical},
             "gaps": {"missing": sorted(name for name in self._columns if table[column(name)].isna().any())},
         }
-        grid = self.grid(self._as_rows(self._rows(raw)), spec["categories"])
+        grid = self.grid(self._as_rows(every), spec["categories"])
         features = self.features(grid, *_places_times(examples), spec)
         ratio = examples["label"].to_numpy(dtype=float) / features["level"].astype(float)
         return spec | {"expectation": expectation.fit(features, ratio, len(levels))}
 
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
         """Encode examples in order, `ROWS` at a time; their history is every usable row of the folder."""
-        grid = self.grid(self._as_rows(self._rows(raw)), spec["categories"])
+        grid = self.grid(self._as_rows(self._tables(raw)[0]), spec["categories"])
         for start in range(0, len(examples), ROWS):
             batch = examples.iloc[start : start + ROWS]
             inputs = self.inputs(grid, *_places_times(batch), spec)
@@ -167,13 +165,8 @@ class Task(edge.Task):
         """The raw columns that are known in advance."""
         return (*self.data.numeric, *self.data.categorical)
 
-    def _rows(self, raw: Path) -> pd.DataFrame:
-        """The usable rows of the raw folder, cached in the task."""
-        if self._read is None or self._read[0] != raw:
-            self._read = (raw, self._tables(raw)[0])
-        return self._read[1]
-
     def _tables(self, raw: Path) -> tuple[pd.DataFrame, list[Problem]]:
+        """Read the raw folder: the usable rows, sorted by example, and the problems of the others."""
         text = (self.data.place, self.data.time, *self.data.categorical)
         read = [self._table(name, frame) for name, frame in tables.read_tables(raw, self.data.exclude, text)]
         table = pd.concat(read, ignore_index=True)
