@@ -20,7 +20,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from slipway.cli.display import FACTS
-from slipway.cli.report import changes
+from slipway.cli import replay_comparison as comparison
+from slipway.cli.replay_comparison import Line
 from slipway.core import config
 from slipway.core.errors import RegistryError
 from slipway.gate import verdict
@@ -37,8 +37,7 @@ from slipway.gate.rules import Gate
 from slipway.metrics import latency
 from slipway.records import dvc_lock
 from slipway.records.release import Record, digest
-from slipway.records.verdict import Judgement
-from slipway.registry import clone, git, rebuilt, releases, state, tags
+from slipway.registry import clone, git, releases, state, tags
 from slipway.registry.grammar import Tag
 from slipway.registry.releases import Release
 
@@ -51,8 +50,6 @@ VERDICT_STAGES = ("compose", "evaluate", "convert-tflite", "register")
 """The stages that produce the verdict on a trained model."""
 KEPT = ("data/", "models/")
 """Folders with the dependencies of stages that are not in Git."""
-SAME = 1e-4
-"""Tolerance between a derived and a recorded figure, because another processor may run the model."""
 SCORE_RELEASED = """
 import importlib, runpy, sys
 from pathlib import Path
@@ -66,16 +63,6 @@ conversion.convert = lambda native, calibration, precision: Path("models", varia
 runpy.run_module("slipway.stages.convert_tflite", run_name="__main__")
 """
 """Runs the commit's own convert-tflite stage, which scores models, on the released files instead of converting."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """One compared item: its recorded value, its derived value, and whether they are the same."""
-
-    what: str
-    recorded: str
-    derived: str
-    same: bool
 
 
 @dataclass(frozen=True)
@@ -134,12 +121,21 @@ def replay(name: str, rebuild: bool = False) -> Replay:
             else:
                 _run(stage, "sh", "-c", locked[stage]["cmd"])
         derived = _derived(variant)
-        required = [*_tag_facts(tag, derived, fetched), _verdict(release, derived), *_files(record, fetched), *edited]
-        required += _lineage(record, derived.record)
-        figures = [*_rules(release, derived), *_rest(record, derived.record), *(_bytes(stages) if rebuild else ())]
+        required = [
+            *comparison.tag_facts(tag, derived, fetched),
+            comparison.verdict(release, derived),
+            *comparison.files(record, fetched),
+            *edited,
+        ]
+        required += comparison.lineage(record, derived.record)
+        figures = [
+            *comparison.rules(release, derived),
+            *comparison.rest(record, derived.record),
+            *(comparison.outputs(stages) if rebuild else ()),
+        ]
         processors = _processors(release) if rebuild and not all(line.same for line in figures) else None
         if processors is not None:
-            required += _compare_models(release, shipped, derived)
+            required += comparison.models(release, shipped, derived, _content(Path("reports", variant, SHIPPED)))
         warning = None
         if _content(REQUIREMENTS) != here:
             warning = f"{REQUIREMENTS} differs between the commit and this clone, whose environment was used"
@@ -286,105 +282,11 @@ def _derived(variant: str) -> Release:
     return Release(variant, record.read_bytes(), json.dumps({**times, "gate": judged.to_json()}).encode())
 
 
-def _tag_facts(tag: Tag, derived: Release, fetched: Mapping[str, str]) -> Iterator[Line]:
-    """Compare the facts in the tag's message."""
-    facts = dict(line.split(": ", 1) for line in tag.why.splitlines() if line.startswith(FACTS))
-    found = {"Verdict": str(derived.verdict), "SHA-256": fetched["model.tflite"]}
-    for fact, recorded in facts.items():
-        yield Line(f"{tag.name}: {fact}", _short(recorded), _short(found[fact]), recorded == found[fact])
-
-
-def _verdict(release: Release, derived: Release) -> Line:
-    return Line("verdict", str(release.verdict), str(derived.verdict), release.verdict == derived.verdict)
-
-
 def _processors(release: Release) -> tuple[str, str] | None:
     """Return the kind of processor that a version was measured on, and this one; None if they are the same."""
     assert release.benchmark is not None  # the release has a verdict
     was, here = str(release.benchmark.machine.get("processor")), str(latency.fingerprint()["processor"])
     return None if was == here else (was, here)
-
-
-def _compare_models(release: Release, shipped: bytes | None, derived: Release) -> Iterator[Line]:
-    """Compare the rebuilt model with that of the version on the same test examples, by the variant's rules."""
-    now = _content(Path("reports", release.variant, SHIPPED))
-    if shipped is None or now is None:
-        yield Line("comparison of the two models", SHIPPED, "not in the commit", False)
-        return
-    for rule in rebuilt.lost(release, shipped, derived, now, config.read(release.variant)):
-        yield Line(f"{rule.subject}, rebuilt", "may be lost", f"{rule.verdict}: {rule.reason}", rule.verdict != "fail")
-
-
-def _rules(release: Release, derived: Release) -> Iterator[Line]:
-    """Compare the outcome of each rule."""
-    was, now = ({_rule(rule): asdict(rule) for rule in one.rules} for one in (release, derived))
-    for name in {**was, **now}:
-        recorded, found = was.get(name, {}), now.get(name, {})
-        same = _alike({**recorded, "reason": ""}, {**found, "reason": ""})
-        yield Line(name, _outcome(recorded), _outcome(found), same)
-
-
-def _outcome(rule: Mapping[str, Any]) -> str:
-    return f"{rule['verdict']}: {rule['reason']}" if rule else "no such rule"
-
-
-def _rule(rule: Judgement) -> str:
-    return f"{rule.subject}{', conversion' if rule.kind == 'conversion' else ''}"
-
-
-def _files(record: Record, fetched: Mapping[str, str]) -> Iterator[Line]:
-    """Compare the released files by their SHA-256."""
-    artifacts = record.artifacts
-    for file, found in fetched.items():
-        recorded = artifacts[file].sha256
-        yield Line(file, _short(recorded), _short(found), recorded == found)
-
-
-def _lineage(record: Record, derived: Record | None) -> Iterator[Line]:
-    """Compare the data and the parameters that the model was built from."""
-    now = derived.lineage.model_dump() if derived is not None else {}
-    for what, was in record.lineage.model_dump().items():
-        if what in ("raw", "prepared", "params"):
-            yield Line(
-                f"release.json: lineage.{what}", _short(str(was)), _short(str(now.get(what))), was == now.get(what)
-            )
-
-
-def _rest(record: Record, derived: Record | None) -> Iterator[Line]:
-    """Compare the rest of the record: metrics, spec, counts."""
-    others = [
-        (key, was, now)
-        for key, was, now in changes(record.to_json(), {} if derived is None else derived.to_json())
-        if not key.startswith(("schema", "gate.", "artifacts.", "lineage.")) and not _alike(was, now)
-    ]
-    for key, was, now in others:
-        yield Line(f"release.json: {key}", _short(str(was)), _short(str(now)), False)
-    if not others:
-        count = len(list(changes({}, record.to_json())))
-        yield Line("the rest of release.json", f"{count} entries", f"{count} the same", True)
-
-
-def _bytes(stages: Sequence[str]) -> Iterator[Line]:
-    """Compare the outputs of the stages with dvc.lock, by DVC's hashes."""
-    from dvc.repo import Repo
-
-    same = 0
-    with Repo() as repo:
-        for out in (out for stage in repo.index.stages if stage.addressing in stages for out in stage.outs):
-            recorded, found = str(out.hash_info.value), str(out.get_hash().value) if out.exists else "none"
-            same += recorded == found
-            if recorded != found:
-                yield Line(str(out), _short(recorded), _short(found), False)
-    yield Line("outputs with the bytes of dvc.lock", str(same), str(same), True)
-
-
-def _alike(first: Any, second: Any) -> bool:
-    """Whether two values of a record are the same, up to the rounding of another processor."""
-    if isinstance(first, Mapping) and isinstance(second, Mapping):
-        return first.keys() == second.keys() and all(_alike(first[key], second[key]) for key in first)
-    if isinstance(first, float) and isinstance(second, float):
-        return abs(first - second) <= SAME * max(1, abs(first))
-    return bool(first == second)
 
 
 def _paths(stages: Sequence[str], locked: Mapping[str, Any], kind: str) -> dict[str, str]:
@@ -401,7 +303,3 @@ def _remove(path: Path) -> None:
 
 def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 24 else f"{text[:12]}…"

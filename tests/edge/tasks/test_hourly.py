@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from slipway_edge.tasks.tabular_regression.hourly import Days, Grid, Windows
+from slipway_edge.tasks.tabular_regression.calendar import Days
+from slipway_edge.tasks.tabular_regression.hourly import Grid, Windows
 
 CHRISTMAS = {
     np.datetime64(day): name

@@ -18,6 +18,7 @@ from functools import cached_property
 import numpy as np
 
 from slipway_edge.tables import column
+from slipway_edge.tasks.tabular_regression.calendar import CLIP, Days
 
 HORIZON = 24
 """Hours between the latest demand that a feature may use and the hour that it describes."""
@@ -27,13 +28,9 @@ RECALL = 2 * 366 * DAY + 7 * WEEK
 """Hours of history that a feature can use: two anniversaries and the weeks that they are compared with."""
 
 LAGS = (24, 48, 72, 96, 120, 144, 168, 336, 504, 672)
-CLIP = 20
-"""Distances in days from a holiday or from New Year are clipped to this."""
 SIMILAR_DAYS = 5
 MOST_DEVIATION = 20
 """Ratios of demand to base are clipped to this: a larger one means that base is wrong."""
-NEAR = 4
-"""Within this many days of a public holiday, the anniversary follows the holiday and not the weekday."""
 
 Features = dict[str, np.ndarray]
 """Features by name, in order, float32 [n] each."""
@@ -91,7 +88,7 @@ class Grid:
         return hours
 
     @cached_property
-    def days(self) -> "Days":
+    def days(self) -> Days:
         """The calendar of the days that the grid covers and of the following day, whose holidays are also known."""
         hours = len(self.demand)
         first = self.start.astype("datetime64[D]")
@@ -168,48 +165,6 @@ class Grid:
         """[hours, places]: demand, also NaN on public holidays."""
         day = np.arange(len(self.demand)) + int(self.start.astype(np.int64) % DAY)
         return np.where(self.days.holiday[day // DAY][:, None] > 0, np.nan, self.demand)
-
-
-@dataclass(frozen=True)
-class Days:
-    """The calendar of consecutive days from `first` on; each array is [days].
-
-    `holiday`: 1 on a public holiday; `since` and `until`: days from and to the nearest one, at most `CLIP`;
-    `anniversary`: the corresponding day of the year before, as datetime64[D].
-    """
-
-    first: np.datetime64
-    day: np.ndarray
-    holiday: np.ndarray
-    since: np.ndarray
-    until: np.ndarray
-    anniversary: np.ndarray
-
-    @classmethod
-    def of(cls, first: np.datetime64, last: np.datetime64, holidays: Mapping[np.datetime64, str]) -> "Days":
-        """Return the days from `first` to `last`; `holidays` should cover two years before and a month after."""
-        day = np.arange(first, last + np.timedelta64(1, "D"))
-        dates = np.array(sorted(holidays), dtype="datetime64[D]")
-        until, since = np.full(len(day), CLIP), np.full(len(day), CLIP)
-        anniversary = day - np.timedelta64(364, "D")
-        if len(dates):
-            after = np.searchsorted(dates, day, side="left")
-            before = np.searchsorted(dates, day, side="right") - 1
-            until = np.where(after < len(dates), (dates[np.minimum(after, len(dates) - 1)] - day).astype(int), CLIP)
-            since = np.where(before >= 0, (day - dates[np.maximum(before, 0)]).astype(int), CLIP)
-            nearest = np.where(until <= since, dates[np.minimum(after, len(dates) - 1)], dates[np.maximum(before, 0)])
-            past = np.array([_year_before(date, holidays) for date in dates])
-            then = past[np.searchsorted(dates, nearest)]
-            near = (np.minimum(until, since) <= NEAR) & ~np.isnat(then)
-            anniversary = np.where(near, then + (day - nearest), anniversary)
-        return cls(
-            first,
-            day,
-            (np.minimum(until, since) == 0).astype(float),
-            np.minimum(since, CLIP),
-            np.minimum(until, CLIP),
-            anniversary,
-        )
 
 
 class Windows:
@@ -379,17 +334,6 @@ def _anniversaries(grid: Grid, hour: np.ndarray) -> np.ndarray:
     day = grid.days.anniversary[np.where(inside, row, 0)] if len(grid.days.day) else times.astype("datetime64[D]")
     then = (day.astype("datetime64[h]") - grid.start).astype(np.int64) + _hour_of_day(times)
     return np.where(inside, then, _NONE // 2)
-
-
-def _year_before(date: np.datetime64, holidays: Mapping[np.datetime64, str]) -> np.datetime64:
-    """The day of the same holiday in the year before, or NaT."""
-    year = date.astype("datetime64[Y]") - 1
-    past = [day for day in holidays if day.astype("datetime64[Y]") == year]
-    for name in holidays[date].split("; "):
-        for day in sorted(past):
-            if name in holidays[day].split("; "):
-                return day
-    return np.datetime64("NaT", "D")
 
 
 def _shift(values: np.ndarray, hours: int) -> np.ndarray:
