@@ -82,7 +82,10 @@ def test_every_network_runs_in_one_partition_and_cards_state_the_number_of_parti
         record = json.loads((built / "models" / variant / "release.json").read_text())
         counted = json.loads((built / "reports" / variant / "conversion.json").read_text())["delegation"]
         assert record["delegation"] == counted
-        assert f"runs it in {counted['partitions']} partition" in (built / "models" / variant / "card.md").read_text()
+        assert (
+            f"runs the model in {counted['partitions']} partition"
+            in (built / "models" / variant / "card.md").read_text()
+        )
         assert record["framework"] != "keras" or counted == {"partitions": 1, "outside": {"QUANTIZE": 1}}
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import released
@@ -26,12 +27,13 @@ def output() -> str:
     return " ".join(done.output.split())
 
 
-def rebuild(machine: str, sha256: str) -> None:
-    """Rebuild from the same data and parameters on a machine."""
+def rebuild(machine: str, sha256: str, raw: str | None = None) -> None:
+    """Rebuild from the same parameters on a machine, and from the same data unless `raw` is its new hash."""
     record, benchmark = Path("models/mine/release.json"), Path("reports/mine/benchmark.json")
     values, timed = (json.loads(path.read_text()) for path in (record, benchmark))
     values["artifacts"]["model.tflite"]["sha256"] = sha256
     timed["machine"]["processor"] = machine
+    values["lineage"]["raw"] = raw or values["lineage"]["raw"]
     record.write_text(json.dumps(values))
     benchmark.write_text(json.dumps(timed))
 
@@ -42,6 +44,15 @@ def test_different_bytes_from_another_processor_are_explained_with_a_command_to_
     assert "Git shows changed models of mine" in output()
     assert "another kind of processor (another here, one for the commit)" in output()
     assert "git checkout -- dvc.lock models reports && dvc pull" in output()
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_simulated_data_may_differ_by_processor_as_well_and_own_data_may_not(root: Path, simulated: bool) -> None:
+    top = Path("params.yaml")
+    values = yaml.safe_load(top.read_text())
+    top.write_text(yaml.safe_dump({**values, "simulated": {"mine": "tv"} if simulated else {}}))
+    rebuild("another", "f" * 64, raw="0" * 32 + ".dir")
+    assert ("Git shows changed models of mine" in output()) == simulated
 
 
 @pytest.mark.parametrize(("machine", "sha256"), [("one", "f" * 64), ("another", None)])

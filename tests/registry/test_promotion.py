@@ -253,7 +253,7 @@ def test_show_compare_and_changelog_report_what_changed(versions: Mapping[str, s
         (["registry", "show", "base-ad-detector@v9.0.0"], "no such version; base-ad-detector has v1.9.0"),
         (["registry", "show", "base-ad-detector#canary"], "no version of base-ad-detector holds canary"),
         (["registry", "history", "unknown"], "unknown has no versions"),
-        (["registry", "list", "--role", "prod"], "is no role"),
+        (["registry", "list", "--role", "prod"], "is not a role; choose from"),
         (["promote", "base-ad-detector@v1.0.0", "--to", "prod"], "is not a role to promote to"),
         (["rollback", "base-ad-detector"], "no version of base-ad-detector holds production; promote one"),
         (["register", "base-ad-detector", "--rev", "nowhere"], "nowhere: no such commit"),

@@ -221,7 +221,7 @@ def test_a_remote_without_hash_verification_is_reported(clone: Path):
     pushed()
     assert dvc("remote modify -q team verify false") == 0
     assert findings() == [
-        Finding("remote", "what it gives is taken without a look at the hash", "dvc remote modify team verify true")
+        Finding("remote", "the hashes of its files are not verified", "dvc remote modify team verify true")
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway import tasks
+from slipway.core import config
 from slipway.core.errors import ModelError, RegistryError
 from slipway.records.release import Record
 from slipway.registry import releases
@@ -72,10 +73,13 @@ def from_another_processor(variants: Sequence[str]) -> list[Rebuilt]:
             continue
         one, other = committed.record, here.record
         before, now = (str(timed.machine.get("processor")) for timed in (committed.benchmark, here.benchmark))
-        if before != now and _lineage(one) == _lineage(other) and one.model != other.model:
+        if before != now and _made_alike(one, other) and one.model != other.model:
             found.append(Rebuilt(committed, here, (before, now)))
     return found
 
 
-def _lineage(record: Record) -> tuple[str | None, str | None, str]:
-    return record.lineage.raw, record.lineage.prepared, record.lineage.params
+def _made_alike(one: Record, other: Record) -> bool:
+    """Whether two records have the same data and parameters; simulated data follows from the parameters."""
+    first, second = one.lineage, other.lineage
+    same_data = one.variant in config.top()["simulated"] or (first.raw, first.prepared) == (second.raw, second.prepared)
+    return same_data and first.params == second.params

@@ -228,12 +228,16 @@ def _peak_memory() -> int:
 
 
 def _processor() -> str:
-    information = Path("/proc/cpuinfo")
-    if information.exists():
-        found = re.search(r"^model name\s*: (.+)$", information.read_text(), re.MULTILINE)
-        if found:
-            return found.group(1).strip()
-    return platform.processor() or platform.machine()
+    """The processor with its family, model and caches: kernels depend on them, and virtual machines hide the name."""
+    path = Path("/proc/cpuinfo")
+    fields = dict(re.findall(r"^(.+?)\s*: (.+)$", path.read_text().split("\n\n")[0], re.M)) if path.exists() else {}
+    details = [f"{name} {fields[key]}" for name, key in (("family", "cpu family"), ("model", "model")) if key in fields]
+    details += [
+        f"L{size.with_name('level').read_text().strip()} {size.read_text().strip()}"
+        for size in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index[23]/size"))
+    ]
+    name = fields.get("model name", platform.processor() or platform.machine()).strip()
+    return f"{name} ({', '.join(details)})" if details else name
 
 
 if __name__ == "__main__":

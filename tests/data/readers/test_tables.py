@@ -213,7 +213,9 @@ def test_an_ambiguous_time_is_missing(text):
     ],
 )
 def test_dates_and_durations_are_not_numbers(values):
-    with pytest.raises(DataError, match=r"a\.csv: column day holds dates or durations, such as .*; write what of them"):
+    with pytest.raises(
+        DataError, match=r"a\.csv: column day holds dates or durations, such as .*, not numbers; convert them"
+    ):
         numbers("a.csv", "day", values)
 
 
