@@ -513,7 +513,7 @@ def test_the_gate_fails_if_a_build_failed(repository: Path, tmp_path: Path) -> N
     runner = Runner(repository, tmp_path / "actions")
     for result in ("failure", "cancelled"):
         given = {"needs.changes.result": "success", "needs.build.result": result}
-        assert runner.run("pull-request", "gate", "main", given).failed == "Builds"
+        assert runner.run("pull-request", "gate", "main", given).failed == "Check builds"
     assert _read("pull-request")["jobs"]["gate"]["if"] == "${{ !cancelled() }}", "a skipped job counts as passed"
 
 

@@ -163,7 +163,7 @@ def test_files_written_by_people_are_left_to_them(parted: None) -> None:
     add_markers("params.yaml")
     result = CliRunner().invoke(app, ["resolve"])
     assert result.exit_code == 2
-    assert "left to you: params.yaml: a merge left 1 conflict here; keep the right text" in result.output
+    assert "resolve by hand: params.yaml: a merge left 1 conflict here; keep the right text" in result.output
     (found,) = examine()
     assert found.fix == "edit params.yaml"
 

@@ -97,7 +97,7 @@ def test_an_environment_is_checked_against_the_locks_of_its_purposes(clone: Path
 def test_parameters_edited_by_hand(clone: Path) -> None:
     built_more()
     Path("params/mine.yaml").write_text("2\n")
-    assert fixed().wrong == "params/mine.yaml was edited by hand; say it in conf/"
+    assert fixed().wrong == "params/mine.yaml was edited by hand; edit conf/ instead"
     assert Path("params/mine.yaml").read_text() == "1\n"
 
 
@@ -118,7 +118,7 @@ def test_a_stage_that_is_not_as_built(clone: Path) -> None:
     model = Path("models/base-ad-detector/model.tflite")
     model.chmod(0o644)
     model.write_bytes(b"another")
-    assert fixed().wrong.startswith("not as built: convert-tflite@base-ad-detector")
+    assert fixed().wrong.startswith("out of date: convert-tflite@base-ad-detector")
 
 
 def test_a_damaged_object_of_the_cache(clone: Path) -> None:

@@ -128,7 +128,7 @@ def test_the_files_of_a_version_are_fetched_by_its_name_its_role_or_its_tag(
     assert (tmp_path / "now" / "model.tflite").read_bytes() == f"model of {VARIANT}, good-2".encode()
     code, output = command("registry", "fetch", f"{VARIANT}@{versions['lost']}", "--out", str(tmp_path / "lost"))
     assert code == RegistryError.exit_code
-    assert "model.tflite cannot be fetched whole" in output and not list((tmp_path / "lost").iterdir())
+    assert "model.tflite cannot be fetched completely" in output and not list((tmp_path / "lost").iterdir())
 
 
 def test_rolling_back_goes_to_the_version_before_and_again_to_the_one_before_that(versions: Mapping[str, str]):

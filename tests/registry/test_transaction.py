@@ -20,7 +20,7 @@ def test_tags_of_a_variant_are_dated_one_after_the_other_though_written_within_a
     root: Path, commits: Mapping[str, str]
 ):
     for at in range(1, 4):
-        transaction.write(transaction.moment(VARIANT), [New(f"{VARIANT}#staging#{at}", commits["good-1"], "why")])
+        transaction.write(transaction.snapshot(VARIANT), [New(f"{VARIANT}#staging#{at}", commits["good-1"], "why")])
     times = [tag.when for tag in tags.read(VARIANT)]
     assert times == sorted(set(times))
 
@@ -29,38 +29,38 @@ def test_a_clock_that_is_behind_does_not_hide_a_newer_tag(root: Path, commits: M
     env = os.environ | {"GIT_COMMITTER_DATE": "2090-01-01T00:00:00Z"}
     name = f"{VARIANT}#staging#1"
     subprocess.run(["git", "tag", "-a", "-m", "fast clock", name, commits["good-1"]], check=True, env=env)
-    transaction.write(transaction.moment(VARIANT), [New(f"{VARIANT}#staging#2", commits["good-2"], "why")])
+    transaction.write(transaction.snapshot(VARIANT), [New(f"{VARIANT}#staging#2", commits["good-2"], "why")])
     assert tags.read(VARIANT)[-1].name == f"{VARIANT}#staging#2"
 
 
 def test_several_tags_are_written_all_or_none(root: Path, commits: Mapping[str, str]):
-    moment = transaction.moment(VARIANT)
+    snapshot = transaction.snapshot(VARIANT)
     git(
         root, "tag", f"{VARIANT}#staging#2", commits["good-1"]
     )  # lightweight: not a registry tag, but it blocks the name
     new = [New(f"{VARIANT}#staging#{at}", commits["good-1"], "why") for at in (1, 2)]
     with pytest.raises(RegistryError):
-        transaction.write(moment, new)
+        transaction.write(snapshot, new)
     assert tags.read() == []
 
 
 def test_a_decision_on_an_older_state_is_refused_and_names_the_earlier_write(root: Path, commits: Mapping[str, str]):
-    moment = transaction.moment(VARIANT)
-    transaction.write(moment, [New(f"{VARIANT}@v1.0.0", commits["good-1"], "first")])
+    snapshot = transaction.snapshot(VARIANT)
+    transaction.write(snapshot, [New(f"{VARIANT}@v1.0.0", commits["good-1"], "first")])
     with pytest.raises(
         RegistryError, match=r"changed at the same time \(base-ad-detector@v1.0.0 by Tester, .*\); nothing was"
     ):
-        transaction.write(moment, [New(f"{VARIANT}#staging#1", commits["good-1"], "second")])
+        transaction.write(snapshot, [New(f"{VARIANT}#staging#1", commits["good-1"], "second")])
     assert [tag.name for tag in tags.read()] == [f"{VARIANT}@v1.0.0"]
 
 
 def test_one_of_several_threads_that_write_at_once_wins(root: Path, commits: Mapping[str, str]):
-    moment = transaction.moment(VARIANT)
+    snapshot = transaction.snapshot(VARIANT)
     refused: list[Exception] = []
 
     def write(name: str) -> None:
         try:
-            transaction.write(moment, [New(name, commits["good-1"], "why")])
+            transaction.write(snapshot, [New(name, commits["good-1"], "why")])
         except RegistryError as error:
             refused.append(error)
 

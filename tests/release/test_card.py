@@ -170,7 +170,7 @@ def test_a_card_of_pictures_has_the_facts_the_scores_and_the_data(pictures: dict
     facts, metrics, gate, parity, data, lineage, files = tables(text)
     assert ["runs as", "TFLite in int8, 3.8 MiB"] in facts
     assert metrics == [
-        ["metric", "what it is", "unit", "better", "value", "95 % interval"],
+        ["metric", "meaning", "unit", "better", "value", "95 % interval"],
         [
             "accuracy",
             "share of examples that are classified correctly",

@@ -126,7 +126,7 @@ def test_simulated_data_has_the_licence_of_this_repository_and_own_data_has_none
         (
             "register:",
             "register:\n  license: MIT",
-            "hub knows it, in lower case, such as apache-2.0, not 'MIT', in conf/",
+            "Hugging Face hub, in lower case, such as apache-2.0, not 'MIT', in conf/",
         ),
         (
             "least: 5000",

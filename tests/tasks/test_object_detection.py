@@ -213,7 +213,7 @@ def test_files_of_annotation_tools_are_skipped_and_counted(add: Callable[..., Pa
     assert index.examples["example"].tolist() == ["images/a.jpg"]
     assert index.notes == [
         "1 files that operating systems leave behind were ignored: 1 of '@eaDir'",
-        "6 files of the tool that the labels come from are not read (classes.txt, data.yaml, ...)",
+        "6 files of the annotation tool are not read (classes.txt, data.yaml, ...)",
     ]
 
 

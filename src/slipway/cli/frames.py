@@ -244,10 +244,10 @@ def _sample(video: Path, every: Fraction, advance: Callable[[float], None]) -> I
         short = max(SHORT, 2 * frame_time, Fraction(0) if stream.duration else length * OTHERS)
         if length - (time + frame_time) > short:
             wrong.append(f"ends after {float(time + frame_time):.1f} s of {float(length):.1f} s")
-        boxes = _boxes(video) if "mp4" in container.format.name else []
-        if boxes.count(b"moov") > 1 and b"moof" not in boxes:
+        atoms = _atoms(video) if "mp4" in container.format.name else []
+        if atoms.count(b"moov") > 1 and b"moof" not in atoms:
             wrong.append(
-                f"{boxes.count(b'moov')} recordings in one file, of which only the first can be read; split the file"
+                f"{atoms.count(b'moov')} recordings in one file, of which only the first can be read; split the file"
             )
         if wrong:
             raise VideoError(f"{'; '.join(wrong)}; the frames that can be read are kept")
@@ -277,8 +277,8 @@ def _length(container: InputContainer, stream: Any) -> Fraction:
     return Fraction(container.duration or 0, av.time_base)
 
 
-def _boxes(video: Path) -> list[bytes]:
-    """The types of the top-level boxes of an MP4 file, in order."""
+def _atoms(video: Path) -> list[bytes]:
+    """The types of the top-level atoms of an MP4 file, in order."""
     kinds, end = [], video.stat().st_size
     with video.open("rb") as file:
         while len(head := file.read(16)) >= 8:
