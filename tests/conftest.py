@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 import smoke
 
@@ -39,13 +41,38 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
+LONGEST = ("test_workflows.py", "test_experiments.py", "test_repeatability.py")
+"""The files with the longest tests of the smoke build, longest first."""
+
+
+class Scheduler(LoadFileScheduling):
+    """Distributes tests by file, and those of the files in `LONGEST` one by one, so that no process waits long."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        return nodeid if Path(file).name in LONGEST else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
+    return Scheduler(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """Mark the tests of the smoke build as `build`. test_pipeline.py, which builds it, runs first, other users last."""
     for item in items:
         if "smoke_build" in item.fixturenames:
             item.add_marker("build")
     waiting = {item.path for item in items if "smoke_build" in item.fixturenames}
-    items.sort(key=lambda item: (item.path.name != "test_pipeline.py", item.path in waiting))
+
+    def order(item: pytest.Function) -> tuple[bool, bool, int]:
+        name = item.path.name
+        return (
+            name != "test_pipeline.py",
+            item.path in waiting,
+            LONGEST.index(name) if name in LONGEST else len(LONGEST),
+        )
+
+    items.sort(key=order)
 
 
 def copy_repository(to: Path) -> Path:

@@ -180,11 +180,10 @@ def build(
     timed = {f"latency_{name}_ms": {"value": latency} for name in ("mean", "p50", "p95", "p99")}
     times = {name.removeprefix("latency_"): latency for name in timed}
     single = {"single": {"1": times}, "size_bytes": len(model)}
-    own = {"single": {"own": times}, "size_bytes": len(model)}  # the native library uses its own threads
     benchmark = {
         "machine": {"processor": machine},
         "metrics": timed,
-        "models": {"model.tflite": single, "float.tflite": single, "native": own},
+        "models": {"model.tflite": single, "float.tflite": single, "native": single},
         "gate": verdict.judge(rules.of_machine, timed).to_json(),
     }
     (reports / "benchmark.json").write_text(json.dumps(benchmark))

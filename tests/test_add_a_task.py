@@ -40,8 +40,7 @@ def test_the_page_leads_from_nothing_to_a_version_in_production(copy: Path) -> N
     assert changed == CHANGED
     assert records.items() <= fingerprints(copy / "models").items()
     sh("slipway report desk-router", copy, **environment)
-    report = (copy / "report.md").read_text()
-    assert "desk-router" in report and "billing" in report
+    assert "desk-router" in (copy / "report.md").read_text()
     sh(f"set -e\n{commit}", copy, **environment)
     sh("slipway promote desk-router@v1.0.0 --to production", copy, **environment)
     sh("slipway registry verify desk-router@v1.0.0", copy, **environment)

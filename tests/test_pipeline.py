@@ -107,7 +107,7 @@ def test_golden_examples_of_every_variant_hold_on_this_machine(built: Path) -> N
 
 def test_models_are_timed_on_one_thread_and_on_all_if_the_library_allows_it(built: Path) -> None:
     both = {str(count) for count in one_and_all()}
-    for variant, native in ((PICTURES, {"own"}), (TABLE, both)):
+    for variant, native in ((PICTURES, {"1"}), (TABLE, both)):
         models = json.loads((built / "reports" / variant / "benchmark.json").read_text())["models"]
         for kind in ("single", "batch"):
             assert set(models["native"][kind]) == native

@@ -18,7 +18,7 @@ from pathlib import Path
 
 calls = []
 
-def load(path):
+def load(path, threads):
     assert Path(path).is_dir()
     ballast = bytearray(50_000_000)
     ballast[::1000] = b"x" * 50_000
@@ -44,7 +44,7 @@ def candidates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Candidat
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     return [
         tflite("model.tflite", tmp_path / "model.tflite"),
-        Candidate("native", "toy_native:load", tmp_path / "native"),
+        Candidate("native", "toy_native:load", tmp_path / "native", (1,)),
     ]
 
 
@@ -56,7 +56,7 @@ def test_every_candidate_is_measured_in_full(candidates: list[Candidate], tmp_pa
     assert results["model.tflite"]["size_bytes"] == (tmp_path / "model.tflite").stat().st_size
     assert results["native"]["size_bytes"] == 7
     threads = {str(n) for n in (1, latency.processors())}
-    for name, expected in (("model.tflite", threads), ("native", {"own"})):
+    for name, expected in (("model.tflite", threads), ("native", {"1"})):
         assert set(results[name]["single"]) == set(results[name]["batch"]) == expected
         for kind, rows in (("single", 1), ("batch", 9)):
             for times in results[name][kind].values():

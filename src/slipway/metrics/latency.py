@@ -45,14 +45,13 @@ Predict = Callable[[np.ndarray], np.ndarray]
 class Candidate:
     """One model to measure.
 
-    `load` names the function that loads `path` (a file or a folder). It is called as `load(path, n)` for each n of
-    `threads`, and as `load(path)` where `threads` is empty: a library that chooses its threads itself.
+    `load` names the function that loads `path` (a file or a folder), as `load(path, n)` for each n of `threads`.
     """
 
     name: str
     load: str
     path: Path
-    threads: tuple[int, ...] = ()
+    threads: tuple[int, ...]
 
 
 def tflite(name: str, path: Path) -> Candidate:
@@ -73,7 +72,7 @@ def measure(
     - `size_bytes`: of the file, or of all files in the folder;
     - `start`: in a fresh process, `import_ms`, `load_ms`, `first_ms` (the first prediction), and `memory_bytes`: the
       increase of the process's peak memory over bare Python with NumPy, up to one batch on the most threads;
-    - `single` and `batch`, each by threads ("1", "8", or "own" if the library chooses): `rows` per call, `calls`,
+    - `single` and `batch`, each by threads ("1" or "8"): `rows` per call, `calls`,
       `mean_ms`, `p50_ms`, `p95_ms`, `p99_ms` per call, and `rows_per_second`.
 
     `runs` calls are timed (fewer if they take more than `PATIENCE` seconds), after `warmup` calls (fewer if they take
@@ -91,8 +90,6 @@ def measure(
         load = pkgutil.resolve_name(candidate.load)
         for count in candidate.threads:
             loaded[candidate.name, str(count)] = load(candidate.path, count)
-        if not candidate.threads:
-            loaded[candidate.name, "own"] = load(candidate.path)
     for kind, rows in (("single", 1), ("batch", batch)):
         times = _times(list(loaded.values()), inputs, rows, runs, warmup)
         for (name, threads), seconds in zip(loaded, times, strict=True):
@@ -178,7 +175,6 @@ def _start(candidate: Candidate, inputs: np.ndarray, batch: int) -> dict[str, fl
     with tempfile.TemporaryDirectory() as folder:
         rows, result = Path(folder) / "inputs.npy", Path(folder) / "result.json"
         np.save(rows, inputs.take(range(batch), axis=0, mode="wrap"))
-        threads = [str(max(candidate.threads))] if candidate.threads else []
         command = [
             sys.executable,
             "-m",
@@ -187,7 +183,7 @@ def _start(candidate: Candidate, inputs: np.ndarray, batch: int) -> dict[str, fl
             str(result),
             candidate.load,
             str(candidate.path),
-            *threads,
+            str(max(candidate.threads)),
         ]
         finished = subprocess.run(command, capture_output=True, text=True, check=False)
         if finished.returncode:
@@ -197,13 +193,13 @@ def _start(candidate: Candidate, inputs: np.ndarray, batch: int) -> dict[str, fl
         return measured
 
 
-def _child(rows: str, result: str, load: str, path: str, *threads: str) -> None:
+def _child(rows: str, result: str, load: str, path: str, threads: str) -> None:
     inputs = np.load(rows)
     before = _peak_memory()
     begin = time.perf_counter()
     function = pkgutil.resolve_name(load)
     imported = time.perf_counter()
-    predict = function(Path(path), *map(int, threads))
+    predict = function(Path(path), int(threads))
     loaded = time.perf_counter()
     predict(inputs[:1])
     first = time.perf_counter()

@@ -13,7 +13,7 @@ Latency = Annotated[str, Field(pattern=r"^latency_(mean|p50|p95|p99)_ms$")]
 
 
 class Timed(Part):
-    """The times of one model in milliseconds, by the number of threads (`own`: the default of its library)."""
+    """The times of one model in milliseconds, by the number of threads (`own` in old ones: TensorFlow's choice)."""
 
     size_bytes: Count
     sha256: SHA256 | None = None

@@ -93,14 +93,14 @@ def confusion_plot(judged: Result) -> Markup:
 
 
 def latency(judged: Result) -> Markup:
-    """Draw the median latency of one example by model: on one thread, or Keras with its own threads."""
+    """Draw the median latency of one example by model, on one thread."""
     models = {} if judged.benchmark is None else judged.benchmark.models
-    timed = {name: one.single.get("1") or one.single.get("own") for name, one in models.items()}
+    timed = {name: one.single.get("1") for name, one in models.items()}
     times = {name: one["p50_ms"] for name, one in timed.items() if one}
     if not times:
         return Markup()
     left, right, longest = 130, WIDTH - 110, max(times.values()) or 1.0
-    parts = [_text(left, 14, "median latency of one example, on one thread (Keras: with its own threads)", "start")]
+    parts = [_text(left, 14, "median latency of one example, on one thread", "start")]
     order = [name for name in ("model.tflite", "float.tflite", "native") if name in times]
     for row, name in enumerate(order):
         width, y = (right - left) * times[name] / longest, 26 + 26 * row

@@ -311,10 +311,9 @@ def _latency(judged: Result) -> Markdown:
     for name, title in titles.items():
         if (model := now.models.get(name)) is None:
             continue
-        threads = "1" if "1" in model.single else "own"
-        one = model.single.get(threads, {})
+        one = model.single.get("1", {})
         was = None if before is None else before.models.get(name)
-        old = None if was is None else was.single.get(threads, {}).get("p50_ms")
+        old = None if was is None else was.single.get("1", {}).get("p50_ms")
         times = (old, one.get("p50_ms"), one.get("p95_ms"))
         rows.append((title, *map(markdown.figure, times), markdown.size(model.size_bytes)))
     other_machine = before is not None and before.machine != now.machine

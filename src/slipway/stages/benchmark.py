@@ -32,7 +32,7 @@ def benchmark(variant: str) -> None:
     candidates = [
         tflite("model.tflite", models / "model.tflite"),
         tflite("float.tflite", models / "float.tflite"),
-        Candidate("native", f"{native.__name__}:load", models / "native", one_and_all() if native.THREADED else ()),
+        Candidate("native", f"{native.__name__}:load", models / "native", one_and_all() if native.THREADED else (1,)),
     ]
     measured = latency.measure(
         candidates,

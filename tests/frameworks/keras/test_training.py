@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -129,20 +130,23 @@ def test_a_run_learns_and_reports_every_epoch(split: Split, spec: Spec, tmp_path
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_a_run_killed_halfway_ends_with_the_bytes_of_an_uninterrupted_run(
+def test_a_run_killed_halfway_on_one_core_ends_with_the_bytes_of_an_uninterrupted_run(
     split: Split, spec: Spec, tmp_path: Path
 ) -> None:
     train, val = split("train", 64), split("val", 16)
     inputs = json.dumps([spec, MODEL.model_dump(), QUICK.model_dump()])
 
-    def run(killed_in_epoch: int) -> subprocess.CompletedProcess[str]:
+    def run(killed_in_epoch: int, cores: set[int]) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", FIT, str(tmp_path), str(killed_in_epoch), inputs]
-        return subprocess.run(command, capture_output=True, text=True)
+        return subprocess.run(
+            command, capture_output=True, text=True, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+        )
 
-    killed = run(killed_in_epoch=3)
+    every = os.sched_getaffinity(0)
+    killed = run(killed_in_epoch=3, cores={min(every)})
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert killed.stdout.splitlines()[-1].startswith("checkpoints  epoch 2/3")
-    again = run(killed_in_epoch=0)
+    again = run(killed_in_epoch=0, cores=every)
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines()[0] == "3", "it resumes with the epoch in which it was killed"
     assert again.stderr == ""

@@ -12,7 +12,7 @@ FILE = "model.cbm"
 TWO_CLASSES = ("Logloss", "CrossEntropy")
 """Losses of classifiers whose output is the probability of the positive class."""
 THREADED = True
-"""`load` takes the number of threads."""
+"""Whether one process can predict on several numbers of threads."""
 
 
 def load(folder: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:

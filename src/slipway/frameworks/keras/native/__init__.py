@@ -21,7 +21,7 @@ FILE = "model.keras"
 DATE = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip archive can hold
 BATCH = 64
 THREADED = False
-"""`load` does not take a number of threads: TensorFlow chooses it for the process."""
+"""Whether one process can predict on several numbers of threads."""
 
 
 def save(network: Any, folder: Path) -> None:
@@ -69,12 +69,14 @@ def read(path: Path) -> Any:
         raise ModelError(f"{path}: Keras {keras.__version__} cannot read it ({error}); train it again") from error
 
 
-def load(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
+def load(folder: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     """Return a function from encoded inputs [n, *shape] of any dtype to raw outputs [n, *k] float32.
 
     Raises:
-        ModelError: the folder does not contain a network that Keras can read.
+        ModelError: the folder does not contain a network that Keras can read, or `threads` is not 1.
     """
+    if threads != 1:
+        raise ModelError(f"{folder}: Keras predicts on 1 thread here, not {threads}")
     network = read(folder / FILE)
     shape = network.input_shape[1:]
     infer = tf.function(

@@ -14,13 +14,14 @@ from slipway.core.config import Section, Share
 Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
 
 
 class EarlyStopping(Section):
     """Stop after `patience` epochs without a better `monitor`, and keep the weights of the best epoch."""
 
     monitor: Literal["val/loss", "val/accuracy"] = "val/loss"
-    patience: Annotated[int, Field(ge=1)] = 5
+    patience: Count = 5
 
 
 class Frozen(Section):
@@ -29,7 +30,7 @@ class Frozen(Section):
     It runs the whole schedule from `learning_rate`.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 2
+    epochs: Count = 2
     learning_rate: Positive = 0.002
 
 
@@ -51,11 +52,12 @@ class Train(Section):
     The learning rate rises from 0 over `warmup_epochs` (fractions allowed; fewer than `epochs`), then follows
     `schedule`: down to 0 (`cosine`) or constant (`constant`). `weight_decay` is decoupled and does not apply to biases
     and batch normalisation. With `frozen`, a phase with most layers frozen comes before the `epochs`, in which all
-    layers learn. Without `early_stopping`, the weights of the last epoch are kept.
+    layers learn. Without `early_stopping`, the weights of the last epoch are kept. `threads` is the number of threads
+    that compute one operation; it affects the result, since sums depend on their order.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 20
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    epochs: Count = 20
+    batch_size: Count = 32
     optimizer: Literal["adam", "adamw", "sgd", "rmsprop"] = "adamw"
     learning_rate: Positive = 0.002
     schedule: Literal["cosine", "constant"] = "cosine"
@@ -63,6 +65,7 @@ class Train(Section):
     weight_decay: NotNegative = 0.0
     frozen: Frozen | None = None
     early_stopping: EarlyStopping | None = None
+    threads: Count = 1
 
     @field_validator("warmup_epochs")
     @classmethod
