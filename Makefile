@@ -1,5 +1,5 @@
 # make repro: build all variants and show the releases; make repro ONLY='demand-predictor ...': only these variants
-# make test: run all tests         make check: run the tests that need no build, before each commit
+# make test: run all tests         make check: run the tests that build nothing, before each commit
 # make bench: run the benchmarks   make docs: build the site of the pages, in site/
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)

@@ -8,7 +8,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,27 @@ def _margins(figures: Figures) -> dict[str, tuple[float, str]]:
         )
         for variant, seeds in figures["variants"].items()
     }
+
+
+def _minutes(loop: Mapping[str, Any]) -> str:
+    return f"{loop['seconds'] / 60:.1f} minutes" + (", failed" if loop["exit_code"] else "")
+
+
+def _loop(what: str, command: str, goal: float) -> Row:
+    """The row of a command whose time is compared with that at an older commit."""
+    return Row(
+        f"{what}, on two idle cores",
+        "the same at an older commit (`benchmarks/loops.py`)",
+        f"{goal:.2f} × its time",
+        lambda f: (
+            f"{f['now'][command]['seconds'] / f['before'][command]['seconds']:.2f} × its time: "
+            f"{_minutes(f['now'][command])} against {_minutes(f['before'][command])}"
+        ),
+        lambda f: (
+            f["now"][command]["seconds"] <= goal * f["before"][command]["seconds"]
+            and not f["now"][command]["exit_code"]
+        ),
+    )
 
 
 BENCHMARKS = {
@@ -409,6 +430,27 @@ BENCHMARKS = {
                 "20 minutes",
                 lambda f: " and ".join(f"{seconds / 60:.1f}" for seconds in f["seconds"]) + " minutes",
                 lambda f: max(f["seconds"]) <= 1200,
+            ),
+        ),
+    ),
+    "loops": Benchmark(
+        "loops.py",
+        (
+            _loop("`make test`", "test", 0.65),
+            _loop("`make repro`, nine variants, installed", "repro", 0.70),
+            Row(
+                "`make check`",
+                "the same at an older commit",
+                "2 minutes",
+                lambda f: f"{_minutes(f['now']['check'])} against {_minutes(f['before']['check'])}",
+                lambda f: f["now"]["check"]["seconds"] <= 120 and not f["now"]["check"]["exit_code"],
+            ),
+            Row(
+                "lines of `dvc.lock`",
+                "the same at an older commit",
+                "half",
+                lambda f: f"{f['now']['lock_lines']:,} against {f['before']['lock_lines']:,}",
+                lambda f: f["now"]["lock_lines"] <= f["before"]["lock_lines"] / 2,
             ),
         ),
     ),

@@ -53,6 +53,7 @@ class Scheduler(LoadFileScheduling):
         return nodeid if Path(file).name in LONGEST else super()._split_scope(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)  # pytest-xdist can be turned off
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduler:
     return Scheduler(config, log)
 

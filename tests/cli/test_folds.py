@@ -121,6 +121,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sh("git init -q -b main && dvc init -q && dvc repro && git add -A && git commit -q -m start")
 
 
+@pytest.mark.build
 def test_the_shown_command_runs_the_folds_and_a_failed_one_is_reported(scratch: None) -> None:
     runner = CliRunner()
     before = runner.invoke(app, ["folds", "mine"])

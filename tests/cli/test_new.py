@@ -84,6 +84,7 @@ def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repository
 
 
+@pytest.mark.build
 @pytest.mark.parametrize(("classes", "each"), [(2, 12), (30, 5)])
 def test_a_folder_of_pictures_becomes_a_variant_that_dvc_prepares(
     smoke: Path, tmp_path: Path, classes: int, each: int

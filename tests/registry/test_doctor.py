@@ -1,5 +1,6 @@
 """`slipway doctor` in clones with a problem: what it reports, and that its command fixes the problem."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -30,22 +31,33 @@ MORE_STAGES = """
 """
 
 
+@pytest.fixture(scope="module")
+def healthy(built: Path, commits: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a healthy clone, `repository`, and its remotes `origin` and `store`."""
+    folder = tmp_path_factory.mktemp("healthy")
+    shutil.copytree(built / "repository", folder / "repository", symlinks=True)
+    shutil.copytree(built / "remote", folder / "store")
+    with contextlib.chdir(folder / "repository"):
+        Path("requirements").mkdir()
+        Path("requirements/build.lock").write_text(f"dvc=={metadata.version('dvc')} \\\n    --hash=sha256:00\n")
+        with Path(".git/info/exclude").open("a") as file:
+            file.write("/requirements/\n")
+        run(f"git checkout -q {commits['good-3']}")
+        run("dvc remote modify -q --local local url ../store")
+        run("dvc pull -q")
+        run("git init -q --bare ../origin")
+    return folder
+
+
 @pytest.fixture
-def clone(root: Path, built: Path, commits: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A healthy clone with its own remotes."""
+def clone(healthy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A healthy clone with its own remotes, as the working folder."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    shutil.copytree(built / "remote", root.parent / "store")
-    monkeypatch.setattr("sys.prefix", str(root.parent / "environment"))
-    Path("requirements").mkdir()
-    Path("requirements/build.lock").write_text(f"dvc=={metadata.version('dvc')} \\\n    --hash=sha256:00\n")
-    with Path(".git/info/exclude").open("a") as file:
-        file.write("/requirements/\n")
-    run(f"git checkout -q {commits['good-3']}")
-    run(f"dvc remote modify -q --local local url {root.parent / 'store'}")
-    run("dvc pull -q")
-    run(f"git init -q --bare {root.parent / 'origin'}")
-    run(f"git remote add origin {root.parent / 'origin'}")
-    return root
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "environment"))
+    shutil.copytree(healthy, tmp_path, symlinks=True, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path / "repository")
+    run(f"git remote add origin {tmp_path / 'origin'}")
+    return tmp_path / "repository"
 
 
 def run(command: str) -> None:

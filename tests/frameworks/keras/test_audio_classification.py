@@ -60,6 +60,7 @@ def test_spectrograms_too_small_for_the_blocks_are_refused(spec: Spec) -> None:
         network.build(Model(filters=(8,) * 6), spec)
 
 
+@pytest.mark.build
 def test_int8_of_the_default_network_is_a_third_of_float_and_agrees_with_it(
     spec: Spec, windows: np.ndarray, tmp_path: Path
 ) -> None:

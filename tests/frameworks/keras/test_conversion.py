@@ -20,6 +20,8 @@ import hashlib, sys
 from pathlib import Path
 import numpy as np
 from slipway.frameworks.keras.conversion import convert
+
+pytestmark = pytest.mark.build  # they train and convert networks
 print(hashlib.sha256(convert(Path(sys.argv[1]), np.load(sys.argv[2]), "int8")).hexdigest())
 """
 

@@ -129,6 +129,7 @@ def pack(folder: Path, n: int, seed: int) -> PackedSplit:
     return PackedSplit(folder)
 
 
+@pytest.mark.build
 def test_dots_are_found_after_a_short_training_in_int8_too(tmp_path: Path) -> None:
     config = Train(epochs=5, batch_size=16, learning_rate=0.01, sigma=1.5)
     train, val = pack(tmp_path / "train", 160, 1), pack(tmp_path / "val", 32, 2)

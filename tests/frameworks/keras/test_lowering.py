@@ -20,6 +20,8 @@ from slipway.frameworks.keras.schema import keypoint_detection as of_keypoints
 from slipway.frameworks.keras.schema import object_detection as of_objects
 from slipway_edge.interpreter import Delegation, Interpreter
 
+pytestmark = pytest.mark.build  # they train and convert networks
+
 ARCHITECTURES: dict[str, tuple[Callable[[Any, Any], Any], Any, list[int]]] = {
     "efficientnet_lite0": (
         pictures.networks.build,

@@ -185,6 +185,7 @@ def test_a_picture_that_cannot_be_halved_so_often_is_refused() -> None:
         Objective(SPEC, Model(filters=(8,) * 6), Train(), boxes()).network()
 
 
+@pytest.mark.build
 def test_a_trained_detector_finds_discs_and_keeps_them_in_int8(tmp_path: Path) -> None:
     splits = {
         name: pack(tmp_path / name, count, seed) for seed, (name, count) in enumerate([("train", 120), ("val", 48)])

@@ -71,6 +71,8 @@ from slipway.frameworks.keras import training
 from slipway.frameworks.keras.objectives.image_classification import Objective
 from slipway.frameworks.keras.schema.image_classification import Model, Train
 
+pytestmark = pytest.mark.build  # they train and convert networks
+
 folder, killed_in_epoch = Path(sys.argv[1]), int(sys.argv[2])
 spec, model, config = json.loads(sys.argv[3])
 batches = 0
