@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import re
 import subprocess
 from pathlib import Path
 
@@ -15,10 +14,8 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from conftest import ROOT
 from slipway.cli import new as command
 from slipway.cli.app import app
-from slipway.core import config
 
 NAMES = ["Brötchen", "rye bread", "ちくわ", *(f"kind {number:02}" for number in range(4, 31))]
 
@@ -267,62 +264,6 @@ def test_a_late_failure_undoes_all_changes(
     assert result.exit_code != 0
     assert state() == before
     assert not Path("data/raw/mine").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "variants: &v\n  a: {x: 1} # of a\n\n# next\nall: {<<: *v}\n",
-            "variants: &v\n  a: {x: 1} # of a\n  b: {x: 2}\n",
-        ),
-        ("variants: &v\n  a:\n    x: 1\n# next\nall: {<<: *v}\n", "variants: &v\n  a:\n    x: 1\n  b: {x: 2}\n# next"),
-        ("variants: &v {}\nall: {<<: *v}\n", "variants: &v\n  b: {x: 2}\nall: {<<: *v}\n"),
-    ],
-)
-def test_a_line_is_added_to_params_yaml_in_its_place_and_the_rest_is_unchanged(text: str, expected: str) -> None:
-    assert command._insert(text, "b", "{x: 2}").startswith(expected)
-
-
-def test_lines_that_two_branches_add_to_params_yaml_rarely_conflict(repository: Path) -> None:
-    """Each line goes after the previous name in the alphabet, in any order of the lines."""
-    before = Path("params.yaml").read_text()
-    for branch in ("apples", "fruit", "shop-front", "zebras"):
-        sh(f"git switch -q -c {branch} main")
-        Path("params.yaml").write_text(
-            command._insert(before, branch, "{task: image_classification, framework: keras}")
-        )
-        sh("git commit -q --all -m Add")
-    sh("git switch -q main && git merge -q apples && git merge -q fruit shop-front zebras")
-    assert {"apples", "fruit", "shop-front", "zebras"} < set(config.top()["variants"])
-
-
-def test_a_variant_is_renamed_and_removed_with_the_commands_of_the_page(repository: Path) -> None:
-    for path, text in {
-        "conf/variant/shop-front.yaml": "# @package _global_\n",
-        "data/raw/shop-front/one.jpg": "a picture",
-        "params/shop-front.yaml": "seed: 7\n",
-        "reports/shop-front/metrics.json": "{}",
-        "models/shop-front/native/model": "weights",
-    }.items():
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text)
-    line = "{task: image_classification, framework: keras}"
-    Path("params.yaml").write_text(command._insert(Path("params.yaml").read_text(), "shop-front", line))
-    graph, artifact = Path("dvc.yaml"), "{path: models/shop-front/model.tflite, type: model}"
-    graph.write_text(command._insert(graph.read_text(), "shop-front", artifact, graph, "artifacts"))
-    sh("dvc add -q data/raw/shop-front && git add --all && git commit -q -m 'Add shop-front'")
-    page = (ROOT / "docs/add-a-variant.md").read_text()
-    chapter = page[page.index("## Rename or remove a variant") : page.index("## Frames from video")]
-    rename, remove = re.findall("```sh\n(.*?)```", chapter, re.DOTALL)
-    sh(f"set -e\n{rename}")
-    assert "shop-window" in config.top()["all"]
-    assert Path("data/raw/shop-window/one.jpg").read_text() == "a picture"
-    assert not [path for path in Path().rglob("*shop-front*") if path.parts[0] not in (".git", ".dvc")]
-    sh(f"set -e\n{remove}")
-    assert "shop-window" not in config.top()["all"]
-    assert not [path for path in Path().rglob("*shop-*") if path.parts[0] not in (".git", ".dvc")]
-    assert sh("git status --porcelain") == ""
 
 
 def test_the_new_files_are_staged_in_git_and_can_be_queued(repository: Path, tmp_path: Path) -> None:

@@ -350,6 +350,10 @@ def _interval(one: dict[str, float | None]) -> str:
 app.add_typer(registry.app, name="registry")
 for command in (
     own_data.new,
+    own_data.rename,
+    own_data.remove,
+    own_data.predict,
+    own_data.score,
     own_data.frames,
     promotion.register,
     promotion.promote,

@@ -32,8 +32,11 @@ from rich.progress import Progress
 import slipway
 import slipway_edge
 from slipway import tasks
+from slipway.cli import entries
+from slipway.cli.entries import GRAPH
+from slipway.cli.variants import check_name
 from slipway.core import atomic, config, documents
-from slipway.core.config import NAME, TOP, Checks, Split, named
+from slipway.core.config import TOP, Checks, Split
 from slipway.core.errors import ConfigError, DataError, SlipwayError
 from slipway.core.metric import Metric
 from slipway.core.protocol import Index
@@ -42,7 +45,7 @@ from slipway.data import preparation, splits
 from slipway.data.readers.litter import litter
 from slipway.registry import git
 
-CONF, RAW, GRAPH = Path("conf"), Path("data/raw"), Path("dvc.yaml")
+CONF, RAW = Path("conf"), Path("data/raw")
 PAGE = "docs/add-a-variant.md"
 SHOWN = 5
 
@@ -88,9 +91,10 @@ def new(
     own: dict[str, dict[str, Any]] = {"data": {"group": group}} if group is not None else {}
     own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
     own |= {"split": {"group_copies": True}} if group_copies else {}
-    line = _insert(TOP.read_text(), variant, f"{{task: {task}, framework: {recipe['framework']}}}")
+    entry = f"{{task: {task}, framework: {recipe['framework']}}}"
+    line = entries.add(TOP.read_text(), TOP, "variants", variant, entry)
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
-    graph = _insert(GRAPH.read_text(), variant, artifact, GRAPH, "artifacts")
+    graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
     metrics = tasks.kind(task).metrics
     draft = _variant_file(variant, recipe["groups"], own, _floor(metrics, {}))
     with _shown(f"reading {folder}"):
@@ -128,11 +132,7 @@ def new(
 
 
 def _check_name(variant: str, top: Mapping[str, Any]) -> None:
-    read = yaml.safe_load(variant) if NAME.fullmatch(variant) else variant
-    named([variant if isinstance(read, str) else read], "slipway new")
-    taken = {name.lower(): name for part in ("variants", "transfers", "simulated") for name in top[part]}
-    if variant.lower() in taken:
-        raise ConfigError(f"{taken[variant.lower()]}: this variant exists already in {TOP}; choose another name")
+    check_name(variant, top)
     for path in (CONF / "variant" / f"{variant}.yaml", Path("params") / f"{variant}.yaml"):
         if path.exists():
             raise ConfigError(f"{path}: this file exists already; remove it, or choose another name")
@@ -241,41 +241,6 @@ def _variant_file(variant: str, groups: Mapping[str, str], own: Mapping[str, Any
         f"register:\n  name: {variant.replace('-', '_')}\n  description: {variant}, trained on your own data.\n",
     ]
     return "\n".join(parts)
-
-
-def _insert(text: str, variant: str, entry: str, path: Path = TOP, section: str = "variants") -> str:
-    """Return the text of a YAML file with one more line in a section and all else unchanged.
-
-    The line goes after the previous name in the alphabet, so that the lines of two branches rarely conflict.
-    """
-    root = yaml.compose(text)
-    node = next((value for key, value in root.value if key.value == section), None) if root else None
-    line = f"  {variant}: {entry}\n"
-    if isinstance(node, yaml.MappingNode) and node.value and not node.flow_style:
-        lines = text.splitlines(keepends=True)
-        names = {key.value: value for key, value in node.value}
-        before = max((name for name in names if name < variant), default=None)
-        at = node.value[0][0].start_mark.line if before is None else _last_line(names[before]) + 1
-        lines[at - 1] = lines[at - 1].rstrip("\n") + "\n"
-        out = "".join([*lines[:at], line, *lines[at:]])
-    elif isinstance(node, yaml.MappingNode) and not node.value and text[: node.end_mark.index].endswith("{}"):
-        out = (
-            f"{text[: node.end_mark.index - 2].rstrip(' ')}\n{line}{text[node.end_mark.index :].removeprefix(chr(10))}"
-        )
-    else:
-        raise ConfigError(f"{path}: {section} must be a mapping with a line per variant")
-    was, now = yaml.safe_load(text), yaml.safe_load(out)
-    added = {variant: yaml.safe_load(entry)}
-    if now[section] != (was[section] or {}) | added or (path == TOP and now["all"] != was["all"] | added):
-        raise ConfigError(f"{path}: cannot add a line to {section}; add it by hand: {line.strip()}")
-    return out
-
-
-def _last_line(node: yaml.Node) -> int:
-    """Return the line (from 0) on which a node ends; a block's own end mark comes after the comments that follow it."""
-    if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
-        return _last_line(node.value[-1][1])
-    return int(node.end_mark.line)
 
 
 def _compose(variant: str, text: str, top: str) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""`slipway new` and `slipway frames`: the commands that make variants and training data of a user's own files."""
+"""The commands for own data: `slipway new`, `rename`, `remove`, `predict`, `score` and `frames`."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -12,6 +13,12 @@ from rich.table import Table
 from slipway.cli.options import Json
 from slipway.core.errors import DataError
 from slipway.core.terminal import Console
+
+if TYPE_CHECKING:
+    from slipway.cli.variants import Changed
+
+MOST_ROWS = 15
+"""The most rows of a breakdown that are shown."""
 
 
 def new(
@@ -56,6 +63,43 @@ def new(
     console.print(f"check the gate in {escape(created.files[0])}, then: dvc repro register@{variant}", soft_wrap=True)
 
 
+def rename(
+    variant: Annotated[str, typer.Argument(help="Name of the variant.")],
+    to: Annotated[str, typer.Argument(help="Its new name: letters, digits and -.")],
+    as_json: Json = False,
+) -> None:
+    """Rename a variant. What was built under the old name is removed; its versions in the registry keep their name."""
+    from slipway.cli.variants import rename
+
+    _print(rename(variant, to), f"then: dvc repro register@{to}, and git commit", as_json)
+
+
+def remove(
+    variant: Annotated[str, typer.Argument(help="Name of the variant.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Also remove what is not committed or not in DVC's cache.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove a variant with its configuration, data and outputs. `git revert` and `dvc checkout` bring it back."""
+    from slipway.cli.variants import remove
+
+    _print(remove(variant, force), f"then: git commit --message 'Remove {variant}'", as_json)
+
+
+def _print(changed: "Changed", then: str, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(changed), ensure_ascii=False, indent=1))
+        return
+    console = Console()
+    for title, paths in (("removed", changed.gone), ("new", changed.new)):
+        if paths:
+            console.print(f"{title}: {', '.join(paths)}", soft_wrap=True, markup=False)
+    for path in changed.left:
+        console.print(f"left in place, since neither Git nor DVC has it: {path}", soft_wrap=True, markup=False)
+    console.print(f"staged in Git; {then}", soft_wrap=True, markup=False)
+
+
 def frames(
     videos: Annotated[list[Path], typer.Argument(help="Video files.", metavar="VIDEO...", show_default=False)],
     every: Annotated[str, typer.Option(help="Time between frames: 1s, 500ms, 2.5s, 0.5.")],
@@ -79,3 +123,85 @@ def frames(
         Console().print(table)
     if any(one.error for one in results):
         raise typer.Exit(DataError.exit_code)
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="VARIANT as built, or VARIANT@VERSION, VARIANT@latest, VARIANT#ROLE.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, folders of files, or tables.", metavar="FILE...")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write the predictions to, as JSON Lines; a stopped run goes on there.")
+    ] = None,
+) -> None:
+    """Print or write a prediction for each file or row of a table, as JSON Lines. Exit code 3 if any cannot be read."""
+    from slipway.cli.predict import files, loaded, predict
+
+    with loaded(model) as predictor:
+        wrong = predict(predictor, files(paths), out)
+    if wrong:
+        Console(stderr=True).print(f"{wrong:,} cannot be read and have an error in place of a prediction")
+        raise typer.Exit(DataError.exit_code)
+
+
+def score(
+    model: Annotated[str, typer.Argument(help="VARIANT as built, or VARIANT@VERSION, VARIANT@latest, VARIANT#ROLE.")],
+    data: Annotated[Path, typer.Argument(help="Folder in the layout of the task, or one table, with labels.")],
+    as_json: Json = False,
+) -> None:
+    """Score a built model, or a version, on new labelled data, next to the scores on its test split."""
+    from slipway.cli.predict import loaded
+    from slipway.cli.score import score
+
+    with loaded(model) as predictor:
+        found = score(predictor, data)
+    if as_json:
+        print(json.dumps(asdict(found), ensure_ascii=False, indent=1))
+        return
+    console = Console()
+    table = Table(
+        title=f"{escape(model)} on {found.examples:,} examples in {found.groups:,} groups of {escape(str(data))}"
+    )
+    for heading in ("metric", "here", "on its test split"):
+        table.add_column(heading, overflow="fold")
+    for metric, one in found.metrics.items():
+        table.add_row(escape(metric), _figure(one), _figure(found.own.get(metric, {})))
+    console.print(table)
+    for name, rows in found.tables.items():
+        if name not in found.curves and rows:
+            console.print(_breakdown(name, rows[:MOST_ROWS]))
+            if len(rows) > MOST_ROWS:
+                console.print(f"and {len(rows) - MOST_ROWS:,} more rows: --json has all", soft_wrap=True)
+    for note in found.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    if found.problems:
+        first = found.problems[0]
+        said = f"{len(found.problems):,} examples cannot be read and are left out: {first.where}: {first.detail}"
+        said += ", ..." if len(found.problems) > 1 else ""
+        console.print(f"[yellow]warning[/]: {escape(said)}", soft_wrap=True)
+
+
+def _breakdown(name: str, rows: list[dict[str, Any]]) -> Table:
+    """Return a table of a breakdown; a score has its interval in the same cell."""
+    table = Table(title=escape(name.replace("_", " ")))
+    columns = [
+        key for key in rows[0] if not any(f"{key}" == f"{of}_{end}" for of in rows[0] for end in ("low", "high"))
+    ]
+    for number, column in enumerate(columns):
+        table.add_column(escape(column), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(
+            *(
+                _figure({"value": row[key], "low": row[f"{key}_low"], "high": row[f"{key}_high"]})
+                if f"{key}_low" in row
+                else escape(f"{row[key]:,}" if isinstance(row[key], int) else str(row[key]))
+                for key in columns
+            )
+        )
+    return table
+
+
+def _figure(one: Mapping[str, float | None]) -> str:
+    """Return a score with its interval, as text."""
+    value, low, high = (one.get(key) for key in ("value", "low", "high"))
+    if value is None:
+        return "undefined"
+    return f"{value:.4g}" if low is None or high is None else f"{value:.4g} ({low:.4g} to {high:.4g})"

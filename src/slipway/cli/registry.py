@@ -330,6 +330,20 @@ def fetch(
     as_json: Json = False,
 ) -> None:
     """Fetch the files of a version from the DVC cache or remote, each verified by its SHA-256."""
+    found, written = fetched(version, out)
+    if as_json:
+        print(json.dumps({"version": found, "written": written}, indent=1))
+        return
+    screen().print(f"{found}: {', '.join(written)}", soft_wrap=True, markup=False)
+
+
+def fetched(version: str, out: Path) -> tuple[str, list[str]]:
+    """Write the files of a version into a folder, and return its full name and their paths.
+
+    Raises:
+        RefusedError: its record is malformed.
+        RegistryError: there is no such version, it has no record, or a file cannot be fetched.
+    """
     found = _find(state.read(), version)
     release = releases.of(found)
     if release.malformed:
@@ -343,11 +357,7 @@ def fetch(
             f"{found.name}: {', '.join(lacking)} cannot be fetched completely; run `dvc push` where it was built"
         )
     atomic.write_bytes(out / "release.json", release.record_bytes)
-    written = [str(path) for path in (*got.values(), out / "release.json")]
-    if as_json:
-        print(json.dumps({"version": found.name, "written": written}, indent=1))
-        return
-    screen().print(f"{found.name}: {', '.join(written)}", soft_wrap=True, markup=False)
+    return found.name, [str(path) for path in (*got.values(), out / "release.json")]
 
 
 def _find(variants: Mapping[str, Variant], name: str) -> Version:

@@ -56,7 +56,8 @@ class LogMel:
 
     def _block(self, frames: np.ndarray) -> np.ndarray:
         spectrum = rfft(frames * self._window, axis=1)
-        power = self.filters @ (spectrum.real**2 + spectrum.imag**2).T
+        # Not a product by BLAS, whose last bits depend on the processor and its settings.
+        power = np.einsum("mb,tb->mt", self.filters, spectrum.real**2 + spectrum.imag**2)
         decibels = 10 * np.log10(np.maximum(power, 1e-20))
         steps = (decibels - self.floor) * (255 / (self.ceiling - self.floor))
         written: np.ndarray = np.rint(steps).clip(0, 255).astype(np.uint8)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from slipway.metrics import binary, classification
-from slipway.stages.evaluate import with_intervals
+from slipway.statistics.breakdowns import with_intervals
 from slipway.statistics.intervals import bootstrap
 
 DRAWS: dict[str, Any] = {"resamples": 300, "confidence": 0.95, "seed": 0}
