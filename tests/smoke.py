@@ -87,6 +87,8 @@ def build(root: Path) -> None:
     with FileLock(f"{KEPT}.lock"):
         for name, here in (("cache", cache), ("loaded", loaded)):
             shutil.copytree(kept / name, here) if kept.exists() else here.mkdir(parents=True)
+        if kept.exists():  # the evaluate stage cannot declare its dvc.yaml, so DVC's cache does not have it
+            shutil.copytree(kept / "reports", root / "reports", dirs_exist_ok=True)
     environment = {"PYTHONPATH": str(hook), "LOADED": str(loaded)}
     sh("dvc repro code", root, **environment)
     with ThreadPoolExecutor(2) as pool:
@@ -99,6 +101,10 @@ def build(root: Path) -> None:
         if sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()) <= MOST_KEPT:
             for name, here in (("cache", cache), ("loaded", loaded)):
                 shutil.copytree(here, KEPT / "unfinished" / name)
+            for path in sorted((root / "reports").glob("*/dvc.yaml")):
+                to = KEPT / "unfinished" / path.relative_to(root)
+                to.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, to)
             (KEPT / "unfinished").rename(kept)
 
 

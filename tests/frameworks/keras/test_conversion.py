@@ -15,13 +15,13 @@ from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.objectives.image_classification import networks
 from slipway.frameworks.keras.schema.image_classification import Model
 
+pytestmark = pytest.mark.build  # they train and convert networks
+
 CONVERT = """
 import hashlib, sys
 from pathlib import Path
 import numpy as np
 from slipway.frameworks.keras.conversion import convert
-
-pytestmark = pytest.mark.build  # they train and convert networks
 print(hashlib.sha256(convert(Path(sys.argv[1]), np.load(sys.argv[2]), "int8")).hexdigest())
 """
 

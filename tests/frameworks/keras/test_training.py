@@ -29,6 +29,8 @@ from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.run import Run
 from slipway.tracking.tracker import Tracker
 
+pytestmark = pytest.mark.build  # they train and convert networks
+
 Split = Callable[[str, int], PackedSplit]
 
 MODEL = Model(network="mobilenet_v3_small", width=0.25, dropout=0.1)
@@ -70,8 +72,6 @@ from slipway.data.shards import PackedSplit
 from slipway.frameworks.keras import training
 from slipway.frameworks.keras.objectives.image_classification import Objective
 from slipway.frameworks.keras.schema.image_classification import Model, Train
-
-pytestmark = pytest.mark.build  # they train and convert networks
 
 folder, killed_in_epoch = Path(sys.argv[1]), int(sys.argv[2])
 spec, model, config = json.loads(sys.argv[3])
