@@ -22,9 +22,9 @@ ONLY ?=
 known = $(foreach name,$(filter-out $(1),$(ONLY)),$(error ONLY: params.yaml has no variant $(name); it has $(1)))
 
 # DVC runs one stage at a time, and a network trains on one thread. So JOBS variants are built in parallel, up to their
-# TFLite: one for each core, at most four, since each needs up to 2 GB of memory. Variants that start from the weights of another come last, when those weights are ready.
-# Each job builds only the stages of its variant, since DVC locks shared stages. `dvc repro` then runs the remaining
-# stages, which are timed, one at a time.
+# TFLite: one for each core, at most four, since each needs up to 2 GB of memory. Variants that start from the weights of
+# another come last, when those weights are ready. Each job builds only the stages of its variant, since DVC locks shared
+# stages. `dvc repro` then runs the remaining stages, which are timed, one at a time.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n : 4)))
 SIDE_BY_SIDE = dvc repro --quiet code && dvc stage list --name-only | awk -F@ ' \
 	NF == 2 && !/^(benchmark|register)@/ { stages[$$2] = stages[$$2] " " $$0 } \
