@@ -142,6 +142,22 @@ def test_a_folder_of_sounds_becomes_a_variant(repository: Path, tmp_path: Path) 
     assert written["gate"]["rules"] == {"accuracy": {"min": 0.75}}
 
 
+def test_the_task_is_found_by_the_files(repository: Path, tmp_path: Path) -> None:
+    pictures(tmp_path / "pictures", 2, 12)
+    said = CliRunner().invoke(app, ["new", "mine", "--data", str(tmp_path / "pictures"), "--dry-run"])
+    assert said.exit_code == 0 and "task: image_classification" in said.output, said.output
+    for label in ("rain", "wind"):
+        (tmp_path / "sounds" / label).mkdir(parents=True)
+        for number in range(4):
+            soundfile.write(tmp_path / "sounds" / label / f"{number}.wav", np.zeros(8000), 8000)
+    said = CliRunner().invoke(app, ["new", "mine", "--data", str(tmp_path / "sounds"), "--dry-run"])
+    assert said.exit_code == 0 and "task: audio_classification" in said.output, said.output
+    (tmp_path / "papers" / "a").mkdir(parents=True)
+    (tmp_path / "papers" / "a" / "one.pdf").write_bytes(b"%PDF-1.7")
+    code, message = refused("mine", "--data", str(tmp_path / "papers"))
+    assert code == 3 and "no task found that suits it; name the task with --task: audio_classification" in message
+
+
 def test_a_predefined_split_and_copies_are_reported(repository: Path, tmp_path: Path) -> None:
     for side, each in (("train", 12), ("test", 4)):
         pictures(tmp_path / "pictures" / side, 2, each)
@@ -211,7 +227,7 @@ def test_folders_that_do_not_have_the_tasks_layout_are_refused(repository: Path,
         assert code == 3
         return message
 
-    assert "no such folder" in error(tmp_path / "absent")
+    assert "no such file or folder" in error(tmp_path / "absent")
     assert "1 class folders; classification needs at least two" in error(pictures(tmp_path / "one", 1, 3))
     few = pictures(pictures(tmp_path / "few", 3, 2), 2, 9)
     assert "test would have no example of ちくわ: each class needs at least three groups" in error(few)

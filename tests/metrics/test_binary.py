@@ -1,7 +1,5 @@
 """Scores of a probability and of the decision at a threshold."""
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,53 +70,6 @@ def test_without_positives_metrics_that_need_them_are_undefined() -> None:
     scores = score(np.zeros(4, int), np.array([0.1, 0.2, 0.3, 0.6]), 0.5)
     assert scores["accuracy"] == 0.75 and scores["precision"] == 0
     assert all(np.isnan(scores[name]) for name in ("recall", "f1", "roc_auc", "average_precision"))
-
-
-def test_a_thousand_draws_of_7000_examples_take_seconds() -> None:
-    targets, probability = drawn(3, 7000, 1_000_000)
-    weight = np.ones(7000)
-    score(targets, probability, 0.5, weight)
-    start = time.perf_counter()
-    for _ in range(10):
-        score(targets, probability, 0.5, weight)
-    assert (time.perf_counter() - start) / 10 < 0.02
-
-
-def test_the_bound_is_wilsons() -> None:
-    from statsmodels.stats.proportion import proportion_confint
-
-    low = binary.wilson(np.array([8.0]), np.array([10.0]), 0.975)[0]
-    assert low == pytest.approx(proportion_confint(8, 10, alpha=0.05, method="wilson")[0])
-
-
-@settings(max_examples=30)
-@given(seed=st.integers(0, 1000), least=st.sampled_from([0.3, 0.5, 0.7]))
-def test_no_other_threshold_of_that_precision_finds_more(seed: int, least: float) -> None:
-    targets, probability = drawn(seed)
-    point = binary.operating_point(targets, probability, least, 0.9)
-    decided = probability >= point["threshold"]
-    assert point["precision"] == pytest.approx(targets[decided].mean(), abs=1e-6)
-    assert point["recall"] == pytest.approx(decided[targets == 1].mean(), abs=1e-6)
-    for other in np.unique(probability):
-        at = probability >= other
-        low = binary.wilson(np.array([targets[at].sum()]), np.array([at.sum()]), 0.9)[0]
-        if low >= least:
-            assert point["reached"] and at[targets == 1].mean() <= point["recall"] + 1e-6
-
-
-def test_a_few_lucky_examples_do_not_prove_a_precision() -> None:
-    """Two of two positives do not prove a precision; 60 of 60 prove that it is above 0.9."""
-    few = np.concatenate([np.ones(2), np.zeros(50)]).astype(int)
-    point = binary.operating_point(few, np.linspace(1, 0, 52), 0.9, 0.95)
-    assert not point["reached"] and point["precision"] == 1 and point["recall"] == 1
-    many = np.concatenate([np.ones(60), np.zeros(50)]).astype(int)
-    point = binary.operating_point(many, np.linspace(1, 0, 110), 0.9, 0.95)
-    assert point["reached"] and point["precision_low"] >= 0.9
-
-
-def test_the_threshold_lies_between_two_scores() -> None:
-    point = binary.operating_point(np.array([1, 0]), np.array([0.8, 0.4]), 0.1, 0.5)
-    assert point["threshold"] == pytest.approx(0.6)
 
 
 def test_tenths_of_the_examples_show_calibration() -> None:

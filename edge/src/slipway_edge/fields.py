@@ -1,16 +1,24 @@
 """Check a section of a release record: the fields that the code reads, and the kind of each.
 
 A kind is a type or a union of types (a boolean is not a number), a mapping for a nested section, a list for as many
-values of the kinds in it, or the only value that is allowed.
+values of the kinds in it, or the only value that is allowed. `Optional` marks a field that older records lack.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import UnionType
 from typing import Any
 
 from slipway_edge.errors import ModelError
 
 NUMBER = int | float
+
+
+@dataclass(frozen=True)
+class Optional:
+    """The kind of a field that may be absent."""
+
+    kind: Any
 
 
 def check(values: Any, kind: Any, name: str) -> None:
@@ -29,9 +37,13 @@ def check(values: Any, kind: Any, name: str) -> None:
             if not isinstance(values, Mapping):
                 raise ModelError(f"{name} is {_short(values)}, not a section")
             for field, of in kind.items():
+                if field not in values and isinstance(of, Optional):
+                    continue
                 if field not in values:
                     raise ModelError(f"{name} has no {field}")
                 check(values[field], of, f"{name}.{field}")
+        case Optional():
+            check(values, kind.kind, name)
         case list():
             if not isinstance(values, list) or len(values) != len(kind):
                 raise ModelError(f"{name} is {_short(values)}, not a list of {len(kind)} values")

@@ -167,6 +167,11 @@ def moment(value: Any) -> tuple[np.datetime64, bool]:
         return nothing, False
 
 
+def moments(values: Iterable[Any]) -> np.ndarray:
+    """Return points in time as datetime64[us] [n], in UTC if they have an offset; NaT where missing or not a time."""
+    return np.array([moment(value)[0] for value in values], "datetime64[us]")
+
+
 def _parsed(match: re.Match[str]) -> np.datetime64:
     """The point in time of a matched text, in UTC if the text has an offset.
 

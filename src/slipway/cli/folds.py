@@ -10,12 +10,11 @@ shows how much a score depends on the split; to find out whether one model is be
 """
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from slipway.cli.dvc_command import dvc
 from slipway.core import config
 from slipway.core.config import TOP
 from slipway.core.errors import ConfigError, DataError
@@ -128,13 +127,9 @@ def _cross_validation(varied: Sequence[str], members: Mapping[int, Experiment]) 
 
 def _experiments(variant: str) -> tuple[list[Experiment], int]:
     """Return the finished experiments of the current commit, and the number of the others."""
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", "exp", "show", "--json", "--no-pager"], capture_output=True, text=True
-    )
-    if done.returncode:
-        raise DataError(f"dvc exp show: {done.stderr.strip().removeprefix('ERROR: ')}")
+    shown = dvc("exp", "show", "--json", "--no-pager")
     found, others = [], 0
-    for commit in json.loads(done.stdout[done.stdout.index("[") :]):
+    for commit in json.loads(shown[shown.index("[") :]):
         for experiment in commit["experiments"] or []:
             state = (experiment.get("executor") or {}).get("state", "success")
             data = experiment["revs"][0]["data"]

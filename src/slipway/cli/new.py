@@ -1,14 +1,12 @@
-"""`slipway new`: create a variant from a folder of data.
+"""`slipway new`: create a variant from a folder of data, or from a table.
 
-The command checks everything before it writes anything: the name, the folder (with the task's `index`), the split, and
+The command checks everything before it writes anything: the name, the data (with the task's `index`), the split, and
 the configuration, which it composes in a scratch folder. Then it writes the data in data/raw, its .dvc file, the
 variant's file in conf/variant, and its line in params.yaml. All this is undone if anything fails or Ctrl-C is pressed.
 
-conf/new/<task>.yaml holds the defaults of a new variant. A task without that file has no defaults that fit all data (a
-table's columns must be named), and its variants are written by hand.
-
-The gate's floor for the share of correct decisions is halfway between the share of the most frequent class, which a
-model that learned nothing reaches, and 1.
+conf/new/<task>.yaml holds the defaults of a new variant. A task without that file has no defaults that fit all data,
+and its variants are written by hand. The columns of a table are sorted by what they hold; see
+`slipway.data.rows.proposal`.
 """
 
 import hashlib
@@ -20,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +30,22 @@ from rich.progress import Progress
 import slipway
 import slipway_edge
 from slipway import tasks
-from slipway.cli import entries
+from slipway.cli import entries, suitable, variant_file
+from slipway.cli.dvc_command import dvc
 from slipway.cli.entries import GRAPH
 from slipway.cli.variants import check_name
 from slipway.core import atomic, config, documents
 from slipway.core.config import TOP, Checks, Split
-from slipway.core.errors import ConfigError, DataError, SlipwayError
-from slipway.core.metric import Metric
+from slipway.core.errors import ConfigError, DataError
 from slipway.core.protocol import Index
 from slipway.core.terminal import Console
 from slipway.data import preparation, splits
 from slipway.data.readers.litter import litter
+from slipway.data.rows import Rows
+from slipway.data.rows.proposal import Column, propose
 from slipway.registry import git
 
 CONF, RAW = Path("conf"), Path("data/raw")
-PAGE = "docs/add-a-variant.md"
 SHOWN = 5
 
 
@@ -54,7 +53,8 @@ SHOWN = 5
 class Created:
     """The result of `new`: the files written, and the numbers of examples and groups found by class.
 
-    `notes`: other findings, such as a predefined split, copies, or files that are not read.
+    `notes`: other findings, such as a predefined split, copies, or files that are not read. `columns`: of a table, what
+    each column is, and what was seen in it. `text`: the variant's file in conf/variant.
     """
 
     variant: str
@@ -64,44 +64,68 @@ class Created:
     grouped: bool
     unusable: int
     notes: tuple[str, ...]
+    columns: tuple[Column, ...]
+    text: str
 
 
 def new(
-    variant: str, task: str, folder: Path, *, group: str | None, quarantine: float, group_copies: bool = False
+    variant: str,
+    task: str | None,
+    folder: Path,
+    *,
+    group: str | None,
+    target: str | None = None,
+    quarantine: float = 0.0,
+    group_copies: bool = False,
+    dry_run: bool = False,
 ) -> Created:
     """Create a variant from `folder`.
 
     Args:
         variant: its name.
-        task: its task, a module of `slipway.tasks` that has a file in conf/new.
-        folder: the examples in the task's layout; copied to data/raw/<variant> unless it is that folder.
-        group: `data.group`, the regular expression that extracts the group from an example's path.
+        task: its task, a module of `slipway.tasks` that has a file in conf/new; None to find it by the data.
+        folder: the examples in the task's layout, or a table; copied to data/raw/<variant> unless it is that folder.
+        group: `data.group`: of a table, the column whose equal values stay on one side of the split; otherwise the
+            regular expression that extracts the group from an example's path.
+        target: the column of a table to predict; None for the one that is called so.
         quarantine: `checks.quarantine`, the share of bad examples that may be quarantined.
         group_copies: `split.group_copies`, whether copies and near copies form one group.
+        dry_run: check everything, and write nothing.
 
     Raises:
         ConfigError: the name or the task cannot be used, or the variant exists already.
-        DataError: the folder cannot be used, or DVC cannot track it.
+        DataError: the data cannot be used, or DVC cannot track it.
     """
     top = config.top()
     _check_name(variant, top)
-    recipe = _recipe(task)
+    if task is not None:
+        suitable.check(task)
     raw = RAW / variant
     _check_place(folder, raw)
-    own: dict[str, dict[str, Any]] = {"data": {"group": group}} if group is not None else {}
+    proposed = propose(folder, target, group) if suitable.has_rows(folder, task) else None
+    if proposed is None and target is not None:
+        raise ConfigError(f"--target: {folder} holds no table; the folders of its examples name the classes")
+    task = task or suitable.suitable(folder, proposed)
+    recipe, kind = documents.read_yaml(suitable.RECIPES / f"{task}.yaml"), tasks.kind(task)
+    own: dict[str, dict[str, Any]] = {}
+    if proposed is not None and issubclass(kind, Rows):
+        own = {"data": kind.section(proposed)}
+    elif group is not None:
+        own = {"data": {"group": group}}
     own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
     own |= {"split": {"group_copies": True}} if group_copies else {}
     entry = f"{{task: {task}, framework: {recipe['framework']}}}"
     line = entries.add(TOP.read_text(), TOP, "variants", variant, entry)
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
-    metrics = tasks.kind(task).metrics
-    draft = _variant_file(variant, recipe["groups"], own, _floor(metrics, {}))
+    metrics = kind.metrics
+    precision = recipe.get("precision", "int8")
+    draft = variant_file.text(variant, recipe["groups"], precision, own, variant_file.floor(metrics, {}), proposed)
     with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
         loaded = tasks.load(task, values["data"])
         index = loaded.index(folder)
-    _check_problems(folder, index, quarantine)
+    _check_problems(folder, index, quarantine, "files" if proposed is None else "rows")
     split, examples = Split(**values["split"]), index.examples
     notes = [*index.notes, *splits.own(examples, split)]
     if group_copies:
@@ -114,21 +138,26 @@ def new(
 
     few = recipe.get("few")
     groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
-    text = _variant_file(variant, groups, own, _floor(metrics, classes))
+    text = variant_file.text(variant, groups, precision, own, variant_file.floor(metrics, classes), proposed)
     _compose(variant, text, line)
+    grouped = bool((examples["group"] != examples["example"]).any())
+    columns = () if proposed is None else proposed.columns
+    created = Created(variant, task, (), classes, grouped, len(index.problems), tuple(notes), columns, text)
+    if dry_run:
+        return created
 
     file, tracked = CONF / "variant" / f"{variant}.yaml", RAW / f"{variant}.dvc"
     with _undone_on_failure([file, TOP, GRAPH, tracked, RAW / ".gitignore"], raw):
         if not raw.exists():
             _copy(folder, raw)
-        _track(raw)
+        with _shown(f"dvc add {raw}"):
+            dvc("add", str(raw))
         atomic.write_text(file, text)
         atomic.write_text(TOP, line)
         atomic.write_text(GRAPH, graph)
         written = tuple(str(path) for path in (file, TOP, GRAPH, tracked, RAW / ".gitignore") if path.exists())
         git.run("add", "--", *written)  # `dvc exp run --queue` includes only files known to Git
-    grouped = bool((examples["group"] != examples["example"]).any())
-    return Created(variant, task, written, classes, grouped, len(index.problems), tuple(notes))
+    return replace(created, files=written)
 
 
 def _check_name(variant: str, top: Mapping[str, Any]) -> None:
@@ -138,22 +167,9 @@ def _check_name(variant: str, top: Mapping[str, Any]) -> None:
             raise ConfigError(f"{path}: this file exists already; remove it, or choose another name")
 
 
-def _recipe(task: str) -> dict[str, Any]:
-    known = sorted(path.stem for path in (CONF / "new").glob("*.yaml"))
-    if task in known:
-        recipe: dict[str, Any] = documents.read_yaml(CONF / "new" / f"{task}.yaml")
-        return recipe
-    if (Path(tasks.__file__).parent / task / "__init__.py").exists():
-        raise ConfigError(
-            f"{task}: write the variant's file by hand, since its data section depends on the data: see {PAGE}. "
-            f"slipway new supports {', '.join(known)}"
-        )
-    raise ConfigError(f"{task}: no such task; slipway new supports {', '.join(known)}")
-
-
 def _check_place(folder: Path, raw: Path) -> None:
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder")
+    if not folder.exists():
+        raise DataError(f"{folder}: no such file or folder")
     if folder.resolve() == raw.resolve():
         return
     if raw.exists():
@@ -162,14 +178,14 @@ def _check_place(folder: Path, raw: Path) -> None:
         raise DataError(f"{folder}: it contains {raw}, the folder to copy it to")
 
 
-def _check_problems(folder: Path, index: Index, quarantine: float) -> None:
+def _check_problems(folder: Path, index: Index, quarantine: float, noun: str) -> None:
     found = len(index.examples) + len(index.problems)
     if len(index.problems) > quarantine * found:
         listed = [f"  {problem.where}: {problem.kind} ({problem.detail})" for problem in index.problems[:SHOWN]]
         rest = len(index.problems) - len(listed)
         listed += [f"  and {rest:,} more"] if rest else []
         raise DataError(
-            f"{folder}: {len(index.problems):,} of {found:,} files cannot be used; fix or remove them, or quarantine "
+            f"{folder}: {len(index.problems):,} of {found:,} {noun} cannot be used; fix or remove them, or quarantine "
             f"them with --quarantine {math.ceil(1000 * len(index.problems) / found) / 1000:g}\n" + "\n".join(listed)
         )
     if index.examples.empty:
@@ -218,31 +234,6 @@ def _identical(folder: Path, examples: pd.DataFrame) -> list[str]:
     ]
 
 
-def _floor(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]]) -> str:
-    """Return the section `gate` with the floor derived from the data; empty if no metric counts correct decisions."""
-    metric = next((name for name, metric in metrics.items() if metric.right), None)
-    if metric is None:
-        return ""
-    counts = {name: one["examples"] for name, one in classes.items()}
-    most = max(counts, key=counts.__getitem__, default="")
-    share = counts[most] / sum(counts.values()) if counts else 0.0
-    why = f"halfway from {share:.2f}, the share of {most!r}, to 1; replace it with your own requirement"
-    return f"gate:\n  rules:\n    {metric}: {{min: {math.floor(500 * (1 + share)) / 1000}}} # {why}\n"
-
-
-def _variant_file(variant: str, groups: Mapping[str, str], own: Mapping[str, Any], gate: str) -> str:
-    """Return the text of conf/variant/<variant>.yaml."""
-    parts = [
-        "# @package _global_\n# What this variant is for.\ndefaults:\n"
-        + "".join(f"  - override /{name}: {option}\n" for name, option in groups.items()),
-        *(yaml.safe_dump({section: values}, allow_unicode=True, width=120) for section, values in own.items()),
-        "convert:\n  precision: int8\n",
-        *([gate] if gate else []),
-        f"register:\n  name: {variant.replace('-', '_')}\n  description: {variant}, trained on your own data.\n",
-    ]
-    return "\n".join(parts)
-
-
 def _compose(variant: str, text: str, top: str) -> dict[str, Any]:
     """Run the compose stage of the variant in a scratch copy of conf/ and params.yaml; return the parameters."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -286,24 +277,15 @@ def _undone_on_failure(files: Sequence[Path], folder: Path) -> Iterator[None]:
 
 def _copy(folder: Path, raw: Path) -> None:
     """Copy the files, except dotfiles and files that file managers leave behind."""
-    files = []
+    files = [folder] if folder.is_file() else []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not litter(name)]
         files += [Path(parent, name) for name in names if not litter(name)]
     with atomic.folder(raw) as out, _progress() as progress:
         for path in progress.track(files, description=f"copying to {raw}"):
-            to = out / path.relative_to(folder)
+            to = out / (path.relative_to(folder) if folder.is_dir() else path.name)
             to.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, to)
-
-
-def _track(raw: Path) -> None:
-    """Run `dvc add`."""
-    with _shown(f"dvc add {raw}"):
-        done = subprocess.run([sys.executable, "-m", "dvc", "add", str(raw)], capture_output=True, text=True)
-    if done.returncode:
-        message = (done.stderr.strip() or done.stdout.strip()).removeprefix("ERROR: ")
-        raise SlipwayError(f"dvc add {raw}: {message}; all changes are undone")
 
 
 @contextmanager

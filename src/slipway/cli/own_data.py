@@ -23,28 +23,51 @@ MOST_ROWS = 15
 
 def new(
     variant: Annotated[str, typer.Argument(help="Name of the new variant: letters, digits and -.")],
-    task: Annotated[str, typer.Option(help="Task: the kind of model, as named in docs/tasks.")],
     data: Annotated[
-        Path, typer.Option(help="Folder of examples; copied to data/raw/VARIANT unless it is already there.")
+        Path,
+        typer.Option(help="Folder of examples, or a table; copied to data/raw/VARIANT unless it is already there."),
     ],
+    task: Annotated[
+        str | None, typer.Option(help="Task: the kind of model, as named in docs/tasks; found by the data if absent.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column of a table to predict.")] = None,
     group: Annotated[
         str | None,
-        typer.Option(help="Regular expression whose (group) extracts the video, session, ... from an example's path."),
+        typer.Option(
+            help="Column of a table that names the customer, session, ...; for files, a regular expression whose "
+            "(group) extracts it from an example's path."
+        ),
     ] = None,
-    quarantine: Annotated[float, typer.Option(min=0, max=1, help="Largest share of bad files to set aside.")] = 0.0,
+    quarantine: Annotated[float, typer.Option(min=0, max=1, help="Largest share of bad examples to set aside.")] = 0.0,
     group_copies: Annotated[
         bool, typer.Option("--group-copies", help="Keep copies and near copies on one side of the split.")
     ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Create a variant from your own data: a file in conf/variant and an entry in params.yaml and dvc.yaml."""
     from slipway.cli.new import new
 
-    created = new(variant, task, data, group=group, quarantine=quarantine, group_copies=group_copies)
+    created = new(
+        variant,
+        task,
+        data,
+        group=group,
+        target=target,
+        quarantine=quarantine,
+        group_copies=group_copies,
+        dry_run=dry_run,
+    )
     if as_json:
         print(json.dumps(asdict(created), ensure_ascii=False, indent=1))
         return
     console = Console()
+    console.print(f"task: {created.task}", markup=False)
+    if created.columns:
+        table = Table("column", "used as", "holds", title=f"{variant}: columns of {escape(str(data))}")
+        for one in created.columns:
+            table.add_row(escape(one.name), escape(one.kind), escape(one.seen))
+        console.print(table)
     table = Table(title=f"{variant}: contents of {escape(str(data))}")
     for heading in ("class", "examples", "groups"):
         table.add_column(heading, justify="left" if heading == "class" else "right")
@@ -53,14 +76,20 @@ def new(
     console.print(table)
     for note in created.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
+    noun, where = ("rows", "") if created.columns else ("files", " or in metadata.csv")
     if created.unusable:
-        console.print(f"{created.unusable:,} files cannot be used and will be quarantined", soft_wrap=True)
+        console.print(f"{created.unusable:,} {noun} cannot be used and will be quarantined", soft_wrap=True)
     if not created.grouped:
-        advice = "if several come from one video, session or object, name it with --group or in metadata.csv"
+        advice = f"if several come from one video, session or object, name it with --group{where}"
         console.print(f"[yellow]warning[/]: each example is its own group; {advice}", soft_wrap=True)
+    if dry_run:
+        console.print(f"conf/variant/{variant}.yaml would be:\n\n{created.text}", soft_wrap=True, markup=False)
+        return
     files = escape(", ".join(created.files))
     console.print(f"written and staged in Git: {files}", soft_wrap=True)
-    console.print(f"check the gate in {escape(created.files[0])}, then: dvc repro register@{variant}", soft_wrap=True)
+    console.print(f"check the columns and the gate in {escape(created.files[0])}, then:", soft_wrap=True)
+    for command in (f"dvc repro register@{variant}", "git add --all", f"git commit --message 'Add {variant}'"):
+        console.print(f"  {command}", soft_wrap=True, markup=False)
 
 
 def rename(

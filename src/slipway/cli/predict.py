@@ -26,6 +26,7 @@ from slipway.core.errors import ConfigError, DataError
 from slipway.core.terminal import Console
 from slipway.data.readers import tables
 from slipway.data.readers.litter import litter
+from slipway.data.readers.table_format import Format
 from slipway_edge.predictor import MODEL, Predictor
 from slipway_edge.tables import missing
 
@@ -166,7 +167,7 @@ def _rows(predictor: Predictor, path: Path) -> Iterator[tuple[str, Result]]:
     try:
         if not _takes_rows(predictor):
             raise DataError("the model takes files, each with one example, and no tables")
-        frame = _table(path)
+        frame = _table(path, Format(**predictor.record["data"].get("format", {})))
         predictions = predictor.predict(frame)
     except DataError as error:
         yield str(path), {"error": " ".join(str(error).split())}
@@ -184,17 +185,18 @@ def _takes_rows(predictor: Predictor) -> bool:
     return len(predictor.spec["input"]["shape"]) == 1
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _table(path: Path, form: Format) -> pd.DataFrame:
     """Read a table; the columns of a CSV file are text, missing where a field is empty or stands for a missing number.
 
-    Text keeps `01234` as it is, and a task converts the numbers that it needs.
+    `form` is the format of the tables that the model was trained on. Text keeps `01234` as it is, and a task converts
+    the numbers that it needs.
     """
     if path.suffix.lower() == ".parquet":
         try:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: cannot be read as a table ({error})")
-    written, inferred = tables.read_csv(path, None), tables.read_csv(path)
+    written, inferred = tables.read_csv(path, None, form), tables.read_csv(path, (), form)
     for at in range(written.shape[1]):
         column = inferred.iloc[:, at]
         lacking = column.isna() if pd.api.types.is_numeric_dtype(column) else written.iloc[:, at] == ""

@@ -4,11 +4,9 @@ The data is a folder, or a table, in the layout of the model's task. The code th
 code that scores a release encodes, predicts and scores it, with the spec of the record. Nothing is learnt from it.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -61,15 +59,16 @@ def score(predictor: Predictor, data: Path) -> Scored:
     path = predictor.folder / RECORD
     record = release.read(path.read_bytes(), str(path), predictor.record["variant"])
     task, spec = audit.task(record), record.spec
-    with _folder(data) as raw:
-        index = task.index(raw)
-        _check_classes(data, index.examples, spec["outputs"] if task.classes is None else task.classes)
-        rows, targets, predictions, problems = [], [], [], list(index.problems)
-        for batch in task.encode(raw, index.examples, spec):
-            rows.append(batch.rows)
-            targets.append(batch.targets)
-            predictions.append(task.postprocess(predictor.interpreter(batch.inputs), batch.inputs, spec))
-            problems += batch.problems
+    if not data.exists():
+        raise DataError(f"{data}: no such file or folder")
+    index = task.index(data)
+    _check_classes(data, index.examples, spec["outputs"] if task.classes is None else task.classes)
+    rows, targets, predictions, problems = [], [], [], list(index.problems)
+    for batch in task.encode(data, index.examples, spec):
+        rows.append(batch.rows)
+        targets.append(batch.targets)
+        predictions.append(task.postprocess(predictor.interpreter(batch.inputs), batch.inputs, spec))
+        problems += batch.problems
     if not rows or not sum(map(len, rows)):
         first = f" ({problems[0].where}: {problems[0].detail})" if problems else ""
         raise DataError(f"{data}: no usable example{first}")
@@ -97,19 +96,6 @@ def score(predictor: Predictor, data: Path) -> Scored:
         problems=tuple(problems),
         notes=tuple(index.notes),
     )
-
-
-@contextmanager
-def _folder(data: Path) -> Iterator[Path]:
-    """The folder that a task reads: `data`, or one that holds nothing but the table `data`."""
-    if not data.exists():
-        raise DataError(f"{data}: no such file or folder")
-    if data.is_dir():
-        yield data
-        return
-    with TemporaryDirectory() as folder:
-        (Path(folder) / data.name).symlink_to(data.resolve())
-        yield Path(folder)
 
 
 def _check_classes(data: Path, examples: pd.DataFrame, known: Collection[str]) -> None:

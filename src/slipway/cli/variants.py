@@ -9,8 +9,6 @@ Versions in the registry keep their name, with the commit and the data that they
 """
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from typing import Any
 import yaml
 
 from slipway.cli import entries
+from slipway.cli.dvc_command import dvc
 from slipway.cli.entries import GRAPH, LOCK
 from slipway.core import atomic, config
 from slipway.core.config import NAME, TOP
@@ -95,7 +94,7 @@ def rename(old: str, new: str) -> Changed:
         raise DataError(f"{to}: this folder exists already; remove it, or choose another name")
     tracked, moved = RAW / f"{old}.dvc", RAW / f"{new}.dvc"
     if tracked.exists():
-        _dvc("move", str(raw), str(to))
+        dvc("move", str(raw), str(to))
     elif raw.exists() and old not in top["simulated"]:
         raw.rename(to)
     elif raw.exists():
@@ -202,10 +201,3 @@ def _stage(paths: Iterable[Path]) -> None:
     ]
     if ours:
         git.run("add", "--all", "--", *ours)
-
-
-def _dvc(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        message = (done.stderr.strip() or done.stdout.strip()).removeprefix("ERROR: ")
-        raise DataError(f"dvc {' '.join(arguments)}: {message}")

@@ -9,21 +9,17 @@ et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", AAAI 2
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
 from slipway.core.metric import Metric, named
-from slipway.core.protocol import Contributions, Plot, of_column
+from slipway.core.protocol import Contributions, Plot
 from slipway.metrics import classification
-from slipway.metrics.breakdown import Parts
+from slipway.metrics.breakdown import Parts, by_column
 from slipway.metrics.classification import CALIBRATION_BINS as BINS
 
 TENTHS, DECILES = "tenths", 10
-VALUES = 20
-"""The number of values of a column that a breakdown shows; the others are counted together."""
 METRICS = named(
     Metric(
         "accuracy", "higher", "share", "share of decisions at the threshold that are correct", 4, share=True, right=True
@@ -119,57 +115,7 @@ class Scores:
     @cached_property
     def _values(self) -> dict[str, Parts]:
         """The examples by the most common values of each column."""
-        return {name: Parts.of(_commonest(of_column(self.examples, name))) for name in self.columns}
-
-
-def operating_point(
-    targets: np.ndarray, probability: np.ndarray, precision: float, confidence: float
-) -> dict[str, Any]:
-    """Choose the threshold of highest recall among those with at least `precision`, with that `confidence`.
-
-    The precision of a threshold is estimated only from the examples at or above it, so its one-sided lower confidence
-    bound must reach `precision` (Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", JASA
-    1927). The bound assumes independent examples and holds for one threshold; the best of many thresholds is a little
-    worse on new data. If no threshold reaches `precision`, the one of highest F1 is chosen, and `reached` is False.
-
-    Returns:
-        `threshold` (halfway to the next lower score), `reached`, the scores on these examples: `precision`,
-        `precision_low` (the bound) and `recall`; and the requirements: `least_precision` and `confidence`.
-
-    Raises:
-        ValueError: no example is positive.
-    """
-    positive = np.asarray(targets) == 1
-    support = int(positive.sum())
-    if not support:
-        raise ValueError("no example is positive")
-    order = np.argsort(-np.asarray(probability, np.float64), kind="stable")
-    scores = np.asarray(probability, np.float64)[order]
-    last = np.flatnonzero(np.concatenate([scores[1:] != scores[:-1], [True]]))
-    hits, found = positive[order].cumsum()[last], last + 1.0
-    low = wilson(hits, found, confidence)
-    enough = low >= precision
-    reached = bool(enough.any())
-    best = int((np.where(enough, hits, -1) if reached else 2 * hits / (found + support)).argmax())
-    below = scores[last[best] + 1] if last[best] + 1 < len(scores) else 0.0
-    return {
-        "threshold": round(float((scores[last[best]] + below) / 2), 9),
-        "reached": reached,
-        "least_precision": precision,
-        "confidence": confidence,
-        "precision": round(float(hits[best] / found[best]), 6),
-        "precision_low": round(float(low[best]), 6),
-        "recall": round(float(hits[best] / support), 6),
-    }
-
-
-def wilson(hits: np.ndarray, trials: np.ndarray, confidence: float) -> np.ndarray:
-    """Return the one-sided lower confidence bound of a share, hits [n] of trials [n]."""
-    z = float(norm.ppf(confidence))
-    share = hits / trials
-    spread = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    bound: np.ndarray = (share + z**2 / (2 * trials) - spread) / (1 + z**2 / trials)
-    return bound
+        return by_column(self.examples, self.columns)
 
 
 def by_score(targets: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None) -> pd.DataFrame:
@@ -210,14 +156,6 @@ def by_value(
             "recall": values.means(np.where(positive, decided, np.nan), weight),
         }
     )
-
-
-def _commonest(column: pd.Series) -> pd.Series:
-    """The values of a column; all but the `VALUES` most common ones become "(others)"."""
-    values = column.astype(object).where(column.notna(), "(missing)")
-    shown = values.value_counts(sort=True).index[:VALUES]
-    named: pd.Series = values.where(values.isin(shown), "(others)")
-    return named
 
 
 def _precision_recall_plot(targets: np.ndarray, probability: np.ndarray) -> Plot:

@@ -3,11 +3,17 @@
 A bootstrap computes the same breakdown a thousand times, so the parts are numbered once and the rest are sums.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import pandas as pd
+
+from slipway.core.protocol import of_column
+
+VALUES = 20
+"""The number of values of a column that a breakdown shows; the others are counted together."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,20 @@ class Parts:
         return shares(self.sums(np.where(known, values, 0) * counted), self.sums(counted))
 
 
+def by_column(examples: pd.DataFrame, columns: Sequence[str]) -> dict[str, Parts]:
+    """Return the parts of examples by the most common values of each column of the raw data."""
+    return {name: Parts.of(_commonest(of_column(examples, name))) for name in columns}
+
+
 def shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """Return `part` divided by `whole`, nan where the whole is 0."""
     some: np.ndarray = np.where(whole == 0, np.nan, part / np.where(whole == 0, 1, whole))
     return some
+
+
+def _commonest(column: pd.Series) -> pd.Series:
+    """The values of a column; all but the `VALUES` most common ones become "(others)"."""
+    values = column.astype(object).where(column.notna(), "(missing)")
+    shown = values.value_counts(sort=True).index[:VALUES]
+    named: pd.Series = values.where(values.isin(shown), "(others)")
+    return named

@@ -77,7 +77,7 @@ class Scores:
         count = self.predictions.shape[1]
         chosen = probabilities.argmax(axis=1)
         correct = chosen == targets
-        precision, recall, f1 = _precision_recall_f1(_confusion(targets, chosen, count, weight))
+        precision, recall, f1 = precision_recall_f1(confusion(targets, chosen, count, weight))
         scored = [0] if count == 2 else range(count)
         areas = np.array([roc_area(targets == one, probabilities[:, one], weight) for one in scored])
         of_target = probabilities[np.arange(len(targets)), targets]
@@ -98,8 +98,7 @@ class Scores:
         Example i counts `weight[i]` times in the scores; support and examples are not weighted.
         """
         weight = np.ones(len(self.targets)) if weight is None else weight
-        confusion = _confusion(self.targets, self._chosen, len(self.names), weight)
-        precision, recall, f1 = _precision_recall_f1(confusion)
+        precision, recall, f1 = precision_recall_f1(confusion(self.targets, self.chosen, len(self.names), weight))
         per_class = pd.DataFrame(
             {
                 "class": self.names,
@@ -110,7 +109,7 @@ class Scores:
             }
         )
         of = self._parts
-        accuracy = of.means(self._chosen == self.targets, weight)
+        accuracy = of.means(self.chosen == self.targets, weight)
         per_group = pd.DataFrame({"group": of.names, "n": of.counts, "accuracy": accuracy})
         return {"per_class": per_class, "per_group": per_group}
 
@@ -120,7 +119,7 @@ class Scores:
             confusion_plot(self.contributions),
             roc_plot(self.targets, self.predictions, self.names),
             reliability_plot(
-                "confidence", self.predictions.max(axis=1), "accuracy", self._chosen == self.targets, "accuracy"
+                "confidence", self.predictions.max(axis=1), "accuracy", self.chosen == self.targets, "accuracy"
             ),
         ]
         if len(self.names) == 2:
@@ -131,10 +130,10 @@ class Scores:
     def contributions(self) -> Contributions:
         """The contribution of each example to accuracy, to the recall of each class, and with two classes to F1."""
         names = np.array(self.names)
-        return decisions(names[self.targets.astype(np.int64)], names[self._chosen], self.names)
+        return decisions(names[self.targets.astype(np.int64)], names[self.chosen], self.names)
 
     @cached_property
-    def _chosen(self) -> np.ndarray:
+    def chosen(self) -> np.ndarray:
         """The most probable class of each example [n]."""
         chosen: np.ndarray = self.predictions.argmax(axis=1)
         return chosen
@@ -168,7 +167,11 @@ class Classifier:
     metrics: ClassVar[Mapping[str, Metric]] = METRICS
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "f1", "roc_auc")
     curves: ClassVar[frozenset[str]] = frozenset()
-    kinds: ClassVar[frozenset[str]] = frozenset({"group"})
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of slices: groups."""
+        return frozenset({"group"})
 
     def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
@@ -203,14 +206,17 @@ def _mean(values: np.ndarray) -> float:
     return float(defined.mean()) if len(defined) else float("nan")
 
 
-def _confusion(targets: np.ndarray, chosen: np.ndarray, count: int, weight: np.ndarray) -> np.ndarray:
-    """Weights by actual class (row) and predicted class (column), [count, count]."""
+def confusion(targets: np.ndarray, chosen: np.ndarray, count: int, weight: np.ndarray) -> np.ndarray:
+    """Return the weights by actual class (row) and predicted class (column), [count, count]."""
     cells: np.ndarray = np.bincount(targets * count + chosen, weight, count * count)
     return cells.reshape(count, count)
 
 
-def _precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Metrics of each class; nan for a class without examples; precision is 0 for a class that is never predicted."""
+def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the metrics of each class; nan for a class without examples.
+
+    Precision is 0 for a class that is never predicted.
+    """
     hits, support, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     absent = support == 0
     precision = np.where(absent, np.nan, hits / np.where(predicted == 0, 1, predicted))

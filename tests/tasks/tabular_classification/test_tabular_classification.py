@@ -441,6 +441,32 @@ def test_a_precision_that_no_threshold_reaches_is_reported():
     assert chosen["operating_point"]["recall"] == 1
 
 
+@pytest.mark.parametrize(
+    ("changed", "threshold", "chosen"),
+    [
+        ({"threshold": "accuracy"}, 0.5, "accuracy: the more probable class"),
+        (
+            {"threshold": "cost", "cost": {"false_positive": 1, "false_negative": 4}},
+            0.2,
+            "cost: 1 for a false positive, 4 for a false negative",
+        ),
+        ({"threshold": "f1"}, None, "f1"),
+        ({"threshold": "recall", "recall": 0.9}, None, "the least recall"),
+        ({"threshold": "recall", "recall": 1.0}, None, "recall 1: no threshold has the least recall"),
+    ],
+)
+def test_the_threshold_is_chosen_for_what_the_data_section_says(changed, threshold, chosen):
+    task = Task(Task.Data(**COLUMNS | changed))
+    examples, targets, predictions, spec = predicted_examples()
+    point = task.choose_threshold(examples, targets, predictions, spec)
+    assert point["operating_point"]["chosen_by"] == chosen
+    assert threshold is None or point["threshold"] == pytest.approx(threshold)
+    scores = task.scores(examples, targets, predictions, {**spec, **point}).total()
+    assert scores["recall"] == pytest.approx(point["operating_point"]["recall"], abs=1e-6)
+    assert scores["precision"] == pytest.approx(point["operating_point"]["precision"], abs=1e-6)
+    assert f"{point['threshold']:.4g}" in task.words({**spec, **point}).decision
+
+
 def test_tables_show_tenths_and_the_most_common_values_of_columns():
     examples, targets, predictions, spec = predicted_examples()
     tables = TASK.scores(examples, targets, predictions, {**spec, "threshold": 0.5}).breakdowns()

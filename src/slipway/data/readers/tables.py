@@ -4,7 +4,6 @@ A file that is not well formed is refused: no value moves to another column, and
 """
 
 import csv
-import gzip
 from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,47 +13,65 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.errors import DataError
+from slipway.data.readers.table_format import Format, opened
 from slipway_edge import tables
 
 PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
+STANDARD = Format()
 
 
-def read_tables(raw: Path, exclude: Sequence[str] = (), text: Sequence[str] = ()) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the file name and the table of each file of a folder, except files that match a pattern of `exclude`.
+def read_tables(
+    raw: Path, exclude: Sequence[str] = (), text: Collection[str] | None = (), written: Format = STANDARD
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the file name and the table of each file of `files`.
 
-    The columns `text` of a CSV file are read as unchanged text (`01234`, `NA`), for `texts`; pandas infers the type of
-    the others.
+    The columns `text` (None: all) of a CSV file are read as unchanged text (`01234`, `NA`), for `texts`; pandas infers
+    the type of the others. `written` is the format of CSV files.
 
     Raises:
         DataError: there is no table, or a file is not a table.
     """
-    found = {path for path in raw.glob("*") if any(fnmatch(path.name.lower(), pattern) for pattern in PATTERNS)}
+    for path in files(raw, exclude):
+        yield path.name, _parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, text, written)
+
+
+def files(raw: Path, exclude: Sequence[str] = ()) -> list[Path]:
+    """Return the tables in a folder by name, except files that match a pattern of `exclude`; `raw` may be a table.
+
+    Raises:
+        DataError: there is no table.
+    """
+    there = [raw] if raw.is_file() else raw.glob("*")
+    found = {path for path in there if any(fnmatch(path.name.lower(), pattern) for pattern in PATTERNS)}
     paths = sorted(path for path in found if not any(fnmatch(path.name, other) for other in exclude))
     if not paths:
         raise DataError(f"{raw}: no table; put *.csv, *.csv.gz or *.parquet files there")
-    for path in paths:
-        yield path.name, _parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, text)
+    return paths
 
 
-def read_csv(path: Path, text: Collection[str] | None = ()) -> pd.DataFrame:
-    """Read a CSV file in UTF-8 with a header; each row must have as many fields as the header.
+def read_csv(path: Path, text: Collection[str] | None = (), written: Format = STANDARD) -> pd.DataFrame:
+    """Read a CSV file with a header; each row must have as many fields as the header.
 
     Columns have their names from the header, which may have duplicates. The columns in `text` (None: all) are unchanged
-    text, "" if a field is empty; pandas infers the type of the others. Blank lines are skipped.
+    text, "" if a field is empty or a marker of missing values; pandas infers the type of the others. Blank lines are
+    skipped.
 
     Raises:
         DataError: it is not such a file; the message names the first wrong line.
     """
-    header, rows = _header_and_count(path)
+    header, rows = _header_and_count(path, written)
     as_text = [place for place, name in enumerate(header) if text is None or name in text]
     how: dict[str, Any] = {"header": 0, "names": range(len(header)), "index_col": False}
+    how |= {"sep": written.separator, "encoding": written.encoding}
     try:
         # Read twice, since pandas treats words such as `NA` as missing in all columns or in none.
         unchanged = pd.read_csv(path, usecols=as_text, dtype=str, keep_default_na=False, **how)
+        unchanged = unchanged.replace(list(written.missing), "") if written.missing else unchanged
         if len(as_text) == len(header):
             frame = unchanged
         else:
-            frame = pd.read_csv(path, low_memory=False, **how)
+            how |= {"decimal": written.decimal, "na_values": list(written.missing)}
+            frame = _with_point(pd.read_csv(path, low_memory=False, **how), written.decimal)
             frame[as_text] = unchanged
     except (ValueError, OSError) as error:
         raise DataError(f"{path}: cannot be read as a table ({error})")
@@ -130,6 +147,16 @@ def distinct(names: Sequence[str]) -> list[str]:
     return list(found)
 
 
+def _with_point(frame: pd.DataFrame, decimal: str) -> pd.DataFrame:
+    """The table with a decimal point in the numbers of columns that are not all numbers."""
+    if decimal == ".":
+        return frame
+    for place in range(frame.shape[1]):
+        if not pd.api.types.is_numeric_dtype(frame[place]):
+            frame[place] = frame[place].map(lambda value: str(value).replace(decimal, "."), na_action="ignore")
+    return frame
+
+
 def _parquet(path: Path) -> pd.DataFrame:
     """Read the columns of a Parquet file, including a named index that pandas stored in it."""
     try:
@@ -139,7 +166,7 @@ def _parquet(path: Path) -> pd.DataFrame:
     return frame.reset_index(drop=all(name is None for name in frame.index.names))
 
 
-def _header_and_count(path: Path) -> tuple[list[str], int]:
+def _header_and_count(path: Path, written: Format) -> tuple[list[str], int]:
     """Return the header and the number of rows; check that all rows have as many fields as the header.
 
     Raises:
@@ -150,8 +177,8 @@ def _header_and_count(path: Path) -> tuple[list[str], int]:
     first = (0, 0)
     start = end = 0
     try:
-        with _opened(path) as file:
-            reader = csv.reader(_lines(file), strict=True)
+        with opened(path, written.encoding) as file:
+            reader = csv.reader(_lines(file), delimiter=written.separator, strict=True)
             for row in reader:
                 start, end = end + 1, reader.line_num
                 if len(row) == len(header) > 1:
@@ -170,8 +197,9 @@ def _header_and_count(path: Path) -> tuple[list[str], int]:
             f"{path}: cannot be read as a table: line {end + 1}: {error}; write a quotation mark in a field twice, "
             'and put the field in quotation marks: "5"" pipe"'
         )
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: cannot be read as a table: it is not in UTF-8; save it in that encoding")
+    except UnicodeError:
+        encoding = written.encoding.upper()
+        raise DataError(f"{path}: cannot be read as a table: it is not in {encoding}; save it in that encoding")
     except Exception as error:  # a missing file, or a damaged archive
         raise DataError(f"{path}: cannot be read as a table ({error})")
     if not header:
@@ -193,12 +221,6 @@ def _uneven(path: Path, header: list[str], rows: int, uneven: int, line: int, fi
             "write the file without row names, or give them a field in the header"
         )
     return f"{message}Fix the line; put a field that holds a comma in quotation marks"
-
-
-def _opened(path: Path) -> TextIO:
-    if path.suffix.lower() == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _lines(file: TextIO) -> Iterator[str]:

@@ -88,6 +88,7 @@ class Task(Classifier, edge.Task):
     """Audio classification for one variant's `data` section; see `slipway.core.protocol.Task`."""
 
     Data: ClassVar[type[Section]] = Data
+    recognise = staticmethod(recognise)
 
     def __init__(self, data: Any) -> None:
         super().__init__(data.model_dump())

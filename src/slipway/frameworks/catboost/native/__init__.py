@@ -11,15 +11,17 @@ from slipway.core.errors import ModelError
 FILE = "model.cbm"
 TWO_CLASSES = ("Logloss", "CrossEntropy")
 """Losses of classifiers whose output is the probability of the positive class."""
+SEVERAL_CLASSES = ("MultiClass",)
+"""Losses of classifiers whose output is the probability of each class."""
 THREADED = True
 """Whether one process can predict on several numbers of threads."""
 
 
 def load(folder: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a callable from encoded inputs [n, features] float32 to raw outputs [n, 1] float32.
+    """Return a callable from encoded inputs [n, features] float32 to raw outputs [n, k] float32.
 
-    The outputs are those of the TFLite model: the values of a regressor, the probabilities of the positive class of a
-    classifier.
+    The outputs are those of the TFLite model: the values of a regressor, the probability of the positive of two
+    classes, or the probability of each of several classes.
 
     Raises:
         ModelError: the folder does not contain a CatBoost model.
@@ -31,10 +33,12 @@ def load(folder: Path, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     except CatBoostError as error:
         raise ModelError(f"{path}: no CatBoost model ({error}); run the train stage")
 
-    kind = "Probability" if booster.get_all_params().get("loss_function") in TWO_CLASSES else "RawFormulaVal"
+    loss = booster.get_all_params().get("loss_function")
+    kind = "Probability" if loss in TWO_CLASSES + SEVERAL_CLASSES else "RawFormulaVal"
+    first = 1 if loss in TWO_CLASSES else 0  # of two classes, the second is the positive one
 
     def predict(inputs: np.ndarray) -> np.ndarray:
         outputs: np.ndarray = booster.predict(np.ascontiguousarray(inputs), prediction_type=kind, thread_count=threads)
-        return outputs.reshape(len(inputs), -1)[:, -1:].astype(np.float32)
+        return outputs.reshape(len(inputs), -1)[:, first:].astype(np.float32)
 
     return predict

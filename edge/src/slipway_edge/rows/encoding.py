@@ -1,9 +1,11 @@
 """Encode a table's columns as numbers, so that trees need only comparisons with thresholds.
 
-A numeric column is taken unchanged, a derived column is the value of its formula. A categorical column becomes
+A numeric column is taken unchanged, a derived column is the value of its formula. A column of dates becomes the parts
+of a date in `PARTS`. A categorical column becomes
 
 - the smoothed share of positives among its training rows (Micci-Barreca, "A Preprocessing Scheme for High-Cardinality
-  Categorical Attributes in Classification and Prediction Problems", 2001), which orders the categories;
+  Categorical Attributes in Classification and Prediction Problems", 2001), which orders the categories; with more than
+  two classes, the share of each class;
 - the frequency of the category in training, as a share of the rows;
 - a 0 or 1 for each common category (one-hot).
 
@@ -16,14 +18,18 @@ from typing import Any
 
 import numpy as np
 
+from slipway_edge.rows.expressions import Expression
 from slipway_edge.tables import positions
-from slipway_edge.tasks.tabular_classification.expressions import Expression
 
 Vocabulary = Mapping[str, Any]
 """The categories of a column: `names`, sorted by share of positives; `positive` and `common` [names], the shares and
-frequencies; `own`, the names that have a one-hot feature."""
+frequencies; `own`, the names that have a one-hot feature. With several classes, `positive` has the shares [names] of
+each class."""
 Columns = Mapping[str, np.ndarray]
-"""Values [n] by column: numeric ones float64, NaN where missing; categorical ones texts, None where missing."""
+"""Values [n] by column: numeric ones float64, NaN where missing; dates datetime64, NaT where missing; categorical ones
+texts, None where missing."""
+PARTS = ("year", "month", "day", "weekday", "hour", "days")
+"""The features of a date: `weekday` is 0 on Mondays, `days` are the days since 1970, with their fraction."""
 
 
 def numbers(numeric: Columns, derived: Mapping[str, Expression]) -> dict[str, np.ndarray]:
@@ -37,11 +43,13 @@ def numbers(numeric: Columns, derived: Mapping[str, Expression]) -> dict[str, np
 def lacking(
     numeric: Columns,
     derived: Mapping[str, Expression],
+    dates: Columns,
     categorical: Columns,
     vocabularies: Mapping[str, Vocabulary],
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return by column which rows [n] have no value, and which have a category that is not in the vocabulary."""
     missing = {name: np.isnan(values) for name, values in numbers(numeric, derived).items()}
+    missing |= {name: np.isnat(values) for name, values in dates.items()}
     missing |= {name: ~_present(values) for name, values in categorical.items()}
     known = {name: positions(values, vocabularies[name]["names"]) >= 0 for name, values in categorical.items()}
     return missing, {name: ~missing[name] & ~known[name] for name in categorical}
@@ -50,6 +58,7 @@ def lacking(
 def encode(
     numeric: Columns,
     derived: Mapping[str, Expression],
+    dates: Columns,
     categorical: Columns,
     vocabularies: Mapping[str, Vocabulary],
 ) -> np.ndarray:
@@ -58,14 +67,32 @@ def encode(
     Args:
         numeric: columns to take unchanged.
         derived: formulas by name; each may read numeric columns and the results of the formulas before it.
+        dates: columns whose parts are features.
         categorical: columns to encode.
         vocabularies: their categories by column.
     """
     features = list(numbers(numeric, derived).values())
+    for values in dates.values():
+        features += parts(values)
     for name, values in categorical.items():
         features += _category(values, vocabularies[name])
     largest = np.finfo(np.float32).max
     return np.stack([values.clip(-largest, largest) for values in features], axis=1).astype(np.float32)
+
+
+def parts(dates: np.ndarray) -> list[np.ndarray]:
+    """Return the features `PARTS` of dates [n] datetime64, [n] float64 each; NaN where missing."""
+    seconds = dates.astype("datetime64[s]")
+    whole, month, year = (seconds.astype(f"datetime64[{unit}]") for unit in "DMY")
+    found = [
+        year.astype(np.int64) + 1970,
+        month.astype(np.int64) % 12 + 1,
+        (whole - month).astype(np.int64) + 1,
+        (whole.astype(np.int64) + 3) % 7,  # 1970 began on a Thursday
+        (seconds - whole).astype(np.int64) // 3600,
+        seconds.astype(np.int64) / 86400,
+    ]
+    return [np.where(np.isnat(seconds), np.nan, values) for values in found]
 
 
 def _present(texts: np.ndarray) -> np.ndarray:
@@ -73,11 +100,12 @@ def _present(texts: np.ndarray) -> np.ndarray:
 
 
 def _category(values: np.ndarray, known: Vocabulary) -> list[np.ndarray]:
-    """The share of positives, the frequency, and the one-hot features, [n] each."""
+    """The share of positives or of each class, the frequency, and the one-hot features, [n] each."""
     position, present = positions(values, known["names"]), _present(values)
     own = [np.where(present, values == name, np.nan) for name in known["own"]]
+    shares = np.atleast_2d(np.array(known["positive"], np.float64))
     return [
-        np.array([*known["positive"], np.nan])[position],
+        *(np.array([*share, np.nan])[position] for share in shares),
         np.where(present, np.array([*known["common"], 0.0])[position], np.nan),
         *own,
     ]

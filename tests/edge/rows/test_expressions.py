@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from slipway_edge.tasks.tabular_classification.expressions import Expression, in_order
+from slipway_edge.rows.expressions import Expression, in_order
 
 COLUMNS = {"a": np.array([1.0, 4.0, np.nan]), "b": np.array([2.0, 0.0, 1.0])}
 

@@ -1,0 +1,74 @@
+"""The text of conf/variant/<variant>.yaml for a new variant.
+
+The gate's floor for the share of correct decisions is halfway between the share of the most frequent class, which a
+model that learned nothing reaches, and 1.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from slipway.core.metric import Metric
+from slipway.data.rows.proposal import Proposal
+
+
+def floor(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]]) -> str:
+    """Return the section `gate` with the floor derived from the data; empty if no metric counts correct decisions."""
+    metric = next((name for name, metric in metrics.items() if metric.right), None)
+    if metric is None:
+        return ""
+    counts = {name: one["examples"] for name, one in classes.items()}
+    most = max(counts, key=counts.__getitem__, default="")
+    share = counts[most] / sum(counts.values()) if counts else 0.0
+    why = f"halfway from {share:.2f}, the share of {most!r}, to 1; replace it with your own requirement"
+    return f"gate:\n  rules:\n    {metric}: {{min: {math.floor(500 * (1 + share)) / 1000}}} # {why}\n"
+
+
+def text(
+    variant: str,
+    groups: Mapping[str, str],
+    precision: str,
+    own: Mapping[str, Mapping[str, Any]],
+    gate: str,
+    proposed: Proposal | None,
+) -> str:
+    """Return the text of the file.
+
+    Args:
+        variant: its name.
+        groups: the option of each configuration group.
+        precision: `convert.precision`.
+        own: the variant's own values, by section.
+        gate: the section `gate`, as text; see `floor`.
+        proposed: the columns of a table, of which those that are left out become a comment.
+    """
+    parts = [
+        "# @package _global_\n# What this variant is for.\ndefaults:\n"
+        + "".join(f"  - override /{name}: {option}\n" for name, option in groups.items()),
+        *([] if proposed is None else [_left_out(proposed)]),
+        *(_dumped(section, values) for section, values in own.items()),
+        f"convert:\n  precision: {precision}\n",
+        *([gate] if gate else []),
+        f"register:\n  name: {variant.replace('-', '_')}\n  description: {variant}, trained on your own data.\n",
+    ]
+    return "\n".join(parts)
+
+
+def _dumped(section: str, values: Mapping[str, Any]) -> str:
+    """A section as YAML, with each list or mapping in it on one line."""
+    how: Any = {"allow_unicode": True, "width": 10**6, "sort_keys": False}
+    lines = [
+        f"{key}: {yaml.safe_dump(value, default_flow_style=True, **how)}"
+        if isinstance(value, list | dict)
+        else yaml.safe_dump({key: value}, **how)
+        for key, value in values.items()
+    ]
+    return f"{section}:\n" + "".join(f"  {line}" for line in lines)
+
+
+def _left_out(proposed: Proposal) -> str:
+    """A comment on the columns that the model does not see."""
+    left = [f"{one.name!r} ({one.kind})" for one in proposed.columns if one.kind in ("id", "constant", "empty", "text")]
+    return f"# Columns left out: {', '.join(left)}\n" if left else "# No column is left out.\n"

@@ -1,0 +1,135 @@
+"""How a CSV file is written: separator, decimal mark, encoding and markers of missing values; and their detection."""
+
+import codecs
+import csv
+import gzip
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Literal, Self, TextIO
+
+from pydantic import Field, field_validator, model_validator
+
+from slipway.core.config import Section
+
+SEPARATORS = (",", ";", "\t", "|")
+MARKERS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "--", ".", "missing", "unknown")
+"""Texts that may stand for a missing value. They do where all other values of a column are numbers."""
+LINES = 10_000
+"""The number of lines from which the format is detected."""
+_WITH_POINT, _WITH_COMMA = (re.compile(rf"[+-]?(\d+{mark}\d*|{mark}\d+)([eE][+-]?\d+)?") for mark in (r"\.", ","))
+_WHOLE = re.compile(r"[+-]?\d+([eE][+-]?\d+)?")
+
+
+class Format(Section):
+    """How CSV files are written: the separator of fields, the decimal mark, the encoding, and texts for missing values.
+
+    An empty field is always missing.
+    """
+
+    separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    decimal: Literal[".", ","] = "."
+    encoding: str = "utf-8"
+    missing: tuple[str, ...] = ()
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise ValueError(f"Python has no encoding {encoding!r}")
+        return encoding
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.separator == self.decimal or self.separator in '"\r\n':
+            raise ValueError("separator must differ from decimal, and be no quotation mark or line end")
+        return self
+
+
+def detect(path: Path) -> Format:
+    """Detect the format of a CSV file (`*.csv` or `*.csv.gz`) from its first lines.
+
+    The separator is the one with the most fields among those that give each line as many fields as the header; without
+    such a separator it is a comma, and reading the file fails with the line. The decimal mark is a comma if a column of
+    numbers has one and none has a point. Python's names of encodings are tried in the order UTF-8, UTF-16 (if the file
+    begins with a byte order mark), Windows-1252 and Latin-1, in which any file can be read.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    encoding = _encoding(path)
+    with opened(path, encoding) as file:
+        lines = list(islice(file, LINES))
+    tables = {separator: _fields(lines, separator) for separator in SEPARATORS}
+    separator = max(SEPARATORS, key=lambda one: len(tables[one][0]) if tables[one] else 1)
+    columns = list(zip(*tables[separator][1:], strict=True))
+    decimal = _decimal(columns) if separator != "," else "."
+    return Format(separator=separator, decimal=decimal, encoding=encoding, missing=_markers(columns, decimal))
+
+
+def opened(path: Path, encoding: str) -> TextIO:
+    """Open a CSV file, compressed or not, as text; a byte order mark is not part of it."""
+    known = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding=known, newline="")
+    return path.open(encoding=known, newline="")
+
+
+def is_number(value: str, decimal: str) -> bool:
+    """Return whether a text is a number written with this decimal mark."""
+    pattern = _WITH_COMMA if decimal == "," else _WITH_POINT
+    return bool(_WHOLE.fullmatch(value) or pattern.fullmatch(value))
+
+
+def _encoding(path: Path) -> str:
+    with opened(path, "latin-1") as file:
+        marked = file.read(2) in ("\xff\xfe", "\xfe\xff")
+    for encoding in ("utf-8", *(["utf-16"] if marked else []), "cp1252"):
+        try:
+            with opened(path, encoding) as file:
+                for _ in iter(lambda: file.read(1 << 20), ""):
+                    pass
+            return encoding
+        except UnicodeError:
+            continue
+    return "latin-1"
+
+
+def _fields(lines: Sequence[str], separator: str) -> list[list[str]]:
+    """The fields of the lines, the header first; nothing if a line has more or fewer than the header."""
+    try:
+        rows = [row for row in csv.reader(_plain(lines), delimiter=separator, strict=True) if row]
+    except csv.Error:
+        return []
+    return rows if rows and all(len(row) == len(rows[0]) for row in rows) else []
+
+
+def _plain(lines: Sequence[str]) -> Iterator[str]:
+    """The lines without the NUL characters, with which reading the file fails later."""
+    return (line.replace("\0", "") for line in lines)
+
+
+def _decimal(columns: Sequence[Sequence[str]]) -> Literal[".", ","]:
+    def some(pattern: re.Pattern[str], mark: str) -> bool:
+        numbers = ([value for value in column if value and value not in MARKERS] for column in columns)
+        return any(
+            values and all(is_number(value, mark) for value in values) and any(map(pattern.fullmatch, values))
+            for values in numbers
+        )
+
+    return "," if some(_WITH_COMMA, ",") and not some(_WITH_POINT, ".") else "."
+
+
+def _markers(columns: Sequence[Sequence[str]], decimal: str) -> tuple[str, ...]:
+    """The markers that occur in columns in which all other values are numbers."""
+    found = set()
+    for column in columns:
+        values = set(column) - {""}
+        marked = values & set(MARKERS)
+        others = values - marked
+        if marked and others and all(is_number(value, decimal) for value in others):
+            found |= marked
+    return tuple(marker for marker in MARKERS if marker in found)

@@ -1,0 +1,131 @@
+"""Tables of others, through every command, without editing a file."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from sklearn import datasets
+from typer.testing import CliRunner
+
+from slipway.cli.app import app
+from smoke import sh as shell
+
+
+def iris(folder: Path) -> Path:
+    """Three classes, as a spreadsheet in Germany writes them: with a semicolon, a decimal comma and row numbers."""
+    found = datasets.load_iris(as_frame=True)
+    frame = found.frame.assign(species=found.target_names[found.target], island=pd.Series(range(150)) % 4).drop(
+        columns="target"
+    )
+    frame.insert(0, "nr", range(1, 151))
+    frame.loc[::15, "petal length (cm)"] = None
+    path = folder / "iris.csv"
+    frame.to_csv(path, index=False, sep=";", decimal=",", na_rep="NA")
+    return path
+
+
+def tumours(folder: Path) -> Path:
+    """Two classes and a split of its own."""
+    found = datasets.load_breast_cancer(as_frame=True)
+    frame = found.frame.assign(diagnosis=found.target_names[found.target]).drop(columns="target")
+    (folder / "tumours").mkdir()
+    frame.to_parquet(folder / "tumours" / "tumours.parquet")
+    return folder / "tumours"
+
+
+@pytest.fixture
+def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    top = Path("params.yaml")
+    top.write_text(top.read_text().replace("profile: demo", "profile: smoke"))
+    monkeypatch.setenv("PYTHONPATH", f"src{os.pathsep}edge/src{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    sh("git commit --quiet --all --message smoke")
+    yield repository
+
+
+def sh(command: str) -> str:
+    return shell(command, Path.cwd())
+
+
+def slipway(*arguments: str) -> str:
+    done = CliRunner().invoke(app, list(arguments))
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+@pytest.mark.build
+@pytest.mark.parametrize(
+    ("make", "target", "task", "classes", "least"),
+    [
+        (iris, "species", "tabular_multiclass", {"setosa", "versicolor", "virginica"}, 0.8),
+        (tumours, "diagnosis", "tabular_classification", {"malignant", "not malignant"}, 0.8),
+    ],
+)
+def test_a_table_is_built_gated_scored_predicted_and_removed(
+    smoke: Path, tmp_path: Path, make, target: str, task: str, classes: set[str], least: float
+) -> None:
+    data = make(tmp_path)
+    said = slipway("new", "own", "--data", str(data), "--target", target)
+    assert f"task: {task}" in said
+    for command in ("dvc repro register@own", "git add --all", "git commit --message 'Add own'"):
+        assert command in said
+        sh(f"{command} --quiet" if command.startswith("git commit") else command)
+    assert sh("git status --porcelain") == ""
+    record = json.loads(Path("models/own/release.json").read_text())
+    assert set(record["spec"]["classes"]) == classes
+    assert record["metrics"]["accuracy"]["value"] > least
+    assert CliRunner().invoke(app, ["gate", "own"]).exit_code != 3
+    slipway("report", "own")
+    assert "own" in Path("report.md").read_text()
+    scored = json.loads(slipway("score", "own", str(data), "--json"))
+    assert scored["metrics"]["accuracy"]["value"] > least
+    lines = [json.loads(line) for line in slipway("predict", "own", str(_file(data))).splitlines()]
+    assert len(lines) == scored["examples"] and all("prediction" in line for line in lines)
+    slipway("remove", "own")
+    assert "own" not in yaml.safe_load(Path("params.yaml").read_text())["variants"]
+    assert not Path("conf/variant/own.yaml").exists()
+
+
+def _file(data: Path) -> Path:
+    return data if data.is_file() else next(data.glob("*"))
+
+
+def test_a_dry_run_shows_everything_and_writes_nothing(repository: Path, tmp_path: Path) -> None:
+    before = sh("git status --porcelain --ignored")
+    said = slipway("new", "own", "--data", str(iris(tmp_path)), "--target", "species", "--dry-run")
+    assert sh("git status --porcelain --ignored") == before
+    text = said.partition("conf/variant/own.yaml would be:")[2]
+    written = yaml.safe_load(text)
+    assert written["data"] == {
+        "target": "species",
+        "numeric": [
+            "sepal length (cm)",
+            "sepal width (cm)",
+            "petal length (cm)",
+            "petal width (cm)",
+            "island",
+        ],
+        "format": {"separator": ";", "decimal": ",", "missing": ["NA"]},
+    }
+    assert "# Columns left out: 'nr' (id)" in text
+    assert written["convert"] == {"precision": "float32"}
+    assert written["gate"]["rules"]["accuracy"]["min"] == 0.666
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "price"], "no column price for --target; it has nr, sepal length (cm)"),
+        ([], "name the column to predict with --target"),
+        (["--target", "sepal width (cm)"], "sepal width (cm) is a number"),
+    ],
+)
+def test_a_table_without_a_class_to_predict_is_refused(
+    repository: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = CliRunner().invoke(app, ["new", "own", "--data", str(iris(tmp_path)), *arguments])
+    assert done.exit_code == 3 and message in done.stderr.replace("\n", " "), done.output
+    assert sh("git status --porcelain") == ""
