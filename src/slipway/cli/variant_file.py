@@ -57,15 +57,18 @@ def text(
 
 
 def _dumped(section: str, values: Mapping[str, Any]) -> str:
-    """A section as YAML, with each list or mapping in it on one line."""
-    how: Any = {"allow_unicode": True, "width": 10**6, "sort_keys": False}
+    """A section as YAML, with lists and mappings in it in flow style."""
+    how: Any = {"allow_unicode": True, "width": 110, "sort_keys": False}
     lines = [
-        f"{key}: {yaml.safe_dump(value, default_flow_style=True, **how)}"
-        if isinstance(value, list | dict)
-        else yaml.safe_dump({key: value}, **how)
+        line
         for key, value in values.items()
+        for line in (
+            f"{key}: {yaml.safe_dump(value, default_flow_style=True, **how)}"
+            if isinstance(value, list | dict)
+            else yaml.safe_dump({key: value}, **how)
+        ).splitlines()
     ]
-    return f"{section}:\n" + "".join(f"  {line}" for line in lines)
+    return f"{section}:\n" + "".join(f"  {line}\n" for line in lines)
 
 
 def _left_out(proposed: Proposal) -> str:
