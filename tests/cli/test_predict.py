@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from slipway.cli import predict
 from slipway.cli.app import app
+from slipway.data.readers.table_format import Format
 from slipway_edge.predictor import Predictor
 from smoke import PICTURES, TABLE, sh
 
@@ -124,7 +125,7 @@ def test_a_forecast_has_a_result_for_each_row_without_a_value(
 
 def test_text_of_a_csv_stays_and_empty_numbers_are_missing(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("code,x,word\n007,1.50,NA\n008,NA,\n009,,yes\n")
-    found = predict._table(tmp_path / "t.csv")
+    found = predict._table(tmp_path / "t.csv", Format())
     assert found.fillna("missing").to_dict("list") == {
         "code": ["007", "008", "009"],
         "x": ["1.50", "missing", "missing"],

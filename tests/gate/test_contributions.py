@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from slipway import tasks
+from slipway.core.protocol import column
 from slipway.gate.contributions import Scored, aligned
 from slipway.metrics.keypoints import SIGMAS
 
@@ -95,12 +96,23 @@ def balls(n: int = 30) -> Scored:
     return Scored(task, spec, frame(n, label="ball"), targets, predictions)
 
 
+def penguins(n: int = 60) -> Scored:
+    random = rng()
+    targets, names = random.integers(3, size=n), ["Adelie", "Chinstrap", "Gentoo"]
+    task = tasks.load("tabular_multiclass", {"target": "species", "numeric": ["bill"], "categorical": ["island"]})
+    label, island = np.array(names)[targets], random.choice(["Dream", "Biscoe"], n)
+    spec = {"objective": "multiclass", "outputs": names, "classes": names}
+    examples = frame(n, label=label, **{"column island": island})
+    return Scored(task, spec, examples, targets, random.dirichlet([1, 1, 1], n).astype(np.float32))
+
+
 MODELS = {
     "audio_classification": sounds,
     "image_classification": pictures,
     "keypoint_detection": pose,
     "object_detection": balls,
     "tabular_classification": fouls,
+    "tabular_multiclass": penguins,
     "tabular_regression": demand,
 }
 
@@ -115,7 +127,9 @@ def test_scores_are_as_the_task_declares_them(name: str) -> None:
     assert added.by_class.keys() == {metric.name for metric in task.metrics.values() if metric.by_class}
     assert (added.actual is None) == (task.classes == ())
     assert (added.decided is None) == (added.right is None) == (added.errors is not None)
-    assert "group" in task.kinds and task.kinds <= {*scored.examples.columns}
+    assert "group" in task.kinds and all(
+        kind in scored.examples or column(kind) in scored.examples for kind in task.kinds
+    )
     assert task.curves <= scored.scores.breakdowns().keys()
     assert task.words(scored.spec).output.count("{outputs}") == 1
     assert len({plot.name for plot in scored.scores.plots()}) == len(scored.scores.plots()) > 0

@@ -76,11 +76,11 @@ def new(
     console.print(table)
     for note in created.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
-    noun, one, where = ("rows", "customer", "") if created.columns else ("files", "video", " or in metadata.csv")
+    noun, source, where = ("rows", "customer", "") if created.columns else ("files", "video", " or in metadata.csv")
     if created.unusable:
         console.print(f"{created.unusable:,} {noun} cannot be used and will be quarantined", soft_wrap=True)
     if not created.grouped:
-        advice = f"if several come from one {one}, session or object, name it with --group{where}"
+        advice = f"if several come from one {source}, session or object, name it with --group{where}"
         console.print(f"[yellow]warning[/]: each example is its own group; {advice}", soft_wrap=True)
     if dry_run:
         console.print(f"conf/variant/{variant}.yaml would be:\n\n{created.text}", soft_wrap=True, markup=False)

@@ -140,13 +140,15 @@ class Words:
 
     `output`: what the model returns; `{outputs}` stands for the names of the spec's `outputs`. `decision`: how the
     output becomes a decision, None if that is obvious. `differences`: the unit of the differences between two models'
-    predictions. `limits`: whole sentences on the limits of every model of this task.
+    predictions. `limits`: whole sentences on the limits of every model of this task. `hub`: the task's name on the
+    Hugging Face hub; None if it is that of the task, with `-` for `_`.
     """
 
     output: str
     decision: str | None = None
     differences: str = "absolute"
     limits: tuple[str, ...] = ()
+    hub: str | None = None
 
 
 class Task(Protocol):

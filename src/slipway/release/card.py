@@ -38,7 +38,7 @@ def card(record: Record, metrics: Mapping[str, Metric], words: Words) -> str:
     delegation = record.delegation
     return _TEMPLATE.render(
         record=record,
-        metadata=Markdown(yaml.safe_dump(metadata(record), sort_keys=False)),
+        metadata=Markdown(yaml.safe_dump(metadata(record, words.hub), sort_keys=False)),
         level=f"{100 * (record.confidence or 0.95):g} %",
         words=words,
         output=Markdown(markdown.text(words.output).replace("{outputs}", markdown.listed(record.spec["outputs"]))),
@@ -56,13 +56,13 @@ def card(record: Record, metrics: Mapping[str, Metric], words: Words) -> str:
     )
 
 
-def metadata(record: Record) -> dict[str, Any]:
-    """Return the metadata that the Hugging Face hub reads at the head of a card.
+def metadata(record: Record, hub: str | None) -> dict[str, Any]:
+    """Return the metadata that the Hugging Face hub reads at the head of a card; `hub` is the task's name there.
 
     The scores are those of the test split. Values that are not plain names or ids are left out, so nothing in the
     metadata becomes markup where a viewer does not recognise the head.
     """
-    task = record.task.replace("_", "-")
+    task = hub or record.task.replace("_", "-")
     tags = [task, "tflite", record.precision, "slipway", *(["simulated-data"] if record.dataset.simulated else [])]
     scores = {name: one["value"] for name, one in sorted(record.metrics.items()) if _PLAIN.fullmatch(name)}
     known: dict[str, Any] = {

@@ -5,6 +5,7 @@ spec's `outputs`. Predictions: the probability of each class [n, classes]; the d
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from pydantic import field_validator
 from slipway.core.config import Section
 from slipway.core.errors import DataError
 from slipway.core.metric import Metric
+from slipway.core.protocol import Words
 from slipway.core.spec import Spec
 from slipway.data import rows
 from slipway.data.rows import columns
@@ -142,6 +144,10 @@ class Task(rows.Rows, Classifier, edge.Task):
         """Return the scores of class probabilities."""
         columns = self.data.categorical
         return multiclass.Scores(examples["group"], targets, predictions, spec["outputs"], examples, columns)
+
+    def words(self, spec: Spec) -> Words:
+        """Return the description of predictions: probabilities of classes."""
+        return replace(super().words(spec), hub="tabular-classification")
 
     def _names(self, labels: pd.Series) -> list[str]:
         return list(self.data.classes or sorted(labels.unique()))
