@@ -120,8 +120,11 @@ def recordings() -> Path:
 
 
 @pytest.fixture(scope="session")
-def smoke_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def smoke_build(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Path:
     """A folder with `repository`, built in profile smoke, and its copy `untouched`; one process builds, others wait."""
+    assert pytestconfig.option.markexpr != "not build", (
+        "this test needs the mark `build`: it gets a fixture by its name"
+    )
     base = tmp_path_factory.getbasetemp()
     place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke"
     with FileLock(f"{place}.lock"):

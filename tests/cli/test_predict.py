@@ -105,6 +105,22 @@ def test_rows_of_a_table_are_predicted_as_in_the_build(
         assert np.allclose(values(one["prediction"] for one in results), values(direct))
 
 
+def test_a_row_that_cannot_be_used_does_not_stop_the_others(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(built)
+    (path,) = sorted((built / "data/raw" / FOULS).glob("*.csv.gz"))
+    table = pd.read_csv(path)[:20].astype({"x": object})
+    whole = Predictor.load(Path("models") / FOULS).predict(table.drop(index=[3, 17]))
+    table.loc[[3, 17], "x"] = "far"
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    code, results = run(FOULS, tmp_path / "rows.csv")
+    assert code == 3 and len(results) == 20
+    wrong = {one["example"].rpartition(" ")[2]: one["error"] for one in results if "error" in one}
+    assert wrong == dict.fromkeys(("4", "18"), "x is far; fix or remove these rows")
+    assert np.allclose(values(one["prediction"] for one in results if "error" not in one), values(whole))
+
+
 def test_a_forecast_has_a_result_for_each_row_without_a_value(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,6 +54,7 @@ def fouls(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "rows.csv"
 
 
+@pytest.mark.build  # by the fixtures that it asks for
 @pytest.mark.parametrize(("variant", "data"), [(PICTURES, "pictures"), (FOULS, "fouls")])
 def test_the_scores_of_the_test_split_are_those_of_the_record(
     variant: str, data: str, request: pytest.FixtureRequest

@@ -106,11 +106,22 @@ def penguins(n: int = 60) -> Scored:
     return Scored(task, spec, examples, targets, random.dirichlet([1, 1, 1], n).astype(np.float32))
 
 
+def flats(n: int = 60) -> Scored:
+    random = rng()
+    task = tasks.load("row_regression", {"target": "price", "numeric": ["area"], "categorical": ["district"]})
+    label, district = random.random(n) * 100, random.choice(["north", "south"], n)
+    spread = {"relative": False, "low": -9.0, "high": 9.0}
+    spec = {"objective": "regression", "outputs": ["price"], "spread": spread}
+    examples = frame(n, label=label, **{"column district": district})
+    return Scored(task, spec, examples, label.astype(np.float32), (label + random.normal(size=n) * 9)[:, None])
+
+
 MODELS = {
     "audio_classification": sounds,
     "image_classification": pictures,
     "keypoint_detection": pose,
     "object_detection": balls,
+    "row_regression": flats,
     "tabular_classification": fouls,
     "tabular_multiclass": penguins,
     "tabular_regression": demand,

@@ -68,12 +68,13 @@ def new(
         for one in created.columns:
             table.add_row(escape(one.name), escape(one.kind), escape(one.seen))
         console.print(table)
-    table = Table(title=f"{variant}: contents of {escape(str(data))}")
-    for heading in ("class", "examples", "groups"):
-        table.add_column(heading, justify="left" if heading == "class" else "right")
-    for name, counts in created.classes.items():
-        table.add_row(escape(name), f"{counts['examples']:,}", f"{counts['groups']:,}")
-    console.print(table)
+    if created.classes:
+        table = Table(title=f"{variant}: contents of {escape(str(data))}")
+        for heading in ("class", "examples", "groups"):
+            table.add_column(heading, justify="left" if heading == "class" else "right")
+        for name, counts in created.classes.items():
+            table.add_row(escape(name), f"{counts['examples']:,}", f"{counts['groups']:,}")
+        console.print(table)
     for note in created.notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     noun, source, where = ("rows", "customer", "") if created.columns else ("files", "video", " or in metadata.csv")

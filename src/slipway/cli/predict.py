@@ -28,6 +28,7 @@ from slipway.data.readers import tables
 from slipway.data.readers.litter import litter
 from slipway.data.readers.table_format import Format
 from slipway_edge.predictor import MODEL, Predictor
+from slipway_edge.rows import Rows
 from slipway_edge.tables import missing
 
 TABLES = (".csv", ".csv.gz", ".parquet")
@@ -168,6 +169,10 @@ def _rows(predictor: Predictor, path: Path) -> Iterator[tuple[str, Result]]:
         if not _takes_rows(predictor):
             raise DataError("the model takes files, each with one example, and no tables")
         frame = _table(path, Format(**predictor.record["data"].get("format", {})))
+        if isinstance(predictor.task, Rows):
+            predictor.task.preprocess(frame.head(0), predictor.spec)  # a missing column is an error of the table
+            yield from _each(predictor, path, frame, 0)
+            return
         predictions = predictor.predict(frame)
     except DataError as error:
         yield str(path), {"error": " ".join(str(error).split())}
@@ -178,6 +183,26 @@ def _rows(predictor: Predictor, path: Path) -> Iterator[tuple[str, Result]]:
         rows = [row for row, value in enumerate(frame[target]) if missing(value)]
     for row, prediction in zip(rows, predictions, strict=True):
         yield f"{path} row {row + 1}", {"prediction": prediction}
+
+
+def _each(predictor: Predictor, path: Path, frame: pd.DataFrame, first: int) -> Iterator[tuple[str, Result]]:
+    """Yield the name and the result of each row; one that cannot be used does not stop the others.
+
+    `first` is the position in the table of the first row of `frame`.
+    """
+    try:
+        predictions = predictor.predict(frame) if len(frame) else []
+    except DataError as error:
+        if len(frame) == 1:
+            said = " ".join(str(error).split()).removeprefix("the table row 1: ")
+            yield f"{path} row {first + 1}", {"error": said}
+            return
+        middle = len(frame) // 2
+        yield from _each(predictor, path, frame.iloc[:middle], first)
+        yield from _each(predictor, path, frame.iloc[middle:], first + middle)
+        return
+    for row, prediction in enumerate(predictions, start=first + 1):
+        yield f"{path} row {row}", {"prediction": prediction}
 
 
 def _takes_rows(predictor: Predictor) -> bool:

@@ -39,7 +39,7 @@ def test_the_format_is_detected_and_read(
     tmp_path: Path, separator: str, encoding: str, decimal: str, name: str, found: str
 ) -> None:
     path = written(tmp_path, separator, encoding, decimal, name)
-    form = detect(path)
+    form = detect([path])
     assert form == Format(separator=separator, decimal=decimal, encoding=found, missing=("NA",))
     frame = read_csv(path, ["who"], form)
     assert frame["who"].tolist() == ["Åsa", "Zoë", "ñu"]
@@ -47,21 +47,31 @@ def test_the_format_is_detected_and_read(
     assert frame["count"].isna().tolist() == [False, True, False] and frame["count"][0] == 12
 
 
+def test_files_of_one_folder_share_a_format(tmp_path: Path) -> None:
+    """Each file alone could be in another format: the first has no letters outside ASCII, the second no fractions."""
+    (tmp_path / "a.csv").write_text("who;size\nMax;1,5\nEva;NA\n")
+    (tmp_path / "b.csv").write_text("who;size\nZoë;2\nEva;7\n", encoding="cp1252")
+    form = detect([tmp_path / "a.csv", tmp_path / "b.csv"])
+    assert form == Format(separator=";", decimal=",", encoding="cp1252", missing=("NA",))
+    sizes = [frame["size"].tolist() for _, frame in read_tables(tmp_path, (), ["who"], form)]
+    assert sizes[0][0] == 1.5 and sizes[1] == [2, 7]
+
+
 def test_quoted_fields_may_hold_the_separator(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('name;note\n"a;b";"one, two, three"\n"c";"four, five"\n')
-    assert detect(path) == Format(separator=";")
-    assert read_csv(path, None, detect(path))["name"].tolist() == ["a;b", "c"]
+    assert detect([path]) == Format(separator=";")
+    assert read_csv(path, None, detect([path]))["name"].tolist() == ["a;b", "c"]
 
 
 def test_a_marker_is_found_only_beside_numbers(tmp_path: Path) -> None:
     """NA alone may be Namibia."""
     path = tmp_path / "a.csv"
     path.write_text("country,size\nNA,1\nDE,2\nFR,3\n")
-    assert detect(path).missing == ()
+    assert detect([path]).missing == ()
     path.write_text("country,size\n?,1\nDE,?\nFR,3\n")
-    assert detect(path).missing == ("?",)
-    frame = read_csv(path, ["country"], detect(path))
+    assert detect([path]).missing == ("?",)
+    frame = read_csv(path, ["country"], detect([path]))
     assert frame["country"].tolist() == ["", "DE", "FR"] and frame["size"].isna().tolist() == [False, True, False]
 
 
@@ -75,7 +85,7 @@ def test_a_table_that_no_separator_fits_is_refused_with_the_line(tmp_path: Path)
     path = tmp_path / "a.csv"
     path.write_text("a,b\n1,2\n3\n")
     with pytest.raises(DataError, match="line 3 has 1 field"):
-        read_csv(path, (), detect(path))
+        read_csv(path, (), detect([path]))
 
 
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:

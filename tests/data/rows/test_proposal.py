@@ -109,9 +109,12 @@ def test_what_cannot_be_proposed_is_refused(tmp_path: Path) -> None:
         proposed(tmp_path, table(), "species", "shop")
     with pytest.raises(DataError, match=r"no column is left to learn from: customer_id \(id\); species \(target\)"):
         proposed(tmp_path, table()[["customer_id", "species"]])
+    (tmp_path / "flats.xlsx").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"flats.xlsx: not the name of a table; save it as .csv"):
+        propose(tmp_path / "flats.xlsx", "price", None)
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="give tables with the same columns"):
         propose(tmp_path, "species", None)
     (tmp_path / "other.csv").write_text("a;b\n1;2\n")
-    with pytest.raises(DataError, match="tables differ in separator"):
+    with pytest.raises(DataError, match=r"its columns are customer_id,.*and those of other\.csv are a;b"):
         propose(tmp_path, "species", None)

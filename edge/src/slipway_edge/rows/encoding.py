@@ -5,7 +5,7 @@ of a date in `PARTS`. A categorical column becomes
 
 - the smoothed share of positives among its training rows (Micci-Barreca, "A Preprocessing Scheme for High-Cardinality
   Categorical Attributes in Classification and Prediction Problems", 2001), which orders the categories; with more than
-  two classes, the share of each class;
+  two classes, the share of each class; for a number to predict, its mean;
 - the frequency of the category in training, as a share of the rows;
 - a 0 or 1 for each common category (one-hot).
 

@@ -16,8 +16,10 @@ from slipway.core.config import Section
 SEPARATORS = (",", ";", "\t", "|")
 MARKERS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "--", ".", "missing", "unknown")
 """Texts that may stand for a missing value. They do where all other values of a column are numbers."""
+ENCODINGS = ("utf-8", "utf-16", "cp1252")
+"""Python's names of the encodings that are tried first."""
 LINES = 10_000
-"""The number of lines from which the format is detected."""
+"""The number of lines of a file from which the format is detected."""
 _WITH_POINT, _WITH_COMMA = (re.compile(rf"[+-]?(\d+{mark}\d*|{mark}\d+)([eE][+-]?\d+)?") for mark in (r"\.", ","))
 _WHOLE = re.compile(r"[+-]?\d+([eE][+-]?\d+)?")
 
@@ -49,23 +51,25 @@ class Format(Section):
         return self
 
 
-def detect(path: Path) -> Format:
-    """Detect the format of a CSV file (`*.csv` or `*.csv.gz`) from its first lines.
+def detect(paths: Sequence[Path]) -> Format:
+    """Detect the format that CSV files (`*.csv` or `*.csv.gz`) share, from the first lines of each.
 
-    The separator is the one with the most fields among those that give each line as many fields as the header; without
-    such a separator it is a comma, and reading the file fails with the line. The decimal mark is a comma if a column of
-    numbers has one and none has a point. Python's names of encodings are tried in the order UTF-8, UTF-16 (if the file
-    begins with a byte order mark), Windows-1252 and Latin-1, in which any file can be read.
+    The separator is the one with the most fields among those that give each line of a file as many fields as its
+    header; without such a separator it is a comma, and reading a file fails with the line. The decimal mark is a comma
+    if a column of numbers has one and none has a point. The encoding is the first one in which all files can be read,
+    of UTF-8, UTF-16 (if a file begins with a byte order mark), Windows-1252 and Latin-1, in which any file can be read.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: a file cannot be read.
     """
-    encoding = _encoding(path)
-    with opened(path, encoding) as file:
-        lines = list(islice(file, LINES))
-    tables = {separator: _fields(lines, separator) for separator in SEPARATORS}
-    separator = max(SEPARATORS, key=lambda one: len(tables[one][0]) if tables[one] else 1)
-    columns = list(zip(*tables[separator][1:], strict=True))
+    encoding = next((one for one in ENCODINGS if all(_is_encoded(path, one) for path in paths)), "latin-1")
+    starts = []
+    for path in paths:
+        with opened(path, encoding) as file:
+            starts.append(list(islice(file, LINES)))
+    tables = {separator: [_fields(lines, separator) for lines in starts] for separator in SEPARATORS}
+    separator = max(SEPARATORS, key=lambda one: sum(len(table[0]) for table in tables[one] if table and table[0][1:]))
+    columns = [column for table in tables[separator] for column in zip(*table[1:], strict=True)]
     decimal = _decimal(columns) if separator != "," else "."
     return Format(separator=separator, decimal=decimal, encoding=encoding, missing=_markers(columns, decimal))
 
@@ -84,18 +88,18 @@ def is_number(value: str, decimal: str) -> bool:
     return bool(_WHOLE.fullmatch(value) or pattern.fullmatch(value))
 
 
-def _encoding(path: Path) -> str:
+def _is_encoded(path: Path, encoding: str) -> bool:
     with opened(path, "latin-1") as file:
         marked = file.read(2) in ("\xff\xfe", "\xfe\xff")
-    for encoding in ("utf-8", *(["utf-16"] if marked else []), "cp1252"):
-        try:
-            with opened(path, encoding) as file:
-                for _ in iter(lambda: file.read(1 << 20), ""):
-                    pass
-            return encoding
-        except UnicodeError:
-            continue
-    return "latin-1"
+    if (encoding == "utf-16") != marked:
+        return False
+    try:
+        with opened(path, encoding) as file:
+            for _ in iter(lambda: file.read(1 << 20), ""):
+                pass
+    except UnicodeError:
+        return False
+    return True
 
 
 def _fields(lines: Sequence[str], separator: str) -> list[list[str]]:

@@ -44,6 +44,8 @@ def files(raw: Path, exclude: Sequence[str] = ()) -> list[Path]:
     there = [raw] if raw.is_file() else raw.glob("*")
     found = {path for path in there if any(fnmatch(path.name.lower(), pattern) for pattern in PATTERNS)}
     paths = sorted(path for path in found if not any(fnmatch(path.name, other) for other in exclude))
+    if not paths and raw.is_file():
+        raise DataError(f"{raw}: not the name of a table; save it as .csv (with any separator), .csv.gz or .parquet")
     if not paths:
         raise DataError(f"{raw}: no table; put *.csv, *.csv.gz or *.parquet files there")
     return paths

@@ -6,9 +6,9 @@ what they predict, which is the column `target`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -31,7 +31,6 @@ ROWS = 65536
 """Number of rows encoded at a time."""
 
 _REQUIRED = {
-    "label": ("no class", "its class is empty or cannot be read"),
     "group": ("no group", "its group is empty or cannot be read"),
     "time": ("no time", "its time is empty or cannot be read"),
     "split": ("no side", "its side of the split is not train, val or test"),
@@ -44,6 +43,8 @@ class Rows(edge.Rows, ABC):
     """A task whose examples are rows of a table; see `slipway.core.protocol.Task`."""
 
     data: Columns
+    unlabelled: ClassVar[tuple[str, str]] = ("no class", "its class is empty or cannot be read")
+    """The kind and the message of a row without a label."""
 
     @classmethod
     @abstractmethod
@@ -57,7 +58,7 @@ class Rows(edge.Rows, ABC):
 
     @abstractmethod
     def labels(self, target: pd.Series) -> pd.Series:
-        """Return the label [n] of each row, given the values of the target column as text; None where missing."""
+        """Return the label [n] of each row, given the target as text; missing where there is none."""
 
     @abstractmethod
     def check_labels(self, raw: Path, usable: pd.DataFrame) -> None:
@@ -73,7 +74,7 @@ class Rows(edge.Rows, ABC):
 
     @abstractmethod
     def indicators(self, labels: pd.Series) -> dict[str, np.ndarray]:
-        """Return the events whose shares encode a category: by name, whether each row [n] is one."""
+        """Return what encodes a category by its mean: by name, a value for each row [n], 1 and 0 for an event."""
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -168,7 +169,7 @@ class Rows(edge.Rows, ABC):
             table["group"] = table["example"] if data.example else self._identical(table)
         self._refuse_empty(str(raw), table)
         checks = [
-            *_incomplete(table),
+            *_incomplete(table, {"label": self.unlabelled, **_REQUIRED}),
             *check_numeric(self._numbers(table), given := _given(table)),
             *check_dates(self._dates_of(table), given),
             *self._duplicates(table),
@@ -264,8 +265,8 @@ def _given(table: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def _incomplete(table: pd.DataFrame) -> Iterator[Check]:
-    for name, (kind, detail) in _REQUIRED.items():
+def _incomplete(table: pd.DataFrame, required: Mapping[str, tuple[str, str]]) -> Iterator[Check]:
+    for name, (kind, detail) in required.items():
         if name in table:
             yield Check(table[name].isna().to_numpy(), kind, detail)
 

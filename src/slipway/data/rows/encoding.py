@@ -18,8 +18,9 @@ def vocabulary(
 
     Args:
         values: the categories as text [n], None where missing.
-        indicators: whether each row [n] is positive; with several classes, whether it is of each class.
-        smoothing: number of rows at the overall share of positives that are added to each category.
+        indicators: whether each row [n] is positive; with several classes, whether it is of each class; for a number to
+            predict, the number.
+        smoothing: number of rows at the overall mean that are added to each category.
         rare: a category with fewer rows is left out.
         own: a category with at least this share of the rows has a one-hot feature.
     """

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ import pandas as pd
 from slipway.core.errors import DataError
 from slipway.data.readers import table_format, tables
 from slipway.data.readers.table_format import Format, is_number
-from slipway_edge.tables import moment, some
+from slipway_edge.tables import moment
 
 Kind = Literal["target", "group", "split", "numeric", "categorical", "dates", "id", "constant", "empty", "text"]
 FEATURES: tuple[Kind, ...] = ("numeric", "dates", "categorical")
@@ -50,10 +51,10 @@ class Proposal:
     @property
     def numeric(self) -> bool:
         """Whether the target is a number to predict, rather than a class."""
-        known = self.values.dropna()
-        numbers = all(is_number(value, self.written.decimal) for value in known)
-        whole = numbers and all(float(value.replace(",", ".")).is_integer() for value in known)
-        return numbers and (not whole or known.nunique() > CLASSES)
+        values = self.values.dropna().unique()
+        numbers = all(is_number(value, self.written.decimal) for value in values)
+        whole = numbers and all(float(value.replace(",", ".")).is_integer() for value in values)
+        return numbers and (not whole or len(values) > CLASSES)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -81,7 +82,7 @@ def propose(raw: Path, target: str | None, group: str | None) -> Proposal:
         DataError: there is no table, a file is not a table, the files have different columns, there is no target or
             no such column, or no column is left to learn from.
     """
-    written = _format(raw)
+    written = table_format.detect([path for path in tables.files(raw) if path.suffix.lower() != ".parquet"])
     named = list(tables.read_tables(raw, text=None, written=written))
     first, frame = named[0]
     for name, other in named[1:]:
@@ -109,19 +110,6 @@ def propose(raw: Path, target: str | None, group: str | None) -> Proposal:
     return Proposal(tuple(columns), target, tables.texts(whole[target]), written)
 
 
-def _format(raw: Path) -> Format:
-    """The format of all CSV files; refuse files that are written differently."""
-    found = {path: table_format.detect(path) for path in tables.files(raw) if path.suffix.lower() != ".parquet"}
-    apart = {one.model_copy(update={"missing": ()}) for one in found.values()}
-    if len(apart) > 1:
-        listed = some(
-            [f"{path.name} ({one.separator!r}, {one.decimal!r}, {one.encoding})" for path, one in found.items()]
-        )
-        raise DataError(f"{raw}: tables differ in separator, decimal mark or encoding: {listed}; write them alike")
-    markers = tuple(marker for marker in table_format.MARKERS if any(marker in one.missing for one in found.values()))
-    return next(iter(apart), Format()).model_copy(update={"missing": markers})
-
-
 def _target(raw: Path, names: Sequence[str], given: str | None) -> str:
     if given is not None:
         return given
@@ -133,17 +121,15 @@ def _target(raw: Path, names: Sequence[str], given: str | None) -> str:
 
 def _kind(name: str, values: pd.Series, decimal: str) -> Kind:
     known = values.dropna()
-    distinct = known.nunique()
-    if distinct < 2:
-        return "empty" if known.empty else "constant"
-    unique = distinct == len(values)
-    if all(is_number(value, decimal) and not _leading_zero(value) for value in known):
-        if _are_dates(known):
-            return "dates"
-        return "id" if unique and (_ID.search(name.strip()) or _counts(known)) else "numeric"
-    if _are_dates(known):
+    distinct = known.unique().tolist()
+    if len(distinct) < 2:
+        return "constant" if distinct else "empty"
+    if _are_dates(distinct):
         return "dates"
-    if distinct > FEW and distinct > SHARE * len(known):
+    if all(is_number(value, decimal) and not _leading_zero(value) for value in distinct):
+        unique = len(distinct) == len(values)
+        return "id" if unique and (_ID.search(name.strip()) or _counts(distinct)) else "numeric"
+    if len(distinct) > FEW and len(distinct) > SHARE * len(known):
         return "text" if known.map(lambda text: len(text.split())).mean() >= WORDS else "id"
     return "categorical"
 
@@ -153,17 +139,16 @@ def _leading_zero(value: str) -> bool:
     return len(value) > 1 and value[0] == "0" and value.isdigit()
 
 
-def _are_dates(known: Iterable[str]) -> bool:
-    found = [moment(value)[0] for value in dict.fromkeys(known)]
+def _are_dates(values: Iterable[str]) -> bool:
+    found = (moment(value)[0] for value in values)
     return all(not np.isnat(one) and 1900 <= one.astype("datetime64[Y]").astype(int) + 1970 < 2100 for one in found)
 
 
-def _counts(known: pd.Series) -> bool:
-    """Whether the values are consecutive whole numbers, like the numbers of rows."""
-    if not all(value.isdigit() for value in known):
-        return False
-    numbers = known.map(int)
-    return bool(numbers.max() - numbers.min() + 1 == len(numbers) and numbers.is_monotonic_increasing)
+def _counts(values: Sequence[str]) -> bool:
+    """Whether the values are consecutive whole numbers in order, like the numbers of rows."""
+    return all(value.isdigit() for value in values) and all(
+        int(after) == int(before) + 1 for before, after in pairwise(values)
+    )
 
 
 def _seen(values: pd.Series) -> str:
