@@ -56,11 +56,10 @@ class Rows:
         numeric = {name: tables.numbers("the table", name, given[name]) for name in self._numeric}
         dates = {name: tables.moments(given[name]) for name in self._dates}
         categorical = {name: tables.texts(given[name]) for name in self._categorical}
-        checks = [
-            *check_numeric(numeric, given),
-            *check_dates(dates, given),
-            *self._not_in_training(numeric, dates, categorical, spec),
-        ]
+        checks = [*check_numeric(numeric, given), *check_dates(dates, given)]
+        readable = ~np.any([check.wrong for check in checks], axis=0)
+        gaps = self._not_in_training(numeric, dates, categorical, spec)
+        checks += [check._replace(wrong=check.wrong & readable) for check in gaps]
         tables.refuse(checks, "fix or remove these rows")
         inputs = self.features(numeric, dates, categorical, spec)
         return inputs, np.arange(len(inputs))
