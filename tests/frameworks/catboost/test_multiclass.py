@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from scipy.special import log_softmax, softmax
 
+from frameworks.catboost import fitting
 from slipway.core.errors import ConfigError, ModelError
 from slipway.data.shards import PackedSplit, ShardWriter
-from slipway.frameworks.catboost import native, training
 from slipway.frameworks.catboost.conversion import convert
 from slipway.frameworks.catboost.objectives.tabular_multiclass import Objective, scaling
-from slipway.frameworks.catboost.schema.tabular_multiclass import Model, Train
+from slipway.frameworks.catboost.schema.tabular_multiclass import Train
 from slipway_edge.interpreter import Interpreter
 
 SPEC = {
@@ -40,20 +40,7 @@ def splits(folder: Path, effect: tuple[float, float] = (2.0, 2.0)) -> list[Packe
 
 def fitted(folder: Path, effect: tuple[float, float] = (2.0, 2.0), **config: Any) -> tuple[PackedSplit, np.ndarray]:
     train, val = splits(folder, effect)
-    training.fit(
-        train,
-        val,
-        SPEC,
-        Objective,
-        Model(iterations=60, depth=3),
-        Train(learning_rate=0.1, threads=1, **({"early_stopping_rounds": 20} | config)),
-        seed=7,
-        out=folder / "native",
-        checkpoints=folder / "checkpoints",
-        start=None,
-        track=lambda iteration, losses: None,
-    )
-    return val, native.load(folder / "native")(val.gather(np.arange(ROWS)))
+    return val, fitting.fitted(folder, train, val, SPEC, Objective, Train, **config)
 
 
 @pytest.mark.parametrize("weights", ["none", "sqrt_balanced", "balanced"])
