@@ -33,7 +33,7 @@ from slipway import tasks
 from slipway.cli import entries, suitable, variant_file
 from slipway.cli.dvc_command import dvc
 from slipway.cli.entries import GRAPH
-from slipway.cli.variants import check_name
+from slipway.cli.variants import RAW, check_name
 from slipway.core import atomic, config, documents
 from slipway.core.config import TOP, Checks, Split
 from slipway.core.errors import ConfigError, DataError
@@ -45,7 +45,7 @@ from slipway.data.rows import Rows
 from slipway.data.rows.proposal import Column, propose
 from slipway.registry import git
 
-CONF, RAW = Path("conf"), Path("data/raw")
+CONF = Path("conf")
 SHOWN = 5
 
 
