@@ -58,12 +58,13 @@ def is_shallow() -> bool:
 
 def remote() -> str | None:
     """The remote that `git push` pushes to, else `origin`, else the only remote; None if there is no such remote."""
-    names = run("remote").split()
+    entries = (entry.partition("\n") for entry in run("config", "--null", "--list").split("\0"))
+    values = {key: value for key, _, value in entries}  # Git writes sections and keys in lower case
+    names = {key[len("remote.") : -len(".url")] for key in values if key.startswith("remote.") and key.endswith(".url")}
     branch = run("branch", "--show-current").strip()
-    keys = (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote")
-    configured = [run("config", "--default", "", "--get", key).strip() for key in keys]
-    only = names if len(names) == 1 else []
-    return next((name for name in (*configured, "origin", *only) if name in names), None)
+    keys = (f"branch.{branch}.pushremote", "remote.pushdefault", f"branch.{branch}.remote")
+    only = names if len(names) == 1 else ()
+    return next((name for name in (*map(values.get, keys), "origin", *only) if name in names), None)
 
 
 def commit(revision: str) -> str:
