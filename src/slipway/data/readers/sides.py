@@ -60,7 +60,21 @@ def above_classes(raw: Path, classes: Collection[str]) -> dict[str, str]:
     return {name: side for name, side in sides.items() if below[name]}
 
 
-def above_pictures(raw: Path, name: str = ".") -> dict[str, str | None]:
+def picture_folders(raw: Path, name: str) -> dict[str, str | None]:
+    """Return the folders of pictures, as paths relative to `raw`, with their sides; if there are none, {name: None}.
+
+    The sides are folders in `name` (`images/train`), or there is one such folder in each side (`train/images`).
+
+    Raises:
+        DataError: some folders are named like sides, and there are other folders or files next to them.
+    """
+    if (raw / name).is_dir():
+        return above(raw, name)
+    sides = above(raw) if raw.is_dir() and side_folders(raw) else {}
+    return {f"{top}/{name}": side for top, side in sides.items()} or {name: None}
+
+
+def above(raw: Path, name: str = ".") -> dict[str, str | None]:
     """Return the side folders in `raw / name`, as paths relative to `raw`, with their sides; if none, {name: None}.
 
     Raises:
