@@ -69,12 +69,12 @@ def picture_folders(raw: Path, name: str) -> dict[str, str | None]:
         DataError: some folders are named like sides, and there are other folders or files next to them.
     """
     if (raw / name).is_dir():
-        return above(raw, name)
-    sides = above(raw) if raw.is_dir() and side_folders(raw) else {}
+        return above_pictures(raw, name)
+    sides = above_pictures(raw) if raw.is_dir() and side_folders(raw) else {}
     return {f"{top}/{name}": side for top, side in sides.items()} or {name: None}
 
 
-def above(raw: Path, name: str = ".") -> dict[str, str | None]:
+def above_pictures(raw: Path, name: str = ".") -> dict[str, str | None]:
     """Return the side folders in `raw / name`, as paths relative to `raw`, with their sides; if none, {name: None}.
 
     Raises:

@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, model_validator
 
-from slipway.core.config import Section
+from slipway.core.config import Section, unwritten
 from slipway.core.errors import DataError
 from slipway.core.metric import Metric
 from slipway.core.protocol import Encoded, Index, Problem, Words
@@ -49,11 +49,6 @@ CLOSE = 0.02
 Name = Annotated[str, Field(min_length=1)]
 
 
-def _is_none(value: object) -> bool:
-    """Whether to leave a setting out of params/, where settings that came later would make a new version."""
-    return value is None
-
-
 class Data(Section):
     """The `data` section: the size crops are encoded to, and what their groups are.
 
@@ -72,9 +67,9 @@ class Data(Section):
     width: Annotated[int, Field(ge=16)]
     margin: Annotated[float, Field(ge=0, le=1)] = 0.25
     group: folders.Group = None
-    keypoints: Annotated[tuple[Name, ...] | None, Field(min_length=1, exclude_if=_is_none)] = None
-    flips: Annotated[tuple[skeleton.Pair, ...] | None, Field(exclude_if=_is_none)] = None
-    sigmas: Annotated[tuple[Annotated[float, Field(gt=0)], ...] | None, Field(exclude_if=_is_none)] = None
+    keypoints: Annotated[tuple[Name, ...], Field(min_length=1)] | None = unwritten(None)
+    flips: tuple[skeleton.Pair, ...] | None = unwritten(None)
+    sigmas: tuple[Annotated[float, Field(gt=0)], ...] | None = unwritten(None)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -15,7 +15,7 @@ from slipway.core.protocol import Index, Problem
 from slipway.data.readers import folders
 from slipway.data.readers.litter import litter, passed_over
 from slipway.data.readers.metadata import METADATA
-from slipway.data.readers.sides import picture_folders
+from slipway.data.readers.sides import above_pictures, side_folders
 from slipway.tasks.object_detection.labels import LabelError, read_labels
 from slipway_edge.pictures import recognise
 
@@ -64,7 +64,10 @@ def label_of(picture: str) -> str:
 
 def _picture_folders(raw: Path) -> dict[str, str | None]:
     """The folders of pictures, relative to `raw`, and the side of the split of each."""
-    tops = picture_folders(raw, IMAGES)
+    if not (raw / IMAGES).is_dir() and raw.is_dir() and side_folders(raw):
+        tops = {f"{top}/{IMAGES}": side for top, side in above_pictures(raw).items()}
+    else:
+        tops = above_pictures(raw, IMAGES) if (raw / IMAGES).is_dir() else {IMAGES: None}
     for top in tops:
         for folder in (top, LABELS if top.startswith(IMAGES) else label_of(top).removesuffix(".txt")):
             if not (raw / folder).is_dir():
