@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -29,6 +30,7 @@ def tumours(folder: Path) -> Path:
     """Two classes and a split of its own."""
     found = datasets.load_breast_cancer(as_frame=True)
     frame = found.frame.assign(diagnosis=found.target_names[found.target]).drop(columns="target")
+    frame["set"] = np.array(["train", "train", "train", "validation", "test"])[np.arange(len(frame)) % 5]
     (folder / "tumours").mkdir()
     frame.to_parquet(folder / "tumours" / "tumours.parquet")
     return folder / "tumours"
@@ -63,6 +65,7 @@ def test_a_table_is_built_gated_scored_predicted_and_removed(
     said, record = built("--data", str(data), "--target", target)
     assert f"task: {task}" in said
     assert set(record["spec"].get("classes", ())) == classes
+    assert ("the data has its own split (train 342, val 114, test 113)" in said) == (make is tumours)
     assert record["metrics"][metric]["value"] > least
     new = scored(data)
     assert new["metrics"][metric]["value"] > least

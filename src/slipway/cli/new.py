@@ -132,7 +132,7 @@ def new(
     noun = "rows" if proposed is not None else "examples" if isinstance(kind, suitable.Layout) else "files"
     _check_problems(folder, index, quarantine, noun)
     split, examples = Split(**values["split"]), index.examples
-    notes = [*notes, *index.notes, *splits.own(examples, split)]
+    notes = [*notes, *index.notes, *index.warnings, *splits.own(examples, split)]
     if group_copies:
         distance = Checks(**values["checks"]).duplicate_distance
         examples, note = preparation.group_copies(loaded, folder, examples, distance)
@@ -215,9 +215,15 @@ def _classes(examples: pd.DataFrame) -> dict[str, dict[str, int]]:
 def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], split: Split, seed: int) -> pd.Series:
     """Return the side of each example; refuse a class that is missing from a side, as the prepare stage does."""
     sides = splits.assign(examples, split, classes=classes or None, seed=seed)
+    own = set(examples["split"]) if "split" in examples else set()
     for side in splits.SIDES:
         here = set(examples.loc[sides == side, "label"])
         if missing := [name for name in classes if name not in here]:
+            if side in own:
+                raise DataError(
+                    f"{folder}: {side} has no example of {', '.join(missing)}, by the data's own split; add some, or "
+                    "leave the class out"
+                )
             groups = examples.loc[examples["label"] == missing[0], "group"].nunique()
             raise DataError(
                 f"{folder}: {side} would have no example of {', '.join(missing)}: each class needs at least three "

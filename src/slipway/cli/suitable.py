@@ -15,6 +15,7 @@ from slipway.core.errors import ConfigError, DataError, ExampleError
 from slipway.data.readers import tables
 from slipway.data.readers.litter import litter
 from slipway.data.readers.metadata import METADATA
+from slipway.data.readers.sides import side_folders
 from slipway.data.rows import Rows
 from slipway.data.rows.proposal import Proposal
 
@@ -85,16 +86,21 @@ def check(task: str) -> None:
 
 
 def has_rows(folder: Path, task: str | None) -> bool:
-    """Return whether the data is a table, or a folder with nothing but tables; metadata.csv describes other files."""
+    """Return whether the data is a table, or a folder with nothing but tables, or with such folders for each side.
+
+    A metadata.csv describes other files.
+    """
     if task is not None and not issubclass(tasks.kind(task), Rows):
         return False
     if folder.is_file() or task is not None:
         return True
-    loose = [path for path in folder.glob("*") if not litter(path.name)]
-    return bool(loose) and not any(path.is_dir() or path.name == METADATA for path in loose) and _tables(folder)
+    return all(_tables(folder / name) for name in side_folders(folder) or ["."])
 
 
 def _tables(folder: Path) -> bool:
+    loose = [path for path in folder.glob("*") if not litter(path.name)]
+    if not loose or any(path.is_dir() or path.name == METADATA for path in loose):
+        return False
     try:
         return bool(tables.files(folder))
     except DataError:
