@@ -123,8 +123,8 @@ def new(
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
     precision = recipe.get("precision", "int8")
-    unlearnt = variant_file.most_frequent(tasks.metrics(task), {})
-    draft = variant_file.text(variant, recipe["groups"], precision, own, variant_file.floor(unlearnt), proposed)
+    chance = variant_file.most_frequent(tasks.metrics(task), {})
+    draft = variant_file.text(variant, recipe["groups"], precision, own, variant_file.floor(chance), proposed)
     with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
         loaded = tasks.load(task, values["data"])
@@ -144,10 +144,10 @@ def new(
     few = recipe.get("few")
     groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
     if isinstance(loaded, suitable.Unlearnt):
-        unlearnt = loaded.unlearnt(examples)
+        chance = loaded.unlearnt(examples)
     else:
-        unlearnt = variant_file.most_frequent(loaded.metrics, classes)
-    text = variant_file.text(variant, groups, precision, own, variant_file.floor(unlearnt), proposed)
+        chance = variant_file.most_frequent(loaded.metrics, classes)
+    text = variant_file.text(variant, groups, precision, own, variant_file.floor(chance), proposed)
     _compose(variant, text, line)
     own_groups = examples["picture" if "picture" in examples else "example"]
     grouped = not bool(examples["group"].isin(own_groups).all())

@@ -13,10 +13,11 @@ import yaml
 from slipway.core.metric import Metric
 from slipway.data.rows.proposal import Proposal
 
-Unlearnt = tuple[str, float, str]
+Chance = tuple[str, float, str]
+"""A metric, its value for a model that has learnt nothing, and what that value is, in words."""
 
 
-def most_frequent(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]]) -> Unlearnt | None:
+def most_frequent(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]]) -> Chance | None:
     """Return the share of the most frequent class, as a score; None if no metric counts correct decisions."""
     metric = next((name for name, metric in metrics.items() if metric.right), None)
     if metric is None:
@@ -26,15 +27,11 @@ def most_frequent(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[s
     return metric, counts[most] / sum(counts.values()) if counts else 0.0, f"the share of {most!r}"
 
 
-def floor(unlearnt: Unlearnt | None) -> str:
-    """Return the section `gate` with the floor of a metric; empty if it is not known what a model without skill scores.
-
-    Args:
-        unlearnt: a metric, its value for a model that has learnt nothing, and what that value is, in words.
-    """
-    if unlearnt is None:
+def floor(chance: Chance | None) -> str:
+    """Return the section `gate` with the floor of a metric; empty if the score of a model without skill is not known."""
+    if chance is None:
         return ""
-    metric, score, what = unlearnt
+    metric, score, what = chance
     why = f"halfway from {score:.2f}, {what}, to 1; replace it with your own requirement"
     return f"gate:\n  rules:\n    {metric}: {{min: {math.floor(500 * (1 + score)) / 1000}}} # {why}\n"
 
