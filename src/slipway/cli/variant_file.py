@@ -28,7 +28,7 @@ def most_frequent(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[s
 
 
 def floor(chance: Chance | None) -> str:
-    """Return the section `gate` with the floor of a metric; empty if the score of a model without skill is not known."""
+    """Return the section `gate` with the floor of a metric; empty if a score without skill is not known."""
     if chance is None:
         return ""
     metric, score, what = chance
