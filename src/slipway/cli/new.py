@@ -41,7 +41,6 @@ from slipway.core.protocol import Index
 from slipway.core.terminal import Console
 from slipway.data import preparation, splits
 from slipway.data.readers.litter import litter
-from slipway.data.rows import Rows
 from slipway.data.rows.proposal import Column, propose
 from slipway.registry import git
 
@@ -105,15 +104,18 @@ def new(
     proposed = propose(folder, target, group) if suitable.has_rows(folder, task) else None
     if proposed is None and target is not None:
         raise ConfigError(f"--target: {folder} holds no table; the folders of its examples name the classes")
+    why = (
+        [] if task or proposed is None or proposed.series is None or not proposed.forecast else [proposed.series.words]
+    )
     task = task or suitable.suitable(folder, proposed)
     recipe, kind = documents.read_yaml(suitable.RECIPES / f"{task}.yaml"), tasks.kind(task)
     own: dict[str, dict[str, Any]] = {}
-    if proposed is not None and issubclass(kind, Rows):
-        own = {"data": kind.section(proposed)}
+    if proposed is not None and issubclass(kind, suitable.OfTable):
+        proposed, own = kind.sections(proposed)
     elif group is not None:
         own = {"data": {"group": group}}
     own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
-    own |= {"split": {"group_copies": True}} if group_copies else {}
+    own |= {"split": {**own.get("split", {}), "group_copies": True}} if group_copies else {}
     entry = f"{{task: {task}, framework: {recipe['framework']}}}"
     line = entries.add(TOP.read_text(), TOP, "variants", variant, entry)
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
@@ -127,7 +129,7 @@ def new(
         index = loaded.index(folder)
     _check_problems(folder, index, quarantine, "files" if proposed is None else "rows")
     split, examples = Split(**values["split"]), index.examples
-    notes = [*index.notes, *splits.own(examples, split)]
+    notes = [*why, *index.notes, *splits.own(examples, split)]
     if group_copies:
         distance = Checks(**values["checks"]).duplicate_distance
         examples, note = preparation.group_copies(loaded, folder, examples, distance)

@@ -5,14 +5,13 @@ The candidates are the tasks with defaults for a new variant, in conf/new/<task>
 
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from slipway import tasks
 from slipway.core.errors import ConfigError, DataError, ExampleError
 from slipway.data.readers import tables
 from slipway.data.readers.litter import litter
 from slipway.data.readers.metadata import METADATA
-from slipway.data.rows import Rows
 from slipway.data.rows.proposal import Proposal
 
 RECIPES = Path("conf/new")
@@ -31,6 +30,23 @@ class Recognizes(Protocol):
 
         Raises:
             ExampleError: it is not an example.
+        """
+
+
+@runtime_checkable
+class OfTable(Protocol):
+    """A task whose examples are rows of tables, which proposes how to use their columns."""
+
+    @classmethod
+    def suits(cls, proposed: Proposal) -> bool:
+        """Return whether it is the task for such a table, if none is named."""
+
+    @classmethod
+    def sections(cls, proposed: Proposal) -> tuple[Proposal, dict[str, dict[str, Any]]]:
+        """Return the columns as it uses them, and the sections of the variant's file that depend on them.
+
+        Raises:
+            DataError: the table has no columns for this task.
         """
 
 
@@ -58,7 +74,7 @@ def check(task: str) -> None:
 
 def has_rows(folder: Path, task: str | None) -> bool:
     """Return whether the data is a table, or a folder with nothing but tables; metadata.csv describes other files."""
-    if task is not None and not issubclass(tasks.kind(task), Rows):
+    if task is not None and not issubclass(tasks.kind(task), OfTable):
         return False
     if folder.is_file() or task is not None:
         return True
@@ -85,7 +101,7 @@ def suitable(folder: Path, proposed: Proposal | None) -> str:
     """
     candidates = {name: tasks.kind(name) for name in known()}
     if proposed is not None:
-        found = [name for name, kind in candidates.items() if issubclass(kind, Rows) and kind.suits(proposed)]
+        found = [name for name, kind in candidates.items() if issubclass(kind, OfTable) and kind.suits(proposed)]
     else:
         counts: dict[str, int] = {}
         for name, kind in candidates.items():

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from slipway.core.metric import Metric
-from slipway.data.rows.proposal import Proposal
+from slipway.data.rows.proposal import LEFT_OUT, Proposal
 
 
 def floor(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]]) -> str:
@@ -73,5 +73,5 @@ def _dumped(section: str, values: Mapping[str, Any]) -> str:
 
 def _left_out(proposed: Proposal) -> str:
     """A comment on the columns that the model does not see."""
-    left = [f"{one.name!r} ({one.kind})" for one in proposed.columns if one.kind in ("id", "constant", "empty", "text")]
+    left = [f"{one.name!r} ({one.kind})" for one in proposed.columns if one.kind in LEFT_OUT]
     return f"# Columns left out: {', '.join(left)}\n" if left else "# No column is left out.\n"
