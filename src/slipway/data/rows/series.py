@@ -18,7 +18,7 @@ ALIKE = 0.9
 """The least share of rows in series of the same step."""
 LENGTH = 10
 """The least number of rows of a series on average."""
-SEASONS = 3
+SEASONS = 2
 """A season is considered if the table covers at least this many of them."""
 
 

@@ -113,7 +113,7 @@ class Task(edge.Task):
 
     @classmethod
     def sections(cls, proposed: Proposal) -> tuple[Proposal, dict[str, dict[str, Any]]]:
-        """Return the columns as a forecast uses them, and the sections `data`, `split` and `gate`.
+        """Return the columns as a forecast uses them, and the sections `data`, `split`, `train` and `gate`.
 
         Other columns are left out: whether they are known ahead cannot be seen in the data.
 
@@ -134,8 +134,12 @@ class Task(edge.Task):
             data["block"] = series.season if series.step.daily else series.horizon
         if written := proposed.written.model_dump(mode="json", exclude_defaults=True):
             data["format"] = written
-        gate = {"rules": {"coverage": {"min": LEAST_COVERAGE}}}
-        return proposed.as_series(), {"data": data, "split": {"by": "time"}, "gate": gate}
+        return proposed.as_series(), {
+            "data": data,
+            "split": {"by": "time"},
+            "train": {"refit": True},
+            "gate": {"rules": {"coverage": {"min": LEAST_COVERAGE}}},
+        }
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -361,7 +365,7 @@ def _place(examples: pd.DataFrame) -> pd.Series:
 
 def _part(times: pd.Series, step: Step) -> pd.Series:
     """The part of the calendar that each time is in, int64 [n]: see `Step.part`."""
-    found: pd.Series = times.dt.dayofweek + 1 if step.part == "weekday" else getattr(times.dt, step.part)
+    found: pd.Series = times.dt.day_of_week + 1 if step.part == "weekday" else getattr(times.dt, step.part)
     return found.astype("int64")
 
 
