@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -42,6 +43,18 @@ def progression(folder: Path) -> Path:
     path = folder / "diabetes.csv"
     datasets.load_diabetes(as_frame=True, scaled=False).frame.to_csv(path, index=False, sep="\t")
     return path
+
+
+def visits(folder: Path) -> Path:
+    """The daily visits of three shops, for 250 days."""
+    days, draw = pd.date_range("2023-01-01", periods=250).strftime("%Y-%m-%d"), np.random.default_rng(0)
+    week = np.array([30, 32, 31, 35, 48, 60, 20])[np.arange(250) % 7]
+    frames = [
+        pd.DataFrame({"day": days, "shop": name, "staff": 3 + size, "visits": draw.poisson(week * size)})
+        for size, name in enumerate(["Bath", "Leeds", "York"], start=1)
+    ]
+    pd.concat(frames).to_csv(folder / "visits.csv", index=False, sep=";")
+    return folder / "visits.csv"
 
 
 @pytest.fixture
@@ -94,6 +107,37 @@ def test_a_table_is_built_gated_scored_predicted_and_removed(
     assert len(lines) == scored["examples"] and all("prediction" in line for line in lines)
     slipway("remove", "own")
     assert "own" not in yaml.safe_load(Path("params.yaml").read_text())["variants"]
+    assert not Path("conf/variant/own.yaml").exists()
+
+
+@pytest.mark.build
+def test_series_are_built_gated_scored_forecast_and_removed(smoke: Path, tmp_path: Path) -> None:
+    data = visits(tmp_path)
+    said = slipway("new", "own", "--data", str(data), "--target", "visits")
+    assert "task: tabular_regression" in said
+    assert "day has a row every day for each of 3 values of shop" in said.replace("\n", " ")
+    assert "'staff' (left out)" in Path("conf/variant/own.yaml").read_text()
+    for command in ("dvc repro register@own", "git add --all", "git commit --message 'Add own'"):
+        assert command in said
+        sh(f"{command} --quiet" if command.startswith("git commit") else command)
+    assert sh("git status --porcelain") == ""
+    record = json.loads(Path("models/own/release.json").read_text())
+    assert record["metrics"]["mae_ratio_to_naive"]["value"] < 1 and record["metrics"]["coverage"]["value"] > 0.6
+    assert record["parity"]["max_difference"] < 1e-5
+    assert CliRunner().invoke(app, ["gate", "own"]).exit_code != 3
+    assert CliRunner().invoke(app, ["report", "own"]).exit_code != 3
+    assert "own" in Path("report.md").read_text()
+    scored = json.loads(slipway("score", "own", str(data), "--json"))
+    assert scored["metrics"]["mae_ratio_to_naive"]["value"] < 1
+    table = pd.read_csv(data, sep=";", dtype={"visits": object})
+    table.loc[table["day"] > "2023-08-31", "visits"] = None
+    table.to_csv(data, index=False, sep=";")
+    lines = [json.loads(line) for line in slipway("predict", "own", str(data)).splitlines()]
+    assert len(lines) == 3 * 7
+    for line in lines:
+        low, high = line["prediction"]["interval"]
+        assert 0 <= low <= line["prediction"]["visits"] <= high
+    slipway("remove", "own")
     assert not Path("conf/variant/own.yaml").exists()
 
 
