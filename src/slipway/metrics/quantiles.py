@@ -13,8 +13,8 @@ METRICS = named(
         "pinball",
         "lower",
         "the target's",
-        "mean pinball loss of the quantiles: the error times the quantile if the value is above it, and times the rest "
-        "of 1 if it is below",
+        "mean pinball loss of the quantiles: an error counts by the level of the quantile if the value is above it, and "
+        "by 1 minus the level if it is below",
         None,
     ),
 )

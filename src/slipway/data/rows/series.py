@@ -41,7 +41,9 @@ class Series:
     def words(self) -> str:
         """What was found, as a sentence."""
         of = "" if self.place is None else f" for each of {self.places:,} values of {self.place}"
-        return f"{self.time} has a row every {self.step.words}{of}: these are series, and their next values are forecast"
+        return (
+            f"{self.time} has a row every {self.step.words}{of}: these are series, and their next values are forecast"
+        )
 
 
 def find(
