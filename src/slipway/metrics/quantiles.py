@@ -13,7 +13,7 @@ METRICS = named(
         "pinball",
         "lower",
         "the target's",
-        "mean pinball loss of the quantiles: an error counts by the level of the quantile if the value is above it, and "
+        "mean pinball loss of the quantiles: an error counts by the quantile's level if the value is above it, and "
         "by 1 minus the level if it is below",
         None,
     ),

@@ -207,7 +207,7 @@ def test_an_interval_has_coverage_width_and_pinball_loss_overall_and_by_weekday(
     assert total["coverage"] == pytest.approx(0.75) and total["mae"] == pytest.approx(2)
     assert total["width"] == pytest.approx(0.75 * 40 + 0.25 * 9)
     assert total["pinball"] == pytest.approx((1 + 1 + 0.75 * 3 + 0.25 * 0.9) / 3)
-    assert total.keys() == Task.metrics.keys()
+    assert total.keys() == of.metrics.keys() == Task.metrics.keys() > task("1d").metrics.keys()
     tables = scores.breakdowns()
     assert tables["by_weekday"]["weekday"].tolist() == [1, 2, 3, 4, 5, 6, 7] and "coverage" in tables["by_place"]
     for name in ("coverage", "width", "pinball"):

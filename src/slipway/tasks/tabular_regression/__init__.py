@@ -29,7 +29,7 @@ from slipway.data.rows.proposal import Proposal
 from slipway.metrics import parity
 from slipway.tasks.tabular_regression import expectation
 from slipway.tasks.tabular_regression.names import names
-from slipway.tasks.tabular_regression.scores import METRICS, Scores
+from slipway.tasks.tabular_regression.scores import METRICS, OF_INTERVAL, Scores
 from slipway_edge.intervals import INTERVAL
 from slipway_edge.tables import failures, positions, some
 from slipway_edge.tasks import tabular_regression as edge
@@ -97,7 +97,7 @@ class Task(edge.Task):
 
     Data: ClassVar[type[Section]] = Columns
     objective: ClassVar[str] = "regression"
-    metrics: ClassVar[Mapping[str, Metric]] = METRICS
+    metrics: Mapping[str, Metric] = {**METRICS, **OF_INTERVAL}
     headline: ClassVar[tuple[str, ...]] = ("mae", "mae_ratio_to_naive", "rmse")
     curves: ClassVar[frozenset[str]] = frozenset()
     classes: ClassVar[tuple[str, ...]] = ()
@@ -105,6 +105,7 @@ class Task(edge.Task):
     def __init__(self, data: Columns) -> None:
         super().__init__(data.model_dump())
         self.data = data
+        self.metrics = METRICS if data.quantiles is None else type(self).metrics
 
     @classmethod
     def suits(cls, proposed: Proposal) -> bool:
@@ -244,7 +245,7 @@ class Task(edge.Task):
             return Words("{outputs}, in the unit of the raw data", differences="shares of the mean prediction")
         low, _, high = spec["quantiles"]
         return Words(
-            "{outputs}, in the unit of the raw data: quantiles of the value",
+            "{outputs}: quantiles of the value, in the unit of the raw data",
             differences="shares of the mean prediction",
             limits=(
                 f"The interval holds {high - low:.0%} of the values if the coming time is like that of the validation "

@@ -11,7 +11,7 @@ from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot
 from slipway.metrics import quantiles
 from slipway.metrics.breakdown import Parts
-from slipway_edge.tasks.tabular_regression.steps import HOUR, Step
+from slipway_edge.tasks.tabular_regression.steps import Step
 
 PARTS = {"hour": "hour of the day", "weekday": "weekday, from Monday", "month": "month"}
 SHOWN_DAYS = {"hour": 14, "weekday": 56, "month": None}
@@ -36,8 +36,9 @@ METRICS = named(
         "before), over rows that have one; below 1 is better than the naive forecast",
         4,
     ),
-    *quantiles.METRICS.values(),
 )
+OF_INTERVAL = quantiles.METRICS
+"""The metrics of forecasts with an interval, in addition."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +90,7 @@ class Scores:
         times = latest["time"].to_numpy("datetime64[s]")
         latest = latest.assign(elapsed=self.step.between(times[0], times))
         sample = errors.iloc[:: max(1, len(errors) // POINTS)]
-        unit = "hours" if self.step == HOUR else f"steps of a {self.step.words}"
+        unit = f"steps of {self.step.words}" if " " in self.step.words else f"{self.step.words}s"
         return [
             Plot(
                 f"error_by_{part}",
@@ -193,7 +194,7 @@ class Scores:
                 "mae": parts.means(error, weight),
                 "naive_mae": naive_mae,
                 "mae_ratio_to_naive": ratio,
-                **{name: parts.means(values, weight) for name, values in self._of_interval.items()},
+                **{name: parts.means(self._of_interval[name], weight) for name in ("coverage",) if self.levels},
             }
         )
 
