@@ -116,7 +116,7 @@ def test_series_are_built_gated_scored_forecast_and_removed(smoke: Path, tmp_pat
     said = slipway("new", "own", "--data", str(data), "--target", "visits")
     assert "task: tabular_regression" in said
     assert "day has a row every day for each of 3 values of shop" in said.replace("\n", " ")
-    assert "'staff' (left out)" in Path("conf/variant/own.yaml").read_text()
+    assert "'staff' (not known ahead)" in Path("conf/variant/own.yaml").read_text()
     for command in ("dvc repro register@own", "git add --all", "git commit --message 'Add own'"):
         assert command in said
         sh(f"{command} --quiet" if command.startswith("git commit") else command)

@@ -104,9 +104,7 @@ def new(
     proposed = propose(folder, target, group) if suitable.has_rows(folder, task) else None
     if proposed is None and target is not None:
         raise ConfigError(f"--target: {folder} holds no table; the folders of its examples name the classes")
-    why = (
-        [] if task or proposed is None or proposed.series is None or not proposed.forecast else [proposed.series.words]
-    )
+    series = proposed.series if task is None and proposed is not None and proposed.forecast else None
     task = task or suitable.suitable(folder, proposed)
     recipe, kind = documents.read_yaml(suitable.RECIPES / f"{task}.yaml"), tasks.kind(task)
     own: dict[str, dict[str, Any]] = {}
@@ -121,15 +119,18 @@ def new(
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
     metrics = kind.metrics
+    comments = {key: field.description for key, field in kind.Data.model_fields.items() if field.description}
     precision = recipe.get("precision", "int8")
-    draft = variant_file.text(variant, recipe["groups"], precision, own, variant_file.floor(metrics, {}), proposed)
+    draft = variant_file.text(
+        variant, recipe["groups"], precision, own, variant_file.floor(metrics, {}), proposed, comments
+    )
     with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
         loaded = tasks.load(task, values["data"])
         index = loaded.index(folder)
     _check_problems(folder, index, quarantine, "files" if proposed is None else "rows")
     split, examples = Split(**values["split"]), index.examples
-    notes = [*why, *index.notes, *splits.own(examples, split)]
+    notes = [*([series.words] if series else []), *index.notes, *splits.own(examples, split)]
     if group_copies:
         distance = Checks(**values["checks"]).duplicate_distance
         examples, note = preparation.group_copies(loaded, folder, examples, distance)
@@ -140,7 +141,7 @@ def new(
 
     few = recipe.get("few")
     groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
-    text = variant_file.text(variant, groups, precision, own, variant_file.floor(metrics, classes), proposed)
+    text = variant_file.text(variant, groups, precision, own, variant_file.floor(metrics, classes), proposed, comments)
     _compose(variant, text, line)
     grouped = bool((examples["group"] != examples["example"]).any())
     columns = () if proposed is None else proposed.columns

@@ -55,7 +55,7 @@ def test_one_series_needs_no_column_that_tells_series_apart(tmp_path: Path) -> N
     found = proposed(tmp_path, frame)
     assert found.series is not None and found.series.place is None
     assert {one.name: one.kind for one in found.as_series().columns} == {
-        "time": "time", "sold": "target", "weather": "left out",
+        "time": "time", "sold": "target", "weather": "not known ahead",
     }  # fmt: skip
     assert "time has a row every day: " in found.series.words
 

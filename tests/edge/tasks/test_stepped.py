@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from slipway_edge.tasks.tabular_regression import stepped
+from slipway_edge.errors import ModelError
+from slipway_edge.tasks.tabular_regression import Task, stepped
 from slipway_edge.tasks.tabular_regression.stepped import Grid
 from slipway_edge.tasks.tabular_regression.steps import Step
 
@@ -76,3 +78,9 @@ def test_unknown_history_gives_finite_terms() -> None:
     level = np.full(60, 3.0)
     features = stepped.describe(of, position, np.zeros(60, np.int64), np.zeros(60), level)
     assert np.isfinite(stepped.terms(features)).all()
+
+
+def test_a_record_with_a_step_that_cannot_be_read_is_refused() -> None:
+    columns = {"target": "a", "time": "b", "place": None, "numeric": [], "categorical": []}
+    with pytest.raises(ModelError, match=r"data\.step: '1y' is not a step"):
+        Task({**columns, "country": None, "subdivision": None, "step": "1y"})

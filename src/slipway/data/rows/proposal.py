@@ -30,9 +30,9 @@ Kind = Literal[
     "text",
     "time",
     "series",
-    "left out",
+    "not known ahead",
 ]
-LEFT_OUT: tuple[Kind, ...] = ("id", "constant", "empty", "text", "left out")
+LEFT_OUT: tuple[Kind, ...] = ("id", "constant", "empty", "text", "not known ahead")
 FEATURES: tuple[Kind, ...] = ("numeric", "dates", "categorical")
 TARGETS = ("target", "label", "class", "y")
 """The names of a column that is the target unless another is given."""
@@ -86,7 +86,7 @@ class Proposal:
         """Return the columns as a forecast uses them, which knows only the past of the target of a row to come."""
         assert self.series is not None
         roles: dict[str | None, Kind] = {self.series.place: "series", self.series.time: "time", self.target: "target"}
-        columns = [replace(one, kind=roles.get(one.name, "left out")) for one in self.columns]
+        columns = [replace(one, kind=roles.get(one.name, "not known ahead")) for one in self.columns]
         return replace(self, columns=tuple(columns))
 
     @property

@@ -72,11 +72,13 @@ class Columns(Section):
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     subdivision: str | None = None
     exclude: tuple[str, ...] = ("places.csv",)
-    step: Annotated[str, AfterValidator(lambda text: str(Step.parse(text)))] = unwritten(str(HOUR))
-    horizon: Steps | None = unwritten(None)
-    season: Steps | None = unwritten(None)
-    quantiles: tuple[Level, Level, Level] | None = unwritten(None)
-    block: Steps | None = unwritten(None)
+    step: Annotated[str, AfterValidator(lambda text: str(Step.parse(text)))] = unwritten(
+        str(HOUR), "the time from one row of a series to the next"
+    )
+    horizon: Steps | None = unwritten(None, "how many steps ahead")
+    season: Steps | None = unwritten(None, "steps until values are alike again")
+    quantiles: tuple[Level, Level, Level] | None = unwritten(None, "the interval and the value in it")
+    block: Steps | None = unwritten(None, "steps of a series that are one group in the intervals of scores")
     format: Format = unwritten(Format())
 
     @model_validator(mode="after")

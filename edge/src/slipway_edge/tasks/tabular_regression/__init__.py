@@ -12,7 +12,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from slipway_edge import tables
-from slipway_edge.errors import DataError
+from slipway_edge.errors import DataError, ModelError
 from slipway_edge.fields import NUMBER, Optional
 from slipway_edge.intervals import presented
 from slipway_edge.tables import Check, Table, Written
@@ -68,7 +68,10 @@ class Task:
         self._country: str | None = data["country"]
         self._subdivision: str | None = data["subdivision"]
         self._written = Written.of(data)
-        self.step = Step.parse(data.get("step", str(HOUR)))
+        try:
+            self.step = Step.parse(data.get("step", str(HOUR)))
+        except ValueError as error:
+            raise ModelError(f"data.step: {error}")
         self.horizon: int = data.get("horizon") or self.step.horizon
         self.season: int = data.get("season") or self.step.season
         self.encoding = HOURLY if (self.step, self.horizon) == (HOUR, HOUR.horizon) else STEPPED
