@@ -43,6 +43,18 @@ def progression(folder: Path) -> Path:
     return path
 
 
+def visits(folder: Path) -> Path:
+    """The daily visits of three shops, for 250 days."""
+    days, draw = pd.date_range("2023-01-01", periods=250).strftime("%Y-%m-%d"), np.random.default_rng(0)
+    week = np.array([30, 32, 31, 35, 48, 60, 20])[np.arange(250) % 7]
+    frames = [
+        pd.DataFrame({"day": days, "shop": name, "staff": 3 + size, "visits": draw.poisson(week * size)})
+        for size, name in enumerate(["Bath", "Leeds", "York"], start=1)
+    ]
+    pd.concat(frames).to_csv(folder / "visits.csv", index=False, sep=";")
+    return folder / "visits.csv"
+
+
 @pytest.fixture
 def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     in_smoke(monkeypatch)
@@ -71,6 +83,27 @@ def test_a_table_is_built_gated_scored_predicted_and_removed(
     assert new["metrics"][metric]["value"] > least
     lines = predicted(_file(data))
     assert len(lines) == new["examples"] and all("prediction" in line for line in lines)
+    removed()
+
+
+@pytest.mark.build
+def test_series_are_built_gated_scored_forecast_and_removed(smoke: Path, tmp_path: Path) -> None:
+    data = visits(tmp_path)
+    said, record = built("--data", str(data), "--target", "visits")
+    assert "task: tabular_regression" in said
+    assert "day has a row every day for each of 3 values of shop" in said.replace("\n", " ")
+    assert "'staff' (not known ahead)" in Path("conf/variant/own.yaml").read_text()
+    assert record["metrics"]["mae_ratio_to_naive"]["value"] < 1 and record["metrics"]["coverage"]["value"] > 0.6
+    assert record["parity"]["max_difference"] < 1e-5
+    assert scored(data)["metrics"]["mae_ratio_to_naive"]["value"] < 1
+    table = pd.read_csv(data, sep=";", dtype={"visits": object})
+    table.loc[table["day"] > "2023-08-31", "visits"] = None
+    table.to_csv(data, index=False, sep=";")
+    lines = predicted(data)
+    assert len(lines) == 3 * 7
+    for line in lines:
+        low, high = line["prediction"]["interval"]
+        assert 0 <= low <= line["prediction"]["visits"] <= high
     removed()
 
 

@@ -209,7 +209,6 @@ def refused(*arguments: str) -> tuple[int, str]:
         ("-x", "image_classification", 2, "letters, digits and -"),
         ("yes", "image_classification", 2, "letters, digits and -"),
         ("mine", "picture_poems", 2, "no such task; slipway new supports"),
-        ("mine", "tabular_regression", 2, "see docs/add-a-variant.md"),
     ],
 )
 def test_invalid_names_and_tasks_are_refused(
@@ -219,6 +218,13 @@ def test_invalid_names_and_tasks_are_refused(
     exit_code, stderr = refused("--task", task, "--data", str(folder), "--", variant)
     assert exit_code == code
     assert message in stderr
+
+
+def test_a_task_without_defaults_is_written_by_hand(repository: Path, tmp_path: Path) -> None:
+    Path("conf/new/image_classification.yaml").unlink()
+    folder = pictures(tmp_path / "pictures", 2, 3)
+    exit_code, stderr = refused("--task", "image_classification", "--data", str(folder), "--", "mine")
+    assert exit_code == 2 and "see docs/add-a-variant.md" in stderr
 
 
 def test_folders_that_do_not_have_the_tasks_layout_are_refused(repository: Path, tmp_path: Path) -> None:

@@ -202,6 +202,30 @@ def positions(values: Iterable[Any], names: Sequence[str]) -> np.ndarray:
     return np.array([place.get(value, -1) for value in values], np.int64)
 
 
+class Written(NamedTuple):
+    """How the tables of the training data are written: the decimal mark, and texts that stand for a missing value."""
+
+    decimal: str = "."
+    markers: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> "Written":
+        """Return it for the section `data` of a variant, in which `format` may be absent."""
+        written = data.get("format", {})
+        return cls(written.get("decimal", "."), frozenset(map(str, written.get("missing", ()))))
+
+    def known(self, values: Iterable[Any]) -> list[Any]:
+        """Return the values with None for each text that stands for a missing value."""
+        return [None if isinstance(value, str) and value in self.markers else value for value in values]
+
+    def with_point(self, values: Iterable[Any]) -> list[Any]:
+        """Return the values with a decimal point in the texts."""
+        return [
+            value.replace(self.decimal, ".") if isinstance(value, str) and self.decimal != "." else value
+            for value in values
+        ]
+
+
 class Check(NamedTuple):
     """The result of a check of rows: which rows [n] are `wrong`, and the parts of the message about each of them.
 

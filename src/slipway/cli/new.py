@@ -41,7 +41,6 @@ from slipway.core.protocol import Index
 from slipway.core.terminal import Console
 from slipway.data import preparation, splits
 from slipway.data.readers.litter import litter
-from slipway.data.rows import Rows
 from slipway.data.rows.proposal import Column, propose
 from slipway.registry import git
 
@@ -105,26 +104,28 @@ def new(
     proposed = propose(folder, target, group) if suitable.has_rows(folder, task) else None
     if proposed is None and target is not None:
         raise ConfigError(f"--target: {folder} holds no table; the folders of its examples name the classes")
+    series = proposed.series if task is None and proposed is not None and proposed.forecast else None
     task = task or suitable.suitable(folder, proposed)
     recipe, kind = documents.read_yaml(suitable.RECIPES / f"{task}.yaml"), tasks.kind(task)
-    data: dict[str, Any] = {}
     notes: list[str] = []
+    own: dict[str, dict[str, Any]] = {}
     if isinstance(kind, suitable.Layout):
-        data, notes = kind.stated(folder)
-    if proposed is not None and issubclass(kind, Rows):
-        data = kind.section(proposed)
+        own["data"], notes = kind.stated(folder)
+    if proposed is not None and issubclass(kind, suitable.OfTable):
+        proposed, own = kind.sections(proposed)
     elif group is not None:
-        data = {**data, "group": group}
-    own: dict[str, dict[str, Any]] = {"data": data} if data else {}
+        own["data"] = {**own.get("data", {}), "group": group}
+    own = {section: values for section, values in own.items() if values}
     own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
-    own |= {"split": {"group_copies": True}} if group_copies else {}
+    own |= {"split": {**own.get("split", {}), "group_copies": True}} if group_copies else {}
     entry = f"{{task: {task}, framework: {recipe['framework']}}}"
     line = entries.add(TOP.read_text(), TOP, "variants", variant, entry)
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
+    comments = {key: field.description for key, field in kind.Data.model_fields.items() if field.description}
     precision = recipe.get("precision", "int8")
-    chance = variant_file.most_frequent(tasks.metrics(task), {})
-    draft = variant_file.text(variant, recipe["groups"], precision, own, variant_file.floor(chance), proposed)
+    floor = variant_file.floor(variant_file.most_frequent(tasks.metrics(task), {}))
+    draft = variant_file.text(variant, recipe["groups"], precision, own, floor, proposed, comments)
     with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
         loaded = tasks.load(task, values["data"])
@@ -132,7 +133,7 @@ def new(
     noun = "rows" if proposed is not None else "examples" if isinstance(kind, suitable.Layout) else "files"
     _check_problems(folder, index, quarantine, noun)
     split, examples = Split(**values["split"]), index.examples
-    notes = [*notes, *index.notes, *index.warnings, *splits.own(examples, split)]
+    notes = [*([series.words] if series else []), *notes, *index.notes, *index.warnings, *splits.own(examples, split)]
     if group_copies:
         distance = Checks(**values["checks"]).duplicate_distance
         examples, note = preparation.group_copies(loaded, folder, examples, distance)
@@ -143,11 +144,10 @@ def new(
 
     few = recipe.get("few")
     groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
+    chance = variant_file.most_frequent(loaded.metrics, classes)
     if isinstance(loaded, suitable.Unlearnt):
         chance = loaded.unlearnt(examples)
-    else:
-        chance = variant_file.most_frequent(loaded.metrics, classes)
-    text = variant_file.text(variant, groups, precision, own, variant_file.floor(chance), proposed)
+    text = variant_file.text(variant, groups, precision, own, variant_file.floor(chance), proposed, comments)
     _compose(variant, text, line)
     own_groups = examples["picture" if "picture" in examples else "example"]
     grouped = not bool(examples["group"].isin(own_groups).all())

@@ -179,8 +179,8 @@ def _rows(predictor: Predictor, path: Path) -> Iterator[tuple[str, Result]]:
         return
     rows: Sequence[int] = range(len(frame))
     if len(predictions) < len(frame):  # a forecast: only of rows without a value of what is predicted
-        (target,) = predictions[0]
-        rows = [row for row, value in enumerate(frame[target]) if missing(value)]
+        target = frame[predictor.record["data"]["target"]]
+        rows = [row for row, value in enumerate(target) if missing(value)]
     for row, prediction in zip(rows, predictions, strict=True):
         yield f"{path} row {row + 1}", {"prediction": prediction}
 

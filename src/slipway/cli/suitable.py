@@ -16,7 +16,6 @@ from slipway.data.readers import tables
 from slipway.data.readers.litter import litter
 from slipway.data.readers.metadata import METADATA
 from slipway.data.readers.sides import side_folders
-from slipway.data.rows import Rows
 from slipway.data.rows.proposal import Proposal
 
 RECIPES = Path("conf/new")
@@ -63,6 +62,23 @@ class Unlearnt(Protocol):
         """Return a metric, its value for a model that has learnt nothing, and what that value is, in words."""
 
 
+@runtime_checkable
+class OfTable(Protocol):
+    """A task whose examples are rows of tables, which proposes how to use their columns."""
+
+    @classmethod
+    def suits(cls, proposed: Proposal) -> bool:
+        """Return whether it is the task for such a table, if none is named."""
+
+    @classmethod
+    def sections(cls, proposed: Proposal) -> tuple[Proposal, dict[str, dict[str, Any]]]:
+        """Return the columns as it uses them, and the sections of the variant's file that depend on them.
+
+        Raises:
+            DataError: the table has no columns for this task.
+        """
+
+
 def known() -> list[str]:
     """Return the names of the candidates."""
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
@@ -90,7 +106,7 @@ def has_rows(folder: Path, task: str | None) -> bool:
 
     A metadata.csv describes other files.
     """
-    if task is not None and not issubclass(tasks.kind(task), Rows):
+    if task is not None and not issubclass(tasks.kind(task), OfTable):
         return False
     if folder.is_file() or task is not None:
         return True
@@ -119,7 +135,7 @@ def suitable(folder: Path, proposed: Proposal | None) -> str:
     """
     candidates = {name: tasks.kind(name) for name in known()}
     if proposed is not None:
-        found = [name for name, kind in candidates.items() if issubclass(kind, Rows) and kind.suits(proposed)]
+        found = [name for name, kind in candidates.items() if issubclass(kind, OfTable) and kind.suits(proposed)]
     elif not (found := [name for name, kind in candidates.items() if isinstance(kind, Layout) and kind.fits(folder)]):
         counts: dict[str, int] = {}
         for name, kind in candidates.items():

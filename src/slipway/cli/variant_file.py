@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from slipway.core.metric import Metric
-from slipway.data.rows.proposal import Proposal
+from slipway.data.rows.proposal import LEFT_OUT, Proposal
 
 Chance = tuple[str, float, str]
 """A metric, its value for a model that has learnt nothing, and what that value is, in words."""
@@ -43,6 +43,7 @@ def text(
     own: Mapping[str, Mapping[str, Any]],
     gate: str,
     proposed: Proposal | None,
+    comments: Mapping[str, str],
 ) -> str:
     """Return the text of the file.
 
@@ -53,12 +54,13 @@ def text(
         own: the variant's own values, by section.
         gate: the section `gate`, as text; see `floor`.
         proposed: the columns of a table, of which those that are left out become a comment.
+        comments: on keys of the sections, by key.
     """
     parts = [
         "# @package _global_\n# What this variant is for.\ndefaults:\n"
         + "".join(f"  - override /{name}: {option}\n" for name, option in groups.items()),
         *([] if proposed is None else [_left_out(proposed)]),
-        *(_dumped(section, values) for section, values in own.items()),
+        *(_dumped(section, values, comments) for section, values in own.items()),
         f"convert:\n  precision: {precision}\n",
         *([gate] if gate else []),
         f"register:\n  name: {variant.replace('-', '_')}\n  description: {variant}, trained on your own data.\n",
@@ -66,22 +68,23 @@ def text(
     return "\n".join(parts)
 
 
-def _dumped(section: str, values: Mapping[str, Any]) -> str:
-    """A section as YAML, with lists and mappings in it in flow style."""
+def _dumped(section: str, values: Mapping[str, Any], comments: Mapping[str, str]) -> str:
+    """A section as YAML, with lists and mappings in it in flow style, and the comments at the ends of lines."""
     how: Any = {"allow_unicode": True, "width": 110, "sort_keys": False}
-    lines = [
-        line
-        for key, value in values.items()
-        for line in (
+    lines = []
+    for key, value in values.items():
+        flow = isinstance(value, list | dict)
+        text = (
             f"{key}: {yaml.safe_dump(value, default_flow_style=True, **how)}"
-            if isinstance(value, list | dict)
+            if flow
             else yaml.safe_dump({key: value}, **how)
-        ).splitlines()
-    ]
+        )
+        *first, last = text.splitlines()
+        lines += [*first, f"{last} # {comments[key]}" if key in comments else last]
     return f"{section}:\n" + "".join(f"  {line}\n" for line in lines)
 
 
 def _left_out(proposed: Proposal) -> str:
     """A comment on the columns that the model does not see."""
-    left = [f"{one.name!r} ({one.kind})" for one in proposed.columns if one.kind in ("id", "constant", "empty", "text")]
+    left = [f"{one.name!r} ({one.kind})" for one in proposed.columns if one.kind in LEFT_OUT]
     return f"# Columns left out: {', '.join(left)}\n" if left else "# No column is left out.\n"

@@ -51,12 +51,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def unwritten(default: Any) -> Any:
+def unwritten(default: Any, description: str | None = None) -> Any:
     """Return the field of a key that the composed parameters lack while it has its default.
 
-    A variant that does not use a new key keeps its parameters, and so its version.
+    A variant that does not use a new key keeps its parameters, and so its version. `slipway new` writes the description
+    as a comment.
     """
-    return Field(default, exclude_if=lambda value: bool(value == default))
+    return Field(default, description=description, exclude_if=lambda value: bool(value == default))
 
 
 class Split(Section):

@@ -15,7 +15,9 @@ import pandas as pd
 
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot
+from slipway.metrics import quantiles
 from slipway.metrics.breakdown import Parts, by_column
+from slipway.statistics import conformal
 
 LEVELS = (0.1, 0.9)
 """The quantiles at the ends of the interval."""
@@ -29,7 +31,7 @@ METRICS = named(
     Metric("r2", "higher", "", "share of the variance that is explained; 0 for a model that predicts the mean", 4),
     Metric("bias", "lower", "the target's", "absolute value of the mean error", None),
     Metric("coverage", "higher", "share", "share of the values that are within the interval, of 80 %", 4, share=True),
-    Metric("width", "lower", "the target's", "mean width of the interval", None),
+    quantiles.METRICS["width"],
 )
 
 
@@ -95,8 +97,7 @@ class Scores:
 
     @cached_property
     def _inside(self) -> np.ndarray:
-        inside: np.ndarray = ((self.low <= self.actual) & (self.actual <= self.high)).astype(np.float64)
-        return inside
+        return quantiles.inside(self.actual, self.low, self.high)
 
     @cached_property
     def _tenths(self) -> Parts:
@@ -134,10 +135,7 @@ def spread(actual: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:
     """
     errors, size = actual - predicted, np.abs(predicted)
     relative = bool((size > TINY).all()) and _dependence(errors / size, size) < _dependence(errors, size)
-    count, ordered = len(errors), np.sort(errors / size if relative else errors)
-    low = max(int(np.floor((count + 1) * LEVELS[0])), 1) - 1
-    high = min(int(np.ceil((count + 1) * LEVELS[1])), count) - 1
-    ends = [round(float(ordered[at]), 9) for at in (low, high)]
+    ends = [round(conformal.shift(errors / size if relative else errors, level), 9) for level in LEVELS]
     return {"relative": relative, "low": ends[0], "high": ends[1]}
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from slipway_edge.tasks.tabular_regression.calendar import Days
-from slipway_edge.tasks.tabular_regression.hourly import Grid, Windows
+from slipway_edge.tasks.tabular_regression.grid import Windows
+from slipway_edge.tasks.tabular_regression.hourly import Grid
 
 CHRISTMAS = {
     np.datetime64(day): name

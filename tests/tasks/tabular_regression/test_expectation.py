@@ -8,13 +8,17 @@ import pytest
 
 from slipway.tasks.tabular_regression import expectation
 from slipway.tasks.tabular_regression.names import names
+from slipway_edge.tasks.tabular_regression import HOURLY
 from slipway_edge.tasks.tabular_regression.expectation import expect
+from slipway_edge.tasks.tabular_regression.hourly import Grid
+
+EMPTY = Grid(np.datetime64("2001-01-01T00"), ("",), np.empty((0, 1)), {}, {}, {})
 
 
 def features(rows: int = 6000, places: int = 2) -> pd.DataFrame:
     """Features without special days; lags and base are random, and there are no deviations."""
     draw = np.random.default_rng(0)
-    frame = pd.DataFrame(1.0, index=range(rows), columns=names((), ()))
+    frame = pd.DataFrame(1.0, index=range(rows), columns=names(HOURLY, EMPTY))
     for name in frame:
         if name.startswith(("lag_", "base", "similar_")):
             frame[name] = draw.uniform(0.2, 2, rows)

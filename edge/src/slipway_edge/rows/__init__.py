@@ -37,9 +37,7 @@ class Rows:
         self._dates: tuple[str, ...] = tuple(data.get("dates", ()))
         self._categorical: tuple[str, ...] = tuple(data["categorical"])
         self._formulas: Mapping[str, str] = data["derived"]
-        written = data.get("format", {"decimal": ".", "missing": ()})
-        self._decimal: str = written["decimal"]
-        self._markers = frozenset(map(str, written["missing"]))
+        self._written = tables.Written.of(data)
 
     def preprocess(self, examples: Table, spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
         """Return the features [n, f] of a table, or of a list of dictionaries by column, and the rows' positions [n].
@@ -51,8 +49,8 @@ class Rows:
                 its category is new and the training data has no rare or missing category that could stand for it.
         """
         columns = tables.columns(examples, [*self._numeric, *self._dates, *self._categorical])
-        given = {name: [None if self._is_marker(value) else value for value in columns[name]] for name in columns}
-        given |= {name: [self._with_point(value) for value in given[name]] for name in self._numeric}
+        given = {name: self._written.known(values) for name, values in columns.items()}
+        given |= {name: self._written.with_point(given[name]) for name in self._numeric}
         numeric = {name: tables.numbers("the table", name, given[name]) for name in self._numeric}
         dates = {name: tables.moments(given[name]) for name in self._dates}
         categorical = {name: tables.texts(given[name]) for name in self._categorical}
@@ -72,14 +70,6 @@ class Rows:
     def derived(self) -> dict[str, Expression]:
         """The formulas of derived columns by name, in the order in which they can be computed."""
         return expressions.in_order(self._formulas, self._numeric)
-
-    def _is_marker(self, value: Any) -> bool:
-        """Whether a text marks a missing value in the training data (`data.format.missing`)."""
-        return isinstance(value, str) and value in self._markers
-
-    def _with_point(self, value: Any) -> Any:
-        """A number that is written with the decimal mark of the training data, with a point."""
-        return value.replace(self._decimal, ".") if isinstance(value, str) and self._decimal != "." else value
 
     def _not_in_training(
         self, numeric: Columns, dates: Columns, categorical: Columns, spec: Mapping[str, Any]

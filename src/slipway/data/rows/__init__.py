@@ -53,6 +53,11 @@ class Rows(edge.Rows, ABC):
         """Return whether the task predicts a target with these values."""
 
     @classmethod
+    def sections(cls, proposed: Proposal) -> tuple[Proposal, dict[str, dict[str, Any]]]:
+        """Return the columns as the task uses them, and the sections of the variant's file that depend on them."""
+        return proposed, {"data": cls.section(proposed)}
+
+    @classmethod
     def section(cls, proposed: Proposal) -> dict[str, Any]:
         """Return the section `data` for the proposed columns, without the keys that have their default value."""
         return proposed.data

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +14,26 @@ from slipway.core.errors import DataError
 from slipway.data.readers import table_format, tables
 from slipway.data.readers.sides import above_tables, side_of
 from slipway.data.readers.table_format import Format, is_number
+from slipway.data.rows import series
+from slipway.data.rows.series import Series
 from slipway_edge.tables import moment
 
-Kind = Literal["target", "group", "split", "numeric", "categorical", "dates", "id", "constant", "empty", "text"]
+Kind = Literal[
+    "target",
+    "group",
+    "split",
+    "numeric",
+    "categorical",
+    "dates",
+    "id",
+    "constant",
+    "empty",
+    "text",
+    "time",
+    "series",
+    "not known ahead",
+]
+LEFT_OUT: tuple[Kind, ...] = ("id", "constant", "empty", "text", "not known ahead")
 FEATURES: tuple[Kind, ...] = ("numeric", "dates", "categorical")
 TARGETS = ("target", "label", "class", "y")
 """The names of a column that is the target unless another is given."""
@@ -44,12 +61,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Proposal:
-    """The proposed columns, in the order of the table; the target's values [n] as text; and the format of the files."""
+    """The proposed columns, in the order of the table; the target's values [n] as text; and the format of the files.
+
+    `series`: the series that the rows are values of, if they are.
+    """
 
     columns: tuple[Column, ...]
     target: str
     values: pd.Series
     written: Format
+    series: Series | None = None
 
     @property
     def numeric(self) -> bool:
@@ -58,6 +79,18 @@ class Proposal:
         numbers = all(is_number(value, self.written.decimal) for value in values)
         whole = numbers and all(float(value.replace(",", ".")).is_integer() for value in values)
         return numbers and (not whole or len(values) > CLASSES)
+
+    @property
+    def forecast(self) -> bool:
+        """Whether the rows are values of series, the target is a number, and so its next values are to be forecast."""
+        return self.numeric and self.series is not None
+
+    def as_series(self) -> "Proposal":
+        """Return the columns as a forecast uses them, which knows only the past of the target of a row to come."""
+        assert self.series is not None
+        roles: dict[str | None, Kind] = {self.series.place: "series", self.series.time: "time", self.target: "target"}
+        columns = [replace(one, kind=roles.get(one.name, "not known ahead")) for one in self.columns]
+        return replace(self, columns=tuple(columns))
 
     @property
     def data(self) -> dict[str, Any]:
@@ -111,7 +144,19 @@ def propose(raw: Path, target: str | None, group: str | None) -> Proposal:
     if not any(one.kind in FEATURES for one in columns):
         left = "; ".join(f"{one.name} ({one.kind})" for one in columns)
         raise DataError(f"{raw}: no column is left to learn from: {left}")
-    return Proposal(tuple(columns), target, tables.texts(whole[target]), written)
+    of_kind = {
+        kind: [one.name for one in columns if one.kind == kind] for kind in ("dates", "categorical", "id", "numeric")
+    }
+    values = tables.texts(whole[target])
+    point = values.str.replace(written.decimal, ".", regex=False)
+    found = series.find(
+        whole,
+        of_kind.pop("dates"),
+        [name for names in of_kind.values() for name in names],
+        pd.to_numeric(point, errors="coerce"),
+        group,
+    )
+    return Proposal(tuple(columns), target, values, written, found)
 
 
 def _target(raw: Path, names: Sequence[str], given: str | None) -> str:

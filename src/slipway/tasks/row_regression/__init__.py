@@ -22,8 +22,9 @@ from slipway.data import rows
 from slipway.data.rows import columns
 from slipway.data.rows.proposal import Proposal
 from slipway.metrics import parity, regression
+from slipway_edge.intervals import INTERVAL
 from slipway_edge.tasks import row_regression as edge
-from slipway_edge.tasks.row_regression import INTERVAL, interval
+from slipway_edge.tasks.row_regression import interval
 
 
 class Columns(columns.Columns):
@@ -53,8 +54,8 @@ class Task(rows.Rows, edge.Task):
 
     @classmethod
     def suits(cls, proposed: Proposal) -> bool:
-        """Return whether the target is a number."""
-        return proposed.numeric
+        """Return whether the target is a number, and the rows are no series of which it is the next value."""
+        return proposed.numeric and not proposed.forecast
 
     def labels(self, target: pd.Series) -> pd.Series:
         """Return the value [n] of each row, NaN where it is missing or not a finite number."""

@@ -1,4 +1,4 @@
-"""Fit the coefficients of the linear blend of `slipway_edge.tasks.tabular_regression.expectation` to training rows.
+"""Fit the coefficients of the linear blends of `slipway_edge.tasks.tabular_regression` to training rows.
 
 The fit minimises absolute deviations weighted by the level, and so the mean absolute error in the unit of demand, by
 iteratively reweighted least squares (Schlossmacher, 1973, "An iterative technique for absolute deviations curve
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from slipway_edge.tasks.tabular_regression import stepped
 from slipway_edge.tasks.tabular_regression.expectation import (
     KINDS,
     PLACE_TERMS,
@@ -19,22 +20,26 @@ from slipway_edge.tasks.tabular_regression.expectation import (
     rows_of,
     terms,
 )
-from slipway_edge.tasks.tabular_regression.hourly import Features
+from slipway_edge.tasks.tabular_regression.grid import Features
 
 _MOST_ROWS = 600_000
 _LEAST_ROWS = 2000
+_LEAST_KNOWN = 30
 _SMALLEST_ERROR = 0.02
 _ROUNDS = 12
 _RIDGE, _PLACE_RIDGE = 5e-3, 3000.0
 
 
 def fit(features: Features, ratio: np.ndarray, places: int) -> dict[str, Any]:
-    """Return the coefficients, as JSON values, for rows of features and their ratio [n] of demand to level."""
-    if len(ratio) > _MOST_ROWS:
-        rows = np.arange(0, len(ratio), len(ratio) // _MOST_ROWS + 1)
-        features, ratio = rows_of(features, rows), ratio[rows]
-    kind, weight = kind_of(features), features["level"].astype(float)
-    weight = weight / weight.mean()
+    """Return the coefficients of the blends of hours, as JSON values.
+
+    Args:
+        features: of the training rows, by `hourly.describe`.
+        ratio: their demand over the level [n].
+        places: how many places there are.
+    """
+    features, ratio, weight = _sample(features, ratio)
+    kind = kind_of(features)
     remembered = ~np.isnan(features["dev_1y"])
     days = []
     for number in range(len(KINDS)):
@@ -46,9 +51,7 @@ def fit(features: Features, ratio: np.ndarray, places: int) -> dict[str, Any]:
         if rows.sum() < _LEAST_ROWS:
             rows = np.ones(len(kind), dtype=bool)
         added = terms(rows_of(features, rows), number)
-        gram = added.T @ (added * weight[rows, None])
-        ridge = _RIDGE * np.trace(gram) / len(gram)
-        days.append(_least_absolute(added, ratio[rows], weight[rows], ridge))
+        days.append(_least_absolute(added, ratio[rows], weight[rows], _ridge(added, weight[rows])))
     expected = blend(features, kind, days)
     code = features["place"].astype(float)
     nearer = np.zeros((places, 2, len(PLACE_TERMS)))
@@ -60,6 +63,33 @@ def fit(features: Features, ratio: np.ndarray, places: int) -> dict[str, Any]:
                 own = weight[rows] / weight[rows].mean()
                 nearer[place, special] = _least_absolute(added, (ratio - expected)[rows], own, _PLACE_RIDGE)
     return {"days": [_plain(day) for day in days], "places": [[_plain(b) for b in place] for place in nearer]}
+
+
+def fit_blend(features: Features, ratio: np.ndarray) -> dict[str, Any]:
+    """Return the coefficients of the one blend of other steps; arguments as for `fit`, by `stepped.describe`.
+
+    Rows without a value a season before are used only if there are few others: they show nothing of the past.
+    """
+    features, ratio, weight = _sample(features, ratio)
+    known = ~np.isnan(features["naive"])
+    rows = known if known.sum() >= _LEAST_KNOWN else np.ones(len(ratio), bool)
+    added = stepped.terms(rows_of(features, rows))
+    found = _least_absolute(added, ratio[rows], weight[rows], _ridge(added, weight[rows]))
+    return {"blend": _plain(found)}
+
+
+def _sample(features: Features, ratio: np.ndarray) -> tuple[Features, np.ndarray, np.ndarray]:
+    """At most `_MOST_ROWS` of the rows and their ratios, and the weight of each [n]: its level, 1 on average."""
+    if len(ratio) > _MOST_ROWS:
+        rows = np.arange(0, len(ratio), len(ratio) // _MOST_ROWS + 1)
+        features, ratio = rows_of(features, rows), ratio[rows]
+    weight = features["level"].astype(float)
+    return features, ratio, weight / weight.mean()
+
+
+def _ridge(terms: np.ndarray, weight: np.ndarray) -> float:
+    gram = terms.T @ (terms * weight[:, None])
+    return float(_RIDGE * np.trace(gram) / len(gram))
 
 
 def _least_absolute(terms: np.ndarray, target: np.ndarray, weight: np.ndarray, ridge: float) -> np.ndarray:

@@ -1,17 +1,23 @@
-"""The readable names of the features of an hourly series."""
+"""The readable names of the features of a series."""
 
-from collections.abc import Sequence
+import re
 
 import numpy as np
 
 from slipway.data.readers.tables import distinct
-from slipway_edge.tasks.tabular_regression.hourly import Grid, describe
+from slipway_edge.tasks.tabular_regression import Encoding
+from slipway_edge.tasks.tabular_regression.grid import Grid
+
+_OF_COLUMN = re.compile(r"(?:(change_\d+) )?column (.*)", re.DOTALL)
 
 
-def names(numeric: Sequence[str], categorical: Sequence[str]) -> list[str]:
+def names(encoding: Encoding, grid: Grid) -> list[str]:
     """Return the features' names in order; a column's name that a feature of the series also has is made distinct."""
-    grid = Grid(np.datetime64("2001-01-01T00"), ("",), np.empty((0, 1)), {}, {}, {})
     none = np.empty(0, dtype=np.int64)
-    own = describe(grid, none, none, none, none.astype(float))
-    changes = [text for name in numeric for text in (name, f"{name}_change_24", f"{name}_change_168")]
-    return distinct([*own, *changes, *categorical])
+    return distinct([_readable(name) for name in encoding.describe(grid, none, none, none, none.astype(float))])
+
+
+def _readable(name: str) -> str:
+    """The name of a feature; one of a raw column begins with the column's name."""
+    match = _OF_COLUMN.fullmatch(name)
+    return name if match is None else "_".join(part for part in (match[2], match[1]) if part)

@@ -9,8 +9,13 @@ import pandas as pd
 
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot
+from slipway.metrics import quantiles
 from slipway.metrics.breakdown import Parts
+from slipway_edge.tasks.tabular_regression.steps import Step
 
+PARTS = {"hour": "hour of the day", "weekday": "weekday, from Monday", "month": "month"}
+SHOWN_DAYS = {"hour": 14, "weekday": 56, "month": None}
+"""How many days of a series a plot shows at most; None: all."""
 POINTS = 2000
 """Number of points of a scatter plot, about."""
 METRICS = named(
@@ -20,37 +25,43 @@ METRICS = named(
         "mape",
         "lower",
         "percent",
-        "mean absolute error in percent of the actual value, over hours with an actual value above 0",
+        "mean absolute error in percent of the actual value, over rows with an actual value above 0",
         2,
     ),
     Metric(
         "mae_ratio_to_naive",
         "lower",
         "",
-        "MAE divided by that of the seasonal-naive forecast (the same hour a week before), over hours that have one; "
-        "below 1 is better than the naive forecast",
+        "MAE divided by that of the seasonal-naive forecast (the value a season before, such as the same hour a week "
+        "before), over rows that have one; below 1 is better than the naive forecast",
         4,
     ),
 )
+OF_INTERVAL = quantiles.METRICS
+"""The metrics of forecasts with an interval, in addition."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Scores of forecasts [n] of a target; see `slipway.core.protocol.Scores`.
+    """Scores of forecasts of a target; see `slipway.core.protocol.Scores`.
 
     `examples`: [n] rows of the index; `label` is the actual value and `naive` the seasonal-naive forecast, NaN if there
-    is none. `unit`: the name of the target. `places`: sorted from the lowest level in training to the highest.
+    is none. `predicted`: the forecasts [n, 1], or the quantiles [n, 3] at `levels`, of which the second one is the
+    forecast. `unit`: the name of the target. `places`: sorted from the lowest level in training to the highest. `step`:
+    the step of the series.
     """
 
     examples: pd.DataFrame
-    forecast: np.ndarray
+    predicted: np.ndarray
     unit: str
     places: Sequence[str]
+    step: Step
+    levels: Sequence[float] | None = None
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
-        """Return every metric; example i counts `weight[i]` times.
+        """Return every metric, those of an interval if there is one; example i counts `weight[i]` times.
 
-        Both parts of `mae_ratio_to_naive` use only the hours that have a naive forecast.
+        Both parts of `mae_ratio_to_naive` use only the rows that have a naive forecast.
         """
         actual, error, naive = (self._errors[name].to_numpy() for name in ("actual", "error", "naive_error"))
         weight = np.ones(len(actual)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -62,37 +73,41 @@ class Scores:
             "mae_ratio_to_naive": _share(
                 _weighted(error[known], weight[known]), _weighted(naive[known], weight[known])
             ),
+            **{name: _weighted(values, weight) for name, values in self._of_interval.items()},
         }
 
     def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
-        """Return `by_hour` (of the day) and `by_place`: examples, mean, mae, naive_mae, mae_ratio_to_naive."""
+        """Return `by_hour` (or by weekday or month) and `by_place`: the errors, and the coverage of an interval."""
         return {f"by_{name}": self._breakdown(name, weight) for name in self._parts}
 
     def plots(self) -> Sequence[Plot]:
-        """Return the error by hour of the day, the last two weeks of one place, and forecast against actual."""
-        errors, place = self._errors, self._steady_place
-        weeks = errors[errors["place"] == place].sort_values("time")
-        weeks = weeks[weeks["time"] > weeks["time"].max() - pd.Timedelta(days=14)]
-        start = weeks["time"].min()
-        weeks = weeks.assign(elapsed=((weeks["time"] - start) // pd.Timedelta(hours=1)).astype("int64"))
+        """Return the error by hour, weekday or month, the end of one series, and forecast against actual."""
+        errors, place, part = self._errors, self._steady_place, self.step.part
+        latest = errors[errors["place"] == place].sort_values("time")
+        days = SHOWN_DAYS[part]
+        if days is not None:
+            latest = latest[latest["time"] > latest["time"].max() - pd.Timedelta(days=days)]
+        times = latest["time"].to_numpy("datetime64[s]")
+        latest = latest.assign(elapsed=self.step.between(times[0], times))
         sample = errors.iloc[:: max(1, len(errors) // POINTS)]
+        unit = f"steps of {self.step.words}" if " " in self.step.words else f"{self.step.words}s"
         return [
             Plot(
-                "error_by_hour",
-                "Mean absolute error by hour of the day",
-                self._breakdown("hour"),
-                "hour",
+                f"error_by_{part}",
+                f"Mean absolute error by {PARTS[part]}",
+                self._breakdown(part),
+                part,
                 ["mae", "naive_mae"],
-                x_label="hour of the day",
+                x_label=PARTS[part],
                 y_label=self.unit,
             ),
             Plot(
-                "last_two_weeks",
+                "last_two_weeks" if self.step.within_day else "latest",
                 f"Forecast and actual at {place}",
-                weeks[["elapsed", "actual", "forecast"]].reset_index(drop=True),
+                latest[["elapsed", "actual", "forecast", *self._ends]].reset_index(drop=True),
                 "elapsed",
-                ["actual", "forecast"],
-                x_label=f"hours since {start:%Y-%m-%d %H:%M}",
+                ["actual", "forecast", *self._ends],
+                x_label=f"{unit} since {latest['time'].iloc[0]:%Y-%m-%d %H:%M}",
                 y_label=self.unit,
             ),
             Plot(
@@ -109,42 +124,63 @@ class Scores:
 
     @cached_property
     def contributions(self) -> Contributions:
-        """The contribution of each hour to the MAE and to its ratio to the MAE of the naive forecast."""
+        """The contribution of each row to the MAE, to its ratio to that of the naive forecast, and to the interval."""
         error, naive = (self._errors[name].to_numpy() for name in ("error", "naive_error"))
         known = ~np.isnan(naive)
         return Contributions(
             {
                 "mae": (error, np.ones(len(error))),
                 "mae_ratio_to_naive": (np.where(known, error, 0), np.where(known, naive, 0)),
+                **{name: (values, np.ones(len(error))) for name, values in self._of_interval.items()},
             },
             errors=error,
         )
 
     @cached_property
+    def _of_interval(self) -> dict[str, np.ndarray]:
+        """Coverage, width and pinball loss of each row [n]; nothing without an interval."""
+        if self.levels is None:
+            return {}
+        actual, low, high = (self._errors[name].to_numpy() for name in ("actual", *self._ends))
+        return {
+            "coverage": quantiles.inside(actual, low, high),
+            "width": high - low,
+            "pinball": quantiles.pinball(actual, np.asarray(self.predicted, np.float64), self.levels),
+        }
+
+    @property
+    def _ends(self) -> list[str]:
+        """The columns of the ends of the interval, if there is one."""
+        return [] if self.levels is None else ["low", "high"]
+
+    @cached_property
     def _errors(self) -> pd.DataFrame:
         """For each example: place and time, actual value and forecast, and the errors of it and the naive forecast."""
         actual = self.examples["label"].to_numpy(dtype=np.float64)
-        forecast = np.asarray(self.forecast, dtype=np.float64)
+        predicted = np.asarray(self.predicted, dtype=np.float64)
+        forecast = predicted[:, predicted.shape[1] // 2]
+        ends = dict(zip(self._ends, predicted[:, [0, -1]].T, strict=False))
         naive = self.examples["naive"].to_numpy(dtype=np.float64)
         return pd.DataFrame(
             {
-                "place": self.examples["group"].to_numpy(),
+                "place": self.examples["place" if "place" in self.examples else "group"].to_numpy(),
                 "time": self.examples["time"].to_numpy(),
-                "hour": self.examples["hour"].to_numpy(),
+                self.step.part: self.examples[self.step.part].to_numpy(),
                 "actual": actual,
                 "forecast": forecast,
                 "error": np.abs(forecast - actual),
                 "naive_error": np.abs(naive - actual),
+                **ends,
             }
         )
 
     @cached_property
     def _parts(self) -> dict[str, Parts]:
-        """The examples by hour of the day and by place."""
-        return {name: Parts.of(self._errors[name]) for name in ("hour", "place")}
+        """The examples by hour, weekday or month, and by place."""
+        return {name: Parts.of(self._errors[name]) for name in (self.step.part, "place")}
 
     def _breakdown(self, name: str, weight: np.ndarray | None = None) -> pd.DataFrame:
-        """One row for each part; the comparison with the naive forecast uses only the hours that have one."""
+        """One row for each part; the comparison with the naive forecast uses only the rows that have one."""
         parts = self._parts[name]
         actual, error, naive = (self._errors[column].to_numpy() for column in ("actual", "error", "naive_error"))
         naive_mae = parts.means(naive, weight)
@@ -158,6 +194,7 @@ class Scores:
                 "mae": parts.means(error, weight),
                 "naive_mae": naive_mae,
                 "mae_ratio_to_naive": ratio,
+                **{name: parts.means(self._of_interval[name], weight) for name in ("coverage",) if self.levels},
             }
         )
 

@@ -10,9 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from slipway_edge.fields import NUMBER
+from slipway_edge.intervals import presented
 from slipway_edge.rows import Rows
-
-INTERVAL = "interval"
 
 
 class Task(Rows):
@@ -35,11 +34,7 @@ class Task(Rows):
     def present(self, predictions: np.ndarray, examples: Any, spec: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return for each row the value, by the name of the target, and the ends of its `interval`."""
         values = predictions[:, 0].astype(np.float64)
-        low, high = interval(values, spec["spread"])
-        return [
-            {self._target: value, INTERVAL: ends}
-            for value, *ends in zip(values.tolist(), low.tolist(), high.tolist(), strict=True)
-        ]
+        return presented(self._target, values, *interval(values, spec["spread"]))
 
 
 def interval(values: np.ndarray, spread: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from slipway_edge.tasks.tabular_regression.hourly import Features
+from slipway_edge.tasks.tabular_regression.grid import Features, first_known
 
 KINDS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun", "new_year", "holiday", "next_to_holiday")
 SPECIAL = KINDS.index("new_year")
@@ -80,17 +80,17 @@ def rows_of(features: Features, rows: np.ndarray) -> Features:
 
 def _named(features: Features, names: tuple[str, ...]) -> np.ndarray:
     """The terms [n, k] by name; an unknown value is replaced by a coarser one, in the end by base."""
-    base = _or(_column(features, "base"), _column(features, "hour_mean_7d"), _column(features, "lag_24"))
-    base = _or(base, np.ones(len(base)))
-    then_1y = base * _or(_column(features, "dev_1y"), _column(features, "city_dev_1y"), np.ones(len(base)))
-    share_1y = _or(_column(features, "share_1y"), then_1y)
+    base = first_known(_column(features, "base"), _column(features, "hour_mean_7d"), _column(features, "lag_24"))
+    base = first_known(base, np.ones(len(base)))
+    then_1y = base * first_known(_column(features, "dev_1y"), _column(features, "city_dev_1y"), np.ones(len(base)))
+    share_1y = first_known(_column(features, "share_1y"), then_1y)
     values = {
         "base": base,
         "then_1y": then_1y,
         "share_1y": share_1y,
-        "then_2y": _or(base * _column(features, "dev_2y"), then_1y),
-        "share_2y": _or(_column(features, "share_2y"), share_1y),
-        "city_then_1y": base * _or(_column(features, "city_dev_1y"), np.ones(len(base))),
+        "then_2y": first_known(base * _column(features, "dev_2y"), then_1y),
+        "share_2y": first_known(_column(features, "share_2y"), share_1y),
+        "city_then_1y": base * first_known(_column(features, "city_dev_1y"), np.ones(len(base))),
         "middle_1y": np.sqrt(then_1y * base),
     }
     columns = []
@@ -98,15 +98,9 @@ def _named(features: Features, names: tuple[str, ...]) -> np.ndarray:
         if name.startswith("+"):
             columns.append(base * np.nan_to_num(_column(features, name[1:]) - 1))
         else:
-            columns.append(values[name] if name in values else _or(_column(features, name), base))
+            columns.append(values[name] if name in values else first_known(_column(features, name), base))
     return np.stack(columns, axis=1)
 
 
 def _column(features: Features, name: str) -> np.ndarray:
     return features[name].astype(float)
-
-
-def _or(values: np.ndarray, *others: np.ndarray) -> np.ndarray:
-    for other in others:
-        values = np.where(np.isnan(values), other, values)
-    return values

@@ -1,22 +1,16 @@
-"""The sections `model` and `train` of a regression with CatBoost."""
+"""The sections `model` and `train` of a forecast with CatBoost: those of a regression, and a second fit."""
 
-from typing import Annotated, Literal
-
-from pydantic import Field
-
-from slipway.frameworks.catboost import schema
-from slipway.frameworks.catboost.schema import Model
+from slipway.core.config import unwritten
+from slipway.frameworks.catboost.schema import Model, row_regression
 
 __all__ = ["Model", "Train"]
 
 
-class Train(schema.Train):
-    """How a regression is trained.
+class Train(row_regression.Train):
+    """How a forecast is trained.
 
-    `loss` is what training minimises and what early stopping monitors on the validation split. `weight` names an input
-    feature that weights each row (if targets are ratios to this feature, errors then count in the unit of the target).
+    With `refit`, the model that ships is fitted again on train and validation together, with as many trees as the
+    validation split chose, so that it has learnt the newest values before the test split.
     """
 
-    loss: Literal["RMSE", "MAE", "Huber"] = "RMSE"
-    huber_delta: Annotated[float, Field(gt=0)] = 1.0
-    weight: str | None = None
+    refit: bool = unwritten(False)

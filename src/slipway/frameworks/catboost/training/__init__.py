@@ -1,15 +1,15 @@
 """Gradient boosting of symmetric trees with CatBoost (Prokhorenkova et al., 2018), monitored on the validation split.
 
 Input: packed splits of float32 features (NaN allowed). Output: a folder with `model.cbm`, the trees up to the best
-iteration on the validation split. Training saves a snapshot every few seconds, and a killed training resumes from it.
-Equal inputs give equal bytes, with or without an interruption: constants replace the times, process ids and folders
-that CatBoost records.
+iteration on the validation split; with `refit`, as many trees of both splits. Training saves a snapshot every few
+seconds, and a killed training resumes from it. Equal inputs give equal bytes, with or without an interruption:
+constants replace the times, process ids and folders that CatBoost records.
 """
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,7 +28,7 @@ from slipway.frameworks.catboost.training.objective import Objective
 
 REPORTS_PER_LINE = 10
 """One line is printed for this many reports."""
-_SNAPSHOT = "snapshot.cbsnapshot"
+_SNAPSHOT, _REFIT = "snapshot.cbsnapshot", "refit"
 _NO_TIME, _NO_GUID = "1970-01-01T00:00:00Z", "0-0-0-0"
 
 
@@ -60,17 +60,20 @@ def fit(
         ModelError: CatBoost could not train, or `start` does not fit the inputs.
     """
     task_objective = objective(spec, config)
-    pools = [_pool(split, spec, task_objective) for split in (train, val)]
+    pools = [_pool([split], spec, task_objective) for split in (train, val)]
     values = _parameters(model, config, seed) | task_objective.parameters()
     initial = None if start is None else _load_start(start, spec)
     _keep_matching(checkpoints, _key(values, pools, start))
-    booster = CatBoost({**values, "train_dir": str(checkpoints), "snapshot_file": _SNAPSHOT})
-    try:
-        with _Progress(track, config, task_objective.loss, model.iterations) as progress:
-            booster.fit(pools[0], eval_set=pools[1], init_model=initial, callbacks=[progress], log_cout=_NullStream())
-    except CatBoostError as error:
-        raise ModelError(f"CatBoost could not train: {error}")
+    with _Progress(track, config, task_objective.loss, model.iterations) as progress:
+        booster = _grow(values, checkpoints, pools[0], pools[1], initial, progress)
+    before = booster.get_scale_and_bias()
     task_objective.finish(booster, val)
+    if task_objective.refit:
+        trees = booster.tree_count_ - (0 if initial is None else initial.tree_count_)
+        both = _pool([train, val], spec, task_objective)
+        with _Progress(None, config, task_objective.loss, trees) as progress:
+            again = _grow(_of_length(values, trees), checkpoints / _REFIT, both, None, initial, progress)
+        booster = _finished_like(booster, before, again)
     _normalize_metadata(booster)
     with atomic.folder(out) as folder:
         booster.save_model(str(folder / FILE), format="cbm")
@@ -105,12 +108,50 @@ def _parameters(model: Model, config: Train, seed: int) -> dict[str, Any]:
     return values
 
 
-def _pool(split: PackedSplit, spec: Spec, objective: Objective) -> Pool:
-    inputs = split.gather(np.arange(len(split)))
+def _grow(
+    values: dict[str, Any],
+    folder: Path,
+    train: Pool,
+    val: Pool | None,
+    initial: CatBoost | None,
+    progress: "_Progress",
+) -> CatBoost:
+    """Grow trees; the state of an interrupted training is kept in the folder, and training resumes from it."""
+    booster = CatBoost({**values, "train_dir": str(folder), "snapshot_file": _SNAPSHOT})
+    try:
+        booster.fit(train, eval_set=val, init_model=initial, callbacks=[progress], log_cout=_NullStream())
+    except CatBoostError as error:
+        raise ModelError(f"CatBoost could not train: {error}")
+    return booster
+
+
+def _of_length(values: dict[str, Any], trees: int) -> dict[str, Any]:
+    """The parameters with a fixed number of trees, and without early stopping."""
+    kept = {name: value for name, value in values.items() if name not in ("od_type", "od_wait")}
+    return {**kept, "iterations": max(1, trees), "use_best_model": False}
+
+
+def _finished_like(first: CatBoost, before: tuple[float, Any], again: CatBoost) -> CatBoost:
+    """Apply to the second model how the last step of training changed the scale and bias of the first one."""
+    (scale, bias), (old_scale, old_bias), (new_scale, new_bias) = (
+        (float(one), np.asarray(other, np.float64))
+        for one, other in (first.get_scale_and_bias(), before, again.get_scale_and_bias())
+    )
+    slope = scale / old_scale
+    bias = slope * new_bias + bias - slope * old_bias
+    again.set_scale_and_bias(slope * new_scale, bias.tolist())
+    return again
+
+
+def _pool(splits: Sequence[PackedSplit], spec: Spec, objective: Objective) -> Pool:
+    """The rows of splits, one after the other."""
+    inputs = [split.gather(np.arange(len(split))) for split in splits]
+    weights = [objective.weights(split, rows) for split, rows in zip(splits, inputs, strict=True)]
+    known = [one for one in weights if one is not None]
     return Pool(
-        inputs,
-        split.targets,
-        weight=objective.weights(split, inputs),
+        np.concatenate(inputs),
+        np.concatenate([split.targets for split in splits]),
+        weight=np.concatenate(known) if known else None,
         feature_names=list(spec["input"]["names"]),
     )
 
@@ -147,10 +188,10 @@ def _keep_matching(checkpoints: Path, key: str) -> None:
 
 
 class _Progress:
-    """A CatBoost callback that reports the losses every few iterations and shows progress."""
+    """A CatBoost callback that shows progress, and reports the losses every few iterations if there is a `track`."""
 
     def __init__(
-        self, track: Callable[[int, dict[str, float]], None], config: Train, loss: str, iterations: int
+        self, track: Callable[[int, dict[str, float]], None] | None, config: Train, loss: str, iterations: int
     ) -> None:
         self._track, self._every, self._loss, self._iterations = track, config.log_every, loss, iterations
         self._console = Console()
@@ -166,7 +207,7 @@ class _Progress:
 
     def after_iteration(self, info: Any) -> bool:
         self._bar.update(self._task, completed=info.iteration)
-        if info.iteration % self._every == 0:
+        if self._track is not None and info.iteration % self._every == 0:
             losses: dict[str, float] = {}
             for name, part in (("train", "learn"), ("val", "validation")):
                 metrics = info.metrics.get(part, {})

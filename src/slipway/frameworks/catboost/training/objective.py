@@ -18,6 +18,8 @@ class Objective(Protocol):
 
     loss: str
     """The name of the reported loss in CatBoost."""
+    refit: bool
+    """Whether the model that ships is fitted again on train and validation, with as many trees as validation chose."""
 
     def __init__(self, spec: Spec, config: Any) -> None: ...
 

@@ -23,6 +23,7 @@ class Objective:
     """See `slipway.frameworks.catboost.training.objective.Objective`."""
 
     loss = "Logloss"
+    refit = False
 
     def __init__(self, spec: Spec, config: Train) -> None:
         if spec["objective"] != "binary":

@@ -28,6 +28,7 @@ class Objective:
     """See `slipway.frameworks.catboost.training.objective.Objective`."""
 
     loss = "MultiClass"
+    refit = False
 
     def __init__(self, spec: Spec, config: Train) -> None:
         if spec["objective"] != "multiclass":
