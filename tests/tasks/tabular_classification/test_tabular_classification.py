@@ -218,7 +218,7 @@ def test_a_feature_that_is_empty_in_training_is_refused(tmp_path):
 
 def test_a_bad_row_of_a_caller_is_refused_by_number(fouls):
     _, spec, *_ = fouls
-    with pytest.raises(DataError, match="the table row 2: x is far; fix or remove"):
+    with pytest.raises(DataError, match="the table row 2: x is far, not a number; fix or remove"):
         TASK.preprocess(table().astype({"x": object}).head(3).assign(x=[1, "far", 2]), spec)
     with pytest.raises(DataError, match="the table: no column speed"):
         TASK.preprocess([{"x": 1, "event": "duel"}], spec)

@@ -10,7 +10,7 @@ Scores are also in that unit, and are compared with the seasonal-naive forecast,
 before (scaling by it follows Hyndman and Koehler, 2006, "Another look at measures of forecast accuracy").
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -21,9 +21,10 @@ from pydantic import Field, model_validator
 from slipway.core.config import Section
 from slipway.core.errors import ConfigError, DataError, ModelError
 from slipway.core.metric import Metric
-from slipway.core.protocol import Encoded, Index, Problem, Words, column
+from slipway.core.protocol import Column, Encoded, Index, Problem, Usage, Words, column
 from slipway.core.spec import Spec
 from slipway.data.readers import tables
+from slipway.data.usage import Code, dictionary, shortest
 from slipway.metrics import parity
 from slipway.tasks.tabular_regression import expectation
 from slipway.tasks.tabular_regression.names import names
@@ -160,6 +161,58 @@ class Task(edge.Task):
         """Return the description of predictions: values of the target."""
         return Words("{outputs}, in the unit of the raw data", differences="shares of the mean prediction")
 
+    def usage(self, spec: Spec, golden: np.ndarray, shown: int) -> Usage:
+        """Return how the model is called: with a table of history and of hours to forecast.
+
+        The known columns of the example are those of `golden[shown]`; its history is made up.
+        """
+        data, own = self.data, names((), ())
+        features = dict(zip(spec["input"]["names"], golden[shown], strict=True))
+        known = {name: features[tables.distinct([*own, name])[-1]] for name in self._columns}
+        row: dict[str, Any] = {
+            data.time: Code("hour"),
+            data.place: _of_code(features["place"], spec["places"]) or spec["places"][0],
+            data.target: Code(f"{features['level']:.4g} if hour < hours[-24] else None"),
+            **{name: shortest(known[name]) for name in data.numeric},
+            **{name: _of_code(known[name], spec["categories"][name]) for name in data.categorical},
+        }
+        return Usage(
+            example=(
+                "a table: a list of dictionaries by column, or a DataFrame. It holds the history and the hours to "
+                f"forecast, in which {data.target} is missing; the prediction is a list with one forecast for each of "
+                "them"
+            ),
+            imports="from datetime import datetime, timedelta\n\n",
+            code=(
+                "hours = [datetime(2024, 6, 3) + timedelta(hours=number) for number in range(8 * 7 * 24)]\n"
+                f"example = [\n    {dictionary(row, 4)}\n    for hour in hours\n]"
+            ),
+            origin=(
+                "The known columns are those of a row of the test split, from golden.npz. The history is made up, with "
+                "the same value in every hour. Give the history of a year and two months, if there is one."
+            ),
+            file="hours.csv",
+            steps=(
+                "From the history come values and means of past days, weeks and years, of the place and of all places. "
+                "The calendar is added"
+                + ("." if data.country is None else f", with the public holidays of {data.country}."),
+            ),
+            columns=(
+                Column(data.time, "local time, on the hour", False),
+                Column(data.place, "category", False, tuple(sorted(spec["places"])), True),
+                Column(data.target, "number of at least 0, missing in the rows to forecast", True),
+                *(Column(name, "number, known in advance", self._may_lack(name, spec)) for name in data.numeric),
+                *(
+                    Column(name, "category, known in advance", self._may_lack(name, spec), tuple(sorted(values)))
+                    for name, values in ((name, spec["categories"][name]) for name in data.categorical)
+                ),
+            ),
+        )
+
+    def _may_lack(self, name: str, spec: Spec) -> bool | None:
+        """Whether a row to forecast may have no value in a column; None if the spec does not say."""
+        return name in spec["gaps"]["missing"] if "gaps" in spec else None
+
     @property
     def _columns(self) -> tuple[str, ...]:
         """The raw columns that are known in advance."""
@@ -245,6 +298,11 @@ def _times(given: pd.Series) -> pd.Series:
     """Local times as datetime64[s]; NaT if a time cannot be read, has an offset or a zone, or is outside `HOURS`."""
     times, zoned = tables.times(given)
     return pd.Series(local(times.to_numpy(), zoned.to_numpy()), times.index)
+
+
+def _of_code(code: float, vocabulary: Sequence[str]) -> str | None:
+    """The value with a code, None without one."""
+    return None if np.isnan(code) else vocabulary[int(code)]
 
 
 def _places_times(examples: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

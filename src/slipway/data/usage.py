@@ -1,0 +1,65 @@
+"""How models of pictures and of tables are called, for their cards."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from slipway.core.protocol import Usage
+from slipway.core.spec import Spec
+
+MANY = "One gives one prediction, a list gives a list"
+PICTURE = (
+    "a path, the bytes of a JPEG, PNG or WebP file, a PIL image, or a NumPy array: uint8 [height, width, 3], RGB, 0 to "
+    "255 (OpenCV has BGR: reverse it with array[..., ::-1])"
+)
+UPRIGHT = "A picture is turned upright by its EXIF orientation, and its transparent parts become white."
+UNSCALED = "The values stay 0 to 255: the model scales them itself."
+FROM_GOLDEN = "inputs of golden.npz are pictures of the test split as the model sees them"
+
+
+def pictures(spec: Spec, shown: int) -> Usage:
+    """Return how a model of whole pictures is called."""
+    height, width, _ = spec["input"]["shape"]
+    return Usage(
+        example=f"a picture: {PICTURE}. {MANY}",
+        imports="import numpy as np\n",
+        code=f'example = np.load(f"{{folder}}/golden.npz")["inputs"][{shown}]  # or "picture.jpg"',
+        origin=f"The {FROM_GOLDEN}.",
+        file="picture.jpg",
+        steps=(
+            UPRIGHT,
+            f"It is squashed to {width} x {height} pixels (width x height) with an antialiased bilinear filter; the "
+            "ratio of its sides is not kept.",
+            UNSCALED,
+        ),
+    )
+
+
+def dictionary(values: Mapping[str, Any], indent: int = 0) -> str:
+    """Return a dictionary as Python with one line for each value; a value of type `Code` is written unchanged."""
+    begin = " " * indent
+    lines = [f"{begin}    {literal(name)}: {literal(value)},\n" for name, value in values.items()]
+    return f"{{\n{''.join(lines)}{begin}}}"
+
+
+class Code(str):
+    """Text that is Python code."""
+
+    __slots__ = ()
+
+
+def literal(value: Any) -> str:
+    """Return a value as a Python literal on one line, a text in double quotes if it contains none."""
+    if isinstance(value, Code):
+        return value
+    written = repr(value)
+    return f'"{written[1:-1]}"' if isinstance(value, str) and '"' not in written else written
+
+
+def shortest(value: np.float32) -> int | float | None:
+    """Return the shortest number that is this float32, None for NaN."""
+    if np.isnan(value):
+        return None
+    number = float(str(value))
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
