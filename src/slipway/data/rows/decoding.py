@@ -1,7 +1,8 @@
 """Decode features to rows of a table: the inverse of `slipway_edge.rows.encoding`.
 
-The row that is found gives the same features as the original one. It need not be the original row: features are
-float32, a date is rounded to the minute, and a category that is too rare to be encoded is only known to be one.
+The row that is found gives the same features as the original one, derived ones up to rounding. It need not be the
+original row: features are float32, of which the shortest decimal is taken, a time of day is rounded, and of a category
+that is too rare to be encoded only that is known.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from slipway.core.spec import Spec
 from slipway.data.usage import shortest
 from slipway_edge.rows.encoding import PARTS, Vocabulary
 
+ROUND = (3600, 1800, 900, 300, 60)
+"""Times of the day that people write are multiples of these, in seconds; the largest first."""
 OTHER = "other"
 """Stands for a category that is not in the vocabulary, followed by as many _ as make it differ from all that are."""
 
@@ -46,14 +49,15 @@ def _take(read: Iterator[np.float32], count: int) -> np.ndarray:
 
 
 def _date(parts: Mapping[str, np.float32]) -> str | None:
-    """A date, with the time of day unless it is midnight."""
+    """The roundest date and time with these parts; float32 leaves a few minutes to choose from."""
     if np.isnan(parts["days"]):
         return None
-    day = np.datetime64(f"{int(parts['year']):04}-{int(parts['month']):02}-{int(parts['day']):02}", "m")
-    first = int(parts["hour"]) * 60
-    minute = round((float(parts["days"]) - float(day.astype(np.int64)) / 1440) * 1440)
-    moment = day + np.timedelta64(min(max(minute, first), first + 59), "m")
-    return str(moment).replace("T", " ").removesuffix(" 00:00")
+    day = np.datetime64(f"{int(parts['year']):04}-{int(parts['month']):02}-{int(parts['day']):02}", "s")
+    seconds = int(parts["hour"]) * 3600 + np.arange(3600)
+    alike = seconds[((day.astype(np.int64) + seconds) / 86400).astype(np.float32) == parts["days"]]
+    roundest = min(alike.tolist(), key=lambda second: [second % unit > 0 for unit in ROUND])
+    written = str(day + np.timedelta64(roundest, "s")).replace("T", " ")
+    return written.removesuffix(":00").removesuffix(" 00:00")
 
 
 def _category(
