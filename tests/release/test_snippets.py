@@ -48,7 +48,8 @@ def derived(task: str, spec: dict[str, Any], shares: int) -> dict[str, Any]:
     if shares > 1:
         categories = {name: {**one, "positive": [one["positive"]] * shares} for name, one in categories.items()}
     width = 2 + len(PARTS) + sum(shares + 1 + len(one["own"]) for one in categories.values())
-    encoded = {"input": {"shape": [width], "dtype": "float32"}, "categories": categories}
+    names = [f"feature {number}" for number in range(width)]
+    encoded = {"input": {"shape": [width], "dtype": "float32", "names": names}, "categories": categories}
     return {**record, "task": task, "data": data, "spec": {**record["spec"], **encoded, **spec}}
 
 

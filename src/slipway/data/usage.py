@@ -1,4 +1,4 @@
-"""How models of pictures and of tables are called, for their cards."""
+"""How models of pictures, of sounds and of tables are called, for their cards."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +32,36 @@ def pictures(spec: Spec, shown: int) -> Usage:
             f"It is squashed to {width} x {height} pixels (width x height) with an antialiased bilinear filter; the "
             "ratio of its sides is not kept.",
             UNSCALED,
+        ),
+    )
+
+
+def sounds(data: Mapping[str, Any], spec: Spec) -> Usage:
+    """Return how a model of log-mel spectrograms is called; `data` are the settings of the windows.
+
+    The example is a tone, since no sound can be made from a spectrogram.
+    """
+    return Usage(
+        example=(
+            "a sound: a path, the bytes of a WAV, FLAC, Ogg, MP3 or M4A file, or samples with their rate, "
+            "(samples, rate in Hz): a NumPy array [n] or [n, channels], floats from -1 to 1 or integers of the "
+            f"whole range of their type. {MANY}"
+        ),
+        imports="import numpy as np\n",
+        code=(
+            f"rate = {data['sample_rate']}\n"
+            "seconds = np.arange(3 * rate) / rate\n"
+            'example = (np.sin(2 * np.pi * 440 * seconds), rate)  # or "sound.wav"'
+        ),
+        origin="A tone stands for a sound, because golden.npz has spectrograms, which cannot be played.",
+        file="sound.wav",
+        steps=(
+            f"Channels are averaged, the sound is resampled to {data['sample_rate']:,} Hz, and digital silence at "
+            "both ends is removed.",
+            f"It is cut into windows of {spec['input']['seconds']:.4g} s that overlap by at least "
+            f"{data['overlap']:.0%}; a shorter sound is repeated. The prediction is the mean over the windows.",
+            f"A window becomes a log-mel spectrogram: {data['mels']} bands from {data['fmin']:g} to "
+            f"{data['fmax']:g} Hz, {data['floor']:g} to {data['ceiling']:g} dB as 0 to 255.",
         ),
     )
 

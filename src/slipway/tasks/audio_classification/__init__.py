@@ -24,8 +24,8 @@ from pydantic import Field, model_validator
 from slipway.core.config import Section
 from slipway.core.protocol import Encoded, Index, Problem, Usage
 from slipway.core.spec import Spec
+from slipway.data import usage
 from slipway.data.readers import folders
-from slipway.data.usage import MANY
 from slipway.metrics.classification import Classifier
 from slipway.tasks.audio_classification.fingerprint import fingerprint
 from slipway_edge.sound import SoundError, recognise
@@ -150,28 +150,5 @@ class Task(Classifier, edge.Task):
             )
 
     def usage(self, spec: Spec, golden: np.ndarray, shown: int) -> Usage:
-        """Return how the model is called: with sounds; the example is a tone, since spectrograms are not sounds."""
-        data = self._data
-        return Usage(
-            example=(
-                "a sound: a path, the bytes of a WAV, FLAC, Ogg, MP3 or M4A file, or samples with their rate, "
-                "(samples, rate in Hz): a NumPy array [n] or [n, channels], floats from -1 to 1 or integers of the "
-                f"whole range of their type. {MANY}"
-            ),
-            imports="import numpy as np\n",
-            code=(
-                f"rate = {data.sample_rate}\n"
-                "seconds = np.arange(3 * rate) / rate\n"
-                'example = (np.sin(2 * np.pi * 440 * seconds), rate)  # or "sound.wav"'
-            ),
-            origin="A tone stands for a sound, because golden.npz has spectrograms, which cannot be played.",
-            file="sound.wav",
-            steps=(
-                f"Channels are averaged, the sound is resampled to {data.sample_rate:,} Hz, and digital silence at "
-                "both ends is removed.",
-                f"It is cut into windows of {spec['input']['seconds']:.4g} s that overlap by at least "
-                f"{data.overlap:.0%}; a shorter sound is repeated. The prediction is the mean over the windows.",
-                f"A window becomes a log-mel spectrogram: {data.mels} bands from {data.fmin:g} to {data.fmax:g} Hz, "
-                f"{data.floor:g} to {data.ceiling:g} dB as 0 to 255.",
-            ),
-        )
+        """Return how the model is called: with sounds."""
+        return usage.sounds(self._data.model_dump(), spec)

@@ -166,13 +166,13 @@ class Task(edge.Task):
 
         The known columns of the example are those of `golden[shown]`; its history is made up.
         """
-        data, own = self.data, names((), ())
-        features = dict(zip(spec["input"]["names"], golden[shown], strict=True))
-        known = {name: features[tables.distinct([*own, name])[-1]] for name in self._columns}
+        data = self.data
+        features: dict[str, Any] = dict(zip(spec["input"]["names"], golden[shown], strict=True))
+        known = {name: features.get(f"{name} (column)", features[name]) for name in self._columns}
         row: dict[str, Any] = {
-            data.time: Code("hour"),
+            data.time: Code("time"),
             data.place: _of_code(features["place"], spec["places"]) or spec["places"][0],
-            data.target: Code(f"{features['level']:.4g} if hour < hours[-24] else None"),
+            data.target: Code(f"{features['level']:.4g} if time < times[-24] else None"),
             **{name: shortest(known[name]) for name in data.numeric},
             **{name: _of_code(known[name], spec["categories"][name]) for name in data.categorical},
         }
@@ -182,10 +182,10 @@ class Task(edge.Task):
                 f"forecast, in which {data.target} is missing; the prediction is a list with one forecast for each of "
                 "them"
             ),
-            imports="from datetime import datetime, timedelta\n\n",
+            imports="import numpy as np\n",
             code=(
-                "hours = [datetime(2024, 6, 3) + timedelta(hours=number) for number in range(8 * 7 * 24)]\n"
-                f"example = [\n    {dictionary(row, 4)}\n    for hour in hours\n]"
+                'times = np.datetime64("2024-06-03T00:00") + np.arange(8 * 7 * 24) * np.timedelta64(1, "h")\n'
+                f"example = [\n    {dictionary(row, 4)}\n    for time in times\n]"
             ),
             origin=(
                 "The known columns are those of a row of the test split, from golden.npz. The history is made up, with "
