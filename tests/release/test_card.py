@@ -12,6 +12,8 @@ from markdown_it import MarkdownIt
 import hostile
 from conftest import ROOT
 from slipway import tasks
+from slipway.core.config import Register
+from slipway.core.errors import ConfigError
 from slipway.metrics.classification import METRICS
 from slipway.records.release import Record
 from slipway.release import card as cards
@@ -38,12 +40,13 @@ HUB_TASKS = {
 """The tasks of the Hugging Face hub (PIPELINE_DATA of huggingface.js) that tasks of slipway are named after."""
 
 
-def card(values: dict) -> str:
+def card(values: dict, **register: object) -> str:
     record = Record.model_validate_json(json.dumps(values))
     outputs = np.full((2, len(record.spec["outputs"])), 0.375, np.float32)
     shape = record.spec["input"]["shape"]
     inputs = np.ones((2, *shape), np.uint8 if len(shape) == 3 else np.float32)
-    return cards.card(record, TASKS[record.spec["objective"]], inputs, outputs)
+    settings = Register(name="model", description="A model.", **register)
+    return cards.card(record, TASKS[record.spec["objective"]], (inputs, outputs), settings)
 
 
 def metadata(card: str) -> dict:
@@ -263,20 +266,35 @@ def test_a_hostile_text_in_every_field_stays_text(kind: str, request: pytest.Fix
 def test_a_card_of_a_table_has_its_columns_and_a_row_that_gives_a_golden_input(table: dict):
     text = card(table)
     assert tables(text)[1] == [
-        ["column", "type", "may be missing", "values"],
-        ["hour", "number", "yes", ""],
-        ["event", "category", "no", "a|b, match"],
+        ["column", "type", "unit", "may be missing", "values"],
+        ["hour", "number", "", "yes", ""],
+        ["event", "category", "", "no", "a|b, match"],
     ]
     assert 'example = {\n    "hour": 1,\n    "event": "a|b",\n}\nprint(predictor.predict(example))\n' in text
     assert "the prediction is `{'visitors': 0.375, 'interval': [-0.625, 1.375]}`." in text
     assert "```sh\nslipway predict demand-predictor rows.csv\n```" in text
 
 
+def test_units_are_shown_of_columns_and_outputs_that_there_are(table: dict):
+    text = card(table, units={"hour": "h", "visitors": "persons"})
+    assert ["hour", "number", "h", "yes", ""] in tables(text)[1]
+    assert "- Unit of visitors: persons.\n" in text
+    with pytest.raises(ConfigError, match=r"register\.units: the model has no rain; it has hour, event, visitors"):
+        card(table, units={"rain": "mm"})
+
+
+def test_a_card_can_show_nothing_of_the_data(table: dict):
+    text = card(table, example=False)
+    assert 'example = {\n    "hour": 0,\n    "event": "a|b",\n}' in text
+    assert "The values of the row are made up." in text and "test split the prediction" not in text
+    assert "0.375" not in text
+
+
 def test_categories_that_are_too_many_are_counted_and_others_are_said_to_be_allowed(table: dict):
     names = [f"event {number:03}" for number in range(33)]
     table["spec"]["categories"]["event"] = {"names": names, "positive": [0.5] * 33, "common": [0.5] * 33, "own": []}
     table["spec"]["gaps"]["unseen"] = ["event"]
-    (shown,) = (row[3] for row in tables(card(table))[1] if row[0] == "event")
+    (shown,) = (row[4] for row in tables(card(table))[1] if row[0] == "event")
     assert shown.startswith("event 000, ") and shown.endswith("event 029, 3 more, or any other")
 
 

@@ -24,6 +24,7 @@ from typer.testing import CliRunner
 from conftest import ROOT
 from slipway import tasks
 from slipway.cli.app import app
+from slipway.core.config import Register
 from slipway.core.protocol import Task
 from slipway.data.rows.columns import Columns
 from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
@@ -96,7 +97,7 @@ def golden(task: Task, record: dict[str, Any]) -> np.ndarray:
     return inputs
 
 
-def release(folder: Path, record: dict[str, Any]) -> str:
+def release(folder: Path, record: dict[str, Any], example: bool = True) -> str:
     """Write a release with the given record and a card into models/<variant> of a folder; return the card."""
     task, variant = tasks.load(record["task"], record["data"]), record["variant"]
     content = model(tuple(record["spec"]["input"]["shape"]), shape_of_outputs(record["spec"]))
@@ -114,7 +115,8 @@ def release(folder: Path, record: dict[str, Any]) -> str:
     (models / "release.json").write_text(json.dumps(record))
     (folder / "params.yaml").write_text(yaml.safe_dump({"all": {variant: {"task": record["task"]}}}))
     made = Record.model_validate_json(json.dumps({**record, "schema": 3}))
-    return card.card(made, task, inputs, interpreter(inputs))
+    settings = Register(name="model", description="A model.", example=example)
+    return card.card(made, task, (inputs, interpreter(inputs)), settings)
 
 
 def run(text: str) -> dict[str, Any]:
@@ -137,8 +139,8 @@ def write(example: Any, path: Path) -> None:
             Image.fromarray(example[0] if isinstance(example, tuple) else example).save(path)
 
 
-def check(record: dict[str, Any], folder: Path) -> dict[str, Any]:
-    text = release(folder, record)
+def check(record: dict[str, Any], folder: Path, example: bool = True) -> None:
+    text = release(folder, record, example)
     found = run(text)
     assert found["printed"].strip() not in ("", "[]", "None")
     (command,) = (block.partition("\n")[0] for block in text.split("```sh\n")[1:])
@@ -149,7 +151,6 @@ def check(record: dict[str, Any], folder: Path) -> dict[str, Any]:
     assert done.exit_code == 0, done.output
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines and all("prediction" in line for line in lines)
-    return found
 
 
 @pytest.mark.parametrize("variant", RECORDS)
@@ -164,6 +165,16 @@ def test_the_code_on_a_card_of_every_other_task_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     check(record, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "record", [RECORDS["demand-predictor"], RECORDS["handball-pose"], *OTHERS], ids=lambda record: record["task"]
+)
+def test_the_code_on_a_card_without_data_runs_too(
+    record: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check(record, tmp_path, example=False)
 
 
 def test_no_task_is_left_out() -> None:

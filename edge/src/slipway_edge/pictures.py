@@ -85,11 +85,8 @@ def _given(picture: Picture) -> bytes | Image.Image:
 def _pixels(array: np.ndarray) -> np.ndarray:
     """A caller's array, checked, without an axis for a single channel."""
     pixels = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
-    if (
-        array.dtype == np.uint8
-        and array.size
-        and (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4)))
-    ):
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
+    if array.dtype == np.uint8 and array.size and shaped:
         return pixels
     if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] > 4:
         remedy = "; its channels come first: use array.transpose(1, 2, 0)"

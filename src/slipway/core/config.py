@@ -51,6 +51,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def unwritten(default: Any) -> Any:
+    """Return the field of a key that the composed parameters lack while it has its default.
+
+    A variant that does not use a new key keeps its parameters, and so its version.
+    """
+    return Field(default, exclude_if=lambda value: bool(value == default))
+
+
 class Split(Section):
     """How examples are divided into train, val and test, and how many training examples calibrate INT8.
 
@@ -167,13 +175,16 @@ License = Annotated[str, AfterValidator(_license)]
 class Register(Section):
     """The registered model in MLflow: its name and its purpose.
 
-    `license` is the licence of the model and `data_license` that of the data; None if none is stated.
+    `license` is the licence of the model and `data_license` that of the data; None if none is stated. `units` are the
+    units of columns and outputs by name, for the card. With `example: false`, the card shows no example of the data.
     """
 
     name: str
     description: str
     license: License | None = None
     data_license: License | None = None
+    units: dict[str, str] = unwritten({})
+    example: bool = unwritten(True)
 
 
 def top(content: bytes | None = None) -> dict[str, Any]:

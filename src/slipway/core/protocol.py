@@ -9,7 +9,7 @@ and the report use the metrics, kinds of group, contributions, words and usage o
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -155,15 +155,16 @@ class Words:
 class Column:
     """A column of the tables that a model takes.
 
-    `kind`: what its values are. `missing`: whether a value may be missing, None if that is not known. `values`: the
-    categories of the training data. `others`: whether other categories are allowed too.
+    `missing`: whether a value may be missing, None if that is not known. `values`: the categories of the training data.
+    `others`: whether other categories are allowed too. `note`: what else there is to know about the values.
     """
 
     name: str
-    kind: str
+    kind: Literal["number", "category", "date", "time"]
     missing: bool | None = None
     values: tuple[str, ...] = ()
     others: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Usage:
 
     `example`: what an example is, and how a caller gives one or several. `code`: Python that assigns an example to
     `example`, given `folder`, the path of the release; it needs `imports`. `origin`: whole sentences on this example.
-    `given`: this example as a value, if the task reads the place of a prediction from it. `file`: a file name for
+    `given`: this example as a value, if it is not `golden` and `present` needs it. `file`: a file name for
     `slipway predict`. `steps`: whole sentences on what happens to an example before the model runs. `answer`: whole
     sentences on the form of a prediction. `columns`: those of a table, as in the raw data.
     """
@@ -254,9 +255,9 @@ class Task(Protocol):
     def words(self, spec: Spec) -> Words:
         """Return the texts on the output of a model with this spec."""
 
-    def usage(self, spec: Spec, golden: np.ndarray, shown: int) -> Usage:
-        """Return how a model with this spec is called, with an example that gives the input `golden[shown]`.
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
+        """Return how a model with this spec is called, with an example that gives the input `golden` [*shape].
 
-        `golden` [n, *shape] are the inputs of the golden examples, which are a part of every release. The card shows
-        nothing of the data that is not in the release already. If no example can be made from an input, it is made up.
+        It is the input of the golden example with the number `shown`. The golden examples are a part of every release,
+        and the card shows no other data. If `golden` is None, or no example can be made from it, one is made up.
         """

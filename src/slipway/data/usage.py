@@ -1,11 +1,11 @@
 """How models of pictures, of sounds and of tables are called, for their cards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from slipway.core.protocol import Usage
+from slipway.core.protocol import Column, Usage
 from slipway.core.spec import Spec
 
 MANY = "One gives one prediction, a list gives a list"
@@ -64,6 +64,17 @@ def sounds(data: Mapping[str, Any], spec: Spec) -> Usage:
             f"{data['fmax']:g} Hz, {data['floor']:g} to {data['ceiling']:g} dB as 0 to 255.",
         ),
     )
+
+
+def made_up(columns: Sequence[Column]) -> dict[str, Any]:
+    """Return a row that a model takes: 0 for each number, a fixed date, the first category."""
+    fixed = {"number": 0, "date": "2024-01-01"}
+    return {one.name: fixed[one.kind] if one.kind in fixed else next(iter(one.values), None) for one in columns}
+
+
+def may_lack(name: str, spec: Spec) -> bool | None:
+    """Return whether a row may have no value in a column; None if the spec does not say, as those of older releases."""
+    return name in spec["gaps"]["missing"] if "gaps" in spec else None
 
 
 def dictionary(values: Mapping[str, Any], indent: int = 0) -> str:

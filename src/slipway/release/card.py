@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from slipway.core.config import Register
+from slipway.core.errors import ConfigError
 from slipway.core.metric import CONVERSION, COUNTS, Metric
 from slipway.core.protocol import Column, Task
 from slipway.records.release import Record
@@ -39,22 +41,27 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 Row = tuple[object, ...]
 
 
-def card(record: Record, task: Task, inputs: np.ndarray, outputs: np.ndarray) -> str:
+def card(record: Record, task: Task, golden: tuple[np.ndarray, np.ndarray], settings: Register) -> str:
     """Return the model card of a release, ending in a newline.
 
     Args:
         record: the release record.
         task: its task, which declares the metrics, the words, and how the model is called.
-        inputs: [n, *shape], the inputs of the golden examples.
-        outputs: [n, *k], their outputs.
+        golden: the inputs [n, *shape] and the outputs [n, *k] of the golden examples.
+        settings: the units, and whether a golden example is shown.
+
+    Raises:
+        ConfigError: a unit is given for something that the model does not have.
     """
+    inputs, outputs = golden
     metrics, words = task.metrics, task.words(record.spec)
     decoded = task.postprocess(outputs, inputs, record.spec)
     presented = task.present(decoded, list(inputs), record.spec)
     shown = next((number for number, one in enumerate(presented) if one), 0)
-    usage = task.usage(record.spec, inputs, shown)
+    usage = task.usage(record.spec, shown, inputs[shown] if settings.example else None)
     given = inputs[shown] if usage.given is None else usage.given
     (prediction,) = task.present(decoded[shown : shown + 1], [given], record.spec)
+    _check_units(settings.units, [*(one.name for one in usage.columns), *record.spec["outputs"]])
     test, sides = record.dataset.test, record.dataset.splits
     delegation = record.delegation
     return _TEMPLATE.render(
@@ -67,8 +74,9 @@ def card(record: Record, task: Task, inputs: np.ndarray, outputs: np.ndarray) ->
         imports=Markdown(usage.imports),
         code=Markdown(usage.code),
         variant=Markdown(shlex.quote(" ".join(plain(record.variant).split()))),
-        columns=[_column(one) for one in usage.columns],
-        prediction=_short(prediction),
+        columns=[_column(one, settings.units.get(one.name, "")) for one in usage.columns],
+        units=[(name, settings.units[name]) for name in record.spec["outputs"] if name in settings.units],
+        prediction=_short(prediction) if settings.example else None,
         metrics=list(_metrics(record, metrics)),
         rules=list(_rules(record, {**COUNTS, **CONVERSION, **metrics})),
         differences=list(_differences(record)),
@@ -109,13 +117,19 @@ def metadata(record: Record, hub: str | None) -> dict[str, Any]:
     return {key: value for key, value in known.items() if value}
 
 
-def _column(column: Column) -> Row:
-    """Return the name, the kind, whether values may be missing, and the categories of a column of a table."""
+def _check_units(units: Mapping[str, str], names: Sequence[str]) -> None:
+    if unknown := [name for name in units if name not in names]:
+        raise ConfigError(f"register.units: the model has no {unknown[0]}; it has {', '.join(dict.fromkeys(names))}")
+
+
+def _column(column: Column, unit: str) -> Row:
+    """Return the name, the type, the unit, whether values may be missing, and the categories of a column of a table."""
     missing = {True: "yes", False: "no", None: ""}[column.missing]
     values = [markdown.code(value) for value in column.values[:MOST_VALUES]]
     more = len(column.values) - MOST_VALUES
     listed = [*values, *([f"{more:,} more"] if more > 0 else []), *(["or any other"] if column.others else [])]
-    return markdown.code(column.name), column.kind, missing, markdown.listed(listed) if column.values else ""
+    kind = ", ".join(part for part in (column.kind, column.note) if part)
+    return markdown.code(column.name), kind, unit, missing, markdown.listed(listed) if column.values else ""
 
 
 def _short(prediction: Any) -> str:

@@ -57,9 +57,10 @@ def register(variant: str) -> None:
         record.lineage(Path("dvc.lock"), variant, PARAMS / f"{variant}.yaml"),
     )
     atomic.write_json(models / "release.json", made.to_json())
-    inputs, outputs = read_golden((models / GOLDEN).read_bytes())
-    atomic.write_text(models / "card.md", card.card(made, task, inputs, outputs))
-    described = croissant.describe(made, Path("data/prepared") / variant, Register(**values["register"]).data_license)
+    settings = Register(**values["register"])
+    golden = read_golden((models / GOLDEN).read_bytes())
+    atomic.write_text(models / "card.md", card.card(made, task, golden, settings))
+    described = croissant.describe(made, Path("data/prepared") / variant, settings.data_license)
     atomic.write_json(reports / "croissant.json", described)
     joined = worst([judged.verdict, benchmark["gate"]["verdict"]])
     why = "" if joined == "pass" else f"; {models / 'card.md'} and {reports / 'benchmark.json'} say why"

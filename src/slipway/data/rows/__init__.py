@@ -21,7 +21,7 @@ from slipway.data.readers.sides import side_of
 from slipway.data.rows import decoding, encoding
 from slipway.data.rows.columns import Columns
 from slipway.data.rows.proposal import Proposal
-from slipway.data.usage import dictionary
+from slipway.data.usage import dictionary, made_up, may_lack
 from slipway_edge import rows as edge
 from slipway_edge.rows import check_dates, check_numeric
 from slipway_edge.rows.encoding import Columns as Values
@@ -145,30 +145,30 @@ class Rows(edge.Rows, ABC):
                 self.targets(batch["label"], spec),
             )
 
-    def usage(self, spec: Spec, golden: np.ndarray, shown: int) -> Usage:
-        """Return how the model is called: with rows by column; the example has the features `golden[shown]`."""
-        data, gaps = self.data, spec.get("gaps")
-        kinds = [
-            *((name, "number") for name in data.numeric),
-            *((name, "date, or date and time") for name in data.dates),
-        ]
-        columns = [Column(name, kind, None if gaps is None else name in gaps["missing"]) for name, kind in kinds]
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
+        """Return how the model is called: with rows by column; the example has the features `golden`."""
+        data = self.data
+        columns = [Column(name, "number", may_lack(name, spec)) for name in data.numeric]
+        columns += [Column(name, "date", may_lack(name, spec), note="or date and time") for name in data.dates]
         for name in data.categorical:
-            missing, unseen = (None, True) if gaps is None else (name in gaps["missing"], name in gaps["unseen"])
-            names = sorted(spec["categories"][name]["names"])
-            columns.append(Column(name, "category", missing, tuple(names), bool(missing) or unseen))
-        row = decoding.row(golden[shown], data.numeric, len(self.derived), data.dates, data.categorical, spec)
+            others = "gaps" not in spec or name in {*spec["gaps"]["missing"], *spec["gaps"]["unseen"]}
+            names = tuple(sorted(spec["categories"][name]["names"]))
+            columns.append(Column(name, "category", may_lack(name, spec), names, others))
+        row, origin = made_up(columns), "The values of the row are made up."
+        if golden is not None:
+            row = decoding.row(golden, data.numeric, len(self.derived), data.dates, data.categorical, spec)
+            origin = (
+                "The row is one of the test split, as the model sees it, read from golden.npz: numbers have the digits "
+                f'of float32, and "{decoding.OTHER}" stands for a category that is too rare to be learnt. None is a '
+                "missing value."
+            )
         return Usage(
             example=(
                 "a row: a dictionary by column. One gives one prediction, a list of dictionaries or a DataFrame gives "
                 "a list"
             ),
             code=f"example = {dictionary(row)}",
-            origin=(
-                "The row is one of the test split, as the model sees it, read from golden.npz: numbers have the digits "
-                f'of float32, and "{decoding.OTHER}" stands for a category that is too rare to be learnt. None is a '
-                "missing value."
-            ),
+            origin=origin,
             file="rows.csv",
             steps=tuple(step for there, step in _STEPS if getattr(data, there)),
             columns=tuple(columns),

@@ -55,7 +55,7 @@ def _date(parts: Mapping[str, np.float32]) -> str | None:
     day = np.datetime64(f"{int(parts['year']):04}-{int(parts['month']):02}-{int(parts['day']):02}", "s")
     seconds = int(parts["hour"]) * 3600 + np.arange(3600)
     alike = seconds[((day.astype(np.int64) + seconds) / 86400).astype(np.float32) == parts["days"]]
-    roundest = min(alike.tolist(), key=lambda second: [second % unit > 0 for unit in ROUND])
+    roundest = min(alike.tolist(), key=lambda second: [second % unit > 0 for unit in ROUND], default=int(seconds[0]))
     written = str(day + np.timedelta64(roundest, "s")).replace("T", " ")
     return written.removesuffix(":00").removesuffix(" 00:00")
 

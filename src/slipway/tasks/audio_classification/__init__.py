@@ -149,6 +149,6 @@ class Task(Classifier, edge.Task):
                 problems=[result for result in results if isinstance(result, Problem)],
             )
 
-    def usage(self, spec: Spec, golden: np.ndarray, shown: int) -> Usage:
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
         """Return how the model is called: with sounds."""
         return usage.sounds(self._data.model_dump(), spec)

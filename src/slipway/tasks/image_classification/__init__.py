@@ -109,6 +109,6 @@ class Task(Classifier, edge.Task):
                 problems=[result for result in results if isinstance(result, Problem)],
             )
 
-    def usage(self, spec: Spec, golden: np.ndarray, shown: int) -> Usage:
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
         """Return how the model is called: with whole pictures."""
         return usage.pictures(spec, shown)

@@ -183,7 +183,7 @@ class Task(edge.Task):
         """Return the description of predictions: places of keypoints."""
         return Words(f"place and score of {len(spec['outputs'])} keypoints, in this order: {{outputs}}")
 
-    def usage(self, spec: Spec, golden: np.ndarray, shown: int) -> Usage:
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
         """Return how the model is called: with a picture and the box of a person in it."""
         height, width, _ = spec["input"]["shape"]
         sides = [round(side / (1 + self._margin), 1) for side in (width, height)]
@@ -200,7 +200,7 @@ class Task(edge.Task):
                 f"example = (picture, {box})"
             ),
             origin=f"The {usage.FROM_GOLDEN}: a person with a margin.",
-            given=(golden[shown], box),
+            given=None if golden is None else (golden, box),
             file="picture.jpg",
             steps=(
                 usage.UPRIGHT,

@@ -147,7 +147,7 @@ class Task(edge.Task):
         """Return the description of predictions: boxes around objects."""
         return Words("boxes with a score, each around one of: {outputs}")
 
-    def usage(self, spec: Spec, golden: np.ndarray, shown: int) -> Usage:
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
         """Return how the model is called: with whole pictures."""
         return replace(
             usage.pictures(spec, shown),

@@ -24,7 +24,7 @@ from slipway.core.metric import Metric
 from slipway.core.protocol import Column, Encoded, Index, Problem, Usage, Words, column
 from slipway.core.spec import Spec
 from slipway.data.readers import tables
-from slipway.data.usage import Code, dictionary, shortest
+from slipway.data.usage import Code, dictionary, made_up, may_lack, shortest
 from slipway.metrics import parity
 from slipway.tasks.tabular_regression import expectation
 from slipway.tasks.tabular_regression.names import names
@@ -161,20 +161,31 @@ class Task(edge.Task):
         """Return the description of predictions: values of the target."""
         return Words("{outputs}, in the unit of the raw data", differences="shares of the mean prediction")
 
-    def usage(self, spec: Spec, golden: np.ndarray, shown: int) -> Usage:
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
         """Return how the model is called: with a table of history and of hours to forecast.
 
-        The known columns of the example are those of `golden[shown]`; its history is made up.
+        The known columns of the example are those of the features `golden`; its history is made up.
         """
-        data = self.data
-        features: dict[str, Any] = dict(zip(spec["input"]["names"], golden[shown], strict=True))
-        known = {name: features.get(f"{name} (column)", features[name]) for name in self._columns}
-        row: dict[str, Any] = {
+        data, note = self.data, "known in advance"
+        ahead = [Column(name, "number", may_lack(name, spec), note=note) for name in data.numeric]
+        ahead += [
+            Column(name, "category", may_lack(name, spec), tuple(sorted(spec["categories"][name])), note=note)
+            for name in data.categorical
+        ]
+        place, level, known = spec["places"][0], spec["levels"][0], made_up(ahead)
+        origin = "The history is made up, with the same value in every hour."
+        if golden is not None:
+            features: dict[str, Any] = dict(zip(spec["input"]["names"], golden, strict=True))
+            place, level = _of_code(features["place"], spec["places"]) or place, features["level"]
+            given = {name: features.get(f"{name} (column)", features[name]) for name in known}
+            known = {name: shortest(given[name]) for name in data.numeric}
+            known |= {name: _of_code(given[name], spec["categories"][name]) for name in data.categorical}
+            origin += " The other columns are those of a row of the test split, from golden.npz."
+        row = {
             data.time: Code("time"),
-            data.place: _of_code(features["place"], spec["places"]) or spec["places"][0],
-            data.target: Code(f"{features['level']:.4g} if time < times[-24] else None"),
-            **{name: shortest(known[name]) for name in data.numeric},
-            **{name: _of_code(known[name], spec["categories"][name]) for name in data.categorical},
+            data.place: place,
+            data.target: Code(f"{level:.4g} if time < times[-24] else None"),
+            **known,
         }
         return Usage(
             example=(
@@ -187,10 +198,7 @@ class Task(edge.Task):
                 'times = np.datetime64("2024-06-03T00:00") + np.arange(8 * 7 * 24) * np.timedelta64(1, "h")\n'
                 f"example = [\n    {dictionary(row, 4)}\n    for time in times\n]"
             ),
-            origin=(
-                "The known columns are those of a row of the test split, from golden.npz. The history is made up, with "
-                "the same value in every hour. Give the history of a year and two months, if there is one."
-            ),
+            origin=f"{origin} Give the history of a year and two months, if there is one.",
             file="hours.csv",
             steps=(
                 "From the history come values and means of past days, weeks and years, of the place and of all places. "
@@ -198,20 +206,12 @@ class Task(edge.Task):
                 + ("." if data.country is None else f", with the public holidays of {data.country}."),
             ),
             columns=(
-                Column(data.time, "local time, on the hour", False),
-                Column(data.place, "category", False, tuple(sorted(spec["places"])), True),
-                Column(data.target, "number of at least 0, missing in the rows to forecast", True),
-                *(Column(name, "number, known in advance", self._may_lack(name, spec)) for name in data.numeric),
-                *(
-                    Column(name, "category, known in advance", self._may_lack(name, spec), tuple(sorted(values)))
-                    for name, values in ((name, spec["categories"][name]) for name in data.categorical)
-                ),
+                Column(data.time, "time", False, note="local, on the hour"),
+                Column(data.place, "category", False, tuple(sorted(spec["places"])), others=True),
+                Column(data.target, "number", True, note="at least 0; missing in the rows to forecast"),
+                *ahead,
             ),
         )
-
-    def _may_lack(self, name: str, spec: Spec) -> bool | None:
-        """Whether a row to forecast may have no value in a column; None if the spec does not say."""
-        return name in spec["gaps"]["missing"] if "gaps" in spec else None
 
     @property
     def _columns(self) -> tuple[str, ...]:
