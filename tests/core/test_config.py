@@ -66,7 +66,7 @@ def test_the_error_on_an_unreadable_file_says_how_to_create_it(
 
 
 def test_a_new_key_with_its_default_is_not_written_so_that_no_version_changes() -> None:
-    plain = config.Register(name="model", description="A model.")
+    plain = Register(name="model", description="A model.")
     assert set(plain.model_dump()) == {"name", "description", "license", "data_license"}
-    shown = config.Register(name="model", description="A model.", example=False, units={"area": "m²"})
+    shown = Register(name="model", description="A model.", example=False, units={"area": "m²"})
     assert shown.model_dump(include={"example", "units"}) == {"example": False, "units": {"area": "m²"}}
