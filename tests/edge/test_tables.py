@@ -63,7 +63,7 @@ def test_rows_columns_and_a_frame_give_equal_inputs(rows: list[dict[str, Any]]) 
     [
         ([{"x": 1}], "no column y, event; it has x"),
         ([], "no column x, y, event"),
-        ([{"x": 1}], "The model needs x, y, event"),
+        ([{"x": 1}], "Give all columns that the model needs, with None where a value is not known"),
         ([{"x": 1, "y": 1, "event": "a"}, ("x", 1)], "the table row 2: not a row but tuple; give a dictionary"),
         (["rows.csv"], r"the table row 1: a file name \(rows.csv\); give .* `slipway predict` reads files"),
         (np.zeros((2, 3)), "the table: not a row but ndarray; give a dictionary by column, a list of them"),

@@ -39,7 +39,7 @@ def columns(table: Table, names: Sequence[str], where: str = "the table") -> dic
     Raises:
         DataError: `table` is not a table, a column is missing in all rows, or two columns have the same name.
     """
-    advice = f"The model needs {', '.join(names)}"
+    advice = "Give all columns that the model needs, with None where a value is not known"
     if isinstance(table, Sequence) and not isinstance(table, str):
         for position, row in enumerate(table, start=1):
             if not hasattr(row, "items"):

@@ -74,7 +74,8 @@ def card(record: Record, task: Task, golden: tuple[np.ndarray, np.ndarray], sett
         imports=Markdown(usage.imports),
         code=Markdown(usage.code),
         variant=Markdown(shlex.quote(" ".join(plain(record.variant).split()))),
-        columns=[_column(one, settings.units.get(one.name, "")) for one in usage.columns],
+        columns=[_column(one, settings.units) for one in usage.columns],
+        heads=["column", "type", *(["unit"] if settings.units else []), "may be missing", "values"],
         units=[(name, settings.units[name]) for name in record.spec["outputs"] if name in settings.units],
         prediction=_short(prediction) if settings.example else None,
         metrics=list(_metrics(record, metrics)),
@@ -122,14 +123,16 @@ def _check_units(units: Mapping[str, str], names: Sequence[str]) -> None:
         raise ConfigError(f"register.units: the model has no {unknown[0]}; it has {', '.join(dict.fromkeys(names))}")
 
 
-def _column(column: Column, unit: str) -> Row:
-    """Return the name, the type, the unit, whether values may be missing, and the categories of a column of a table."""
+def _column(column: Column, units: Mapping[str, str]) -> Row:
+    """Return the name of a column of a table, its type, its unit if units are known, whether values may be missing, and
+    its categories."""
     missing = {True: "yes", False: "no", None: ""}[column.missing]
     values = [markdown.code(value) for value in column.values[:MOST_VALUES]]
     more = len(column.values) - MOST_VALUES
     listed = [*values, *([f"{more:,} more"] if more > 0 else []), *(["or any other"] if column.others else [])]
     kind = ", ".join(part for part in (column.kind, column.note) if part)
-    return markdown.code(column.name), kind, unit, missing, markdown.listed(listed) if column.values else ""
+    unit = [units.get(column.name, "")] if units else []
+    return markdown.code(column.name), kind, *unit, missing, markdown.listed(listed) if column.values else ""
 
 
 def _short(prediction: Any) -> str:
