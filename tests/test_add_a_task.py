@@ -44,6 +44,13 @@ def test_the_page_leads_from_nothing_to_a_version_in_production(copy: Path) -> N
     sh(f"set -e\n{commit}", copy, **environment)
     sh("slipway promote desk-router@v1.0.0 --to production", copy, **environment)
     sh("slipway registry verify desk-router@v1.0.0", copy, **environment)
+    card = (copy / "models/desk-router/card.md").read_text()
+    (code,) = re.findall("```python\n(.*?)```", card, re.DOTALL)
+    (command,) = re.findall("```sh\n(.*?)```", card, re.DOTALL)
+    (copy.parent / "message.txt").write_text("my screen shows an error again")
+    command = command.replace("message.txt", str(copy.parent / "message.txt"))
+    shown = sh(f"{sys.executable} - <<'END'\n{code}\nEND", copy, PYTHONPATH=f"{copy}/edge/src")
+    assert json.loads(sh(command, copy, **environment))["prediction"] == eval(shown)
     (row,) = json.loads(sh("slipway registry list desk-router --json", copy, **environment))
     assert (row["version"], row["roles"]) == ("v1.0.0", ["production"])
     (use,) = [block for block in re.findall("```python\n(.*?)```", PAGE, re.DOTALL) if "Predictor.load" in block]

@@ -117,7 +117,7 @@ def test_a_row_that_cannot_be_used_does_not_stop_the_others(
     code, results = run(FOULS, tmp_path / "rows.csv")
     assert code == 3 and len(results) == 20
     wrong = {one["example"].rpartition(" ")[2]: one["error"] for one in results if "error" in one}
-    assert wrong == dict.fromkeys(("4", "18"), "x is far; fix or remove these rows")
+    assert wrong == dict.fromkeys(("4", "18"), "x is far, not a number; fix or remove these rows")
     assert np.allclose(values(one["prediction"] for one in results if "error" not in one), values(whole))
 
 

@@ -63,3 +63,10 @@ def test_the_error_on_an_unreadable_file_says_how_to_create_it(
         (tmp_path / "params/mine.yaml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         config.read("mine")
+
+
+def test_a_new_key_with_its_default_is_not_written_so_that_no_version_changes() -> None:
+    plain = Register(name="model", description="A model.")
+    assert set(plain.model_dump()) == {"name", "description", "license", "data_license"}
+    shown = Register(name="model", description="A model.", example=False, units={"area": "m²"})
+    assert shown.model_dump(include={"example", "units"}) == {"example": False, "units": {"area": "m²"}}

@@ -183,6 +183,14 @@ def test_a_release_turns_raw_examples_into_named_outputs(release: Path) -> None:
     assert predictor.predict([]) == []
 
 
+def test_one_example_gives_one_prediction_and_several_give_a_list(release: Path) -> None:
+    predictor = Predictor.load(str(release))
+    assert predictor.predict("1 2") == {"left": 20, "right": 40}
+    assert predictor.predict(["1 2"]) == [{"left": 20, "right": 40}]
+    assert predictor.predict_array("1 2").tolist() == [[20, 40]]
+    assert predictor.predict(text for text in ("1 2", "3 4")) == predictor.predict(["1 2", "3 4"])
+
+
 def test_an_example_of_several_inputs_gets_the_mean_of_their_predictions(release: Path) -> None:
     predictor = Predictor.load(release)
     assert predictor.predict(["1 2\n5 6", "3 4"]) == [{"left": 60, "right": 80}, {"left": 60, "right": 80}]

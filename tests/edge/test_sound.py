@@ -138,7 +138,7 @@ def test_bytes_paths_and_samples_of_a_sound_are_decoded_equally(tmp_path: Path) 
         ((np.full(1000, 0.1), 10**7), "not a sound", r"a rate of 1e\+07 Hz"),
         ((np.full(1000, 0.1), 22050.5), "not a sound", "a rate of 22050.5 Hz"),
         ((tone() * 32768, RATE), "out of range", "samples up to 16,384, where full scale is 1"),
-        (7, "not a sound", "int; give bytes"),
+        (7, "not a sound", "int; give a path, bytes"),
     ],
 )
 def test_a_sound_that_cannot_be_used_says_why(bad: object, kind: str, detail: str) -> None:

@@ -53,7 +53,8 @@ def test_rows_columns_and_a_frame_give_equal_inputs(rows: list[dict[str, Any]]) 
     inputs, numbers = Task(DATA).preprocess(rows, SPEC)
     assert inputs.dtype == np.float32 and numbers.tolist() == list(range(len(rows)))
     columns = {name: [row[name] for row in rows] for name in rows[0]}
-    for other in (columns, pd.DataFrame(rows), pd.DataFrame(rows).astype(object)):
+    series = [pd.Series(row, dtype=object) for row in rows]
+    for other in (columns, pd.DataFrame(rows), pd.DataFrame(rows).astype(object), series):
         np.testing.assert_array_equal(Task(DATA).preprocess(other, SPEC)[0], inputs)
 
 
@@ -62,10 +63,14 @@ def test_rows_columns_and_a_frame_give_equal_inputs(rows: list[dict[str, Any]]) 
     [
         ([{"x": 1}], "no column y, event; it has x"),
         ([], "no column x, y, event"),
-        ([("x", 1)], "give a list of dictionaries"),
-        (7, "give a list of dictionaries"),
-        ({"x": [1], "y": [1, 2], "event": ["a"]}, "its columns have different lengths: 1, 2, 1 values"),
-        ([{"x": "far", "y": 1, "event": "a"}], "the table row 1: x is far"),
+        ([{"x": 1}], "Give all columns that the model needs, with None where a value is not known"),
+        ([{"x": 1, "y": 1, "event": "a"}, ("x", 1)], "the table row 2: not a row but tuple; give a dictionary"),
+        (["rows.csv"], r"the table row 1: a file name \(rows.csv\); give .* `slipway predict` reads files"),
+        (np.zeros((2, 3)), "the table: not a row but ndarray; give a dictionary by column, a list of them"),
+        (7, "the table: not a row but int; give a dictionary by column"),
+        ({"x": [1], "y": 2, "event": ["a"]}, "column y is 2; give one value in each column, or a list in each"),
+        ({"x": [1], "y": [1, 2], "event": ["a"]}, "its columns have different lengths: x 1, y 2, event 1 values"),
+        ([{"x": "far", "y": 1, "event": "a"}], "the table row 1: x is far, not a number; fix or remove"),
         ([{"x": datetime.date(2024, 5, 1), "y": 1, "event": "a"}], "column x holds dates or durations"),
         ([{"x": "2024-05-01", "y": 1, "event": "a"}], "column x holds dates or durations"),
         ([{"x": [1], "y": 1, "event": "a"}], "column x holds values that are not numbers, such as"),

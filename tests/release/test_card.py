@@ -2,6 +2,7 @@ import copy
 import json
 import re
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -11,6 +12,8 @@ from markdown_it import MarkdownIt
 import hostile
 from conftest import ROOT
 from slipway import tasks
+from slipway.core.config import Register
+from slipway.core.errors import ConfigError
 from slipway.metrics.classification import METRICS
 from slipway.records.release import Record
 from slipway.release import card as cards
@@ -23,7 +26,7 @@ TASKS = {
     for task in (
         tasks.load("image_classification", {"height": 96, "width": 96}),
         tasks.load("tabular_classification", {"target": "kind", "positive": "1", "name": "ball", "numeric": ["x"]}),
-        tasks.load("tabular_regression", {"target": "visitors"}),
+        tasks.load("row_regression", {"target": "visitors", "numeric": ["hour"], "categorical": ["event"]}),
     )
 }
 HUB_TASKS = {
@@ -37,10 +40,13 @@ HUB_TASKS = {
 """The tasks of the Hugging Face hub (PIPELINE_DATA of huggingface.js) that tasks of slipway are named after."""
 
 
-def card(values: dict) -> str:
+def card(values: dict, **register: object) -> str:
     record = Record.model_validate_json(json.dumps(values))
-    task = TASKS[record.spec["objective"]]
-    return cards.card(record, task.metrics, task.words(record.spec))
+    outputs = np.full((2, len(record.spec["outputs"])), 0.375, np.float32)
+    shape = record.spec["input"]["shape"]
+    inputs = np.ones((2, *shape), np.uint8 if len(shape) == 3 else np.float32)
+    settings = Register(name="model", description="A model.", **register)
+    return cards.card(record, TASKS[record.spec["objective"]], (inputs, outputs), settings)
 
 
 def metadata(card: str) -> dict:
@@ -123,15 +129,24 @@ def described_table() -> dict:
     return {
         "schema": 3,
         "variant": "demand-predictor",
-        "task": "tabular_regression",
+        "task": "row_regression",
         "framework": "catboost",
         "profile": "full",
         "description": "Predicts the visitors of a place by the hour, a day ahead.",
         "data": {"target": "visitors"},
         "spec": {
             "objective": "regression",
-            "input": {"shape": [3], "dtype": "float32", "names": ["hour", "lag_24", "holiday|eve"]},
+            "input": {
+                "shape": [4],
+                "dtype": "float32",
+                "names": ["hour", "event: mean", "event: common", "event = a|b"],
+            },
             "outputs": ["visitors"],
+            "categories": {
+                "event": {"names": ["match", "a|b"], "positive": [0.5, 1.0], "common": [0.5, 1.0], "own": ["a|b"]}
+            },
+            "gaps": {"missing": ["hour"], "unseen": []},
+            "spread": {"relative": False, "low": -1.0, "high": 1.0},
         },
         "dataset": {"train": {"total": 20000}, "val": {"total": 672}, "test": {"total": 672}, "warnings": []},
         "precision": "float32",
@@ -165,7 +180,7 @@ def test_a_card_of_pictures_has_the_facts_the_scores_and_the_data(pictures: dict
     text = card(pictures)
     assert text.partition("\n---\n\n")[2].startswith("# base-ad-detector\n\nTells advertisements from programmes")
     assert "The verdict of the gate is **hold**: the data cannot tell" in text
-    assert "Input: an array `uint8 [96, 96, 3]` for each example." in text
+    assert "The model itself takes an array `uint8 [96, 96, 3]` for each example." in text
     assert "the probabilities of 2 classes, in this order: ad, content." in text
     facts, metrics, gate, parity, data, lineage, files = tables(text)
     assert ["runs as", "TFLite in int8, 3.8 MiB"] in facts
@@ -211,8 +226,9 @@ def test_a_card_names_the_limitations_of_the_model(pictures: dict):
 
 def test_a_card_of_a_table_names_its_target_and_features(table: dict):
     text = card(table)
-    assert "Output: visitors, in the unit of the raw data." in text
-    assert "<summary>The 3 features, in order</summary>\n\n`hour`, `lag_24`, `holiday`\\|`eve`" in text
+    assert "Output: visitors, in the unit of the raw data, with" in text
+    assert "<summary>The 4 features that are computed from it, in order</summary>\n\n`hour`, `event: mean`," in text
+    assert "`event = a`\\|`b`" in text
     assert "agree on 100.0 % of the test examples" in text
     assert "TFLite in float32, 912 bytes" in text
     assert "Only" not in text and "profile `" not in text
@@ -247,10 +263,51 @@ def test_a_hostile_text_in_every_field_stays_text(kind: str, request: pytest.Fix
     compile(code, "card", "exec")
 
 
+def test_a_card_of_a_table_has_its_columns_and_a_row_that_gives_a_golden_input(table: dict):
+    text = card(table)
+    assert tables(text)[1] == [
+        ["column", "type", "may be missing", "values"],
+        ["hour", "number", "yes", ""],
+        ["event", "category", "no", "a|b, match"],
+    ]
+    assert 'example = {\n    "hour": 1,\n    "event": "a|b",\n}\nprint(predictor.predict(example))\n' in text
+    assert "the prediction is `{'visitors': 0.375, 'interval': [-0.625, 1.375]}`." in text
+    assert "```sh\nslipway predict demand-predictor rows.csv\n```" in text
+
+
+def test_units_are_shown_of_columns_and_outputs_that_there_are(table: dict):
+    text = card(table, units={"hour": "h", "visitors": "persons"})
+    assert ["hour", "number", "h", "yes", ""] in tables(text)[1]
+    assert "- Unit of visitors: persons.\n" in text
+    with pytest.raises(ConfigError, match=r"register\.units: the model has no rain; it has hour, event, visitors"):
+        card(table, units={"rain": "mm"})
+
+
+def test_a_card_can_show_nothing_of_the_data(table: dict):
+    text = card(table, example=False)
+    assert 'example = {\n    "hour": 0,\n    "event": "a|b",\n}' in text
+    assert "The values of the row are made up." in text and "test split the prediction" not in text
+    assert "0.375" not in text
+
+
+def test_categories_that_are_too_many_are_counted_and_others_are_said_to_be_allowed(table: dict):
+    names = [f"event {number:03}" for number in range(33)]
+    table["spec"]["categories"]["event"] = {"names": names, "positive": [0.5] * 33, "common": [0.5] * 33, "own": []}
+    table["spec"]["gaps"]["unseen"] = ["event"]
+    (shown,) = (row[3] for row in tables(card(table))[1] if row[0] == "event")
+    assert shown.startswith("event 000, ") and shown.endswith("event 029, 3 more, or any other")
+
+
+def test_a_long_prediction_is_cut_off(table: dict):
+    table["spec"] |= {"objective": "multiclass", "outputs": [f"class {number}" for number in range(99)]}
+    table["spec"]["input"] = {"shape": [8, 8, 3], "dtype": "uint8"}
+    assert re.search(r"the prediction is `\{'class 0': 0.375, [^`]{370,400} \.\.\.`", card(table))
+
+
 def test_the_code_on_a_card_is_python_and_names_the_folder(pictures: dict):
     code = card(pictures).partition("```python\n")[2].partition("```")[0]
     compile(code, "card", "exec")
-    assert 'Predictor.load(Path("models/base-ad-detector"))' in code
+    assert 'folder = "models/base-ad-detector"\npredictor = Predictor.load(folder)\n' in code
 
 
 def test_examples_and_groups_are_counted_in_whole_numbers(pictures: dict):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, PngImagePlugin, features
+from PIL import Image, ImageOps, PngImagePlugin, features
 from sklearn import metrics as reference
 
 from repeated import assert_weights_repeat
@@ -454,12 +454,45 @@ def test_a_large_jpeg_is_shrunk_smoothly() -> None:
     assert encoded.std() < 8
 
 
-def test_bytes_paths_and_arrays_of_a_picture_are_encoded_equally(tmp_path: Path) -> None:
+def test_a_picture_of_every_type_is_encoded_equally(tmp_path: Path) -> None:
     content = file_of(picture(), "PNG")
     (tmp_path / "a.png").write_bytes(content)
-    encoded, _ = task().preprocess([content, tmp_path / "a.png", str(tmp_path / "a.png"), np.asarray(picture())], SPEC)
-    assert encoded.shape == (4, 16, 24, 3)
+    ways = [
+        content,
+        tmp_path / "a.png",
+        str(tmp_path / "a.png"),
+        np.asarray(picture()),
+        picture(),
+        picture().convert("RGBA"),
+    ]
+    ways.append(Image.open(BytesIO(content)))
+    encoded, _ = task().preprocess(ways, SPEC)
+    assert encoded.shape == (7, 16, 24, 3)
     assert (encoded == encoded[0]).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "I;16"])
+def test_an_image_or_an_array_of_any_mode_is_encoded_as_its_file(mode: str) -> None:
+    image = (
+        Image.fromarray(np.arange(24 * 16, dtype=np.uint16).reshape(16, 24) * 9)
+        if mode == "I;16"
+        else picture().convert(mode)
+    )
+    ways: list[Any] = [file_of(image, "PNG"), image]
+    ways += {"L": [np.asarray(image), np.asarray(image)[..., None]], "RGBA": [np.asarray(image)]}.get(mode, [])
+    encoded, _ = task().preprocess(ways, SPEC)
+    assert (encoded == encoded[0]).all()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_opened_image_is_turned_upright_as_its_file(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = file_of(picture(), "PNG", exif=exif)
+    image = Image.open(BytesIO(content))
+    encoded, _ = task().preprocess([content, image, ImageOps.exif_transpose(image)], SPEC)
+    assert (encoded == encoded[0]).all()
+    assert picture_size(image) == picture_size(content)
 
 
 @pytest.mark.parametrize(
@@ -468,8 +501,14 @@ def test_bytes_paths_and_arrays_of_a_picture_are_encoded_equally(tmp_path: Path)
         (b"", "picture 1: empty file"),
         (b"GIF89a", "picture 1: not a picture"),
         (Path("absent.jpg"), r"picture 1 \(absent.jpg\): unreadable: No such file"),
-        (np.zeros((4, 4), np.uint8), r"picture 1: not a picture: an array must be .* not uint8 \[4, 4\]"),
-        (7, "picture 1: not a picture: int; give bytes"),
+        (np.zeros((4, 4, 2), np.uint8), r"picture 1: not a picture: an array must be .* not uint8 \[4, 4, 2\]$"),
+        (np.zeros((0, 4, 3), np.uint8), r"an array must be .* not uint8 \[0, 4, 3\]$"),
+        (np.zeros((3, 8, 9), np.uint8), r"not uint8 \[3, 8, 9\]; its channels come first: use array.transpose"),
+        (np.full((8, 9, 3), 0.5), r"not float64 \[8, 9, 3\]; its values are from 0 to 1: use \(255 \* array\)"),
+        (np.full((8, 9, 3), 127), r"not int64 \[8, 9, 3\]$"),
+        (Image.new("F", (4, 4)), "picture 1: not a picture: a PIL image of mode F has no range; convert it to RGB"),
+        (Image.open(BytesIO(file_of(picture())[:-400])), "picture 1: truncated"),
+        (7, "picture 1: not a picture: int; give a path, bytes, a PIL image or a uint8 array"),
     ],
 )
 def test_the_error_names_the_bad_picture(bad: object, message: str) -> None:

@@ -17,8 +17,9 @@ from slipway_edge.errors import DataError, ExampleError
 LARGEST = 90_000_000
 """Pictures with more pixels are not decoded: each worker may hold one picture of this size at a time."""
 
-Picture = bytes | str | Path | np.ndarray
-"""A picture from a caller: an encoded file's bytes, its path, or decoded RGB uint8 [height, width, 3]."""
+Picture = bytes | str | Path | np.ndarray | Image.Image
+"""A picture from a caller: an encoded file's bytes, its path, a PIL image, or an array, uint8 from 0 to 255: RGB
+[height, width, 3], RGBA [height, width, 4], or grey [height, width]."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -60,10 +61,7 @@ def encode_picture(picture: Picture, height: int, width: int) -> np.ndarray:
         PictureError: the picture is empty, not JPEG, PNG or WebP, truncated or otherwise damaged, or an array of
             another shape or dtype.
     """
-    if isinstance(picture, np.ndarray):
-        resized = Image.fromarray(_rgb_array(picture)).resize((width, height), Image.Resampling.BILINEAR)
-        return np.array(resized)
-    return _decoded(_content(picture), (height, width))
+    return _decoded(_given(picture), (height, width))
 
 
 def decode_picture(picture: Picture) -> np.ndarray:
@@ -72,38 +70,64 @@ def decode_picture(picture: Picture) -> np.ndarray:
     Raises:
         PictureError: for the same reasons as `encode_picture`.
     """
-    return _rgb_array(picture) if isinstance(picture, np.ndarray) else _decoded(_content(picture), None)
+    return _decoded(_given(picture), None)
 
 
-def _rgb_array(picture: np.ndarray) -> np.ndarray:
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:
-        found = f"{picture.dtype} {list(picture.shape)}"
-        raise PictureError("not a picture", f"an array must be uint8 [height, width, 3], not {found}")
-    return picture
+def _given(picture: Picture) -> bytes | Image.Image:
+    """A caller's picture as bytes of a file or as a PIL image."""
+    if isinstance(picture, np.ndarray):
+        return Image.fromarray(_pixels(picture))
+    if isinstance(picture, Image.Image) and picture.mode == "F":
+        raise PictureError("not a picture", "a PIL image of mode F has no range; convert it to RGB")
+    return picture if isinstance(picture, Image.Image) else _content(picture)
 
 
-def _decoded(content: bytes, size: tuple[int, int] | None) -> np.ndarray:
-    """The picture in `content`, squashed to `size` (height, width) unless that is None."""
-    recognise(content[:12])
+def _pixels(array: np.ndarray) -> np.ndarray:
+    """A caller's array, checked, without an axis for a single channel."""
+    pixels = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    shaped = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
+    if array.dtype == np.uint8 and array.size and shaped:
+        return pixels
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] > 4:
+        remedy = "; its channels come first: use array.transpose(1, 2, 0)"
+    elif array.dtype.kind == "f" and array.size and 0 <= array.min() <= array.max() <= 1:
+        remedy = "; its values are from 0 to 1: use (255 * array).astype(np.uint8)"
+    else:
+        remedy = ""
+    found = f"{array.dtype} {list(array.shape)}"
+    raise PictureError("not a picture", f"an array must be uint8 [height, width, 3], not {found}{remedy}")
+
+
+def _decoded(picture: bytes | Image.Image, size: tuple[int, int] | None) -> np.ndarray:
+    """A picture, squashed to `size` (height, width) unless that is None."""
+    if isinstance(picture, bytes):
+        recognise(picture[:12])
     try:
-        with Image.open(BytesIO(content), formats=_READ) as image:
+        if isinstance(picture, Image.Image):
+            return _upright(picture, b"", size)
+        with Image.open(BytesIO(picture), formats=_READ) as image:
             if size is not None:
                 image.draft(None, (max(size), max(size)))
-            if image.width * image.height > LARGEST:
-                raise PictureError("too large", f"{image.width} x {image.height} pixels")
-            orientation = _orientation(image)
-            turn = _UPRIGHT.get(orientation)
-            rgb = _rgb(image, content)
-            if size is not None:
-                stored = size if orientation in (5, 6, 7, 8) else size[::-1]
-                rgb = rgb.resize(stored, Image.Resampling.BILINEAR)
-            return np.array(rgb if turn is None else rgb.transpose(turn))
+            return _upright(image, picture, size)
     except PictureError:
         raise
     except Exception as error:  # decoders raise almost any exception on damaged bytes
-        if "MAX_TEXT" in str(error):
-            return _decoded(_without_metadata(content), size)
+        if isinstance(picture, bytes) and "MAX_TEXT" in str(error):
+            return _decoded(_without_metadata(picture), size)
         raise _picture_error(error)
+
+
+def _upright(image: Image.Image, content: bytes, size: tuple[int, int] | None) -> np.ndarray:
+    """An image as uint8 RGB, upright; `content` are the bytes of its file, empty if they are not known."""
+    if image.width * image.height > LARGEST:
+        raise PictureError("too large", f"{image.width} x {image.height} pixels")
+    orientation = _orientation(image)
+    turn = _UPRIGHT.get(orientation)
+    rgb = _rgb(image, content)
+    if size is not None:
+        stored = size if orientation in (5, 6, 7, 8) else size[::-1]
+        rgb = rgb.resize(stored, Image.Resampling.BILINEAR)
+    return np.array(rgb if turn is None else rgb.transpose(turn))
 
 
 def _picture_error(error: Exception) -> PictureError:
@@ -122,17 +146,21 @@ def picture_size(picture: Picture) -> tuple[int, int]:
     Raises:
         PictureError: the picture's header cannot be read.
     """
-    if isinstance(picture, np.ndarray):
-        return int(picture.shape[0]), int(picture.shape[1])
-    content = _content(picture)
+    given = _given(picture)
+    if isinstance(given, Image.Image):
+        return _upright_size(given)
     try:
-        with Image.open(BytesIO(content), formats=_READ) as image:
-            turned = _orientation(image) in (5, 6, 7, 8)
-            return (image.width, image.height) if turned else (image.height, image.width)
+        with Image.open(BytesIO(given), formats=_READ) as image:
+            return _upright_size(image)
     except Exception as error:  # as above
         if "MAX_TEXT" in str(error):
-            return picture_size(_without_metadata(content))
+            return picture_size(_without_metadata(given))
         raise _picture_error(error)
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    turned = _orientation(image) in (5, 6, 7, 8)
+    return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def recognise(start: bytes) -> None:
@@ -156,7 +184,9 @@ def _content(picture: bytes | str | Path) -> bytes:
     if isinstance(picture, bytes):
         return picture
     if not isinstance(picture, str | Path):
-        raise PictureError("not a picture", f"{type(picture).__name__}; give bytes, a path or a uint8 array")
+        raise PictureError(
+            "not a picture", f"{type(picture).__name__}; give a path, bytes, a PIL image or a uint8 array"
+        )
     try:
         return Path(picture).read_bytes()
     except OSError as error:

@@ -22,6 +22,7 @@ import numpy as np
 
 from slipway_edge import fields
 from slipway_edge.errors import ModelError
+from slipway_edge.examples import single
 from slipway_edge.interpreter import Interpreter
 from slipway_edge.pooling import pool
 
@@ -79,12 +80,13 @@ class Predictor:
         self.record = record
 
     @classmethod
-    def load(cls, folder: Path, threads: int = 1) -> Self:
+    def load(cls, folder: str | Path, threads: int = 1) -> Self:
         """Load the release in `folder`.
 
         Raises:
             ModelError: a file is missing, the record is invalid, or the model does not have the recorded SHA-256.
         """
+        folder = Path(folder)
         path = folder / RECORD
         record = _read(path)
         try:
@@ -101,20 +103,36 @@ class Predictor:
             )
         return cls(folder, interpreter, _task(path, name, data, spec), spec, record)
 
-    def predict(self, examples: Any) -> list[Any]:
-        """Return a prediction for each raw example in the task's form for callers: probabilities by class, boxes, ...
+    def predict(self, examples: Any) -> Any:
+        """Return the prediction of one raw example, or a list with the prediction of each of several.
+
+        A prediction has the task's form for callers: probabilities by class, boxes, ... What an example is depends on
+        the task; the model card says it. Lists and other iterables are several examples, even with one in them. So are
+        an array with one axis more than an example, a DataFrame, and columns by name. Anything else is one example: a
+        path, bytes, an image, an array, samples with their rate (a tuple), a row (a dictionary).
 
         Raises:
-            DataError: an example cannot be read.
+            DataError: an example cannot be read; the message says which one.
         """
-        return self.task.present(self.predict_array(examples), examples, self.spec)
+        given, one = self._given(examples)
+        presented = self.task.present(self._predict(given), given, self.spec)
+        return presented[0] if one else presented
 
     def predict_array(self, examples: Any) -> np.ndarray:
-        """Return the predictions [n, *p] for n raw examples, in the order of `spec["outputs"]`.
+        """Return the predictions [n, *p], in the order of `spec["outputs"]`; n is 1 for one example.
 
         Raises:
-            DataError: an example cannot be read.
+            DataError: an example cannot be read; the message says which one.
         """
+        return self._predict(self._given(examples)[0])
+
+    def _given(self, examples: Any) -> tuple[Any, bool]:
+        """A caller's examples as a task reads them, with a length and more than once, and whether it is only one."""
+        if single(examples, len(self.spec["input"]["shape"])):
+            return [examples], True
+        return examples if hasattr(examples, "__len__") else list(examples), False
+
+    def _predict(self, examples: Any) -> np.ndarray:
         inputs, rows = self.task.preprocess(examples, self.spec)
         return pool(self.task.postprocess(self.interpreter(inputs), inputs, self.spec), rows)
 
@@ -125,8 +143,7 @@ class Predictor:
             ModelError: the examples do not have the recorded SHA-256, or an output differs from its golden value.
         """
         content = _verified(self.folder / GOLDEN, self.record["artifacts"][GOLDEN]["sha256"])
-        with np.load(io.BytesIO(content), allow_pickle=False) as golden:
-            inputs, expected = golden["inputs"], golden["outputs"]
+        inputs, expected = read_golden(content)
         tolerance = TOLERANCE["quantized" if self.interpreter.quantized else "float"]
         actual = self.interpreter(inputs)
         beyond = np.abs(actual - expected) > tolerance * np.maximum(1, np.abs(expected))
@@ -145,6 +162,12 @@ def golden_examples(interpreter: Interpreter, inputs: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, inputs=inputs, outputs=interpreter(inputs))
     return buffer.getvalue()
+
+
+def read_golden(content: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Return the inputs [n, *shape] and the outputs [n, *k] of the golden examples, given the bytes of their file."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as golden:
+        return golden["inputs"], golden["outputs"]
 
 
 def _read(path: Path) -> dict[str, Any]:

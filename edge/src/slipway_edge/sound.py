@@ -10,6 +10,7 @@ import struct
 from io import BytesIO
 from math import gcd, inf
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -23,12 +24,14 @@ RATES = (1_000, 768_000)
 """The lowest and the highest sample rate in Hz."""
 LOUDEST = 16.0
 """The largest plausible sample, where full scale is 1: floats may exceed 1 for a while, but not by 24 dB."""
+MOST_CHANNELS = 64
+"""An array with more channels, and more channels than samples, has its axes in the other order."""
 SILENT = 2.0**-14
 """Samples no larger than this (of full scale 1; two steps of 16 bits) are digital silence."""
 
 Sound = bytes | str | Path | tuple[np.ndarray, int]
-"""A sound from a caller: an encoded file's bytes, its path, or samples [n] or [n, channels] and their rate in Hz; full
-scale is 1 for floats and the range of the type for integers."""
+"""A sound from a caller: an encoded file's bytes, its path, or samples [n] or [n, channels] and their rate in Hz, as
+soundfile.read returns them; full scale is 1 for floats and the range of the type for integers."""
 
 _SLACK = 2304
 """How many samples the stated length of a compressed sound may be wrong by: two frames of an MP3."""
@@ -57,7 +60,7 @@ def decode(sound: Sound, rate: int) -> np.ndarray:
             `LONGEST`, silent, or far over full scale; its samples are not all finite; its channels cancel each other;
             or it is an array of another shape or dtype.
     """
-    samples, found = _from_array(*sound) if isinstance(sound, tuple) else _read(_content(sound))
+    samples, found = _from_array(sound) if isinstance(sound, tuple) else _read(_content(sound))
     if not len(samples):
         raise SoundError("empty sound", "0 samples")
     if not np.isfinite(samples).all():
@@ -108,8 +111,10 @@ def recognise(start: bytes) -> str:
 def _content(sound: bytes | str | Path) -> bytes:
     if isinstance(sound, bytes):
         return sound
+    if isinstance(sound, np.ndarray):
+        raise SoundError("not a sound", "an array without its rate; give (samples, rate in Hz)")
     if not isinstance(sound, str | Path):
-        raise SoundError("not a sound", f"{type(sound).__name__}; give bytes, a path or (samples, rate)")
+        raise SoundError("not a sound", f"{type(sound).__name__}; give a path, bytes or (samples, rate in Hz)")
     try:
         return Path(sound).read_bytes()
     except OSError as error:
@@ -242,11 +247,18 @@ def _ogg(content: bytes) -> float:
     return stated + last if whole else inf
 
 
-def _from_array(samples: np.ndarray, rate: int) -> tuple[np.ndarray, int]:
+def _from_array(sound: tuple[Any, ...]) -> tuple[np.ndarray, int]:
     """A caller's samples as floats, full scale being 1, and their rate."""
+    if len(sound) != 2 or not isinstance(sound[1], int | float | np.integer | np.floating):
+        found = ", ".join(type(one).__name__ for one in sound)
+        raise SoundError("not a sound", f"({found}); give (samples, rate in Hz), in this order")
+    samples, rate = sound
     if not isinstance(samples, np.ndarray) or samples.ndim not in (1, 2) or samples.dtype.kind not in "if":
         found = f"{samples.dtype} {list(samples.shape)}" if isinstance(samples, np.ndarray) else type(samples).__name__
         raise SoundError("not a sound", f"samples must be floats or integers [n] or [n, channels], not {found}")
+    if samples.ndim == 2 and samples.shape[1] > max(samples.shape[0], MOST_CHANNELS):
+        found = f"{list(samples.shape)} has the channels first"
+        raise SoundError("not a sound", f"samples must be [n] or [n, channels]; {found}: use samples.T")
     _check_rate(rate)
     _refuse_longer(len(samples), rate)
     return _full_scale(samples), int(rate)

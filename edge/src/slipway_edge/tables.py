@@ -1,4 +1,4 @@
-"""Convert a caller's table to arrays: a list of dictionaries by column, or columns by name (a DataFrame).
+"""Convert a caller's table to arrays: a list of rows (dictionaries by column), or columns by name (a DataFrame).
 
 Every value is read in the same way from every kind of table, including text from a CSV file.
 """
@@ -6,6 +6,7 @@ Every value is read in the same way from every kind of table, including text fro
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from slipway_edge.errors import DataError
 
 Table = Sequence[Mapping[str, Any]] | Mapping[str, Iterable[Any]]
 """Rows as dictionaries by column, or columns by name, such as a DataFrame."""
+ROWS = "give a dictionary by column, a list of them, or a DataFrame; `slipway predict` reads files"
 TRUTH = {word: word.lower() for word in ("True", "TRUE", "False", "FALSE")}
 
 _TIME = re.compile(
@@ -37,35 +39,43 @@ def columns(table: Table, names: Sequence[str], where: str = "the table") -> dic
     Raises:
         DataError: `table` is not a table, a column is missing in all rows, or two columns have the same name.
     """
-    if isinstance(table, Sequence):
-        if not all(isinstance(row, Mapping) for row in table):
-            raise DataError(f"{where}: give a list of dictionaries by column, or columns by name")
-        there = list(dict.fromkeys(str(name) for row in table for name in row))
-        require(where, there, names)
+    advice = "Give all columns that the model needs, with None where a value is not known"
+    if isinstance(table, Sequence) and not isinstance(table, str):
+        for position, row in enumerate(table, start=1):
+            if not hasattr(row, "items"):
+                raise DataError(f"{where} row {position}: {_kind(row)}; {ROWS}")
+        there = list(dict.fromkeys(str(name) for row in table for name, _ in row.items()))
+        require(where, there, names, advice)
         return {name: [row.get(name) for row in table] for name in names}
     if not hasattr(table, "items"):
-        raise DataError(f"{where}: give a list of dictionaries by column, or columns by name")
+        raise DataError(f"{where}: {_kind(table)}; {ROWS}")
     given = [(str(name), values) for name, values in table.items()]
-    require(where, [name for name, _ in given], names)
+    require(where, [name for name, _ in given], names, advice)
+    for name, values in given:
+        if name in names and (isinstance(values, str) or not isinstance(values, Iterable)):
+            raise DataError(f"{where}: column {name} is {values!r}; give one value in each column, or a list in each")
     found = {name: list(values) for name, values in given if name in names}
     if len({len(values) for values in found.values()}) > 1:
-        lengths = ", ".join(str(len(one)) for one in found.values())
+        lengths = ", ".join(f"{name} {len(values)}" for name, values in found.items())
         raise DataError(f"{where}: its columns have different lengths: {lengths} values")
     return found
 
 
-def require(where: str, there: Sequence[str], names: Sequence[str]) -> None:
+def _kind(value: Any) -> str:
+    """A value that is not a row or a table, for a message."""
+    return f"a file name ({value})" if isinstance(value, str | Path) else f"not a row but {type(value).__name__}"
+
+
+def require(where: str, there: Sequence[str], names: Sequence[str], advice: str) -> None:
     """Check that a table with the columns `there` has each of the columns `names` exactly once.
 
     Raises:
-        DataError: a column is missing or duplicated; the message says which one, and lists the columns.
+        DataError: a column is missing or duplicated; the message says which one, and lists the columns. If one is
+            missing, it ends with the advice.
     """
     if missing := [name for name in names if name not in there]:
-        listed = ", ".join(name if name == name.strip() else repr(name) for name in there)
-        raise DataError(
-            f"{where}: no column {', '.join(missing)}; it has {listed}. "
-            "Name the columns in data, or list a file that is not a table of rows in data.exclude"
-        )
+        listed = ", ".join(name if name == name.strip() else repr(name) for name in there) or "none"
+        raise DataError(f"{where}: no column {', '.join(missing)}; it has {listed}. {advice}")
     if twice := [name for name in dict.fromkeys(names) if list(there).count(name) > 1]:
         raise DataError(f"{where}: several columns are called {', '.join(twice)}; give each a different name")
 

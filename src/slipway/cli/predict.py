@@ -206,8 +206,8 @@ def _each(predictor: Predictor, path: Path, frame: pd.DataFrame, first: int) -> 
 
 
 def _takes_rows(predictor: Predictor) -> bool:
-    """Whether the examples of a model are rows: its inputs are then lists of features, not pictures or spectrograms."""
-    return len(predictor.spec["input"]["shape"]) == 1
+    """Whether the examples of a model are rows: its inputs are then features with names."""
+    return "names" in predictor.spec["input"]
 
 
 def _table(path: Path, form: Format) -> pd.DataFrame:

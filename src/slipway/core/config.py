@@ -176,13 +176,16 @@ License = Annotated[str, AfterValidator(_license)]
 class Register(Section):
     """The registered model in MLflow: its name and its purpose.
 
-    `license` is the licence of the model and `data_license` that of the data; None if none is stated.
+    `license` is the licence of the model and `data_license` that of the data; None if none is stated. `units` are the
+    units of columns and outputs by name, for the card. With `example: false`, the card shows no example of the data.
     """
 
     name: str
     description: str
     license: License | None = None
     data_license: License | None = None
+    units: dict[str, str] = unwritten({})
+    example: bool = unwritten(True)
 
 
 def top(content: bytes | None = None) -> dict[str, Any]:

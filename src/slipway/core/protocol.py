@@ -3,13 +3,13 @@
 `prepare` indexes the raw folder, specifies the encoding on the training examples and encodes every example;
 `evaluate` and `convert-tflite` postprocess raw model outputs and score them; the `Predictor` pre- and postprocesses
 with the same code, from `slipway_edge.tasks`. The framework fits the model (`slipway.frameworks`). The gate, the card
-and the report use the metrics, kinds of group, contributions and words of the task.
+and the report use the metrics, kinds of group, contributions, words and usage of the task.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -151,6 +151,44 @@ class Words:
     hub: str | None = None
 
 
+@dataclass(frozen=True)
+class Column:
+    """A column of the tables that a model takes.
+
+    `missing`: whether a value may be missing, None if that is not known. `values`: the categories of the training data.
+    `others`: whether other categories are allowed too. `note`: what else there is to know about the values.
+    """
+
+    name: str
+    kind: Literal["number", "category", "date", "time"]
+    missing: bool | None = None
+    values: tuple[str, ...] = ()
+    others: bool = False
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How a model is called, for its card.
+
+    `example`: what an example is, and how a caller gives one or several. `code`: Python that assigns an example to
+    `example`, given `folder`, the path of the release; it needs `imports`. `origin`: whole sentences on this example.
+    `given`: this example as a value, if it is not `golden` and `present` needs it. `file`: a file name for
+    `slipway predict`. `steps`: whole sentences on what happens to an example before the model runs. `answer`: whole
+    sentences on the form of a prediction. `columns`: those of a table, as in the raw data.
+    """
+
+    example: str
+    code: str
+    origin: str
+    file: str
+    imports: str = ""
+    given: Any = None
+    steps: tuple[str, ...] = ()
+    answer: str = ""
+    columns: tuple[Column, ...] = ()
+
+
 class Task(Protocol):
     """One kind of model over one variant's `data` section."""
 
@@ -223,3 +261,10 @@ class Task(Protocol):
 
     def words(self, spec: Spec) -> Words:
         """Return the texts on the output of a model with this spec."""
+
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
+        """Return how a model with this spec is called, with an example that gives the input `golden` [*shape].
+
+        It is the input of the golden example with the number `shown`. The golden examples are a part of every release,
+        and the card shows no other data. If `golden` is None, or no example can be made from it, one is made up.
+        """

@@ -18,7 +18,7 @@ import pandas as pd
 
 from slipway.core.errors import DataError
 from slipway.records.release import Record
-from slipway_edge.predictor import GOLDEN, Predictor
+from slipway_edge.predictor import GOLDEN, Predictor, read_golden
 
 SHOWN = 2
 """The number of golden examples in the input example."""
@@ -65,8 +65,7 @@ def add(folder: Path, record: Record) -> None:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema, TensorSpec
 
-    with np.load(folder / GOLDEN, allow_pickle=False) as golden:
-        inputs = golden["inputs"][:SHOWN]
+    inputs = read_golden((folder / GOLDEN).read_bytes())[0][:SHOWN]
     predicted = _load_pyfunc(str(folder)).predict(inputs)
     names = record.spec["input"].get("names")
     takes: list[ColSpec | TensorSpec]

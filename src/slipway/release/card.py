@@ -7,21 +7,30 @@ cards. card.md.jinja has the text, and this module computes the figures that the
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import yaml
 
+from slipway.core.config import Register
+from slipway.core.errors import ConfigError
 from slipway.core.metric import CONVERSION, COUNTS, Metric
-from slipway.core.protocol import Words
+from slipway.core.protocol import Column, Task
 from slipway.records.release import Record
 from slipway.release import markdown
 from slipway.release.markdown import UNKNOWN, Markdown
+from slipway_edge.redaction import plain
 
 FEW_GROUPS = 20
 """With fewer groups, a percentile bootstrap over groups gives intervals that are too narrow."""
 FEW_EXAMPLES = 30
 """With fewer test examples of a class, its scores are very uncertain."""
+MOST_VALUES = 30
+"""Number of categories of a column that a card lists."""
+LONGEST = 400
+"""Number of characters after which a prediction is cut off."""
 LIBRARY = "litert"
 """The hub's name of the library that runs TFLite."""
 
@@ -32,8 +41,27 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 Row = tuple[object, ...]
 
 
-def card(record: Record, metrics: Mapping[str, Metric], words: Words) -> str:
-    """Return the model card of a release record, ending in a newline; its task declares the metrics and the words."""
+def card(record: Record, task: Task, golden: tuple[np.ndarray, np.ndarray], settings: Register) -> str:
+    """Return the model card of a release, ending in a newline.
+
+    Args:
+        record: the release record.
+        task: its task, which declares the metrics, the words, and how the model is called.
+        golden: the inputs [n, *shape] and the outputs [n, *k] of the golden examples.
+        settings: the units, and whether a golden example is shown.
+
+    Raises:
+        ConfigError: a unit is given for something that the model does not have.
+    """
+    inputs, outputs = golden
+    metrics, words = task.metrics, task.words(record.spec)
+    decoded = task.postprocess(outputs, inputs, record.spec)
+    presented = task.present(decoded, list(inputs), record.spec)
+    shown = next((number for number, one in enumerate(presented) if one), 0)
+    usage = task.usage(record.spec, shown, inputs[shown] if settings.example else None)
+    given = inputs[shown] if usage.given is None else usage.given
+    (prediction,) = task.present(decoded[shown : shown + 1], [given], record.spec)
+    _check_units(settings.units, [*(one.name for one in usage.columns), *record.spec["outputs"]])
     test, sides = record.dataset.test, record.dataset.splits
     delegation = record.delegation
     return _TEMPLATE.render(
@@ -42,6 +70,14 @@ def card(record: Record, metrics: Mapping[str, Metric], words: Words) -> str:
         level=f"{100 * (record.confidence or 0.95):g} %",
         words=words,
         output=Markdown(markdown.text(words.output).replace("{outputs}", markdown.listed(record.spec["outputs"]))),
+        usage=usage,
+        imports=Markdown(usage.imports),
+        code=Markdown(usage.code),
+        variant=Markdown(shlex.quote(" ".join(plain(record.variant).split()))),
+        columns=[_column(one, settings.units) for one in usage.columns],
+        heads=["column", "type", *(["unit"] if settings.units else []), "may be missing", "values"],
+        units=[(name, settings.units[name]) for name in record.spec["outputs"] if name in settings.units],
+        prediction=_short(prediction) if settings.example else None,
         metrics=list(_metrics(record, metrics)),
         rules=list(_rules(record, {**COUNTS, **CONVERSION, **metrics})),
         differences=list(_differences(record)),
@@ -80,6 +116,37 @@ def metadata(record: Record, hub: str | None) -> dict[str, Any]:
     if results["metrics"] and _PLAIN.fullmatch(record.variant):
         known["model-index"] = [{"name": record.variant, "results": [results]}]
     return {key: value for key, value in known.items() if value}
+
+
+def _check_units(units: Mapping[str, str], names: Sequence[str]) -> None:
+    if unknown := [name for name in units if name not in names]:
+        raise ConfigError(f"register.units: the model has no {unknown[0]}; it has {', '.join(dict.fromkeys(names))}")
+
+
+def _column(column: Column, units: Mapping[str, str]) -> Row:
+    """Return the name of a column of a table, its type, its unit if units are known, whether values may be missing, and
+    its categories."""
+    missing = {True: "yes", False: "no", None: ""}[column.missing]
+    values = [markdown.code(value) for value in column.values[:MOST_VALUES]]
+    more = len(column.values) - MOST_VALUES
+    listed = [*values, *([f"{more:,} more"] if more > 0 else []), *(["or any other"] if column.others else [])]
+    kind = ", ".join(part for part in (column.kind, column.note) if part)
+    unit = [units.get(column.name, "")] if units else []
+    return markdown.code(column.name), kind, *unit, missing, markdown.listed(listed) if column.values else ""
+
+
+def _short(prediction: Any) -> str:
+    """Return a prediction with four significant digits, and without its end if it is long."""
+    written = repr(_rounded(prediction))
+    return written if len(written) <= LONGEST else f"{written[:LONGEST]} ..."
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _metrics(record: Record, metrics: Mapping[str, Metric]) -> Iterator[Row]:

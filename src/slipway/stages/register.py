@@ -27,6 +27,7 @@ from slipway.records import release as record
 from slipway.records.verdict import Judgement, Verdict, worst
 from slipway.release import card, croissant
 from slipway.stages import run
+from slipway_edge.predictor import GOLDEN, read_golden
 
 
 def register(variant: str) -> None:
@@ -56,8 +57,10 @@ def register(variant: str) -> None:
         record.lineage(Path("dvc.lock"), variant, PARAMS / f"{variant}.yaml"),
     )
     atomic.write_json(models / "release.json", made.to_json())
-    atomic.write_text(models / "card.md", card.card(made, task.metrics, task.words(spec)))
-    described = croissant.describe(made, Path("data/prepared") / variant, Register(**values["register"]).data_license)
+    settings = Register(**values["register"])
+    golden = read_golden((models / GOLDEN).read_bytes())
+    atomic.write_text(models / "card.md", card.card(made, task, golden, settings))
+    described = croissant.describe(made, Path("data/prepared") / variant, settings.data_license)
     atomic.write_json(reports / "croissant.json", described)
     joined = worst([judged.verdict, benchmark["gate"]["verdict"]])
     why = "" if joined == "pass" else f"; {models / 'card.md'} and {reports / 'benchmark.json'} say why"

@@ -136,7 +136,7 @@ def test_a_date_that_cannot_be_read_is_listed(tmp_path: Path) -> None:
     frame.loc[2, "seen"] = "soon"
     problems = TASK.index(raw(tmp_path, frame)).problems
     assert [(one.where, one.kind, one.detail) for one in problems] == [
-        ("penguins.csv row 3", "not a date", "seen is soon")
+        ("penguins.csv row 3", "not a date", "seen is soon, not a date")
     ]
     with pytest.raises(DataError, match="row 1: seen is soon"):
         TASK.preprocess(frame.iloc[2:3], {"categories": {}})

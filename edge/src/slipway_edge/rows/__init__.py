@@ -16,6 +16,9 @@ from slipway_edge.rows.encoding import Columns
 from slipway_edge.rows.expressions import Expression
 from slipway_edge.tables import Check, Table
 
+KNOWN = 10
+"""Number of categories that a message about a new one lists."""
+
 
 class Rows:
     """A task whose examples are rows of a table; see `slipway_edge.predictor.Task`.
@@ -40,7 +43,7 @@ class Rows:
         self._written = tables.Written.of(data)
 
     def preprocess(self, examples: Table, spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the features [n, f] of a table, or of a list of dictionaries by column, and the rows' positions [n].
+        """Return the features [n, f] of rows, a list of dictionaries by column or a table, and the rows' positions [n].
 
         Target, group and time are ignored.
 
@@ -85,7 +88,10 @@ class Rows:
         for name in sorted(set(missing) - set(spec["gaps"]["missing"])):
             yield Check(missing[name], "no value", f"{name} is missing, but every row of the training data has it")
         for name in sorted(set(unseen) - set(spec["gaps"]["unseen"]) - set(spec["gaps"]["missing"])):
-            why = ", which is not in the training data, nor is a rare or missing category that could stand for it"
+            known = sorted(spec["categories"][name]["names"])
+            listed = ", ".join(known[:KNOWN]) + (", ..." if len(known) > KNOWN else "")
+            why = f", which is not in the training data ({listed}), nor is a rare or missing category "
+            why += "that could stand for it"
             yield Check(unseen[name], "new category", f"{name} is", categorical[name], why)
 
 
@@ -94,7 +100,7 @@ def check_numeric(numeric: Columns, given: Mapping[str, Any]) -> Iterator[Check]
     for name, values in numeric.items():
         if name in given:
             present = np.array([not tables.missing(value) and value != "" for value in given[name]], bool)
-            yield Check(present & np.isnan(values), "not a number", f"{name} is", given[name])
+            yield Check(present & np.isnan(values), "not a number", f"{name} is", given[name], ", not a number")
         yield Check(np.isinf(values), "infinite value", f"{name} is", values)
 
 
@@ -102,4 +108,4 @@ def check_dates(dates: Columns, given: Mapping[str, Any]) -> Iterator[Check]:
     """Check columns of dates for other values; `given` [n] are the original values."""
     for name, values in dates.items():
         present = np.array([not tables.missing(value) and value != "" for value in given[name]], bool)
-        yield Check(present & np.isnat(values), "not a date", f"{name} is", given[name])
+        yield Check(present & np.isnat(values), "not a date", f"{name} is", given[name], ", not a date")

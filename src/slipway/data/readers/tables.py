@@ -107,7 +107,8 @@ def require(where: str, frame: pd.DataFrame, columns: Sequence[str]) -> None:
     Raises:
         DataError: a column is missing or occurs twice; the message says which, and lists the columns that exist.
     """
-    tables.require(where, [str(name) for name in frame.columns], columns)
+    advice = "Name the columns in data, or list a file that is not a table of rows in data.exclude"
+    tables.require(where, [str(name) for name in frame.columns], columns, advice)
 
 
 def texts(values: pd.Series) -> pd.Series:

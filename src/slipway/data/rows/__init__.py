@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.errors import DataError
-from slipway.core.protocol import Encoded, Index, Problem, column
+from slipway.core.protocol import Column, Encoded, Index, Problem, Usage, column
 from slipway.core.spec import Spec
 from slipway.data.readers import tables
 from slipway.data.readers.sides import side_of
-from slipway.data.rows import encoding
+from slipway.data.rows import decoding, encoding
 from slipway.data.rows.columns import Columns
 from slipway.data.rows.proposal import Proposal
+from slipway.data.usage import dictionary, made_up, may_lack
 from slipway_edge import rows as edge
 from slipway_edge.rows import check_dates, check_numeric
 from slipway_edge.rows.encoding import Columns as Values
@@ -37,6 +38,17 @@ _REQUIRED = {
     "example": ("no name", "its name is empty or cannot be read"),
 }
 """The columns in which every row must have a value, and the kind and the message of a row that has none."""
+
+_STEPS = (
+    ("derived", "Further features are computed by the formulas in release.json (data.derived)."),
+    ("dates", "A date becomes year, month, day, weekday, hour and days since 1970."),
+    (
+        "categorical",
+        "A category becomes numbers that are learnt from its training rows: the share of each class or the mean value, "
+        "and its frequency; a common one also has a feature that is 0 or 1.",
+    ),
+)
+"""What happens to the columns of a key of the section `data`, if it has any."""
 
 
 class Rows(edge.Rows, ABC):
@@ -138,6 +150,35 @@ class Rows(edge.Rows, ABC):
                 self.features(self._numbers(batch), self._dates_of(batch), self._texts(batch), spec),
                 self.targets(batch["label"], spec),
             )
+
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
+        """Return how the model is called: with rows by column; the example has the features `golden`."""
+        data = self.data
+        columns = [Column(name, "number", may_lack(name, spec)) for name in data.numeric]
+        columns += [Column(name, "date", may_lack(name, spec), note="or date and time") for name in data.dates]
+        for name in data.categorical:
+            others = "gaps" not in spec or name in {*spec["gaps"]["missing"], *spec["gaps"]["unseen"]}
+            names = tuple(sorted(spec["categories"][name]["names"]))
+            columns.append(Column(name, "category", may_lack(name, spec), names, others))
+        row, origin = made_up(columns), "The values of the row are made up."
+        if golden is not None:
+            row = decoding.row(golden, data.numeric, len(self.derived), data.dates, data.categorical, spec)
+            origin = (
+                "The row is one of the test split, as the model sees it, read from golden.npz: numbers have the digits "
+                f'of float32, and "{decoding.OTHER}" stands for a category that is too rare to be learnt. None is a '
+                "missing value."
+            )
+        return Usage(
+            example=(
+                "a row: a dictionary by column. One gives one prediction, a list of dictionaries or a DataFrame gives "
+                "a list"
+            ),
+            code=f"example = {dictionary(row)}",
+            origin=origin,
+            file="rows.csv",
+            steps=tuple(step for there, step in _STEPS if getattr(data, there)),
+            columns=tuple(columns),
+        )
 
     @property
     def _features(self) -> list[str]:

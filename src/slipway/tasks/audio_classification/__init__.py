@@ -22,8 +22,9 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from slipway.core.config import Section
-from slipway.core.protocol import Encoded, Index, Problem
+from slipway.core.protocol import Encoded, Index, Problem, Usage
 from slipway.core.spec import Spec
+from slipway.data import usage
 from slipway.data.readers import folders
 from slipway.metrics.classification import Classifier
 from slipway.tasks.audio_classification.fingerprint import fingerprint
@@ -147,3 +148,7 @@ class Task(Classifier, edge.Task):
                 hashes=np.array([fingerprint(window[..., 0]) for window in inputs], np.uint64),
                 problems=[result for result in results if isinstance(result, Problem)],
             )
+
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
+        """Return how the model is called: with sounds."""
+        return usage.sounds(self._data.model_dump(), spec)

@@ -20,8 +20,9 @@ import pandas as pd
 from pydantic import Field
 
 from slipway.core.config import Section
-from slipway.core.protocol import Encoded, Index, Problem
+from slipway.core.protocol import Encoded, Index, Problem, Usage
 from slipway.core.spec import Spec
+from slipway.data import usage
 from slipway.data.readers import folders
 from slipway.data.readers.pictures import difference_hash
 from slipway.metrics.classification import Classifier
@@ -107,3 +108,7 @@ class Task(Classifier, edge.Task):
                 hashes=np.array([fingerprint for _, (_, fingerprint) in good], np.uint64),
                 problems=[result for result in results if isinstance(result, Problem)],
             )
+
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
+        """Return how the model is called: with whole pictures."""
+        return usage.pictures(spec, shown)

@@ -27,8 +27,9 @@ from pydantic import Field, model_validator
 from slipway.core.config import Section, unwritten
 from slipway.core.errors import DataError
 from slipway.core.metric import Metric
-from slipway.core.protocol import Encoded, Index, Problem, Words
+from slipway.core.protocol import Encoded, Index, Problem, Usage, Words
 from slipway.core.spec import Spec
+from slipway.data import usage
 from slipway.data.readers import folders
 from slipway.data.readers.litter import passed_over
 from slipway.data.readers.pictures import difference_hash
@@ -257,6 +258,34 @@ class Task(edge.Task):
     def words(self, spec: Spec) -> Words:
         """Return the description of predictions: places of keypoints."""
         return Words(f"place and score of {len(spec['outputs'])} keypoints, in this order: {{outputs}}")
+
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
+        """Return how the model is called: with a picture and the box of a person in it."""
+        height, width, _ = spec["input"]["shape"]
+        sides = [round(side / (1 + self._margin), 1) for side in (width, height)]
+        corner = [round((side - inner) / 2, 1) for side, inner in zip((width, height), sides, strict=True)]
+        box = (*corner, *sides)
+        return Usage(
+            example=(
+                "a picture and the box of a person in it, (picture, (x, y, width, height)), in pixels of the upright "
+                f"picture; without a box, the person fills the picture. {usage.MANY}. A picture is {usage.PICTURE}"
+            ),
+            imports="import numpy as np\n",
+            code=(
+                f'picture = np.load(f"{{folder}}/golden.npz")["inputs"][{shown}]  # or "picture.jpg"\n'
+                f"example = (picture, {box})"
+            ),
+            origin=f"The {usage.FROM_GOLDEN}: a person with a margin.",
+            given=None if golden is None else (golden, box),
+            file="picture.jpg",
+            steps=(
+                usage.UPRIGHT,
+                f"The box is made longer by {self._margin:g} of its sides and then brought to the ratio {width} : "
+                f"{height}. This part is cut out, grey outside the picture, and resized to {width} x {height} pixels.",
+                usage.UNSCALED,
+            ),
+            answer="x and y are in pixels of the upright picture; the score is from 0 to 1.",
+        )
 
     def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Return the agreement on all keypoints with a high native score, and the differences of x and y, as shares."""

@@ -15,6 +15,7 @@ Targets: float32 [max_boxes, 4]: x, y, width, height as shares; unused rows are 
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -24,8 +25,9 @@ from pydantic import Field
 
 from slipway.core.config import Section
 from slipway.core.metric import Metric
-from slipway.core.protocol import Encoded, Index, Problem, Words
+from slipway.core.protocol import Encoded, Index, Problem, Usage, Words
 from slipway.core.spec import Spec
+from slipway.data import usage
 from slipway.data.readers import folders
 from slipway.data.readers.pictures import difference_hash
 from slipway.metrics import boxes, parity
@@ -144,6 +146,13 @@ class Task(edge.Task):
     def words(self, spec: Spec) -> Words:
         """Return the description of predictions: boxes around objects."""
         return Words("boxes with a score, each around one of: {outputs}")
+
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
+        """Return how the model is called: with whole pictures."""
+        return replace(
+            usage.pictures(spec, shown),
+            answer="x and y of a box are its centre, in pixels of the upright picture; the best box comes first.",
+        )
 
     def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Return the agreement of boxes at the threshold, matched one to one, and the differences of ranked scores."""

@@ -21,7 +21,7 @@ from pydantic import AfterValidator, Field, model_validator
 from slipway.core.config import Section, unwritten
 from slipway.core.errors import ConfigError, DataError, ModelError
 from slipway.core.metric import Metric
-from slipway.core.protocol import Encoded, Index, Problem, Words, column
+from slipway.core.protocol import Encoded, Index, Problem, Usage, Words, column
 from slipway.core.spec import Spec
 from slipway.data.readers import tables
 from slipway.data.readers.table_format import Format
@@ -30,6 +30,7 @@ from slipway.metrics import parity
 from slipway.tasks.tabular_regression import expectation
 from slipway.tasks.tabular_regression.names import names
 from slipway.tasks.tabular_regression.scores import METRICS, OF_INTERVAL, Scores
+from slipway.tasks.tabular_regression.usage import usage
 from slipway_edge.intervals import INTERVAL
 from slipway_edge.tables import failures, positions, some
 from slipway_edge.tasks import tabular_regression as edge
@@ -261,6 +262,10 @@ class Task(edge.Task):
         if self.data.quantiles is None:
             return [self.data.target]
         return [f"{self.data.target} {100 * level:g} %" for level in self.data.quantiles]
+
+    def usage(self, spec: Spec, shown: int, golden: np.ndarray | None) -> Usage:
+        """Return how the model is called: with a table of history and of steps to forecast."""
+        return usage(self.data, self, spec, golden)
 
     @property
     def _columns(self) -> tuple[str, ...]:
