@@ -19,7 +19,7 @@ from slipway.core.errors import DataError, ExampleError
 from slipway.core.protocol import Index, Problem
 from slipway.data.readers import metadata
 from slipway.data.readers.litter import litter, passed_over, subfolders
-from slipway.data.readers.metadata import METADATA, same
+from slipway.data.readers.metadata import LABEL, LABELS, METADATA, Metadata, same
 from slipway.data.readers.sides import SIDES, above_classes, side_of
 
 _MISNAMED = frozenset(f"metadata.{suffix}" for suffix in ("csv", "tsv", "txt", "csv.txt", "xls", "xlsx", "jsonl"))
@@ -113,6 +113,7 @@ def describe(
     noun: str,
     problems: list[Problem],
     notes: list[str],
+    label: str = LABEL,
 ) -> pd.DataFrame:
     """Add `group` to the examples, and the other columns of metadata.csv.
 
@@ -127,6 +128,7 @@ def describe(
         noun: the word for the examples in messages, in the plural.
         problems: the list to which each example that is left out is added.
         notes: the list to which sentences are added.
+        label: the column of metadata.csv with the class; `LABELS` is added to the examples, as text.
 
     Raises:
         DataError: metadata.csv is unusable, or the group expression matches no example.
@@ -134,18 +136,24 @@ def describe(
     if misnamed := [path for path in raw.iterdir() if path.name != METADATA and path.name.casefold() in _MISNAMED]:
         raise DataError(f"{min(misnamed)}: the file that describes the {noun} is called {METADATA}; rename it")
     if (raw / METADATA).exists():
-        examples = _described(examples, raw / METADATA, problems, notes)
+        examples = _described(examples, metadata.read(raw / METADATA, label), problems, notes)
     if group is not None:
         if "group" in examples:
             notes.append(f"{METADATA}: the column group is not read, since data.group groups the {noun}")
         examples = _grouped(examples, group, noun, problems)
     elif "group" not in examples:
         examples = examples.assign(group=examples["example"])
-    return examples[[column for column in ("example", "label", "group", "split", "fold") if column in examples]]
+    columns = ("example", "label", LABELS, "group", "split", "fold")
+    return examples[[column for column in columns if column in examples]]
 
 
 def placed(examples: pd.DataFrame, tops: Mapping[str, str | None]) -> pd.DataFrame:
-    """Add `inner`, the part of each path below one of `tops`, and `split`, the side of that folder if it has one."""
+    """Add `inner`, the part of each path below one of `tops`, and `split`, the side of that folder if it has one.
+
+    The only one of `tops` may be ".", the raw folder itself.
+    """
+    if "." in tops:
+        return examples.assign(inner=examples["example"])
     depth = max(top.count("/") for top in tops) + 1  # all have the same depth
     parts = [name.split("/", depth) for name in examples["example"]]
     top_of = ["/".join(one[:depth]) for one in parts]
@@ -242,9 +250,9 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
             if litter(name) or linked(Path(parent, name)):
                 folders.remove(name)
         for name in files:
-            if litter(name):
-                continue
             path = Path(parent, name)
+            if litter(name) or path == raw / METADATA:
+                continue
             where = within(raw, path)
             try:
                 if raw / where != path:
@@ -259,9 +267,8 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
                 yield where
 
 
-def _described(examples: pd.DataFrame, path: Path, problems: list[Problem], notes: list[str]) -> pd.DataFrame:
+def _described(examples: pd.DataFrame, described: Metadata, problems: list[Problem], notes: list[str]) -> pd.DataFrame:
     """Return the examples that metadata.csv lists, with its columns; rows that contradict the folders are problems."""
-    described = metadata.read(path)
     notes += described.notes
     rows = described.rows
     rows = rows.drop(columns=[name for name in ("split", "fold") if name in rows and (rows[name] == "").all()])
