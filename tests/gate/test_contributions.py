@@ -12,6 +12,7 @@ from slipway import tasks
 from slipway.core.protocol import column
 from slipway.gate.contributions import Scored, aligned
 from slipway.metrics.keypoints import SIGMAS
+from slipway_edge.classes import text
 
 
 def rng() -> np.random.Generator:
@@ -116,9 +117,26 @@ def flats(n: int = 60) -> Scored:
     return Scored(task, spec, examples, label.astype(np.float32), (label + random.normal(size=n) * 9)[:, None])
 
 
+def tags(n: int = 60) -> Scored:
+    """Pictures with any number of labels, some without one."""
+    random, names = rng(), ["bird", "rain", "wind"]
+    targets = (random.random((n, 3)) < [0.5, 0.3, 0.1]).astype(np.uint8)
+    task = tasks.load("image_multilabel", {"height": 8, "width": 8})
+    label = [text([name for name, has in zip(names, row, strict=True) if has]) for row in targets]
+    spec = {"objective": "multilabel", "outputs": names, "classes": names, "threshold": [0.5, 0.6, 0.7]}
+    predictions = (0.4 * targets + 0.6 * random.random((n, 3))).astype(np.float32)
+    return Scored(task, spec, frame(n, label=label), targets, predictions)
+
+
+def calls() -> Scored:
+    return replace(tags(), task=tasks.load("audio_multilabel", {}))
+
+
 MODELS = {
     "audio_classification": sounds,
+    "audio_multilabel": calls,
     "image_classification": pictures,
+    "image_multilabel": tags,
     "keypoint_detection": pose,
     "object_detection": balls,
     "row_regression": flats,
@@ -155,8 +173,9 @@ def test_scores_are_as_the_task_declares_them(name: str) -> None:
         (demand(), {"mae", "mae_ratio_to_naive"}),
         (pose(), {"pck", "mean_error"}),
         (balls(), {"detection_rate", "false_positives_per_picture"}),
+        (tags(), {"exact_match", "f1_micro"}),
     ],
-    ids=["pictures", "fouls", "adverts", "demand", "pose", "balls"],
+    ids=["pictures", "fouls", "adverts", "demand", "pose", "balls", "tags"],
 )
 def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[str]) -> None:
     count = len(scored.examples)
@@ -168,8 +187,8 @@ def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[
             assert weight @ above / (weight @ below) == pytest.approx(whole[metric], rel=1e-6)
 
 
-def test_recall_of_a_class_is_that_of_the_tables() -> None:
-    scored = pictures()
+@pytest.mark.parametrize("scored", [pictures(), tags()], ids=["pictures", "tags"])
+def test_recall_of_a_class_is_that_of_the_tables(scored: Scored) -> None:
     table = scored.scores.breakdowns()["per_class"]
     for name, recall in zip(table["class"], table["recall"], strict=True):
         parts = scored.of_class("recall", name)
@@ -184,6 +203,16 @@ def test_a_picture_is_right_when_every_object_is_found_and_nothing_else() -> Non
     found, objects = scored.ratio("detection_rate") or ((), ())
     false, _ = scored.ratio("false_positives_per_picture") or ((), ())
     assert right.tolist() == [f == o and not e for f, o, e in zip(found, objects, false, strict=True)]
+
+
+def test_an_example_of_several_classes_is_a_member_of_each_and_one_of_none_of_no_class() -> None:
+    scored = tags()
+    assert scored.classes == ("bird", "rain", "wind") and not scored.exclusive and pictures().exclusive
+    assert np.stack([scored.members(name) for name in scored.classes], axis=1).tolist() == scored.targets.tolist()
+    assert (scored.actual == scored.examples["label"]).all() and "no label" in scored.actual
+    contributed = scored.contributions
+    assert contributed.right is not None and contributed.decided is not None
+    assert (contributed.right == (contributed.decided == scored.actual)).all()
 
 
 def test_numeric_predictions_have_errors_and_no_decision() -> None:
