@@ -97,6 +97,18 @@ def balls(n: int = 30) -> Scored:
     return Scored(task, spec, frame(n, label="ball"), targets, predictions)
 
 
+def helmets(n: int = 60) -> Scored:
+    """The objects of `balls`, of two classes; one in five is taken for the other one."""
+    one = balls(n)
+    kinds = rng().integers(2, size=(n, 3, 1)).astype(np.float32)
+    targets = np.concatenate([one.targets, np.where(np.isnan(one.targets[..., :1]), np.nan, kinds[:, :2])], axis=-1)
+    wrong = (np.arange(n) % 5 == 0)[:, None, None]
+    predictions = np.concatenate([one.predictions, np.where(wrong, 1 - kinds, kinds)], axis=-1)
+    task = tasks.load("object_detection", {"height": 96, "width": 96, "classes": ["helmet", "head"]})
+    spec = one.spec | {"outputs": ["helmet", "head"], "classes": ["helmet", "head"]}
+    return Scored(task, spec, one.examples, targets.astype(np.float32), predictions.astype(np.float32))
+
+
 def penguins(n: int = 60) -> Scored:
     random = rng()
     targets, names = random.integers(3, size=n), ["Adelie", "Chinstrap", "Gentoo"]
@@ -153,7 +165,8 @@ def test_scores_are_as_the_task_declares_them(name: str) -> None:
     assert type(task) is tasks.kind(name)
     assert scored.score().keys() == scored.score(np.zeros(len(scored.examples))).keys() == task.metrics.keys()
     assert added.ratios.keys() <= task.metrics.keys()
-    assert added.by_class.keys() == {metric.name for metric in task.metrics.values() if metric.by_class}
+    of_class = {metric.name for metric in task.metrics.values() if metric.by_class}
+    assert added.by_class.keys() == (set() if task.classes == () else of_class)
     assert (added.actual is None) == (task.classes == ())
     assert (added.decided is None) == (added.right is None) == (added.errors is not None)
     assert "group" in task.kinds and all(
@@ -174,8 +187,9 @@ def test_scores_are_as_the_task_declares_them(name: str) -> None:
         (pose(), {"pck", "mean_error"}),
         (balls(), {"detection_rate", "false_positives_per_picture"}),
         (tags(), {"exact_match", "f1_micro"}),
+        (helmets(), {"detection_rate", "false_positives_per_picture"}),
     ],
-    ids=["pictures", "fouls", "adverts", "demand", "pose", "balls", "tags"],
+    ids=["pictures", "fouls", "adverts", "demand", "pose", "balls", "tags", "helmets"],
 )
 def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[str]) -> None:
     count = len(scored.examples)
@@ -187,13 +201,19 @@ def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[
             assert weight @ above / (weight @ below) == pytest.approx(whole[metric], rel=1e-6)
 
 
-@pytest.mark.parametrize("scored", [pictures(), tags()], ids=["pictures", "tags"])
-def test_recall_of_a_class_is_that_of_the_tables(scored: Scored) -> None:
+@pytest.mark.parametrize(
+    ("scored", "metric"),
+    [(pictures(), "recall"), (tags(), "recall"), (helmets(), "detection_rate")],
+    ids=["pictures", "tags", "helmets"],
+)
+def test_the_score_of_a_class_is_that_of_the_tables(scored: Scored, metric: str) -> None:
     table = scored.scores.breakdowns()["per_class"]
-    for name, recall in zip(table["class"], table["recall"], strict=True):
-        parts = scored.of_class("recall", name)
+    assert tuple(table["class"]) == scored.classes
+    for name, value in zip(table["class"], table[metric], strict=True):
+        parts = scored.of_class(metric, name)
         assert parts is not None
-        assert parts[0].sum() / parts[1].sum() == pytest.approx(recall)
+        assert parts[0].sum() / parts[1].sum() == pytest.approx(value)
+        assert ((parts[1] > 0) == scored.members(name)).all()
 
 
 def test_a_picture_is_right_when_every_object_is_found_and_nothing_else() -> None:

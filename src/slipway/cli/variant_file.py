@@ -17,9 +17,7 @@ Chance = tuple[str, float, str]
 """A metric, its value for a model that has learnt nothing, and what that value is, in words."""
 
 
-def guessed(
-    metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]], examples: int
-) -> Chance | None:
+def guessed(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]], examples: int) -> Chance | None:
     """Return what a model that guesses scores; None if the classes do not determine this for any metric.
 
     Args:

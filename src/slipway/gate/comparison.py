@@ -138,7 +138,7 @@ def _cases(rules: Baseline, old: Scored, new: Scored) -> Iterator[_Case]:
         for name in one.classes or new.classes:
             if name in new.classes and name in old.classes:
                 before, after = old.of_class(metric, name), new.of_class(metric, name)
-                right = None if before is None or after is None else (before[0] > 0, after[0] > 0)
+                right = _decisions(before, after)
                 yield _Case(new.task.metrics[metric], name, one, new.members(name), before, after, right)
     for kind, of_kind in sorted(rules.per_group.items()):
         for metric, rule in sorted(of_kind.items()):
@@ -150,6 +150,16 @@ def _case(metric: str, of: str | None, rule: BaselineLoss, inside: np.ndarray, o
     declared, before, after = new.task.metrics[metric], old.contributions.right, new.contributions.right
     right = (before, after) if declared.right and before is not None and after is not None else None
     return _Case(declared, of, rule, inside, old.ratio(metric), new.ratio(metric), right)
+
+
+def _decisions(old: Ratio | None, new: Ratio | None) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return whether the old and the new model decide each example right, by the parts of a score of a class.
+
+    None where an example counts several times, as a picture with several objects does: it is not one decision.
+    """
+    if old is None or new is None or max(old[1].max(initial=0), new[1].max(initial=0)) > 1:
+        return None
+    return old[0] > 0, new[0] > 0
 
 
 def _unknown_classes(rules: Baseline, old: Scored, new: Scored) -> Iterator[Judgement]:
