@@ -106,6 +106,34 @@ def test_each_side_may_be_an_export_of_its_own(tmp_path: Path, export: Callable[
     )
 
 
+@pytest.mark.parametrize("export", [exports.roboflow_yolo, exports.roboflow_coco])
+def test_pictures_that_are_made_of_one_get_a_note(tmp_path: Path, export: Callable[[Path], Path]) -> None:
+    raw = export(tmp_path)
+    assert not any("--group" in note for note in Task.stated(raw)[1])
+    for path in [*raw.rglob("*b_jpg*"), *raw.rglob("*.json")]:
+        if path.suffix == ".json":
+            path.write_text(path.read_text().replace("b_jpg.rf.0a1b", "a_jpg.rf.99"))
+        else:
+            path.rename(path.with_name(path.name.replace("b_jpg.rf.0a1b", "a_jpg.rf.99")))
+    (note,) = [note for note in Task.stated(raw)[1] if "--group" in note]
+    expression = note.rpartition("--group ")[2].strip("'")
+    groups = task(CLASSES, group=expression).index(raw).examples.groupby("group").size()
+    assert groups.to_dict() == {"a_jpg": 2, "c_jpg": 1, "d_jpg": 1, "e_jpg": 1}
+
+
+@pytest.mark.parametrize("export", [exports.roboflow_yolo, exports.roboflow_coco, exports.label_studio_coco])
+def test_a_side_may_have_its_metadata(tmp_path: Path, export: Callable[[Path], Path]) -> None:
+    sides = {"train": "train/", "test": "test/"} if export is exports.label_studio_coco else {"train": "train/"}
+    for side in sides if len(sides) > 1 else [""]:
+        export(tmp_path / side)
+    for side, place in sides.items():
+        names = sorted(path.relative_to(tmp_path / place).as_posix() for path in (tmp_path / place).rglob("*.jpg"))
+        (tmp_path / place / "metadata.csv").write_text("path,group\n" + "".join(f"{name},{side} 1\n" for name in names))
+    index = task(CLASSES).index(tmp_path)
+    assert index.problems == []
+    assert set(index.examples.loc[index.examples["split"] == "train", "group"]) == {"train 1"}
+
+
 def test_classes_without_names_are_numbers(tmp_path: Path) -> None:
     raw = exports.label_studio_yolo(tmp_path)
     for name in ("classes.txt", "notes.json"):
@@ -118,6 +146,9 @@ def test_classes_without_names_are_numbers(tmp_path: Path) -> None:
     (problem,) = task(["helmet", "head"]).index(raw).problems
     assert (problem.where, problem.kind) == ("labels/1f2e-b.txt", "unknown class")
     assert "the numbers of the classes are 0, 1" in problem.detail
+    with pytest.raises(DataError, match=r"the labels have class 0, class 1, class 3, .* write classes.txt"):
+        (raw / "labels/1f2e-b.txt").write_text("3 .5 .5 .1 .1\n")
+        Task.stated(raw)
 
 
 @pytest.mark.parametrize(

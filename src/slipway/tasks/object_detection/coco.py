@@ -72,7 +72,9 @@ class Coco:
         sides = side_folders(raw)
         self._raw = raw
         self.folders: dict[str, str | None] = {top: sides.get(top.partition("/")[0]) for top in of_files.values()}
-        self.files = frozenset(folders.within(raw, path) for path in of_files)
+        listing = [folders.within(raw, path) for path in of_files]
+        self.files = frozenset([*listing, *(f"{top}/{METADATA}" for top in self.folders)])
+        self._listing = ", ".join(listing)
         self.names: names.Names = {}
         self._pictures: dict[str, Picture] = {}
         self._annotations: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
@@ -116,7 +118,7 @@ class Coco:
 
     def without(self, pictures: Sequence[str]) -> dict[str, Problem]:
         """Return the problem of each picture that no file of labels lists."""
-        detail = f"{', '.join(sorted(self.files))} does not list it; a picture without objects is listed too"
+        detail = f"{self._listing} does not list it; a picture without objects is listed too"
         return {
             picture: Problem(picture, "not listed", detail) for picture in pictures if picture not in self._pictures
         }

@@ -34,7 +34,7 @@ class Annotated(Protocol):
 
     @property
     def files(self) -> Collection[str]:
-        """The files in the folders of pictures that hold labels."""
+        """The files in the folders of pictures that are no pictures, but about them."""
 
     @property
     def names(self) -> Names | None:

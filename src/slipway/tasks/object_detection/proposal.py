@@ -1,6 +1,8 @@
 """What a new variant takes from its labels: the classes, and how many boxes there are."""
 
 import math
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ FALSE = 0.1
 """False boxes that are allowed for each object, and the least that is allowed for each picture."""
 SMALL = 0.1
 """A network learns objects with a smaller side, as a share of the picture's, better from windows."""
+ROBOFLOW = re.compile(r"^(.+)\.rf\.")
+"""How Roboflow names the pictures that it makes of one (augmentation); the group is the name of that one."""
 MOST_BOXES, MOST_CLASSES = 10_000, 1_000
 
 
@@ -38,7 +42,7 @@ def stated(folder: Path) -> tuple[dict[str, Any], list[str]]:
     """Return the keys of the section `data` that depend on the labels, and sentences on them.
 
     Raises:
-        DataError: the folder has no layout of object detection.
+        DataError: the folder has no layout of object detection, or classes without names have gaps in their numbers.
     """
     source = layout.annotated(folder)
     names = source.names or {number: f"class {number}" for number in range(MOST_CLASSES)}
@@ -59,8 +63,18 @@ def stated(folder: Path) -> tuple[dict[str, Any], list[str]]:
     notes = []
     if source.names is None:
         notes.append("no file names the classes, so they are called by number; write their names in data.classes")
+        if classes != order[: len(classes)]:
+            raise DataError(
+                f"{folder}: the labels have {', '.join(classes)}, and no file names them; write classes.txt with "
+                "the name of a class on each line, the first that of class 0"
+            )
     elif unused := [name for name in order if name not in classes]:
         notes.append(f"classes without an object are left out: {', '.join(unused)}")
+    copies = Counter(match[1] for name in labelled if (match := ROBOFLOW.search(Path(name).stem)))
+    if sum(copies.values()) > len(copies):
+        notes.append(
+            f"several pictures are made of one; keep them on one side of the split: --group '{ROBOFLOW.pattern}'"
+        )
     side = np.concatenate(sides)
     if len(side) and np.median(side) < SMALL:
         notes.append(

@@ -86,8 +86,8 @@ class Yolo:
         raw, known = self._raw, {label_of(picture) for picture in pictures}
         parents = {PurePosixPath(folder).parent.as_posix() for folder in self._tops}
         paths = {path for folder in self._tops for path in (raw / folder).rglob("*") if not path.is_dir()}
-        own = {*(raw / folder for folder in (*self._tops, *parents)), raw / METADATA, raw / IMAGES}
-        own |= {raw / top for top in self.folders}
+        own = {raw / folder for folder in (*self._tops, *parents, *self.folders, IMAGES)}
+        own |= {raw / parent / METADATA for parent in parents | {"."}}
         paths |= {path for parent in parents | {"."} for path in (raw / parent).iterdir() if path not in own}
         exported = 0
         for path in sorted(paths):
