@@ -265,8 +265,10 @@ def test_a_trained_detector_finds_shapes_and_keeps_them_in_int8(task: Any, spec:
 
 
 def pack(folder: Path, count: int, seed: int, several: bool) -> PackedSplit:
-    """Pictures of noise with a bright disc of 6 to 20 pixels, or if `several` a square of that size; one in six has
-    none."""
+    """Pictures of noise with a yellow disc of 6 to 20 pixels, or if `several` a blue square of that size.
+
+    One in six has none.
+    """
     random = np.random.default_rng(seed)
     inputs = random.integers(0, 120, (count, HEIGHT, WIDTH, 3)).astype(np.uint8)
     targets = boxes(*([] for _ in range(count)), values=5)
@@ -277,7 +279,7 @@ def pack(folder: Path, count: int, seed: int, several: bool) -> PackedSplit:
             column, row = random.uniform(radius, WIDTH - radius), random.uniform(radius, HEIGHT - radius)
             square = several and picture % 2
             away = (np.maximum(abs(x - column), abs(y - row)) ** 2) if square else (x - column) ** 2 + (y - row) ** 2
-            inputs[picture][away < radius**2] = [250, 230, 40]
+            inputs[picture][away < radius**2] = [60, 90, 250] if square else [250, 230, 40]
             targets[picture, 0] = column / WIDTH, row / HEIGHT, 2 * radius / WIDTH, 2 * radius / HEIGHT, bool(square)
     writer = ShardWriter(folder)
     writer.append(inputs, targets if several else targets[..., :4])
