@@ -144,7 +144,7 @@ def build(
     old = Scored(task, spec, *predictions.read(native))
     same = losses.alike(old.predictions, new.predictions)
     scored = losses.measure(
-        old.score, new.score, new.groups, new.contributions.actual, task.metrics, same=same, **draws
+        old.score, new.score, new.groups, new.contributions.members, task.metrics, same=same, **draws
     )
     metrics = scored.shipped
     rules = Gate(**gate)

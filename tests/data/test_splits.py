@@ -145,3 +145,35 @@ def test_a_split_column_with_another_word_is_refused() -> None:
 def test_time_without_a_time_column_is_refused() -> None:
     with pytest.raises(DataError, match=r"split.by is time, and the examples have no time"):
         assign(examples([0, 1, 2], [0, 1, 0]), Split(by="time"), classes=CLASSES, seed=0)
+
+
+def labelled(n: int, labels: int, seed: int) -> pd.DataFrame:
+    """Examples in groups of three with any number of labels, of which the rarest is on a few percent."""
+    random = np.random.default_rng(seed)
+    has = random.random((n, labels)) < np.geomspace(0.5, 0.05, labels)
+    of = [[f"l{number}" for number in np.flatnonzero(row)] for row in has]
+    groups = [f"g{number // 3:04d}" for number in range(n)]
+    return pd.DataFrame({"example": [f"{number:05d}" for number in range(n)], "labels": of, "group": groups}).assign(
+        label=[", ".join(one) for one in of]
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_label_and_the_examples_without_one_have_their_share_on_each_side(seed: int) -> None:
+    frame = labelled(600, 6, seed)
+    split = Split()
+    sides = assign(frame, split, classes=[f"l{number}" for number in range(6)], seed=seed)
+    assert (frame.assign(side=sides).groupby("group")["side"].nunique() == 1).all()
+    of_each = frame["labels"].explode().fillna("none")
+    table = pd.crosstab(of_each.to_numpy(), sides.loc[of_each.index].to_numpy(), normalize="index")
+    assert len(table) == 7
+    for side, share in (("train", split.train), ("val", split.val), ("test", split.test)):
+        assert (table[side] - share).abs().max() < 0.05, table
+
+
+def test_a_rare_label_is_on_every_side_though_its_examples_have_others() -> None:
+    frame = labelled(300, 3, 0).assign(group=lambda one: one["example"])
+    for number in (10, 100, 200):
+        frame.at[number, "labels"] = [*frame.at[number, "labels"], "rare"]
+    sides = assign(frame, Split(), classes=["l0", "l1", "l2", "rare"], seed=0)
+    assert set(sides[[10, 100, 200]]) == set(SIDES)

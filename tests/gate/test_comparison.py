@@ -215,3 +215,24 @@ def test_flips_are_listed_with_the_worse_first() -> None:
     assert [flip.better for flip in found.flips] == [False] * 10 + [True] * 10
     first = found.flips[0]
     assert (first.example, first.actual, first.old, first.new) == ("e1", "b", "b", "a")
+
+
+def test_objects_of_a_class_are_no_decisions_about_their_picture() -> None:
+    """Each picture shows two helmets; a model that finds one of them in most pictures has lost many."""
+
+    def detector(found: np.ndarray) -> Scored:
+        boxes = np.array([[0.3, 0.5, 0.2, 0.2], [0.7, 0.5, 0.2, 0.2]], np.float32)
+        targets = np.tile(np.column_stack([boxes, [0, 0]]), (40, 1, 1)).astype(np.float32)
+        predictions = np.tile(np.column_stack([boxes, [1, 1], [0, 0]]), (40, 1, 1)).astype(np.float32)
+        predictions[..., 4] = np.arange(2) < found[:, None]
+        names = [f"e{number}" for number in range(40)]
+        examples = pd.DataFrame({"example": names, "label": "helmet", "group": names})
+        task = tasks.load("object_detection", {"height": 96, "width": 96, "classes": ["helmet", "head"]})
+        spec = {"outputs": ["helmet", "head"], "classes": ["helmet", "head"], "threshold": 0.5}
+        return Scored(task, {**spec, "input": {"shape": [96, 96, 3]}}, examples, targets, predictions)
+
+    rule = {"per_class": {"detection_rate": {"most": 0.1, "classes": ["helmet"]}}}
+    both, most = detector(np.full(40, 2)), detector(np.where(np.arange(40) % 4, 1, 2))
+    (lost,) = against(both, most, **rule).rules
+    assert (lost.of, lost.value, lost.verdict) == ("helmet", 0.375, "fail")
+    assert [one.verdict for one in against(most, both, **rule).rules] == ["pass"]

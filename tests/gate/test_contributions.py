@@ -12,6 +12,7 @@ from slipway import tasks
 from slipway.core.protocol import column
 from slipway.gate.contributions import Scored, aligned
 from slipway.metrics.keypoints import SIGMAS
+from slipway_edge.classes import text
 
 
 def rng() -> np.random.Generator:
@@ -96,6 +97,18 @@ def balls(n: int = 30) -> Scored:
     return Scored(task, spec, frame(n, label="ball"), targets, predictions)
 
 
+def helmets(n: int = 60) -> Scored:
+    """The objects of `balls`, of two classes; one in five is taken for the other one."""
+    one = balls(n)
+    kinds = rng().integers(2, size=(n, 3, 1)).astype(np.float32)
+    targets = np.concatenate([one.targets, np.where(np.isnan(one.targets[..., :1]), np.nan, kinds[:, :2])], axis=-1)
+    wrong = (np.arange(n) % 5 == 0)[:, None, None]
+    predictions = np.concatenate([one.predictions, np.where(wrong, 1 - kinds, kinds)], axis=-1)
+    task = tasks.load("object_detection", {"height": 96, "width": 96, "classes": ["helmet", "head"]})
+    spec = one.spec | {"outputs": ["helmet", "head"], "classes": ["helmet", "head"]}
+    return Scored(task, spec, one.examples, targets.astype(np.float32), predictions.astype(np.float32))
+
+
 def penguins(n: int = 60) -> Scored:
     random = rng()
     targets, names = random.integers(3, size=n), ["Adelie", "Chinstrap", "Gentoo"]
@@ -116,9 +129,26 @@ def flats(n: int = 60) -> Scored:
     return Scored(task, spec, examples, label.astype(np.float32), (label + random.normal(size=n) * 9)[:, None])
 
 
+def tags(n: int = 60) -> Scored:
+    """Pictures with any number of labels, some without one."""
+    random, names = rng(), ["bird", "rain", "wind"]
+    targets = (random.random((n, 3)) < [0.5, 0.3, 0.1]).astype(np.uint8)
+    task = tasks.load("image_multilabel", {"height": 8, "width": 8})
+    label = [text([name for name, has in zip(names, row, strict=True) if has]) for row in targets]
+    spec = {"objective": "multilabel", "outputs": names, "classes": names, "threshold": [0.5, 0.6, 0.7]}
+    predictions = (0.4 * targets + 0.6 * random.random((n, 3))).astype(np.float32)
+    return Scored(task, spec, frame(n, label=label), targets, predictions)
+
+
+def calls() -> Scored:
+    return replace(tags(), task=tasks.load("audio_multilabel", {}))
+
+
 MODELS = {
     "audio_classification": sounds,
+    "audio_multilabel": calls,
     "image_classification": pictures,
+    "image_multilabel": tags,
     "keypoint_detection": pose,
     "object_detection": balls,
     "row_regression": flats,
@@ -135,7 +165,8 @@ def test_scores_are_as_the_task_declares_them(name: str) -> None:
     assert type(task) is tasks.kind(name)
     assert scored.score().keys() == scored.score(np.zeros(len(scored.examples))).keys() == task.metrics.keys()
     assert added.ratios.keys() <= task.metrics.keys()
-    assert added.by_class.keys() == {metric.name for metric in task.metrics.values() if metric.by_class}
+    of_class = {metric.name for metric in task.metrics.values() if metric.by_class}
+    assert added.by_class.keys() == (set() if task.classes == () else of_class)
     assert (added.actual is None) == (task.classes == ())
     assert (added.decided is None) == (added.right is None) == (added.errors is not None)
     assert "group" in task.kinds and all(
@@ -155,8 +186,10 @@ def test_scores_are_as_the_task_declares_them(name: str) -> None:
         (demand(), {"mae", "mae_ratio_to_naive"}),
         (pose(), {"pck", "mean_error"}),
         (balls(), {"detection_rate", "false_positives_per_picture"}),
+        (tags(), {"exact_match", "f1_micro"}),
+        (helmets(), {"detection_rate", "false_positives_per_picture"}),
     ],
-    ids=["pictures", "fouls", "adverts", "demand", "pose", "balls"],
+    ids=["pictures", "fouls", "adverts", "demand", "pose", "balls", "tags", "helmets"],
 )
 def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[str]) -> None:
     count = len(scored.examples)
@@ -168,13 +201,19 @@ def test_the_parts_add_up_to_the_score_of_the_task(scored: Scored, metrics: set[
             assert weight @ above / (weight @ below) == pytest.approx(whole[metric], rel=1e-6)
 
 
-def test_recall_of_a_class_is_that_of_the_tables() -> None:
-    scored = pictures()
+@pytest.mark.parametrize(
+    ("scored", "metric"),
+    [(pictures(), "recall"), (tags(), "recall"), (helmets(), "detection_rate")],
+    ids=["pictures", "tags", "helmets"],
+)
+def test_the_score_of_a_class_is_that_of_the_tables(scored: Scored, metric: str) -> None:
     table = scored.scores.breakdowns()["per_class"]
-    for name, recall in zip(table["class"], table["recall"], strict=True):
-        parts = scored.of_class("recall", name)
+    assert tuple(table["class"]) == scored.classes
+    for name, value in zip(table["class"], table[metric], strict=True):
+        parts = scored.of_class(metric, name)
         assert parts is not None
-        assert parts[0].sum() / parts[1].sum() == pytest.approx(recall)
+        assert parts[0].sum() / parts[1].sum() == pytest.approx(value)
+        assert ((parts[1] > 0) == scored.members(name)).all()
 
 
 def test_a_picture_is_right_when_every_object_is_found_and_nothing_else() -> None:
@@ -184,6 +223,16 @@ def test_a_picture_is_right_when_every_object_is_found_and_nothing_else() -> Non
     found, objects = scored.ratio("detection_rate") or ((), ())
     false, _ = scored.ratio("false_positives_per_picture") or ((), ())
     assert right.tolist() == [f == o and not e for f, o, e in zip(found, objects, false, strict=True)]
+
+
+def test_an_example_of_several_classes_is_a_member_of_each_and_one_of_none_of_no_class() -> None:
+    scored = tags()
+    assert scored.classes == ("bird", "rain", "wind") and not scored.exclusive and pictures().exclusive
+    assert np.stack([scored.members(name) for name in scored.classes], axis=1).tolist() == scored.targets.tolist()
+    assert (scored.actual == scored.examples["label"]).all() and "no label" in scored.actual
+    contributed = scored.contributions
+    assert contributed.right is not None and contributed.decided is not None
+    assert (contributed.right == (contributed.decided == scored.actual)).all()
 
 
 def test_numeric_predictions_have_errors_and_no_decision() -> None:

@@ -1,59 +1,17 @@
-import io
-from contextlib import redirect_stdout
-
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
+from detections import SHAPE, matches, world
 from repeated import assert_weights_repeat
 from slipway.metrics import boxes
-from slipway.metrics.boxes import Matches
-
-SHAPE = (100, 100, 3)
-NAN = [np.nan] * 4
-NONE = [0.0] * 5
-
-
-def matches(objects: list[list[list[float]]], detections: list[list[list[float]]]) -> Matches:
-    """Objects and detections of each picture, padded to arrays."""
-    most, given = (max([1, *map(len, many)]) for many in (objects, detections))
-    return Matches(
-        np.array([one + [NAN] * (most - len(one)) for one in objects], np.float32),
-        np.array([one + [NONE] * (given - len(one)) for one in detections], np.float32),
-        SHAPE,
-    )
-
-
-def world(seed: int, pictures: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """Random objects, and detections that are moved objects or nothing at all."""
-    random = np.random.default_rng(seed)
-    objects = np.full((pictures, 3, 4), np.nan, np.float32)
-    detections = np.zeros((pictures, 4, 5), np.float32)
-    for picture in range(pictures):
-        count = random.integers(0, 4)
-        objects[picture, :count] = random.uniform([0.2] * 2 + [0.05] * 2, [0.8] * 2 + [0.2] * 2, (count, 4))
-        given = [
-            [*(box + random.normal(0, 0.02, 4).clip(-0.04, 0.04)), random.uniform()] for box in objects[picture, :count]
-        ]
-        given += [[*random.uniform(0.1, 0.3, 4), random.uniform()] for _ in range(random.integers(0, 2))]
-        given.sort(key=lambda box: -box[4])
-        if given:
-            detections[picture, : len(given)] = given
-    return objects, detections
+from slipway.metrics.matching import Matches
 
 
 def score(matched: Matches, threshold: float, weight: np.ndarray | None = None) -> dict[str, float]:
     return boxes.Scores(matched, pd.Series(dtype=object), threshold).total(weight)
-
-
-def test_overlap_is_intersection_over_union() -> None:
-    one = boxes.edges(np.array([[0.5, 0.5, 0.2, 0.2]]))
-    other = boxes.edges(np.array([[0.6, 0.5, 0.2, 0.2], [0.9, 0.9, 0.1, 0.1], [0.5, 0.5, 0.1, 0.2], [0.5, 0.5, 0, 0]]))
-    assert boxes.overlap(one, other)[0] == pytest.approx([1 / 3, 0, 0.5, 0])
 
 
 def test_an_object_is_found_once_by_the_best_scored_detection() -> None:
@@ -83,39 +41,6 @@ def test_pictures_without_any_object_have_no_detection_rate() -> None:
     scored = score(matches([[], []], [[], [[0.5, 0.5, 0.1, 0.1, 0.9]]]), 0.5)
     assert scored["false_positives_per_picture"] == 0.5
     assert np.isnan([scored["detection_rate"], scored["ap50"]]).all()
-
-
-def test_average_precision_is_what_pycocotools_gives() -> None:
-    objects, detections = world(1)
-    truth, found = COCO(), COCO()
-    images = [{"id": number} for number in range(len(objects))]
-
-    def annotated(many: np.ndarray) -> list[dict[str, object]]:
-        rows = [(number, row) for number, rows in enumerate(many) for row in rows if row[-1] > 0]
-        return [
-            {
-                "id": id,
-                "image_id": number,
-                "category_id": 1,
-                "bbox": [float(v) for v in (*(row[:2] - row[2:4] / 2) * 100, *row[2:4] * 100)],
-                "area": float(row[2] * row[3] * 1e4),
-                "iscrowd": 0,
-                "score": float(row[-1]),
-            }
-            for id, (number, row) in enumerate(rows, 1)
-        ]
-
-    for coco, many in ((truth, objects), (found, detections)):
-        coco.dataset = {"images": images, "categories": [{"id": 1}], "annotations": annotated(many)}
-        with redirect_stdout(io.StringIO()):
-            coco.createIndex()
-    evaluation = COCOeval(truth, found, "bbox")
-    with redirect_stdout(io.StringIO()):
-        evaluation.evaluate()
-        evaluation.accumulate()
-        evaluation.summarize()
-    assert 0.2 < evaluation.stats[1] < 1
-    assert Matches(objects, detections, SHAPE).average_precision() == pytest.approx(evaluation.stats[1], abs=1e-9)
 
 
 @settings(max_examples=20)
@@ -150,17 +75,6 @@ def test_the_operating_point_is_halfway_between_accepted_and_rejected_scores() -
     assert boxes.operating_point(matches([[ball]], [[]]), 0.1) == 0.5
 
 
-def test_two_models_agree_if_each_box_overlaps_one_of_the_other() -> None:
-    one = np.array([[[0.5, 0.5, 0.2, 0.2, 0.9], [0.1, 0.1, 0.1, 0.1, 0.8]]])
-    swapped = one[:, ::-1]
-    moved = one + np.array([0.3, 0, 0, 0, 0])
-    fewer = one * np.array([1, 1, 1, 1, 0.6])
-    assert boxes.same(one, swapped, 0.5).all()
-    assert not boxes.same(one, moved, 0.5).any()
-    assert not boxes.same(one, fewer, 0.5).any()
-    assert boxes.same(one, moved, 0.95).all(), "nothing decided, nothing to differ in"
-
-
 def test_tables_separate_sizes_and_groups() -> None:
     small, large = [0.2, 0.2, 0.05, 0.05], [0.6, 0.6, 0.4, 0.4]
     matched = matches([[small], [large], []], [[], [[*large, 0.9]], [[*small, 0.9]]])
@@ -191,6 +105,68 @@ def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int, draws: l
         boxes.Scores(matched, groups, 0.4).breakdowns(),
         boxes.Scores(matched, groups, 0.4).breakdowns(np.array(draws, float)),
         boxes.Scores(explicit, groups[repeated], 0.4).breakdowns(),
+    )
+
+
+def test_each_class_has_its_scores() -> None:
+    helmet, head = [0.2, 0.2, 0.2, 0.2], [0.7, 0.7, 0.2, 0.2]
+    matched = matches(
+        [[[*helmet, 0], [*head, 1]], [[*head, 1]], []],
+        [[[*helmet, 0.9, 0], [*head, 0.8, 0]], [[*head, 0.7, 1]], [[*head, 0.6, 1]]],
+        classes=2,
+    )
+    scores = boxes.Scores(matched, pd.Series(["a", "a", "b"]), 0.5, ["helmet", "head"])
+    table = scores.breakdowns()["per_class"].set_index("class")
+    assert table.loc["helmet"].to_dict() == pytest.approx(
+        {
+            "pictures": 1,
+            "objects": 1,
+            "detection_rate": 1,
+            "false_positives_per_picture": 1 / 3,
+            "precision": 0.5,
+            "ap50": 1,
+            "mean_iou": 1,
+        }
+    )
+    assert table.loc["head", ["objects", "detection_rate", "precision"]].tolist() == [2, 0.5, 0.5]
+    total = scores.total()
+    assert total["detection_rate"] == pytest.approx(2 / 3)
+    assert total["ap50"] == pytest.approx(table["ap50"].mean()), "the mean of the classes"
+    contributions = scores.contributions
+    found, objects = contributions.by_class["detection_rate"]["head"]
+    assert (found.tolist(), objects.tolist()) == ([0, 1, 0], [1, 1, 0])
+    assert contributions.members["helmet"].tolist() == [True, False, False]
+    assert contributions.several and contributions.actual.tolist() == ["helmet, head", "head", "no label"]
+    plots = {plot.name: plot.table for plot in scores.plots()}
+    assert sorted(zip(plots["confusion"]["actual"], plots["confusion"]["predicted"], strict=True)) == [
+        ("head", "head"),
+        ("head", "helmet"),
+        ("helmet", "helmet"),
+        ("nothing", "head"),
+    ]
+    assert plots["precision_by_class"]["class"].tolist() == ["helmet", "head"]
+
+
+def test_a_class_without_objects_does_not_count_in_the_mean() -> None:
+    matched = matches([[[0.2, 0.2, 0.2, 0.2, 1]]], [[[0.2, 0.2, 0.2, 0.2, 0.9, 1]]], classes=3)
+    scores = boxes.Scores(matched, pd.Series(["a"]), 0.5, ["a", "b", "c"])
+    assert scores.total()["ap50"] == pytest.approx(1)
+    assert scores.breakdowns()["per_class"]["ap50"].tolist() == pytest.approx([np.nan, 1, np.nan], nan_ok=True)
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 1000), draws=st.lists(st.integers(0, 3), min_size=12, max_size=12))
+def test_a_weight_counts_an_example_that_often_in_each_class(seed: int, draws: list[int]) -> None:
+    objects, detections = world(seed, classes=3)
+    groups, repeated, names = pd.Series(list("aaabbbcccddd")), np.repeat(np.arange(12), draws), ["x", "y", "z"]
+    if not len(repeated):
+        return
+    matched = Matches(objects, detections, SHAPE, 3)
+    explicit = Matches(objects[repeated], detections[repeated], SHAPE, 3)
+    assert_weights_repeat(
+        {"per_class": boxes.Scores(matched, groups, 0.4, names).breakdowns()["per_class"]},
+        {"per_class": boxes.Scores(matched, groups, 0.4, names).breakdowns(np.array(draws, float))["per_class"]},
+        {"per_class": boxes.Scores(explicit, groups[repeated], 0.4, names).breakdowns()["per_class"]},
     )
 
 

@@ -372,10 +372,15 @@ def test_the_head_of_a_card_is_the_metadata_of_the_hub(pictures: dict):
 
 
 def test_every_task_is_one_that_the_hub_knows():
-    rows = {
-        name: tasks.load(name, {"target": "y", "numeric": ["x"]}) for name in ("tabular_multiclass", "row_regression")
+    rows: dict[str, object] = {"target": "y", "numeric": ["x"]}
+    data = {
+        "tabular_multiclass": rows,
+        "row_regression": rows,
+        "image_multilabel": {"height": 8, "width": 8},
+        "audio_multilabel": {},
     }
-    other = {name.replace("_", "-"): task.words({"outputs": ["a", "b"]}).hub for name, task in rows.items()}
+    loaded = {name: tasks.load(name, of) for name, of in data.items()}
+    other = {name.replace("_", "-"): task.words({"outputs": ["a", "b"]}).hub for name, task in loaded.items()}
     names = {path.parent.name.replace("_", "-") for path in ROOT.glob("src/slipway/tasks/*/__init__.py")}
     assert {other.get(name, name) for name in names} == HUB_TASKS
 

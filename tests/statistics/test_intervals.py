@@ -95,7 +95,7 @@ def test_an_amount_that_is_the_same_in_every_draw_has_no_interval() -> None:
 
 
 def test_the_interval_of_a_perfect_score_of_classes_depends_on_the_rarest_class() -> None:
-    classes = np.array(["ad"] * 3 + ["content"] * 97)
+    classes = {"ad": np.arange(100) < 3, "content": np.arange(100) >= 3, "absent": np.zeros(100, bool)}
 
     def perfect(weight: np.ndarray | None) -> dict[str, float]:
         return dict.fromkeys(("accuracy", "recall", "roc_auc"), 1.0)

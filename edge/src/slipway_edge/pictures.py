@@ -5,9 +5,10 @@ bits in use are kept: in use are as many bits as the file states (PNG's sBIT), o
 hold the brightest pixel. Of an animation, the first picture is read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -266,3 +267,26 @@ def encode_pictures(pictures: Sequence[Picture], height: int, width: int) -> np.
             name = f" ({picture})" if isinstance(picture, str | Path) else ""
             raise DataError(f"picture {position}{name}: {error}")
     return out
+
+
+class Pictures:
+    """A task whose inputs are pictures, uint8 RGB [height, width, 3]; see `slipway_edge.predictor.Task`.
+
+    They are turned upright by EXIF and squashed to size with an antialiased bilinear filter; the model itself scales
+    the values.
+    """
+
+    data_fields: ClassVar[Mapping[str, Any]] = {}
+    spec_fields: ClassVar[Mapping[str, Any]] = {"input": {"shape": [int, int, 3]}}
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        pass
+
+    def preprocess(self, examples: Sequence[Picture], spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+        """Return pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], and their positions [n].
+
+        Raises:
+            DataError: a picture cannot be decoded; the message says which one.
+        """
+        height, width, _ = spec["input"]["shape"]
+        return encode_pictures(examples, height, width), np.arange(len(examples))

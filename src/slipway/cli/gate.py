@@ -158,7 +158,9 @@ def _of_baseline(variant: str, version: Version, old_record: Record, record: Rec
 def _unknown(old_record: Record, new: Scored) -> list[str]:
     """Return the classes of the test examples that the baseline does not know, if it has one output per class."""
     outputs = old_record.spec["outputs"]
-    return sorted({*new.actual} - {*outputs}) if new.classes and outputs == old_record.classes else []
+    if not new.classes or outputs != old_record.classes:
+        return []
+    return sorted(name for name in new.classes if name not in outputs and new.members(name).any())
 
 
 def _same_examples(old: Scored, new: Scored, old_record: Record, record: Record) -> bool:

@@ -9,7 +9,6 @@ and its variants are written by hand. The columns of a table are sorted by what 
 `slipway.data.rows.proposal`.
 """
 
-import hashlib
 import math
 import os
 import shutil
@@ -37,9 +36,10 @@ from slipway.cli.variants import RAW, check_name
 from slipway.core import atomic, config, documents
 from slipway.core.config import TOP, Checks, Split
 from slipway.core.errors import ConfigError, DataError
-from slipway.core.protocol import Index
+from slipway.core.protocol import Index, each_class
 from slipway.core.terminal import Console
 from slipway.data import preparation, splits
+from slipway.data.readers import copies
 from slipway.data.readers.litter import litter
 from slipway.data.rows.proposal import Column, propose
 from slipway.registry import git
@@ -124,7 +124,7 @@ def new(
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
     comments = {key: field.description for key, field in kind.Data.model_fields.items() if field.description}
     precision = recipe.get("precision", "int8")
-    floor = variant_file.floor(variant_file.most_frequent(tasks.metrics(task), {}))
+    floor = variant_file.floor(variant_file.guessed(tasks.metrics(task), {}, 0))
     draft = variant_file.text(variant, recipe["groups"], precision, own, floor, proposed, comments)
     with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
@@ -144,7 +144,7 @@ def new(
 
     few = recipe.get("few")
     groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
-    chance = variant_file.most_frequent(loaded.metrics, classes)
+    chance = variant_file.guessed(loaded.metrics, classes, len(examples))
     if isinstance(loaded, suitable.Unlearnt):
         chance = loaded.unlearnt(examples)
     text = variant_file.text(variant, groups, precision, own, variant_file.floor(chance), proposed, comments)
@@ -204,10 +204,11 @@ def _check_problems(folder: Path, index: Index, quarantine: float, noun: str) ->
 
 def _classes(examples: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Return the numbers of examples and groups by class; empty if the label is a number."""
-    if pd.api.types.is_numeric_dtype(examples["label"]):
+    of = each_class(examples)
+    if pd.api.types.is_numeric_dtype(of):
         return {}
     classes: dict[str, dict[str, int]] = {}
-    for name, groups in examples.groupby("label")["group"]:
+    for name, groups in examples["group"].reindex(of.index).groupby(of.to_numpy()):
         classes[str(name)] = {"examples": len(groups), "groups": groups.nunique()}
     return classes
 
@@ -216,15 +217,16 @@ def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], s
     """Return the side of each example; refuse a class that is missing from a side, as the prepare stage does."""
     sides = splits.assign(examples, split, classes=classes or None, seed=seed)
     own = set(examples["split"]) if "split" in examples else set()
+    of = each_class(examples)
     for side in splits.SIDES:
-        here = set(examples.loc[sides == side, "label"])
+        here = set(of[sides.reindex(of.index) == side])
         if missing := [name for name in classes if name not in here]:
             if side in own:
                 raise DataError(
                     f"{folder}: {side} has no example of {', '.join(missing)}, by the data's own split; add some, or "
                     "leave the class out"
                 )
-            groups = examples.loc[examples["label"] == missing[0], "group"].nunique()
+            groups = examples.loc[of.index[of == missing[0]], "group"].nunique()
             raise DataError(
                 f"{folder}: {side} would have no example of {', '.join(missing)}: each class needs at least three "
                 f"groups (single examples, unless --group or metadata.csv groups them) that can be split independently "
@@ -235,11 +237,7 @@ def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], s
 
 def _identical(folder: Path, examples: pd.DataFrame) -> list[str]:
     """Return a note on files with equal bytes; the prepare stage also finds copies by what the model sees."""
-    files = [folder / name for name in examples["example"]]
-    sizes = pd.Series([path.stat().st_size if path.is_file() else -1 for path in files], examples.index)
-    alike = examples[sizes.duplicated(keep=False) & (sizes > 0)]
-    digests = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in alike["example"]]
-    sets = [one for _, one in alike.groupby(digests) if len(one) > 1]
+    sets = [one for _, one in examples.groupby(copies.digests(folder, examples))]
     if not sets:
         return []
     across, conflicts = (sum(one[column].nunique() > 1 for one in sets) for column in ("side", "label"))

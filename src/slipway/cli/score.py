@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.errors import DataError
-from slipway.core.protocol import Problem
+from slipway.core.protocol import Problem, each_class
 from slipway.data.pooling import by_example
 from slipway.records import release
 from slipway.registry import audit
@@ -84,7 +84,7 @@ def score(predictor: Predictor, data: Path) -> Scored:
         "confidence": CONFIDENCE if record.confidence is None else record.confidence,
         "seed": SEED,
     }
-    classes = scores.contributions.actual
+    classes = scores.contributions.members
     return Scored(
         examples=len(examples),
         groups=int(examples["group"].nunique()),
@@ -101,7 +101,7 @@ def score(predictor: Predictor, data: Path) -> Scored:
 
 def _check_classes(data: Path, examples: pd.DataFrame, known: Collection[str]) -> None:
     """Refuse examples of a class that the model does not have; `known` is empty if it has no classes."""
-    if known and (new := sorted(set(examples["label"]) - set(known))):
+    if known and (new := sorted(set(each_class(examples)) - set(known))):
         raise DataError(
             f"{data}: {', '.join(new)} is not a class of this model, which has {', '.join(known)}; "
             "leave out these examples"

@@ -28,6 +28,14 @@ def of_column(examples: pd.DataFrame, name: str) -> pd.Series:
     return examples[column(name) if column(name) in examples else name]
 
 
+def each_class(examples: pd.DataFrame) -> pd.Series:
+    """Return the class of each example, or its classes if it may have several, with the example's index.
+
+    An example of several classes occurs several times, and one of none does not occur.
+    """
+    return examples["labels"].explode().dropna() if "labels" in examples else examples["label"]
+
+
 @dataclass(frozen=True)
 class Problem:
     """One bad example: where it is (a file, or file and row), its kind (for counting), and what is wrong."""
@@ -42,7 +50,8 @@ class Index:
     """The examples of a raw folder.
 
     `examples` has one row per example, with a unique RangeIndex, sorted by `example`. Its required columns are
-    `example` (a unique name), `label` (the class name, or the target's value) and `group`. Optional columns are `time`
+    `example` (a unique name), `label` (the class name, or the target's value) and `group`. Optional columns are
+    `labels` (the list of class names, if an example may have several or none; `label` is then their text), `time`
     (datetime64), `split` (train, val, test), `fold` (from 1), and any others that the task needs for scoring; columns
     of the raw data have the name that `column` gives them. `problems` are the examples that were left out. `notes` are
     sentences on other parts of the folder that are not read, or are read in a way that the data does not state.
@@ -61,8 +70,8 @@ class Encoded:
 
     `rows`: [n] int64, the position of each input's example in the frame given to `encode`. A position occurs several
     times if the example has several inputs (the windows of a long sound); one that is missing is a bad example, and
-    `problems` says why. `inputs`: [n, *shape]. `targets`: [n, *target], int64 classes or float32 values. `hashes`: [n]
-    uint64 perceptual hashes, compared by Hamming distance, if the task has them.
+    `problems` says why. `inputs`: [n, *shape]. `targets`: [n, *target], int64 classes, uint8 labels or float32 values.
+    `hashes`: [n] uint64 perceptual hashes, compared by Hamming distance, if the task has them.
     """
 
     rows: np.ndarray
@@ -97,13 +106,19 @@ class Contributions:
     `ratios`: by metric, for the metrics that are ratios of sums over examples. The bootstrap of such a score takes two
     matrix products instead of a thousand evaluations. `by_class`: the same for each class, by metric and class.
 
-    `actual`: the class name of each example, or None if the task has no classes. Each example has either a decision or
-    an error. `decided` is the decision (the class, or the outcome in words) and `right` whether it is right; `errors`
-    is the error, in the target's unit or as a share. What a task does not have is None.
+    `members`: by class, whether each example is of it; empty if the task decides between no classes. `several`: whether
+    an example may be of several classes or of none. `actual`: the class name of each example, or all of its class names
+    as text; None if there are no classes.
+
+    Each example has either a decision or an error. `decided` is the decision (the class, or the outcome in words) and
+    `right` whether it is right; `errors` is the error, in the target's unit or as a share. What a task does not have is
+    None.
     """
 
     ratios: Mapping[str, Ratio]
     by_class: Mapping[str, Mapping[str, Ratio]] = field(default_factory=dict)
+    members: Mapping[str, np.ndarray] = field(default_factory=dict)
+    several: bool = False
     actual: np.ndarray | None = None
     decided: np.ndarray | None = None
     right: np.ndarray | None = None

@@ -12,7 +12,7 @@ Spec = dict[str, Any]
 
 Every task has the keys `objective` (the task's `objective`), `input` ({"shape": without the batch axis, "dtype", and
 for tables "names"}) and `outputs` (the names of the classes, the target or the keypoints, in order). If examples have
-classes to count and balance, `classes` has the values of `label`. A task adds its own keys, and the result of
+classes to count and balance, `classes` has their names. A task adds its own keys, and the result of
 `choose_threshold` is added later.
 """
 

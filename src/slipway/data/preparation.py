@@ -19,7 +19,7 @@ from rich.progress import Progress
 from slipway.core import atomic
 from slipway.core.config import Checks, Split
 from slipway.core.errors import DataError
-from slipway.core.protocol import Index, Problem, Task
+from slipway.core.protocol import Index, Problem, Task, each_class
 from slipway.core.spec import Spec
 from slipway.core.terminal import Console
 from slipway.data import duplicates, splits
@@ -121,8 +121,8 @@ def _index(task: Task, raw: Path, report: Path) -> Index:
 
 
 def _classes(examples: pd.DataFrame) -> list[str] | None:
-    label = examples["label"]
-    return None if pd.api.types.is_numeric_dtype(label) else sorted(label.unique())
+    found = each_class(examples)
+    return None if pd.api.types.is_numeric_dtype(found) else sorted(found.unique())
 
 
 def _limited(examples: pd.DataFrame, most: int | None, split: Split, seed: int) -> pd.DataFrame:
@@ -169,7 +169,7 @@ def _counts(examples: pd.DataFrame, spec: Spec) -> dict[str, Any]:
     examples = examples.drop_duplicates("example")
     counts: dict[str, Any] = {"total": len(examples), "groups": int(examples["group"].nunique())}
     if "classes" in spec:
-        by_class = examples["label"].value_counts()
+        by_class = each_class(examples).value_counts()
         counts["classes"] = {name: int(by_class.get(name, 0)) for name in spec["classes"]}
     elif pd.api.types.is_numeric_dtype(examples["label"]):
         described = examples["label"].describe()
@@ -207,8 +207,10 @@ def _warnings(statistics: dict[str, Any], spec: Spec, checks: Checks, copies: di
     if len(spec.get("classes", ())) == 2:
         for side in ("train", "val", "test"):
             classes = statistics.get(side, {}).get("classes", {})
-            share = classes.get(spec["classes"][0], 0) / max(sum(classes.values()), 1)
-            if classes and not checks.balance[0] <= share <= checks.balance[1]:
+            counted = sum(classes.values())
+            share = classes.get(spec["classes"][0], 0) / max(counted, 1)
+            either = counted == statistics.get(side, {}).get("total")  # not if an example may be of both, or of none
+            if classes and either and not checks.balance[0] <= share <= checks.balance[1]:
                 low, high = (f"{bound:.0%}" for bound in checks.balance)
                 warnings.append(f"{side}: {spec['classes'][0]} is {share:.1%} of the examples, outside {low} to {high}")
     empty = [
@@ -291,7 +293,8 @@ def _refuse(
     for side, part in packed.items():
         if part.examples.empty:
             raise DataError(f"{raw}: {side} has no usable example; see {report}")
-        missing = [name for name in spec.get("classes", ()) if name not in set(part.examples["label"])]
+        there = set(each_class(part.examples))
+        missing = [name for name in spec.get("classes", ()) if name not in there]
         if missing:
             raise DataError(
                 f"{raw}: {side} has no example of {', '.join(missing)}: add groups (videos, sessions) that show "

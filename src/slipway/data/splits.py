@@ -1,9 +1,11 @@
 """Assign examples to train, val and test: by group, by time, by fold, or by the raw data's own split.
 
 A group (one video, recording, match, place) is never on two sides of a split. Groups are assigned greedily, the largest
-first, to the side whose class counts are furthest below its target. This stratifies over groups in the way of iterative
-stratification (Sechidis et al., 2011). If a class has at most as many groups left as there are sides without it, these
-sides take precedence, so that a class with few groups still has one on each side.
+first, to the side whose class counts are furthest below its target, where a rare class counts more. This stratifies
+over groups in the way of iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the Stratification of
+Multi-Label Data", ECML PKDD 2011), also if an example may have several classes; those of none are then balanced as one
+more class. If a class has at most as many groups left as there are sides without it, these sides take precedence, so
+that a class with few groups still has one on each side.
 """
 
 from collections.abc import Sequence
@@ -13,6 +15,7 @@ import pandas as pd
 
 from slipway.core.config import Split
 from slipway.core.errors import DataError
+from slipway.core.protocol import each_class
 
 SIDES = ("train", "val", "test")
 
@@ -120,15 +123,22 @@ def _by_fold(
     return sides
 
 
+def _class_counts(examples: pd.DataFrame, groups: np.ndarray, number: int, classes: Sequence[str] | None) -> np.ndarray:
+    """Return how many examples of each class a group has [number, classes], with a column for those of none, if any."""
+    if classes is None:
+        return np.bincount(groups, minlength=number).astype(np.float64)[:, None]
+    of = each_class(examples)
+    rows = examples.index.get_indexer(of.index)
+    counts = np.zeros((number, len(classes)))
+    np.add.at(counts, (groups[rows], pd.Categorical(of, categories=list(classes)).codes.astype(int)), 1)
+    none = np.bincount(np.delete(groups, rows), minlength=number).astype(np.float64)
+    return np.column_stack([counts, none]) if none.any() else counts
+
+
 def _deal(examples: pd.DataFrame, shares: Sequence[float], classes: Sequence[str] | None, seed: int) -> np.ndarray:
     """Assign each group to one of the shares; return the number of the share of each example [n]."""
     groups, names = pd.factorize(examples["group"], sort=True)
-    if classes is None:
-        labels, width = np.zeros(len(examples), int), 1
-    else:
-        labels, width = pd.Categorical(examples["label"], categories=list(classes)).codes.astype(int), len(classes)
-    counts = np.zeros((len(names), width))
-    np.add.at(counts, (groups, labels), 1)
+    counts = _class_counts(examples, groups, len(names), classes)
     totals = np.maximum(counts.sum(axis=0), 1)
     missing = np.outer(shares, totals)
     order = np.random.default_rng(seed).permutation(len(names))

@@ -67,7 +67,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Case:
-    """One rule on one slice of the test examples; `decided`: whether its metric counts right and wrong decisions."""
+    """One rule on one slice of the test examples.
+
+    `right`: whether the old and the new model decide each example right, if the metric counts such decisions.
+    """
 
     metric: Metric
     of: str | None
@@ -75,7 +78,7 @@ class _Case:
     inside: np.ndarray
     old: Ratio | None
     new: Ratio | None
-    decided: bool
+    right: tuple[np.ndarray, np.ndarray] | None
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,9 @@ def _cases(rules: Baseline, old: Scored, new: Scored) -> Iterator[_Case]:
     for metric, one in sorted(rules.per_class.items()):
         for name in one.classes or new.classes:
             if name in new.classes and name in old.classes:
-                parts = old.of_class(metric, name), new.of_class(metric, name)
-                yield _Case(new.task.metrics[metric], name, one, new.actual == name, *parts, decided=True)
+                before, after = old.of_class(metric, name), new.of_class(metric, name)
+                right = _decisions(before, after)
+                yield _Case(new.task.metrics[metric], name, one, new.members(name), before, after, right)
     for kind, of_kind in sorted(rules.per_group.items()):
         for metric, rule in sorted(of_kind.items()):
             for name, inside in slices(of_column(new.examples, kind)).items():
@@ -143,8 +147,19 @@ def _cases(rules: Baseline, old: Scored, new: Scored) -> Iterator[_Case]:
 
 
 def _case(metric: str, of: str | None, rule: BaselineLoss, inside: np.ndarray, old: Scored, new: Scored) -> _Case:
-    declared = new.task.metrics[metric]
-    return _Case(declared, of, rule, inside, old.ratio(metric), new.ratio(metric), declared.right)
+    declared, before, after = new.task.metrics[metric], old.contributions.right, new.contributions.right
+    right = (before, after) if declared.right and before is not None and after is not None else None
+    return _Case(declared, of, rule, inside, old.ratio(metric), new.ratio(metric), right)
+
+
+def _decisions(old: Ratio | None, new: Ratio | None) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return whether the old and the new model decide each example right, by the parts of a score of a class.
+
+    None where an example counts several times, as a picture with several objects does: it is not one decision.
+    """
+    if old is None or new is None or max(old[1].max(initial=0), new[1].max(initial=0)) > 1:
+        return None
+    return old[0] > 0, new[0] > 0
 
 
 def _unknown_classes(rules: Baseline, old: Scored, new: Scored) -> Iterator[Judgement]:
@@ -208,10 +223,10 @@ def _estimate(
         drawn_sums = resampled(np.concatenate([before, after]), seed)
         draws = _lost(case, ratio(drawn_sums[:2]), ratio(drawn_sums[2:]))
     p, unchanged = None, False
-    right = old.contributions.right, new.contributions.right
-    if case.decided and right[0] is not None and right[1] is not None:
-        worse = int((case.inside & right[0] & ~right[1]).sum())
-        better = int((case.inside & ~right[0] & right[1]).sum())
+    if case.right is not None:
+        before_right, after_right = case.right
+        worse = int((case.inside & before_right & ~after_right).sum())
+        better = int((case.inside & ~before_right & after_right).sum())
         p, unchanged = mcnemar(worse, better), worse == better == 0
     if _identical(old, new):
         return _Estimate(value, value, value, value, p)

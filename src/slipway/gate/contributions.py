@@ -43,13 +43,22 @@ class Scored:
     @property
     def classes(self) -> tuple[str, ...]:
         """The classes of a task that decides between classes, else none."""
-        return tuple(self.spec["classes"]) if self.contributions.actual is not None else ()
+        return tuple(self.spec["classes"]) if self.contributions.members else ()
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether each example is of exactly one of the classes."""
+        return bool(self.classes) and not self.contributions.several
 
     @property
     def actual(self) -> np.ndarray:
-        """The name of the actual class of each example, [n]."""
+        """The name of the actual class of each example, or of all its classes, [n]."""
         assert self.contributions.actual is not None  # the task has classes
         return self.contributions.actual
+
+    def members(self, name: str) -> np.ndarray:
+        """Whether each example is of the class `name`, [n]."""
+        return self.contributions.members[name]
 
     def ratio(self, metric: str) -> Ratio | None:
         """The numerator and denominator of a metric, None where it is not a ratio of sums."""

@@ -63,7 +63,7 @@ def _cases(gate: Gate, shipped: Scored) -> Iterator[_Case]:
     for metric, rule in sorted(gate.per_class.items()):
         for name in rule.classes or shipped.classes:
             if name in shipped.classes:
-                yield _Case(metric, name, rule, shipped.actual == name, shipped.of_class(metric, name))
+                yield _Case(metric, name, rule, shipped.members(name), shipped.of_class(metric, name))
     for kind, of_kind in sorted(gate.per_group.items()):
         for metric, bound in sorted(of_kind.items()):
             for name, inside in slices(of_column(shipped.examples, kind)).items():

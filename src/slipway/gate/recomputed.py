@@ -149,7 +149,7 @@ def _recomputed(
 ) -> tuple[Metrics, list[Judgement]]:
     """Return the metrics and the rules on the model, computed as the stages compute them."""
     draws: dict[str, Any] = {**params.statistics.model_dump(), "seed": params.seed}
-    classes, declared = shipped.contributions.actual, shipped.task.metrics
+    classes, declared = shipped.contributions.members, shipped.task.metrics
     if native is None:
         metrics = intervals.bootstrap(shipped.score, shipped.groups, **draws, declared=declared.get, classes=classes)
         before, lost = {}, {}

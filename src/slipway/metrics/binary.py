@@ -20,6 +20,8 @@ from slipway.metrics.breakdown import Parts, by_column
 from slipway.metrics.classification import CALIBRATION_BINS as BINS
 
 TENTHS, DECILES = "tenths", 10
+RECALLS = np.linspace(0, 1, 101)
+"""The recalls at which the plot of precision and recall has a point."""
 METRICS = named(
     Metric(
         "accuracy", "higher", "share", "share of decisions at the threshold that are correct", 4, share=True, right=True
@@ -97,7 +99,7 @@ class Scores:
         both, actual = np.stack([self.probability, 1 - self.probability], axis=1), 1 - self.targets
         return [
             classification.confusion_plot(self.contributions),
-            _precision_recall_plot(self.targets, self.probability),
+            precision_recall_plot({"precision": precision_at(self.targets, self.probability)}),
             classification.roc_plot(actual, both, self.names),
             classification.reliability_plot(
                 "probability", self.probability, "positives", self.targets, "share of positives"
@@ -158,17 +160,23 @@ def by_value(
     )
 
 
-def _precision_recall_plot(targets: np.ndarray, probability: np.ndarray) -> Plot:
-    """The precision at 101 recalls, each at the highest threshold that reaches the recall."""
+def precision_recall_plot(precision: Mapping[str, np.ndarray]) -> Plot:
+    """Return precision over recall, a curve for each column: its name, and the precision [101] of `precision_at`."""
+    table = pd.DataFrame({"recall": RECALLS, **precision})
+    return Plot(
+        "precision_recall", "Precision and recall", table, "recall", [*precision], "simple", y_label="precision"
+    )
+
+
+def precision_at(targets: np.ndarray, probability: np.ndarray) -> np.ndarray:
+    """Return the precision at each of `RECALLS`, at the highest threshold that reaches it; nan without positives."""
     positives = np.sort(probability[targets == 1])[::-1]
-    table = pd.DataFrame({"recall": np.linspace(0, 1, 101)})
-    if len(positives):
-        wanted = np.maximum(np.ceil(table["recall"].to_numpy() * len(positives) - 1e-9).astype(np.int64), 1)
-        cut = positives[wanted - 1]
-        ordered = np.sort(probability)
-        found = len(ordered) - np.searchsorted(ordered, cut, side="left")
-        hits = len(positives) - np.searchsorted(positives[::-1], cut, side="left")
-        table["precision"] = hits / found
-    else:
-        table["precision"] = np.nan
-    return Plot("precision_recall", "Precision and recall", table, "recall", "precision", "simple")
+    if not len(positives):
+        return np.full(len(RECALLS), np.nan)
+    wanted = np.maximum(np.ceil(RECALLS * len(positives) - 1e-9).astype(np.int64), 1)
+    cut = positives[wanted - 1]
+    ordered = np.sort(probability)
+    found = len(ordered) - np.searchsorted(ordered, cut, side="left")
+    hits = len(positives) - np.searchsorted(positives[::-1], cut, side="left")
+    precision: np.ndarray = hits / found
+    return precision

@@ -1,14 +1,6 @@
-"""Scores of boxes around objects of one class.
+"""Scores of boxes around objects of one or more classes, matched as in COCO (`slipway.metrics.matching`)."""
 
-A detection finds an object if they overlap with an IoU of 0.5 or more; each object is found at most once, and
-detections are matched by falling score. The matching and the average precision are those of COCO (pycocotools). Such a
-matching is valid for every threshold, so examples are matched once, however often they are scored.
-"""
-
-import io
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -16,19 +8,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
-from scipy.optimize import linear_sum_assignment
 
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot
-from slipway.metrics.breakdown import Parts
-from slipway_edge.boxes import edges, overlap
+from slipway.metrics.breakdown import Parts, shares
+from slipway.metrics.matching import Matches
+from slipway_edge.classes import text
 
-ENOUGH = 0.5
-"""The smallest IoU with which a detection finds an object."""
 METRICS = named(
-    Metric("detection_rate", "higher", "share", "share of objects found at the threshold (recall)", 4, share=True),
+    Metric(
+        "detection_rate",
+        "higher",
+        "share",
+        "share of objects found at the threshold (recall)",
+        4,
+        share=True,
+        by_class=True,
+    ),
     Metric(
         "false_positives_per_picture",
         "lower",
@@ -38,83 +34,35 @@ METRICS = named(
         share=True,
     ),
     Metric("precision", "higher", "share", "share of detections at the threshold that find an object", 4, share=True),
-    Metric("ap50", "higher", "share", "COCO's average precision at IoU 0.5, over all thresholds", 4, share=True),
+    Metric(
+        "ap50",
+        "higher",
+        "share",
+        "COCO's average precision at IoU 0.5, over all thresholds; with several classes, their mean",
+        4,
+        share=True,
+    ),
     Metric("mean_iou", "higher", "share", "mean overlap of found objects with their detections", 4, share=True),
 )
 BANDS = (0, 8, 16, 32, 64)
 """Lower bounds of the sizes in `Scores.breakdowns`: square root of the area, in pixels of the encoded picture."""
 SIZES = (*(f"{low} to {high} px" for low, high in pairwise(BANDS)), f"{BANDS[-1]} px and more")
 CURVE_POINTS = 200
-
-
-class Matches:
-    """The matching of detections and objects.
-
-    By detection: `detected` (the number of its example), `score`, `hit` (whether it finds an object). By object:
-    `example` (the number of its example), `size` (square root of its area, in pixels), `found` (score of the detection
-    that finds it, 0 if none does), `iou` (its overlap with that detection).
-    """
-
-    def __init__(self, objects: np.ndarray, detections: np.ndarray, shape: Sequence[int]) -> None:
-        """Match detections and objects.
-
-        Args:
-            objects: [n, m, 4] x, y, width, height as shares of the picture; unused rows are NaN.
-            detections: [n, k, 5] the same and a score; unused rows have score 0.
-            shape: height and width of a picture in pixels.
-        """
-        self.examples = len(objects)
-        pixels = np.array([shape[1], shape[0]] * 2)
-        known = ~np.isnan(objects[..., 0])
-        self.example = np.nonzero(known)[0]
-        boxes = objects[known].astype(np.float64) * pixels
-        self.size = np.sqrt(boxes[:, 2] * boxes[:, 3])
-        given = detections[..., 4] > 0
-        self.detected = np.nonzero(given)[0]
-        self.score = detections[given][:, 4].astype(np.float64)
-        self._coco = _evaluated(
-            self.examples,
-            self.example,
-            boxes,
-            self.detected,
-            detections[given].astype(np.float64)[:, :4] * pixels,
-            self.score,
-        )
-        self.hit = np.zeros(len(self.score), bool)
-        self.found, self.iou = np.zeros(len(boxes)), np.full(len(boxes), np.nan)
-        for one in filter(None, self._coco.evalImgs):
-            overlaps = self._coco.ious[one["image_id"], 1]
-            for rank, (detection, match) in enumerate(zip(one["dtIds"], one["dtMatches"][0], strict=True)):
-                if match:
-                    found = int(match) - 1
-                    self.hit[detection - 1] = True
-                    self.found[found] = self.score[detection - 1]
-                    self.iou[found] = overlaps[rank, one["gtIds"].index(int(match))]
-
-    def average_precision(self, weight: np.ndarray | None = None) -> float:
-        """Return COCO's average precision at IoU 0.5, nan without objects; example i counts `weight[i]` times."""
-        weight = np.ones(self.examples) if weight is None else weight
-        times = np.repeat(np.arange(self.examples), weight.astype(np.int64))
-        drawn = copy(self._coco)
-        drawn.params = drawn._paramsEval = copy(self._coco.params)
-        drawn.params.imgIds = list(range(len(times)))
-        drawn.evalImgs = [self._coco.evalImgs[number] for number in times]
-        with redirect_stdout(io.StringIO()):
-            drawn.accumulate()
-        precision = drawn.eval["precision"][0, :, 0, 0, 0]
-        return float(precision.mean()) if (precision > -1).all() else float("nan")
+NOTHING = "nothing"
+"""In the confusion matrix, the class of what is no object or is not detected."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
     """The scores of a matching at a score threshold; see `slipway.core.protocol.Scores`.
 
-    `groups`: [n], the group of each example.
+    `groups`: [n], the group of each example. `names`: the classes to score apart; empty for none.
     """
 
     matches: Matches
     groups: pd.Series
     threshold: float
+    names: Sequence[str] = ()
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
         """Return every metric; example i counts `weight[i]` times.
@@ -130,12 +78,12 @@ class Scores:
             "detection_rate": _share(hits, objects.sum()),
             "false_positives_per_picture": _share(false, weight.sum()),
             "precision": _share(hits, hits + false),
-            "ap50": matches.average_precision(weight),
+            "ap50": _mean(matches.average_precision(weight)),
             "mean_iou": _share(float(objects[found] @ matches.iou[found]), hits),
         }
 
     def breakdowns(self, weight: np.ndarray | None = None) -> Mapping[str, pd.DataFrame]:
-        """Return `by_size` (objects, detection rate, mean IoU) and `per_group` (also pictures and false positives).
+        """Return `by_size` (objects, detection rate, mean IoU), `per_group` and `per_class` (also false positives).
 
         Example i counts `weight[i]` times in the scores; objects and pictures are not weighted.
         """
@@ -162,10 +110,34 @@ class Scores:
                 "mean_iou": objects.means(iou, times),
             }
         )
-        return {"by_size": by_size, "per_group": per_group}
+        found_tables = {"by_size": by_size, "per_group": per_group}
+        return found_tables | ({"per_class": self._per_class(weight)} if self.names else {})
+
+    def _per_class(self, weight: np.ndarray) -> pd.DataFrame:
+        """Return the scores of each class; `weight` is how often each example counts."""
+        matches, found = self.matches, self._found
+        objects, given = self._of_class(matches.kind), self._of_class(matches.called)
+        times, total = weight[matches.example], weight.sum()
+        hits = objects.sums(times * found)
+        false = given.sums(weight[matches.detected] * self._false)
+        return pd.DataFrame(
+            {
+                "class": np.array(self.names, object),
+                "pictures": [len(np.unique(matches.example[matches.kind == kind])) for kind in range(len(self.names))],
+                "objects": objects.counts,
+                "detection_rate": objects.means(found, times),
+                "false_positives_per_picture": false / total if total else np.full(len(false), np.nan),
+                "precision": shares(hits, hits + false),
+                "ap50": matches.average_precision(weight),
+                "mean_iou": objects.means(np.where(found, matches.iou, np.nan), times),
+            }
+        )
 
     def plots(self) -> Sequence[Plot]:
-        """Return the plots: precision against recall, detection rate against false positives (FROC) and by size."""
+        """Return the plots: precision against recall, detection rate against false positives (FROC) and by size.
+
+        With classes, also the confusion matrix of objects and detections, and the average precision of each class.
+        """
         matches = self.matches
         order = np.argsort(-matches.score, kind="stable")
         hits, false = np.cumsum(matches.hit[order]), np.cumsum(~matches.hit[order])
@@ -179,7 +151,7 @@ class Scores:
         )
         if len(curve) > CURVE_POINTS:
             curve = curve.iloc[np.linspace(0, len(curve) - 1, CURVE_POINTS).round().astype(int)].reset_index(drop=True)
-        return [
+        plots = [
             Plot("precision_recall", "Precision and recall", curve, "detection_rate", "precision", x_label="recall"),
             Plot(
                 "froc",
@@ -201,10 +173,33 @@ class Scores:
                 "size",
             ),
         ]
+        return plots + (self._plots_of_classes() if self.names else [])
+
+    def _plots_of_classes(self) -> list[Plot]:
+        names = np.array([*self.names, NOTHING], object)
+        actual, decided = (names[numbers] for numbers in self.matches.confused(self.threshold))
+        table = pd.DataFrame({"actual": actual, "predicted": decided})
+        by_class = self._per_class(np.ones(self.matches.examples))
+        return [
+            Plot("confusion", "Confusion matrix", table, "actual", "predicted", "confusion", "actual", "predicted"),
+            Plot(
+                "precision_by_class",
+                "Average precision by class",
+                by_class,
+                "ap50",
+                "class",
+                "bar_horizontal",
+                "average precision at IoU 0.5",
+                "class",
+            ),
+        ]
 
     @cached_property
     def contributions(self) -> Contributions:
-        """The contribution of each picture to detection rate and false positives; right: all found and nothing else."""
+        """The contribution of each picture to detection rate and false positives; right: all found and nothing else.
+
+        A picture is an example of each class that it shows.
+        """
         examples = self.matches.examples
         found = self._count(self.matches.example[self._found]), self._count(self.matches.example)
         false = self._count(self.matches.detected[self._false]), np.ones(examples)
@@ -213,7 +208,26 @@ class Scores:
             {"detection_rate": found, "false_positives_per_picture": false},
             decided=np.where(right, "all found, nothing else", "missed or found too much"),
             right=right,
+            **self._by_class(),
         )
+
+    def _by_class(self) -> dict[str, Any]:
+        """What each picture contributes to the detection rate of each class, and which classes it shows."""
+        if not self.names:
+            return {}
+        matches, rates, members = self.matches, {}, {}
+        for kind, name in enumerate(self.names):
+            of = matches.kind == kind
+            rates[name] = self._count(matches.example[of & self._found]), self._count(matches.example[of])
+            members[name] = rates[name][1] > 0
+        shown = np.stack([*members.values()], axis=1)
+        actual = [text([name for name, there in zip(self.names, one, strict=True) if there]) for one in shown]
+        return {
+            "by_class": {"detection_rate": rates},
+            "members": members,
+            "several": True,
+            "actual": np.array(actual, object),
+        }
 
     @cached_property
     def _found(self) -> np.ndarray:
@@ -235,6 +249,9 @@ class Scores:
     def _groups(self) -> Parts:
         return Parts.of(self.groups)
 
+    def _of_class(self, kinds: np.ndarray) -> Parts:
+        return Parts(pd.Index(self.names), kinds, np.bincount(kinds, minlength=len(self.names)))
+
     def _count(self, examples: np.ndarray) -> np.ndarray:
         """How often each example's number occurs [n]."""
         return np.bincount(examples, minlength=self.matches.examples).astype(float)
@@ -255,51 +272,11 @@ def operating_point(matches: Matches, false_positives: float) -> float:
     return float((bounds[passed] + bounds[passed + 1]) / 2)
 
 
-def same(one: np.ndarray, other: np.ndarray, threshold: float) -> np.ndarray:
-    """Return for each picture whether the detections [n, k, 5] of two models agree [n].
-
-    They agree if as many score `threshold` or more, and each overlaps one of the other model by `ENOUGH`, one to one.
-    """
-    agree = np.zeros(len(one), bool)
-    for number, pair in enumerate(zip(one, other, strict=True)):
-        mine, theirs = (edges(found[found[:, 4] >= threshold]) for found in pair)
-        near = overlap(mine, theirs) >= ENOUGH
-        agree[number] = len(mine) == len(theirs) == near[linear_sum_assignment(~near)].sum()
-    return agree
-
-
 def _share(part: float, whole: float) -> float:
     return float(part / whole) if whole else float("nan")
 
 
-def _evaluated(
-    examples: int,
-    example: np.ndarray,
-    objects: np.ndarray,
-    detected: np.ndarray,
-    detections: np.ndarray,
-    scores: np.ndarray,
-) -> Any:
-    """COCO's matching at IoU 0.5 of boxes [k, 4], given the numbers of their examples; ids start at 1."""
-    categories, images = [{"id": 1}], [{"id": number} for number in range(examples)]
-
-    def annotated(numbers: np.ndarray, boxes: np.ndarray) -> list[dict[str, Any]]:
-        corners = np.concatenate([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, 2:]], axis=1)
-        return [
-            {"id": id, "image_id": number, "category_id": 1, "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
-            for id, (number, box) in enumerate(zip(numbers.tolist(), corners.tolist(), strict=True), 1)
-        ]
-
-    truth, found = COCO(), COCO()
-    truth.dataset = {"images": images, "categories": categories, "annotations": annotated(example, objects)}
-    given = [one | {"score": s} for one, s in zip(annotated(detected, detections), scores.tolist(), strict=True)]
-    found.dataset = {"images": images, "categories": categories, "annotations": given}
-    with redirect_stdout(io.StringIO()):
-        truth.createIndex()
-        found.createIndex()
-        evaluation = COCOeval(truth, found, "bbox")
-        evaluation.params.iouThrs = np.array([ENOUGH])
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
-        evaluation.params.maxDets = [max(1, int(np.bincount(detected).max(initial=0)))]
-        evaluation.evaluate()
-    return evaluation
+def _mean(values: np.ndarray) -> float:
+    """Return the mean of the values that are not nan; nan if there are none."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")

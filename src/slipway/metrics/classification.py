@@ -84,10 +84,10 @@ class Scores:
         losses = -np.log(np.clip(of_target, np.finfo(np.float32).eps, 1))
         return {
             "accuracy": float(weight @ correct / total),
-            "precision": _mean(precision[scored]),
-            "recall": _mean(recall[scored]),
-            "f1": _mean(f1[scored]),
-            "roc_auc": _mean(areas),
+            "precision": mean(precision[scored]),
+            "recall": mean(recall[scored]),
+            "f1": mean(f1[scored]),
+            "roc_auc": mean(areas),
             "ece": calibration_error(probabilities.max(axis=1), correct, weight),
             "log_loss": float(weight @ losses / total),
         }
@@ -152,12 +152,13 @@ def decisions(actual: np.ndarray, decided: np.ndarray, classes: Sequence[str]) -
         classes: the names; with two, the first is the positive class.
     """
     right, ones = actual == decided, np.ones(len(actual))
-    of_each = {name: ((right & (actual == name)).astype(float), (actual == name).astype(float)) for name in classes}
+    members = {name: actual == name for name in classes}
+    of_each = {name: ((right & inside).astype(float), inside.astype(float)) for name, inside in members.items()}
     ratios = {"accuracy": (right.astype(float), ones)}
     if len(classes) == 2:
         hits, positive = of_each[classes[0]]
         ratios |= {"recall": (hits, positive), "f1": (2 * hits, positive + (decided == classes[0]))}
-    return Contributions(ratios, {"recall": of_each}, actual, decided, right)
+    return Contributions(ratios, {"recall": of_each}, members=members, actual=actual, decided=decided, right=right)
 
 
 class Classifier:
@@ -201,7 +202,8 @@ def confusion_plot(decided: Contributions) -> Plot:
     return Plot("confusion", "Confusion matrix", table, "actual", "predicted", "confusion", "actual", "predicted")
 
 
-def _mean(values: np.ndarray) -> float:
+def mean(values: np.ndarray) -> float:
+    """Return the mean of the values that are not nan; nan if there is none."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")
 
@@ -213,11 +215,21 @@ def confusion(targets: np.ndarray, chosen: np.ndarray, count: int, weight: np.nd
 
 
 def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the metrics of each class; nan for a class without examples.
+    """Return the metrics of each class; see `of_counts`."""
+    return of_counts(np.diag(confusion), confusion.sum(axis=0), confusion.sum(axis=1))
+
+
+def of_counts(
+    hits: np.ndarray, predicted: np.ndarray, support: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return precision, recall and F1 of each class [classes]; nan for a class without examples.
 
     Precision is 0 for a class that is never predicted.
+
+    Args:
+        hits, predicted, support: how many decisions for a class are right, how many there are, and how many examples
+            are of it, [classes] each.
     """
-    hits, support, predicted = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     absent = support == 0
     precision = np.where(absent, np.nan, hits / np.where(predicted == 0, 1, predicted))
     recall = np.where(absent, np.nan, hits / np.where(absent, 1, support))

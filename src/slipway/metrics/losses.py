@@ -30,7 +30,7 @@ def measure(
     native: Score,
     shipped: Score,
     groups: pd.Series,
-    classes: np.ndarray | None,
+    classes: Mapping[str, np.ndarray],
     metrics: Mapping[str, Metric],
     *,
     same: bool,
@@ -44,7 +44,7 @@ def measure(
         native: returns the scores of the native model.
         shipped: returns the scores of the model that ships.
         groups: [n], the group of each example.
-        classes: [n], the class of each example, if the task has classes.
+        classes: by class, whether each example [n] is of it; empty if the task has no classes.
         metrics: the metrics of the task, by name.
         same: whether both models predict the same, see `alike`.
         resamples, confidence, seed: settings of the draws, see `slipway.statistics.intervals.bootstrap`.

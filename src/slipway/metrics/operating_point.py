@@ -10,10 +10,78 @@ assumes independent examples and holds for one threshold; the best of many thres
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
+from pydantic import Field
 from scipy.stats import norm
+
+from slipway.core.config import Section, Share
+
+CHOSEN = {
+    "precision": "a threshold chosen on the validation split",
+    "recall": "a threshold chosen on the validation split",
+    "f1": "a threshold chosen on the validation split",
+    "accuracy": "the more probable class",
+    "cost": "the threshold of the lowest expected cost",
+}
+"""How the threshold came about, in words, by what it is chosen for."""
+
+
+class Cost(Section):
+    """What a mistake costs, in any unit."""
+
+    false_positive: Annotated[float, Field(gt=0)] = 1.0
+    false_negative: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Decision(Section):
+    """What the threshold of a decision is chosen for, on the validation split; a part of the `data` section.
+
+    `threshold`: the highest recall with at least `precision`; the highest threshold with at least `recall` (both with
+    that `confidence`); the highest `f1`; the highest `accuracy`, which is at 0.5; or the lowest `cost` of mistakes.
+    """
+
+    threshold: Literal["precision", "recall", "f1", "accuracy", "cost"] = "precision"
+    precision: Share = 0.80
+    recall: Share = 0.80
+    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
+    cost: Cost = Cost()
+
+
+def choose(decision: Decision, targets: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
+    """Choose the threshold that a configuration asks for.
+
+    If no threshold has the required precision, it is the one with the highest F1; if none has the required recall, the
+    one that finds all positive examples. `chosen_by` says so.
+
+    Returns:
+        `threshold`, `chosen_by` (what it was chosen for, in words), and the scores at it on these examples.
+
+    Raises:
+        ValueError: no example is positive.
+    """
+    match decision.threshold:
+        case "precision":
+            point = least_precision(targets, probability, decision.precision, decision.confidence)
+            chosen, otherwise = "recall at the least precision", "f1: no threshold has the least precision"
+        case "recall":
+            point = least_recall(targets, probability, decision.recall, decision.confidence)
+            chosen, otherwise = "the least recall", "recall 1: no threshold has the least recall"
+        case "f1":
+            point = highest_f1(targets, probability)
+            chosen = otherwise = "f1"
+        case "accuracy":
+            point = lowest_cost(targets, probability, 1, 1)
+            chosen = otherwise = "accuracy: the more probable class"
+        case "cost":
+            costs = decision.cost.false_positive, decision.cost.false_negative
+            point = lowest_cost(targets, probability, *costs)
+            chosen = otherwise = f"cost: {costs[0]:g} for a false positive, {costs[1]:g} for a false negative"
+    return {
+        "threshold": point.pop("threshold"),
+        "chosen_by": chosen if point.pop("reached", True) else otherwise,
+    } | point
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class _Spec(BaseModel):
     input: _Input
     outputs: list[str]
     classes: list[str] = []
-    threshold: float | None = None
+    threshold: float | list[float] | None = None
 
 
 def _spec(values: dict[str, Any]) -> dict[str, Any]:

@@ -258,7 +258,7 @@ def confusion(scored: Scored) -> np.ndarray:
 
 
 def _confusion(old: Scored, new: Scored) -> Markdown:
-    if not new.classes or old.classes != new.classes:
+    if not new.exclusive or old.classes != new.classes:
         return _NOTHING
     counts = zip(new.classes, confusion(new), confusion(old), strict=True)
     rows = [

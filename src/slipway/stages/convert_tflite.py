@@ -59,7 +59,7 @@ def convert_tflite(variant: str) -> None:
         scores["native"].total,
         scores["shipped"].total,
         examples["group"],
-        scores["shipped"].contributions.actual,
+        scores["shipped"].contributions.members,
         task.metrics,
         same=losses.alike(predicted["native"], predicted["shipped"]),
         **statistics.model_dump(),

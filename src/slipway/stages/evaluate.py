@@ -47,7 +47,7 @@ def evaluate(variant: str) -> None:
     examples, targets, predictions = _predicted(task, model, PackedSplit(prepared / "test"), spec)
     scores = task.scores(examples, targets, predictions, spec)
     draws: dict[str, Any] = {**settings.model_dump(), "seed": values["seed"]}
-    classes = scores.contributions.actual
+    classes = scores.contributions.members
     measured = intervals.bootstrap(scores.total, examples["group"], **draws, declared=task.metrics.get, classes=classes)
     atomic.write_json(reports / "metrics.json", {metric: one["value"] for metric, one in measured.items()})
     atomic.write_json(

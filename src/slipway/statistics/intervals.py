@@ -13,7 +13,7 @@ event that did not occur in so many groups (Hanley and Lippman-Hand, "If Nothing
 JAMA 249, 1983; for one tail it equals the exact bound of Clopper and Pearson).
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import TypeVar
 
 import numpy as np
@@ -70,7 +70,7 @@ def bootstrap(
     confidence: float,
     seed: int,
     declared: Callable[[Key], Metric | None],
-    classes: np.ndarray | None = None,
+    classes: Mapping[str, np.ndarray] | None = None,
 ) -> dict[Key, Interval]:
     """Return each metric with its interval, {metric: {"value", "low", "high"}}; None if a figure is undefined.
 
@@ -81,8 +81,9 @@ def bootstrap(
         confidence: the nominal coverage of the interval, e.g. 0.95.
         seed: the seed of the draws.
         declared: returns the declared metric of a score; None if no task declares it.
-        classes: [n] the class of each example, if the task has classes. For a score that is 0 or 1 in every draw, the
-            interval then depends on the class with the fewest groups, unless every example counts the same (`right`).
+        classes: by class, whether each example [n] is of it, if the task has classes. For a score that is 0 or 1 in
+            every draw, the interval then depends on the class with the fewest groups, unless every example counts the
+            same (`right`).
     """
     value = score(None)
     codes, names = pd.factorize(groups, sort=True)
@@ -96,8 +97,8 @@ def bootstrap(
 
     def informative_groups(metric: Key) -> int:
         known = declared(metric)
-        if classes is not None and not (known and known.right):
-            return int(groups.groupby(classes).nunique().min())
+        if classes and not (known and known.right):
+            return min((int(groups[inside].nunique()) for inside in classes.values() if inside.any()), default=0)
         if not known_counts:
             known_counts.update(_informative_groups(score, codes, len(names), resamples))
         return known_counts[metric]

@@ -18,6 +18,7 @@ from slipway.frameworks.keras.schema import audio_classification as of_sounds
 from slipway.frameworks.keras.schema import image_classification as of_pictures
 from slipway.frameworks.keras.schema import keypoint_detection as of_keypoints
 from slipway.frameworks.keras.schema import object_detection as of_objects
+from slipway.frameworks.keras.training.classification import start_at_shares
 from slipway_edge.interpreter import Delegation, Interpreter
 
 pytestmark = pytest.mark.build  # they train and convert networks
@@ -67,6 +68,20 @@ def test_int8_is_one_partition_after_the_pixels_were_quantized_once(folder: Path
     outputs = model(inputs)
     assert model.delegation.partitions == 1, "a batch gives no more partitions than a single picture"
     np.testing.assert_allclose(outputs, native.load(folder)(inputs), atol=0.15)
+
+
+def test_probabilities_of_labels_in_int8_are_finer_than_steps_of_a_256th_in_one_partition(tmp_path: Path) -> None:
+    model = of_pictures.Model(network="resnet18", width=0.25)
+    spec = {"input": {"shape": [48, 48, 3]}, "outputs": ["a", "b", "c"]}
+    network = pictures.networks.build(model, spec, "sigmoid")
+    start_at_shares(network, np.eye(100, 3, dtype=np.uint8))
+    native.save(network, tmp_path / "native")
+    inputs = some([48, 48, 3])
+    given = Interpreter(conversion.convert(tmp_path / "native", inputs, "int8"))
+    assert given.delegation == Delegation(partitions=1, outside={"QUANTIZE": 1})
+    outputs = given(inputs)
+    assert outputs.max() < 0.05, "an untrained network gives each label its share, 0.02"
+    assert (outputs * 256 % 1).any()
 
 
 def test_probabilities_in_int8_sum_to_one_more_exactly_than_in_steps_of_a_256th(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from slipway.core.errors import DataError, ExampleError
 from slipway.core.protocol import Index, Problem
 from slipway.data.readers import metadata
 from slipway.data.readers.litter import litter, passed_over, subfolders
-from slipway.data.readers.metadata import METADATA, Metadata, same
+from slipway.data.readers.metadata import LABEL, LABELS, METADATA, Metadata, same
 from slipway.data.readers.sides import SIDES, above_classes, side_of
 
 _MISNAMED = frozenset(f"metadata.{suffix}" for suffix in ("csv", "tsv", "txt", "csv.txt", "xls", "xlsx", "jsonl"))
@@ -113,6 +113,7 @@ def describe(
     noun: str,
     problems: list[Problem],
     notes: list[str],
+    label: str = LABEL,
 ) -> pd.DataFrame:
     """Add `group` to the examples, and the other columns of metadata.csv.
 
@@ -127,13 +128,14 @@ def describe(
         noun: the word for the examples in messages, in the plural.
         problems: the list to which each example that is left out is added.
         notes: the list to which sentences are added.
+        label: the column of metadata.csv with the class; `LABELS` is added to the examples, as text.
 
     Raises:
         DataError: metadata.csv is unusable, or the group expression matches no example.
     """
     if misnamed := [path for path in raw.iterdir() if path.name != METADATA and path.name.casefold() in _MISNAMED]:
         raise DataError(f"{min(misnamed)}: the file that describes the {noun} is called {METADATA}; rename it")
-    described = metadata.read_all(raw)
+    described = metadata.read_all(raw, label)
     about = [examples["example"].str.startswith(one.about) for one in described]
     parts = [_described(examples[rows], one, problems, notes) for rows, one in zip(about, described, strict=True)]
     if parts:
@@ -148,11 +150,17 @@ def describe(
     else:
         own = examples["example"]
         examples = examples.assign(group=examples["group"].fillna(own) if "group" in examples else own)
-    return examples[[column for column in ("example", "label", "group", "split", "fold") if column in examples]]
+    columns = ("example", "label", LABELS, "group", "split", "fold")
+    return examples[[column for column in columns if column in examples]]
 
 
 def placed(examples: pd.DataFrame, tops: Mapping[str, str | None]) -> pd.DataFrame:
-    """Add `inner`, the part of each path below one of `tops`, and `split`, the side of that folder if it has one."""
+    """Add `inner`, the part of each path below one of `tops`, and `split`, the side of that folder if it has one.
+
+    The only one of `tops` may be ".", the raw folder itself.
+    """
+    if "." in tops:
+        return examples.assign(inner=examples["example"])
     depth = max(top.count("/") for top in tops) + 1  # all have the same depth
     parts = [name.split("/", depth) for name in examples["example"]]
     top_of = ["/".join(one[:depth]) for one in parts]
@@ -249,9 +257,9 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
             if litter(name) or linked(Path(parent, name)):
                 folders.remove(name)
         for name in files:
-            if litter(name):
-                continue
             path = Path(parent, name)
+            if litter(name) or path == raw / METADATA:
+                continue
             where = within(raw, path)
             try:
                 if raw / where != path:

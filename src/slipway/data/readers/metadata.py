@@ -2,7 +2,8 @@
 
 It is in the raw folder, or in folders of a split (see `sides`), each about the files of that folder.
 
-Columns: `path` (relative to the raw folder) and any of `label`, `group`, `split` and `fold`. Unambiguous variants are
+Columns: `path` (relative to the raw folder) and any of `label` (or `labels`, see `labels`), `group`, `split` and
+`fold`. Unambiguous variants are
 accepted: `Group`, blanks around names and values, a BOM, `;` or tabs between fields, `\\` or `./` in paths, one folder
 in front of all paths, upper and lower case, composed or decomposed accents. A column whose name is close to one of
 these, but not equal, is refused by name.
@@ -24,7 +25,7 @@ from slipway.core.errors import DataError
 from slipway.data.readers.sides import side_folders, side_of
 
 METADATA = "metadata.csv"
-COLUMNS = ("path", "label", "group", "split", "fold")
+LABEL, LABELS = "label", "labels"
 _DELIMITERS = ",;\t|"
 _SPLITTING = ("group", "split", "fold")
 """Columns that decide on the split: a column with nearly such a name is refused, not ignored."""
@@ -33,7 +34,7 @@ _CLOSE = 0.8
 
 @dataclass(frozen=True)
 class Metadata:
-    """`rows`: the columns of `COLUMNS` that the file has, as stripped text (`path` unchanged), and `line`.
+    """`rows`: the columns that are read and that the file has, as stripped text (`path` unchanged), and `line`.
 
     `notes`: sentences on the columns that are not read. `file`: the path of the file, relative to the raw folder.
     """
@@ -48,8 +49,10 @@ class Metadata:
         return self.file.removesuffix(METADATA)
 
 
-def read_all(raw: Path) -> list[Metadata]:
+def read_all(raw: Path, label: str = LABEL) -> list[Metadata]:
     """Read metadata.csv of a raw folder, or those of the folders of its split; an empty list if there is none.
+
+    `label` is the name of the column with the class; see `read`.
 
     Raises:
         DataError: as `read`; or they are at both places.
@@ -58,16 +61,22 @@ def read_all(raw: Path) -> list[Metadata]:
     files = [*([METADATA] if (raw / METADATA).exists() else []), *inside]
     if inside and files != inside:
         raise DataError(f"{raw}: {' and '.join(files)} describe the same files; keep the first, or the others")
-    return [replace(read(raw / file), file=file) for file in files]
+    return [replace(read(raw / file, label), file=file) for file in files]
 
 
-def read(path: Path) -> Metadata:
+def read(path: Path, label: str = LABEL) -> Metadata:
     """Read the table.
+
+    Args:
+        path: the file.
+        label: the name of the column with the class: `LABEL`, or `LABELS` if a file may have several.
 
     Raises:
         DataError: the file is not text in UTF-8 or UTF-16; a line has another number of fields than the header; there
-            is no column `path`; a column occurs twice, or its name is close to that of a column that is read.
+            is no column `path`; a column occurs twice, or its name is close to that of a column that is read; or there
+            are columns of both names where a file may have several labels.
     """
+    columns_read = ("path", label, "group", "split", "fold")
     text = _text(path)
     first, _, rest = text.partition("\n")
     declared = re.fullmatch("sep=(.)\r?", first, re.IGNORECASE)
@@ -80,20 +89,22 @@ def read(path: Path) -> Metadata:
     names = [_plain(name).casefold() for name in header]
     if "path" not in names:
         raise DataError(f"{path}: no column path; found {', '.join(name.strip() for name in header)}")
-    for name in COLUMNS:
+    for name in columns_read:
         if names.count(name) > 1:
             raise DataError(f"{path}: {names.count(name)} columns are called {name}; keep one")
+    if label == LABELS and {LABEL, LABELS} <= set(names):
+        raise DataError(f"{path}: it has the columns {LABEL} and {LABELS}; keep {LABELS}, with all labels of a file")
     columns = {name: [record[at] for _, record in records] for at, name in enumerate(names)}
     for at, name in enumerate(names):
-        if name not in COLUMNS:
+        if name not in columns_read:
             _refuse_near_miss(path, header[at].strip(), [record[at] for _, record in records], names)
-    rows = pd.DataFrame({name: columns[name] for name in COLUMNS if name in columns}, dtype="str")
+    rows = pd.DataFrame({name: columns[name] for name in columns_read if name in columns}, dtype="str")
     rows = rows.apply(lambda column: column if column.name == "path" else column.map(_plain))
     rows = rows.assign(line=pd.Series([line for line, _ in records], dtype="int64"))
     unread = [
         _plain(name) or "a column without a name"
         for at, name in enumerate(header)
-        if names[at] not in COLUMNS and (names[at] or any(record[at].strip() for _, record in records))
+        if names[at] not in columns_read and (names[at] or any(record[at].strip() for _, record in records))
     ]
     notes = [f"{METADATA}: columns that are not read: {', '.join(unread)}"] if unread else []
     return Metadata(rows, notes)

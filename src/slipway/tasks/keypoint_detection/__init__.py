@@ -30,7 +30,7 @@ from slipway.core.metric import Metric
 from slipway.core.protocol import Encoded, Index, Problem, Usage, Words
 from slipway.core.spec import Spec
 from slipway.data import usage
-from slipway.data.readers import folders
+from slipway.data.readers import coco, folders
 from slipway.data.readers.litter import passed_over
 from slipway.data.readers.pictures import difference_hash
 from slipway.data.readers.sides import picture_folders
@@ -145,7 +145,7 @@ class Task(edge.Task):
                 group expression matches no picture.
         """
         problems: list[Problem] = []
-        tops = picture_folders(raw, annotations.PICTURES)
+        tops = picture_folders(raw, coco.PICTURES)
         persons = annotations.read(raw, problems)
         self._check_names(raw, persons.names)
         paths = sorted(path for top in tops for path in folders.walk(raw, raw / top, recognise, problems))

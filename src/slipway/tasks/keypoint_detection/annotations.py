@@ -3,8 +3,6 @@
 Coordinates are pixels of the upright picture; its left and upper edges are at 0.
 """
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,10 +13,10 @@ import pandas as pd
 
 from slipway.core.errors import DataError, ExampleError
 from slipway.core.protocol import Problem
+from slipway.data.readers import coco
 from slipway.data.readers.sides import picture_folders
 
 FILE = "annotations.json"
-PICTURES = "images"
 SLACK = 1.0
 """Pixels by which a box or a keypoint may be outside the picture, since annotations are rounded."""
 
@@ -51,13 +49,13 @@ def read(raw: Path, problems: list[Problem]) -> Persons:
         DataError: there is no such file, or more than one, or it is not in COCO's format; or the files of the sides
             have different keypoints.
     """
-    contents = {path: _content(path) for path in _files(raw)}
+    contents = {path: coco.content(path) for path in _files(raw)}
     category = _common({path: _category(path, content["categories"]) for path, content in contents.items()})
     rows: list[dict[str, Any]] = []
     seen, persons, listed = set(), set(), set()
     for path, content in contents.items():
-        pictures = _pictures(raw, path, content["images"])
-        listed |= {picture for picture, _, _ in pictures.values()}
+        pictures = coco.pictures(raw, path, content["images"])
+        listed |= {picture.path for picture in pictures.values()}
         for number, annotation in enumerate(content["annotations"]):
             where = f"{path.relative_to(raw).as_posix()}, annotations[{number}]"
             try:
@@ -87,7 +85,7 @@ def read(raw: Path, problems: list[Problem]) -> Persons:
 def present(raw: Path) -> bool:
     """Return whether there are files of annotations, with a category that has keypoints."""
     try:
-        contents = [_content(path) for path in _files(raw)]
+        contents = [coco.content(path) for path in _files(raw)]
     except DataError:
         return False
     return any(isinstance(one, dict) and one.get("keypoints") for content in contents for one in content["categories"])
@@ -99,7 +97,7 @@ def names(raw: Path) -> list[str]:
     Raises:
         DataError: as `read`.
     """
-    return list(_common({path: _category(path, _content(path)["categories"]) for path in _files(raw)})["keypoints"])
+    return list(_common({path: _category(path, coco.content(path)["categories"]) for path in _files(raw)})["keypoints"])
 
 
 def _common(categories: Mapping[Path, dict[str, Any]]) -> dict[str, Any]:
@@ -118,19 +116,19 @@ def _common(categories: Mapping[Path, dict[str, Any]]) -> dict[str, Any]:
 def _files(raw: Path) -> list[Path]:
     """The file of annotations of each folder of pictures."""
     if not raw.is_dir():
-        raise DataError(f"{raw}: no such folder; it must contain {PICTURES}/ and {FILE}")
+        raise DataError(f"{raw}: no such folder; it must contain {coco.PICTURES}/ and {FILE}")
     return list(dict.fromkeys(_file(raw / parent) for parent in _parents(raw)))
 
 
 def _parents(raw: Path) -> list[PurePosixPath]:
     """The folders, relative to `raw`, that contain a folder of pictures and a file of annotations."""
-    tops = picture_folders(raw, PICTURES)
-    return [PurePosixPath(top.partition(PICTURES)[0]) for top in tops]
+    tops = picture_folders(raw, coco.PICTURES)
+    return [PurePosixPath(top.partition(coco.PICTURES)[0]) for top in tops]
 
 
 def _file(folder: Path) -> Path:
-    if not (folder / PICTURES).is_dir():
-        raise DataError(f"{folder}: no folder {PICTURES}; put the pictures there")
+    if not (folder / coco.PICTURES).is_dir():
+        raise DataError(f"{folder}: no folder {coco.PICTURES}; put the pictures there")
     if (folder / FILE).is_file():
         return folder / FILE
     found = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
@@ -140,17 +138,6 @@ def _file(folder: Path) -> Path:
     return found[0]
 
 
-def _content(path: Path) -> dict[str, list[Any]]:
-    try:
-        content: dict[str, list[Any]] = json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON ({error}); export the annotations again")
-    for key in ("images", "annotations", "categories"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise DataError(f"{path}: no list {key!r}, so it is not COCO's format; see cocodataset.org/#format-data")
-    return content
-
-
 def _category(path: Path, categories: list[Any]) -> dict[str, Any]:
     """The one category that has keypoints."""
     found = [one for one in categories if isinstance(one, dict) and one.get("keypoints")]
@@ -158,9 +145,9 @@ def _category(path: Path, categories: list[Any]) -> dict[str, Any]:
         raise DataError(f"{path}: {len(found)} categories have keypoints; exactly one, of the persons, must have them")
     (category,) = found
     names = category["keypoints"]
-    if "id" not in category or not _text(category.get("name")):
+    if "id" not in category or not coco.text(category.get("name")):
         raise DataError(f"{path}: the category with keypoints has no id or no name")
-    if not isinstance(names, list) or not all(map(_text, names)) or len(set(names)) < len(names):
+    if not isinstance(names, list) or not all(map(coco.text, names)) or len(set(names)) < len(names):
         raise DataError(f"{path}: the keypoints of {category['name']} must be a list of different names, not {names}")
     known = range(1, len(names) + 1)
     skeleton = category.get("skeleton") or []
@@ -174,59 +161,34 @@ def _category(path: Path, categories: list[Any]) -> dict[str, Any]:
     return category
 
 
-def _pictures(raw: Path, path: Path, images: list[Any]) -> dict[Any, tuple[str, int, int]]:
-    """Path relative to the raw folder, width and height of each picture by its id."""
-    parent = PurePosixPath(path.parent.relative_to(raw).as_posix())
-    pictures: dict[Any, tuple[str, int, int]] = {}
-    for number, image in enumerate(images):
-        where = f"{path}: images[{number}]"
-        missing = [
-            key for key in ("id", "file_name", "width", "height") if not isinstance(image, dict) or key not in image
-        ]
-        if missing:
-            raise DataError(f"{where} has no {missing[0]}")
-        if not isinstance(image["id"], int | float | str) or image["id"] in pictures:
-            raise DataError(f"{where}: id {image['id']!r} is not a number or text, or occurs earlier in the list")
-        if not _text(image["file_name"]):
-            raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
-        name = PurePosixPath(image["file_name"])
-        if name.is_absolute() or ".." in name.parts:
-            raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
-        if not all(isinstance(image[key], int) and image[key] > 0 for key in ("width", "height")):
-            raise DataError(f"{where}: width and height must be pixels, not {image['width']!r} and {image['height']!r}")
-        path_of = name if name.parts[:1] == (PICTURES,) else PICTURES / name
-        pictures[image["id"]] = str(parent / path_of), image["width"], image["height"]
-    return pictures
-
-
-def _row(annotation: Any, category: Mapping[str, Any], pictures: Mapping[Any, tuple[str, int, int]]) -> dict[str, Any]:
+def _row(annotation: Any, category: Mapping[str, Any], pictures: Mapping[Any, coco.Picture]) -> dict[str, Any]:
     """Check an annotation, and return its row of the table."""
     for key in ("id", "image_id", "category_id", "bbox", "area", "keypoints"):
         if not isinstance(annotation, dict) or annotation.get(key) is None:
             raise ExampleError("incomplete", f"it has no {key}")
     if annotation["category_id"] != category["id"]:
         raise ExampleError("unknown category", f"category {annotation['category_id']} is not {category['name']}'s")
-    if not isinstance(annotation["id"], int | float) and not _text(annotation["id"]):
+    if not isinstance(annotation["id"], int | float) and not coco.text(annotation["id"]):
         raise ExampleError("bad id", f"id must be a number or text, not {annotation['id']!r}")
     image = annotation["image_id"]
     if not isinstance(image, int | float | str) or image not in pictures:
         raise ExampleError("unknown picture", f"images has no id {image!r}")
     if annotation.get("iscrowd"):
         raise ExampleError("crowd", "it is of several persons; remove it")
-    picture, width, height = pictures[image]
+    picture = pictures[image]
     return {
-        "example": f"{picture}#{annotation['id']}",
-        "picture": picture,
-        "picture_width": width,
-        "picture_height": height,
-        "box": _box(annotation["bbox"], width, height),
-        "keypoints": _keypoints(annotation["keypoints"], category["keypoints"], width, height),
+        "example": f"{picture.path}#{annotation['id']}",
+        "picture": picture.path,
+        "picture_width": picture.width,
+        "picture_height": picture.height,
+        "box": _box(annotation["bbox"], picture.width, picture.height),
+        "keypoints": _keypoints(annotation["keypoints"], category["keypoints"], picture.width, picture.height),
         "area": _area(annotation["area"]),
     }
 
 
 def _box(values: Any, width: int, height: int) -> list[float]:
-    if not _numbers(values, 4):
+    if not coco.numbers(values, 4):
         raise ExampleError("bad box", f"bbox must be four numbers, x, y, width and height, not {values!r}")
     x, y, w, h = map(float, values)
     if w <= 0 or h <= 0:
@@ -237,7 +199,7 @@ def _box(values: Any, width: int, height: int) -> list[float]:
 
 
 def _keypoints(values: Any, names: list[str], width: int, height: int) -> list[float]:
-    if not _numbers(values, 3 * len(names)):
+    if not coco.numbers(values, 3 * len(names)):
         found = f"{len(values)} values" if isinstance(values, list) else repr(values)
         raise ExampleError(
             "bad keypoints", f"{len(names)} keypoints need {3 * len(names)} numbers (x, y and v for each), not {found}"
@@ -262,19 +224,6 @@ def _keypoints(values: Any, names: list[str], width: int, height: int) -> list[f
 
 
 def _area(value: Any) -> float:
-    if not _numbers([value], 1) or value <= 0:
+    if not coco.numbers([value], 1) or value <= 0:
         raise ExampleError("bad area", f"area must be square pixels, not {value!r}")
     return float(value)
-
-
-def _numbers(values: Any, count: int) -> bool:
-    """Whether `values` is a list of `count` finite numbers."""
-    try:
-        return isinstance(values, list) and len(values) == count and all(map(math.isfinite, values))
-    except (TypeError, OverflowError):
-        return False
-
-
-def _text(value: Any) -> bool:
-    """Whether `value` is text that can be written as UTF-8: JSON can hold lone surrogates."""
-    return isinstance(value, str) and not any("\ud800" <= one <= "\udfff" for one in value)

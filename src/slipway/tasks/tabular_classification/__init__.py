@@ -8,13 +8,13 @@ chosen on the validation split (see `slipway.metrics.operating_point`).
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-from slipway.core.config import Section, Share
+from slipway.core.config import Section
 from slipway.core.errors import DataError
 from slipway.core.metric import Metric
 from slipway.core.protocol import Words
@@ -23,18 +23,11 @@ from slipway.data import rows
 from slipway.data.rows import columns
 from slipway.data.rows.proposal import Proposal
 from slipway.metrics import binary, operating_point, parity
+from slipway.metrics.operating_point import CHOSEN, Decision
 from slipway_edge.tables import text
 from slipway_edge.tasks import tabular_classification as edge
 from slipway_edge.tasks.tabular_classification import DECISION
 
-CHOSEN = {
-    "precision": "a threshold chosen on the validation split",
-    "recall": "a threshold chosen on the validation split",
-    "f1": "a threshold chosen on the validation split",
-    "accuracy": "the more probable class",
-    "cost": "the threshold of the lowest expected cost",
-}
-"""How the threshold came about, in words, by what it is chosen for."""
 RARE = 0.2
 """With a smaller share of the rarer class, a new variant's threshold is for F1: accuracy would ignore the class."""
 SHOWN = 20
@@ -44,29 +37,14 @@ _YAML_TRUTH = {"true": ("yes", "Yes", "YES", "on", "On", "ON"), "false": ("no", 
 """Words that YAML reads as true and false if they are not in quotation marks."""
 
 
-class Cost(Section):
-    """What a mistake costs, in any unit."""
-
-    false_positive: Annotated[float, Field(gt=0)] = 1.0
-    false_negative: Annotated[float, Field(gt=0)] = 1.0
-
-
-class Columns(columns.Columns):
+class Columns(columns.Columns, Decision):
     """The columns (see `slipway.data.rows.columns`), which rows are positive, and how they are decided.
 
     A row is positive, class `name`, if the column `target` is `positive`; with any other value its class is `not name`.
-    `threshold` is what the threshold of the decision is chosen for, on the validation split: the highest recall with at
-    least `precision`; the highest threshold with at least `recall` (both with that `confidence`); the highest `f1`; the
-    highest `accuracy`, which is at 0.5; or the lowest `cost` of mistakes.
     """
 
     positive: str
     name: str
-    threshold: Literal["precision", "recall", "f1", "accuracy", "cost"] = "precision"
-    precision: Share = 0.80
-    recall: Share = 0.80
-    confidence: Annotated[float, Field(ge=0.5, lt=1)] = 0.95
-    cost: Cost = Cost()
 
     @field_validator("positive", mode="before")
     @classmethod
@@ -169,34 +147,9 @@ class Task(rows.Rows, edge.Task):
     def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> Mapping[str, Any]:
-        """Return `threshold`, and how it was chosen; see `slipway.metrics.operating_point`.
-
-        If no threshold has the required precision, it is the one with the highest F1; if none has the required recall,
-        the one that finds all positive examples. `chosen_by` says so.
-        """
-        data, probability = self.data, predictions[:, 0]
-        match data.threshold:
-            case "precision":
-                point = operating_point.least_precision(targets, probability, data.precision, data.confidence)
-                chosen, otherwise = "recall at the least precision", "f1: no threshold has the least precision"
-            case "recall":
-                point = operating_point.least_recall(targets, probability, data.recall, data.confidence)
-                chosen, otherwise = "the least recall", "recall 1: no threshold has the least recall"
-            case "f1":
-                point = operating_point.highest_f1(targets, probability)
-                chosen = otherwise = "f1"
-            case "accuracy":
-                point = operating_point.lowest_cost(targets, probability, 1, 1)
-                chosen = otherwise = "accuracy: the more probable class"
-            case "cost":
-                costs = data.cost.false_positive, data.cost.false_negative
-                point = operating_point.lowest_cost(targets, probability, *costs)
-                chosen = otherwise = f"cost: {costs[0]:g} for a false positive, {costs[1]:g} for a false negative"
-        reached = point.pop("reached", True)
-        return {
-            "threshold": point.pop("threshold"),
-            "operating_point": {"chosen_by": chosen if reached else otherwise, **point},
-        }
+        """Return `threshold`, and how it was chosen; see `slipway.metrics.operating_point`."""
+        point = operating_point.choose(self.data, targets, predictions[:, 0])
+        return {"threshold": point.pop("threshold"), "operating_point": point}
 
     def agreement(self, native: np.ndarray, converted: np.ndarray, spec: Spec) -> dict[str, float]:
         """Return the agreement of the decisions at the threshold, and the differences of probabilities."""

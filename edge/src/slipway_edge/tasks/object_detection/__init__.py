@@ -1,8 +1,8 @@
-"""Object detection: where the objects of one class are in a picture, as boxes with a score.
+"""Object detection: where the objects of one or more classes are in a picture, as boxes with a class and a score.
 
 Inputs: uint8 RGB [height, width, 3], squashed to size, which does not change coordinates given as shares of the sides.
-Predictions: float32 [n, max_boxes, 5]: x, y, width, height as shares and a score, best first; unused rows have score 0
-(see `heatmap`).
+Predictions: float32 [n, max_boxes, 5]: x, y, width, height as shares and a score, best first; with several classes
+[n, max_boxes, 6], the last value the class's position in `outputs`. Unused rows have score 0 (see `heatmap`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +22,7 @@ class Task:
     spec_fields: ClassVar[Mapping[str, Any]] = {
         "input": {"shape": [int, int, 3]},
         "heatmap": {"max_boxes": int, "smallest": NUMBER},
+        "outputs": list,
         "threshold": NUMBER,
     }
 
@@ -43,17 +44,22 @@ class Task:
 
     def present(
         self, predictions: np.ndarray, examples: Sequence[Picture], spec: Mapping[str, Any]
-    ) -> list[list[dict[str, float]]]:
-        """Return the boxes at or above the threshold, best first: centre `x`, `y`, `width`, `height` and `score`.
+    ) -> list[list[dict[str, Any]]]:
+        """Return the boxes at or above the threshold, best first, as `label`, `x`, `y`, `width`, `height` and `score`.
 
-        Coordinates are in pixels of the given picture, turned upright.
+        `label` is the name of the class, `x` and `y` the centre. Coordinates are in pixels of the given picture, turned
+        upright.
         """
-        presented = []
+        names, presented = spec["outputs"], []
         for found, picture in zip(predictions, examples, strict=True):
             height, width = picture_size(picture)
-            scaled = found * np.array([width, height, width, height, 1])
-            names = ("x", "y", "width", "height", "score")
+            chosen = found[found[:, 4] >= spec["threshold"]]
+            kinds = chosen[:, 5].astype(int) if len(names) > 1 else np.zeros(len(chosen), int)
+            scaled = chosen[:, :5] * np.array([width, height, width, height, 1])
             presented.append(
-                [dict(zip(names, map(float, box), strict=True)) for box in scaled if box[4] >= spec["threshold"]]
+                [
+                    {"label": names[kind], **dict(zip(("x", "y", "width", "height", "score"), box, strict=True))}
+                    for kind, box in zip(kinds, scaled.tolist(), strict=True)
+                ]
             )
         return presented

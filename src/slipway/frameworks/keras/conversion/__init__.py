@@ -1,8 +1,8 @@
 """Conversion of a native model to TFLite, in full-integer INT8 or in float32.
 
 INT8 is post-training quantization of weights (one scale per channel) and activations (one scale per tensor, taken from
-calibration inputs). The input is uint8: unchanged pixels. The output is float32, and so is a final softmax. Layers that
-XNNPACK does not support are replaced by other operators (`lowering`).
+calibration inputs). The input is uint8: unchanged pixels. The output is float32, and so is a final softmax or a final
+sigmoid of labels. Layers that XNNPACK does not support are replaced by other operators (`lowering`).
 """
 
 import tempfile
@@ -14,7 +14,7 @@ import numpy as np
 
 from slipway.core.errors import DataError
 from slipway.frameworks.keras import native
-from slipway.frameworks.keras.conversion.lowering import lowered, with_float_softmax
+from slipway.frameworks.keras.conversion.lowering import lowered, with_float_probabilities
 from slipway.frameworks.keras.native.runtime import quiet_stderr, tf
 
 
@@ -44,7 +44,7 @@ def convert(folder: Path, calibration: np.ndarray, precision: Literal["int8", "f
             converter.inference_output_type = tf.float32
         with quiet_stderr():
             model: bytes = converter.convert()
-    return with_float_softmax(model) if precision == "int8" else model
+    return with_float_probabilities(model) if precision == "int8" else model
 
 
 def _export(network: Any, shape: tuple[int, ...], folder: str) -> None:

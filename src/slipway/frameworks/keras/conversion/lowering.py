@@ -34,21 +34,24 @@ def _upsampled(cells: Any) -> Any:
     return keras.layers.Lambda(lambda x: tf.nn.depth_to_space(tf.concat([x] * 4, axis=-1), 2))(cells)
 
 
-def with_float_softmax(model: bytes) -> bytes:
-    """Return an INT8 TFLite model with its final softmax in float32; a model without a final softmax is unchanged.
+def with_float_probabilities(model: bytes) -> bytes:
+    """Return an INT8 TFLite model with its final softmax, or sigmoid of labels, in float32; others are unchanged.
 
-    XNNPACK has no softmax in INT8. The converter puts DEQUANTIZE after the softmax; this function moves it before.
+    XNNPACK has no softmax in INT8, and a sigmoid in INT8 has steps of 1/256, too coarse for the threshold of a rare
+    label. The converter puts DEQUANTIZE after the last operator; this function moves it before.
     """
     content = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     graph = content.subgraphs[0]
     last = graph.operators[-2:]
-    if [flatbuffer_utils.opcode_to_name(content, one.opcodeIndex) for one in last] != ["SOFTMAX", "DEQUANTIZE"]:
+    names = [flatbuffer_utils.opcode_to_name(content, one.opcodeIndex) for one in last]
+    of_classes = len(graph.tensors[graph.outputs[0]].shape) == 2  # and not a map of the picture
+    if names not in (["SOFTMAX", "DEQUANTIZE"], ["LOGISTIC", "DEQUANTIZE"]) or not of_classes:
         return model
-    softmax, dequantize = last
-    logits, between, outputs = softmax.inputs, softmax.outputs, dequantize.outputs
+    probability, dequantize = last
+    logits, between, outputs = probability.inputs, probability.outputs, dequantize.outputs
     for tensor in between:
         graph.tensors[tensor].type, graph.tensors[tensor].quantization = schema.TensorType.FLOAT32, None
     dequantize.inputs, dequantize.outputs = logits, between
-    softmax.inputs, softmax.outputs = between, outputs
-    graph.operators[-2:] = dequantize, softmax
+    probability.inputs, probability.outputs = between, outputs
+    graph.operators[-2:] = dequantize, probability
     return bytes(flatbuffer_utils.convert_object_to_bytearray(content))

@@ -23,7 +23,7 @@ class Objective(Classification):
 
     def network(self) -> Any:
         """The network of `model`."""
-        return network.build(self._model, self._spec)
+        return network.build(self._model, self._spec, self.activation)
 
     def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
         """Augmented and mixed spectrograms, targets mixed in the same shares, and weights."""

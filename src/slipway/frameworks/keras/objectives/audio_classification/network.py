@@ -14,7 +14,7 @@ from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema.audio_classification import Model
 
 
-def build(model: Model, spec: Spec) -> Any:
+def build(model: Model, spec: Spec, activation: str = "softmax") -> Any:
     """Build the network of `model` with random weights, from float32 [n, mels, frames, 1] in 0..255 to probabilities.
 
     Layer names depend only on the architecture, so that weights can be transferred by name.
@@ -42,7 +42,7 @@ def build(model: Model, spec: Spec) -> Any:
     x = layers.Dropout(model.dropout, name="dropout")(x)
     outputs = layers.Dense(
         len(spec["outputs"]),
-        activation="softmax",
+        activation=activation,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
         name="predictions",
     )(x)

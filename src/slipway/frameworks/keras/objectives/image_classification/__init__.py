@@ -21,7 +21,7 @@ class Objective(Classification):
 
     def network(self) -> Any:
         """The network of `model`."""
-        return networks.build(self._model, self._spec)
+        return networks.build(self._model, self._spec, self.activation)
 
     def augment(self, inputs: Any, targets: Any, seed: int, step: Any) -> tuple[Any, ...]:
         """Augmented pictures, one-hot targets and weights."""

@@ -1,4 +1,4 @@
-"""Detectors: a heat map of the positions and sizes of objects, learnt from boxes that move with the augmented picture.
+"""Detectors: heat maps of the positions and sizes of objects, learnt from boxes that move with the augmented picture.
 
 A network can learn from windows of pictures; the sizes in its map are still shares of the whole picture.
 """
@@ -31,6 +31,7 @@ class Objective:
         self._stride: int = spec["heatmap"]["stride"]
         self._picture = height // self._stride, width // self._stride
         self._smallest: float = spec["heatmap"]["smallest"]
+        self._classes = len(spec["outputs"])
 
     def network(self) -> Any:
         """The network of `model`."""
@@ -65,4 +66,4 @@ class Objective:
 
     def _maps(self, pictures: Any, boxes: Any) -> Any:
         height, width = pictures.shape[1:3]
-        return maps.render(boxes, height // self._stride, width // self._stride)
+        return maps.render(boxes, height // self._stride, width // self._stride, self._classes)

@@ -17,7 +17,9 @@ GREY = 127.0
 
 
 def augment(inputs: Any, boxes: Any, config: Augmentation, seed: int, step: Any) -> tuple[Any, Any]:
-    """Augment `inputs` uint8 [n, height, width, 3] and `boxes` [n, m, 4] in shares of the picture.
+    """Augment `inputs` uint8 [n, height, width, 3] and `boxes` [n, m, 4 or more] in shares of the picture.
+
+    Values of a box after the fourth, such as its class, stay as they are.
 
     Returns:
         Pictures float32 [n, height, width, 3] or windows [n, crop, crop, 3], and boxes in shares of these, cut off at
@@ -70,8 +72,8 @@ def _resample(inputs: Any, scale: Any, middle: Any, size: tuple[int, int]) -> An
 
 def _moved(boxes: Any, picture: Any, window: Any, scale: Any, middle: Any, visible: float) -> Any:
     centre = 0.5 + (boxes[..., :2] * picture - middle[:, None]) / (scale[:, None] * window)
-    size = boxes[..., 2:] * picture / (tf.abs(scale[:, None]) * window)
+    size = boxes[..., 2:4] * picture / (tf.abs(scale[:, None]) * window)
     low, high = (tf.clip_by_value(edge, 0.0, 1.0) for edge in (centre - size / 2, centre + size / 2))
     left = tf.reduce_prod(high - low, axis=-1) >= visible * tf.reduce_prod(size, axis=-1)
-    moved = tf.concat([(low + high) / 2, high - low], axis=-1)
+    moved = tf.concat([(low + high) / 2, high - low, boxes[..., 4:]], axis=-1)
     return tf.where(left[..., None], moved, tf.fill(tf.shape(moved), float("nan")))

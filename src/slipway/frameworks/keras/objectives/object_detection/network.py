@@ -19,9 +19,10 @@ RARE = 0.005
 
 
 def build(model: Model, spec: Spec) -> Any:
-    """Build the network, from float32 [n, height, width, 3] in 0..255 to heat maps [n, rows, columns, 5] in 0..1.
+    """Build the network, from float32 [n, height, width, 3] in 0..255 to heat maps in 0..1.
 
-    It takes pictures of any size that can be halved once for each level, so that it can learn from windows.
+    The maps are [n, rows, columns, classes + 4]: the heat of each class, and place and size of a box of any class. It
+    takes pictures of any size that can be halved once for each level, so that it can learn from windows.
 
     Raises:
         ConfigError: the picture cannot be halved once for each level.
@@ -51,7 +52,7 @@ def build(model: Model, spec: Spec) -> Any:
         x = _convolution(x, filters, 3, 1, f"merge{level + 1}", model)
     x = _convolution(x, 2 * model.filters[last], 3, 1, "head", model)
     heat = layers.Conv2D(
-        1,
+        len(spec["outputs"]),
         1,
         activation="sigmoid",
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),

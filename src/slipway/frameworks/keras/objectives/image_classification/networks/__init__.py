@@ -1,8 +1,8 @@
 """The architectures that a configuration can name, all from unscaled inputs to class probabilities.
 
 Every network takes float32 [n, height, width, channels] with pictures in 0..255, rescales them inside the graph, and
-returns [n, classes] that sum to 1. The networks use only layers that Keras includes, so a saved network loads without
-this package.
+returns [n, classes]: probabilities that sum to 1, or with the activation `sigmoid` one for each label. The networks use
+only layers that Keras includes, so a saved network loads without this package.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from slipway.frameworks.keras.schema.image_classification import Model
 SMALLEST_SIDE = 32
 
 
-def build(model: Model, spec: Spec) -> Any:
+def build(model: Model, spec: Spec, activation: str = "softmax") -> Any:
     """Build the network of `model` for the inputs and outputs of `spec`, with random weights.
 
     Layer names depend only on the architecture, so that weights can be transferred by name.
@@ -36,11 +36,11 @@ def build(model: Model, spec: Spec) -> Any:
         )
     classes = len(spec["outputs"])
     if model.network == "efficientnet_lite0":
-        network = efficientnet_lite0(shape, classes, model.dropout, model.drop_path)
+        network = efficientnet_lite0(shape, classes, activation, model.dropout, model.drop_path)
     elif model.network == "resnet18":
-        network = resnet18(shape, classes, model.width, model.dropout)
+        network = resnet18(shape, classes, activation, model.width, model.dropout)
     else:
-        network = mobilenet_v3(model.network, shape, classes, model.width, model.dropout)
+        network = mobilenet_v3(model.network, shape, classes, activation, model.width, model.dropout)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = model.batch_norm_momentum

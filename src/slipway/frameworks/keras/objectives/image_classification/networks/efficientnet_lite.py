@@ -23,7 +23,7 @@ BLOCKS = (  # kernel, stride of the first, expansion, filters, repeats
 STEM, HEAD = 32, 1280
 
 
-def efficientnet_lite0(shape: tuple[int, ...], classes: int, dropout: float, drop_path: float) -> Any:
+def efficientnet_lite0(shape: tuple[int, ...], classes: int, activation: str, dropout: float, drop_path: float) -> Any:
     """Build the network for inputs [height, width, channels], with outputs [n, classes] that are probabilities."""
     layers = keras.layers
     inputs = layers.Input(shape, name="input")
@@ -40,7 +40,7 @@ def efficientnet_lite0(shape: tuple[int, ...], classes: int, dropout: float, dro
     x = layers.Dropout(dropout, name="dropout")(x)
     outputs = layers.Dense(
         classes,
-        activation="softmax",
+        activation=activation,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
         name="predictions",
     )(x)

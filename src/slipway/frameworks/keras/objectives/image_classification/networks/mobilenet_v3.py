@@ -8,7 +8,9 @@ from typing import Any
 from slipway.frameworks.keras.native.runtime import keras
 
 
-def mobilenet_v3(network: str, shape: tuple[int, ...], classes: int, width: float, dropout: float) -> Any:
+def mobilenet_v3(
+    network: str, shape: tuple[int, ...], classes: int, activation: str, width: float, dropout: float
+) -> Any:
     """Build the network for inputs [height, width, channels], with outputs [n, classes] that are probabilities."""
     applications = keras.applications
     architecture = {
@@ -20,6 +22,7 @@ def mobilenet_v3(network: str, shape: tuple[int, ...], classes: int, width: floa
         alpha=width,
         weights=None,
         classes=classes,
+        classifier_activation=activation,
         dropout_rate=dropout,
         name=network,
     )

@@ -13,7 +13,7 @@ STAGES = ((64, 1), (128, 2), (256, 2), (512, 2))
 """Filters and first stride of each stage of two blocks."""
 
 
-def resnet18(shape: tuple[int, ...], classes: int, width: float, dropout: float) -> Any:
+def resnet18(shape: tuple[int, ...], classes: int, activation: str, width: float, dropout: float) -> Any:
     """Build the network for inputs [height, width, channels], with outputs [n, classes] that are probabilities.
 
     `width` multiplies the numbers of filters.
@@ -32,7 +32,7 @@ def resnet18(shape: tuple[int, ...], classes: int, width: float, dropout: float)
     x = layers.Dropout(dropout, name="dropout")(x)
     outputs = layers.Dense(
         classes,
-        activation="softmax",
+        activation=activation,
         kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
         name="predictions",
     )(x)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from slipway_edge.tasks.audio_classification.log_mel import LogMel
+from slipway_edge.log_mel import LogMel
 
 LOG_MEL = LogMel(rate=22050, n_fft=1024, hop=512, mels=64, fmin=50, fmax=11025, floor=-90, ceiling=0)
 

@@ -14,7 +14,8 @@ from slipway.core.errors import DataError
 from slipway.core.protocol import Task as Protocol
 from slipway.core.spec import Spec
 from slipway.tasks.object_detection import Data, Task
-from slipway.tasks.object_detection.labels import LabelError, read_labels
+from slipway.tasks.object_detection.labels import LabelError
+from slipway.tasks.object_detection.yolo import read_labels
 from slipway_edge.tasks.object_detection import heatmap
 
 SPEC: Spec = {
@@ -125,7 +126,7 @@ def test_a_picture_without_a_label_or_a_label_without_a_picture_is_a_problem(add
 
 def test_pictures_without_a_single_object_are_refused(add: Callable[..., Path]) -> None:
     add("a")
-    with pytest.raises(DataError, match=r"labels: no label file has a box; write a line .* for each ball"):
+    with pytest.raises(DataError, match=r": no label has a box; draw one around each ball in a picture"):
         task().index(add("b"))
 
 
@@ -169,7 +170,7 @@ def test_the_message_says_which_line_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("0 0.5 0.5 0.1 0.1\n\n0 0.5 0.5 0.1\n")
     with pytest.raises(LabelError, match=r"line 3: '0 0.5 0.5 0.1'"):
-        read_labels(path, 8)
+        read_labels(path, {0: 0}, 8)
 
 
 def test_a_box_that_is_listed_twice_is_one_object_and_is_reported(add: Callable[..., Path]) -> None:
@@ -178,21 +179,21 @@ def test_a_box_that_is_listed_twice_is_one_object_and_is_reported(add: Callable[
     index = task().index(raw)
     (encoded,) = task().encode(raw, index.examples, SPEC)
     assert np.isfinite(encoded.targets[0, :, 0]).sum() == 2
-    assert index.notes == ["2 lines of the label files repeat an earlier box and are not read"]
+    assert index.notes == ["2 labels repeat an earlier box and are not read"]
 
 
 @pytest.mark.parametrize("label", ["0.0 0.5 0.5 0.2 0.2", "\ufeff0 0.5 0.5 0.2 0.2\r\n", "+0 5e-1 .5 0.2 0.20\r"])
 def test_a_box_is_read_as_tools_write_it(add: Callable[..., Path], label: str) -> None:
     raw = add("a", label)
     assert problems(raw) == {}
-    assert read_labels(raw / "labels/a.txt", 3).boxes == pytest.approx(np.array([[0.5, 0.5, 0.2, 0.2]]))
+    assert read_labels(raw / "labels/a.txt", {0: 0}, 3).boxes == pytest.approx(np.array([[0.5, 0.5, 0.2, 0.2]]))
 
 
 def test_an_outline_is_read_as_the_box_around_it(add: Callable[..., Path]) -> None:
     raw = add("a", "0 0.4 0.4 0.6 0.4 0.6 0.7 0.4 0.7\n0 0.1 0.1 0.2 0.1 0.15 0.3\n")
-    assert task().index(raw).notes == ["2 lines of the label files are outlines and are read as the boxes around them"]
+    assert task().index(raw).notes == ["2 labels are outlines and are read as the boxes around them"]
     expected = np.array([[0.5, 0.55, 0.2, 0.3], [0.15, 0.2, 0.1, 0.2]])
-    assert read_labels(raw / "labels/a.txt", 3).boxes == pytest.approx(expected)
+    assert read_labels(raw / "labels/a.txt", {0: 0}, 3).boxes == pytest.approx(expected)
 
 
 def test_the_error_names_the_first_problem_if_no_label_can_be_used(add: Callable[..., Path]) -> None:
@@ -205,7 +206,7 @@ def test_the_error_names_the_first_problem_if_no_label_can_be_used(add: Callable
 def test_files_of_annotation_tools_are_skipped_and_counted(add: Callable[..., Path]) -> None:
     raw = add("a", "0 0.5 0.5 0.1 0.1")
     for name in ("classes.txt", "notes.json", "data.yaml", "README.roboflow.txt", "labels/classes.txt", "labels.cache"):
-        (raw / name).write_text("ball\n")
+        (raw / name).write_text("{}\n" if name == "notes.json" else "ball\n")
     (raw / "images/@eaDir").mkdir()
     (raw / "images/@eaDir/SYNOPHOTO_THUMB_M.jpg").write_bytes(jpeg())
     index = task().index(raw)
@@ -213,7 +214,7 @@ def test_files_of_annotation_tools_are_skipped_and_counted(add: Callable[..., Pa
     assert index.examples["example"].tolist() == ["images/a.jpg"]
     assert index.notes == [
         "1 files that operating systems leave behind were ignored: 1 of '@eaDir'",
-        "6 files of the annotation tool are not read (classes.txt, data.yaml, ...)",
+        "6 files of the annotation tool are about no picture (classes.txt, data.yaml, ...)",
     ]
 
 
@@ -260,7 +261,7 @@ def test_a_mutated_label_gives_boxes_in_the_picture_or_an_error_with_a_reason(
     path = tmp_path / "a.txt"
     path.write_bytes((text[:place] + put + text[place + cut :]).encode(errors="surrogatepass"))
     try:
-        labels = read_labels(path, 3)
+        labels = read_labels(path, {0: 0}, 3)
     except LabelError as error:
         assert error.kind in {"malformed label", "unknown class", "empty box", "box outside", "too many boxes"}
     else:
@@ -275,7 +276,7 @@ def test_a_mutated_label_gives_boxes_in_the_picture_or_an_error_with_a_reason(
 def test_an_edge_that_is_outside_through_rounding_is_moved_onto_the_pictures_edge(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("0 0.0495 0.5 0.1 0.2\n")
-    assert read_labels(path, 8).boxes == pytest.approx(np.array([[0.04975, 0.5, 0.0995, 0.2]]))
+    assert read_labels(path, {0: 0}, 8).boxes == pytest.approx(np.array([[0.04975, 0.5, 0.0995, 0.2]]))
 
 
 def test_the_spec_has_the_classes_that_occur(add: Callable[..., Path]) -> None:
@@ -361,6 +362,24 @@ def test_the_best_boxes_are_returned_if_there_are_too_many() -> None:
     assert heatmap.boxes(maps, SPEC)[0, :, 4] == pytest.approx([0.9, 0.8, 0.7])
 
 
+def test_each_class_has_its_own_peaks() -> None:
+    """A box suppresses only others of its class: a rider and the horse are in the same place."""
+    spec = SPEC | {"outputs": ["horse", "rider"]}
+    one = empty_maps()
+    put(one, (0.5, 0.5, 0.3, 0.3), 0.9)
+    heat = np.zeros((1, 16, 24, 2), np.float32)
+    heat[0, 8, 12], heat[0, 8, 14, 1] = (0.8, 0.9), 0.7
+    maps = np.concatenate([heat, one[..., 1:]], axis=-1)
+    maps[0, 8, 14, 2:] = maps[0, 8, 12, 2:]
+    found = task(name=None, classes=["horse", "rider"]).postprocess(maps, np.empty(0), spec)
+    assert found.shape == (1, 3, 6)
+    assert found[0, :2, 4:] == pytest.approx(np.array([[0.9, 1], [0.8, 0]]))
+    assert (found[0, 2] == 0).all(), "the second peak of the rider is the same rider"
+    (presented,) = task(name=None, classes=["horse", "rider"]).present(found, [np.zeros((64, 96, 3), np.uint8)], spec)
+    assert [box["label"] for box in presented] == ["rider", "horse"]
+    assert [*presented[1].values()][1:] == pytest.approx([48, 32, 28.8, 19.2, 0.8], rel=1e-3)
+
+
 def test_a_box_ends_at_the_pictures_edge() -> None:
     maps = empty_maps()
     put(maps, (0.02, 0.5, 0.2, 0.1), 0.9)
@@ -401,4 +420,6 @@ def test_boxes_are_presented_in_pixels_of_the_upright_picture() -> None:
     expected = {"x": 100, "y": 20, "width": 20, "height": 16, "score": 0.8}
     for picture in (np.zeros((80, 200, 3), np.uint8), jpeg(size=(200, 80)), jpeg(size=(80, 200), exif=exif)):
         (found,) = task().present(predictions, [picture], SPEC)
-        assert found == [pytest.approx(expected, abs=1e-4)]
+        (box,) = found
+        assert box.pop("label") == "ball"
+        assert box == pytest.approx(expected, abs=1e-4)

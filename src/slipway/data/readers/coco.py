@@ -1,0 +1,88 @@
+"""COCO's format of annotations: one JSON file with lists of pictures, annotations and categories, checked.
+
+See https://cocodataset.org/#format-data, version 1.0. Coordinates are pixels; the left and upper edges of a picture are
+at 0.
+"""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from slipway.core.errors import DataError
+
+PICTURES = "images"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that a file lists: its path relative to the raw folder, and its size in pixels."""
+
+    path: str
+    width: int
+    height: int
+
+
+def content(path: Path) -> dict[str, list[Any]]:
+    """Return the lists of a file.
+
+    Raises:
+        DataError: it is not JSON, or it does not have the lists `images`, `annotations` and `categories`.
+    """
+    try:
+        read: dict[str, list[Any]] = json.loads(path.read_bytes())
+    except (ValueError, OSError, RecursionError) as error:
+        raise DataError(f"{path}: not JSON ({error}); export the annotations again")
+    for key in ("images", "annotations", "categories"):
+        if not isinstance(read, dict) or not isinstance(read.get(key), list):
+            raise DataError(f"{path}: no list {key!r}, so it is not COCO's format; see cocodataset.org/#format-data")
+    return read
+
+
+def pictures(raw: Path, path: Path, images: list[Any]) -> dict[Any, Picture]:
+    """Return the pictures of the list `images` by id.
+
+    Paths in the file are relative to its folder, or to the folder of pictures in that.
+
+    Args:
+        raw: the raw folder.
+        path: the file.
+        images: the list.
+
+    Raises:
+        DataError: an entry lacks a key, is there twice, or has a path outside the folder.
+    """
+    parent = PurePosixPath(path.parent.relative_to(raw).as_posix())
+    apart = (path.parent / PICTURES).is_dir()
+    found: dict[Any, Picture] = {}
+    for number, image in enumerate(images):
+        where = f"{path}: images[{number}]"
+        missing = [
+            key for key in ("id", "file_name", "width", "height") if not isinstance(image, dict) or key not in image
+        ]
+        if missing:
+            raise DataError(f"{where} has no {missing[0]}")
+        if not isinstance(image["id"], int | float | str) or image["id"] in found:
+            raise DataError(f"{where}: id {image['id']!r} is not a number or text, or occurs earlier in the list")
+        name = PurePosixPath(image["file_name"].replace("\\", "/")) if text(image["file_name"]) else None
+        if name is None or name.is_absolute() or ".." in name.parts:
+            raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
+        if not all(isinstance(image[key], int) and image[key] > 0 for key in ("width", "height")):
+            raise DataError(f"{where}: width and height must be pixels, not {image['width']!r} and {image['height']!r}")
+        place = PICTURES / name if apart and name.parts[:1] != (PICTURES,) else name
+        found[image["id"]] = Picture((parent / place).as_posix(), image["width"], image["height"])
+    return found
+
+
+def numbers(values: Any, count: int) -> bool:
+    """Whether `values` is a list of `count` finite numbers."""
+    try:
+        return isinstance(values, list) and len(values) == count and all(map(math.isfinite, values))
+    except (TypeError, OverflowError):
+        return False
+
+
+def text(value: Any) -> bool:
+    """Whether `value` is text that can be written as UTF-8: JSON can hold lone surrogates."""
+    return isinstance(value, str) and not any("\ud800" <= one <= "\udfff" for one in value)
