@@ -15,7 +15,7 @@ from slipway.core.metric import CONVERSION, LATENCY, Metric
 
 DOCS = Path(__file__).parent
 TASKS = sorted(path.parent.name for path in Path(tasks.__file__).parent.glob("*/__init__.py"))
-PAGES = {f"tasks/{name}.md": [*tasks.kind(name).metrics.values()] for name in TASKS} | {
+PAGES = {f"tasks/{name}.md": [*tasks.metrics(name).values()] for name in TASKS} | {
     "guide.md": [*LATENCY.values(), *CONVERSION.values()]
 }
 """The metrics of each page, by its path in docs/."""

@@ -1,18 +1,16 @@
 """Tables of others, through every command, without editing a file."""
 
-import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from sklearn import datasets
 from typer.testing import CliRunner
 
+from own_data import built, in_smoke, predicted, removed, scored, sh, slipway
 from slipway.cli.app import app
-from smoke import sh as shell
 
 
 def iris(folder: Path) -> Path:
@@ -32,6 +30,7 @@ def tumours(folder: Path) -> Path:
     """Two classes and a split of its own."""
     found = datasets.load_breast_cancer(as_frame=True)
     frame = found.frame.assign(diagnosis=found.target_names[found.target]).drop(columns="target")
+    frame["set"] = np.array(["train", "train", "train", "validation", "test"])[np.arange(len(frame)) % 5]
     (folder / "tumours").mkdir()
     frame.to_parquet(folder / "tumours" / "tumours.parquet")
     return folder / "tumours"
@@ -45,22 +44,9 @@ def progression(folder: Path) -> Path:
 
 
 @pytest.fixture
-def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    top = Path("params.yaml")
-    top.write_text(top.read_text().replace("profile: demo", "profile: smoke"))
-    monkeypatch.setenv("PYTHONPATH", f"src{os.pathsep}edge/src{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
-    sh("git commit --quiet --all --message smoke")
-    yield repository
-
-
-def sh(command: str) -> str:
-    return shell(command, Path.cwd())
-
-
-def slipway(*arguments: str) -> str:
-    done = CliRunner().invoke(app, list(arguments))
-    assert done.exit_code == 0, done.output
-    return done.stdout
+def smoke(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    in_smoke(monkeypatch)
+    return repository
 
 
 @pytest.mark.build
@@ -76,25 +62,16 @@ def test_a_table_is_built_gated_scored_predicted_and_removed(
     smoke: Path, tmp_path: Path, make, target: str, task: str, classes: set[str], metric: str, least: float
 ) -> None:
     data = make(tmp_path)
-    said = slipway("new", "own", "--data", str(data), "--target", target)
+    said, record = built("--data", str(data), "--target", target)
     assert f"task: {task}" in said
-    for command in ("dvc repro register@own", "git add --all", "git commit --message 'Add own'"):
-        assert command in said
-        sh(f"{command} --quiet" if command.startswith("git commit") else command)
-    assert sh("git status --porcelain") == ""
-    record = json.loads(Path("models/own/release.json").read_text())
     assert set(record["spec"].get("classes", ())) == classes
+    assert ("the data has its own split (train 342, val 114, test 113)" in said) == (make is tumours)
     assert record["metrics"][metric]["value"] > least
-    assert CliRunner().invoke(app, ["gate", "own"]).exit_code != 3
-    assert CliRunner().invoke(app, ["report", "own"]).exit_code != 3
-    assert "own" in Path("report.md").read_text()
-    scored = json.loads(slipway("score", "own", str(data), "--json"))
-    assert scored["metrics"][metric]["value"] > least
-    lines = [json.loads(line) for line in slipway("predict", "own", str(_file(data))).splitlines()]
-    assert len(lines) == scored["examples"] and all("prediction" in line for line in lines)
-    slipway("remove", "own")
-    assert "own" not in yaml.safe_load(Path("params.yaml").read_text())["variants"]
-    assert not Path("conf/variant/own.yaml").exists()
+    new = scored(data)
+    assert new["metrics"][metric]["value"] > least
+    lines = predicted(_file(data))
+    assert len(lines) == new["examples"] and all("prediction" in line for line in lines)
+    removed()
 
 
 def _file(data: Path) -> Path:

@@ -107,27 +107,32 @@ def new(
         raise ConfigError(f"--target: {folder} holds no table; the folders of its examples name the classes")
     task = task or suitable.suitable(folder, proposed)
     recipe, kind = documents.read_yaml(suitable.RECIPES / f"{task}.yaml"), tasks.kind(task)
-    own: dict[str, dict[str, Any]] = {}
+    data: dict[str, Any] = {}
+    notes: list[str] = []
+    if isinstance(kind, suitable.Layout):
+        data, notes = kind.stated(folder)
     if proposed is not None and issubclass(kind, Rows):
-        own = {"data": kind.section(proposed)}
+        data = kind.section(proposed)
     elif group is not None:
-        own = {"data": {"group": group}}
+        data = {**data, "group": group}
+    own: dict[str, dict[str, Any]] = {"data": data} if data else {}
     own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
     own |= {"split": {"group_copies": True}} if group_copies else {}
     entry = f"{{task: {task}, framework: {recipe['framework']}}}"
     line = entries.add(TOP.read_text(), TOP, "variants", variant, entry)
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
-    metrics = kind.metrics
     precision = recipe.get("precision", "int8")
-    draft = variant_file.text(variant, recipe["groups"], precision, own, variant_file.floor(metrics, {}, 0), proposed)
+    chance = variant_file.most_frequent(tasks.metrics(task), {})
+    draft = variant_file.text(variant, recipe["groups"], precision, own, variant_file.floor(chance), proposed)
     with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
         loaded = tasks.load(task, values["data"])
         index = loaded.index(folder)
-    _check_problems(folder, index, quarantine, "files" if proposed is None else "rows")
+    noun = "rows" if proposed is not None else "examples" if isinstance(kind, suitable.Layout) else "files"
+    _check_problems(folder, index, quarantine, noun)
     split, examples = Split(**values["split"]), index.examples
-    notes = [*index.notes, *splits.own(examples, split)]
+    notes = [*notes, *index.notes, *index.warnings, *splits.own(examples, split)]
     if group_copies:
         distance = Checks(**values["checks"]).duplicate_distance
         examples, note = preparation.group_copies(loaded, folder, examples, distance)
@@ -138,10 +143,14 @@ def new(
 
     few = recipe.get("few")
     groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
-    floor = variant_file.floor(metrics, classes, len(examples))
-    text = variant_file.text(variant, groups, precision, own, floor, proposed)
+    if isinstance(loaded, suitable.Unlearnt):
+        chance = loaded.unlearnt(examples)
+    else:
+        chance = variant_file.most_frequent(loaded.metrics, classes)
+    text = variant_file.text(variant, groups, precision, own, variant_file.floor(chance), proposed)
     _compose(variant, text, line)
-    grouped = bool((examples["group"] != examples["example"]).any())
+    own_groups = examples["picture" if "picture" in examples else "example"]
+    grouped = not bool(examples["group"].isin(own_groups).all())
     columns = () if proposed is None else proposed.columns
     created = Created(variant, task, (), classes, grouped, len(index.problems), tuple(notes), columns, text)
     if dry_run:
@@ -208,9 +217,15 @@ def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], s
     """Return the side of each example; refuse a class that is missing from a side, as the prepare stage does."""
     sides = splits.assign(examples, split, classes=classes or None, seed=seed)
     of = each_class(examples)
+    own = set(examples["split"]) if "split" in examples else set()
     for side in splits.SIDES:
         here = set(of[sides.reindex(of.index) == side])
         if missing := [name for name in classes if name not in here]:
+            if side in own:
+                raise DataError(
+                    f"{folder}: {side} has no example of {', '.join(missing)}, by the data's own split; add some, or "
+                    "leave the class out"
+                )
             groups = examples.loc[of.index[of == missing[0]], "group"].nunique()
             raise DataError(
                 f"{folder}: {side} would have no example of {', '.join(missing)}: each class needs at least three "

@@ -38,6 +38,10 @@ def new(
             "(group) extracts it from an example's path."
         ),
     ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(help="Folder of examples, or a table, that is the test split; the data is then train and val."),
+    ] = None,
     quarantine: Annotated[float, typer.Option(min=0, max=1, help="Largest share of bad examples to set aside.")] = 0.0,
     group_copies: Annotated[
         bool, typer.Option("--group-copies", help="Keep copies and near copies on one side of the split.")
@@ -46,18 +50,20 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Create a variant from your own data: a file in conf/variant and an entry in params.yaml and dvc.yaml."""
+    from slipway.cli import held_out
     from slipway.cli.new import new
 
-    created = new(
-        variant,
-        task,
-        data,
-        group=group,
-        target=target,
-        quarantine=quarantine,
-        group_copies=group_copies,
-        dry_run=dry_run,
-    )
+    with held_out.joined(variant, data, test) as folder:
+        created = new(
+            variant,
+            task,
+            folder,
+            group=group,
+            target=target,
+            quarantine=quarantine,
+            group_copies=group_copies,
+            dry_run=dry_run,
+        )
     if as_json:
         print(json.dumps(asdict(created), ensure_ascii=False, indent=1))
         return

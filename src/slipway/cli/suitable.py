@@ -1,17 +1,21 @@
-"""Find the task that suits a user's data: by the values of a table's target, or by the first bytes of files.
+"""Find the task that suits a user's data: by the values of a table's target, the layout of a folder, or the first bytes
+of files.
 
 The candidates are the tasks with defaults for a new variant, in conf/new/<task>.yaml.
 """
 
 from itertools import islice
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
+
+import pandas as pd
 
 from slipway import tasks
 from slipway.core.errors import ConfigError, DataError, ExampleError
 from slipway.data.readers import several, tables
 from slipway.data.readers.litter import litter
 from slipway.data.readers.metadata import METADATA
+from slipway.data.readers.sides import side_folders
 from slipway.data.rows import Rows
 from slipway.data.rows.proposal import Proposal
 
@@ -39,6 +43,31 @@ class Recognizes(Protocol):
         """
 
 
+@runtime_checkable
+class Layout(Protocol):
+    """A task that is recognized by the layout of a folder, whose files state a part of the section `data`."""
+
+    @staticmethod
+    def fits(raw: Path) -> bool:
+        """Return whether the folder has the layout of the task."""
+
+    @staticmethod
+    def stated(raw: Path) -> tuple[dict[str, Any], list[str]]:
+        """Return the keys of `data` that the files state, and sentences on what was found.
+
+        Raises:
+            DataError: the files cannot be read.
+        """
+
+
+@runtime_checkable
+class Unlearnt(Protocol):
+    """A task that can tell how well a model without skill scores on some examples."""
+
+    def unlearnt(self, examples: pd.DataFrame) -> tuple[str, float, str]:
+        """Return a metric, its value for a model that has learnt nothing, and what that value is, in words."""
+
+
 def known() -> list[str]:
     """Return the names of the candidates."""
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
@@ -62,16 +91,21 @@ def check(task: str) -> None:
 
 
 def has_rows(folder: Path, task: str | None) -> bool:
-    """Return whether the data is a table, or a folder with nothing but tables; metadata.csv describes other files."""
+    """Return whether the data is a table, or a folder with nothing but tables, or with such folders for each side.
+
+    A metadata.csv describes other files.
+    """
     if task is not None and not issubclass(tasks.kind(task), Rows):
         return False
     if folder.is_file() or task is not None:
         return True
-    loose = [path for path in folder.glob("*") if not litter(path.name)]
-    return bool(loose) and not any(path.is_dir() or path.name == METADATA for path in loose) and _tables(folder)
+    return all(_tables(folder / name) for name in side_folders(folder) or ["."])
 
 
 def _tables(folder: Path) -> bool:
+    loose = [path for path in folder.glob("*") if not litter(path.name)]
+    if not loose or any(path.is_dir() or path.name == METADATA for path in loose):
+        return False
     try:
         return bool(tables.files(folder))
     except DataError:
@@ -91,7 +125,7 @@ def suitable(folder: Path, proposed: Proposal | None) -> str:
     candidates = {name: tasks.kind(name) for name in known()}
     if proposed is not None:
         found = [name for name, kind in candidates.items() if issubclass(kind, Rows) and kind.suits(proposed)]
-    else:
+    elif not (found := [name for name, kind in candidates.items() if isinstance(kind, Layout) and kind.fits(folder)]):
         counts: dict[str, int] = {}
         labelled = several.suits(folder)
         for name, kind in candidates.items():

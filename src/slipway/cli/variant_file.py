@@ -1,7 +1,7 @@
 """The text of conf/variant/<variant>.yaml for a new variant.
 
-The gate's floor is halfway between the score of a model that learned nothing and 1. Without skill, the share of correct
-decisions is that of the most frequent class, and the mean average precision of labels is their mean share.
+The gate's floor is halfway between the score of a model that has learnt nothing and 1. For the share of correct
+decisions, that score is the share of the most frequent class.
 """
 
 import math
@@ -13,24 +13,27 @@ import yaml
 from slipway.core.metric import Metric
 from slipway.data.rows.proposal import Proposal
 
+Chance = tuple[str, float, str]
+"""A metric, its value for a model that has learnt nothing, and what that value is, in words."""
 
-def floor(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]], examples: int) -> str:
-    """Return the section `gate` with the floor derived from the data; empty if no metric has such a floor.
 
-    Args:
-        metrics: those of the task; the floor is for the first one whose score without skill the classes determine.
-        classes: the number of `examples` of each class.
-        examples: the number of all examples.
-    """
-    metric = next((one for one in metrics.values() if one.right or one.prevalence), None)
+def most_frequent(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]]) -> Chance | None:
+    """Return the share of the most frequent class, as a score; None if no metric counts correct decisions."""
+    metric = next((name for name, metric in metrics.items() if metric.right), None)
     if metric is None:
-        return ""
+        return None
     counts = {name: one["examples"] for name, one in classes.items()}
     most = max(counts, key=counts.__getitem__, default="")
-    share = (sum(counts.values()) / len(counts) if metric.prevalence else counts[most]) / examples if counts else 0.0
-    of = "the mean share of a class" if metric.prevalence else f"the share of {most!r}"
-    why = f"halfway from {share:.2f}, {of}, to 1; replace it with your own requirement"
-    return f"gate:\n  rules:\n    {metric.name}: {{min: {math.floor(500 * (1 + share)) / 1000}}} # {why}\n"
+    return metric, counts[most] / sum(counts.values()) if counts else 0.0, f"the share of {most!r}"
+
+
+def floor(chance: Chance | None) -> str:
+    """Return the section `gate` with the floor of a metric; empty if a score without skill is not known."""
+    if chance is None:
+        return ""
+    metric, score, what = chance
+    why = f"halfway from {score:.2f}, {what}, to 1; replace it with your own requirement"
+    return f"gate:\n  rules:\n    {metric}: {{min: {math.floor(500 * (1 + score)) / 1000}}} # {why}\n"
 
 
 def text(

@@ -51,6 +51,14 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def unwritten(default: Any) -> Any:
+    """Return the field of a key that the composed parameters lack while it has its default.
+
+    A variant that does not use a new key keeps its parameters, and so its version.
+    """
+    return Field(default, exclude_if=lambda value: bool(value == default))
+
+
 class Split(Section):
     """How examples are divided into train, val and test, and how many training examples calibrate INT8.
 

@@ -172,14 +172,21 @@ class Task(Protocol):
     Data: ClassVar[type[Section]]
     objective: ClassVar[str]
     """What a prediction is, in one word; tasks that decode outputs in the same way share it."""
-    metrics: ClassVar[Mapping[str, Metric]]
-    """Every metric of its scores, by name; the compose stage refuses a gate rule on any other metric."""
-    headline: ClassVar[tuple[str, ...]]
-    """The few metrics that a table of variants shows, the main one first."""
     curves: ClassVar[frozenset[str]]
     """Breakdowns whose rows are points of a curve and not named parts of the examples: they get no intervals."""
 
     def __init__(self, data: Any) -> None: ...
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """Every metric of its scores, by name; the compose stage refuses a gate rule on any other metric.
+
+        The class has those of all its variants.
+        """
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """The few metrics that a table of variants shows, the main one first."""
 
     @property
     def kinds(self) -> frozenset[str]:

@@ -6,7 +6,8 @@ COCO (https://cocodataset.org/#keypoints-eval). pycocotools computes the average
 separate picture, since a model that is given the person's box cannot confuse the person with another one.
 
 A keypoint is correct (PCK) if its distance is at most `PCK_THRESHOLD` of the longer side of the person's box (Yang and
-Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts", TPAMI 2013, who use 0.1 for whole bodies).
+Ramanan, "Articulated Human Detection with Flexible Mixtures of Parts", TPAMI 2013, who use 0.1 for whole bodies). The
+size of the head (PCKh, MPII) or of the torso (LSP) would need a skeleton with these parts; every example has a box.
 """
 
 import contextlib
@@ -63,6 +64,8 @@ METRICS = named(
     ),
     Metric("mean_error", "lower", "share of the longer side of the box", "mean distance of annotated keypoints", 4),
 )
+WITHOUT_SIGMAS = named(METRICS["pck"], METRICS["mean_error"])
+"""The metrics of keypoints whose sigmas are not known: they have no object keypoint similarity."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +74,8 @@ class Scores:
 
     `groups`: [n]. `truth`: [n, keypoints, 3], x and y in pixels, and COCO's v: 0 if the keypoint is not annotated.
     `found`: [n, keypoints, 3], x and y in pixels, and the score. `area`: [n], the person's area in square pixels.
-    `size`: [n], the longer side of the person's box in pixels. `sigmas`, `names`: [keypoints].
+    `size`: [n], the longer side of the person's box in pixels. `sigmas`, `names`: [keypoints]; without sigmas there is
+    no average precision.
     """
 
     groups: pd.Series
@@ -79,17 +83,17 @@ class Scores:
     found: np.ndarray
     area: np.ndarray
     size: np.ndarray
-    sigmas: Sequence[float]
+    sigmas: Sequence[float] | None
     names: Sequence[str]
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
         """Return every metric, nan if all weights are 0; person i counts `weight[i]` times, a whole number."""
         times = np.ones(len(self.truth), np.int64) if weight is None else np.asarray(weight).astype(np.int64)
         if not times.any():
-            return dict.fromkeys(METRICS, float("nan"))
+            return dict.fromkeys(WITHOUT_SIGMAS if self.sigmas is None else METRICS, float("nan"))
         mass = times[:, None] * self._annotated
         return {
-            **_average_precision(self._evaluation, times),
+            **({} if self.sigmas is None else _average_precision(self._evaluation, times)),
             "pck": float((mass * (self._errors <= PCK_THRESHOLD)).sum() / mass.sum()),
             "mean_error": float((mass * self._errors).sum() / mass.sum()),
         }
@@ -173,6 +177,7 @@ class Scores:
 
     @cached_property
     def _evaluation(self) -> COCOeval:
+        assert self.sigmas is not None  # checked by `total`
         return _evaluated(self.truth, self.found, self.area, self.sigmas)
 
     @cached_property

@@ -74,6 +74,20 @@ def test_folders_of_a_split_may_be_above_the_pictures(tmp_path: Path) -> None:
     assert set(found.examples["group"]) == {"x1"}
 
 
+def test_each_side_of_a_split_may_have_its_own_metadata(tmp_path: Path) -> None:
+    for seed, side in enumerate(("train", "val", "test")):
+        picture(tmp_path / side / "a.png", seed)
+        write(tmp_path / side, "a.png,bird;rain", header="path,labels")
+    found = read(tmp_path)
+    assert labels(found) == {f"{side}/a.png": ["bird", "rain"] for side in ("test", "train", "val")}
+    assert found.examples["split"].tolist() == ["test", "train", "val"] and found.problems == []
+    (tmp_path / "val" / "metadata.csv").unlink()
+    assert [(one.where, one.kind) for one in read(tmp_path).problems] == [("val/a.png", "not listed")]
+    write(tmp_path / "val", "a.png,v1", header="path,group")
+    with pytest.raises(DataError, match=r"val/metadata.csv: no column labels, which train/metadata.csv has"):
+        read(tmp_path)
+
+
 def test_a_picture_without_a_row_and_a_row_without_a_picture_are_reported(table: Path) -> None:
     picture(table / "new.png", 9)
     (table / "deep" / "notes.txt").write_text("about them")

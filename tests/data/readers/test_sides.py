@@ -9,12 +9,15 @@ import soundfile
 from PIL import Image
 
 from slipway import tasks
+from slipway.cli.suitable import has_rows
 from slipway.core.config import Split
 from slipway.core.errors import DataError
 from slipway.core.protocol import Index
 from slipway.data import splits
 from slipway.data.readers.sides import above_classes
+from slipway.data.rows.proposal import propose
 from slipway.tasks.image_classification import Data, Task
+from stick_figures import NAMES, figures
 
 
 def pictures(raw: Path, *folders: str, each: int = 3) -> Path:
@@ -157,3 +160,85 @@ def test_files_next_to_the_class_folders_of_a_side_are_listed(tmp_path: Path) ->
     assert [(problem.where, problem.kind) for problem in index(raw).problems] == [
         ("train/stray.png", "not in a class folder")
     ]
+
+
+def table(path: Path, rows: int, start: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    number = np.arange(start, start + rows)
+    pd.DataFrame({"a": number, "b": number % 3, "target": number % 2}).to_csv(path, index=False)
+
+
+def rows(raw: Path, **data: object) -> Index:
+    columns = {"target": "target", "numeric": ["a", "b"], "positive": "1", "name": "one"}
+    return tasks.load("tabular_classification", columns | data).index(raw)
+
+
+def test_tables_in_folders_of_a_split_are_on_their_sides(tmp_path: Path) -> None:
+    for start, (name, count) in enumerate({"Training/a": 20, "Training/b": 10, "valid/a": 6, "test/a": 8}.items()):
+        table(tmp_path / f"{name}.csv", count, 100 * start)
+    found = rows(tmp_path)
+    assert found.problems == [] and found.warnings == []
+    assert sides(found.examples)["valid/a.csv row 0000001"] == "val"
+    assert found.examples["split"].value_counts().to_dict() == {"train": 30, "test": 8, "val": 6}
+    proposed = propose(tmp_path, None, None)
+    assert len(proposed.values) == 44 and has_rows(tmp_path, None)
+    (tmp_path / "test" / "notes.txt").write_text("hello")
+    (tmp_path / "test" / "picture").mkdir()
+    assert not has_rows(tmp_path, None)
+
+
+def test_a_table_next_to_the_folders_of_a_split_is_refused(tmp_path: Path) -> None:
+    for name in ("train/a", "test/a", "b"):
+        table(tmp_path / f"{name}.csv", 10)
+    with pytest.raises(DataError, match="named like the sides of a split, but cannot be read as one: files is next"):
+        rows(tmp_path)
+
+
+def test_equal_rows_of_one_side_are_a_group_and_those_of_two_sides_are_not(tmp_path: Path) -> None:
+    for name in ("train/a", "train/b", "test/a"):
+        table(tmp_path / f"{name}.csv", 10)
+    found = rows(tmp_path)
+    assert found.examples["group"].nunique() == 20
+    assert found.warnings == [
+        "20 of 30 rows (66.7%) repeat an earlier row; they may be copies but are kept, since no column names the rows "
+        "(data.example)",
+        "10 of 10 rows of val and test are equal in all features to a row on another side of the data's own split: "
+        "scores on them flatter the model",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("split", ["train", "val", "test"], "split"),
+        ("Set", ["Training", "validation", "holdout"], "split"),
+        ("split", ["train", "test", "other"], "categorical"),
+        ("phase", ["train", "test", "val"], "categorical"),
+    ],
+)
+def test_a_column_of_sides_is_the_split_of_a_table(tmp_path: Path, name: str, values: list[str], kind: str) -> None:
+    table(tmp_path / "a.csv", 30)
+    pd.read_csv(tmp_path / "a.csv").assign(**{name: values * 10}).to_csv(tmp_path / "a.csv", index=False)
+    proposed = propose(tmp_path, None, None)
+    assert {one.name: one.kind for one in proposed.columns}[name] == kind
+    assert proposed.data.get("split") == (name if kind == "split" else None)
+
+
+def test_persons_in_folders_of_a_split_are_on_their_sides(tmp_path: Path) -> None:
+    for side, count in (("train", 8), ("val", 4), ("test", 4)):
+        figures(tmp_path / side, count, seed=count)
+    task = tasks.load("keypoint_detection", {"height": 32, "width": 32, "keypoints": NAMES})
+    examples = task.index(tmp_path).examples
+    assert examples["split"].value_counts().to_dict() == {"train": 10, "val": 5, "test": 5}
+    assert set(examples["example"].str.partition("#")[0]) <= {
+        f"{path.parts[-3]}/images/{path.name}" for path in tmp_path.rglob("*.png")
+    }
+    spec = task.specify(tmp_path, examples)
+    assert sum(len(batch.inputs) for batch in task.encode(tmp_path, examples, spec)) == 20
+    path = tmp_path / "val" / "annotations.json"
+    path.write_text(path.read_text().replace('"right_foot"', '"tail"'))
+    with pytest.raises(DataError, match=r"annotations.json: keypoints of the category with keypoints is \[.*'tail'\]"):
+        task.index(tmp_path)
+    path.unlink()
+    with pytest.raises(DataError, match=r"val: the COCO keypoints must be in annotations.json"):
+        task.index(tmp_path)

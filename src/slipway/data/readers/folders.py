@@ -1,7 +1,7 @@
 """Raw folders with one folder per class and an optional metadata.csv: the layout of pictures and sound clips.
 
 The class folders may be in folders of a split, `train/ val/ test/` (see `sides`). If there is a metadata.csv (see
-`metadata`), it must list every example.
+`metadata`), it must list every example that it is about.
 """
 
 import os
@@ -93,7 +93,7 @@ def index(
         Problem(within(raw, entry), "not in a class folder", "move it into the folder of its class, or remove it")
         for parent in dict.fromkeys([raw, *parents])
         for entry in sorted(parent.iterdir())
-        if entry.is_file() and entry != raw / METADATA and not litter(entry.name)
+        if entry.is_file() and entry.name != METADATA and not litter(entry.name)
     ]
     examples = pd.DataFrame(rows, columns=["example", "label"], dtype="str")
     places = {f"{top}/{label}": side for top, side in tops.items() for label in named}
@@ -135,14 +135,21 @@ def describe(
     """
     if misnamed := [path for path in raw.iterdir() if path.name != METADATA and path.name.casefold() in _MISNAMED]:
         raise DataError(f"{min(misnamed)}: the file that describes the {noun} is called {METADATA}; rename it")
-    if (raw / METADATA).exists():
-        examples = _described(examples, metadata.read(raw / METADATA, label), problems, notes)
+    described = metadata.read_all(raw, label)
+    about = [examples["example"].str.startswith(one.about) for one in described]
+    parts = [_described(examples[rows], one, problems, notes) for rows, one in zip(about, described, strict=True)]
+    if parts:
+        others = examples[~np.any(about, axis=0)]
+        examples = pd.concat([*parts, *([others] if len(others) else [])], ignore_index=True)
+    if "fold" in examples and examples["fold"].isna().any():
+        raise DataError(f"{raw}: only some of the files {METADATA} have folds; give all of them, or none")
     if group is not None:
         if "group" in examples:
             notes.append(f"{METADATA}: the column group is not read, since data.group groups the {noun}")
         examples = _grouped(examples, group, noun, problems)
-    elif "group" not in examples:
-        examples = examples.assign(group=examples["example"])
+    else:
+        own = examples["example"]
+        examples = examples.assign(group=examples["group"].fillna(own) if "group" in examples else own)
     columns = ("example", "label", LABELS, "group", "split", "fold")
     return examples[[column for column in columns if column in examples]]
 
@@ -250,9 +257,9 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
             if litter(name) or linked(Path(parent, name)):
                 folders.remove(name)
         for name in files:
-            path = Path(parent, name)
-            if litter(name) or path == raw / METADATA:
+            if litter(name):
                 continue
+            path = Path(parent, name)
             where = within(raw, path)
             try:
                 if raw / where != path:
@@ -270,24 +277,24 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
 def _described(examples: pd.DataFrame, described: Metadata, problems: list[Problem], notes: list[str]) -> pd.DataFrame:
     """Return the examples that metadata.csv lists, with its columns; rows that contradict the folders are problems."""
     notes += described.notes
-    rows = described.rows
+    rows, file, about = described.rows, described.file, described.about
     rows = rows.drop(columns=[name for name in ("split", "fold") if name in rows and (rows[name] == "").all()])
     known = set(examples["example"]) | {problem.where for problem in problems}
-    rows = rows.assign(example=pd.Series(metadata.files_of(rows["path"].tolist(), known), dtype="object"))
+    inside = {name.removeprefix(about) for name in known if name.startswith(about)}
+    found = [None if name is None else about + name for name in metadata.files_of(rows["path"].tolist(), inside)]
+    rows = rows.assign(example=pd.Series(found, dtype="object"))
     for path_in_it, line in rows.loc[rows["example"].isna(), ["path", "line"]].itertuples(index=False):
-        where = path_in_it if path_in_it.strip() else f"{METADATA}, row {line}"
-        problems.append(Problem(where, "missing file", f"{METADATA} lists it in row {line}, and there is no such file"))
+        where = path_in_it if path_in_it.strip() else f"{file}, row {line}"
+        problems.append(Problem(where, "missing file", f"{file} lists it in row {line}, and there is no such file"))
     rows = rows[rows["example"].notna()]
     problems += [
-        Problem(f"{METADATA}, row {line}", "listed twice", f"{name} is listed in an earlier row")
+        Problem(f"{file}, row {line}", "listed twice", f"{name} is listed in an earlier row")
         for name, line in rows.loc[rows["example"].duplicated(), ["example", "line"]].itertuples(index=False)
     ]
     rows = rows.drop_duplicates("example").set_index("example")
 
     listed = examples["example"].isin(rows.index)
-    problems += [
-        Problem(name, "not listed", f"{METADATA} has no row for it") for name in examples.loc[~listed, "example"]
-    ]
+    problems += [Problem(name, "not listed", f"{file} has no row for it") for name in examples.loc[~listed, "example"]]
     out = examples[listed].rename(columns={"label": "folder", "split": "side"}).set_index("example")
     out = out.join(rows.drop(columns=["path", "line"])).reset_index(names="example")
     keep = np.ones(len(out), bool)
@@ -295,13 +302,13 @@ def _described(examples: pd.DataFrame, described: Metadata, problems: list[Probl
     for position, row in enumerate(records):
         name, label, split = row["example"], row["folder"], row.get("split", "train")
         if row.get("label", "") != "" and not same(row["label"], label):
-            wrong = Problem(name, "label disagrees", f"{METADATA} says {row['label']}, its folder {label}")
+            wrong = Problem(name, "label disagrees", f"{file} says {row['label']}, its folder {label}")
         elif side_of(split) is None:
-            wrong = Problem(name, "unknown split", f"{METADATA} says {split!r}; it must be one of {', '.join(SIDES)}")
+            wrong = Problem(name, "unknown split", f"{file} says {split!r}; it must be one of {', '.join(SIDES)}")
         elif "side" in row and "split" in row and side_of(split) != row["side"]:
-            wrong = Problem(name, "split disagrees", f"{METADATA} says {split}, its folder {row['side']}")
+            wrong = Problem(name, "split disagrees", f"{file} says {split}, its folder {row['side']}")
         elif not re.fullmatch("[1-9][0-9]*", row.get("fold", "1")):
-            wrong = Problem(name, "unknown fold", f"{METADATA} says {row['fold']!r}; folds are numbers from 1")
+            wrong = Problem(name, "unknown fold", f"{file} says {row['fold']!r}; folds are numbers from 1")
         else:
             continue
         problems.append(wrong)

@@ -1,5 +1,7 @@
 """metadata.csv: what is known about the files of a raw folder, in addition to their paths.
 
+It is in the raw folder, or in folders of a split (see `sides`), each about the files of that folder.
+
 Columns: `path` (relative to the raw folder) and any of `label` (or `labels`, see `labels`), `group`, `split` and
 `fold`. Unambiguous variants are
 accepted: `Group`, blanks around names and values, a BOM, `;` or tabs between fields, `\\` or `./` in paths, one folder
@@ -12,7 +14,7 @@ import posixpath
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from io import StringIO
 from pathlib import Path
@@ -20,7 +22,7 @@ from pathlib import Path
 import pandas as pd
 
 from slipway.core.errors import DataError
-from slipway.data.readers.sides import side_of
+from slipway.data.readers.sides import side_folders, side_of
 
 METADATA = "metadata.csv"
 LABEL, LABELS = "label", "labels"
@@ -34,11 +36,32 @@ _CLOSE = 0.8
 class Metadata:
     """`rows`: the columns that are read and that the file has, as stripped text (`path` unchanged), and `line`.
 
-    `notes`: sentences on the columns that are not read.
+    `notes`: sentences on the columns that are not read. `file`: the path of the file, relative to the raw folder.
     """
 
     rows: pd.DataFrame
     notes: list[str]
+    file: str = METADATA
+
+    @property
+    def about(self) -> str:
+        """The beginning of the paths, relative to the raw folder, of the files that it is about."""
+        return self.file.removesuffix(METADATA)
+
+
+def read_all(raw: Path, label: str = LABEL) -> list[Metadata]:
+    """Read metadata.csv of a raw folder, or those of the folders of its split; an empty list if there is none.
+
+    `label` is as in `read`.
+
+    Raises:
+        DataError: as `read`; or they are at both places.
+    """
+    inside = [f"{name}/{METADATA}" for name in side_folders(raw) if (raw / name / METADATA).exists()]
+    files = [*([METADATA] if (raw / METADATA).exists() else []), *inside]
+    if inside and files != inside:
+        raise DataError(f"{raw}: {' and '.join(files)} describe the same files; keep the first, or the others")
+    return [replace(read(raw / file, label), file=file) for file in files]
 
 
 def read(path: Path, label: str = LABEL) -> Metadata:

@@ -1,4 +1,4 @@
-"""The raw data's own split, as folders: `train/ val/ test/` above the classes or above the pictures.
+"""The raw data's own split, as folders: `train/ val/ test/` above the classes, the pictures or the tables.
 
 Other names of the sides are recognized too: `valid`, `Training`, `test_set`, `train2017`.
 """
@@ -60,6 +60,20 @@ def above_classes(raw: Path, classes: Collection[str]) -> dict[str, str]:
     return {name: side for name, side in sides.items() if below[name]}
 
 
+def picture_folders(raw: Path, name: str) -> dict[str, str | None]:
+    """Return the folders of pictures, as paths relative to `raw`, with their sides; if there are none, {name: None}.
+
+    The sides are folders in `name` (`images/train`), or there is one such folder in each side (`train/images`).
+
+    Raises:
+        DataError: some folders are named like sides, and there are other folders or files next to them.
+    """
+    if (raw / name).is_dir():
+        return above_pictures(raw, name)
+    sides = above_pictures(raw) if raw.is_dir() and side_folders(raw) else {}
+    return {f"{top}/{name}": side for top, side in sides.items()} or {name: None}
+
+
 def above_pictures(raw: Path, name: str = ".") -> dict[str, str | None]:
     """Return the side folders in `raw / name`, as paths relative to `raw`, with their sides; if none, {name: None}.
 
@@ -68,10 +82,25 @@ def above_pictures(raw: Path, name: str = ".") -> dict[str, str | None]:
     """
     folder = raw / name
     sides = side_folders(folder)
-    others = [other for other in subfolders(folder) if other not in sides]
-    others += ["files"] if sides and name != "." and _holds_files(folder) else []
-    _refuse(folder, sides, others, "groups")
+    _refuse(folder, sides, _others(folder, sides, name != "."), "groups")
     return {(PurePosixPath(name) / top).as_posix(): side for top, side in sides.items()} or {name: None}
+
+
+def above_tables(raw: Path) -> dict[str, str | None]:
+    """Return the side folders in `raw`, as paths relative to `raw`, with their sides; if there are none, {".": None}.
+
+    Raises:
+        DataError: some folders are named like sides, and there are other folders or files next to them.
+    """
+    sides = side_folders(raw) if raw.is_dir() else {}
+    _refuse(raw, sides, _others(raw, sides, True), "not")
+    return dict(sides) or {".": None}
+
+
+def _others(folder: Path, sides: Collection[str], files: bool) -> list[str]:
+    """The other folders next to folders that are named like sides, and, if they are asked for, files."""
+    others = [other for other in subfolders(folder) if other not in sides] if sides else []
+    return others + (["files"] if sides and files and _holds_files(folder) else [])
 
 
 def _refuse(folder: Path, sides: dict[str, str], others: list[str], what: str) -> None:

@@ -1,5 +1,7 @@
 """Raw folders of tables: `*.csv`, `*.csv.gz` and `*.parquet` files, read in order of their names.
 
+The tables may be in folders of a split, `train/ val/ test/` (see `sides`), where the task reads them with `read_sides`.
+
 A file that is not well formed is refused: no value moves to another column, and no row is lost.
 """
 
@@ -13,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.errors import DataError
+from slipway.data.readers.sides import above_tables
 from slipway.data.readers.table_format import Format, opened
 from slipway_edge import tables
 
@@ -33,6 +36,21 @@ def read_tables(
     """
     for path in files(raw, exclude):
         yield path.name, _parquet(path) if path.suffix.lower() == ".parquet" else read_csv(path, text, written)
+
+
+def read_sides(
+    raw: Path, exclude: Sequence[str] = (), text: Collection[str] | None = (), written: Format = STANDARD
+) -> Iterator[tuple[str, str | None, pd.DataFrame]]:
+    """Yield the name, the side of the split and the table of each file, as `read_tables` does; side None if undivided.
+
+    The name of a file in a folder of a side is that of both, such as `test/one.csv`.
+
+    Raises:
+        DataError: as `read_tables`; or folders named like the sides of a split cannot be read as one.
+    """
+    for top, side in above_tables(raw).items():
+        for name, frame in read_tables(raw / top, exclude, text, written):
+            yield name if side is None else f"{top}/{name}", side, frame
 
 
 def files(raw: Path, exclude: Sequence[str] = ()) -> list[Path]:

@@ -1,6 +1,7 @@
 """Tables in which each row is an example: which rows can be used, and their features.
 
-Input: tables (`*.csv`, `*.csv.gz`, `*.parquet`); the `data` section (`columns`) names their columns. Output: a float32
+Input: tables (`*.csv`, `*.csv.gz`, `*.parquet`), or folders of a split with tables; the `data` section (`columns`)
+names their columns. Output: a float32
 row of features for each, missing values NaN (see `slipway_edge.rows.encoding`). The tasks for such tables differ in
 what they predict, which is the column `target`.
 """
@@ -91,8 +92,9 @@ class Rows(edge.Rows, ABC):
                 labels cannot be learnt, or no row can be used.
         """
         table, problems = self._tables(raw)
-        own = ["example", "label", "group", *(name for name in ("time", "split") if getattr(self.data, name))]
-        return Index(table[[*own, *map(column, self.data.categorical)]], problems, warnings=self._repeated(table))
+        own = ["example", "label", "group", *(name for name in ("time", "split") if name in table)]
+        warnings = [*self._repeated(table), *self._across(table)]
+        return Index(table[[*own, *map(column, self.data.categorical)]], problems, warnings=warnings)
 
     def encoding(self, raw: Path, examples: pd.DataFrame) -> Spec:
         """Return the part of the spec that the features need, computed from the training examples.
@@ -161,9 +163,12 @@ class Rows(edge.Rows, ABC):
         wanted = [*(name for name in roles if name), *self._features]
         text = [name for name in wanted if name not in data.numeric]
         parsed = []
-        for name, frame in tables.read_tables(raw, data.exclude, text, data.format):
+        for name, side, frame in tables.read_sides(raw, data.exclude, text, data.format):
             tables.require(name, frame, wanted)
-            parsed.append(self._parse(frame, name).assign(**self._metadata(frame, name)))
+            if side is not None and data.split is not None:
+                raise DataError(f"{raw}: both its folders and column {data.split} (data.split) are a split; keep one")
+            own = {} if side is None else {"split": side}
+            parsed.append(self._parse(frame, name).assign(**self._metadata(frame, name), **own))
         table = pd.concat(parsed, ignore_index=True)
         if data.group is None:
             table["group"] = table["example"] if data.example else self._identical(table)
@@ -198,7 +203,8 @@ class Rows(edge.Rows, ABC):
         count = int(table["fingerprint"].duplicated().sum()) if self.data.example is None else 0
         if not count:
             return []
-        side = "" if self.data.group else "; rows that are equal in all features stay on one side of the split"
+        together = self.data.group is None and "split" not in table
+        side = "; rows that are equal in all features stay on one side of the split" if together else ""
         return [
             f"{count:,} of {len(table):,} rows ({count / len(table):.1%}) repeat an earlier row; they may be copies "
             f"but are kept, since no column names the rows (data.example){side}"
@@ -239,10 +245,24 @@ class Rows(edge.Rows, ABC):
             metadata["split"] = tables.texts(frame[data.split]).map(side_of, na_action="ignore").astype(object)
         return metadata
 
+    def _across(self, table: pd.DataFrame) -> list[str]:
+        """The warning about copies on several sides of the data's own split."""
+        if "split" not in table:
+            return []
+        features = table.groupby([column(name) for name in self._features], dropna=False, sort=False)
+        held_out = table["split"] != "train"
+        copied = int((held_out & (features["split"].transform("nunique") > 1)).sum())
+        if not copied:
+            return []
+        return [
+            f"{copied:,} of {held_out.sum():,} rows of val and test are equal in all features to a row on another side "
+            "of the data's own split: scores on them flatter the model"
+        ]
+
     def _identical(self, table: pd.DataFrame) -> pd.Series:
-        """For each row [n], the name of the first row that is equal in all features."""
-        features = [column(name) for name in self._features]
-        first: pd.Series = table.groupby(features, dropna=False, sort=False)["example"].transform("first")
+        """For each row [n], the name of the first row that is equal in all features, on the same side of a split."""
+        equal = [column(name) for name in self._features] + (["split"] if "split" in table else [])
+        first: pd.Series = table.groupby(equal, dropna=False, sort=False)["example"].transform("first")
         return first
 
     def _refuse_empty(self, where: str, table: pd.DataFrame) -> None:

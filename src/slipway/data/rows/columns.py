@@ -14,8 +14,9 @@ class Columns(Section):
 
     `target` is the column to predict. `example` is a column with the names of the rows; without it, rows are numbered
     by file. Rows of one `group` stay on one side of a split. Without `group`, each row is a group; without `group` and
-    `example`, rows that are equal in all features are one group, since they may be copies. `time` is for splits by
-    time. `split` is a column with each row's side of the split: train, val or test.
+    `example`, rows that are equal in all features (and on one side of the data's own split) are one group, since they
+    may be copies. `time` is for splits by
+    time. `split` is a column with each row's side of the split: train, val or test; folders with these names need none.
 
     Features are the `numeric` columns, the parts of `dates` (year, month, day, weekday, hour, days since 1970), and the
     `categorical` columns. `derived` are numeric features computed by formulas (see `slipway_edge.rows.expressions`)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from slipway.core.errors import DataError
 from slipway.data.readers import table_format, tables
+from slipway.data.readers.sides import above_tables, side_of
 from slipway.data.readers.table_format import Format, is_number
 from slipway_edge.tables import moment
 
@@ -19,6 +20,8 @@ Kind = Literal["target", "group", "split", "numeric", "categorical", "dates", "i
 FEATURES: tuple[Kind, ...] = ("numeric", "dates", "categorical")
 TARGETS = ("target", "label", "class", "y")
 """The names of a column that is the target unless another is given."""
+SPLITS = ("split", "set", "subset", "partition")
+"""The names of a column that is the table's own split if its values are train, val and test."""
 FEW, SHARE = 20, 0.5
 """A column of texts has categories if it has at most `FEW` of them, or at most this share of its rows."""
 WORDS = 4
@@ -82,8 +85,9 @@ def propose(raw: Path, target: str | None, group: str | None) -> Proposal:
         DataError: there is no table, a file is not a table, the files have different columns, there is no target or
             no such column, or no column is left to learn from.
     """
-    written = table_format.detect([path for path in tables.files(raw) if path.suffix.lower() != ".parquet"])
-    named = list(tables.read_tables(raw, text=None, written=written))
+    paths = [path for top in above_tables(raw) for path in tables.files(raw / top)]
+    written = table_format.detect([path for path in paths if path.suffix.lower() != ".parquet"])
+    named = [(name, frame) for name, _, frame in tables.read_sides(raw, text=None, written=written)]
     first, frame = named[0]
     for name, other in named[1:]:
         if list(other.columns) != list(frame.columns):
@@ -124,6 +128,8 @@ def _kind(name: str, values: pd.Series, decimal: str) -> Kind:
     distinct = known.unique().tolist()
     if len(distinct) < 2:
         return "constant" if distinct else "empty"
+    if _are_sides(name, distinct):
+        return "split"
     if _are_dates(distinct):
         return "dates"
     if all(is_number(value, decimal) and not _leading_zero(value) for value in distinct):
@@ -132,6 +138,11 @@ def _kind(name: str, values: pd.Series, decimal: str) -> Kind:
     if len(distinct) > FEW and len(distinct) > SHARE * len(known):
         return "text" if known.map(lambda text: len(text.split())).mean() >= WORDS else "id"
     return "categorical"
+
+
+def _are_sides(name: str, distinct: Sequence[str]) -> bool:
+    """Whether a column is the table's own split: it is called so, and each value is train, val or test."""
+    return name.strip().casefold() in SPLITS and all(side_of(value) is not None for value in distinct)
 
 
 def _leading_zero(value: str) -> bool:

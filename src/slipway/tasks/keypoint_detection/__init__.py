@@ -1,8 +1,12 @@
 """Keypoint detection: where the joints of a person are, given the person's box (top-down pose estimation).
 
+A person is anything with a skeleton: an animal, a hand, a machine. The skeleton is COCO's, or that of `data.keypoints`.
+
 Raw layout: the folder `images`, and COCO keypoints in `annotations.json` or the only *.json; file names in it are
-relative to `images`, or start with it. Optionally `metadata.csv` with the columns `path` (relative to the raw folder,
-as in `images/one.jpg`) and any of `group`, `split` and `fold`; if there is one, it must list every picture.
+relative to `images`, or start with it. If the data is already split, the sides are folders in `images`, or each side is
+a folder with these two (`train/images`, `train/annotations.json`). Optionally `metadata.csv` with the columns `path`
+(relative to the raw folder, as in `images/one.jpg`) and any of `group`, `split` and `fold`; if there is one, it must
+list every picture.
 
 An example is an annotated person. Encoded: the crop around the person's box as uint8 RGB [height, width, 3]. Targets:
 float32 [keypoints, 3], x and y as shares of the crop (below 0 or above 1 for a keypoint outside it) and COCO's v: 0 not
@@ -14,13 +18,13 @@ hold the crops for the conversion.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from slipway.core.config import Section
+from slipway.core.config import Section, unwritten
 from slipway.core.errors import DataError
 from slipway.core.metric import Metric
 from slipway.core.protocol import Encoded, Index, Problem, Words
@@ -28,9 +32,9 @@ from slipway.core.spec import Spec
 from slipway.data.readers import folders
 from slipway.data.readers.litter import passed_over
 from slipway.data.readers.pictures import difference_hash
-from slipway.data.readers.sides import above_pictures
+from slipway.data.readers.sides import picture_folders
 from slipway.metrics import keypoints, parity
-from slipway.tasks.keypoint_detection import annotations
+from slipway.tasks.keypoint_detection import annotations, skeleton
 from slipway_edge.pictures import PictureError, decode_picture, recognise
 from slipway_edge.tasks import keypoint_detection as edge
 from slipway_edge.tasks.keypoint_detection import crops
@@ -42,6 +46,9 @@ CLOSE = 0.02
 """Two models agree on a keypoint if their places differ by no more than this share of the crop's longer side."""
 
 
+Name = Annotated[str, Field(min_length=1)]
+
+
 class Data(Section):
     """The `data` section: the size crops are encoded to, and what their groups are.
 
@@ -49,12 +56,38 @@ class Data(Section):
     group, searched for in a picture's path within `images` without suffix; pictures with the same match stay on one
     side of a split. With null, the `group` column of metadata.csv is used, and without that column each picture is a
     group.
+
+    `keypoints`: the names of the keypoints in the order of the outputs; None takes those of the annotations, which must
+    then be COCO's. `flips`: the pairs of names that swap when a picture is mirrored; the others stay. None pairs the
+    names that differ in left and right. `sigmas`: of each keypoint, how far apart people place it, as a share of the
+    square root of the person's area; average precision needs them. None takes COCO's if all names are COCO's.
     """
 
     height: Annotated[int, Field(ge=16)]
     width: Annotated[int, Field(ge=16)]
     margin: Annotated[float, Field(ge=0, le=1)] = 0.25
     group: folders.Group = None
+    keypoints: Annotated[tuple[Name, ...], Field(min_length=1)] | None = unwritten(None)
+    flips: tuple[skeleton.Pair, ...] | None = unwritten(None)
+    sigmas: tuple[Annotated[float, Field(gt=0)], ...] | None = unwritten(None)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = self.keypoints
+        if names is None:
+            if self.flips is not None or self.sigmas is not None:
+                raise ValueError("flips and sigmas need keypoints, the names of the keypoints")
+            return self
+        if len(set(names)) < len(names):
+            raise ValueError("keypoints must be different names")
+        flipped = [name for pair in self.flips or () for name in pair]
+        if unknown := [name for name in flipped if name not in names]:
+            raise ValueError(f"flips: {unknown[0]!r} is not one of keypoints")
+        if len(set(flipped)) < len(flipped):
+            raise ValueError("flips: a keypoint occurs twice")
+        if self.sigmas is not None and len(self.sigmas) != len(names):
+            raise ValueError(f"sigmas: {len(self.sigmas)} numbers for {len(names)} keypoints")
+        return self
 
 
 class Task(edge.Task):
@@ -62,8 +95,8 @@ class Task(edge.Task):
 
     Data: ClassVar[type[Section]] = Data
     objective: ClassVar[str] = "keypoints"
-    metrics: ClassVar[Mapping[str, Metric]] = keypoints.METRICS
-    headline: ClassVar[tuple[str, ...]] = ("map", "ap50", "ap75", "pck")
+    metrics: Mapping[str, Metric] = keypoints.METRICS
+    headline: tuple[str, ...] = ("map", "ap50", "ap75", "pck")
     curves: ClassVar[frozenset[str]] = frozenset()
     kinds: ClassVar[frozenset[str]] = frozenset({"group"})
     classes: ClassVar[tuple[str, ...]] = ()
@@ -71,6 +104,37 @@ class Task(edge.Task):
     def __init__(self, data: Any) -> None:
         super().__init__(data.model_dump())
         self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
+        self._data = data
+        if data.keypoints is not None and skeleton.sigmas(data.keypoints, data.sigmas) is None:
+            self.metrics, self.headline = keypoints.WITHOUT_SIGMAS, tuple(keypoints.WITHOUT_SIGMAS)
+
+    @staticmethod
+    def fits(raw: Path) -> bool:
+        """Return whether the folder has annotations of keypoints."""
+        return annotations.present(raw)
+
+    @staticmethod
+    def stated(raw: Path) -> tuple[dict[str, Any], list[str]]:
+        """Return the skeleton of the annotations, as keys of the `data` section, and sentences on it.
+
+        Raises:
+            DataError: the annotations are not in COCO's format.
+        """
+        names = annotations.names(raw)
+        flips = skeleton.pairs(names)
+        known = skeleton.sigmas(names, None) is not None
+        data = {} if known else {"keypoints": names, "flips": [list(pair) for pair in flips]}
+        return data, skeleton.described(names, flips, known)
+
+    def unlearnt(self, examples: pd.DataFrame) -> tuple[str, float, str]:
+        """Return the PCK of the mean pose: each keypoint at its mean place in the crops of all `examples`."""
+        crop = examples[CROP].to_numpy()
+        points = np.array(examples["keypoints"].tolist()).reshape(len(examples), -1, 3)
+        annotated = points[..., 2:] > 0
+        places = np.where(annotated, crops.to_shares(points, crop), 0)
+        mean = places.sum(axis=0) / np.maximum(annotated.sum(axis=0), 1)
+        scores = _scores(examples, points, crops.to_pixels(np.broadcast_to(mean, places.shape), crop), None, ())
+        return "pck", scores.total()["pck"], "the PCK of the mean pose"
 
     def index(self, raw: Path) -> Index:
         """List the annotated persons, without decoding their pictures.
@@ -80,11 +144,10 @@ class Task(edge.Task):
                 group expression matches no picture.
         """
         problems: list[Problem] = []
+        tops = picture_folders(raw, annotations.PICTURES)
         persons = annotations.read(raw, problems)
-        if unknown := [name for name in persons.names if name not in keypoints.SIGMAS]:
-            known = ", ".join(keypoints.SIGMAS)
-            raise DataError(f"{raw}: keypoint {unknown[0]!r} is not one of COCO's keypoints: {known}")
-        paths = sorted(folders.walk(raw, raw / annotations.PICTURES, recognise, problems))
+        self._check_names(raw, persons.names)
+        paths = sorted(path for top in tops for path in folders.walk(raw, raw / top, recognise, problems))
         bad = {problem.where for problem in problems}
         problems += [
             Problem(path, "not annotated", "the annotations do not list it")
@@ -99,7 +162,7 @@ class Task(edge.Task):
         notes = passed_over(raw)
         if persons.repeated:
             notes.append(f"{persons.repeated:,} annotations repeat an earlier person and are not read")
-        pictures = folders.placed(pictures, above_pictures(raw, annotations.PICTURES))
+        pictures = folders.placed(pictures, tops)
         pictures = folders.describe(raw, pictures, self._group, "pictures", problems, notes)
         examples = persons.table.merge(pictures.rename(columns={"example": "picture"}), on="picture")
         crop = crops.around(_lists(examples["box"], 4), self._margin, self._height, self._width)
@@ -107,23 +170,43 @@ class Task(edge.Task):
         examples = examples.sort_values("example", ignore_index=True)
         return Index(examples, sorted(problems, key=lambda problem: (problem.where, problem.kind)), notes)
 
+    def _check_names(self, raw: Path, names: Sequence[str]) -> None:
+        if self._data.keypoints is not None:
+            _check_same(raw, names, self._data.keypoints, "data.keypoints")
+        elif unknown := [name for name in names if name not in keypoints.SIGMAS]:
+            raise DataError(
+                f"{raw}: keypoint {unknown[0]!r} is not one of COCO's keypoints; list those of your skeleton in "
+                f"data.keypoints, and the pairs that swap in a mirrored picture in data.flips: keypoints: "
+                f"[{', '.join(names)}]"
+            )
+
     def specify(self, raw: Path, examples: pd.DataFrame) -> Spec:
         """Return the size of the input, and the keypoints with their properties; `examples` are not used."""
-        persons = annotations.read(raw, [])
+        persons, data = annotations.read(raw, []), self._data
+        names = persons.names if data.keypoints is None else list(data.keypoints)
+        flips = skeleton.pairs(names) if data.flips is None else data.flips
+        sigmas = skeleton.sigmas(names, data.sigmas)
         return {
             "objective": self.objective,
             "input": {"shape": [self._height, self._width, 3], "dtype": "uint8"},
-            "outputs": persons.names,
-            "skeleton": persons.skeleton,
-            "mirrored": _mirrored(persons.names),
-            "sigmas": [keypoints.SIGMAS[name] for name in persons.names],
+            "outputs": names,
+            "skeleton": [[names.index(end) for end in bone] for bone in persons.skeleton],
+            "mirrored": skeleton.mirrored(names, flips),
+            **({} if sigmas is None else {"sigmas": sigmas}),
         }
 
     def encode(self, raw: Path, examples: pd.DataFrame, spec: Spec) -> Iterator[Encoded]:
-        """Decode each picture once, on a few threads, and cut out its persons."""
+        """Decode each picture once, on a few threads, and cut out its persons.
+
+        Raises:
+            DataError: the annotations have other keypoints than the spec.
+        """
         height, width, _ = spec["input"]["shape"]
         crop = examples[CROP].to_numpy()
-        points = _lists(examples["keypoints"], 3 * len(spec["outputs"])).reshape(len(examples), len(spec["outputs"]), 3)
+        annotated = annotations.names(raw)
+        _check_same(raw, annotated, spec["outputs"], "the model")
+        points = _lists(examples["keypoints"], 3 * len(annotated)).reshape(len(examples), len(annotated), 3)
+        points = points[:, [annotated.index(name) for name in spec["outputs"]]]
         targets = crops.to_shares(points, crop).astype(np.float32)
         targets[targets[..., 2] == 0] = 0
         pictures, names = pd.factorize(examples["picture"])
@@ -166,17 +249,10 @@ class Task(edge.Task):
     def scores(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec
     ) -> keypoints.Scores:
-        """Return average precision by COCO's rules, PCK and mean error, in pixels of the pictures."""
+        """Return PCK, mean error and, if the spec has sigmas, average precision by COCO's rules, in pixels."""
         crop = examples[CROP].to_numpy()
-        return keypoints.Scores(
-            examples["group"],
-            crops.to_pixels(targets, crop),
-            crops.to_pixels(predictions, crop),
-            examples["area"].to_numpy(),
-            _lists(examples["box"], 4)[:, 2:].max(axis=1),
-            spec["sigmas"],
-            spec["outputs"],
-        )
+        truth, found = crops.to_pixels(targets, crop), crops.to_pixels(predictions, crop)
+        return _scores(examples, truth, found, spec.get("sigmas"), spec["outputs"])
 
     def words(self, spec: Spec) -> Words:
         """Return the description of predictions: places of keypoints."""
@@ -191,14 +267,24 @@ class Task(edge.Task):
         return parity.differences(native[..., :2], converted[..., :2], agree)
 
 
-def _mirrored(names: Sequence[str]) -> list[int]:
-    """For each keypoint, the position of its mirror image in `names`: left and right are swapped."""
-    other = {"left": "right", "right": "left"}
-    positions = {name: position for position, name in enumerate(names)}
-    swapped = [
-        f"{other[side]}_{rest}" if side in other else name for name in names for side, _, rest in [name.partition("_")]
-    ]
-    return [positions.get(swap, position) for position, swap in enumerate(swapped)]
+def _scores(
+    examples: pd.DataFrame, truth: np.ndarray, found: np.ndarray, sigmas: Sequence[float] | None, names: Sequence[str]
+) -> keypoints.Scores:
+    """The scores of keypoints in pixels [n, keypoints, 3]."""
+    size = _lists(examples["box"], 4)[:, 2:].max(axis=1)
+    return keypoints.Scores(examples["group"], truth, found, examples["area"].to_numpy(), size, sigmas, names)
+
+
+def _check_same(raw: Path, found: Sequence[str], wanted: Sequence[str], whose: str) -> None:
+    """Check that annotations have the wanted keypoints, in any order.
+
+    Raises:
+        DataError: they do not.
+    """
+    if missing := [name for name in wanted if name not in found]:
+        raise DataError(f"{raw}: the annotations have no keypoint {', '.join(missing)} of {whose}: {', '.join(found)}")
+    if more := [name for name in found if name not in wanted]:
+        raise DataError(f"{raw}: the annotations have {', '.join(more)}, which {whose} has not: {', '.join(wanted)}")
 
 
 def _lists(column: pd.Series, length: int) -> np.ndarray:

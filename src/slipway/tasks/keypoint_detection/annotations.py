@@ -15,6 +15,7 @@ import pandas as pd
 
 from slipway.core.errors import DataError, ExampleError
 from slipway.core.protocol import Problem
+from slipway.data.readers.sides import picture_folders
 
 FILE = "annotations.json"
 PICTURES = "images"
@@ -24,70 +25,118 @@ SLACK = 1.0
 
 @dataclass(frozen=True)
 class Persons:
-    """The content of an annotation file.
+    """The content of the annotation files.
 
     `category` is the name of the persons' category, `names` [keypoints] its keypoints, `skeleton` its bones as pairs of
-    positions in `names`. `table` has one row per usable person: `example` (picture and annotation), `picture` (path
-    relative to the raw folder), `picture_width`, `picture_height`, `box` and `keypoints` as flat lists in COCO's order,
-    `area`. `pictures` are the paths of all pictures that the file lists, with or without persons. `repeated` is the
-    number of annotations that repeat a person of a picture.
+    names. `table` has one row per usable person: `example` (picture and annotation), `picture` (path relative to the
+    raw folder), `picture_width`, `picture_height`, `box` and `keypoints` as flat lists in COCO's order, `area`.
+    `pictures` are the paths of all pictures that the files list, with or without persons. `repeated` is the number of
+    annotations that repeat a person of a picture.
     """
 
     category: str
     names: list[str]
-    skeleton: list[list[int]]
+    skeleton: list[tuple[str, str]]
     table: pd.DataFrame
     pictures: frozenset[str]
     repeated: int
 
 
 def read(raw: Path, problems: list[Problem]) -> Persons:
-    """Return the persons of the annotation file in `raw`; those that cannot be used are added to `problems`.
+    """Return the persons of the annotation files in `raw`; those that cannot be used are added to `problems`.
+
+    There is one file, next to the folder of pictures, or one for each side of a split; see `picture_folders`.
 
     Raises:
-        DataError: there is no such file, or more than one, or it is not in COCO's format.
+        DataError: there is no such file, or more than one, or it is not in COCO's format; or the files of the sides
+            have different keypoints.
     """
-    path = _file(raw)
-    content = _content(path)
-    category = _category(path, content["categories"])
-    pictures = _pictures(path, content["images"])
-    rows, seen, persons = [], set(), set()
-    for number, annotation in enumerate(content["annotations"]):
-        where = f"{path.name}, annotations[{number}]"
-        try:
-            row = _row(annotation, category, pictures)
-            if row["example"] in seen:
-                raise ExampleError("listed twice", f"annotation {annotation['id']} occurs earlier in the list")
-        except ExampleError as bad:
-            problems.append(Problem(where, bad.kind, bad.detail))
-        else:
-            seen.add(row["example"])
-            person = row["picture"], *np.round([*row["box"], *row["keypoints"]], 1).tolist()
-            if person not in persons:
-                rows.append(row)
-            persons.add(person)
+    contents = {path: _content(path) for path in _files(raw)}
+    category = _common({path: _category(path, content["categories"]) for path, content in contents.items()})
+    rows: list[dict[str, Any]] = []
+    seen, persons, listed = set(), set(), set()
+    for path, content in contents.items():
+        pictures = _pictures(raw, path, content["images"])
+        listed |= {picture for picture, _, _ in pictures.values()}
+        for number, annotation in enumerate(content["annotations"]):
+            where = f"{path.relative_to(raw).as_posix()}, annotations[{number}]"
+            try:
+                row = _row(annotation, category, pictures)
+                if row["example"] in seen:
+                    raise ExampleError("listed twice", f"annotation {annotation['id']} occurs earlier in the list")
+            except ExampleError as bad:
+                problems.append(Problem(where, bad.kind, bad.detail))
+            else:
+                seen.add(row["example"])
+                person = row["picture"], *np.round([*row["box"], *row["keypoints"]], 1).tolist()
+                if person not in persons:
+                    rows.append(row)
+                persons.add(person)
+    names = list(category["keypoints"])
     columns = ["example", "picture", "picture_width", "picture_height", "box", "keypoints", "area"]
     return Persons(
         category["name"],
-        list(category["keypoints"]),
-        [[one - 1, other - 1] for one, other in category.get("skeleton") or []],
+        names,
+        [(names[one - 1], names[other - 1]) for one, other in category.get("skeleton") or []],
         pd.DataFrame(rows, columns=columns),
-        frozenset(picture for picture, _, _ in pictures.values()),
+        frozenset(listed),
         len(seen) - len(rows),
     )
 
 
-def _file(raw: Path) -> Path:
+def present(raw: Path) -> bool:
+    """Return whether there are files of annotations, with a category that has keypoints."""
+    try:
+        contents = [_content(path) for path in _files(raw)]
+    except DataError:
+        return False
+    return any(isinstance(one, dict) and one.get("keypoints") for content in contents for one in content["categories"])
+
+
+def names(raw: Path) -> list[str]:
+    """Return the names of the keypoints [keypoints], in the order of the files.
+
+    Raises:
+        DataError: as `read`.
+    """
+    return list(_common({path: _category(path, _content(path)["categories"]) for path in _files(raw)})["keypoints"])
+
+
+def _common(categories: Mapping[Path, dict[str, Any]]) -> dict[str, Any]:
+    """The category of the persons, which all files must describe alike."""
+    (first, category), *others = categories.items()
+    for path, other in others:
+        for key in ("id", "name", "keypoints"):
+            if other[key] != category[key]:
+                raise DataError(
+                    f"{path}: {key} of the category with keypoints is {other[key]}, and in {first} it is "
+                    f"{category[key]}; export both with the same categories"
+                )
+    return category
+
+
+def _files(raw: Path) -> list[Path]:
+    """The file of annotations of each folder of pictures."""
     if not raw.is_dir():
         raise DataError(f"{raw}: no such folder; it must contain {PICTURES}/ and {FILE}")
-    if not (raw / PICTURES).is_dir():
-        raise DataError(f"{raw}: no folder {PICTURES}; put the pictures there")
-    if (raw / FILE).is_file():
-        return raw / FILE
-    found = sorted(path for path in raw.glob("*.json") if not path.name.startswith("."))
+    return list(dict.fromkeys(_file(raw / parent) for parent in _parents(raw)))
+
+
+def _parents(raw: Path) -> list[PurePosixPath]:
+    """The folders, relative to `raw`, that contain a folder of pictures and a file of annotations."""
+    tops = picture_folders(raw, PICTURES)
+    return [PurePosixPath(top.partition(PICTURES)[0]) for top in tops]
+
+
+def _file(folder: Path) -> Path:
+    if not (folder / PICTURES).is_dir():
+        raise DataError(f"{folder}: no folder {PICTURES}; put the pictures there")
+    if (folder / FILE).is_file():
+        return folder / FILE
+    found = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
     if len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise DataError(f"{raw}: the COCO keypoints must be in {FILE} or the only *.json; found {names}")
+        raise DataError(f"{folder}: the COCO keypoints must be in {FILE} or the only *.json; found {names}")
     return found[0]
 
 
@@ -125,8 +174,9 @@ def _category(path: Path, categories: list[Any]) -> dict[str, Any]:
     return category
 
 
-def _pictures(path: Path, images: list[Any]) -> dict[Any, tuple[str, int, int]]:
+def _pictures(raw: Path, path: Path, images: list[Any]) -> dict[Any, tuple[str, int, int]]:
     """Path relative to the raw folder, width and height of each picture by its id."""
+    parent = PurePosixPath(path.parent.relative_to(raw).as_posix())
     pictures: dict[Any, tuple[str, int, int]] = {}
     for number, image in enumerate(images):
         where = f"{path}: images[{number}]"
@@ -145,7 +195,7 @@ def _pictures(path: Path, images: list[Any]) -> dict[Any, tuple[str, int, int]]:
         if not all(isinstance(image[key], int) and image[key] > 0 for key in ("width", "height")):
             raise DataError(f"{where}: width and height must be pixels, not {image['width']!r} and {image['height']!r}")
         path_of = name if name.parts[:1] == (PICTURES,) else PICTURES / name
-        pictures[image["id"]] = str(path_of), image["width"], image["height"]
+        pictures[image["id"]] = str(parent / path_of), image["width"], image["height"]
     return pictures
 
 
