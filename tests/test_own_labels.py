@@ -78,7 +78,7 @@ def test_labels_are_built_gated_scored_predicted_and_removed(
     record = json.loads(Path("models/own/release.json").read_text())
     assert record["spec"]["classes"] == labels
     assert len(record["spec"]["threshold"]) == len(record["spec"]["operating_point"]) == 3
-    assert record["conversion"]["delegation"] == {"partitions": 1, "outside": {"QUANTIZE": 1}}
+    assert record["delegation"] == {"partitions": 1, "outside": {"QUANTIZE": 1}}
     share = np.mean([split["classes"][name] / split["total"] for split in _splits(record) for name in labels])
     assert record["metrics"]["mean_average_precision"]["value"] > share
     assert CliRunner().invoke(app, ["gate", "own"]).exit_code != 3

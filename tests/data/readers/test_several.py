@@ -84,7 +84,7 @@ def test_each_side_of_a_split_may_have_its_own_metadata(tmp_path: Path) -> None:
     (tmp_path / "val" / "metadata.csv").unlink()
     assert [(one.where, one.kind) for one in read(tmp_path).problems] == [("val/a.png", "not listed")]
     write(tmp_path / "val", "a.png,v1", header="path,group")
-    with pytest.raises(DataError, match=r"val/metadata.csv: no column labels, which train/metadata.csv has"):
+    with pytest.raises(DataError, match=r"val/metadata.csv: no column labels, which test/metadata.csv has"):
         read(tmp_path)
 
 
