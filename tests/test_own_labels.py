@@ -106,4 +106,5 @@ def test_a_dry_run_says_what_was_found_and_writes_nothing(repository: Path, tmp_
     assert sh("git status --porcelain --ignored") == before
     assert "the labels of a file are separated by '|'" in said and "pictures have no label" in said
     written = yaml.safe_load(said.partition("conf/variant/own.yaml would be:")[2])
+    assert written["data"] == {"separator": "|"}
     assert 0.6 < written["gate"]["rules"]["mean_average_precision"]["min"] < 0.8

@@ -16,13 +16,15 @@ from slipway.core.errors import DataError
 from slipway.core.protocol import Index, Problem
 from slipway.data.readers import copies, folders, metadata
 from slipway.data.readers.labels import Labels, split
-from slipway.data.readers.litter import passed_over
+from slipway.data.readers.litter import litter, passed_over
 from slipway.data.readers.metadata import LABELS, METADATA
 from slipway.data.readers.sides import above_pictures, side_folders
 from slipway_edge.classes import text
 
 ENOUGH = 0.05
 """With at least this share of its files in several folders, a folder is one of files with several labels."""
+LOOKED_AT = 100
+"""The number of files of which one must be recognized."""
 
 
 def names(raw: Path, classes: Sequence[str] | None, separator: str | None) -> tuple[str, ...]:
@@ -68,19 +70,36 @@ def index(
     return Index(examples.sort_values("example", ignore_index=True), problems, found.notes)
 
 
-def suits(raw: Path) -> bool:
-    """Whether files of a folder have several labels: by the column `labels`, or by copies in different folders.
+def separator(raw: Path) -> str | None:
+    """Return what separates labels in the column `labels`; None if there is no such column, or no cell with two.
+
+    Raises:
+        DataError: as `labels.Labels.of`.
+    """
+    written = _written(raw, None)
+    return None if written is None else written.separator
+
+
+def suits(raw: Path, recognise: Callable[[bytes], object]) -> bool:
+    """Whether examples of a folder have several labels: by the column `labels`, or by copies in different folders.
 
     Files that occur more than once in one folder, such as black pictures, are no evidence.
+
+    Args:
+        raw: the folder.
+        recognise: see `slipway.data.readers.folders.index`; one of the first files must be an example.
     """
     if not raw.is_dir():
         return False
+    files = [path.relative_to(raw) for path in sorted(raw.glob("**/*")) if path.is_file() and not litter(path.name)]
+    if not folders.recognized((raw / path for path in files[:LOOKED_AT]), recognise):
+        return False
     if _cells(raw):
         return True
-    files = [path.relative_to(raw) for path in sorted(raw.glob("*/**/*")) if path.is_file()]
     depth = 1 if side_folders(raw) else 0
+    files = [path for path in files if len(path.parts) > depth + 1]
     listed = pd.DataFrame(
-        {"example": [path.as_posix() for path in files], "folder": [path.parts[:-1][depth:][:1] for path in files]}
+        {"example": [path.as_posix() for path in files], "folder": [path.parts[depth] for path in files]}, dtype="str"
     )
     digests = copies.digests(raw, listed)
     sets = listed.groupby(digests)["folder"].agg(["size", "nunique"])
