@@ -124,7 +124,7 @@ def new(
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
     comments = {key: field.description for key, field in kind.Data.model_fields.items() if field.description}
     precision = recipe.get("precision", "int8")
-    floor = variant_file.floor(variant_file.guessed(tasks.metrics(task), {}, 0))
+    floor = variant_file.floor(variant_file.most_frequent(tasks.metrics(task), {}))
     draft = variant_file.text(variant, recipe["groups"], precision, own, floor, proposed, comments)
     with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
@@ -144,7 +144,7 @@ def new(
 
     few = recipe.get("few")
     groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
-    chance = variant_file.guessed(loaded.metrics, classes, len(examples))
+    chance = variant_file.most_frequent(loaded.metrics, classes)
     if isinstance(loaded, suitable.Unlearnt):
         chance = loaded.unlearnt(examples)
     text = variant_file.text(variant, groups, precision, own, variant_file.floor(chance), proposed, comments)

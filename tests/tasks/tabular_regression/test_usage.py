@@ -1,4 +1,4 @@
-"""The example on the card of a forecast: it runs as it is pasted, and the model forecasts its last steps, of any step."""
+"""The example on the card of a forecast of any step: it runs as it is pasted, and a model forecasts its last steps."""
 
 from pathlib import Path
 from typing import Any
