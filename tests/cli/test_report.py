@@ -3,7 +3,9 @@
 import json
 import re
 import shutil
+from base64 import b64encode
 from dataclasses import replace
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,6 +21,8 @@ from slipway.cli import gate, report
 from slipway.cli.app import app
 from slipway.cli.report import changes
 from slipway.gate.result import Result
+from slipway.release.figures import Curves
+from slipway.release.mistakes import mistakes
 from slipway.release.page import page as html_of
 from slipway.release.report import Entry
 from slipway.release.report import report as page_of
@@ -31,6 +35,9 @@ GATE = {
         "per_class": {"recall": {"most": 0.1}},
     },
 }
+
+
+VOID = ("meta", "br", "line", "circle", "path")
 
 
 @pytest.fixture(scope="module")
@@ -113,16 +120,47 @@ def test_every_table_has_cells_for_every_column(pages: tuple[str, str]) -> None:
 
 def test_nothing_on_either_page_is_loaded_from_another_host(pages: tuple[str, str]) -> None:
     for page in pages:
-        assert not re.search(r"https?://|<script|<img|<link|@import|url\(|!\[", page)
+        assert not re.search(r"https?://|<img|<link|@import|url\(|!\[", page)
+    assert "<script" not in pages[0]
+
+
+def test_the_html_page_allows_no_request_and_no_script_but_its_own(pages: tuple[str, str]) -> None:
+    (script,) = re.findall("<script>(.*?)</script>", pages[1], re.DOTALL)
+    (policy,) = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', pages[1])
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert policy.split("; ") == [
+        "default-src 'none'", "img-src data:", "media-src data:", "style-src 'unsafe-inline'",
+        f"script-src 'sha256-{digest}'",
+    ]  # fmt: skip
+
+
+def test_the_html_page_has_the_scores_of_a_variant_without_a_baseline(pages: tuple[str, str]) -> None:
+    fresh = pages[1][pages[1].index('id="gate-fresh"') :].split("</details>")[0]
+    assert "Precision and recall</figcaption>" in fresh and "Confusion matrix</figcaption>" in fresh
+    assert "84%</text>" in fresh and ">160</text>" in fresh
+    assert "<th>before</th>" not in fresh and "<th>change</th>" not in fresh
+    assert "Confusion matrix" not in fold(pages[0], "fresh")
+
+
+def test_the_main_score_is_the_first_that_the_task_declares(pages: tuple[str, str]) -> None:
+    (fresh,) = [line for line in pages[0].splitlines() if line.startswith("| [fresh]")]
+    assert "average\\_precision 0.9361" in fresh
+
+
+def test_examples_of_mistakes_are_on_the_html_page_alone(pages: tuple[str, str]) -> None:
+    assert "confident mistake" in pages[1] and "flipped: worse" in pages[1]
+    assert "confident mistake" not in pages[0]
+    assert "Labels are not checked: run a cross-validation (slipway folds fresh)" in pages[1]
 
 
 def test_the_content_of_the_folds_is_rendered_and_plotted(pages: tuple[str, str]) -> None:
     html = pages[1]
     assert "<!-- plot" not in html and "mermaid" not in html and "| ---" not in html
-    assert html.count("<details>") == html.count("</details>") == 4
+    assert html.count("<details open>") == html.count("</details>") == 4
     drawn = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
     labels = [ElementTree.fromstring(svg).attrib["aria-label"] for svg in drawn]
-    assert {"Losses compared with the allowed losses", "Confusion matrix", "Latency"} <= set(labels)
+    assert {"Confusion matrix", "Precision and recall", "ROC curve", "Latency"} <= set(labels)
+    assert sum(label.endswith("bound 0.5") for label in labels) == 3
 
 
 def test_the_html_is_well_nested(pages: tuple[str, str]) -> None:
@@ -130,11 +168,11 @@ def test_the_html_is_well_nested(pages: tuple[str, str]) -> None:
         open_tags: list[str] = []  # noqa: RUF012
 
         def handle_starttag(self, tag: str, attrs: object) -> None:
-            if tag not in ("meta", "br", "line", "circle", "rect"):
+            if tag not in VOID:
                 self.open_tags.append(tag)
 
         def handle_endtag(self, tag: str) -> None:
-            if tag not in ("line", "circle", "rect"):
+            if tag not in VOID:
                 assert self.open_tags.pop() == tag
 
     Nesting().feed(pages[1])
@@ -178,7 +216,11 @@ def entries_with(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> lis
     }  # fmt: skip
     params = [(text, None, text), (f"{text}.a", [text], {text: text})]
     unjudged = Result(f"{text} other", "unjudged", text)
-    return [Entry(replace(changed, old=judged.old, new=judged.new), params, figures), Entry(unjudged)]
+    shown = mistakes(judged.new, "tabular_classification", Path("data/raw/worse"), judged.comparison)
+    written = {"mistakes": shown, "note": text, "importance": {text: 1.0}}
+    written |= {"curves": Curves(text, {text: pd.DataFrame({"step": [1, 2], text: [2.0, 1.0]})})}
+    every = replace(changed, old=judged.old, new=judged.new)
+    return [Entry(every, params, figures, scored=judged.new, **written), Entry(unjudged)]
 
 
 def test_a_hostile_text_in_every_field_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,16 +159,8 @@ def by_value(
 
 
 def _precision_recall_plot(targets: np.ndarray, probability: np.ndarray) -> Plot:
-    """The precision at 101 recalls, each at the highest threshold that reaches the recall."""
-    positives = np.sort(probability[targets == 1])[::-1]
-    table = pd.DataFrame({"recall": np.linspace(0, 1, 101)})
-    if len(positives):
-        wanted = np.maximum(np.ceil(table["recall"].to_numpy() * len(positives) - 1e-9).astype(np.int64), 1)
-        cut = positives[wanted - 1]
-        ordered = np.sort(probability)
-        found = len(ordered) - np.searchsorted(ordered, cut, side="left")
-        hits = len(positives) - np.searchsorted(positives[::-1], cut, side="left")
-        table["precision"] = hits / found
-    else:
-        table["precision"] = np.nan
+    """The precision of the positive class by recall."""
+    table = pd.DataFrame(
+        {"recall": classification.RATES, "precision": classification.precisions(targets == 1, probability)}
+    )
     return Plot("precision_recall", "Precision and recall", table, "recall", "precision", "simple")
