@@ -90,9 +90,9 @@ class Page:
                 self._loaded.add(params["loaderId"])
             case "Runtime.exceptionThrown":
                 self.errors.append(json.dumps(params["exceptionDetails"]))
-            case "Runtime.consoleAPICalled" if params["type"] in ("error", "warning", "assert"):
+            case "Runtime.consoleAPICalled" if params["type"] in ("error", "assert"):
                 self.errors.append(json.dumps(params["args"]))
-            case "Log.entryAdded" if params["entry"]["level"] in ("error", "warning"):
+            case "Log.entryAdded" if params["entry"]["level"] == "error":
                 self.errors.append(params["entry"]["text"])
             case "Network.requestWillBeSent" if not params["request"]["url"].startswith(("file:", "data:", "blob:")):
                 self.requests.append(params["request"]["url"])

@@ -23,7 +23,10 @@ OBJECTIVES = sorted({tasks.kind(name).objective for name in TASKS})
 KNOWN = re.compile(rf"\b({'|'.join([*TASKS, *OBJECTIVES])})\b")
 PACKAGES = ("gate", "registry", "release", "cli")
 FILES = sorted(
-    path for package in PACKAGES for end in ("py", "jinja", "html", "js") for path in (PACKAGE / package).rglob(f"*.{end}")
+    path
+    for package in PACKAGES
+    for end in ("py", "jinja", "html", "js")
+    for path in (PACKAGE / package).rglob(f"*.{end}")
 )
 
 
