@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -17,12 +18,13 @@ from typer.testing import CliRunner
 
 import hostile
 import released
-from slipway.cli import gate, report
+from slipway.cli import folds, gate, report
 from slipway.cli.app import app
+from slipway.cli.folds import CrossValidation
 from slipway.cli.report import changes
 from slipway.gate.result import Result
 from slipway.release.figures import Curves
-from slipway.release.mistakes import mistakes
+from slipway.release.mistakes import MOST, mistakes
 from slipway.release.page import page as html_of
 from slipway.release.report import Entry
 from slipway.release.report import report as page_of
@@ -186,6 +188,49 @@ def test_names_that_are_markup_stay_text(root: Path) -> None:
     CliRunner().invoke(app, ["report", "worse", "--baseline", "HEAD"])
     assert "&lt;b>\\|\\_4\\_" in Path("report.md").read_text()
     assert "<b>|" not in MarkdownIt("commonmark").render(Path("report.md").read_text())
+
+
+def cross_validate(variant: str, folds: Sequence[slice]) -> CrossValidation:
+    """Store predictions for the rows of each fold as an experiment on the commit, as DVC does."""
+    start = released.git("rev-parse", "HEAD")
+    names = {}
+    for number, rows in enumerate(folds, 1):
+        released.build(variant, gate=GATE, test=rows)
+        made = released.commit(f"fold {number}")
+        names[number] = f"fold-{number}"
+        released.git("update-ref", f"refs/exps/{start[:2]}/{start[2:]}/fold-{number}", made)
+        released.git("reset", "-q", "--hard", start)
+    return CrossValidation({}, len(folds), names, (), ())
+
+
+def test_labels_that_models_of_other_folds_doubt_are_listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released.build("same", gate=GATE, test=slice(0, 40))
+    released.commit("a release with a small test split")
+    validation = cross_validate("same", [slice(0, 200), slice(200, 400)])
+    monkeypatch.setattr(folds, "read", lambda variant: ([validation], 0))
+    released.build("same", gate=GATE, test=slice(0, 40))
+    CliRunner().invoke(app, ["report", "same", "--baseline", "HEAD"])
+    page = Path("report.html").read_text()
+    suspects = re.findall(r'data-path="row0-(\d+)"[^>]*data-why="label may be wrong"', page)
+    assert 0 < len(suspects) <= MOST and max(map(int, suspects)) >= 200  # also rows that are not in the test split
+    assert "Labels are not checked" not in page
+
+
+def test_a_cross_validation_with_missing_folds_checks_no_labels(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released.commit("all variants")
+    validation = cross_validate("same", [slice(0, 200)])
+    monkeypatch.setattr(folds, "read", lambda variant: ([replace(validation, missing=(2,))], 0))
+    released.build("same", gate=GATE)
+    CliRunner().invoke(app, ["report", "same"])
+    page = Path("report.html").read_text()
+    assert "Labels are not checked, because folds are missing" in page and "label may be wrong" not in page
+
+
+def test_a_variant_whose_predictions_are_lost_says_so(root: Path) -> None:
+    shutil.rmtree(".dvc/cache/files")
+    Path("reports/same/shipped.parquet").unlink()
+    assert CliRunner().invoke(app, ["report", "same"]).exit_code == 3
+    assert "<b>same</b>" in Path("report.html").read_text()
 
 
 def entries_with(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
