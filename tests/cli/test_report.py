@@ -230,7 +230,20 @@ def test_a_variant_whose_predictions_are_lost_says_so(root: Path) -> None:
     shutil.rmtree(".dvc/cache/files")
     Path("reports/same/shipped.parquet").unlink()
     assert CliRunner().invoke(app, ["report", "same"]).exit_code == 3
-    assert "<b>same</b>" in Path("report.html").read_text()
+    assert "Not judged: reports/same/shipped.parquet" in MarkdownIt().render(Path("report.md").read_text())
+
+
+def test_curves_of_training_are_drawn_by_split_and_damaged_files_are_left_out(root: Path) -> None:
+    folder = Path("reports/same/live/plots/metrics")
+    for split, values in (("train", "3\n2\t1"), ("val", "2\n2\t1.5")):
+        (folder / split).mkdir(parents=True)
+        (folder / split / "loss.tsv").write_text(f"step\tloss\n1\t{values}\n")
+    (folder / "val" / "accuracy.tsv").write_text("step\taccuracy\n1\tgood\n")
+    (folder / "other.tsv").write_bytes(b"\xff\xfe")
+    CliRunner().invoke(app, ["report", "same"])
+    page = Path("report.html").read_text()
+    assert "Loss while training</figcaption>" in page and ">tree</text>" in page and ">val</text>" in page
+    assert "Accuracy while" not in page and "Other while" not in page
 
 
 def entries_with(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:

@@ -75,7 +75,7 @@ def _with_evidence(entry: Entry, record: Record) -> Entry:
     try:
         scored = result.new or audit.scored(record, artifacts.evidence(f"reports/{variant}/shipped.parquet", None))
     except SlipwayError as error:
-        return replace(entry, mistakes=(), note=f"The mistakes cannot be shown: {error}")
+        return replace(entry, note=f"The mistakes cannot be shown: {error}")
     folded, note = (None, None) if probabilities(scored) is None else _folds(record)
     return replace(
         entry,
@@ -93,12 +93,14 @@ def _curves(record: Record) -> Curves | None:
     found: dict[str, pd.DataFrame] = {}
     for path in sorted(folder.rglob("*.tsv")):
         try:
-            table = pd.read_csv(path, sep="\t").rename(columns={path.stem: _split(path, folder)})
-            found[path.stem] = found[path.stem].merge(table, on="step", how="outer") if path.stem in found else table
+            table = pd.read_csv(path, sep="\t")[["step", path.stem]].astype(float)
         except (KeyError, ValueError):
             continue  # DVCLive writes these files; a damaged one has no curve
-    step = importlib.import_module(f"slipway.frameworks.{record.framework}.schema").STEP
-    return Curves(step, found) if found else None
+        table = table.rename(columns={path.stem: _split(path, folder)})
+        found[path.stem] = found[path.stem].merge(table, on="step", how="outer") if path.stem in found else table
+    if not found:
+        return None
+    return Curves(importlib.import_module(f"slipway.frameworks.{record.framework}.schema").STEP, found)
 
 
 def _split(path: Path, folder: Path) -> str:
@@ -107,27 +109,25 @@ def _split(path: Path, folder: Path) -> str:
 
 
 def _importance(record: Record) -> dict[str, float]:
-    """Return the importance of each feature; empty if the framework has none, or the native model is not here."""
-    name, native = f"slipway.frameworks.{record.framework}.importance", Path("models") / record.variant / "native"
+    """Return the importance of each feature; empty if the framework has none, or it or the native model is not here."""
+    native = Path("models") / record.variant / "native"
     try:
-        found: dict[str, float] = importlib.import_module(name).importance(native) if native.exists() else {}
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        return {}
-    except SlipwayError:
+        module = importlib.import_module(f"slipway.frameworks.{record.framework}.importance")
+        found: dict[str, float] = module.importance(native) if native.exists() else {}
+    except (ModuleNotFoundError, SlipwayError):
         return {}
     return found
 
 
 def _folds(record: Record) -> tuple[Scored | None, str | None]:
     """Return the predictions of a cross-validation for the examples that each fold left out; or None, and why."""
-    variant, head = record.variant, git.commit("HEAD")
-    experiments = f"refs/exps/{head[:2]}/{head[2:]}"
+    variant = record.variant
     hint = f"run a cross-validation (slipway folds {variant}), and the report lists labels that may be wrong"
-    if not git.run("for-each-ref", "--count=1", experiments):
-        return None, f"Labels are not checked: {hint}."
     try:
+        head = git.commit("HEAD")
+        experiments = f"refs/exps/{head[:2]}/{head[2:]}"  # where DVC keeps the experiments of a commit
+        if not git.run("for-each-ref", "--count=1", experiments):
+            return None, f"Labels are not checked: {hint}."
         complete = [one for one in folds.read(variant)[0] if not one.missing]
         if not complete:
             return None, f"Labels are not checked, because folds are missing: {hint}."

@@ -104,7 +104,7 @@ def points(title: str, x: np.ndarray, y: np.ndarray, x_label: str, y_label: str)
 
 def bars(title: str, names: Sequence[object], values: Sequence[float], x_label: str) -> Markup:
     """Draw a bar for each value, in this order."""
-    left = 16 + LETTER * max(len(_short(name)) for name in names)
+    left = 16 + LETTER * max((len(_short(name)) for name in names), default=0)
     bottom = TOP + 22 * len(names)
     across = axis(np.asarray(values, np.float64), left, WIDTH - 46, zero=True)
     parts = [_LINE.format(across(0), TOP, across(0), bottom, GREY, "none"), _text(WIDTH / 2, bottom + 18, x_label)]

@@ -7,23 +7,24 @@ import av
 import numpy as np
 from PIL import Image
 
-SIDE, QUALITY = 288, 82
+SIDE, QUALITY = 320, 82
 """The longest side of a picture in pixels, and the quality of its JPEG."""
 RATE, BITS = 24_000, 48_000
 """The sample rate of a sound in Hz, and its bits per second."""
 
 
-def jpeg(picture: np.ndarray) -> tuple[str, int, int]:
-    """Return a picture as a small JPEG, and the width and height of that; a picture smaller than `SIDE` keeps its size.
-
-    Args:
-        picture: uint8 RGB [height, width, 3] or grey [height, width].
-    """
+def reduced(picture: np.ndarray) -> np.ndarray:
+    """Return a picture, uint8 [height, width, 3] or [height, width], with sides of at most `SIDE`."""
     image = Image.fromarray(picture)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(image)
+
+
+def jpeg(picture: np.ndarray) -> str:
+    """Return a picture, uint8 RGB [height, width, 3] or grey [height, width], as a JPEG."""
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=QUALITY)
-    return _uri("image/jpeg", buffer.getvalue()), *image.size
+    Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY)
+    return _uri("image/jpeg", buffer.getvalue())
 
 
 def mp3(samples: np.ndarray, rate: int) -> str:

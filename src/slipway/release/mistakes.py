@@ -12,7 +12,7 @@ How an example is shown, and how certain a prediction is that has no probabiliti
 
 import importlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -24,6 +24,7 @@ from slipway.core.protocol import column
 from slipway.core.shown import Shown
 from slipway.gate.comparison import Comparison
 from slipway.gate.contributions import Scored
+from slipway.release.media import reduced
 
 MOST = 24
 """The number of examples in the first and in the last list."""
@@ -184,9 +185,14 @@ def _views(scored: Scored, gallery: ModuleType | None, raw: Path, examples: pd.D
         return [Shown(problem=f"{raw} is not here: run `dvc pull {raw}`, then the report again")] * len(at)
     try:
         given = scored.targets[at], scored.predictions[at], scored.spec
-        return list(gallery.shown(scored.task, raw, examples, *given))
+        return [_reduced(one) for one in gallery.shown(scored.task, raw, examples, *given)]
     except SlipwayError as error:
         return [Shown(problem=str(error))] * len(at)
+
+
+def _reduced(shown: Shown) -> Shown:
+    """Return an example with a small picture, so that not all of them are in memory at full size."""
+    return shown if shown.picture is None else replace(shown, picture=reduced(shown.picture))
 
 
 def _value(value: object) -> str:

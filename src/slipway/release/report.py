@@ -60,7 +60,7 @@ class Entry:
     benchmarks/gate_calibration.py for this variant, None where it was not run, or was run with other rules or another
     test split. The rest is for the HTML page alone. `scored`: the model that ships on the test examples, None where its
     predictions cannot be read. `curves`: what was recorded in training. `importance`: that of each feature.
-    `mistakes`: None where `scored` is. `note`: what the mistakes lack, and why.
+    `mistakes`: the examples to show. `note`: what they lack, and why.
     """
 
     judged: Result
@@ -69,7 +69,7 @@ class Entry:
     scored: Scored | None = None
     curves: Curves | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
-    mistakes: Sequence[Mistake] | None = None
+    mistakes: Sequence[Mistake] = ()
     note: str | None = None
 
     @property
@@ -145,7 +145,7 @@ def _main(entry: Entry) -> Markdown:
     if scored is None:
         return _NOTHING
     name = scored.task.headline[0]
-    now, before = record.metrics[name]["value"], None if old is None else old.score()[name]
+    now, before = record.metrics.get(name, {}).get("value"), None if old is None else old.score()[name]
     figures = markdown.figures([before, now], scored.task.metrics[name].decimals)
     return Markdown(f"{markdown.text(name)} {figures[1] if before is None else ' → '.join(figures)}")
 

@@ -31,10 +31,10 @@ def view(shown: Shown) -> Markup:
     """Return an example as HTML; every text in it is escaped."""
     parts = []
     if shown.picture is not None:
-        uri, width, height = media.jpeg(shown.picture)
+        height, width = shown.picture.shape[:2]
         marks = [*(mark for box in shown.boxes for mark in _box(box, width, height))]
         marks += [mark for pose in shown.poses for mark in _pose(pose, width, height)]
-        parts.append(_PICTURE.format(width, height, uri, Markup().join(marks)))
+        parts.append(_PICTURE.format(width, height, media.jpeg(shown.picture), Markup().join(marks)))
     if shown.sound is not None:
         parts.append(_AUDIO.format(media.mp3(*shown.sound)))
     if shown.row:
