@@ -19,8 +19,8 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#0
 DASHES = ("none", "7 3", "2 2", "9 3 2 3", "12 4")
 VERDICTS = {"pass": "#1a7f37", "hold": "#9a6700", "fail": "#cf222e", "unjudged": "#cf222e"}
 WIDTH, HEIGHT = 340, 240
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 10, 40
-"""Margins of a chart with axes; the lower one has the labels of the x axis."""
+RIGHT, TOP, BOTTOM = 14, 10, 40
+"""Margins of a chart with axes; the left one is as wide as the ticks of the y axis."""
 LETTER = 6.2
 """The width of a letter, in pixels, about."""
 LONGEST = 22
@@ -62,7 +62,7 @@ def axis(values: np.ndarray, start: float, end: float, zero: bool = False) -> Ax
     """Return an axis over the finite values, with round ticks.
 
     It begins at 0 if no value is negative and the smallest is at most `NEAR` of the largest, or if `zero`; otherwise
-    just below the smallest value.
+    just below the smallest value. Between whole numbers, such as epochs, there are no ticks.
     """
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
@@ -71,6 +71,8 @@ def axis(values: np.ndarray, start: float, end: float, zero: bool = False) -> Ax
     if high == low:
         low, high = (0.0, 1.0) if high == 0 else (min(0.0, 2 * low), max(0.0, 2 * high))
     step = _step((high - low) / TICKS)
+    if (known == known.round()).all():
+        step = max(step, 1.0)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple(round(number * step, 12) for number in range(first, last + 1))
     return Axis(ticks[0], ticks[-1], ticks, start, end)
@@ -80,8 +82,8 @@ def lines(title: str, table: pd.DataFrame, x: str, ys: Sequence[str], x_label: s
     """Draw the columns `ys` of a table against its column `x`; a gap in a line is a missing value."""
     legend = _legend(ys) if len(ys) > 1 else []
     height = HEIGHT + 16 * len(legend)
-    across, up = _axes(table[x], table[list(ys)].to_numpy(np.float64), HEIGHT)
-    parts = _frame(across, up, HEIGHT, x_label, y_label)
+    across, up = _axes(table[x], table[list(ys)].to_numpy(np.float64))
+    parts = _frame(across, up, x_label, y_label)
     for number, name in enumerate(ys):
         path = _path(across, up, table[x].to_numpy(np.float64), table[name].to_numpy(np.float64))
         parts.append(_PATH.format(path, *_style(number)))
@@ -95,8 +97,8 @@ def lines(title: str, table: pd.DataFrame, x: str, ys: Sequence[str], x_label: s
 
 def points(title: str, x: np.ndarray, y: np.ndarray, x_label: str, y_label: str) -> Markup:
     """Draw a point for each pair of the values [n]."""
-    across, up = _axes(x, y, HEIGHT)
-    parts = _frame(across, up, HEIGHT, x_label, y_label)
+    across, up = _axes(x, y)
+    parts = _frame(across, up, x_label, y_label)
     dots = "".join(f"M{across(a):.0f} {up(b):.0f}h0" for a, b in zip(x, y, strict=True) if np.isfinite([a, b]).all())
     parts.append(_PATH.format(dots, PALETTE[0], 3, "round", "none"))
     return _svg(WIDTH, HEIGHT, parts, title)
@@ -171,23 +173,24 @@ def interval(value: float, low: float | None, high: float | None, bound: float, 
     return _svg(width, 24, parts, said)
 
 
-def _axes(x: pd.Series | np.ndarray, y: np.ndarray, height: float) -> tuple[Axis, Axis]:
-    across = axis(np.asarray(x, np.float64), LEFT, WIDTH - RIGHT)
-    return across, axis(np.asarray(y, np.float64).ravel(), height - BOTTOM, TOP)
+def _axes(x: pd.Series | np.ndarray, y: np.ndarray) -> tuple[Axis, Axis]:
+    up = axis(np.asarray(y, np.float64).ravel(), HEIGHT - BOTTOM, TOP)
+    left = 26 + LETTER * max(len(_number(tick)) for tick in up.ticks)
+    return axis(np.asarray(x, np.float64), left, WIDTH - RIGHT), up
 
 
-def _frame(across: Axis, up: Axis, height: float, x_label: str, y_label: str) -> list[Markup]:
-    """Draw the axes with their grid and labels; the label of the y axis is above it."""
+def _frame(across: Axis, up: Axis, x_label: str, y_label: str) -> list[Markup]:
+    """Draw the axes with their grid and labels."""
     parts = []
     for tick in up.ticks:
-        parts.append(_LINE.format(LEFT, up(tick), WIDTH - RIGHT, up(tick), GRID, "none"))
-        parts.append(_text(LEFT - 6, up(tick) + 4, f"{tick:,.6g}", "end", GREY))
+        parts.append(_LINE.format(across.start, up(tick), across.end, up(tick), GRID, "none"))
+        parts.append(_text(across.start - 6, up(tick) + 4, _number(tick), "end", GREY))
     for tick in across.ticks:
-        parts.append(_LINE.format(across(tick), height - BOTTOM, across(tick), height - BOTTOM + 4, GREY, "none"))
-        parts.append(_text(across(tick), height - BOTTOM + 16, f"{tick:,.6g}", ink=GREY))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, height - 6, x_label))
+        parts.append(_LINE.format(across(tick), up.start, across(tick), up.start + 4, GREY, "none"))
+        parts.append(_text(across(tick), up.start + 16, _number(tick), ink=GREY))
+    parts.append(_text((across.start + across.end) / 2, HEIGHT - 6, x_label))
     turned = Markup('<text transform="translate(12 {:.1f}) rotate(-90)" text-anchor="middle" fill="{}">{}</text>')
-    return [*parts, turned.format((TOP + height - BOTTOM) / 2, INK, plain(y_label))]
+    return [*parts, turned.format((up.start + up.end) / 2, INK, plain(y_label))]
 
 
 def _path(across: Axis, up: Axis, x: np.ndarray, y: np.ndarray) -> str:
@@ -204,12 +207,12 @@ def _path(across: Axis, up: Axis, x: np.ndarray, y: np.ndarray) -> str:
 def _legend(names: Sequence[str]) -> list[list[tuple[float, int, str]]]:
     """Return the rows of a legend: left edge, number and name of each entry."""
     rows: list[list[tuple[float, int, str]]] = [[]]
-    left = float(LEFT)
+    left = start = 26.0
     for number, name in enumerate(map(_short, names)):
         width = 27 + LETTER * len(name) + 14
         if rows[-1] and left + width > WIDTH:
             rows.append([])
-            left = LEFT
+            left = start
         rows[-1].append((left, number, name))
         left += width
     return rows
@@ -225,6 +228,10 @@ def _step(least: float) -> float:
     """Return the smallest of 1, 2 and 5 times a power of ten that is at least `least`."""
     power = 10.0 ** math.floor(math.log10(least))
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
+
+
+def _number(tick: float) -> str:
+    return f"{tick:,.6g}"
 
 
 def _percent(share: float) -> str:

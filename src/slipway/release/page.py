@@ -26,10 +26,11 @@ from slipway_edge.redaction import plain
 _FOLDER = resources.files("slipway.release")
 STYLE, SCRIPT = (Markup(_FOLDER.joinpath(name).read_text(encoding="utf-8")) for name in ("page.css", "page.js"))
 _RULES = Markup(
-    '<div class="wide"><table><thead><tr><th>rule</th><th>the dashed line is the bound; right of it the rule is met'
-    "</th><th>measured</th><th>verdict</th></tr></thead><tbody>{}</tbody></table></div>"
+    "<p>The dashed line is the bound of a rule: to the right of it, the rule is met.</p>"
+    '<div class="wide"><table><thead><tr><th>rule</th><th>measured</th><th>verdict</th></tr></thead>'
+    "<tbody>{}</tbody></table></div>"
 )
-_RULE = Markup('<tr><td>{}</td><td>{}</td><td>{}</td><td class="{}"><b>{}</b></td></tr>')
+_RULE = Markup('<tr><td>{}{}</td><td>{}</td><td class="{}"><b>{}</b></td></tr>')
 
 
 def page(entries: Sequence[Entry], links: str = "") -> str:
