@@ -16,7 +16,10 @@ from slipway.core.errors import ExampleError
 
 @dataclass(frozen=True)
 class Box:
-    """A box on a picture: left, top, width and height as shares of the picture. `actual`: a label, not a prediction."""
+    """A box on a picture: left, top, width and height as shares of the picture.
+
+    `text`: what is written beside it, may be empty. `actual`: a label, not a prediction.
+    """
 
     left: float
     top: float

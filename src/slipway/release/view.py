@@ -13,15 +13,20 @@ from slipway_edge.redaction import plain
 
 ACTUAL, PREDICTED = "#ffffff", "#ffb000"
 """Colours of labels and of predictions, each on a dark edge; labels are dashed, too."""
+SIDE = 320
+"""The longer side of every picture in the units in which marks are drawn, so that they are equally large on all."""
 _PICTURE = Markup(
-    '<svg viewBox="0 0 {0} {1}" role="img" aria-label="the example"><image href="{2}" width="{0}" height="{1}"/>'
-    "{3}</svg>"
+    '<svg viewBox="0 0 {0:g} {1:g}" role="img" aria-label="the example">'
+    '<image href="{2}" width="{0:g}" height="{1:g}" preserveAspectRatio="none"/>{3}</svg>'
 )
 _RECT = Markup(
     '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="none" stroke="{}" stroke-width="{}" '
     'stroke-dasharray="{}"><title>{}</title></rect>'
 )
-_TEXT = Markup('<text x="{:.1f}" y="{:.1f}" fill="{}" stroke="#000" stroke-width="2" paint-order="stroke">{}</text>')
+_TEXT = Markup(
+    '<text x="{:.1f}" y="{:.1f}" text-anchor="{}" fill="{}" stroke="#000" stroke-width="2" paint-order="stroke" '
+    'font-size="14">{}</text>'
+)
 _PATH = Markup('<path d="{}" fill="none" stroke="{}" stroke-width="{}" stroke-dasharray="{}" stroke-linecap="round"/>')
 _AUDIO = Markup('<audio controls preload="none" src="{}"></audio>')
 _PAIR = Markup("<dt>{}</dt><dd>{}</dd>")
@@ -31,8 +36,9 @@ def view(shown: Shown) -> Markup:
     """Return an example as HTML; every text in it is escaped."""
     parts = []
     if shown.picture is not None:
-        height, width = shown.picture.shape[:2]
-        marks = [*(mark for box in shown.boxes for mark in _box(box, width, height))]
+        size = np.array(shown.picture.shape[1::-1])
+        width, height = (SIDE * size / size.max()).round().tolist()
+        marks = [mark for box in shown.boxes for mark in _box(box, width, height)]
         marks += [mark for pose in shown.poses for mark in _pose(pose, width, height)]
         parts.append(_PICTURE.format(width, height, media.jpeg(shown.picture), Markup().join(marks)))
     if shown.sound is not None:
@@ -45,16 +51,18 @@ def view(shown: Shown) -> Markup:
     return Markup("\n").join(parts)
 
 
-def _box(box: Box, width: int, height: int) -> Iterator[Markup]:
-    """Draw the edge of a box, dark below its colour, and its text above the box, or in it at the top of the picture."""
-    place = box.left * width, box.top * height, box.width * width, box.height * height
+def _box(box: Box, width: float, height: float) -> Iterator[Markup]:
+    """Draw the edge of a box, dark below its colour, and its text above the box, or below it at the top."""
+    left, top, wide, high = box.left * width, box.top * height, box.width * width, box.height * height
     colour, dashes = _style(box.actual)
-    yield _RECT.format(*place, "#000", 3, "none", plain(box.text))
-    yield _RECT.format(*place, colour, 1.5, dashes, plain(box.text))
-    yield _TEXT.format(max(place[0], 1), place[1] - 3 if place[1] > 14 else place[1] + 12, colour, plain(box.text))
+    yield _RECT.format(left, top, wide, high, "#000", 3, "none", plain(box.text))
+    yield _RECT.format(left, top, wide, high, colour, 1.5, dashes, plain(box.text))
+    if box.text:
+        x, side = (left, "start") if left < 0.7 * width else (left + wide, "end")
+        yield _TEXT.format(x, top - 4 if top > 18 else top + high + 14, side, colour, plain(box.text))
 
 
-def _pose(pose: Pose, width: int, height: int) -> Iterator[Markup]:
+def _pose(pose: Pose, width: float, height: float) -> Iterator[Markup]:
     """Draw the bones between known points, and a dot for each known point."""
     points = np.asarray(pose.points, np.float64) * [width, height]
     known = np.isfinite(points.sum(axis=1))

@@ -20,7 +20,7 @@ def shown(
     """Yield the whole pictures, upright, with the labelled boxes and the predicted ones from the threshold on."""
     for name, target, prediction in zip(examples["example"], targets, predictions, strict=True):
         found = prediction[prediction[:, 4] >= spec["threshold"]]
-        boxes = [*_boxes(target, ["label"] * len(target), True), *_boxes(found, [f"{one:.2f}" for one in found[:, 4]])]
+        boxes = [*_boxes(target, [""] * len(target), True), *_boxes(found, [f"{one:.2f}" for one in found[:, 4]])]
         yield readable(_picture, raw / name, boxes)
 
 
