@@ -100,7 +100,7 @@ def _curves(record: Record) -> Curves | None:
         found[path.stem] = found[path.stem].merge(table, on="step", how="outer") if path.stem in found else table
     if not found:
         return None
-    return Curves(importlib.import_module(f"slipway.frameworks.{record.framework}.schema").STEP, found)
+    return Curves(importlib.import_module(f"slipway.frameworks.{record.framework}.steps").STEP, found)
 
 
 def _split(path: Path, folder: Path) -> str:

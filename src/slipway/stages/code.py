@@ -33,7 +33,7 @@ LOADS: Mapping[str, tuple[str, ...]] = {
     "evaluate": (
         "slipway.tasks.{task}",
         "slipway.frameworks.{framework}.native",
-        "slipway.frameworks.{framework}.schema",
+        "slipway.frameworks.{framework}.steps",
     ),
     "convert-tflite": (
         "slipway.tasks.{task}",

@@ -61,7 +61,7 @@ def evaluate(variant: str) -> None:
         },
     )
     atomic.write_bytes(reports / "predictions.parquet", table(examples, targets, predictions, spec["outputs"]))
-    step: str = importlib.import_module(f"slipway.frameworks.{values['framework']}.schema").STEP
+    step: str = importlib.import_module(f"slipway.frameworks.{values['framework']}.steps").STEP
     _write_plots(variant, reports, scores.plots(), step)
 
 

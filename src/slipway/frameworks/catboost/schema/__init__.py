@@ -13,8 +13,6 @@ from slipway.core import config
 from slipway.core.config import Section
 
 Count = Annotated[int, Field(ge=1)]
-STEP = "tree"
-"""What a step of the training is, on plots."""
 
 
 class Convert(config.Convert):

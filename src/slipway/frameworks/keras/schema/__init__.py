@@ -15,8 +15,6 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
-STEP = "epoch"
-"""What a step of the training is, on plots."""
 
 
 class EarlyStopping(Section):
