@@ -23,7 +23,10 @@ OBJECTIVES = sorted({tasks.kind(name).objective for name in TASKS})
 KNOWN = re.compile(rf"\b({'|'.join([*TASKS, *OBJECTIVES])})\b")
 PACKAGES = ("gate", "registry", "release", "cli")
 FILES = sorted(
-    path for package in PACKAGES for end in ("py", "jinja", "html") for path in (PACKAGE / package).rglob(f"*.{end}")
+    path
+    for package in PACKAGES
+    for end in ("py", "jinja", "html", "js")
+    for path in (PACKAGE / package).rglob(f"*.{end}")
 )
 
 
@@ -48,7 +51,7 @@ def test_no_task_and_no_objective_is_named_in_shared_code(path: Path) -> None:
 
 def test_the_search_covers_all_tasks_and_kinds_of_files() -> None:
     assert len(TASKS) >= 6 and len(OBJECTIVES) == 6
-    assert {path.suffix for path in FILES} == {".py", ".jinja", ".html"}
+    assert {path.suffix for path in FILES} == {".py", ".jinja", ".html", ".js"}
     assert KNOWN.search("slipway.metrics.keypoints") and KNOWN.search('{% if spec.objective == "boxes" %}')
 
 

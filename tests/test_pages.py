@@ -244,6 +244,7 @@ def test_files_for_github_match_their_schema(schema: str, files: list[str]) -> N
 def test_the_wheel_has_the_marker_of_types_and_every_template(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True)
     (wheel,) = tmp_path.glob("*.whl")
-    templates = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src").rglob("*.jinja")}
-    assert templates > {"slipway/release/card.md.jinja", "slipway/release/report.md.jinja"}
-    assert {"slipway/py.typed", "slipway/release/page.html"} | templates <= set(zipfile.ZipFile(wheel).namelist())
+    ends = ("jinja", "html", "css", "js")
+    templates = {str(path.relative_to(ROOT / "src")) for end in ends for path in (ROOT / "src").rglob(f"*.{end}")}
+    assert templates > {f"slipway/release/{name}" for name in ("card.md.jinja", "page.html", "page.css", "page.js")}
+    assert {"slipway/py.typed"} | templates <= set(zipfile.ZipFile(wheel).namelist())

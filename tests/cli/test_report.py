@@ -3,7 +3,10 @@
 import json
 import re
 import shutil
+from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,10 +18,13 @@ from typer.testing import CliRunner
 
 import hostile
 import released
-from slipway.cli import gate, report
+from slipway.cli import folds, gate, report
 from slipway.cli.app import app
+from slipway.cli.folds import CrossValidation
 from slipway.cli.report import changes
 from slipway.gate.result import Result
+from slipway.release.figures import Curves
+from slipway.release.mistakes import MOST, mistakes
 from slipway.release.page import page as html_of
 from slipway.release.report import Entry
 from slipway.release.report import report as page_of
@@ -31,6 +37,9 @@ GATE = {
         "per_class": {"recall": {"most": 0.1}},
     },
 }
+
+
+VOID = ("meta", "br", "line", "circle", "path")
 
 
 @pytest.fixture(scope="module")
@@ -113,16 +122,47 @@ def test_every_table_has_cells_for_every_column(pages: tuple[str, str]) -> None:
 
 def test_nothing_on_either_page_is_loaded_from_another_host(pages: tuple[str, str]) -> None:
     for page in pages:
-        assert not re.search(r"https?://|<script|<img|<link|@import|url\(|!\[", page)
+        assert not re.search(r"https?://|<img|<link|@import|url\(|!\[", page)
+    assert "<script" not in pages[0]
+
+
+def test_the_html_page_allows_no_request_and_no_script_but_its_own(pages: tuple[str, str]) -> None:
+    (script,) = re.findall("<script>(.*?)</script>", pages[1], re.DOTALL)
+    (policy,) = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', pages[1])
+    digest = b64encode(sha256(script.encode()).digest()).decode()
+    assert policy.split("; ") == [
+        "default-src 'none'", "img-src data:", "media-src data:", "style-src 'unsafe-inline'",
+        f"script-src 'sha256-{digest}'",
+    ]  # fmt: skip
+
+
+def test_the_html_page_has_the_scores_of_a_variant_without_a_baseline(pages: tuple[str, str]) -> None:
+    fresh = pages[1][pages[1].index('id="gate-fresh"') :].split("</details>")[0]
+    assert "Precision and recall</figcaption>" in fresh and "Confusion matrix</figcaption>" in fresh
+    assert "84%</text>" in fresh and ">160</text>" in fresh
+    assert "<th>before</th>" not in fresh and "<th>change</th>" not in fresh
+    assert "Confusion matrix" not in fold(pages[0], "fresh")
+
+
+def test_the_main_score_is_the_first_that_the_task_declares(pages: tuple[str, str]) -> None:
+    (fresh,) = [line for line in pages[0].splitlines() if line.startswith("| [fresh]")]
+    assert "average\\_precision 0.9361" in fresh
+
+
+def test_examples_of_mistakes_are_on_the_html_page_alone(pages: tuple[str, str]) -> None:
+    assert "confident mistake" in pages[1] and "flipped: worse" in pages[1]
+    assert "confident mistake" not in pages[0]
+    assert "Labels are not checked: run a cross-validation (slipway folds fresh)" in pages[1]
 
 
 def test_the_content_of_the_folds_is_rendered_and_plotted(pages: tuple[str, str]) -> None:
     html = pages[1]
     assert "<!-- plot" not in html and "mermaid" not in html and "| ---" not in html
-    assert html.count("<details>") == html.count("</details>") == 4
+    assert html.count("<details open>") == html.count("</details>") == 4
     drawn = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
     labels = [ElementTree.fromstring(svg).attrib["aria-label"] for svg in drawn]
-    assert {"Losses compared with the allowed losses", "Confusion matrix", "Latency"} <= set(labels)
+    assert {"Confusion matrix", "Precision and recall", "ROC curve", "Latency"} <= set(labels)
+    assert sum(label.endswith("bound 0.5") for label in labels) == 3
 
 
 def test_the_html_is_well_nested(pages: tuple[str, str]) -> None:
@@ -130,11 +170,11 @@ def test_the_html_is_well_nested(pages: tuple[str, str]) -> None:
         open_tags: list[str] = []  # noqa: RUF012
 
         def handle_starttag(self, tag: str, attrs: object) -> None:
-            if tag not in ("meta", "br", "line", "circle", "rect"):
+            if tag not in VOID:
                 self.open_tags.append(tag)
 
         def handle_endtag(self, tag: str) -> None:
-            if tag not in ("line", "circle", "rect"):
+            if tag not in VOID:
                 assert self.open_tags.pop() == tag
 
     Nesting().feed(pages[1])
@@ -148,6 +188,62 @@ def test_names_that_are_markup_stay_text(root: Path) -> None:
     CliRunner().invoke(app, ["report", "worse", "--baseline", "HEAD"])
     assert "&lt;b>\\|\\_4\\_" in Path("report.md").read_text()
     assert "<b>|" not in MarkdownIt("commonmark").render(Path("report.md").read_text())
+
+
+def cross_validate(variant: str, folds: Sequence[slice]) -> CrossValidation:
+    """Store predictions for the rows of each fold as an experiment on the commit, as DVC does."""
+    start = released.git("rev-parse", "HEAD")
+    names = {}
+    for number, rows in enumerate(folds, 1):
+        released.build(variant, gate=GATE, test=rows)
+        made = released.commit(f"fold {number}")
+        names[number] = f"fold-{number}"
+        released.git("update-ref", f"refs/exps/{start[:2]}/{start[2:]}/fold-{number}", made)
+        released.git("reset", "-q", "--hard", start)
+    return CrossValidation({}, len(folds), names, (), ())
+
+
+def test_labels_that_models_of_other_folds_doubt_are_listed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released.build("same", gate=GATE, test=slice(0, 40))
+    released.commit("a release with a small test split")
+    validation = cross_validate("same", [slice(0, 200), slice(200, 400)])
+    monkeypatch.setattr(folds, "read", lambda variant: ([validation], 0))
+    released.build("same", gate=GATE, test=slice(0, 40))
+    CliRunner().invoke(app, ["report", "same", "--baseline", "HEAD"])
+    page = Path("report.html").read_text()
+    suspects = re.findall(r'data-path="row0-(\d+)"[^>]*data-why="label may be wrong"', page)
+    assert 0 < len(suspects) <= MOST and max(map(int, suspects)) >= 200  # also rows that are not in the test split
+    assert "Labels are not checked" not in page
+
+
+def test_a_cross_validation_with_missing_folds_checks_no_labels(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    released.commit("all variants")
+    validation = cross_validate("same", [slice(0, 200)])
+    monkeypatch.setattr(folds, "read", lambda variant: ([replace(validation, missing=(2,))], 0))
+    released.build("same", gate=GATE)
+    CliRunner().invoke(app, ["report", "same"])
+    page = Path("report.html").read_text()
+    assert "Labels are not checked, because folds are missing" in page and "label may be wrong" not in page
+
+
+def test_a_variant_whose_predictions_are_lost_says_so(root: Path) -> None:
+    shutil.rmtree(".dvc/cache/files")
+    Path("reports/same/shipped.parquet").unlink()
+    assert CliRunner().invoke(app, ["report", "same"]).exit_code == 3
+    assert "Not judged: reports/same/shipped.parquet" in MarkdownIt().render(Path("report.md").read_text())
+
+
+def test_curves_of_training_are_drawn_by_split_and_damaged_files_are_left_out(root: Path) -> None:
+    folder = Path("reports/same/live/plots/metrics")
+    for split, values in (("train", "3\n2\t1"), ("val", "2\n2\t1.5")):
+        (folder / split).mkdir(parents=True)
+        (folder / split / "loss.tsv").write_text(f"step\tloss\n1\t{values}\n")
+    (folder / "val" / "accuracy.tsv").write_text("step\taccuracy\n1\tgood\n")
+    (folder / "other.tsv").write_bytes(b"\xff\xfe")
+    CliRunner().invoke(app, ["report", "same"])
+    page = Path("report.html").read_text()
+    assert "Loss while training</figcaption>" in page and ">tree</text>" in page and ">val</text>" in page
+    assert "Accuracy while" not in page and "Other while" not in page
 
 
 def entries_with(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> list[Entry]:
@@ -178,7 +274,11 @@ def entries_with(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> lis
     }  # fmt: skip
     params = [(text, None, text), (f"{text}.a", [text], {text: text})]
     unjudged = Result(f"{text} other", "unjudged", text)
-    return [Entry(replace(changed, old=judged.old, new=judged.new), params, figures), Entry(unjudged)]
+    shown = mistakes(judged.new, "tabular_classification", Path("data/raw/worse"), judged.comparison)
+    written = {"mistakes": shown, "note": text, "importance": {text: 1.0}}
+    written |= {"curves": Curves(text, {text: pd.DataFrame({"step": [1, 2], text: [2.0, 1.0]})})}
+    every = replace(changed, old=judged.old, new=judged.new)
+    return [Entry(every, params, figures, scored=judged.new, **written), Entry(unjudged)]
 
 
 def test_a_hostile_text_in_every_field_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

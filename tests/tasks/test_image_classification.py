@@ -630,7 +630,7 @@ def test_a_weight_counts_an_example_that_often_in_the_tables(seed: int) -> None:
 def test_plots_hold_the_columns_that_they_draw(count: int) -> None:
     examples, targets, predictions, spec = outcome(6, count)
     plots = {plot.name: plot for plot in task().scores(examples, targets, predictions, spec).plots()}
-    assert set(plots) == {"confusion", "roc", "reliability"} | ({"scores"} if count == 2 else set())
+    assert set(plots) == {"confusion", "precision_recall", "roc", "reliability"} | ({"scores"} if count == 2 else set())
     for plot in plots.values():
         drawn = [plot.y] if isinstance(plot.y, str) else list(plot.y)
         assert drawn

@@ -1,18 +1,26 @@
 """`slipway report`: the gate's verdicts on all variants, as Markdown for a pull request and as an HTML page."""
 
+import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import yaml
 
-from slipway.cli import gate
+from slipway.cli import folds, gate
 from slipway.core import atomic, config
-from slipway.core.errors import ConfigError
+from slipway.core.errors import ConfigError, SlipwayError
+from slipway.gate.contributions import Scored
 from slipway.gate.result import Result
-from slipway.registry import clone, git
+from slipway.records.release import Record
+from slipway.registry import artifacts, audit, clone, git
 from slipway.registry.clone import Clone
+from slipway.release.figures import Curves
+from slipway.release.mistakes import mistakes, probabilities
 from slipway.release.page import page
 from slipway.release.report import Change, Entry, reliability, report
 
@@ -57,7 +65,85 @@ def _entry(variant: str, revision: str | None, here: Clone | None) -> Entry:
             params = changes(yaml.safe_load(before or b"") or {}, config.read(variant))
         except (AttributeError, ConfigError, ValueError, yaml.YAMLError):
             params = []  # the gate reports the error, or the baseline's file is malformed
-    return Entry(result, params, _calibration(result))
+    entry = Entry(result, params, _calibration(result))
+    return entry if result.record is None else _with_evidence(entry, result.record)
+
+
+def _with_evidence(entry: Entry, record: Record) -> Entry:
+    """Add what only the HTML page shows: predictions, training curves, important features, mistakes."""
+    result, variant = entry.judged, entry.judged.variant
+    try:
+        scored = result.new or audit.scored(record, artifacts.evidence(f"reports/{variant}/shipped.parquet", None))
+    except SlipwayError as error:
+        return replace(entry, note=f"The mistakes cannot be shown: {error}")
+    folded, note = (None, None) if probabilities(scored) is None else _folds(record)
+    return replace(
+        entry,
+        scored=scored,
+        curves=_curves(record),
+        importance=_importance(record),
+        mistakes=mistakes(scored, record.task, Path("data/raw") / variant, result.comparison, folded),
+        note=note,
+    )
+
+
+def _curves(record: Record) -> Curves | None:
+    """Return what was recorded in training, by metric, with the splits as columns."""
+    folder = Path("reports") / record.variant / "live/plots/metrics"
+    found: dict[str, pd.DataFrame] = {}
+    for path in sorted(folder.rglob("*.tsv")):
+        try:
+            table = pd.read_csv(path, sep="\t")[["step", path.stem]].astype(float)
+        except (KeyError, ValueError):
+            continue  # DVCLive writes these files; a damaged one has no curve
+        table = table.rename(columns={path.stem: _split(path, folder)})
+        found[path.stem] = found[path.stem].merge(table, on="step", how="outer") if path.stem in found else table
+    if not found:
+        return None
+    return Curves(importlib.import_module(f"slipway.frameworks.{record.framework}.steps").STEP, found)
+
+
+def _split(path: Path, folder: Path) -> str:
+    """The split of a curve: train, val, or for a metric without a split its own name."""
+    return path.stem if path.parent == folder else path.parent.name
+
+
+def _importance(record: Record) -> dict[str, float]:
+    """Return the importance of each feature; empty if the framework has none, or it or the native model is not here."""
+    native = Path("models") / record.variant / "native"
+    try:
+        module = importlib.import_module(f"slipway.frameworks.{record.framework}.importance")
+        found: dict[str, float] = module.importance(native) if native.exists() else {}
+    except (ModuleNotFoundError, SlipwayError):
+        return {}
+    return found
+
+
+def _folds(record: Record) -> tuple[Scored | None, str | None]:
+    """Return the predictions of a cross-validation for the examples that each fold left out; or None, and why."""
+    variant = record.variant
+    hint = f"run a cross-validation (slipway folds {variant}), and the report lists labels that may be wrong"
+    try:
+        head = git.commit("HEAD")
+        experiments = f"refs/exps/{head[:2]}/{head[2:]}"  # where DVC keeps the experiments of a commit
+        if not git.run("for-each-ref", "--count=1", experiments):
+            return None, f"Labels are not checked: {hint}."
+        complete = [one for one in folds.read(variant)[0] if not one.missing]
+        if not complete:
+            return None, f"Labels are not checked, because folds are missing: {hint}."
+        parts = [
+            audit.scored(
+                record, artifacts.read(f"reports/{variant}/predictions.parquet", git.commit(f"{experiments}/{name}"))
+            )
+            for name in complete[0].experiments.values()
+        ]
+    except SlipwayError as error:
+        return None, f"Labels are not checked: {error}"
+    examples = pd.concat([part.examples for part in parts], ignore_index=True)
+    targets, predictions = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("targets", "predictions")
+    )
+    return Scored(parts[0].task, record.spec, examples, targets, predictions), None
 
 
 def _calibration(result: Result) -> dict[str, Any] | None:

@@ -90,7 +90,7 @@ class Plot:
     table: pd.DataFrame
     x: str
     y: str | Sequence[str]
-    template: str = "linear"
+    template: str = "simple"
     x_label: str | None = None
     y_label: str | None = None
 

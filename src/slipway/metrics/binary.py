@@ -15,13 +15,11 @@ import pandas as pd
 
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot
-from slipway.metrics import classification
+from slipway.metrics import classification, precision_recall
 from slipway.metrics.breakdown import Parts, by_column
 from slipway.metrics.classification import CALIBRATION_BINS as BINS
 
 TENTHS, DECILES = "tenths", 10
-RECALLS = np.linspace(0, 1, 101)
-"""The recalls at which the plot of precision and recall has a point."""
 METRICS = named(
     Metric(
         "accuracy", "higher", "share", "share of decisions at the threshold that are correct", 4, share=True, right=True
@@ -99,7 +97,7 @@ class Scores:
         both, actual = np.stack([self.probability, 1 - self.probability], axis=1), 1 - self.targets
         return [
             classification.confusion_plot(self.contributions),
-            precision_recall_plot({"precision": precision_at(self.targets, self.probability)}),
+            precision_recall.plot({"precision": precision_recall.precisions(self.targets == 1, self.probability)}),
             classification.roc_plot(actual, both, self.names),
             classification.reliability_plot(
                 "probability", self.probability, "positives", self.targets, "share of positives"
@@ -158,25 +156,3 @@ def by_value(
             "recall": values.means(np.where(positive, decided, np.nan), weight),
         }
     )
-
-
-def precision_recall_plot(precision: Mapping[str, np.ndarray]) -> Plot:
-    """Return precision over recall, a curve for each column: its name, and the precision [101] of `precision_at`."""
-    table = pd.DataFrame({"recall": RECALLS, **precision})
-    return Plot(
-        "precision_recall", "Precision and recall", table, "recall", [*precision], "simple", y_label="precision"
-    )
-
-
-def precision_at(targets: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    """Return the precision at each of `RECALLS`, at the highest threshold that reaches it; nan without positives."""
-    positives = np.sort(probability[targets == 1])[::-1]
-    if not len(positives):
-        return np.full(len(RECALLS), np.nan)
-    wanted = np.maximum(np.ceil(RECALLS * len(positives) - 1e-9).astype(np.int64), 1)
-    cut = positives[wanted - 1]
-    ordered = np.sort(probability)
-    found = len(ordered) - np.searchsorted(ordered, cut, side="left")
-    hits = len(positives) - np.searchsorted(positives[::-1], cut, side="left")
-    precision: np.ndarray = hits / found
-    return precision

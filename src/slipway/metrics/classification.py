@@ -15,11 +15,13 @@ import pandas as pd
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot, Words
 from slipway.core.spec import Spec
-from slipway.metrics import parity
+from slipway.metrics import parity, precision_recall
 from slipway.metrics.breakdown import Parts
 
 CALIBRATION_BINS = 15
 HISTOGRAM_BINS = 20
+RATES = np.linspace(0, 1, 101)
+"""The false-positive rates and the recalls of the points of a curve."""
 OF_CLASSES = "; with two classes that of the first, otherwise the mean over classes"
 METRICS = named(
     Metric("accuracy", "higher", "share", "share of examples that are classified correctly", 4, share=True, right=True),
@@ -114,9 +116,10 @@ class Scores:
         return {"per_class": per_class, "per_group": per_group}
 
     def plots(self) -> Sequence[Plot]:
-        """Return the confusion matrix, ROC curves, reliability curve and, for two classes, the scores of each class."""
+        """Return the plots: confusion, precision and recall, ROC, reliability, for two classes the scores of each."""
         plots = [
             confusion_plot(self.contributions),
+            precision_recall_plot(self.targets, self.predictions, self.names),
             roc_plot(self.targets, self.predictions, self.names),
             reliability_plot(
                 "confidence", self.predictions.max(axis=1), "accuracy", self.chosen == self.targets, "accuracy"
@@ -274,17 +277,25 @@ def bins(confidence: np.ndarray) -> np.ndarray:
     return numbers.clip(0, CALIBRATION_BINS - 1)
 
 
+def precision_recall_plot(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) -> Plot:
+    """Return the precision by recall, a column per class that occurs (of two, only the positive)."""
+    shown = names[:1] if len(names) == 2 else names
+    there = [position for position in range(len(shown)) if (targets == position).any()]
+    return precision_recall.plot(
+        {shown[one]: precision_recall.precisions(targets == one, predictions[:, one]) for one in there}
+    )
+
+
 def roc_plot(targets: np.ndarray, predictions: np.ndarray, names: Sequence[str]) -> Plot:
     """Return true-positive rates at 101 false-positive rates, a column per class (of two, only the positive)."""
-    rates = np.linspace(0, 1, 101)
     shown = names[:1] if len(names) == 2 else names
-    table = pd.DataFrame({"false_positive_rate": rates})
+    table = pd.DataFrame({"false_positive_rate": RATES})
     for position, name in enumerate(shown):
         positive, scores = targets == position, predictions[:, position]
         if positive.all() or not positive.any():
             continue
         negatives = np.sort(scores[~positive])[::-1]
-        allowed = np.floor(rates * len(negatives) + 1e-9).astype(np.int64)
+        allowed = np.floor(RATES * len(negatives) + 1e-9).astype(np.int64)
         cut = np.concatenate([negatives, [-np.inf]])[allowed]
         table[name] = (scores[positive][:, None] > cut).mean(axis=0)
     columns = [name for name in shown if name in table]

@@ -16,7 +16,7 @@ import pandas as pd
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot, Words, each_class
 from slipway.core.spec import Spec
-from slipway.metrics import binary, operating_point, parity
+from slipway.metrics import operating_point, parity, precision_recall
 from slipway.metrics.breakdown import Parts, shares
 from slipway.metrics.classification import (
     CALIBRATION_BINS,
@@ -155,10 +155,13 @@ class Scores:
     def plots(self) -> Sequence[Plot]:
         """Return the plots: precision and recall of the most frequent labels, and reliability over all labels."""
         shown = np.sort(np.argsort(-self._positive.sum(axis=0), kind="stable")[:CURVES])
-        curves = {self.names[at]: binary.precision_at(self.targets[:, at], self.predictions[:, at]) for at in shown}
+        curves = {
+            self.names[at]: precision_recall.precisions(self.targets[:, at] == 1, self.predictions[:, at])
+            for at in shown
+        }
         probability, happened = self.predictions.ravel(), self.targets.ravel()
         return [
-            binary.precision_recall_plot(curves),
+            precision_recall.plot(curves),
             reliability_plot("probability", probability, "positives", happened, "share with the label"),
         ]
 

@@ -3,12 +3,12 @@
 The verdict comes first, then one row per variant; the details of a variant are in a fold. The page has only tables and
 Mermaid diagrams, which GitHub and GitLab render themselves, and loads nothing else. report.md.jinja is the page,
 summary.md.jinja its beginning, and sections.md.jinja has one macro for each section of a fold. `slipway.release.page`
-shows the same sections with plots.
+shows the same with figures and examples.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ from slipway.core.metric import Metric
 from slipway.gate.contributions import Scored
 from slipway.gate.result import Result, Status, named
 from slipway.release import markdown
+from slipway.release.figures import Curves, counts
 from slipway.release.markdown import UNKNOWN, Markdown
+from slipway.release.mistakes import Mistake
 
 MOST_ROWS = 24
 """Longer tables show only the rows that changed most."""
@@ -33,6 +35,10 @@ MEANINGS: dict[Status, str] = {
     "fail": "a rule is broken",
     "unjudged": "a variant could not be judged, which does not count as a pass",
 }
+METRICS = ("metric", "before", "now", "change")
+LATENCY = ("one example, on one thread (Keras: with its own threads)", "p50 ms before", "p50 ms", "p95 ms", "size")
+OF_BASELINE = ("before", "change", "p50 ms before")
+"""Columns of tables that are left out if there is no baseline."""
 ORDER: tuple[Status, ...] = ("fail", "unjudged", "hold", "pass")
 
 _TEMPLATES = markdown.environment("slipway.release")
@@ -48,25 +54,37 @@ Change = tuple[str, Any, Any]
 
 @dataclass(frozen=True)
 class Entry:
-    """One variant: the result of the gate, the resolved parameters that changed, and the error rates of the gate.
+    """One variant: the result of the gate, and what else the report shows of the build.
 
-    `calibration`: the result of the simulation in benchmarks/gate_calibration.py for this variant, None where it was
-    not run, or was run with other rules or another test split.
+    `params`: the resolved parameters that changed. `calibration`: the result of the simulation in
+    benchmarks/gate_calibration.py for this variant, None where it was not run, or was run with other rules or another
+    test split. The rest is for the HTML page alone. `scored`: the model that ships on the test examples, None where its
+    predictions cannot be read. `curves`: what was recorded in training. `importance`: that of each feature.
+    `mistakes`: the examples to show. `note`: what they lack, and why.
     """
 
     judged: Result
     params: Sequence[Change] = ()
     calibration: Mapping[str, Any] | None = None
+    scored: Scored | None = None
+    curves: Curves | None = None
+    importance: Mapping[str, float] = field(default_factory=dict)
+    mistakes: Sequence[Mistake] = ()
+    note: str | None = None
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """The metrics that the task declares; empty where no predictions can be read."""
+        return self.judged.metrics if self.scored is None else self.scored.task.metrics
 
 
 @dataclass(frozen=True)
 class Section:
-    """One section of a variant's fold: Markdown, a Mermaid diagram, and the plot that replaces the diagram in HTML."""
+    """One section of a variant's fold: Markdown, and a Mermaid diagram for a Git host."""
 
     title: str
     body: Markdown
     diagram: Markdown = _NOTHING
-    plot: str | None = None
 
 
 def report(entries: Sequence[Entry], links: str = "", longest: int | None = None) -> str:
@@ -95,12 +113,13 @@ def summary(entries: Sequence[Entry]) -> Markdown:
         worst=worst,
         counts=[f"{count} {MARKS[verdict]}" for verdict, count in counts.items() if count],
         meaning=f"{MEANINGS[worst][0].upper()}{MEANINGS[worst][1:]}",
-        rows=[_row(entry.judged) for entry in entries],
+        rows=[_row(entry) for entry in entries],
     )
     return Markdown(page.rstrip("\n"))
 
 
-def _row(judged: Result) -> Row:
+def _row(entry: Entry) -> Row:
+    judged = entry.judged
     link = Markdown(f"[{markdown.text(judged.variant)}](#{anchor(judged)})")
     verdict = markdown.strong(MARKS[judged.verdict])
     if judged.record is None or judged.benchmark is None:
@@ -111,7 +130,7 @@ def _row(judged: Result) -> Row:
         link,
         verdict,
         judged.baseline_name,
-        _main(judged),
+        _main(entry),
         "" if compared is None else f"{compared.worse} worse, {compared.better} better",
         markdown.size(judged.record.model.bytes),
         markdown.figure(judged.benchmark.p95_ms()),
@@ -119,44 +138,56 @@ def _row(judged: Result) -> Row:
     )
 
 
-def _main(judged: Result) -> Markdown:
-    """Return the first metric with a rule, and its value now, or its values before and now."""
-    assert judged.record is not None
-    name = next((rule.metric for rule in judged.rules if rule.metric in judged.record.metrics), None)
-    name = name or next(iter(judged.record.metrics), None)
-    if name is None:
+def _main(entry: Entry) -> Markdown:
+    """Return the main metric of the task, and its value now, or its values before and now."""
+    record, scored, old = entry.judged.record, entry.judged.new or entry.scored, entry.judged.old
+    assert record is not None
+    if scored is None:
         return _NOTHING
-    now = judged.record.metrics[name]["value"]
-    before = None if judged.old is None else judged.old.score()[name]
-    metric = judged.metrics.get(name)
-    figures = markdown.figures([before, now], None if metric is None else metric.decimals)
+    name = scored.task.headline[0]
+    now, before = record.metrics.get(name, {}).get("value"), None if old is None else old.score()[name]
+    figures = markdown.figures([before, now], scored.task.metrics[name].decimals)
     return Markdown(f"{markdown.text(name)} {figures[1] if before is None else ' → '.join(figures)}")
 
 
-def sections(entry: Entry, links: str = "") -> Iterator[Section]:
-    """Yield the sections of a variant's fold in order; `links` is put before the path of its card."""
+def sections(entry: Entry, links: str = "", page: bool = False) -> Iterator[Section]:
+    """Yield the sections of a variant's fold in order.
+
+    Args:
+        entry: the variant.
+        links: is put before the path of its card.
+        page: for the HTML page, which draws rules and confusion matrix, and has scores by class and group even without
+            a baseline.
+    """
     judged = entry.judged
     if judged.why is not None:
         yield Section("", _render("unjudged", judged.why))
-    yield from (section for section in _parts(entry) if section.body)
+    yield from (section for section in _parts(entry, page) if section.body)
     if judged.record is not None:
         path = f"models/{judged.variant}/card.md"
         yield Section("", _render("card", Markdown(f"{links}{markdown.target(path)}")))
 
 
-def _parts(entry: Entry) -> Iterator[Section]:
+def _parts(entry: Entry, page: bool) -> Iterator[Section]:
     judged = entry.judged
     if judged.record is None or judged.benchmark is None:
         return
-    rules = [(named(rule), rule.reason, markdown.strong(MARKS[rule.verdict])) for rule in judged.rules]
-    yield Section("Rules", markdown.table(rules, ("rule", "measured", "verdict")), plot="losses")
+    if not page:
+        rules = [(named(rule), rule.reason, markdown.strong(MARKS[rule.verdict])) for rule in judged.rules]
+        yield Section("Rules", markdown.table(rules, ("rule", "measured", "verdict")))
     if entry.calibration is not None:
         yield Section("Reliability of the gate", markdown.text(reliability(entry.calibration)))
-    yield Section("Metrics", _render("metrics", list(_metrics(judged)), judged.old is not None))
+    yield Section(
+        "Metrics", _render("metrics", *_unless_alone(judged.old, METRICS, _metrics(entry)), judged.old is not None)
+    )
+    new = judged.new or (entry.scored if page else None)
+    if new is not None:
+        before = {} if judged.old is None else _tables(judged.old)
+        for name, now in _tables(new).items():
+            yield Section(markdown.words(name), _breakdown(before.get(name), now, new.task.metrics, page))
     if judged.old is not None and judged.new is not None:
-        for name, now in _tables(judged.new).items():
-            yield Section(markdown.words(name), _breakdown(_tables(judged.old).get(name), now))
-        yield Section("Confusion matrix", _confusion(judged.old, judged.new), plot="confusion")
+        if not page:
+            yield Section("Confusion matrix", _confusion(judged.old, judged.new))
         if (compared := judged.comparison) is not None:
             diagram = _render("pie", compared) if compared.flips else _NOTHING
             yield Section("Examples that flipped", _render("flips", compared), diagram)
@@ -164,7 +195,7 @@ def _parts(entry: Entry) -> Iterator[Section]:
         params = [(markdown.code(key), _value(old), _value(new)) for key, old, new in entry.params]
         yield Section("Parameters that changed", _render("params", params))
     yield Section("Data", _data(judged))
-    yield Section("Latency and size", _latency(judged), plot="latency")
+    yield Section("Latency and size", _latency(judged))
 
 
 def _render(macro: str, *values: object) -> Markdown:
@@ -190,13 +221,20 @@ def reliability(figures: Mapping[str, Any]) -> str:
     )
 
 
-def _metrics(judged: Result) -> Iterator[Row]:
+def _unless_alone(baseline: object, head: Sequence[str], rows: Iterable[Row]) -> tuple[list[Row], Sequence[str]]:
+    """Return rows and head of a table, without the columns on the baseline if there is none."""
+    kept = [column for column, name in enumerate(head) if baseline is not None or name not in OF_BASELINE]
+    return [[row[column] for column in kept] for row in rows], [head[column] for column in kept]
+
+
+def _metrics(entry: Entry) -> Iterator[Row]:
     """Yield each metric before and now, and the change."""
+    judged = entry.judged
     assert judged.record is not None
     before = None if judged.old is None else judged.old.score()
     noted = {} if judged.old_record is None else judged.old_record.metrics
     for name, one in sorted(judged.record.metrics.items()):
-        metric = judged.metrics.get(name)
+        metric = entry.metrics.get(name)
         old = None if before is None else before[name]
         now, own = one["value"], noted.get(name, {"value": None})
         was = own["value"]
@@ -226,44 +264,50 @@ def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
     return {name: table for name, table in scored.scores.breakdowns().items() if name not in scored.task.curves}
 
 
-def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame) -> Markdown:
-    """Return a table of scores before → now by class, keypoint, hour, ...; a long one has the most changed rows."""
+def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame, metrics: Mapping[str, Metric], alone: bool) -> Markdown:
+    """Return a table of scores by class, keypoint, hour, ..., before → now where the baseline has the same table.
+
+    Of a long table it has the rows that changed most, or without a baseline those with the worst first score.
+
+    Args:
+        old: the baseline's table, None if there is none.
+        new: the table of the new model.
+        metrics: the metrics that the task declares; a column may have the name of one.
+        alone: whether to return a table without a baseline, or nothing.
+    """
     key = str(new.columns[0])
-    if old is None or list(old.columns) != list(new.columns):
+    compared = old is not None and list(old.columns) == list(new.columns)
+    if not compared and not alone:
         return _NOTHING
     scores = [str(name) for name in new.columns[1:] if pd.api.types.is_float_dtype(new[name])]
-    counts = [str(name) for name in new.columns[1:] if str(name) not in scores]
-    both = new.merge(old, on=key, how="left", suffixes=("", " before"))
-    change = sum((both[name] - both[f"{name} before"]).abs().fillna(0) for name in scores)
+    counted = [str(name) for name in new.columns[1:] if str(name) not in scores]
+    both = new.merge(old, on=key, how="left", suffixes=("", " before")) if old is not None and compared else new
     dropped = 0
-    if len(both) > MOST_ROWS:
-        largest = np.argsort(-np.asarray(change), kind="stable")[:CHANGED_ROWS]
-        dropped, both = len(both) - len(largest), both.iloc[np.sort(largest)]
+    if len(both) > MOST_ROWS and scores:
+        first = metrics.get(scores[0])
+        worst = both[scores[0]] * (1 if first is None or first.better == "higher" else -1)
+        changes = (-(both[name] - both[f"{name} before"]).abs().fillna(0) for name in scores if compared)
+        shown = np.argsort(np.asarray(sum(changes) if compared else worst), kind="stable")[:CHANGED_ROWS]
+        dropped, both = len(both) - len(shown), both.iloc[np.sort(shown)]
     rows = []
     for row in both.to_dict("records"):
-        cells = [row[key], *(markdown.number(row[name]) for name in counts)]
+        cells = [row[key], *(markdown.number(row[name]) for name in counted)]
         for name in scores:
-            before, now = (None if pd.isna(one) else float(one) for one in (row[f"{name} before"], row[name]))
-            shown = markdown.figures([before, now])
-            cells.append(shown[1] if before == now else Markdown(f"{shown[0]} → {markdown.strong(shown[1])}"))
+            now, was = (
+                None if pd.isna(row[one]) else float(row[one]) for one in (name, f"{name} before" if compared else name)
+            )
+            shown_now, shown_was = markdown.figures([now, was])
+            cells.append(shown_now if was == now else Markdown(f"{shown_was} → {markdown.strong(shown_now)}"))
         rows.append(cells)
-    return _render("breakdown", rows, (key, *counts, *scores), dropped)
-
-
-def confusion(scored: Scored) -> np.ndarray:
-    """Return the counts of test examples by actual class (row) and decided class (column), in class order."""
-    decided = scored.contributions.decided
-    cells = [[int(((scored.actual == a) & (decided == d)).sum()) for d in scored.classes] for a in scored.classes]
-    return np.array(cells)
+    return _render("breakdown", rows, (key, *counted, *scores), dropped, compared)
 
 
 def _confusion(old: Scored, new: Scored) -> Markdown:
     if not new.exclusive or old.classes != new.classes:
         return _NOTHING
-    counts = zip(new.classes, confusion(new), confusion(old), strict=True)
     rows = [
         (markdown.strong(name), *(_counted(int(one), int(was)) for one, was in zip(now, before, strict=True)))
-        for name, now, before in counts
+        for name, now, before in zip(new.classes, counts(new), counts(old), strict=True)
     ]
     return markdown.table(rows, ("actual / decided", *new.classes), len(new.classes))
 
@@ -295,7 +339,8 @@ def _data(judged: Result) -> Markdown:
         old, new = (None if one is None else getattr(one.lineage, key) for one in (before, now))
         if old is not None and old != new:
             rows.append((f"{name}, DVC's hash", markdown.code(str(old)[:12]), markdown.code(str(new)[:12])))
-    return _render("data", rows, now.dataset.warnings) if rows else _NOTHING
+    shown = _unless_alone(before, ("", "before", "now"), rows)
+    return _render("data", *shown, now.dataset.warnings) if rows else _NOTHING
 
 
 def _count(count: int | None) -> Markdown:
@@ -317,7 +362,7 @@ def _latency(judged: Result) -> Markdown:
         times = (old, one.get("p50_ms"), one.get("p95_ms"))
         rows.append((title, *map(markdown.figure, times), markdown.size(model.size_bytes)))
     other_machine = before is not None and before.machine != now.machine
-    return _render("latency", rows, other_machine) if rows else _NOTHING
+    return _render("latency", *_unless_alone(before, LATENCY, rows), other_machine) if rows else _NOTHING
 
 
 def anchor(judged: Result) -> Markdown:

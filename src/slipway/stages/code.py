@@ -30,7 +30,11 @@ LOADS: Mapping[str, tuple[str, ...]] = {
         "slipway.frameworks.{framework}.training",
         "slipway.frameworks.{framework}.native",
     ),
-    "evaluate": ("slipway.tasks.{task}", "slipway.frameworks.{framework}.native"),
+    "evaluate": (
+        "slipway.tasks.{task}",
+        "slipway.frameworks.{framework}.native",
+        "slipway.frameworks.{framework}.steps",
+    ),
     "convert-tflite": (
         "slipway.tasks.{task}",
         "slipway.frameworks.{framework}.native",

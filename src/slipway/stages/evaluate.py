@@ -61,7 +61,8 @@ def evaluate(variant: str) -> None:
         },
     )
     atomic.write_bytes(reports / "predictions.parquet", table(examples, targets, predictions, spec["outputs"]))
-    _write_plots(variant, reports, scores.plots())
+    step: str = importlib.import_module(f"slipway.frameworks.{values['framework']}.steps").STEP
+    _write_plots(variant, reports, scores.plots(), step)
 
 
 def _predicted(
@@ -72,8 +73,8 @@ def _predicted(
     return by_example(split.examples, split.targets, np.concatenate(decoded))
 
 
-def _write_plots(variant: str, reports: Path, plots: Sequence[Plot]) -> None:
-    """Write one CSV per plot, and the description of all plots for DVC, including the training curves."""
+def _write_plots(variant: str, reports: Path, plots: Sequence[Plot], step: str) -> None:
+    """Write one CSV per plot, and the description of all plots for DVC, including the training curves by `step`."""
     with atomic.folder(reports / "plots") as folder:
         for plot in plots:
             plot.table.to_csv(folder / f"{plot.name}.csv", index=False, float_format="%.6g")
@@ -95,6 +96,7 @@ def _write_plots(variant: str, reports: Path, plots: Sequence[Plot]) -> None:
                 "template": "simple",
                 "x": "step",
                 "y": {str(path.relative_to(reports)): name for path in sorted(paths)},
+                "x_label": step,
                 "y_label": name.replace("_", " "),
             }
         }

@@ -1,0 +1,88 @@
+"""How a page shows an example: a picture with the marks on it, a player for its sound, or its row."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from slipway.core.shown import Box, Pose, Shown
+from slipway.release import media
+from slipway_edge.redaction import plain
+
+ACTUAL, PREDICTED = "#ffffff", "#ffb000"
+"""Colours of labels and of predictions, each on a dark edge; labels are dashed, too."""
+SIDE = 320
+"""The longer side of every picture in the units in which marks are drawn, so that they are equally large on all."""
+_PICTURE = Markup(
+    '<svg viewBox="0 0 {0:g} {1:g}" role="img" aria-label="the example">'
+    '<image href="{2}" width="{0:g}" height="{1:g}" preserveAspectRatio="none"/>{3}</svg>'
+)
+_RECT = Markup(
+    '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" fill="none" stroke="{}" stroke-width="{}" '
+    'stroke-dasharray="{}"><title>{}</title></rect>'
+)
+_TEXT = Markup(
+    '<text x="{:.1f}" y="{:.1f}" text-anchor="{}" fill="{}" stroke="#000" stroke-width="2" paint-order="stroke" '
+    'font-size="14">{}</text>'
+)
+_PATH = Markup('<path d="{}" fill="none" stroke="{}" stroke-width="{}" stroke-dasharray="{}" stroke-linecap="round"/>')
+_AUDIO = Markup('<audio controls preload="none" src="{}"></audio>')
+_PAIR = Markup("<dt>{}</dt><dd>{}</dd>")
+
+
+def view(shown: Shown) -> Markup:
+    """Return an example as HTML; every text in it is escaped."""
+    parts = []
+    if shown.picture is not None:
+        size = np.array(shown.picture.shape[1::-1])
+        width, height = (SIDE * size / size.max()).round().tolist()
+        marks = [mark for box in shown.boxes for mark in _box(box, width, height)]
+        marks += [mark for pose in shown.poses for mark in _pose(pose, width, height)]
+        parts.append(_PICTURE.format(width, height, media.jpeg(shown.picture), Markup().join(marks)))
+    if shown.sound is not None:
+        parts.append(_AUDIO.format(media.mp3(*shown.sound)))
+    if shown.row:
+        pairs = (_PAIR.format(plain(name), plain(_value(value))) for name, value in shown.row.items())
+        parts.append(Markup("<dl>{}</dl>").format(Markup().join(pairs)))
+    if shown.problem is not None:
+        parts.append(Markup("<p>Not shown: {}</p>").format(plain(shown.problem)))
+    return Markup("\n").join(parts)
+
+
+def _box(box: Box, width: float, height: float) -> Iterator[Markup]:
+    """Draw the edge of a box, dark below its colour, and its text above the box, or below it at the top."""
+    left, top, wide, high = box.left * width, box.top * height, box.width * width, box.height * height
+    colour, dashes = _style(box.actual)
+    yield _RECT.format(left, top, wide, high, "#000", 3, "none", plain(box.text))
+    yield _RECT.format(left, top, wide, high, colour, 1.5, dashes, plain(box.text))
+    if box.text:
+        x, side = (left, "start") if left < 0.7 * width else (left + wide, "end")
+        yield _TEXT.format(x, top - 4 if top > 18 else top + high + 14, side, colour, plain(box.text))
+
+
+def _pose(pose: Pose, width: float, height: float) -> Iterator[Markup]:
+    """Draw the bones between known points, and a dot for each known point."""
+    points = np.asarray(pose.points, np.float64) * [width, height]
+    known = np.isfinite(points.sum(axis=1))
+    bones = "".join(
+        f"M{points[a][0]:.1f} {points[a][1]:.1f}L{points[b][0]:.1f} {points[b][1]:.1f}"
+        for a, b in pose.bones
+        if known[a] and known[b]
+    )
+    dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in points[known])
+    colour, dashes = _style(pose.actual)
+    for path, wide, pattern in ((bones, 1.5, dashes), (dots, 4, "none")):
+        yield _PATH.format(path, "#000", wide + 1.5, "none")
+        yield _PATH.format(path, colour, wide, pattern)
+
+
+def _style(actual: bool) -> tuple[str, str]:
+    return (ACTUAL, "4 3") if actual else (PREDICTED, "none")
+
+
+def _value(value: object) -> str:
+    if isinstance(value, float):
+        return "missing" if math.isnan(value) else f"{value:,.6g}"
+    return "missing" if value is None or value is pd.NaT else str(value)

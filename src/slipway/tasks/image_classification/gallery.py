@@ -1,0 +1,5 @@
+"""How a page shows a picture of this task."""
+
+from slipway.data.files import gallery
+
+shown = gallery.pictures

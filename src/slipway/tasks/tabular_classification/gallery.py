@@ -1,0 +1,3 @@
+"""How a page shows a row of this task."""
+
+from slipway.data.rows.gallery import shown as shown
