@@ -78,7 +78,7 @@ def test_labels_are_built_gated_scored_predicted_and_removed(
     record = json.loads(Path("models/own/release.json").read_text())
     assert record["spec"]["classes"] == labels
     assert len(record["spec"]["threshold"]) == len(record["spec"]["operating_point"]) == 3
-    assert record["conversion"]["delegation"] == {"partitions": 1, "outside": {"QUANTIZE": 1}}
+    assert record["delegation"] == {"partitions": 1, "outside": {"QUANTIZE": 1}}
     share = np.mean([split["classes"][name] / split["total"] for split in _splits(record) for name in labels])
     assert record["metrics"]["mean_average_precision"]["value"] > share
     assert CliRunner().invoke(app, ["gate", "own"]).exit_code != 3
@@ -106,4 +106,5 @@ def test_a_dry_run_says_what_was_found_and_writes_nothing(repository: Path, tmp_
     assert sh("git status --porcelain --ignored") == before
     assert "the labels of a file are separated by '|'" in said and "pictures have no label" in said
     written = yaml.safe_load(said.partition("conf/variant/own.yaml would be:")[2])
+    assert written["data"] == {"separator": "|"}
     assert 0.6 < written["gate"]["rules"]["mean_average_precision"]["min"] < 0.8

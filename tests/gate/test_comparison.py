@@ -152,6 +152,23 @@ def test_a_loss_in_one_class_is_found_where_the_overall_score_hides_it() -> None
     assert found["recall", "a"] == "fail"
 
 
+def test_a_loss_of_one_label_is_found_though_no_example_is_right_before_or_after() -> None:
+    """The other label is wrong everywhere, so exact match does not change; McNemar's test counts the label itself."""
+    targets = np.ones((60, 2), np.uint8)
+    examples = pd.DataFrame({"example": [f"e{number:02d}" for number in range(60)], "label": "a, b"})
+    examples["group"] = examples["example"]
+    task = tasks.load("image_multilabel", {"height": 8, "width": 8})
+    spec = {"objective": "multilabel", "outputs": list(NAMES), "classes": list(NAMES), "threshold": [0.5, 0.5]}
+    before, after = (np.tile(np.array([0.1, b], np.float32), (60, 1)) for b in (0.9, 0.9))
+    after[:30, 1] = 0.2
+    old, new = (Scored(task, spec, examples, targets, one) for one in (before, after))
+    rules = {"overall": {"exact_match": {"most": 0.02}}, "per_class": {"recall": {"most": 0.1}}}
+    found = against(old, new, **rules)
+    verdicts = {(rule.metric, rule.of): rule.verdict for rule in found.rules}
+    assert verdicts["recall", "b"] == "fail" and verdicts["exact_match", None] != "fail"
+    assert found.worse == found.better == 0
+
+
 def test_a_class_that_the_model_does_not_know_fails() -> None:
     rules = {"per_class": {"recall": {"most": 0.5, "classes": ["cat"]}}}
     (rule,) = against(model(np.ones(50, bool)), model(np.ones(50, bool)), **rules).rules

@@ -89,6 +89,16 @@ def test_plots_show_the_most_frequent_labels() -> None:
     assert reliability.table["n"].sum() == 600
 
 
+def test_a_model_without_skill_has_the_mean_share_of_a_label_as_mean_average_precision() -> None:
+    examples = pd.DataFrame({"labels": [["bird", "rain"], ["bird"], [], ["bird"]]})
+    task = tasks.load("image_multilabel", {"height": 8, "width": 8})
+    assert task.unlearnt(examples) == ("mean_average_precision", 0.5, "the mean share of a label")
+    one = scores(2000)
+    guessed = np.random.default_rng(1).random(one.predictions.shape).astype(np.float32)
+    chance = scores(2000, predictions=guessed).total()["mean_average_precision"]
+    assert chance == pytest.approx(one.targets.mean(), abs=0.05)
+
+
 @pytest.mark.parametrize(("data", "expected"), [({}, None), ({"threshold": "accuracy"}, [0.5] * 3)])
 def test_each_label_gets_the_threshold_that_the_configuration_asks_for(data: dict, expected: list | None) -> None:
     one = scores(200)

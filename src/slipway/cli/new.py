@@ -123,7 +123,7 @@ def new(
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
     precision = recipe.get("precision", "int8")
-    chance = variant_file.guessed(tasks.metrics(task), {}, 0)
+    chance = variant_file.most_frequent(tasks.metrics(task), {})
     draft = variant_file.text(variant, recipe["groups"], precision, own, variant_file.floor(chance), proposed)
     with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
@@ -146,7 +146,7 @@ def new(
     if isinstance(loaded, suitable.Unlearnt):
         chance = loaded.unlearnt(examples)
     else:
-        chance = variant_file.guessed(loaded.metrics, classes, len(examples))
+        chance = variant_file.most_frequent(loaded.metrics, classes)
     text = variant_file.text(variant, groups, precision, own, variant_file.floor(chance), proposed)
     _compose(variant, text, line)
     own_groups = examples["picture" if "picture" in examples else "example"]
@@ -216,8 +216,8 @@ def _classes(examples: pd.DataFrame) -> dict[str, dict[str, int]]:
 def _check_split(folder: Path, examples: pd.DataFrame, classes: Sequence[str], split: Split, seed: int) -> pd.Series:
     """Return the side of each example; refuse a class that is missing from a side, as the prepare stage does."""
     sides = splits.assign(examples, split, classes=classes or None, seed=seed)
-    own = set(examples["split"]) if "split" in examples else set()
     of = each_class(examples)
+    own = set(examples["split"]) if "split" in examples else set()
     for side in splits.SIDES:
         here = set(of[sides.reindex(of.index) == side])
         if missing := [name for name in classes if name not in here]:

@@ -11,8 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 import pandas as pd
 
 from slipway import tasks
-from slipway.core.errors import ConfigError, DataError, ExampleError
-from slipway.data.readers import several, tables
+from slipway.core.errors import ConfigError, DataError
+from slipway.data.readers import folders, tables
 from slipway.data.readers.litter import litter
 from slipway.data.readers.metadata import METADATA
 from slipway.data.readers.sides import side_folders
@@ -27,12 +27,7 @@ LOOKED_AT = 100
 
 @runtime_checkable
 class Recognizes(Protocol):
-    """A task whose examples are files that it recognizes by their content.
-
-    `several`: whether a file may have several labels.
-    """
-
-    several: bool
+    """A task whose examples are files that it recognizes by their content."""
 
     @staticmethod
     def recognise(start: bytes) -> object:
@@ -127,9 +122,8 @@ def suitable(folder: Path, proposed: Proposal | None) -> str:
         found = [name for name, kind in candidates.items() if issubclass(kind, Rows) and kind.suits(proposed)]
     elif not (found := [name for name, kind in candidates.items() if isinstance(kind, Layout) and kind.fits(folder)]):
         counts: dict[str, int] = {}
-        labelled = several.suits(folder)
         for name, kind in candidates.items():
-            if isinstance(kind, Recognizes) and kind.several == labelled:
+            if isinstance(kind, Recognizes) and not isinstance(kind, Layout):
                 counts[name] = _recognized(folder, kind)
         found = [name for name, count in counts.items() if count and count == max(counts.values())]
     if len(found) == 1:
@@ -143,15 +137,6 @@ def suitable(folder: Path, proposed: Proposal | None) -> str:
 
 
 def _recognized(folder: Path, kind: Recognizes) -> int:
-    """How many of the first files in the folders of a folder, or also in itself if it has labels, it recognizes."""
-    pattern = "**/*" if kind.several else "*/**/*"
-    files = (path for path in sorted(folder.glob(pattern)) if path.is_file() and not litter(path.name))
-    count = 0
-    for path in islice(files, LOOKED_AT):
-        with path.open("rb") as file:
-            try:
-                kind.recognise(file.read(12))
-            except ExampleError:
-                continue
-        count += 1
-    return count
+    """How many of the first files in the folders of a folder the task recognizes."""
+    files = (path for path in sorted(folder.glob("*/**/*")) if path.is_file() and not litter(path.name))
+    return folders.recognized(islice(files, LOOKED_AT), kind.recognise)

@@ -1,7 +1,7 @@
 """The text of conf/variant/<variant>.yaml for a new variant.
 
-The gate's floor is halfway between the score of a model that has learnt nothing and 1. Without skill, the share of
-correct decisions is that of the most frequent class, and the mean average precision of labels is their mean share.
+The gate's floor is halfway between the score of a model that has learnt nothing and 1. For the share of correct
+decisions, that score is the share of the most frequent class.
 """
 
 import math
@@ -17,21 +17,14 @@ Chance = tuple[str, float, str]
 """A metric, its value for a model that has learnt nothing, and what that value is, in words."""
 
 
-def guessed(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]], examples: int) -> Chance | None:
-    """Return what a model that guesses scores; None if the classes do not determine this for any metric.
-
-    Args:
-        metrics: those of the task; the first one counts for which this is so.
-        classes: the number of `examples` of each class.
-        examples: the number of all examples.
-    """
-    metric = next((one for one in metrics.values() if one.right or one.prevalence), None)
+def most_frequent(metrics: Mapping[str, Metric], classes: Mapping[str, Mapping[str, int]]) -> Chance | None:
+    """Return the share of the most frequent class, as a score; None if no metric counts correct decisions."""
+    metric = next((name for name, metric in metrics.items() if metric.right), None)
     if metric is None:
         return None
     counts = {name: one["examples"] for name, one in classes.items()}
     most = max(counts, key=counts.__getitem__, default="")
-    share = (sum(counts.values()) / len(counts) if metric.prevalence else counts[most]) / examples if counts else 0.0
-    return metric.name, share, "the mean share of a class" if metric.prevalence else f"the share of {most!r}"
+    return metric, counts[most] / sum(counts.values()) if counts else 0.0, f"the share of {most!r}"
 
 
 def floor(chance: Chance | None) -> str:

@@ -20,8 +20,7 @@ class Metric:
     `share`: whether the values 0 and 1 mean that something never occurred: a mistake, a hit, a false alarm. `right`:
     whether it is the share of examples that are decided right. Then every example counts the same, a model that always
     predicts the most common class scores that class's share, and McNemar's test applies. `by_class`: whether it also
-    exists for each class. `prevalence`: whether it is the mean of a score of each class in which a model that guesses
-    scores the class's share.
+    exists for each class.
     """
 
     name: str
@@ -32,7 +31,6 @@ class Metric:
     share: bool = False
     right: bool = False
     by_class: bool = False
-    prevalence: bool = False
 
     @property
     def lower_is_better(self) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from slipway.core.metric import Metric, named
-from slipway.core.protocol import Contributions, Plot, Words
+from slipway.core.protocol import Contributions, Plot, Words, each_class
 from slipway.core.spec import Spec
 from slipway.metrics import binary, operating_point, parity
 from slipway.metrics.breakdown import Parts, shares
@@ -38,7 +38,6 @@ METRICS = named(
         "mean over labels of the mean precision over all recalls (mAP); guessing gives the mean share of a label",
         4,
         share=True,
-        prevalence=True,
     ),
     Metric(
         "roc_auc",
@@ -256,6 +255,11 @@ class MultiLabel:
     def kinds(self) -> frozenset[str]:
         """The kinds of slices: groups."""
         return frozenset({"group"})
+
+    def unlearnt(self, examples: pd.DataFrame) -> tuple[str, float, str]:
+        """Return the mean average precision of a model without skill: the mean share of a label in the examples."""
+        shares = each_class(examples).value_counts() / len(examples)
+        return "mean_average_precision", float(shares.mean()), "the mean share of a label"
 
     def choose_threshold(
         self, examples: pd.DataFrame, targets: np.ndarray, predictions: np.ndarray, spec: Spec

@@ -11,6 +11,7 @@ from slipway.core.errors import DataError
 from slipway.core.protocol import Index
 from slipway.data.readers import several
 from slipway_edge.pictures import recognise
+from slipway_edge.sound import recognise as of_sounds
 
 
 def picture(path: Path, seed: int) -> None:
@@ -59,6 +60,10 @@ def test_the_column_gives_each_picture_its_labels_or_none(table: Path) -> None:
     assert found.notes == ["metadata.csv: the labels of a file are separated by '|'", "1 pictures have no label"]
 
 
+def test_the_separator_is_that_of_the_column(table: Path) -> None:
+    assert several.separator(table) == "|"
+
+
 def test_labels_are_in_the_order_of_the_classes(table: Path) -> None:
     assert several.names(table, None, None) == ("bird", "rain")
     assert several.names(table, ["rain", "bird"], None) == ("rain", "bird")
@@ -72,6 +77,20 @@ def test_folders_of_a_split_may_be_above_the_pictures(tmp_path: Path) -> None:
     found = read(tmp_path, group="^([^_]+)_")
     assert found.examples["split"].tolist() == ["test", "train", "val"]
     assert set(found.examples["group"]) == {"x1"}
+
+
+def test_each_side_of_a_split_may_have_its_own_metadata(tmp_path: Path) -> None:
+    for seed, side in enumerate(("train", "val", "test")):
+        picture(tmp_path / side / "a.png", seed)
+        write(tmp_path / side, "a.png,bird;rain", header="path,labels")
+    found = read(tmp_path)
+    assert labels(found) == {f"{side}/a.png": ["bird", "rain"] for side in ("test", "train", "val")}
+    assert found.examples["split"].tolist() == ["test", "train", "val"] and found.problems == []
+    (tmp_path / "val" / "metadata.csv").unlink()
+    assert [(one.where, one.kind) for one in read(tmp_path).problems] == [("val/a.png", "not listed")]
+    write(tmp_path / "val", "a.png,v1", header="path,group")
+    with pytest.raises(DataError, match=r"val/metadata.csv: no column labels, which test/metadata.csv has"):
+        read(tmp_path)
 
 
 def test_a_picture_without_a_row_and_a_row_without_a_picture_are_reported(table: Path) -> None:
@@ -145,15 +164,16 @@ def test_copies_keep_the_group_that_one_of_them_has_and_must_not_have_two(folder
 def test_several_labels_are_recognized_by_the_column_or_by_copies_in_different_folders(
     folders: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    assert several.suits(folders)
+    assert several.suits(folders, recognise)
+    assert not several.suits(folders, of_sounds)
     plain = tmp_path_factory.mktemp("plain")
     for seed in range(40):
         picture(plain / "train" / ("bird" if seed % 2 else "rain") / f"{seed}.png", seed)
     (plain / "test" / "bird").mkdir(parents=True)
     for seed in range(1, 40, 2):  # the same pictures on two sides of a split, in one class
         (plain / "test" / "bird" / f"{seed}.png").write_bytes((plain / "train" / "bird" / f"{seed}.png").read_bytes())
-    assert not several.suits(plain)
+    assert not several.suits(plain, recognise)
     (plain / "train" / "rain" / "wrong.png").write_bytes((plain / "train" / "bird" / "1.png").read_bytes())
-    assert not several.suits(plain), "a single contradiction is a mistake, not a second label"
+    assert not several.suits(plain, recognise), "a single contradiction is a mistake, not a second label"
     write(plain, "train/rain/0.png,rain", header="path,labels")
-    assert several.suits(plain)
+    assert several.suits(plain, recognise)

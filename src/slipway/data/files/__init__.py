@@ -40,8 +40,6 @@ class Files(ABC):
     objective: ClassVar[str]
     noun: ClassVar[str]
     """The word for the examples in messages, in the plural."""
-    several: ClassVar[bool] = False
-    """Whether a file may be of several classes or of none."""
 
     def __init__(self, data: Any) -> None:
         super().__init__(data.model_dump())  # type: ignore[call-arg]  # the class of the edge, in each task

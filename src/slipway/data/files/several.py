@@ -6,7 +6,7 @@ Input: a raw folder with a column `labels` in metadata.csv, or with a folder for
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -30,7 +30,20 @@ class Separated(Section):
 class MultiLabel(files.Files):
     """A task whose examples are files with any number of labels; see `slipway.core.protocol.Task`."""
 
-    several: ClassVar[bool] = True
+    @classmethod
+    def fits(cls, raw: Path) -> bool:
+        """Return whether a folder has files of this task, with several labels."""
+        return several.suits(raw, cls.recognise)
+
+    @staticmethod
+    def stated(raw: Path) -> tuple[dict[str, Any], list[str]]:
+        """Return `separator`, if the column `labels` has one, and no sentences.
+
+        Raises:
+            DataError: the labels cannot be read.
+        """
+        separator = several.separator(raw)
+        return {} if separator is None else {"separator": separator}, []
 
     def index(self, raw: Path) -> Index:
         """List the files by their first bytes, without decoding them; `example` is the path relative to `raw`.

@@ -257,9 +257,9 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
             if litter(name) or linked(Path(parent, name)):
                 folders.remove(name)
         for name in files:
-            path = Path(parent, name)
-            if litter(name) or path == raw / METADATA:
+            if litter(name):
                 continue
+            path = Path(parent, name)
             where = within(raw, path)
             try:
                 if raw / where != path:
@@ -272,6 +272,19 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
                 problems.append(Problem(where, "unreadable", error.strerror or str(error)))
             else:
                 yield where
+
+
+def recognized(paths: Iterable[Path], recognise: Callable[[bytes], object]) -> int:
+    """Return how many of the files are examples by their first bytes; see `index` for `recognise`."""
+    count = 0
+    for path in paths:
+        with path.open("rb") as file:
+            try:
+                recognise(file.read(12))
+            except ExampleError:
+                continue
+        count += 1
+    return count
 
 
 def _described(examples: pd.DataFrame, described: Metadata, problems: list[Problem], notes: list[str]) -> pd.DataFrame:

@@ -52,7 +52,7 @@ class Metadata:
 def read_all(raw: Path, label: str = LABEL) -> list[Metadata]:
     """Read metadata.csv of a raw folder, or those of the folders of its split; an empty list if there is none.
 
-    `label` is the name of the column with the class; see `read`.
+    `label` is as in `read`.
 
     Raises:
         DataError: as `read`; or they are at both places.

@@ -8,7 +8,7 @@ example, the first of them by name.
 
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
@@ -16,13 +16,15 @@ from slipway.core.errors import DataError
 from slipway.core.protocol import Index, Problem
 from slipway.data.readers import copies, folders, metadata
 from slipway.data.readers.labels import Labels, split
-from slipway.data.readers.litter import passed_over
+from slipway.data.readers.litter import litter, passed_over
 from slipway.data.readers.metadata import LABELS, METADATA
 from slipway.data.readers.sides import above_pictures, side_folders
 from slipway_edge.classes import text
 
 ENOUGH = 0.05
 """With at least this share of its files in several folders, a folder is one of files with several labels."""
+LOOKED_AT = 100
+"""The number of files of which one must be recognized."""
 
 
 def names(raw: Path, classes: Sequence[str] | None, separator: str | None) -> tuple[str, ...]:
@@ -68,19 +70,36 @@ def index(
     return Index(examples.sort_values("example", ignore_index=True), problems, found.notes)
 
 
-def suits(raw: Path) -> bool:
-    """Whether files of a folder have several labels: by the column `labels`, or by copies in different folders.
+def separator(raw: Path) -> str | None:
+    """Return what separates labels in the column `labels`; None if there is no such column, or no cell with two.
+
+    Raises:
+        DataError: as `labels.Labels.of`.
+    """
+    written = _written(raw, None)
+    return None if written is None else written.separator
+
+
+def suits(raw: Path, recognise: Callable[[bytes], object]) -> bool:
+    """Whether examples of a folder have several labels: by the column `labels`, or by copies in different folders.
 
     Files that occur more than once in one folder, such as black pictures, are no evidence.
+
+    Args:
+        raw: the folder.
+        recognise: see `slipway.data.readers.folders.index`; one of the first files must be an example.
     """
     if not raw.is_dir():
         return False
-    if _column(raw) is not None:
+    files = [path.relative_to(raw) for path in sorted(raw.glob("**/*")) if path.is_file() and not litter(path.name)]
+    if not folders.recognized((raw / path for path in files[:LOOKED_AT]), recognise):
+        return False
+    if _cells(raw):
         return True
-    files = [path.relative_to(raw) for path in sorted(raw.glob("*/**/*")) if path.is_file()]
     depth = 1 if side_folders(raw) else 0
+    files = [path for path in files if len(path.parts) > depth + 1]
     listed = pd.DataFrame(
-        {"example": [path.as_posix() for path in files], "folder": [path.parts[:-1][depth:][:1] for path in files]}
+        {"example": [path.as_posix() for path in files], "folder": [path.parts[depth] for path in files]}, dtype="str"
     )
     digests = copies.digests(raw, listed)
     sets = listed.groupby(digests)["folder"].agg(["size", "nunique"])
@@ -88,21 +107,28 @@ def suits(raw: Path) -> bool:
     return bool(shared.sum() >= ENOUGH * max(len(listed) - len(digests) + len(sets), 1))
 
 
-def _column(raw: Path) -> pd.DataFrame | None:
-    """Return the rows of metadata.csv if it has a column `labels`."""
-    if not (raw / METADATA).is_file():
-        return None
-    rows = metadata.read(raw / METADATA, LABELS).rows
-    return rows if LABELS in rows else None
+def _cells(raw: Path) -> dict[str, str]:
+    """Return the cells of the column `labels` by file and line; none if there is no such column.
+
+    Raises:
+        DataError: only one of several metadata.csv has the column.
+    """
+    described = metadata.read_all(raw, LABELS)
+    labelled = [one for one in described if LABELS in one.rows]
+    if labelled and len(labelled) < len(described):
+        without = next(one.file for one in described if LABELS not in one.rows)
+        raise DataError(f"{raw / without}: no column {LABELS}, which {labelled[0].file} has")
+    return {
+        f"{raw / one.file}, line {line}": cell
+        for one in labelled
+        for line, cell in one.rows[["line", LABELS]].itertuples(index=False)
+    }
 
 
 def _written(raw: Path, separator: str | None) -> Labels | None:
     """Return how the column `labels` is written, None if there is none."""
-    rows = _column(raw)
-    if rows is None:
-        return None
-    places = [f"{raw / METADATA}, line {line}" for line in rows["line"]]
-    return Labels.of(dict(zip(places, rows[LABELS], strict=True)), separator)
+    cells = _cells(raw) if raw.is_dir() else {}
+    return Labels.of(cells, separator) if cells else None
 
 
 def _names(raw: Path, classes: Sequence[str] | None, written: Labels | None) -> tuple[str, ...]:
@@ -132,6 +158,13 @@ def _listed(
     paths = [path for top in tops for path in folders.walk(raw, raw / top, recognise, problems)]
     examples = folders.placed(pd.DataFrame({"example": paths, "label": ""}, dtype="str"), tops)
     examples = folders.describe(raw, examples, group, noun, problems, notes, LABELS)
+    tables = {(PurePosixPath(top) / METADATA).as_posix() for top in tops}
+    problems = [problem for problem in problems if problem.where not in tables]
+    unlisted = examples[LABELS].isna()
+    problems += [
+        Problem(name, "not listed", f"no {METADATA} is about it") for name in examples.loc[unlisted, "example"]
+    ]
+    examples = examples[~unlisted]
     labels = examples[LABELS].map(lambda cell: split(cell, written.separator))
     if written.separator is not None:
         notes.append(f"{METADATA}: the labels of a file are separated by {written.separator!r}")
