@@ -20,7 +20,7 @@ def test_a_skeleton_of_five_points_is_built_gated_scored_predicted_and_removed(
     data, test = figures(tmp_path / "figures"), figures(tmp_path / "test", pictures=8, seed=1)
     said, record = built("--data", str(data), "--test", str(test))
     assert "task: keypoint_detection" in said
-    assert record["dataset"]["splits"]["test"]["total"] == 10 and record["spec"]["skeleton"][0] == [0, 1]
+    assert record["dataset"]["test"]["total"] == 10 and record["spec"]["skeleton"][0] == [0, 1]
     assert record["spec"]["outputs"] == NAMES and record["spec"]["mirrored"] == [0, 2, 1, 4, 3]
     assert set(record["metrics"]) == {"pck", "mean_error"}
     assert "average precision" not in Path("models/own/card.md").read_text()

@@ -31,7 +31,7 @@ def joined(variant: str, data: Path, test: Path | None) -> Iterator[Path]:
 
     Raises:
         ConfigError: the data is in data/raw already, where nothing is changed; or it has a test split.
-        DataError: there is no such file or folder, one is in the other, or there is a link in them.
+        DataError: there is no such file or folder, or one is in the other.
     """
     if test is None:
         yield data
@@ -65,7 +65,8 @@ def joined(variant: str, data: Path, test: Path | None) -> Iterator[Path]:
             said = str(error)
             for path, name in ((whole / "test", test), (train, data), (whole, data)):
                 said = said.replace(str(path), str(name))
-            raise type(error)(said) from None
+            error.args = (said,)
+            raise
 
 
 def _link(source: Path, folder: Path) -> None:

@@ -58,7 +58,8 @@ def score(predictor: Predictor, data: Path) -> Scored:
     """
     path = predictor.folder / RECORD
     record = release.read(path.read_bytes(), str(path), predictor.record["variant"])
-    task, spec = audit.task(record), record.spec
+    undivided = {name: value for name, value in record.data.items() if name != "split"}  # new data needs no sides
+    task, spec = audit.task(record.model_copy(update={"data": undivided})), record.spec
     if not data.exists():
         raise DataError(f"{data}: no such file or folder")
     index = task.index(data)
