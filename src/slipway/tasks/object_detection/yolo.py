@@ -43,7 +43,8 @@ class Yolo:
         for folder in (*self.folders, *self._tops):
             if not (raw / folder).is_dir():
                 raise DataError(
-                    f"{raw / folder}: no such folder; pictures go to {IMAGES}/, their YOLO labels to {LABELS}/"
+                    f"{raw / folder}: no such folder; pictures go to {IMAGES}/, their labels as YOLO text to {LABELS}/ "
+                    f"or in COCO's format to one JSON file next to {IMAGES}/"
                 )
 
     @property
