@@ -69,8 +69,9 @@ def test_a_number_of_the_shop_beside_its_name_changes_nothing(tmp_path: Path) ->
 def test_gaps_and_the_repeated_hour_of_autumn_are_no_obstacle(tmp_path: Path) -> None:
     frame = sales("h", length=600, period=24)
     rows = frame.drop(index=range(100, 130))
+    rows.loc[5, "shop"] = None
     found = proposed(tmp_path, pd.concat([rows, rows[60:61]])).series
-    assert found is not None and str(found.step) == "1h"
+    assert found is not None and (str(found.step), found.places) == ("1h", 3)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 
 from slipway.core.errors import DataError
 from slipway.core.spec import Spec
+from slipway.data.rows.proposal import propose
+from slipway.tasks import row_regression
 from slipway.tasks.tabular_regression import Task
 
 FREQUENCIES = {"15min": "15min", "6h": "6h", "1d": "D", "1w": "W-WED", "1mo": "MS"}
@@ -215,3 +217,26 @@ def test_an_interval_has_coverage_width_and_pinball_loss_overall_and_by_weekday(
         assert part.sum() / whole.sum() == pytest.approx(total[name])
     assert [plot.name for plot in scores.plots()] == ["error_by_weekday", "latest", "forecast_and_actual"]
     assert of.kinds == {"group", "weekday"}
+
+
+def test_a_new_forecast_has_what_was_found_in_the_table(tmp_path: Path) -> None:
+    proposed = propose(raw(tmp_path, table("1d")), "sales", None)
+    assert Task.suits(proposed) and not row_regression.Task.suits(proposed)
+    columns, sections = Task.sections(proposed)
+    assert [(one.name, one.kind) for one in columns.columns] == [
+        ("day", "time"), ("shop", "series"), ("price", "not known ahead"), ("sales", "target"),
+    ]  # fmt: skip
+    assert sections["data"] == {
+        "target": "sales", "time": "day", "place": "shop", "step": "1d", "horizon": 7, "season": 7,
+        "quantiles": [0.1, 0.5, 0.9], "block": 7,
+    }  # fmt: skip
+    assert Task(Task.Data(**sections["data"])).index(tmp_path).examples["group"].nunique() > 80
+    assert sections["split"] == {"by": "time"} and sections["train"] == {"refit": True}
+
+
+def test_a_forecast_of_a_table_without_series_is_refused(tmp_path: Path) -> None:
+    mixed = table("1d").drop(columns="shop")
+    proposed = propose(raw(tmp_path, mixed), "sales", None)
+    assert not Task.suits(proposed) and row_regression.Task.suits(proposed)
+    with pytest.raises(DataError, match=r"no series found in this table: .* name that column with --group"):
+        Task.sections(proposed)

@@ -68,7 +68,7 @@ def find(
     single = pd.Series("", table.index)
     found: dict[str | None, tuple[pd.Series, Step]] = {}
     for name in [place] if place else [None, *others]:
-        key = single if name is None else table[name]
+        key = single if name is None else tables.texts(table[name])
         step = _step(key, times)
         if step is not None:
             found[name] = key, step

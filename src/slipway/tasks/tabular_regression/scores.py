@@ -13,7 +13,7 @@ from slipway.metrics import quantiles
 from slipway.metrics.breakdown import Parts
 from slipway_edge.tasks.tabular_regression.steps import Step
 
-PARTS = {"hour": "hour of the day", "weekday": "weekday, from Monday", "month": "month"}
+LABELS = {"hour": "hour of the day", "weekday": "weekday, from Monday", "month": "month"}
 SHOWN_DAYS = {"hour": 14, "weekday": 56, "month": None}
 """How many days of a series a plot shows at most; None: all."""
 POINTS = 2000
@@ -94,11 +94,11 @@ class Scores:
         return [
             Plot(
                 f"error_by_{part}",
-                f"Mean absolute error by {PARTS[part]}",
+                f"Mean absolute error by {LABELS[part]}",
                 self._breakdown(part),
                 part,
                 ["mae", "naive_mae"],
-                x_label=PARTS[part],
+                x_label=LABELS[part],
                 y_label=self.unit,
             ),
             Plot(
