@@ -47,7 +47,7 @@ QUICK = Train(
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that TensorFlow traces quickly, for tests where the architecture does not matter."""
 
-    def build(model: Model, spec: Spec) -> Any:
+    def build(model: Model, spec: Spec, activation: str = "softmax") -> Any:
         layers = keras.layers
         return keras.Sequential(
             [
@@ -58,7 +58,7 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
                 layers.ReLU(6),
                 layers.Flatten(),
                 layers.Dropout(model.dropout),
-                layers.Dense(len(spec["outputs"]), activation="softmax", name="predictions"),
+                layers.Dense(len(spec["outputs"]), activation=activation, name="predictions"),
             ]
         )
 
