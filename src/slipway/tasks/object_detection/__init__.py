@@ -121,7 +121,7 @@ class Task(edge.Task):
     def index(self, raw: Path) -> Index:
         """List the pictures and read their labels; `labels` are the classes of the objects in the picture.
 
-        With `data.name`, `label` it is whether there is an object, such as `ball` or `no ball`.
+        With `data.name`, `label` is whether there is an object, such as `ball` or `no ball`.
 
         Raises:
             DataError: a folder is missing, the folder does not have a class of `data.classes`, metadata.csv cannot be
