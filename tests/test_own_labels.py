@@ -1,6 +1,5 @@
 """Files of others with any number of labels, through every command, without editing a file."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +7,8 @@ import pytest
 import soundfile
 import yaml
 from PIL import Image, ImageDraw
-from typer.testing import CliRunner
 
-from slipway.cli.app import app
-from test_own_tables import sh, slipway, smoke
-
-__all__ = ["smoke"]
+from own_data import built, in_smoke, predicted, removed, scored, sh, slipway
 
 LABELS = ("bright", "round", "striped")
 
@@ -66,34 +61,33 @@ def _inside(path: Path) -> Path:
     ],
 )
 def test_labels_are_built_gated_scored_predicted_and_removed(
-    smoke: Path, tmp_path: Path, make, options: list[str], task: str, labels: list[str], some: str
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    make,
+    options: list[str],
+    task: str,
+    labels: list[str],
+    some: str,
 ) -> None:
+    in_smoke(monkeypatch)
     data = make(tmp_path / "own")
-    said = slipway("new", "own", "--data", str(data), *options)
+    said, record = built("--data", str(data), *options)
     assert f"task: {task}" in said
-    for command in ("dvc repro register@own", "git add --all", "git commit --message 'Add own'"):
-        assert command in said
-        sh(f"{command} --quiet" if command.startswith("git commit") else command)
-    assert sh("git status --porcelain") == ""
-    record = json.loads(Path("models/own/release.json").read_text())
     assert record["spec"]["classes"] == labels
     assert len(record["spec"]["threshold"]) == len(record["spec"]["operating_point"]) == 3
     assert record["delegation"] == {"partitions": 1, "outside": {"QUANTIZE": 1}}
     share = np.mean([split["classes"][name] / split["total"] for split in _splits(record) for name in labels])
     assert record["metrics"]["mean_average_precision"]["value"] > share
-    assert CliRunner().invoke(app, ["gate", "own"]).exit_code != 3
-    assert CliRunner().invoke(app, ["report", "own"]).exit_code != 3
-    assert "own" in Path("report.md").read_text()
-    scored = json.loads(slipway("score", "own", str(data), "--json"))
-    assert scored["metrics"]["mean_average_precision"]["value"] > share
-    assert [row["class"] for row in scored["tables"]["per_class"]] == labels
-    lines = [json.loads(line)["prediction"] for line in slipway("predict", "own", str(data / some)).splitlines()]
+    new = scored(data)
+    assert new["metrics"]["mean_average_precision"]["value"] > share
+    assert [row["class"] for row in new["tables"]["per_class"]] == labels
+    lines = [line["prediction"] for line in predicted(data / some)]
     assert lines and all(list(line["probabilities"]) == labels for line in lines)
     for line in lines:
         of_each = zip(labels, record["spec"]["threshold"], strict=True)
         assert line["labels"] == [name for name, least in of_each if line["probabilities"][name] >= least]
-    slipway("remove", "own")
-    assert "own" not in yaml.safe_load(Path("params.yaml").read_text())["variants"]
+    removed()
 
 
 def _splits(record: dict) -> list[dict]:
