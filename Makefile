@@ -48,6 +48,7 @@ check: .venv/dev
 	pytest -m "not build"
 
 test: .venv/dev
+	@tests/install_browser
 	pytest
 
 bench: .venv/dev
@@ -72,6 +73,7 @@ lint: .venv/dev
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--editable ./edge $(if $(filter edge,$*),,--editable .)
+	$(if $(filter build dev,$*),.venv/bin/python docs/vega.py)
 	@touch $@
 
 # Write the locks after a change of the dependencies in pyproject.toml (needs uv). dev.lock has all packages, and the

@@ -61,13 +61,14 @@ def test_the_code_stage_depends_on_exactly_the_folders_of_the_code_that_stages_r
 
 def test_a_change_of_scoring_retrains_nothing() -> None:
     scoring = ("core/metric.py", "core/protocol.py", "gate/", "metrics/", "release/", "statistics/", "tasks/")
+    fitted = {"statistics/__init__.py", "statistics/conformal.py"}  # how far quantiles are shifted is part of the trees
     for facts in PARAMS["all"].values():
         run = [
             str(path.relative_to(SOURCE / "slipway"))
             for path in source.files(code.roots("train", **facts))
             if path.is_relative_to(SOURCE / "slipway")
         ]
-        assert not [path for path in run if path.startswith(scoring)]
+        assert not [path for path in run if path.startswith(scoring) and path not in fitted]
 
 
 def test_every_section_that_a_stage_reads_is_among_its_parameters() -> None:

@@ -507,7 +507,7 @@ def test_an_opened_image_is_turned_upright_as_its_file(orientation: int) -> None
         (np.full((8, 9, 3), 0.5), r"not float64 \[8, 9, 3\]; its values are from 0 to 1: use \(255 \* array\)"),
         (np.full((8, 9, 3), 127), r"not int64 \[8, 9, 3\]$"),
         (Image.new("F", (4, 4)), "picture 1: not a picture: a PIL image of mode F has no range; convert it to RGB"),
-        (Image.open(BytesIO(file_of(picture())[:-400])), "picture 1: truncated"),
+        (Image.open(BytesIO(file_of(picture(size=(400, 300)))[:-400])), "picture 1: truncated"),
         (7, "picture 1: not a picture: int; give a path, bytes, a PIL image or a uint8 array"),
     ],
 )
