@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
+from recipes import SETS
 from seeds import margins
 from slipway.core import atomic
 from slipway.metrics import latency
@@ -90,6 +91,34 @@ def _loop(what: str, command: str, goal: float) -> Row:
             and not f["now"][command]["exit_code"]
         ),
     )
+
+
+def _recipe(name: str, what: str, baseline: str) -> Benchmark:
+    """The rows of a recipe beside a plain baseline, one for each number of examples."""
+
+    def row(size: str) -> Row:
+        def result(figures: Figures) -> str:
+            recipe, plain = (figures["sizes"][size][who] for who in ("recipe", "baseline"))
+            return (
+                f"{recipe['score']:.3f} against {plain['score']:.3f} (standard error {plain['standard_error']:.3f}), "
+                f"in {recipe['seconds'] / plain['seconds']:.2f} × its time: {recipe['seconds']:.0f} s"
+            )
+
+        def reached(figures: Figures) -> bool:
+            recipe, plain = (figures["sizes"][size][who] for who in ("recipe", "baseline"))
+            as_good: bool = recipe["score"] >= plain["score"] - plain["standard_error"]
+            return as_good and bool(recipe["seconds"] <= 3 * plain["seconds"])
+
+        return Row(
+            f"{what}, trained with `slipway new` on {size} examples, mean of three seeds",
+            baseline,
+            "its score less its standard error, 3 × its time",
+            result,
+            reached,
+        )
+
+    sizes = ["all" if size is None else str(size) for size in SETS[name].sizes]
+    return Benchmark(f"recipes.py {name}", tuple(map(row, sizes)))
 
 
 BENCHMARKS = {
@@ -559,6 +588,9 @@ BENCHMARKS = {
                 lambda f: f["float_bytes"] / f["bytes"] >= 3.3,
             ),
         ),
+    ),
+    "recipe-fouls": _recipe(
+        "fouls", "average precision on real fouls, hand ball or not", "CatBoost with its defaults, on the raw columns"
     ),
     "sounds": Benchmark(
         "sounds.py",

@@ -5,14 +5,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import guesses
 from slipway.core.shown import Shown
 from slipway.gate.comparison import Comparison, Flip
 from slipway.gate.contributions import Scored
+from slipway.release.figures import figures
 from slipway.release.mistakes import BETTER, CONFIDENT, FURTHEST, MOST, SUSPECT, WORSE, Mistake, mistakes
 from slipway.release.view import view
-from slipway.tasks.object_detection.gallery import confidence
+from slipway.tasks.object_detection.gallery import confidence, shown
 
 PICTURES = "image_classification"
 
@@ -107,3 +109,33 @@ def test_a_detector_is_sure_of_what_it_invents_and_of_what_it_does_not_find() ->
     targets = np.array([[ball], [ball], [ball], [[np.nan] * 4]])
     found = np.array([[[*ball, 0.9]], [[*ball, 0.2]], [[*other, 0.7]], [[*other, 0.6]]])
     assert confidence(targets, found, {}).tolist() == pytest.approx([0.1, 0.8, 1.0, 0.6])
+
+
+def test_a_detector_of_several_classes_is_wrong_about_an_object_that_it_calls_another() -> None:
+    place = [0.5, 0.5, 0.2, 0.2]
+    targets = np.array([[[*place, 0]], [[*place, 1]]])
+    found = np.array([[[*place, 0.9, 0]], [[*place, 0.9, 0]]])
+    assert confidence(targets, found, {}).tolist() == pytest.approx([0.1, 1.0])
+
+
+def test_boxes_of_several_classes_are_named(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.png")
+    spec = {"outputs": ["head", "helmet"], "threshold": 0.5}
+    targets = np.array([[[0.5, 0.5, 0.2, 0.2, 1], [np.nan] * 5]])
+    found = np.array([[[0.5, 0.5, 0.2, 0.2, 0.75, 0], [0, 0, 0, 0, 0, 0]]])
+    (one,) = shown(None, tmp_path, pd.DataFrame({"example": ["a.png"]}), targets, found, spec)
+    assert [(box.text, box.actual) for box in one.boxes] == [("helmet", True), ("head 0.75", False)]
+
+
+def test_files_with_several_labels_are_mistakes_by_their_worst_label(tmp_path: Path) -> None:
+    """One decision is of two labels, so there is no confusion matrix, and no label is a class of its own."""
+    names = ["rain", "wind"]
+    data = {"height": 8, "width": 8, "classes": names}
+    task = guesses.tasks.load("image_multilabel", data)
+    spec = {"outputs": names, "classes": names, "threshold": [0.5, 0.5]}
+    examples = pd.DataFrame({"example": list("abc"), "label": ["rain; wind", "", "wind"], "group": list("abc")})
+    targets = np.array([[1, 1], [0, 0], [0, 1]], np.uint8)
+    scored = Scored(task, spec, examples, targets, np.array([[0.9, 0.4], [0.8, 0.1], [0.1, 0.9]]))
+    found = mistakes(scored, "image_multilabel", tmp_path / "absent")
+    assert [(one.example, one.certainty) for one in found] == [("b", "0.800"), ("a", "0.600")]
+    assert "Confusion matrix" not in [one.title for one in figures(scored, None, None, {})]

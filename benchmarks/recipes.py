@@ -1,0 +1,204 @@
+"""The recipes of `slipway new` beside plain baselines, on the same splits of real recordings, by number of examples.
+
+In a clone of the current commit, for each number of examples and each seed: draw that many examples that are not in the
+test split, which stays the same, with a split into train and val; run `slipway new`, with nothing edited, and `dvc
+repro evaluate@<set>`; train the baseline of the task (benchmarks/baselines) on the same prepared splits or rows. The
+seconds are those of the stage `train`, and of the baseline's whole fit with the reading of its data.
+
+    python benchmarks/recipes.py fouls
+    python benchmarks/recipes.py pitch-objects
+    python benchmarks/recipes.py sounds
+    python benchmarks/recipes.py fouls --examples 300
+
+The recordings are in the folder that SLIPWAY_SHARED names (../shared by default). Prints one JSON object. A run that
+was stopped repeats only what had not ended: the figures are kept in `.dvc/tmp/recipes`.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from own_data import TEST_SESSIONS
+from slipway.core import atomic
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORDINGS = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "data"
+KEPT = ROOT / ".dvc" / "tmp" / "recipes"
+SEEDS = (1, 2, 3)
+VAL = 0.2
+"""The share of the drawn examples that is val: of their groups, where these are known."""
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """Real recordings: a task, its metric, and how a part of them is laid out as a user's own data.
+
+    `lay_out` takes a folder, the number of examples to draw (None: all) and a seed. It returns the arguments of
+    `slipway new` after the name, and the arguments of the baseline without the seed.
+    """
+
+    task: str
+    metric: str
+    sizes: tuple[int | None, ...]
+    lay_out: Callable[[Path, int | None, int], tuple[list[str], list[str]]]
+
+
+def fouls(folder: Path, examples: int | None, seed: int) -> tuple[list[str], list[str]]:
+    """Whether a foul was a hand ball; the test is a fifth of the matches."""
+    table = pd.read_csv(RECORDINGS / "fouls" / "fouls.csv.gz").drop(columns=["event_id"])
+    table["hand"] = (table.pop("label") == "Hand foul").astype(int)
+    matches = np.random.default_rng(0).permutation(table["match_id"].unique())
+    tested = table["match_id"].isin(matches[: len(matches) // 5])
+    others = table[~tested]
+    drawn = others if examples is None else others.sample(examples, random_state=seed)
+    path = folder / "fouls.csv"
+    sides = [_sides(drawn["match_id"], seed), pd.Series("test", table.index[tested])]
+    pd.concat([drawn, table[tested]]).assign(split=pd.concat(sides)).to_csv(path, index=False)
+    return ["--data", str(path), "--target", "hand", "--group", "match_id"], [str(path), "hand", "match_id"]
+
+
+def pitch_objects(folder: Path, examples: int | None, seed: int) -> tuple[list[str], list[str]]:
+    """Objects on a robots' pitch; the test is two sessions of ten."""
+    files = sorted((RECORDINGS / "pitch-objects").glob("*/*.jpg"))
+    sessions = pd.Series([path.name.split("_")[0] for path in files])
+    _copy(folder / "pictures", files, sessions, sessions.isin(TEST_SESSIONS), examples, seed)
+    return ["--data", str(folder / "pictures")], ["data/prepared/own"]
+
+
+def sounds(folder: Path, examples: int | None, seed: int) -> tuple[list[str], list[str]]:
+    """Ten kinds of sound (ESC-10); the test is the fifth fold."""
+    files = sorted((RECORDINGS / "sounds").glob("*/*.ogg"))
+    recordings = pd.Series(["-".join(path.stem.split("-")[:2]) for path in files])
+    _copy(folder / "sounds", files, recordings, recordings.str.startswith("5"), examples, seed)
+    return ["--data", str(folder / "sounds")], ["data/prepared/own"]
+
+
+SETS = {
+    "fouls": Recordings("tabular_classification", "average_precision", (300, 1000, 1500, None), fouls),
+    "pitch-objects": Recordings("image_classification", "accuracy", (300, 1000, 1500, None), pitch_objects),
+    "sounds": Recordings("audio_classification", "accuracy", (300, None), sounds),
+}
+
+
+def _copy(
+    folder: Path, files: Iterable[Path], groups: pd.Series, tested: pd.Series, examples: int | None, seed: int
+) -> None:
+    """Link the drawn files and those of the test, in the folders of their classes, with metadata.csv."""
+    index = pd.DataFrame({"file": list(files), "group": groups})
+    others = index[~tested]
+    drawn = others if examples is None else others.sample(examples, random_state=seed)
+    index = pd.concat(
+        [drawn.assign(split=_sides(drawn["group"], seed)), index[tested].assign(split="test")]
+    ).sort_index()
+    index["path"] = [f"{path.parent.name}/{path.name}" for path in index["file"]]
+    for file, name in zip(index["file"], index["path"], strict=True):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, folder / name)
+    index[["path", "group", "split"]].to_csv(folder / "metadata.csv", index=False)
+
+
+def _sides(groups: pd.Series, seed: int) -> pd.Series:
+    """`val` for the groups that make `VAL` of the examples, and `train` for the others."""
+    order = np.random.default_rng(seed).permutation(groups.unique())
+    sizes = groups.value_counts().loc[order].cumsum()
+    val = sizes.index[: max(1, int((sizes <= VAL * len(groups)).sum()))]
+    return groups.isin(val).map({True: "val", False: "train"})
+
+
+def measure(clone: Path, name: str, examples: int | None, seed: int) -> dict[str, Any]:
+    """Build the recipe and the baseline once; return the score and the seconds of both."""
+    recordings = SETS[name]
+    with tempfile.TemporaryDirectory() as temporary:
+        new, baseline = recordings.lay_out(Path(temporary), examples, seed)
+        run(clone, "git", "reset", "-q", "--hard")
+        run(clone, "git", "clean", "-qfd")
+        top = clone / "params.yaml"
+        top.write_text(top.read_text().replace("\nseed: 7", f"\nseed: {seed}"))
+        run(clone, "slipway", "new", "own", "--task", recordings.task, *new)
+        run(clone, "dvc", "repro", "prepare@own")
+        began = time.perf_counter()
+        run(clone, sys.executable, "-m", "slipway.stages.train", "own")
+        seconds = time.perf_counter() - began
+        run(clone, "dvc", "commit", "--force", "train@own")
+        run(clone, "dvc", "repro", "--single-item", "evaluate@own")
+        score = json.loads((clone / "reports" / "own" / "metrics.json").read_text())[recordings.metric]
+        command = [sys.executable, str(ROOT / "benchmarks" / "baselines" / f"{recordings.task}.py"), *baseline]
+        plain = json.loads(run(clone, *command, str(seed)).splitlines()[-1])
+        run(clone, "slipway", "remove", "own")
+    return {
+        "recipe": {"score": score, "seconds": seconds},
+        "baseline": {"score": plain[recordings.metric], "seconds": plain["seconds"]},
+    }
+
+
+def run(clone: Path, *command: str) -> str:
+    """Run a command in the clone with its code, and return its output."""
+    environment = {
+        **os.environ,
+        "MLFLOW_TRACKING_URI": "",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": f"{clone}/src{os.pathsep}{clone}/edge/src",
+    }
+    done = subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of the seeds for the recipe and the baseline, with the standard error of the score."""
+    return {
+        who: {
+            "score": statistics.mean(one[who]["score"] for one in runs),
+            "standard_error": statistics.stdev(one[who]["score"] for one in runs) / len(runs) ** 0.5,
+            "seconds": statistics.mean(one[who]["seconds"] for one in runs),
+        }
+        for who in ("recipe", "baseline")
+    }
+
+
+def main() -> None:
+    """Measure every size with every seed, and print the means."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("set", choices=sorted(SETS))
+    parser.add_argument("--examples", help="one of the sizes of the set; all: every example")
+    chosen = parser.parse_args()
+    recordings = SETS[chosen.set]
+    sizes = {"all" if size is None else str(size): size for size in recordings.sizes}
+    if chosen.examples:
+        sizes = {chosen.examples: sizes[chosen.examples]}
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    figures = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        clone = Path(temporary) / "clone"
+        subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+        for label, size in sizes.items():
+            runs = []
+            for seed in SEEDS:
+                kept = KEPT / commit.stdout.strip() / f"{chosen.set}-{label}-{seed}.json"
+                if not kept.exists():
+                    kept.parent.mkdir(parents=True, exist_ok=True)
+                    atomic.write_json(kept, measure(clone, chosen.set, size, seed))
+                runs.append(json.loads(kept.read_text()))
+                print(chosen.set, label, seed, runs[-1], file=sys.stderr, flush=True)
+            figures[label] = summary(runs)
+    print(json.dumps({"metric": recordings.metric, "sizes": figures}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
