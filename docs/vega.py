@@ -3,17 +3,18 @@
     python docs/vega.py
 
 `make` runs it when it installs what builds. The scripts are those of the package vl-convert-python, in the newest
-release of Vega-Lite 5, the version of DVC's charts. .dvc/config names the page
-(https://dvc.org/doc/user-guide/project-structure/configuration#plots).
+release of Vega-Lite 5, the version of DVC's charts. .dvc/config.local names the page, and not .dvc/config, since DVC
+refuses to plot if the page is absent (https://dvc.org/doc/user-guide/project-structure/configuration#plots).
 """
 
+import subprocess
 from pathlib import Path
 
 import vl_convert
 
 from slipway.core import atomic
 
-PAGE = Path(__file__).parents[1] / ".dvc" / "plots" / "page.html"
+PAGE = Path(".dvc/plots/page.html")
 VERSION = "5.21"
 """The version of Vega-Lite."""
 TEMPLATE = """<!doctype html>
@@ -34,11 +35,13 @@ body > div { max-width: 100%%; overflow-x: auto; }
 """
 
 
-def page() -> str:
-    """Return the page."""
+def write(root: Path) -> None:
+    """Write the page into the repository with this root, and make it DVC's."""
     script = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", VERSION)
-    return TEMPLATE % {"script": script.replace("</script", r"<\/script")}
+    atomic.write_text(root / PAGE, TEMPLATE % {"script": script.replace("</script", r"<\/script")})
+    name = PAGE.relative_to(".dvc").as_posix()
+    subprocess.run(["dvc", "config", "--quiet", "--local", "plots.html_template", name], cwd=root, check=True)
 
 
 if __name__ == "__main__":
-    atomic.write_text(PAGE, page())
+    write(Path(__file__).parents[1])

@@ -21,13 +21,14 @@ WIDTHS = (400, 1280)
 def plots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page with the plots of all variants, as they are committed."""
     root = copy_repository(tmp_path_factory.mktemp("plots") / "repository")
-    (root / ".dvc" / "plots" / vega.PAGE.name).write_text(vega.page())
+    vega.write(root)
     sh("dvc plots show", root)
     return root / "dvc_plots" / "index.html"
 
 
-def test_the_page_loads_nothing() -> None:
-    assert not re.search(r"<script[^>]+src=|<link|@import", vega.page())
+def test_the_page_loads_nothing(plots: Path) -> None:
+    assert not re.search(r"<script[^>]+src=|<link|@import", plots.read_text())
+    assert sh("git status --porcelain", plots.parents[1]) == "", "DVC's page is ignored by Git"
 
 
 def test_every_plot_is_drawn_without_a_network(plots: Path) -> None:

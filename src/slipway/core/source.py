@@ -9,7 +9,7 @@ import io
 import tokenize
 from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import grimp
 from grimp.exceptions import SourceSyntaxError
@@ -75,9 +75,20 @@ def _relative(path: Path) -> str:
 def _imported(root: str) -> frozenset[str]:
     if root not in _graph().modules:
         raise ModuleNotFoundError(f"no module {root}", name=root)
-    modules = {root, *_graph().find_upstream_modules(root)}
-    above = {str(parent) for module in modules for parent in PurePosixPath(module.replace(".", "/")).parents}
-    return frozenset(modules | {parent.replace("/", ".") for parent in above - {"."}})
+    found: set[str] = set()
+    left = {root}
+    while left:
+        modules = left | {one for module in left for one in _graph().find_upstream_modules(module)}
+        found |= modules
+        left = {parent for module in modules for parent in _packages(module)} - found  # what they import runs too
+    return frozenset(found)
+
+
+def _packages(module: str) -> Iterator[str]:
+    """Yield the packages that contain a module."""
+    parts = module.split(".")
+    for length in range(1, len(parts)):
+        yield ".".join(parts[:length])
 
 
 @cache
