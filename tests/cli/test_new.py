@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from slipway.cli import new as command
+from slipway.cli import findings, writing
 from slipway.cli.app import app
 
 NAMES = ["Brötchen", "rye bread", "ちくわ", *(f"kind {number:02}" for number in range(4, 31))]
@@ -182,11 +182,11 @@ def test_identical_files_are_counted_by_side_and_class(tmp_path: Path) -> None:
     for name, *_, content in [*rows, ("e", "x", "val", b"33")]:
         (tmp_path / name).write_bytes(content)
     examples = pd.DataFrame([row[:3] for row in [*rows, ("e", "x", "val")]], columns=["example", "label", "side"])
-    assert command._identical(tmp_path, examples) == [
+    assert findings.identical(tmp_path, examples) == [
         "2 sets of exact copies (4 files), 1 of them across the split, 1 of them in several classes; "
         "--group-copies keeps copies on one side"
     ]
-    assert command._identical(tmp_path, examples[3:]) == []
+    assert findings.identical(tmp_path, examples[3:]) == []
 
 
 def refused(*arguments: str) -> tuple[int, str]:
@@ -272,7 +272,7 @@ def test_a_late_failure_undoes_all_changes(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     folder = pictures(tmp_path / "pictures", 2, 3)
-    write = command.atomic.write_text
+    write = writing.atomic.write_text
 
     def fail(path: Path, text: str) -> None:
         write(path, text)
@@ -281,7 +281,7 @@ def test_a_late_failure_undoes_all_changes(
             raise failure
 
     before = state()
-    monkeypatch.setattr(command.atomic, "write_text", fail)
+    monkeypatch.setattr(writing.atomic, "write_text", fail)
     result = CliRunner().invoke(app, ["new", "mine", "--task", "image_classification", "--data", str(folder)])
     assert result.exit_code != 0
     assert state() == before

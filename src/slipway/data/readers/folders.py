@@ -274,19 +274,6 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
                 yield where
 
 
-def recognized(paths: Iterable[Path], recognise: Callable[[bytes], object]) -> int:
-    """Return how many of the files are examples by their first bytes; see `index` for `recognise`."""
-    count = 0
-    for path in paths:
-        with path.open("rb") as file:
-            try:
-                recognise(file.read(12))
-            except ExampleError:
-                continue
-        count += 1
-    return count
-
-
 def _described(examples: pd.DataFrame, described: Metadata, problems: list[Problem], notes: list[str]) -> pd.DataFrame:
     """Return the examples that metadata.csv lists, with its columns; rows that contradict the folders are problems."""
     notes += described.notes
