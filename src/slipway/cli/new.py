@@ -24,7 +24,7 @@ import yaml
 import slipway
 import slipway_edge
 from slipway import tasks
-from slipway.cli import entries, findings, suitable, variant_file, writing
+from slipway.cli import entries, findings, start, suitable, variant_file, writing
 from slipway.cli.entries import GRAPH
 from slipway.cli.variants import RAW, check_name
 from slipway.core import config, documents
@@ -64,6 +64,7 @@ def new(
     target: str | None = None,
     quarantine: float = 0.0,
     group_copies: bool = False,
+    weights: Path | None = None,
     dry_run: bool = False,
 ) -> Created:
     """Create a variant from `folder`.
@@ -77,6 +78,7 @@ def new(
         target: the column of a table to predict; None for the one that is called so.
         quarantine: `checks.quarantine`, the share of bad examples that may be quarantined.
         group_copies: `split.group_copies`, whether copies and near copies form one group.
+        weights: the file of a network from which training starts.
         dry_run: check everything, and write nothing.
 
     Raises:
@@ -92,6 +94,7 @@ def new(
     own = dict(plan.own)
     own |= {"checks": {"quarantine": quarantine}} if quarantine else {}
     own |= {"split": {**own.get("split", {}), "group_copies": True}} if group_copies else {}
+    own |= {} if weights is None else {"start": start.section(weights)}
     entry = f"{{task: {plan.task}, framework: {plan.recipe['framework']}}}"
     line = entries.add(TOP.read_text(), TOP, "variants", variant, entry)
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
@@ -104,7 +107,7 @@ def new(
         index = loaded.index(folder)
     findings.check_problems(folder, index, quarantine, plan.noun)
     split, examples = Split(**values["split"]), index.examples
-    notes = [*plan.notes, *index.notes, *index.warnings, *splits.own(examples, split)]
+    notes = [*start.notes(weights), *plan.notes, *index.notes, *index.warnings, *splits.own(examples, split)]
     if group_copies:
         distance = Checks(**values["checks"]).duplicate_distance
         examples, note = preparation.group_copies(loaded, folder, examples, distance)

@@ -42,6 +42,9 @@ def new(
     group_copies: Annotated[
         bool, typer.Option("--group-copies", help="Keep copies and near copies on one side of the split.")
     ] = False,
+    weights: Annotated[
+        Path | None, typer.Option(help="File of a network that Keras saved, from whose weights training starts.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -58,6 +61,7 @@ def new(
             target=target,
             quarantine=quarantine,
             group_copies=group_copies,
+            weights=weights,
             dry_run=dry_run,
         )
     if as_json:
