@@ -6,13 +6,16 @@ at 0.
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from slipway.core.errors import DataError
+from slipway.data.readers.sides import side_of_folder
 
 PICTURES = "images"
+ANNOTATIONS = "annotations"
 
 
 @dataclass(frozen=True)
@@ -40,21 +43,45 @@ def content(path: Path) -> dict[str, list[Any]]:
     return read
 
 
-def pictures(raw: Path, path: Path, images: list[Any]) -> dict[Any, Picture]:
+def downloaded(raw: Path, kind: str) -> dict[Path, str]:
+    """Return the folder of pictures, relative to `raw`, of each file of a kind in the layout of COCO's own downloads.
+
+    The files are `annotations/<kind>_<name>.json`, and their pictures are in the folder `<name>` or `images/<name>`,
+    such as `train2017`. Files without such a folder are left out: COCO's annotations come in one archive.
+    """
+    found: dict[Path, str] = {}
+    for path in sorted((raw / ANNOTATIONS).glob(f"{kind}_*.json")):
+        name = path.stem.removeprefix(f"{kind}_")
+        top = next((top for top in (name, f"{PICTURES}/{name}") if name and (raw / top).is_dir()), None)
+        if top is not None:
+            found[path] = top
+    return found
+
+
+def sides(tops: Iterable[str]) -> dict[str, str | None]:
+    """Return the side of the split that each folder is named after; None for all if they are no split."""
+    found = {top: side_of_folder(PurePosixPath(top).name) for top in tops}
+    is_split = len(found) > 1 and None not in found.values() and "train" in found.values()
+    return found if is_split else dict.fromkeys(found)
+
+
+def pictures(raw: Path, path: Path, images: list[Any], folder: str | None = None) -> dict[Any, Picture]:
     """Return the pictures of the list `images` by id.
 
-    Paths in the file are relative to its folder, or to the folder of pictures in that.
+    Paths in the file are relative to `folder`; if that is None, to the file's folder, or to the folder of pictures in
+    that.
 
     Args:
         raw: the raw folder.
         path: the file.
         images: the list.
+        folder: the folder of its pictures, relative to `raw`.
 
     Raises:
         DataError: an entry lacks a key, is there twice, or has a path outside the folder.
     """
-    parent = PurePosixPath(path.parent.relative_to(raw).as_posix())
-    apart = (path.parent / PICTURES).is_dir()
+    parent = PurePosixPath(path.parent.relative_to(raw).as_posix() if folder is None else folder)
+    apart = folder is None and (path.parent / PICTURES).is_dir()
     found: dict[Any, Picture] = {}
     for number, image in enumerate(images):
         where = f"{path}: images[{number}]"
