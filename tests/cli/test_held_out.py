@@ -98,7 +98,7 @@ def test_a_table_is_the_test_split(here: Path, as_folder: bool) -> None:
 
 def days(path: Path, first: str, number: int) -> Path:
     dates = pd.date_range(first, periods=number)
-    pd.DataFrame({"day": dates.strftime("%Y-%m-%d"), "sales": 50 + 10 * (dates.dayofweek > 4)}).to_csv(
+    pd.DataFrame({"day": dates.strftime("%Y-%m-%d"), "sales": 50 + 10 * (dates.day_of_week > 4)}).to_csv(
         path, index=False
     )
     return path
@@ -125,7 +125,7 @@ def test_a_test_set_of_earlier_times_is_refused(here: Path) -> None:
     examples = index(
         days(here / "a.csv", "2024-01-01", 100), days(here / "b.csv", "2023-12-01", 20), "tabular_regression", **SERIES
     ).examples
-    with pytest.raises(DataError, match="test begins at 2023-12-01 .* must be later than all others"):
+    with pytest.raises(DataError, match=r"test begins at 2023-12-01 .* must be later than all others"):
         splits.assign(examples, Split(by="time"), classes=None, seed=0)
 
 

@@ -166,6 +166,8 @@ def _plan(folder: Path, task: str | None, target: str | None, group: str | None)
     task = task or suitable.suitable(folder, proposed)
     kind = tasks.kind(task)
     notes = [] if series is None else [series.words]
+    if proposed is not None and (far := [one for one in proposed.written.missing if one.startswith("-9")]):
+        notes.append(f"taken for a missing value in all columns (data.format.missing): {', '.join(far)}")
     own: dict[str, dict[str, Any]] = {}
     if isinstance(kind, suitable.Layout):
         own["data"], stated = kind.stated(folder)

@@ -137,6 +137,10 @@ def suitable(folder: Path, proposed: Proposal | None) -> str:
     """
     candidates: dict[str, Any] = {name: tasks.kind(name) for name in known()}
     if proposed is not None:
+        if proposed.values.nunique() < 2:
+            only = proposed.values.dropna().unique().tolist()
+            has = f"only one value, {only[0]!r}" if only else "no value"
+            raise DataError(f"{folder}: {proposed.target} has {has}, so nothing can be learnt; --target names another")
         found = [name for name, kind in candidates.items() if issubclass(kind, OfTable) and kind.suits(proposed)]
     else:
         found = _of_files(folder, candidates)
