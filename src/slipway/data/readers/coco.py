@@ -16,6 +16,7 @@ from slipway.data.readers.sides import side_of_folder
 
 PICTURES = "images"
 ANNOTATIONS = "annotations"
+LISTS = ("images", "annotations", "categories")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def content(path: Path) -> dict[str, list[Any]]:
         read: dict[str, list[Any]] = json.loads(path.read_bytes())
     except (ValueError, OSError, RecursionError) as error:
         raise DataError(f"{path}: not JSON ({error}); export the annotations again")
-    for key in ("images", "annotations", "categories"):
+    for key in LISTS:
         if not isinstance(read, dict) or not isinstance(read.get(key), list):
             raise DataError(f"{path}: no list {key!r}, so it is not COCO's format; see cocodataset.org/#format-data")
     return read
@@ -69,7 +70,7 @@ def pictures(raw: Path, path: Path, images: list[Any], folder: str | None = None
     """Return the pictures of the list `images` by id.
 
     Paths in the file are relative to `folder`; if that is None, to the file's folder, or to the folder of pictures in
-    that.
+    that. If there is no such file, it is the one of that name directly in the folder of pictures.
 
     Args:
         raw: the raw folder.
@@ -78,11 +79,12 @@ def pictures(raw: Path, path: Path, images: list[Any], folder: str | None = None
         folder: the folder of its pictures, relative to `raw`.
 
     Raises:
-        DataError: an entry lacks a key, is there twice, or has a path outside the folder.
+        DataError: an entry lacks a key, is there twice, or has a path outside the folder; or two are of one picture.
     """
     parent = PurePosixPath(path.parent.relative_to(raw).as_posix() if folder is None else folder)
     apart = folder is None and (path.parent / PICTURES).is_dir()
     found: dict[Any, Picture] = {}
+    taken: set[str] = set()
     for number, image in enumerate(images):
         where = f"{path}: images[{number}]"
         missing = [
@@ -92,14 +94,35 @@ def pictures(raw: Path, path: Path, images: list[Any], folder: str | None = None
             raise DataError(f"{where} has no {missing[0]}")
         if not isinstance(image["id"], int | float | str) or image["id"] in found:
             raise DataError(f"{where}: id {image['id']!r} is not a number or text, or occurs earlier in the list")
-        name = PurePosixPath(image["file_name"].replace("\\", "/")) if text(image["file_name"]) else None
-        if name is None or name.is_absolute() or ".." in name.parts:
-            raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
-        if not all(isinstance(image[key], int) and image[key] > 0 for key in ("width", "height")):
-            raise DataError(f"{where}: width and height must be pixels, not {image['width']!r} and {image['height']!r}")
+        name = PurePosixPath(image["file_name"].replace("\\", "/")) if text(image["file_name"]) else PurePosixPath("..")
         place = PICTURES / name if apart and name.parts[:1] != (PICTURES,) else name
-        found[image["id"]] = Picture((parent / place).as_posix(), image["width"], image["height"])
+        own = parent / PICTURES / name.name if apart else parent / name.name
+        if ".." in name.parts or (name.is_absolute() and not (raw / own).is_file()):
+            raise DataError(f"{where}: file_name {image['file_name']!r} must be a path in {PICTURES}")
+        if not all(_is_size(image[key]) for key in ("width", "height")):
+            raise DataError(f"{where}: width and height must be pixels, not {image['width']!r} and {image['height']!r}")
+        # Some tools write the path that the picture had where it was labelled.
+        elsewhere = name.is_absolute() or not (raw / parent / place).is_file()
+        at = own if elsewhere and (raw / own).is_file() else parent / place
+        if (path_of := at.as_posix()) in taken:
+            raise DataError(f"{where}: {path_of} is listed earlier, with another id")
+        taken.add(path_of)
+        found[image["id"]] = Picture(path_of, int(image["width"]), int(image["height"]))
     return found
+
+
+def _is_size(value: Any) -> bool:
+    """Whether a value is a number of pixels; some tools write 80.0."""
+    return isinstance(value, int | float) and value > 0 and float(value).is_integer()
+
+
+def resembles(path: Path) -> bool:
+    """Return whether a file is a JSON document with one of the lists of COCO's format, but perhaps not all."""
+    try:
+        read = json.loads(path.read_bytes())
+    except (ValueError, OSError, RecursionError):
+        return False
+    return isinstance(read, dict) and any(isinstance(read.get(key), list) for key in LISTS)
 
 
 def numbers(values: Any, count: int) -> bool:

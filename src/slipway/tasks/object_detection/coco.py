@@ -163,11 +163,13 @@ def _categories(path: Path, categories: Sequence[Any]) -> names.Names:
     for number, category in enumerate(categories):
         if (
             not isinstance(category, dict)
-            or not isinstance(category.get("id"), int | str)
+            or not isinstance(category.get("id"), int | float | str)
             or not coco.text(category.get("name"))
         ):
             raise DataError(f"{path}: categories[{number}] has no id or no name")
         found[category["id"]] = category["name"].strip()
+    if not found:
+        raise DataError(f"{path}: the list categories is empty; it must have an id and a name for each class")
     return found
 
 
@@ -176,7 +178,7 @@ def _object(
 ) -> tuple[np.ndarray, int | None]:
     """Check an annotation; return its box [4] in shares of the picture and the position of its class."""
     category, values = one.get("category_id"), one.get("bbox")
-    if not isinstance(category, int | str) or category not in positions:
+    if not isinstance(category, int | float | str) or category not in positions:
         raise LabelError("unknown class", f"{where}: categories has no id {category!r}")
     if one.get("iscrowd"):
         raise LabelError("crowd", f"{where}: it is of several objects; label each of them")
