@@ -38,14 +38,23 @@ def predict(
 def score(
     model: Annotated[str, typer.Argument(help="VARIANT as built, or VARIANT@VERSION, VARIANT@latest, VARIANT#ROLE.")],
     data: Annotated[Path, typer.Argument(help="Folder in the layout of the task, or one table, with labels.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="CSV file with columns path and label (or labels) of the files in a folder without them."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(help="Column, or regular expression for files, that groups this data, as in slipway new."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Score a built model, or a version, on new labelled data, next to the scores on its test split."""
+    from slipway.cli.labelled import labelled
     from slipway.cli.predict import loaded
     from slipway.cli.score import score
 
-    with loaded(model) as predictor:
-        found = score(predictor, data)
+    with loaded(model) as predictor, labelled(predictor, data, labels) as folder:
+        found = score(predictor, folder, group)
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False, indent=1))
         return
