@@ -116,5 +116,31 @@ def label_studio_coco(folder: Path) -> Path:
     return folder
 
 
-SPLIT: list[Callable[[Path], Path]] = [roboflow_yolo, roboflow_coco, ultralytics]
+def coco_download(folder: Path, above: str = "") -> Path:
+    """The folders and the archive of annotations that cocodataset.org offers, without the pictures of a fourth file."""
+    (folder / "annotations").mkdir(parents=True)
+    for side, pictures in WORLD.items():
+        for name in pictures:
+            _picture(folder / above / f"{side}2017/{name}.jpg")
+        listed = {f"{name}.jpg": boxes for name, boxes in pictures.items()}
+        (folder / f"annotations/instances_{side}2017.json").write_text(_coco(listed, 1, above=False))
+        (folder / f"annotations/captions_{side}2017.json").write_text("{}")
+    (folder / "annotations/instances_minival2014.json").write_text(_coco({}, 1, above=False))
+    (folder / above / "unlabeled2017").mkdir()
+    _picture(folder / above / "unlabeled2017/x.jpg")
+    return folder
+
+
+def coco_download_in_images(folder: Path) -> Path:
+    """The same with the folders of pictures in `images`, as many tools expect them."""
+    return coco_download(folder, "images")
+
+
+SPLIT: list[Callable[[Path], Path]] = [
+    roboflow_yolo,
+    roboflow_coco,
+    ultralytics,
+    coco_download,
+    coco_download_in_images,
+]
 WHOLE: list[Callable[[Path], Path]] = [label_studio_yolo, label_studio_coco]

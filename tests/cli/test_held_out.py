@@ -96,6 +96,39 @@ def test_a_table_is_the_test_split(here: Path, as_folder: bool) -> None:
     assert examples.loc[examples["split"] == "test", "example"].str.startswith("test/later.csv row ").all()
 
 
+def days(path: Path, first: str, number: int) -> Path:
+    dates = pd.date_range(first, periods=number)
+    pd.DataFrame({"day": dates.strftime("%Y-%m-%d"), "sales": 50 + 10 * (dates.day_of_week > 4)}).to_csv(
+        path, index=False
+    )
+    return path
+
+
+SERIES = {"target": "sales", "time": "day", "place": None, "step": "1d", "exclude": []}
+
+
+def test_later_times_are_the_test_split_of_a_forecast_and_the_latest_before_them_val(here: Path) -> None:
+    examples = index(
+        days(here / "a.csv", "2024-01-01", 100), days(here / "b.csv", "2024-04-10", 20), "tabular_regression", **SERIES
+    ).examples
+    sides = splits.assign(examples, Split(by="time"), classes=None, seed=0)
+    assert sides.groupby(sides).size().to_dict() == {"train": 82, "val": 18, "test": 20}
+    ends = examples["time"].groupby(sides).agg(["min", "max"]).loc[list(splits.SIDES)].to_numpy().ravel()
+    assert (ends[:-1] <= ends[1:]).all()
+    assert splits.own(examples, Split(by="time")) == [
+        "the data has its own split (train 100, val 0, test 20); val is cut from train, by time"
+    ]
+    assert examples["naive"].notna().sum() == 113, "a week before the first test days is known from the data"
+
+
+def test_a_test_set_of_earlier_times_is_refused(here: Path) -> None:
+    examples = index(
+        days(here / "a.csv", "2024-01-01", 100), days(here / "b.csv", "2023-12-01", 20), "tabular_regression", **SERIES
+    ).examples
+    with pytest.raises(DataError, match=r"test begins at 2023-12-01 .* must be later than all others"):
+        splits.assign(examples, Split(by="time"), classes=None, seed=0)
+
+
 def test_a_test_set_is_added_to_data_in_train_and_val(here: Path) -> None:
     pictures(here / "data" / "train")
     pictures(here / "data" / "val", 2, seed=1)

@@ -1,5 +1,6 @@
 """`slipway new`: from a folder of pictures to a variant, and the inputs that it refuses."""
 
+import hashlib
 import io
 import json
 import os
@@ -14,7 +15,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from slipway.cli import new as command
+from slipway.cli import findings, start, writing
 from slipway.cli.app import app
 
 NAMES = ["Brötchen", "rye bread", "ちくわ", *(f"kind {number:02}" for number in range(4, 31))]
@@ -182,11 +183,11 @@ def test_identical_files_are_counted_by_side_and_class(tmp_path: Path) -> None:
     for name, *_, content in [*rows, ("e", "x", "val", b"33")]:
         (tmp_path / name).write_bytes(content)
     examples = pd.DataFrame([row[:3] for row in [*rows, ("e", "x", "val")]], columns=["example", "label", "side"])
-    assert command._identical(tmp_path, examples) == [
+    assert findings.identical(tmp_path, examples) == [
         "2 sets of exact copies (4 files), 1 of them across the split, 1 of them in several classes; "
         "--group-copies keeps copies on one side"
     ]
-    assert command._identical(tmp_path, examples[3:]) == []
+    assert findings.identical(tmp_path, examples[3:]) == []
 
 
 def refused(*arguments: str) -> tuple[int, str]:
@@ -272,7 +273,7 @@ def test_a_late_failure_undoes_all_changes(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException
 ) -> None:
     folder = pictures(tmp_path / "pictures", 2, 3)
-    write = command.atomic.write_text
+    write = writing.atomic.write_text
 
     def fail(path: Path, text: str) -> None:
         write(path, text)
@@ -281,7 +282,7 @@ def test_a_late_failure_undoes_all_changes(
             raise failure
 
     before = state()
-    monkeypatch.setattr(command.atomic, "write_text", fail)
+    monkeypatch.setattr(writing.atomic, "write_text", fail)
     result = CliRunner().invoke(app, ["new", "mine", "--task", "image_classification", "--data", str(folder)])
     assert result.exit_code != 0
     assert state() == before
@@ -304,3 +305,32 @@ def test_the_new_files_are_staged_in_git_and_can_be_queued(repository: Path, tmp
     assert all(name in result.output for name in files)
     sh("dvc exp run --queue -S 'conf/variant/mine.yaml:++train.epochs=1' compose@mine")
     assert {*files} <= set(sh("git ls-tree -r --name-only refs/exps/celery/stash").splitlines())
+
+
+def test_training_starts_from_a_file_of_weights_that_is_named_with_its_hash(repository: Path, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "pictures", 2, 3)
+    arguments = ["mine", "--task", "image_classification", "--data", str(folder), "--weights"]
+    assert "--weights: weights/no.keras cannot be read" in refused(*arguments, "weights/no.keras")[1]
+    Path("weights").mkdir()
+    Path("weights/a.keras").write_bytes(b"weights")
+    said = CliRunner().invoke(app, ["new", *arguments, "weights/a.keras"])
+    assert said.exit_code == 0, said.output
+    assert "weights/a.keras is not tracked: run dvc add weights/a.keras" in said.output
+    expected = {"path": "weights/a.keras", "sha256": hashlib.sha256(b"weights").hexdigest()}
+    assert yaml.safe_load(Path("conf/variant/mine.yaml").read_text())["start"] == expected
+    sh("python -m slipway.stages.compose mine")
+    assert yaml.safe_load(Path("params/mine.yaml").read_text())["start"] == expected
+
+
+def test_weights_outside_the_repository_are_named_as_such_and_tracked_ones_are_not(
+    repository: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "a.keras"
+    outside.write_bytes(b"weights")
+    assert "is outside this repository" in start.notes(outside)[1]
+    Path("b.keras").write_bytes(b"weights")
+    assert len(start.notes(Path("b.keras"))) == 2
+    Path("b.keras.dvc").write_text("outs: []")
+    assert len(start.notes(Path("b.keras"))) == 1
+    sh("git add --force b.keras && rm b.keras.dvc")
+    assert len(start.notes(Path("b.keras"))) == 1

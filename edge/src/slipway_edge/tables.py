@@ -6,6 +6,7 @@ Every value is read in the same way from every kind of table, including text fro
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,11 @@ _TIME = re.compile(
     r"\s?(?P<offset>[Zz]|[+-]\d\d(?::?\d\d)?)?)?"
 )
 """A date, or a date with at least the hour, in ISO 8601; week dates and ordinal dates are not supported."""
+_LOCAL = re.compile(
+    r"(?P<one>\d\d?)(?P<sep>[./-])(?P<two>\d\d?)(?P=sep)(?P<year>\d{4})"
+    r"(?:,?[ T](?P<hour>\d\d?)(?P<rest>:\d\d(?::\d\d)?)(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?)?"
+)
+"""A date that ends with the year, or such a date with a time."""
 _WHOLE = re.compile(r"(-?[0-9]+)\.0+")
 _DATES = date | timedelta | np.datetime64 | np.timedelta64
 
@@ -177,6 +183,30 @@ def moment(value: Any) -> tuple[np.datetime64, bool]:
         return nothing, False
 
 
+def local_date(text: str) -> tuple[int, int, str] | None:
+    """Return the first two numbers of a date that ends with the year, and the mark after them; None for other texts."""
+    match = _LOCAL.fullmatch(text.strip())
+    return None if match is None else (int(match["one"]), int(match["two"]), match["sep"])
+
+
+def year_first(text: str, first: str) -> str:
+    """Return a date that ends with the year (3/4/2021, 3.4.2021 14:30, 3/4/2021 2:30 PM) in the order of ISO 8601.
+
+    `first` is `day` or `month`, what such a date begins with. Any other text is returned as it is.
+    """
+    match = _LOCAL.fullmatch(text.strip())
+    if match is None:
+        return text
+    day, month = (match["one"], match["two"]) if first == "day" else (match["two"], match["one"])
+    written = f"{match['year']}-{int(month):02}-{int(day):02}"
+    if match["hour"] is None:
+        return written
+    hour = int(match["hour"])
+    if match["half"] is not None:
+        hour = hour % 12 + (12 if match["half"] in "pP" else 0)
+    return f"{written} {hour:02}{match['rest']}"
+
+
 def moments(values: Iterable[Any]) -> np.ndarray:
     """Return points in time as datetime64[us] [n], in UTC if they have an offset; NaT where missing or not a time."""
     return np.array([moment(value)[0] for value in values], "datetime64[us]")
@@ -213,20 +243,30 @@ def positions(values: Iterable[Any], names: Sequence[str]) -> np.ndarray:
 
 
 class Written(NamedTuple):
-    """How the tables of the training data are written: the decimal mark, and texts that stand for a missing value."""
+    """How the tables of the training data are written: the decimal mark, texts and numbers that stand for a missing
+    value, and whether dates that end with the year begin with the `day` or the `month` (None if there are none)."""
 
     decimal: str = "."
     markers: frozenset[str] = frozenset()
+    numbers: frozenset[float] = frozenset()
+    dates: str | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> "Written":
         """Return it for the section `data` of a variant, in which `format` may be absent."""
         written = data.get("format", {})
-        return cls(written.get("decimal", "."), frozenset(map(str, written.get("missing", ()))))
+        decimal, markers = written.get("decimal", "."), frozenset(map(str, written.get("missing", ())))
+        found = {number(marker.replace(decimal, ".")) for marker in markers}
+        return cls(decimal, markers, frozenset(one for one in found if one == one), written.get("dates"))
 
     def known(self, values: Iterable[Any]) -> list[Any]:
-        """Return the values with None for each text that stands for a missing value."""
-        return [None if isinstance(value, str) and value in self.markers else value for value in values]
+        """Return the values: None for each that stands for a missing value, and the year first in dates."""
+        return [self._known(value) for value in values]
+
+    def _known(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return None if value in self.markers else value if self.dates is None else year_first(value, self.dates)
+        return None if self.numbers and isinstance(value, Real) and float(value) in self.numbers else value
 
     def with_point(self, values: Iterable[Any]) -> list[Any]:
         """Return the values with a decimal point in the texts."""

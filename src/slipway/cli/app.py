@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway.cli import own_data, promotion, registry
+from slipway.cli import changing, own_data, promotion, registry, using
 from slipway.cli.options import Json
 from slipway.core.errors import ConfigError, SlipwayError
 from slipway.core.terminal import Console
@@ -350,10 +350,10 @@ def _interval(one: dict[str, float | None]) -> str:
 app.add_typer(registry.app, name="registry")
 for command in (
     own_data.new,
-    own_data.rename,
-    own_data.remove,
-    own_data.predict,
-    own_data.score,
+    changing.rename,
+    changing.remove,
+    using.predict,
+    using.score,
     own_data.frames,
     promotion.register,
     promotion.promote,

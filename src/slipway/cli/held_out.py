@@ -6,12 +6,12 @@ train, unless the data has it.
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from slipway.cli.linking import link
 from slipway.cli.variants import RAW
 from slipway.core.errors import ConfigError, DataError, SlipwayError
 from slipway.data.readers.litter import litter
@@ -73,7 +73,7 @@ def _link(source: Path, folder: Path) -> None:
     """Put the files of a folder, or a table, into a new folder, as hard links where the file system allows them."""
     folder.mkdir(parents=True, exist_ok=True)
     if source.is_file():
-        _hard_link(source, folder / source.name)
+        link(source, folder / source.name)
         return
     for parent, folders, names in os.walk(source):
         folders[:] = [name for name in folders if not litter(name)]
@@ -82,13 +82,6 @@ def _link(source: Path, folder: Path) -> None:
         for name in [*folders, *names]:
             path = Path(parent, name)
             if path.is_file():
-                _hard_link(path.resolve(), to / name)
+                link(path.resolve(), to / name)
             elif path.is_symlink():
                 (to / name).symlink_to(path.resolve())  # a link to a folder or to nothing, which the task reports
-
-
-def _hard_link(source: Path, to: Path) -> None:
-    try:
-        os.link(source, to)
-    except OSError:  # another file system, or one without hard links
-        shutil.copyfile(source, to)

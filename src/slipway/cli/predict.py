@@ -31,9 +31,16 @@ from slipway_edge.predictor import MODEL, Predictor
 from slipway_edge.rows import Rows
 from slipway_edge.tables import missing
 
-TABLES = (".csv", ".csv.gz", ".parquet")
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
 BATCH = 32
 """The most files that are read and predicted together."""
+ABSENT = frozenset(
+    (
+        *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"),
+        *("NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+    )
+)
+"""The texts that pandas reads as a missing number; see `pandas.read_csv`."""
 
 Result = dict[str, Any]
 
@@ -221,9 +228,10 @@ def _table(path: Path, form: Format) -> pd.DataFrame:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: cannot be read as a table ({error})")
-    written, inferred = tables.read_csv(path, None, form), tables.read_csv(path, (), form)
+    written = tables.read_csv(path, None, form)
     for at in range(written.shape[1]):
-        column = inferred.iloc[:, at]
-        lacking = column.isna() if pd.api.types.is_numeric_dtype(column) else written.iloc[:, at] == ""
-        written.isetitem(at, written.iloc[:, at].astype(object).mask(lacking, None).to_numpy())
+        column = written.iloc[:, at]
+        numbers = pd.to_numeric(column.str.replace(form.decimal, "."), errors="coerce")
+        lacking = numbers.isna() if set(column[numbers.isna()]) <= ABSENT else column == ""
+        written.isetitem(at, column.astype(object).mask(lacking, None).to_numpy())
     return written

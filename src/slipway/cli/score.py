@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from slipway.core.errors import DataError
+from slipway import tasks
+from slipway.core.errors import ConfigError, DataError
 from slipway.core.protocol import Problem, each_class
 from slipway.data.pooling import by_example
 from slipway.records import release
@@ -45,20 +46,26 @@ class Scored:
     notes: tuple[str, ...]
 
 
-def score(predictor: Predictor, data: Path) -> Scored:
+def score(predictor: Predictor, data: Path, group: str | None = None) -> Scored:
     """Score a model on labelled data.
 
     Args:
         predictor: the model.
         data: a folder in the layout of the task, or one table.
+        group: what groups this data, in place of the record's `data.group`.
 
     Raises:
+        ConfigError: the task has no `data.group`.
         DataError: the data does not have this layout, has a class that the model does not know, or no usable example.
         ModelError: the task cannot read the record.
     """
     path = predictor.folder / RECORD
     record = release.read(path.read_bytes(), str(path), predictor.record["variant"])
     undivided = {name: value for name, value in record.data.items() if name != "split"}  # new data needs no sides
+    if group is not None:
+        if "group" not in tasks.kind(record.task).Data.model_fields:
+            raise ConfigError(f"--group: {record.task} has no data.group; its data names the groups in another way")
+        undivided["group"] = group
     task, spec = audit.task(record.model_copy(update={"data": undivided})), record.spec
     if not data.exists():
         raise DataError(f"{data}: no such file or folder")

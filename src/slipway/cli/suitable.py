@@ -4,6 +4,8 @@ of files.
 The candidates are the tasks with defaults for a new variant, in conf/new/<task>.yaml.
 """
 
+import os
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -11,8 +13,8 @@ from typing import Any, Protocol, runtime_checkable
 import pandas as pd
 
 from slipway import tasks
-from slipway.core.errors import ConfigError, DataError
-from slipway.data.readers import folders, tables
+from slipway.core.errors import ConfigError, DataError, ExampleError
+from slipway.data.readers import tables
 from slipway.data.readers.litter import litter
 from slipway.data.readers.metadata import METADATA
 from slipway.data.readers.sides import side_folders
@@ -43,7 +45,7 @@ class Layout(Protocol):
 
     @staticmethod
     def fits(raw: Path) -> bool:
-        """Return whether the folder has the layout of the task."""
+        """Return whether the folder has the layout of the task; if the task is `Recognizes`, it has such files."""
 
     @staticmethod
     def stated(raw: Path) -> tuple[dict[str, Any], list[str]]:
@@ -133,15 +135,15 @@ def suitable(folder: Path, proposed: Proposal | None) -> str:
     Raises:
         DataError: no task suits it, or several do.
     """
-    candidates = {name: tasks.kind(name) for name in known()}
+    candidates: dict[str, Any] = {name: tasks.kind(name) for name in known()}
     if proposed is not None:
+        if proposed.values.nunique() < 2:
+            only = proposed.values.dropna().unique().tolist()
+            has = f"only one value, {only[0]!r}" if only else "no value"
+            raise DataError(f"{folder}: {proposed.target} has {has}, so nothing can be learnt; --target names another")
         found = [name for name, kind in candidates.items() if issubclass(kind, OfTable) and kind.suits(proposed)]
-    elif not (found := [name for name, kind in candidates.items() if isinstance(kind, Layout) and kind.fits(folder)]):
-        counts: dict[str, int] = {}
-        for name, kind in candidates.items():
-            if isinstance(kind, Recognizes) and not isinstance(kind, Layout):
-                counts[name] = _recognized(folder, kind)
-        found = [name for name, count in counts.items() if count and count == max(counts.values())]
+    else:
+        found = _of_files(folder, candidates)
     if len(found) == 1:
         return found[0]
     what = "no task" if not found else f"several tasks ({', '.join(found)})"
@@ -152,7 +154,35 @@ def suitable(folder: Path, proposed: Proposal | None) -> str:
     )
 
 
-def _recognized(folder: Path, kind: Recognizes) -> int:
-    """How many of the first files in the folders of a folder the task recognizes."""
-    files = (path for path in sorted(folder.glob("*/**/*")) if path.is_file() and not litter(path.name))
-    return folders.recognized(islice(files, LOOKED_AT), kind.recognise)
+def _of_files(folder: Path, candidates: Mapping[str, Any]) -> list[str]:
+    """Return the tasks whose layout the folder has, or otherwise those whose examples most of its first files are."""
+    starts = list(islice(_starts(folder), LOOKED_AT))
+    counts = {
+        name: sum(_recognizes(kind, start) for start in starts)
+        for name, kind in candidates.items()
+        if isinstance(kind, Recognizes)
+    }
+    layouts = {name: kind for name, kind in candidates.items() if isinstance(kind, Layout)}
+    if found := [name for name, kind in layouts.items() if counts.get(name, 1) and kind.fits(folder)]:
+        return found
+    rest = {name: count for name, count in counts.items() if count and name not in layouts}
+    return [name for name, count in rest.items() if count == max(rest.values())]
+
+
+def _starts(folder: Path) -> Iterator[bytes]:
+    """Yield the first 12 bytes of the files in a folder and below, in the order of the folders' names."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not litter(name))
+        for name in sorted(names):
+            path = Path(parent, name)
+            if not litter(name) and path.is_file() and os.access(path, os.R_OK):
+                with path.open("rb") as file:
+                    yield file.read(12)
+
+
+def _recognizes(kind: Recognizes, start: bytes) -> bool:
+    try:
+        kind.recognise(start)
+    except ExampleError:
+        return False
+    return True

@@ -9,6 +9,7 @@ that a class with few groups still has one on each side.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 
 import numpy as np
 import pandas as pd
@@ -73,7 +74,7 @@ def own(examples: pd.DataFrame, split: Split) -> list[str]:
     if split.fold is not None:
         return [f"{has}, which is not used: split.folds divides the data again"]
     cut = [side for side in SIDES if side not in counts]
-    return [f"{has}{'; ' if cut else ''}{' and '.join(cut)}{' is cut from train, by group' if cut else ''}"]
+    return [f"{has}{'; ' if cut else ''}{' and '.join(cut)}{f' is cut from train, by {split.by}' if cut else ''}"]
 
 
 def _own_sides(examples: pd.DataFrame, split: Split, classes: Sequence[str] | None, seed: int) -> pd.Series:
@@ -86,24 +87,50 @@ def _own_sides(examples: pd.DataFrame, split: Split, classes: Sequence[str] | No
     shares = {"train": split.train, "val": split.val, "test": split.test}
     cut = [side for side in SIDES if side == "train" or not (sides == side).any()]
     train = examples[sides == "train"]
-    if len(cut) > 1 and len(train):
-        whole = sum(shares[side] for side in cut)
+    whole = sum(shares[side] for side in cut)
+    if len(cut) > 1 and len(train) and split.by == "time":
+        sides[train.index] = _cut(_time(train), cut, [shares[side] / whole for side in cut])
+    elif len(cut) > 1 and len(train):
         dealt = _deal(train, [shares[side] / whole for side in cut], classes, seed)
         sides[train.index] = np.array(cut)[dealt]
+    if split.by == "time":
+        _check_order(_time(examples), sides)
     return sides
 
 
-def _by_time(examples: pd.DataFrame, split: Split) -> pd.Series:
+def _check_order(time: pd.Series, sides: pd.Series) -> None:
+    """Refuse sides that are not one after the other in time."""
+    first, last = (time.groupby(sides).agg(end).to_dict() for end in ("min", "max"))
+    for before, after in pairwise([side for side in SIDES if side in first]):
+        if first[after] <= last[before]:
+            raise DataError(
+                f"split.by is time, and {after} begins at {first[after]}, but {before} ends at {last[before]}: "
+                "test examples must be later than all others"
+            )
+
+
+def _time(examples: pd.DataFrame) -> pd.Series:
     if "time" not in examples:
         raise DataError("split.by is time, and the examples have no time; use by: group, or set the time column")
-    time = examples["time"]
+    return examples["time"]
+
+
+def _cut(time: pd.Series, sides: Sequence[str], shares: Sequence[float]) -> np.ndarray:
+    """Return the side of each time [n]: the oldest are the first side, and each side has its share."""
+    ordered = time.sort_values(ignore_index=True)
+    found = np.full(len(time), sides[0], dtype=object)
+    for side, before in zip(sides[1:], accumulate(shares), strict=False):
+        found[(time >= ordered.iloc[min(round(before * len(ordered)), len(ordered) - 1)]).to_numpy()] = side
+    return found
+
+
+def _by_time(examples: pd.DataFrame, split: Split) -> pd.Series:
+    time = _time(examples)
     if split.val_from is not None and split.test_from is not None:
         val_from, test_from = pd.Timestamp(split.val_from), pd.Timestamp(split.test_from)
+        sides = np.where(time >= test_from, "test", np.where(time >= val_from, "val", "train"))
     else:
-        ordered = time.sort_values(ignore_index=True)
-        val_from = ordered.iloc[round(split.train * len(ordered))]
-        test_from = ordered.iloc[round((split.train + split.val) * len(ordered))]
-    sides = np.where(time >= test_from, "test", np.where(time >= val_from, "val", "train"))
+        sides = _cut(time, SIDES, [split.train, split.val, split.test])
     return pd.Series(sides, examples.index)
 
 

@@ -11,7 +11,6 @@ from slipway.core.errors import DataError
 from slipway.core.protocol import Index
 from slipway.data.readers import several
 from slipway_edge.pictures import recognise
-from slipway_edge.sound import recognise as of_sounds
 
 
 def picture(path: Path, seed: int) -> None:
@@ -164,16 +163,15 @@ def test_copies_keep_the_group_that_one_of_them_has_and_must_not_have_two(folder
 def test_several_labels_are_recognized_by_the_column_or_by_copies_in_different_folders(
     folders: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    assert several.suits(folders, recognise)
-    assert not several.suits(folders, of_sounds)
+    assert several.suits(folders)
     plain = tmp_path_factory.mktemp("plain")
     for seed in range(40):
         picture(plain / "train" / ("bird" if seed % 2 else "rain") / f"{seed}.png", seed)
     (plain / "test" / "bird").mkdir(parents=True)
     for seed in range(1, 40, 2):  # the same pictures on two sides of a split, in one class
         (plain / "test" / "bird" / f"{seed}.png").write_bytes((plain / "train" / "bird" / f"{seed}.png").read_bytes())
-    assert not several.suits(plain, recognise)
+    assert not several.suits(plain)
     (plain / "train" / "rain" / "wrong.png").write_bytes((plain / "train" / "bird" / "1.png").read_bytes())
-    assert not several.suits(plain, recognise), "a single contradiction is a mistake, not a second label"
+    assert not several.suits(plain), "a single contradiction is a mistake, not a second label"
     write(plain, "train/rain/0.png,rain", header="path,labels")
-    assert several.suits(plain, recognise)
+    assert several.suits(plain)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from slipway.core.errors import DataError
 from slipway.data.readers.table_format import Format, detect
 from slipway.data.readers.tables import read_csv, read_tables
+from slipway_edge.tables import Written
 
 ROWS = [("Åsa", "1,5", "12", "2024-05-01"), ("Zoë", "2,25", "NA", "2024-05-02"), ("ñu", "-0,125", "7", "2024-05-03")]
 
@@ -125,3 +126,77 @@ def test_whatever_is_written_is_read_back(tmp_path: Path, rows: list, separator:
     assert back["text"].tolist() == frame["text"].tolist()
     assert back["number"].astype(float).tolist() == pytest.approx(frame["number"].tolist())
     assert back["count"].tolist() == frame["count"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("days", "first", "read"),
+    [
+        (["01.02.2024", "03.02.2024"], "day", "2024-02-01"),
+        (["01/02/2024", "13/02/2024"], "day", "2024-02-01"),
+        (["01/02/2024", "02/13/2024"], "month", "2024-01-02"),
+        (["1-2-2024 9:05", "31-2-2024 23:59:59"], "day", "2024-02-01 09:05"),
+        (["1/2/2024 12:05 AM", "1/20/2024 1:05 pm"], "month", "2024-01-02 00:05"),
+        (["2024-02-01", "2024-02-03"], None, "2024-02-01"),
+        (["01/02/2024", "03/04/2024"], None, "01/02/2024"),
+        (["13/02/2024", "02/13/2024"], None, "13/02/2024"),
+        (["01.02.2024", "soon"], None, "01.02.2024"),
+    ],
+)
+def test_what_dates_begin_with_is_detected_where_they_show_it(
+    tmp_path: Path, days: list[str], first: str | None, read: str
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("day,other\n" + "".join(f"{day},NA\n" for day in days))
+    form = detect([path])
+    assert form.dates == first
+    assert read_csv(path, None, form)["day"].tolist()[0] == read_csv(path, (), form)["day"].tolist()[0] == read
+    assert Written.of({"format": form.model_dump()}).known(days)[0] == read, "a caller's rows are read in the same way"
+    assert ("dates" in form.model_dump()) == (first is not None), "params.yaml has it only where it matters"
+
+
+def test_columns_must_agree_on_what_dates_begin_with(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("one,two\n13/02/2024,02/13/2024\n")
+    assert detect([path]).dates is None
+    path.write_text("one,two\n13/02/2024,02/03/2024\n")
+    assert detect([path]).dates == "day"
+    assert read_csv(path, (), detect([path])).loc[0].tolist() == ["2024-02-13", "2024-03-02"]
+
+
+@pytest.mark.parametrize(
+    ("column", "missing"),
+    [
+        (["12", "-999", "3", "-999"], ("-999",)),
+        (["1.5", "-99.0", "3", "-99.0"], ("-99.0",)),
+        (["12", "-999", "3", "4"], ()),
+        (["12", "-999", "-3", "-999"], ()),
+        (["12", "-90", "3", "-90"], ()),
+        (["12", "999", "3", "999"], ()),
+    ],
+)
+def test_a_repeated_negative_number_of_nines_among_others_that_are_not_negative_is_missing(
+    tmp_path: Path, column: list[str], missing: tuple[str, ...]
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x,y\n" + "".join(f"{value},a\n" for value in column))
+    form = detect([path])
+    assert form.missing == missing
+    assert read_csv(path, (), form)["x"].isna().sum() == (2 if missing else 0)
+    kept = Written.of({"format": form.model_dump()}).known([float(value) for value in column])
+    assert kept.count(None) == (2 if missing else 0), "a caller's numbers are read in the same way"
+
+
+def test_a_number_is_not_missing_if_it_is_a_value_of_another_column(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("x,y\n1,-999\n-999,-998\n-999,-5\n3,7\n")
+    assert detect([path]).missing == ()
+
+
+def test_tabs_make_a_tsv_and_the_line_for_excel_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.TSV").write_text("who\tsize\nMax\t1\n")
+    form = detect([tmp_path / "a.TSV"])
+    ((name, frame),) = read_tables(tmp_path, (), ["who"], form)
+    assert name == "a.TSV" and frame.columns.tolist() == ["who", "size"]
+    (tmp_path / "b.csv").write_text("sep=;\nwho;size\nMax;1\n")
+    with pytest.raises(DataError, match="line 1 begins with 'sep=', which is for Excel alone"):
+        read_csv(tmp_path / "b.csv", (), detect([tmp_path / "b.csv"]))

@@ -118,3 +118,19 @@ def test_what_cannot_be_proposed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "other.csv").write_text("a;b\n1;2\n")
     with pytest.raises(DataError, match=r"its columns are customer_id,.*and those of other\.csv are a;b"):
         propose(tmp_path, "species", None)
+
+
+def test_numbers_and_dates_in_a_form_that_is_not_read_are_named_as_such(tmp_path: Path) -> None:
+    days = pd.date_range("2022-01-03", periods=N)
+    frame = table().assign(
+        price=[f"${1000 + number:,}.50" for number in range(N)],
+        rate=[f"{number % 7}%" for number in range(N)],
+        short=days.strftime("%d.%m.%y"),
+        long=days.strftime("%d %b %Y"),
+        unclear=["01/02/2022", "03/04/2022"] * (N // 2),
+    )
+    seen = {one.name: one.seen for one in proposed(tmp_path, frame).columns}
+    assert "if these are numbers, write them without" in seen["price"] and "if these are numbers" in seen["rate"]
+    assert "if these are dates, write them as 2024-03-01" in seen["short"] and "if these are dates" in seen["long"]
+    assert "set data.format.dates to what they begin with, day or month" in seen["unclear"]
+    assert not any(";" in seen[name] for name in ("customer_id", "postcode", "note", "token", "country"))

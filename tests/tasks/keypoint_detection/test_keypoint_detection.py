@@ -78,6 +78,44 @@ def write(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
     return write
 
 
+def test_persons_without_a_keypoint_are_counted_and_not_read(
+    coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]
+) -> None:
+    """Most persons of COCO's own annotations are like this, and so are its crowds."""
+    nothing = {"keypoints": [0] * 51, "num_keypoints": 0}
+    coco["annotations"] += [person(13, 3) | nothing, person(14, 3) | nothing | {"iscrowd": 1}]
+    index = task().index(write(coco))
+    assert len(index.examples) == 3 and index.problems == []
+    assert index.notes == ["2 annotations have no keypoint (v is 0 for all) and are not read"]
+
+
+@pytest.mark.parametrize("above", ["", "images/"])
+def test_the_folders_that_coco_offers_are_read_as_they_are(coco: dict[str, Any], tmp_path: Path, above: str) -> None:
+    (tmp_path / "annotations").mkdir()
+    for side, images in (("train", (1,)), ("val", (2, 3))):
+        (tmp_path / f"{above}{side}2017").mkdir(parents=True)
+        for image in images:
+            (tmp_path / f"{above}{side}2017/{image}.jpg").write_bytes(jpeg(image))
+        own = {
+            "images": [one for one in coco["images"] if one["id"] in images],
+            "annotations": [one for one in coco["annotations"] if one["image_id"] in images],
+        }
+        (tmp_path / f"annotations/person_keypoints_{side}2017.json").write_text(json.dumps(coco | own))
+        (tmp_path / f"annotations/captions_{side}2017.json").write_text("{}")
+    assert Task.fits(tmp_path)
+    index = task(group="^(.)").index(tmp_path)
+    assert index.problems == []
+    first = f"{above}train2017/1.jpg#10"
+    assert index.examples.set_index("example")["split"].to_dict() == {
+        first: "train",
+        f"{above}val2017/2.jpg#11": "val",
+        f"{above}val2017/2.jpg#12": "val",
+    }
+    assert set(index.examples["group"]) == {"1", "2"}
+    (batch,) = task().encode(tmp_path, index.examples, task().specify(tmp_path, index.examples))
+    assert len(batch.inputs) == 3 and not batch.problems
+
+
 @pytest.fixture
 def raw(coco: dict[str, Any], write: Callable[[dict[str, Any]], Path]) -> Path:
     return write(coco)
@@ -236,7 +274,7 @@ def keypoints(*changed: tuple[int, float, float, int]) -> list[float]:
         ({"keypoints": keypoints((3, 20, -5, 1))}, "keypoint outside", "left_ear at 20, -5"),
         ({"keypoints": [1, 2, 2]}, "bad keypoints", "17 keypoints need 51 numbers (x, y and v for each), not 3 values"),
         ({"keypoints": keypoints((3, 20, 20, 3))}, "bad keypoints", "v must be 0, 1 or 2, not 3"),
-        ({"keypoints": [0] * 51}, "no keypoint", "no keypoint is annotated"),
+        ({"keypoints": [5, 5, 0] * 17}, "no keypoint", "no keypoint is annotated"),
         ({"keypoints": keypoints((3, float("nan"), 20, 2))}, "bad keypoints", "51 numbers"),
         ({"bbox": [70, 10, 20, 40]}, "box outside", "leaves the picture of 80 x 60"),
         ({"bbox": [20, 10, 0, 40]}, "empty box", "0 x 40"),

@@ -196,3 +196,16 @@ def test_the_mean_pose_is_what_a_model_without_skill_scores(tmp_path: Path) -> N
     content["annotations"][0]["keypoints"][0] += 20
     (raw / "annotations.json").write_text(json.dumps(content))
     assert own.unlearnt(own.index(raw).examples)[1] == pytest.approx(6 / 9), "the nose is 6.7 or 13.3 pixels off"
+
+
+def test_an_area_is_needed_for_average_precision_alone(tmp_path: Path) -> None:
+    raw = folder(tmp_path, CAT)
+    path = raw / "annotations.json"
+    content = json.loads(path.read_text())
+    for one in content["annotations"]:
+        del one["area"]
+    path.write_text(json.dumps(content))
+    index = task(keypoints=CAT).index(raw)
+    assert len(index.examples) == 3 and index.problems == []
+    with_sigmas = task(keypoints=CAT, sigmas=[0.1] * 4).index(raw)
+    assert with_sigmas.examples.empty and {problem.detail for problem in with_sigmas.problems} == {"it has no area"}

@@ -281,3 +281,59 @@ def test_new_keys_are_not_written_for_a_variant_with_a_name() -> None:
     written = Data(height=64, width=64, name="ball").model_dump(mode="json")
     assert set(written) == {"height", "width", "name", "max_boxes", "false_positives", "group"}
     assert Data(**written).classes is None
+
+
+def labelled(raw: Path, **changes: object) -> Path:
+    """A folder as Label Studio exports it, with other values in its file; `None` takes a list away."""
+    raw = exports.label_studio_coco(raw)
+    content = json.loads((raw / "result.json").read_text())
+    for key, change in changes.items():
+        if change is None:
+            del content[key]
+        elif callable(change):
+            for one in content[key]:
+                change(one)
+        else:
+            content[key] = change
+    (raw / "result.json").write_text(json.dumps(content))
+    return raw
+
+
+def test_numbers_with_a_point_are_numbers_of_categories_and_pixels(tmp_path: Path) -> None:
+    def categories(one: dict) -> None:
+        one["id"] = float(one["id"])
+
+    def annotations(one: dict) -> None:
+        one |= {"category_id": float(one["category_id"]), "image_id": float(one["image_id"])}
+
+    def images(one: dict) -> None:
+        one |= {"id": float(one["id"]), "width": float(one["width"]), "height": float(one["height"])}
+
+    index = task(CLASSES).index(labelled(tmp_path, categories=categories, annotations=annotations, images=images))
+    assert index.problems == [] and len(index.examples) == 5
+
+
+@pytest.mark.parametrize("prefix", ["/home/someone/pictures/", "data\\upload\\7\\", "s3/bucket/"])
+def test_pictures_are_found_where_they_are_if_they_were_labelled_elsewhere(tmp_path: Path, prefix: str) -> None:
+    def images(one: dict) -> None:
+        one["file_name"] = prefix + one["file_name"].rpartition("\\")[2]
+
+    index = task(CLASSES).index(labelled(tmp_path, images=images))
+    assert index.problems == [] and len(index.examples) == 5
+
+
+def test_two_entries_for_one_picture_are_refused(tmp_path: Path) -> None:
+    def images(one: dict) -> None:
+        one["file_name"] = f"{one['id']}/1f2e-a.jpg"
+
+    with pytest.raises(DataError, match=r"images\[1\]: images/1f2e-a\.jpg is listed earlier, with another id"):
+        task(CLASSES).index(labelled(tmp_path, images=images))
+
+
+def test_a_file_without_categories_is_recognized_and_refused_with_the_reason(tmp_path: Path) -> None:
+    assert Task.fits(labelled(tmp_path / "empty", categories=[]))
+    with pytest.raises(DataError, match="the list categories is empty"):
+        Task.stated(tmp_path / "empty")
+    assert Task.fits(labelled(tmp_path / "absent", categories=None))
+    with pytest.raises(DataError, match="no list 'categories'"):
+        Task.stated(tmp_path / "absent")

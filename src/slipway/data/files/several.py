@@ -30,10 +30,10 @@ class Separated(Section):
 class MultiLabel(files.Files):
     """A task whose examples are files with any number of labels; see `slipway.core.protocol.Task`."""
 
-    @classmethod
-    def fits(cls, raw: Path) -> bool:
-        """Return whether a folder has files of this task, with several labels."""
-        return several.suits(raw, cls.recognise)
+    @staticmethod
+    def fits(raw: Path) -> bool:
+        """Return whether the files of a folder have several labels."""
+        return several.suits(raw)
 
     @staticmethod
     def stated(raw: Path) -> tuple[dict[str, Any], list[str]]:

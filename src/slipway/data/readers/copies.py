@@ -1,6 +1,7 @@
 """Files with equal bytes among the examples of a raw folder."""
 
 import hashlib
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -32,5 +33,11 @@ def _start(path: Path) -> str:
 
 
 def _sha256(path: Path) -> str:
+    return _digest(path, path.stat().st_size, path.stat().st_mtime_ns)
+
+
+@cache
+def _digest(path: Path, size: int, changed: int) -> str:
+    """Return the SHA-256 of a file that has this size and time; several steps of a command ask for it."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

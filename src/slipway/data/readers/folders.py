@@ -53,7 +53,9 @@ def class_folders(raw: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
     if missing := [name for name in named if name not in found]:
         raise DataError(f"{raw}: no folder for {', '.join(missing)}; each class of data.classes needs one")
     if len(named) < 2:
-        raise DataError(f"{raw}: {len(named)} class folders; classification needs at least two")
+        inner = subfolders(raw / named[0]) if len(named) == 1 and not tops else []
+        hint = f": give {raw / named[0]} if its folders are the classes ({', '.join(inner[:3])})" if inner else ""
+        raise DataError(f"{raw}: {len(named)} class folders; classification needs at least two{hint}")
     return named
 
 
@@ -272,19 +274,6 @@ def walk(raw: Path, folder: Path, recognise: Callable[[bytes], object], problems
                 problems.append(Problem(where, "unreadable", error.strerror or str(error)))
             else:
                 yield where
-
-
-def recognized(paths: Iterable[Path], recognise: Callable[[bytes], object]) -> int:
-    """Return how many of the files are examples by their first bytes; see `index` for `recognise`."""
-    count = 0
-    for path in paths:
-        with path.open("rb") as file:
-            try:
-                recognise(file.read(12))
-            except ExampleError:
-                continue
-        count += 1
-    return count
 
 
 def _described(examples: pd.DataFrame, described: Metadata, problems: list[Problem], notes: list[str]) -> pd.DataFrame:

@@ -23,8 +23,6 @@ from slipway_edge.classes import text
 
 ENOUGH = 0.05
 """With at least this share of its files in several folders, a folder is one of files with several labels."""
-LOOKED_AT = 100
-"""The number of files of which one must be recognized."""
 
 
 def names(raw: Path, classes: Sequence[str] | None, separator: str | None) -> tuple[str, ...]:
@@ -80,22 +78,16 @@ def separator(raw: Path) -> str | None:
     return None if written is None else written.separator
 
 
-def suits(raw: Path, recognise: Callable[[bytes], object]) -> bool:
+def suits(raw: Path) -> bool:
     """Whether examples of a folder have several labels: by the column `labels`, or by copies in different folders.
 
     Files that occur more than once in one folder, such as black pictures, are no evidence.
-
-    Args:
-        raw: the folder.
-        recognise: see `slipway.data.readers.folders.index`; one of the first files must be an example.
     """
     if not raw.is_dir():
         return False
-    files = [path.relative_to(raw) for path in sorted(raw.glob("**/*")) if path.is_file() and not litter(path.name)]
-    if not folders.recognized((raw / path for path in files[:LOOKED_AT]), recognise):
-        return False
     if _cells(raw):
         return True
+    files = [path.relative_to(raw) for path in sorted(raw.glob("**/*")) if path.is_file() and not litter(path.name)]
     depth = 1 if side_folders(raw) else 0
     files = [path for path in files if len(path.parts) > depth + 1]
     listed = pd.DataFrame(

@@ -30,7 +30,7 @@ def side_folders(folder: Path) -> dict[str, str]:
 
     A single one may be a class: a train is a vehicle.
     """
-    sides = {name: side for name in subfolders(folder) if (side := _side_of_folder(name))}
+    sides = {name: side for name in subfolders(folder) if (side := side_of_folder(name))}
     return sides if len(set(sides.values())) > 1 else {}
 
 
@@ -121,7 +121,7 @@ def _ambiguous(folder: Path, sides: dict[str, str], why: str, what: str) -> Data
     )
 
 
-def _side_of_folder(name: str) -> str | None:
+def side_of_folder(name: str) -> str | None:
     """Return the side that a folder's name means: one word for a side, and otherwise only words such as "data"."""
     words = [word for word in re.findall(r"[^\W\d_]+", name.casefold()) if word not in _FILLERS]
     return side_of(words[0].removesuffix("set")) if len(words) == 1 else None

@@ -4,6 +4,7 @@ import codecs
 import csv
 import gzip
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -11,11 +12,15 @@ from typing import Annotated, Literal, Self, TextIO
 
 from pydantic import Field, field_validator, model_validator
 
-from slipway.core.config import Section
+from slipway.core.config import Section, unwritten
+from slipway_edge.tables import local_date
 
 SEPARATORS = (",", ";", "\t", "|")
 MARKERS = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "-", "--", ".", "missing", "unknown")
 """Texts that may stand for a missing value. They do where all other values of a column are numbers."""
+FAR = re.compile(r"-9{2,}([.,]0+)?")
+"""Numbers that many programs write for a missing value."""
+MONTHS = 12
 ENCODINGS = ("utf-8", "utf-16", "cp1252")
 """Python's names of the encodings that are tried first."""
 LINES = 10_000
@@ -27,13 +32,15 @@ _WHOLE = re.compile(r"[+-]?\d+([eE][+-]?\d+)?")
 class Format(Section):
     """How CSV files are written: the separator of fields, the decimal mark, the encoding, and texts for missing values.
 
-    An empty field is always missing.
+    An empty field is always missing. `dates`: whether dates that end with the year, such as 3/4/2021, begin with the
+    day or the month; null if there are none.
     """
 
     separator: Annotated[str, Field(min_length=1, max_length=1)] = ","
     decimal: Literal[".", ","] = "."
     encoding: str = "utf-8"
     missing: tuple[str, ...] = ()
+    dates: Literal["day", "month"] | None = unwritten(None)
 
     @field_validator("encoding")
     @classmethod
@@ -56,8 +63,10 @@ def detect(paths: Sequence[Path]) -> Format:
 
     The separator is the one with the most fields among those that give each line of a file as many fields as its
     header; without such a separator it is a comma, and reading a file fails with the line. The decimal mark is a comma
-    if a column of numbers has one and none has a point. The encoding is the first one in which all files can be read,
-    of UTF-8, UTF-16 (if a file begins with a byte order mark), Windows-1252 and Latin-1, in which any file can be read.
+    if a column of numbers has one and none has a point. Dates that end with the year begin with the day if they have
+    points or a first number above 12, and with the month if they have a second number above 12. The encoding is the
+    first one in which all files can be read, of UTF-8, UTF-16 (if a file begins with a byte order mark), Windows-1252
+    and Latin-1, in which any file can be read.
 
     Raises:
         OSError: a file cannot be read.
@@ -71,7 +80,13 @@ def detect(paths: Sequence[Path]) -> Format:
     separator = max(SEPARATORS, key=lambda one: sum(len(table[0]) for table in tables[one] if table and table[0][1:]))
     columns = [column for table in tables[separator] for column in zip(*table[1:], strict=True)]
     decimal = _decimal(columns) if separator != "," else "."
-    return Format(separator=separator, decimal=decimal, encoding=encoding, missing=_markers(columns, decimal))
+    return Format(
+        separator=separator,
+        decimal=decimal,
+        encoding=encoding,
+        missing=_markers(columns, decimal),
+        dates=_dates(columns),
+    )
 
 
 def opened(path: Path, encoding: str) -> TextIO:
@@ -127,13 +142,39 @@ def _decimal(columns: Sequence[Sequence[str]]) -> Literal[".", ","]:
     return "," if some(_WITH_COMMA, ",") and not some(_WITH_POINT, ".") else "."
 
 
-def _markers(columns: Sequence[Sequence[str]], decimal: str) -> tuple[str, ...]:
-    """The markers that occur in columns in which all other values are numbers."""
+def _dates(columns: Sequence[Sequence[str]]) -> Literal["day", "month"] | None:
+    """What the dates that end with the year begin with, if the columns agree and one of them shows it."""
     found = set()
     for column in columns:
-        values = set(column) - {""}
+        dates = [local_date(value) for value in set(column) - {"", *MARKERS}]
+        parts = [date for date in dates if date is not None]
+        if not parts or len(parts) < len(dates):
+            continue
+        day = all(second <= MONTHS for _, second, _ in parts)
+        month = all(first <= MONTHS and mark != "." for first, _, mark in parts)
+        if day != month:
+            found.add("day" if day else "month")
+    return None if len(found) != 1 else "day" if "day" in found else "month"
+
+
+def _markers(columns: Sequence[Sequence[str]], decimal: str) -> tuple[str, ...]:
+    """The markers that occur in columns in which all other values are numbers, and numbers such as -999.
+
+    Such a number stands for a missing value if it is repeated in a column whose other numbers are not negative, and in
+    no column of numbers with other negative ones.
+    """
+    found, far, negative = set(), set(), set()
+    for column in columns:
+        counts = Counter(column)
+        values = counts.keys() - {""}
         marked = values & set(MARKERS)
         others = values - marked
-        if marked and others and all(is_number(value, decimal) for value in others):
-            found |= marked
-    return tuple(marker for marker in MARKERS if marker in found)
+        if not others or not all(is_number(value, decimal) for value in others):
+            continue
+        found |= marked
+        below = {value for value in others if value.startswith("-") and re.search("[1-9]", value)}
+        if len(below) == 1 and len(others) > 2 and all(FAR.fullmatch(one) and counts[one] > 1 for one in below):
+            far |= below
+        else:
+            negative |= below
+    return (*(marker for marker in MARKERS if marker in found), *sorted(far - negative))

@@ -1,4 +1,4 @@
-"""Raw folders of tables: `*.csv`, `*.csv.gz` and `*.parquet` files, read in order of their names.
+"""Raw folders of tables: `*.csv`, `*.tsv` (also with `.gz`) and `*.parquet` files, read in order of their names.
 
 The tables may be in folders of a split, `train/ val/ test/` (see `sides`), where the task reads them with `read_sides`.
 
@@ -19,7 +19,7 @@ from slipway.data.readers.sides import above_tables
 from slipway.data.readers.table_format import Format, opened
 from slipway_edge import tables
 
-PATTERNS = ("*.csv", "*.csv.gz", "*.parquet")
+PATTERNS = ("*.csv", "*.csv.gz", "*.tsv", "*.tsv.gz", "*.parquet")
 STANDARD = Format()
 
 
@@ -63,7 +63,7 @@ def files(raw: Path, exclude: Sequence[str] = ()) -> list[Path]:
     found = {path for path in there if any(fnmatch(path.name.lower(), pattern) for pattern in PATTERNS)}
     paths = sorted(path for path in found if not any(fnmatch(path.name, other) for other in exclude))
     if not paths and raw.is_file():
-        raise DataError(f"{raw}: not the name of a table; save it as .csv (with any separator), .csv.gz or .parquet")
+        raise DataError(f"{raw}: not the name of a table; save it as .csv (any separator), .tsv, .csv.gz or .parquet")
     if not paths:
         raise DataError(f"{raw}: no table; put *.csv, *.csv.gz or *.parquet files there")
     return paths
@@ -97,7 +97,7 @@ def read_csv(path: Path, text: Collection[str] | None = (), written: Format = ST
         raise DataError(f"{path}: cannot be read as a table ({error})")
     if len(frame) != rows:
         raise DataError(f"{path}: cannot be read as a table (it has {rows} rows, and pandas reads {len(frame)})")
-    named: pd.DataFrame = frame.set_axis(header, axis=1)
+    named: pd.DataFrame = _with_year_first(frame, written.dates).set_axis(header, axis=1)
     return named
 
 
@@ -178,6 +178,18 @@ def _with_point(frame: pd.DataFrame, decimal: str) -> pd.DataFrame:
     return frame
 
 
+def _with_year_first(frame: pd.DataFrame, first: str | None) -> pd.DataFrame:
+    """The table with the year first in dates that end with it, which begin with the day or the month."""
+    if first is None:
+        return frame
+    for place in range(frame.shape[1]):
+        if not pd.api.types.is_numeric_dtype(frame[place]):
+            texts = [one for one in frame[place].dropna().unique() if isinstance(one, str)]
+            changed = {one: tables.year_first(one, first) for one in texts if tables.local_date(one) is not None}
+            frame[place] = frame[place].replace(changed) if changed else frame[place]
+    return frame
+
+
 def _parquet(path: Path) -> pd.DataFrame:
     """Read the columns of a Parquet file, including a named index that pandas stored in it."""
     try:
@@ -208,11 +220,15 @@ def _header_and_count(path: Path, written: Format) -> tuple[list[str], int]:
                     continue
                 elif not header:
                     header = row
+                    if row[0].startswith("sep="):
+                        raise DataError(f"{path}: line 1 begins with 'sep=', which is for Excel alone; remove it")
                 else:
                     rows += 1
                     if len(row) != len(header):
                         uneven += 1
                         first = first if uneven > 1 else (start, len(row))
+    except DataError:
+        raise
     except csv.Error as error:
         raise DataError(
             f"{path}: cannot be read as a table: line {end + 1}: {error}; write a quotation mark in a field twice, "

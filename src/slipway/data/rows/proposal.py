@@ -16,7 +16,7 @@ from slipway.data.readers.sides import above_tables, side_of
 from slipway.data.readers.table_format import Format, is_number
 from slipway.data.rows import series
 from slipway.data.rows.series import Series
-from slipway_edge.tables import moment
+from slipway_edge.tables import local_date, moment
 
 Kind = Literal[
     "target",
@@ -34,6 +34,8 @@ Kind = Literal[
     "not known ahead",
 ]
 LEFT_OUT: tuple[Kind, ...] = ("id", "constant", "empty", "text", "not known ahead")
+UNREAD: tuple[Kind, ...] = ("categorical", "id", "text")
+"""The kinds of columns that may hold numbers or dates in a form that is not read."""
 FEATURES: tuple[Kind, ...] = ("numeric", "dates", "categorical")
 TARGETS = ("target", "label", "class", "y")
 """The names of a column that is the target unless another is given."""
@@ -46,6 +48,9 @@ WORDS = 4
 CLASSES = 20
 """Whole numbers are classes if there are at most this many of them, and a number to predict otherwise."""
 _ID = re.compile(r"(^|[^a-z])(id|ids|uuid|guid|key|index|idx|rowid|row|no|nr|number)$|(?<=[a-z])(Id|ID|No|Nr)$")
+_MONTH = r"(jan|feb|mar|apr|ma[yi]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]*"
+_DATE = re.compile(rf"^\d\d?([./-])\d\d?\1\d\d\b|^({_MONTH}\.? \d|\d\d?[. -]+{_MONTH}\b).*\d", re.IGNORECASE)
+_AMOUNT = re.compile(r"[^\w.,+-]{0,2}[+-]?\d{1,3}(?:\d*|(?:[.,' ]\d{3})+)(?:[.,]\d+)?\s?(?:%|[^\w\s]|[A-Z]{3})?")
 SHOWN = 3
 """The number of values of a column that are shown."""
 
@@ -140,7 +145,7 @@ def propose(raw: Path, target: str | None, group: str | None) -> Proposal:
     for name in names:
         values = tables.texts(whole[name])
         kind = given.get(name) or _kind(name, values, written.decimal)
-        columns.append(Column(name, kind, _seen(values)))
+        columns.append(Column(name, kind, _seen(values) + (_unread(values) if kind in UNREAD else "")))
     if not any(one.kind in FEATURES for one in columns):
         left = "; ".join(f"{one.name} ({one.kind})" for one in columns)
         raise DataError(f"{raw}: no column is left to learn from: {left}")
@@ -205,6 +210,18 @@ def _counts(values: Sequence[str]) -> bool:
     return all(value.isdigit() for value in values) and all(
         int(after) == int(before) + 1 for before, after in pairwise(values)
     )
+
+
+def _unread(values: pd.Series) -> str:
+    """What would make the values of a column of texts numbers or dates, in words; "" if they are neither."""
+    known = values.dropna().unique().tolist()
+    if all(map(local_date, known)):
+        return "; dates: set data.format.dates to what they begin with, day or month, and list the column in data.dates"
+    if all(map(_DATE.search, known)):
+        return "; if these are dates, write them as 2024-03-01"
+    if all(map(_AMOUNT.fullmatch, known)) and not all(value.isdigit() for value in known):
+        return "; if these are numbers, write them without separators of thousands, % or a currency"
+    return ""
 
 
 def _seen(values: pd.Series) -> str:

@@ -4,7 +4,8 @@ A person is anything with a skeleton: an animal, a hand, a machine. The skeleton
 
 Raw layout: the folder `images`, and COCO keypoints in `annotations.json` or the only *.json; file names in it are
 relative to `images`, or start with it. If the data is already split, the sides are folders in `images`, or each side is
-a folder with these two (`train/images`, `train/annotations.json`). Optionally `metadata.csv` with the columns `path`
+a folder with these two (`train/images`, `train/annotations.json`). COCO's own downloads are read as they are
+(`train2017/`, `annotations/person_keypoints_train2017.json`). Optionally `metadata.csv` with the columns `path`
 (relative to the raw folder, as in `images/one.jpg`) and any of `group`, `split` and `fold`; if there is one, it must
 list every picture.
 
@@ -30,10 +31,9 @@ from slipway.core.metric import Metric
 from slipway.core.protocol import Encoded, Index, Problem, Usage, Words
 from slipway.core.spec import Spec
 from slipway.data import usage
-from slipway.data.readers import coco, folders
+from slipway.data.readers import folders
 from slipway.data.readers.litter import passed_over
 from slipway.data.readers.pictures import difference_hash
-from slipway.data.readers.sides import picture_folders
 from slipway.metrics import keypoints, parity
 from slipway.tasks.keypoint_detection import annotations, skeleton
 from slipway_edge.pictures import PictureError, decode_picture, recognise
@@ -106,7 +106,8 @@ class Task(edge.Task):
         super().__init__(data.model_dump())
         self._group: re.Pattern[str] | None = None if data.group is None else re.compile(data.group)
         self._data = data
-        if data.keypoints is not None and skeleton.sigmas(data.keypoints, data.sigmas) is None:
+        self._precision = data.keypoints is None or skeleton.sigmas(data.keypoints, data.sigmas) is not None
+        if not self._precision:
             self.metrics, self.headline = keypoints.WITHOUT_SIGMAS, tuple(keypoints.WITHOUT_SIGMAS)
 
     @staticmethod
@@ -145,8 +146,8 @@ class Task(edge.Task):
                 group expression matches no picture.
         """
         problems: list[Problem] = []
-        tops = picture_folders(raw, coco.PICTURES)
-        persons = annotations.read(raw, problems)
+        tops = annotations.tops(raw)
+        persons = annotations.read(raw, problems, area=self._precision)
         self._check_names(raw, persons.names)
         paths = sorted(path for top in tops for path in folders.walk(raw, raw / top, recognise, problems))
         bad = {problem.where for problem in problems}
@@ -163,6 +164,8 @@ class Task(edge.Task):
         notes = passed_over(raw)
         if persons.repeated:
             notes.append(f"{persons.repeated:,} annotations repeat an earlier person and are not read")
+        if persons.unannotated:
+            notes.append(f"{persons.unannotated:,} annotations have no keypoint (v is 0 for all) and are not read")
         pictures = folders.placed(pictures, tops)
         pictures = folders.describe(raw, pictures, self._group, "pictures", problems, notes)
         examples = persons.table.merge(pictures.rename(columns={"example": "picture"}), on="picture")

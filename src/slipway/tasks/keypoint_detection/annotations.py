@@ -17,6 +17,7 @@ from slipway.data.readers import coco
 from slipway.data.readers.sides import picture_folders
 
 FILE = "annotations.json"
+KEYPOINTS = "person_keypoints"
 SLACK = 1.0
 """Pixels by which a box or a keypoint may be outside the picture, since annotations are rounded."""
 
@@ -29,7 +30,7 @@ class Persons:
     names. `table` has one row per usable person: `example` (picture and annotation), `picture` (path relative to the
     raw folder), `picture_width`, `picture_height`, `box` and `keypoints` as flat lists in COCO's order, `area`.
     `pictures` are the paths of all pictures that the files list, with or without persons. `repeated` is the number of
-    annotations that repeat a person of a picture.
+    annotations that repeat a person of a picture, `unannotated` that of persons without an annotated keypoint.
     """
 
     category: str
@@ -38,28 +39,39 @@ class Persons:
     table: pd.DataFrame
     pictures: frozenset[str]
     repeated: int
+    unannotated: int
 
 
-def read(raw: Path, problems: list[Problem]) -> Persons:
+def read(raw: Path, problems: list[Problem], area: bool = True) -> Persons:
     """Return the persons of the annotation files in `raw`; those that cannot be used are added to `problems`.
 
-    There is one file, next to the folder of pictures, or one for each side of a split; see `picture_folders`.
+    There is one file, next to the folder of pictures, or one for each side of a split; see `tops`.
+
+    Args:
+        raw: the raw folder.
+        problems: the list to which persons that cannot be used are added.
+        area: whether each person must have an area; if not, it is that of the box.
 
     Raises:
         DataError: there is no such file, or more than one, or it is not in COCO's format; or the files of the sides
             have different keypoints.
     """
-    contents = {path: coco.content(path) for path in _files(raw)}
+    files = _files(raw)
+    contents = {path: coco.content(path) for path in files}
     category = _common({path: _category(path, content["categories"]) for path, content in contents.items()})
     rows: list[dict[str, Any]] = []
     seen, persons, listed = set(), set(), set()
+    unannotated = 0
     for path, content in contents.items():
-        pictures = coco.pictures(raw, path, content["images"])
+        pictures = coco.pictures(raw, path, content["images"], files[path])
         listed |= {picture.path for picture in pictures.values()}
         for number, annotation in enumerate(content["annotations"]):
             where = f"{path.relative_to(raw).as_posix()}, annotations[{number}]"
+            if _is_unannotated(annotation):
+                unannotated += 1
+                continue
             try:
-                row = _row(annotation, category, pictures)
+                row = _row(annotation, category, pictures, area)
                 if row["example"] in seen:
                     raise ExampleError("listed twice", f"annotation {annotation['id']} occurs earlier in the list")
             except ExampleError as bad:
@@ -79,6 +91,7 @@ def read(raw: Path, problems: list[Problem]) -> Persons:
         pd.DataFrame(rows, columns=columns),
         frozenset(listed),
         len(seen) - len(rows),
+        unannotated,
     )
 
 
@@ -113,17 +126,24 @@ def _common(categories: Mapping[Path, dict[str, Any]]) -> dict[str, Any]:
     return category
 
 
-def _files(raw: Path) -> list[Path]:
-    """The file of annotations of each folder of pictures."""
+def tops(raw: Path) -> dict[str, str | None]:
+    """Return the folders of pictures, relative to `raw`, and the side of the split of each.
+
+    They are those of `picture_folders`, or of COCO's own downloads: `train2017` with
+    `annotations/person_keypoints_train2017.json`, and so on.
+    """
+    found = coco.downloaded(raw, KEYPOINTS)
+    return coco.sides(found.values()) if found else picture_folders(raw, coco.PICTURES)
+
+
+def _files(raw: Path) -> dict[Path, str | None]:
+    """The file of annotations of each folder of pictures; that folder if it is not `images` next to the file."""
     if not raw.is_dir():
         raise DataError(f"{raw}: no such folder; it must contain {coco.PICTURES}/ and {FILE}")
-    return list(dict.fromkeys(_file(raw / parent) for parent in _parents(raw)))
-
-
-def _parents(raw: Path) -> list[PurePosixPath]:
-    """The folders, relative to `raw`, that contain a folder of pictures and a file of annotations."""
-    tops = picture_folders(raw, coco.PICTURES)
-    return [PurePosixPath(top.partition(coco.PICTURES)[0]) for top in tops]
+    if found := coco.downloaded(raw, KEYPOINTS):
+        return dict(found)
+    parents = [PurePosixPath(top.partition(coco.PICTURES)[0]) for top in picture_folders(raw, coco.PICTURES)]
+    return dict.fromkeys(_file(raw / parent) for parent in parents)
 
 
 def _file(folder: Path) -> Path:
@@ -161,9 +181,17 @@ def _category(path: Path, categories: list[Any]) -> dict[str, Any]:
     return category
 
 
-def _row(annotation: Any, category: Mapping[str, Any], pictures: Mapping[Any, coco.Picture]) -> dict[str, Any]:
+def _is_unannotated(annotation: Any) -> bool:
+    """Whether an annotation is of a person or a crowd without an annotated keypoint; most of COCO's own are."""
+    points = annotation.get("keypoints") if isinstance(annotation, dict) else None
+    return isinstance(points, list) and bool(points) and coco.numbers(points, len(points)) and not any(points)
+
+
+def _row(
+    annotation: Any, category: Mapping[str, Any], pictures: Mapping[Any, coco.Picture], area: bool
+) -> dict[str, Any]:
     """Check an annotation, and return its row of the table."""
-    for key in ("id", "image_id", "category_id", "bbox", "area", "keypoints"):
+    for key in ("id", "image_id", "category_id", "bbox", "keypoints", *(["area"] if area else [])):
         if not isinstance(annotation, dict) or annotation.get(key) is None:
             raise ExampleError("incomplete", f"it has no {key}")
     if annotation["category_id"] != category["id"]:
@@ -176,14 +204,15 @@ def _row(annotation: Any, category: Mapping[str, Any], pictures: Mapping[Any, co
     if annotation.get("iscrowd"):
         raise ExampleError("crowd", "it is of several persons; remove it")
     picture = pictures[image]
+    box = _box(annotation["bbox"], picture.width, picture.height)
     return {
         "example": f"{picture.path}#{annotation['id']}",
         "picture": picture.path,
         "picture_width": picture.width,
         "picture_height": picture.height,
-        "box": _box(annotation["bbox"], picture.width, picture.height),
+        "box": box,
         "keypoints": _keypoints(annotation["keypoints"], category["keypoints"], picture.width, picture.height),
-        "area": _area(annotation["area"]),
+        "area": _area(annotation["area"]) if area else box[2] * box[3],
     }
 
 

@@ -3,7 +3,8 @@
 Raw layout: pictures (JPEG, PNG or WebP, recognised by content) with labels, as tools export them:
 
 - YOLO text: `images/`, and `labels/` with a text file of the same name for each picture (`yolo`);
-- COCO: a JSON file next to `images/`, or among the pictures of each side of a split (`coco`).
+- COCO: a JSON file next to `images/`, or among the pictures of each side of a split, or `annotations/instances_*.json`
+  next to folders such as `train2017/` (`coco`).
 
 Both may be split already. A picture without objects has an empty file, or is listed without annotations; a picture that
 has no file, or is not listed, is reported, since its label may have been forgotten. Optionally `metadata.csv` with the

@@ -2,6 +2,7 @@
 
 - Roboflow: `_annotations.coco.json` among the pictures, in `train/`, `valid/` and `test/` if there is a split.
 - Label Studio: `result.json` next to `images/`; any other name will do, if there is one such file.
+- COCO's own downloads: `annotations/instances_train2017.json` and the pictures in `train2017/`, and so on.
 
 A box is `[x, y, width, height]` in pixels, x and y those of the upper left corner.
 """
@@ -23,12 +24,15 @@ from slipway.tasks.object_detection import names
 from slipway.tasks.object_detection.labels import LabelError, Labels, box, labels
 
 FILE = "_annotations.coco.json"
+INSTANCES = "instances"
 
 
 def files(raw: Path) -> dict[Path, str]:
     """Return the folder of pictures, relative to `raw`, of each file of labels; empty if the labels are not COCO's."""
     if not raw.is_dir():
         return {}
+    if found := coco.downloaded(raw, INSTANCES):
+        return found
     if (own := _file(raw)) is not None and (raw / PICTURES).is_dir():
         return {own: PICTURES}
     inside = {name: path for name in subfolders(raw) if (path := _file(raw / name)) is not None}
@@ -69,9 +73,14 @@ class Coco:
         """
         if len({top.count("/") for top in of_files.values()}) > 1:
             raise DataError(f"{raw}: some folders have {PICTURES}/ and some have pictures: give all the same layout")
-        sides = side_folders(raw)
         self._raw = raw
-        self.folders: dict[str, str | None] = {top: sides.get(top.partition("/")[0]) for top in of_files.values()}
+        downloaded = coco.downloaded(raw, INSTANCES)
+        sides = side_folders(raw)
+        self.folders: dict[str, str | None] = (
+            coco.sides(downloaded.values())
+            if downloaded
+            else {top: sides.get(top.partition("/")[0]) for top in of_files.values()}
+        )
         listing = [folders.within(raw, path) for path in of_files]
         self.files = frozenset([*listing, *(f"{top}/{METADATA}" for top in self.folders)])
         self._listing = ", ".join(listing)
@@ -87,7 +96,7 @@ class Coco:
                     f"{names.described(self.names)}; export all sides together"
                 )
             self.names = named
-            pictures = coco.pictures(raw, path, content["images"])
+            pictures = coco.pictures(raw, path, content["images"], downloaded.get(path))
             self._pictures |= {picture.path: picture for picture in pictures.values()}
             for number, annotation in enumerate(content["annotations"]):
                 where = f"{folders.within(raw, path)}, annotations[{number}]"
@@ -133,12 +142,15 @@ class Coco:
         for picture in sorted(self._pictures.keys() - set(pictures)):
             yield Problem(picture, "missing file", "it is listed among the labels, and there is no such file")
         known, passed = {METADATA, *self.files, *(top.partition("/")[0] for top in self.folders)}, 0
+        known |= {name.partition("/")[0] for name in self.files}
         for path in sorted(self._raw.iterdir()):
             where = folders.within(self._raw, path)
             if where in known or litter(path.name):
                 continue
             if path.is_file():
                 passed += 1
+            elif coco.ANNOTATIONS in known:  # such as test2017 and unlabeled2017, which COCO offers without labels
+                notes.append(f"the pictures in {where} are not read, since no file of labels is about them")
             else:
                 yield Problem(where, "not in a folder", f"pictures go to {', '.join(self.folders)}")
         if passed:
@@ -151,11 +163,13 @@ def _categories(path: Path, categories: Sequence[Any]) -> names.Names:
     for number, category in enumerate(categories):
         if (
             not isinstance(category, dict)
-            or not isinstance(category.get("id"), int | str)
+            or not isinstance(category.get("id"), int | float | str)
             or not coco.text(category.get("name"))
         ):
             raise DataError(f"{path}: categories[{number}] has no id or no name")
         found[category["id"]] = category["name"].strip()
+    if not found:
+        raise DataError(f"{path}: the list categories is empty; it must have an id and a name for each class")
     return found
 
 
@@ -164,7 +178,7 @@ def _object(
 ) -> tuple[np.ndarray, int | None]:
     """Check an annotation; return its box [4] in shares of the picture and the position of its class."""
     category, values = one.get("category_id"), one.get("bbox")
-    if not isinstance(category, int | str) or category not in positions:
+    if not isinstance(category, int | float | str) or category not in positions:
         raise LabelError("unknown class", f"{where}: categories has no id {category!r}")
     if one.get("iscrowd"):
         raise LabelError("crowd", f"{where}: it is of several objects; label each of them")

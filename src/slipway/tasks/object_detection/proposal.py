@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from slipway.core.errors import DataError
+from slipway.data.readers import coco as readers
 from slipway.data.readers import folders
 from slipway.data.readers.litter import subfolders
 from slipway.tasks.object_detection import coco, layout, yolo
@@ -33,7 +34,7 @@ def fits(folder: Path) -> bool:
         try:
             return not any(coco.has_keypoints(path) for path in files)
         except DataError:
-            return False
+            return all(map(readers.resembles, files))  # the labels are read next, with a message on what is wrong
     parents = [folder, *(folder / name for name in subfolders(folder))] if folder.is_dir() else []
     return any((of / yolo.IMAGES).is_dir() and any((of / yolo.LABELS).rglob("*.txt")) for of in parents)
 

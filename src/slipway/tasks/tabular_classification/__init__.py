@@ -78,7 +78,7 @@ class Task(rows.Rows, edge.Task):
 
     @classmethod
     def section(cls, proposed: Proposal) -> dict[str, Any]:
-        """Return the section `data`: positive is yes, true or 1 of such a pair, otherwise the rarer value.
+        """Return the section `data`: positive is yes, true or 1 (not of 1 and 2), otherwise the rarer value.
 
         The threshold is chosen for accuracy, or if the rarer class has less than `RARE` of the rows, for F1.
 
@@ -90,10 +90,11 @@ class Task(rows.Rows, edge.Task):
                 f"{proposed.target} has {proposed.values.nunique():,} values, and this task has two classes"
             )
         positive, negative = reversed(proposed.values.value_counts(sort=True).index.tolist())
-        answers = {"yes", "y", "true", "t", "1", "on"}
+        answers = {"yes", "y", "true", "t", "1", "on"} - ({"1"} if "2" in (positive, negative) else set())
         if negative.casefold() in answers:
             positive = negative
         name = proposed.target if positive.casefold() in answers else positive
+        name = f"{proposed.target} {positive}" if positive.isdigit() and name == positive else name
         shares = proposed.values.value_counts(normalize=True)
         return {
             **proposed.data,

@@ -153,9 +153,9 @@ class Task(edge.Task):
     def index(self, raw: Path) -> Index:
         """List one example per row: its name is place/time, its label the target, its group the place.
 
-        Further columns: `time`, the `hour`, `weekday` (Monday is 1) or `month` of its step, and `naive`, the target
-        whole seasons before (NaN where unknown). With `data.block`, the group is a part of a series, and `place` names
-        the series.
+        Further columns: `time`, `split` if the tables are in folders of a split, the `hour`, `weekday` (Monday is 1)
+        or `month` of its step, and `naive`, the target whole seasons before (NaN where unknown). With `data.block`, the
+        group is a part of a series, and `place` names the series.
 
         Raises:
             DataError: there is no table, a table lacks a configured column, a series has another step, or no row can be
@@ -175,6 +175,7 @@ class Task(edge.Task):
                 "label": table["target"],
                 **group,
                 "time": table["time"],
+                **({"split": table["split"]} if "split" in table else {}),
                 self.step.part: _part(table["time"], self.step),
                 "naive": at(grid.demand, position - grid.naive, place),
             }
@@ -281,7 +282,10 @@ class Task(edge.Task):
         """Read the raw folder: the usable rows, sorted by example, and the problems of the others."""
         data = self.data
         text = (*self._place_column, data.time, *data.categorical)
-        read = [self._table(*named) for named in tables.read_tables(raw, data.exclude, text, data.format)]
+        read = []
+        for name, side, frame in tables.read_sides(raw, data.exclude, text, data.format):
+            self._require(name, frame)
+            read.append(_parse(frame, data, name).assign(**({} if side is None else {"split": side})))
         table = pd.concat(read, ignore_index=True)
         rows = self._as_rows(table)
         check_step(rows, self.step)
@@ -294,10 +298,6 @@ class Task(edge.Task):
         times = pd.Series(self.step.text(good["time"].to_numpy("datetime64[s]")), good.index)
         good = good.assign(example=good["place"] + "/" + times)
         return good.sort_values("example", ignore_index=True), problems
-
-    def _table(self, name: str, frame: pd.DataFrame) -> pd.DataFrame:
-        self._require(name, frame)
-        return _parse(frame, self.data, name)
 
     def _require(self, name: str, frame: pd.DataFrame) -> None:
         data = self.data

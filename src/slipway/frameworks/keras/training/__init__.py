@@ -53,7 +53,7 @@ def fit(
         seed: the source of all randomness.
         out: the folder for the native model, written atomically.
         checkpoints: a folder, named after the run, that survives a kill; removed at the end.
-        start: the file of a native model to start from; layers whose name and shapes agree are copied.
+        start: the file of a network to start from, see `start_from`; what is copied is printed.
         track: called after each epoch with its number, from 1, and train/loss, val/loss, learning_rate
             and the objective's metrics.
 
@@ -76,7 +76,10 @@ def fit(
     keras.utils.set_random_seed(seed)
     task_objective = objective(spec, model, config, train.targets)
     network = task_objective.network()
-    copied = [] if start is None else start_from(network, start)
+    taken = None if start is None else start_from(network, start)
+    if taken is not None:
+        print(f"{start}: {taken.words}", flush=True)
+    copied = () if taken is None else taken.copied
     steps = steps_per_epoch(len(train), config)
     phases = _phases(network, config, steps, copied)
     identity = fingerprint(train, val, spec, model, config, seed, start)
