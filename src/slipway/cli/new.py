@@ -29,7 +29,7 @@ from rich.progress import Progress
 import slipway
 import slipway_edge
 from slipway import tasks
-from slipway.cli import entries, suitable, variant_file
+from slipway.cli import entries, network, suitable, variant_file
 from slipway.cli.dvc_command import dvc
 from slipway.cli.entries import GRAPH
 from slipway.cli.variants import RAW, check_name
@@ -76,6 +76,7 @@ def new(
     target: str | None = None,
     quarantine: float = 0.0,
     group_copies: bool = False,
+    model: str | None = None,
     dry_run: bool = False,
 ) -> Created:
     """Create a variant from `folder`.
@@ -89,16 +90,18 @@ def new(
         target: the column of a table to predict; None for the one that is called so.
         quarantine: `checks.quarantine`, the share of bad examples that may be quarantined.
         group_copies: `split.group_copies`, whether copies and near copies form one group.
+        model: the option of the configuration group `model`; None to choose it by the data.
         dry_run: check everything, and write nothing.
 
     Raises:
-        ConfigError: the name or the task cannot be used, or the variant exists already.
+        ConfigError: the name, the task or the model cannot be used, or the variant exists already.
         DataError: the data cannot be used, or DVC cannot track it.
     """
     top = config.top()
     _check_name(variant, top)
     if task is not None:
         suitable.check(task)
+    network.check(model)
     raw = RAW / variant
     _check_place(folder, raw)
     proposed = propose(folder, target, group) if suitable.has_rows(folder, task) else None
@@ -125,7 +128,8 @@ def new(
     comments = {key: field.description for key, field in kind.Data.model_fields.items() if field.description}
     precision = recipe.get("precision", "int8")
     floor = variant_file.floor(variant_file.most_frequent(tasks.metrics(task), {}))
-    draft = variant_file.text(variant, recipe["groups"], precision, own, floor, proposed, comments)
+    groups = recipe["groups"] | ({} if model is None else {"model": model})
+    draft = variant_file.text(variant, groups, precision, own, floor, proposed, comments)
     with _shown(f"reading {folder}"):
         values = _compose(variant, draft, line)
         loaded = tasks.load(task, values["data"])
@@ -142,8 +146,11 @@ def new(
     sides = _check_split(folder, examples, list(classes), split, values["seed"])
     notes += _identical(folder, examples.assign(side=sides))
 
-    few = recipe.get("few")
-    groups = recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
+    if model is None:
+        groups["model"], why = network.network(recipe, int((sides == "train").sum()), values["data"])
+        if why:
+            notes.append(f"network {groups['model']}, {why}; --model chooses another one")
+            comments["/model"] = why
     chance = variant_file.most_frequent(loaded.metrics, classes)
     if isinstance(loaded, suitable.Unlearnt):
         chance = loaded.unlearnt(examples)

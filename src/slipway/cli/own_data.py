@@ -46,6 +46,9 @@ def new(
     group_copies: Annotated[
         bool, typer.Option("--group-copies", help="Keep copies and near copies on one side of the split.")
     ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Network or trees, a file in conf/model; chosen by the data if absent.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -62,6 +65,7 @@ def new(
             target=target,
             quarantine=quarantine,
             group_copies=group_copies,
+            model=model,
             dry_run=dry_run,
         )
     if as_json:
