@@ -17,9 +17,9 @@ RECIPE: dict[str, Any] = yaml.safe_load((ROOT / "conf/new/image_classification.y
     ("examples", "height", "width", "chosen"),
     [
         (20, 80, 80, "resnet18_quarter"),
-        (9_999, 80, 128, "resnet18_quarter"),
-        (9_999, 80, 129, "resnet18_half"),
-        (10_000, 80, 80, "resnet18_half"),
+        (3_999, 80, 128, "resnet18_quarter"),
+        (3_999, 80, 129, "resnet18_half"),
+        (4_000, 80, 80, "resnet18_half"),
         (500, 224, 224, "resnet18_half"),
         (20_000, 224, 224, "efficientnet_lite0"),
         (19_999, 224, 224, "resnet18_half"),

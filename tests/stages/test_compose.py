@@ -69,18 +69,21 @@ NEW = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "conf/new
 
 @pytest.mark.parametrize("profile", ["smoke", "demo", "full"])
 @pytest.mark.parametrize(
-    ("task", "model"),
+    ("task", "group", "option"),
     [
-        (task, model)
-        for task, recipe in sorted(NEW.items())
-        if recipe["framework"] == "keras"
-        for model in [recipe["groups"]["model"], *(one["model"] for one in recipe.get("fewer", []))]
+        ("object_detection", "train", "small_objects"),
+        *(
+            (task, "model", model)
+            for task, recipe in sorted(NEW.items())
+            if recipe["framework"] == "keras"
+            for model in sorted({recipe["groups"]["model"], *(one["model"] for one in recipe.get("fewer", []))})
+        ),
     ],
 )
 def test_a_new_network_is_trained_for_a_chosen_length_and_the_best_epoch_is_kept(
-    repository: Path, task: str, model: str, profile: str
+    repository: Path, task: str, group: str, option: str, profile: str
 ) -> None:
-    groups = NEW[task]["groups"] | {"model": model}
+    groups = NEW[task]["groups"] | {group: option}
     chosen = "".join(f"  - override /{group}: {option}\n" for group, option in groups.items())
     text = f"# @package _global_\ndefaults:\n{chosen}register: {{name: mine, description: Mine.}}\n"
     text += "data: {classes: [a, b]}\n" if task == "object_detection" else ""

@@ -32,7 +32,7 @@ def parts(examples: int, config: Train) -> Parts:
     """The parts of a training on `examples` examples, without those of a frozen phase.
 
     A part is a pass over the examples, if `config.epochs` is a number. Otherwise the total is the number of steps that
-    `config.length` gives, rounded to equal parts within its bounds.
+    `config.length` gives, rounded up to equal parts, but within its bounds.
     """
     a_pass = steps_per_pass(examples, config)
     if config.epochs != "auto":
@@ -40,9 +40,9 @@ def parts(examples: int, config: Train) -> Parts:
     assert config.length is not None  # the schema requires it
     bounds = config.length
     wanted = min(max(bounds.steps * (examples / 1000) ** bounds.growth, bounds.least), bounds.most)
-    epochs = min(max(round(wanted / a_pass), LEAST_EPOCHS), MOST_EPOCHS)
-    steps = min(max(round(wanted / epochs), math.ceil(bounds.least / epochs)), bounds.most // epochs)
-    return Parts(epochs, max(1, steps))
+    most = min(max(round(wanted / a_pass), LEAST_EPOCHS), MOST_EPOCHS)
+    steps = max(1, min(math.ceil(wanted / most), bounds.most // most))
+    return Parts(max(LEAST_EPOCHS, min(most, math.ceil(wanted / steps))), steps)
 
 
 def said(examples: int, config: Train, chosen: Parts) -> str:
