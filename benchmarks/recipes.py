@@ -65,7 +65,7 @@ def fouls(folder: Path, examples: int | None, seed: int) -> tuple[list[str], lis
     others = table[~tested]
     drawn = others if examples is None else others.sample(examples, random_state=seed)
     path = folder / "fouls.csv"
-    sides = [_sides(drawn["match_id"], seed), pd.Series("test", table.index[tested])]
+    sides = [_sides(drawn["match_id"], drawn["hand"], seed), pd.Series("test", table.index[tested])]
     pd.concat([drawn, table[tested]]).assign(split=pd.concat(sides)).to_csv(path, index=False)
     return ["--data", str(path), "--target", "hand", "--group", "match_id"], [str(path), "hand", "match_id"]
 
@@ -98,10 +98,11 @@ def _copy(
 ) -> None:
     """Link the drawn files and those of the test, in the folders of their classes, with metadata.csv."""
     index = pd.DataFrame({"file": list(files), "group": groups})
+    index["label"] = [path.parent.name for path in index["file"]]
     others = index[~tested]
     drawn = others if examples is None else others.sample(examples, random_state=seed)
     index = pd.concat(
-        [drawn.assign(split=_sides(drawn["group"], seed)), index[tested].assign(split="test")]
+        [drawn.assign(split=_sides(drawn["group"], drawn["label"], seed)), index[tested].assign(split="test")]
     ).sort_index()
     index["path"] = [f"{path.parent.name}/{path.name}" for path in index["file"]]
     for file, name in zip(index["file"], index["path"], strict=True):
@@ -110,12 +111,14 @@ def _copy(
     index[["path", "group", "split"]].to_csv(folder / "metadata.csv", index=False)
 
 
-def _sides(groups: pd.Series, seed: int) -> pd.Series:
-    """`val` for the groups that make `VAL` of the examples, and `train` for the others."""
-    order = np.random.default_rng(seed).permutation(groups.unique())
-    sizes = groups.value_counts().loc[order].cumsum()
-    val = sizes.index[: max(1, int((sizes <= VAL * len(groups)).sum()))]
-    return groups.isin(val).map({True: "val", False: "train"})
+def _sides(groups: pd.Series, classes: pd.Series, seed: int) -> pd.Series:
+    """`val` for groups with `VAL` of the examples, `train` for the others; drawn until both sides have every class."""
+    random, sizes = np.random.default_rng(seed), groups.value_counts()
+    while True:
+        filled = sizes.loc[random.permutation(groups.unique())].cumsum()
+        val = groups.isin(filled.index[: max(1, int((filled <= VAL * len(groups)).sum()))])
+        if set(classes[val]) == set(classes[~val]):
+            return val.map({True: "val", False: "train"})
 
 
 def measure(clone: Path, name: str, examples: int | None, seed: int) -> dict[str, Any]:

@@ -26,17 +26,18 @@ from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.image_classification import Objective
 from slipway.frameworks.keras.schema.image_classification import Model, Train
 from slipway.frameworks.keras.training.batches import training_batches
+from slipway.frameworks.keras.training.length import Parts, parts
 from slipway.frameworks.keras.training.optimization import optimizer
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def compiled(objective: Objective, config: Train, steps: int) -> Any:
+def compiled(objective: Objective, config: Train, length: Parts) -> Any:
     """The compiled network of `objective`."""
     keras.utils.clear_session()
     keras.utils.set_random_seed(0)
     network = objective.network()
-    network.compile(optimizer(config, steps), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    network.compile(optimizer(config, length), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
     return network
 
 
@@ -52,7 +53,8 @@ def main() -> None:
     spec = {"objective": "multiclass", "input": {"shape": [options.side, options.side, 3]}, "outputs": ["a", "b"]}
     settings = yaml.safe_load((ROOT / "params/base-ad-detector.yaml").read_text())["train"]
     config = Train(**(settings | {"epochs": options.rounds + 1, "batch_size": options.batch}))
-    steps = options.examples // options.batch
+    length = parts(options.examples, config)
+    steps = length.steps
     random = np.random.default_rng(0)
     inputs = random.integers(0, 256, (options.examples, options.side, options.side, 3), np.uint8)
     targets = random.integers(0, 2, options.examples)
@@ -65,7 +67,7 @@ def main() -> None:
         writer.close(pd.DataFrame({"example": range(options.examples)}))
         split = PackedSplit(Path(temporary) / "train")
         objective = Objective(spec, Model(network="efficientnet_lite0"), config, split.targets)
-        ours, bare = compiled(objective, config, steps), compiled(objective, config, steps)
+        ours, bare = compiled(objective, config, length), compiled(objective, config, length)
         for number in range(options.rounds + 1):
             batches = training_batches(split, objective, config, 0, number * steps, (number + 1) * steps)
             began = time.perf_counter()

@@ -159,6 +159,20 @@ def test_the_task_is_found_by_the_files(repository: Path, tmp_path: Path) -> Non
     assert code == 3 and "no task found that suits it; name the task with --task: audio_classification" in message
 
 
+def test_the_network_is_chosen_by_the_data_with_its_reason_or_named(repository: Path, tmp_path: Path) -> None:
+    new = ["new", "mine", "--data", str(pictures(tmp_path / "pictures", 2, 12)), "--dry-run"]
+    said = CliRunner().invoke(app, new)
+    reason = "for 16 training examples of 80 x 80 px, since it learns from random weights in few steps"
+    assert f"note: network resnet18_quarter, {reason}; --model chooses another one" in said.output, said.output
+    assert f"  - override /model: resnet18_quarter # {reason}\n" in said.output
+    said = CliRunner().invoke(app, [*new, "--model", "mobilenet_v3_small"])
+    assert "note: network" not in said.output
+    assert "  - override /model: mobilenet_v3_small\n" in said.output
+    assert "conf/model/resnet50.yaml: no such file; it has catboost" in refused(*new[1:], "--model", "resnet50")[1]
+    message = refused(*new[1:], "--model", "catboost")[1]
+    assert "model.network: missing" in message and "model.iterations: unknown key" in message
+
+
 def test_a_predefined_split_and_copies_are_reported(repository: Path, tmp_path: Path) -> None:
     for side, each in (("train", 12), ("test", 4)):
         pictures(tmp_path / "pictures" / side, 2, each)

@@ -64,16 +64,51 @@ def test_every_variant_of_the_benchmarks_resolves(repository: Path, own: str, va
     compose(variant)
 
 
+NEW = {path.stem: yaml.safe_load(path.read_text()) for path in (ROOT / "conf/new").glob("*.yaml")}
+
+
 @pytest.mark.parametrize("profile", ["smoke", "demo", "full"])
-def test_the_recipe_of_a_new_variant_of_few_pictures_resolves(repository: Path, profile: str) -> None:
-    recipe = yaml.safe_load(Path("conf/new/image_classification.yaml").read_text())
-    groups = recipe["groups"] | recipe["few"]["groups"]
+@pytest.mark.parametrize(
+    ("task", "group", "option"),
+    [
+        ("object_detection", "train", "small_objects"),
+        *(
+            (task, "model", model)
+            for task, recipe in sorted(NEW.items())
+            if recipe["framework"] == "keras"
+            for model in sorted({recipe["groups"]["model"], *(one["model"] for one in recipe.get("fewer", []))})
+        ),
+    ],
+)
+def test_a_new_network_is_trained_for_a_chosen_length_and_the_best_epoch_is_kept(
+    repository: Path, task: str, group: str, option: str, profile: str
+) -> None:
+    groups = NEW[task]["groups"] | {group: option}
     chosen = "".join(f"  - override /{group}: {option}\n" for group, option in groups.items())
     text = f"# @package _global_\ndefaults:\n{chosen}register: {{name: mine, description: Mine.}}\n"
-    text += "gate: {rules: {accuracy: {min: 0.5}}}\n"
+    text += "data: {classes: [a, b]}\n" if task == "object_detection" else ""
+    text += "gate: {rules: {accuracy: {min: 0.5}}}\n" if task.endswith("_classification") else ""
+    text += "gate: {rules: {mean_average_precision: {min: 0.5}}}\n" if task.endswith("_multilabel") else ""
     become(VARIANT, text)
+    edit(Path("params.yaml"), f"{VARIANT}: {{task: image_classification", f"{VARIANT}: {{task: {task}")
     edit(Path("params.yaml"), "profile: demo", f"profile: {profile}")
     compose(VARIANT)
+    train = config.read(VARIANT)["train"]
+    assert train["early_stopping"] == {"monitor": "val/loss", "patience": None}
+    if profile == "smoke":
+        assert train["epochs"] <= 2
+    else:
+        assert train["epochs"] == "auto"
+        assert train["length"]["least"] < train["length"]["steps"] < train["length"]["most"]
+
+
+def test_the_number_of_epochs_of_a_new_variant_can_be_set(repository: Path) -> None:
+    groups = NEW["image_classification"]["groups"]
+    chosen = "".join(f"  - override /{group}: {option}\n" for group, option in groups.items())
+    text = f"# @package _global_\ndefaults:\n{chosen}register: {{name: mine, description: Mine.}}\n"
+    become(VARIANT, f"{text}gate: {{rules: {{accuracy: {{min: 0.5}}}}}}\ntrain: {{epochs: 30}}\n")
+    compose(VARIANT)
+    assert config.read(VARIANT)["train"]["epochs"] == 30
 
 
 def test_the_committed_parameters_are_what_conf_resolves_to(repository: Path) -> None:

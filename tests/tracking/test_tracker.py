@@ -123,6 +123,30 @@ def test_mlflow_gets_parameters_and_metrics_while_training_goes_on():
     assert run.data.params == {"seed": "1", "train.learning_rate": "0.1"}
 
 
+def test_what_a_training_chose_is_in_its_files_and_in_mlflow():
+    with tracker() as track:
+        track(1, {"train/loss": 0.5})
+        track.chosen({"steps": 1500, "epochs": 20})
+    assert Path("reports/live/params.yaml").read_text() == "steps: 1500\nepochs: 20\n"
+    client = mlflow_store.connect(mlflow_store.tracking_uri())
+    (run,) = client.search_runs([client.get_experiment_by_name("demand-predictor").experiment_id])
+    assert run.data.params["chosen.steps"] == "1500"
+
+
+@pytest.mark.usefixtures("no_mlflow")
+def test_a_training_killed_after_its_last_step_has_what_it_chose():
+    with pytest.raises(InterruptedError):
+        train(tracker(), range(7), stop_before=6)
+    with tracker() as track:
+        track.chosen({"steps": 1500})
+    assert sorted(contents(Path("reports/live"))) == [
+        "metrics.json",
+        "params.yaml",
+        "plots/metrics/train/loss.tsv",
+        "plots/metrics/val/loss.tsv",
+    ]
+
+
 @pytest.mark.usefixtures("no_mlflow")
 def test_two_trainings_leave_the_same_bytes(tmp_path: Path):
     train(tracker(tmp_path / "a"), range(0, 100, 10))

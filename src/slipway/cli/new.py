@@ -24,7 +24,7 @@ import yaml
 import slipway
 import slipway_edge
 from slipway import tasks
-from slipway.cli import entries, findings, start, suitable, variant_file, writing
+from slipway.cli import entries, findings, network, start, suitable, variant_file, writing
 from slipway.cli.entries import GRAPH
 from slipway.cli.variants import RAW, check_name
 from slipway.core import config, documents
@@ -65,6 +65,7 @@ def new(
     quarantine: float = 0.0,
     group_copies: bool = False,
     weights: Path | None = None,
+    model: str | None = None,
     dry_run: bool = False,
 ) -> Created:
     """Create a variant from `folder`.
@@ -79,16 +80,18 @@ def new(
         quarantine: `checks.quarantine`, the share of bad examples that may be quarantined.
         group_copies: `split.group_copies`, whether copies and near copies form one group.
         weights: the file of a network from which training starts.
+        model: the option of the configuration group `model`; None to choose it by the data.
         dry_run: check everything, and write nothing.
 
     Raises:
-        ConfigError: the name or the task cannot be used, or the variant exists already.
+        ConfigError: the name, the task or the model cannot be used, or the variant exists already.
         DataError: the data cannot be used, or DVC cannot track it.
     """
     top = config.top()
     _check_name(variant, top)
     if task is not None:
         suitable.check(task)
+    network.check(model)
     _check_place(folder, RAW / variant)
     plan = _plan(folder, task, target, group)
     own = dict(plan.own)
@@ -100,9 +103,10 @@ def new(
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
 
+    groups = plan.recipe["groups"] | ({} if model is None else {"model": model})
     chance = variant_file.most_frequent(tasks.metrics(plan.task), {})
     with writing.shown(f"reading {folder}"):
-        values = _compose(variant, _text(variant, plan, plan.recipe["groups"], own, chance), line)
+        values = _compose(variant, _text(variant, plan, groups, own, chance), line)
         loaded = tasks.load(plan.task, values["data"])
         index = loaded.index(folder)
     findings.check_problems(folder, index, quarantine, plan.noun)
@@ -116,12 +120,14 @@ def new(
     sides = findings.check_split(folder, examples, list(classes), split, values["seed"])
     notes += findings.identical(folder, examples.assign(side=sides))
 
-    few = plan.recipe.get("few")
-    groups = plan.recipe["groups"] | (few["groups"] if few and len(examples) < few["below"] else {})
+    why = ""
+    if model is None:
+        groups["model"], why = network.network(plan.recipe, int((sides == "train").sum()), values["data"])
+        notes += [f"network {groups['model']}, {why}; --model chooses another one"] if why else []
     chance = variant_file.most_frequent(loaded.metrics, classes)
     if isinstance(loaded, suitable.Unlearnt):
         chance = loaded.unlearnt(examples)
-    text = _text(variant, plan, groups, own, chance)
+    text = _text(variant, plan, groups, own, chance, why)
     _compose(variant, text, line)
     own_groups = examples["picture" if "picture" in examples else "example"]
     created = Created(
@@ -193,10 +199,12 @@ def _text(
     groups: Mapping[str, str],
     own: Mapping[str, Mapping[str, Any]],
     chance: variant_file.Chance | None,
+    why: str = "",
 ) -> str:
-    """Return the text of the variant's file, with a floor above `chance`."""
+    """Return the text of the variant's file, with a floor above `chance`, and with `why` it has its network."""
     fields = tasks.kind(plan.task).Data.model_fields
     comments = {key: field.description for key, field in fields.items() if field.description}
+    comments |= {"/model": why} if why else {}
     precision = plan.recipe.get("precision", "int8")
     return variant_file.text(variant, groups, precision, own, variant_file.floor(chance), plan.proposed, comments)
 

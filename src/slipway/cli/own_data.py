@@ -45,6 +45,9 @@ def new(
     weights: Annotated[
         Path | None, typer.Option(help="File of a network that Keras saved, from whose weights training starts.")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Network or trees, a file in conf/model; chosen by the data if absent.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -62,6 +65,7 @@ def new(
             quarantine=quarantine,
             group_copies=group_copies,
             weights=weights,
+            model=model,
             dry_run=dry_run,
         )
     if as_json:

@@ -54,11 +54,14 @@ def text(
         own: the variant's own values, by section.
         gate: the section `gate`, as text; see `floor`.
         proposed: the columns of a table, of which those that are left out become a comment.
-        comments: on keys of the sections, by key.
+        comments: on keys of the sections, by key, and on groups, by `/group`.
     """
     parts = [
         "# @package _global_\n# What this variant is for.\ndefaults:\n"
-        + "".join(f"  - override /{name}: {option}\n" for name, option in groups.items()),
+        + "".join(
+            f"  - override /{name}: {option}{f' # {comments[key]}' if (key := f'/{name}') in comments else ''}\n"
+            for name, option in groups.items()
+        ),
         *([] if proposed is None else [_left_out(proposed)]),
         *(_dumped(section, values, comments) for section, values in own.items()),
         f"convert:\n  precision: {precision}\n",

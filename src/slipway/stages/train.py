@@ -38,7 +38,7 @@ def train(variant: str) -> None:
         journal=CHECKPOINTS / f"{variant}.jsonl",
         params=sections,
     ) as track:
-        training.fit(
+        chosen = training.fit(
             PackedSplit(prepared / "train"),
             PackedSplit(prepared / "val"),
             spec,
@@ -51,6 +51,8 @@ def train(variant: str) -> None:
             start=start,
             track=track,
         )
+        if chosen:
+            track.chosen(chosen)
     specs.keep(spec, native)
 
 

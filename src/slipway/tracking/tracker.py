@@ -2,7 +2,8 @@
 
 `fit` calls the tracker with a step and its metrics; the tracker writes each first to a journal, then to all three.
 
-- DVCLive: one TSV file per metric and metrics.json. They are outputs of the train stage, so they contain no times.
+- DVCLive: one TSV file per metric and metrics.json, and params.yaml with what the training chose by its data, such as
+  its length. They are outputs of the train stage, so they contain no times.
 - TensorBoard: an event file in a folder that Git ignores. It is written with TensorBoard's record writer only, so that
   a training without TensorFlow does not spend seconds on its import.
 - MLflow: a run in the experiment with the variant's name. A store that does not answer costs one warning and seconds.
@@ -82,6 +83,14 @@ class Tracker:
         self._write(entry)
         if self._mlflow is not None:
             self._mlflow.log(entry)
+
+    def chosen(self, values: Mapping[str, int]) -> None:
+        """Record what the training chose by its data: in params.yaml of DVCLive, and as parameters of MLflow."""
+        if self._live is None:
+            self._begin(self._journal.entries)
+        self._live.log_params(dict(values))
+        if self._mlflow is not None:
+            self._mlflow.chosen(values)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -229,6 +238,15 @@ class _MlflowRun:
         self._pending.append(entry)
         if time.monotonic() - self._sent >= SENDING_INTERVAL:
             self._send()
+
+    def chosen(self, values: Mapping[str, int]) -> None:
+        if not self._alive:
+            return
+        with self._attempt():
+            from mlflow.entities import Param
+
+            parameters = [Param(f"chosen.{name}", str(value)) for name, value in values.items()]
+            self._client.log_batch(self._run, params=parameters)
 
     def end(self, status: str) -> None:
         self._send()

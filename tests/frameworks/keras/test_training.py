@@ -21,10 +21,11 @@ from slipway.frameworks.keras import native, training
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.objectives.image_classification import Objective, networks
 from slipway.frameworks.keras.objectives.image_classification.augmentation import augment
-from slipway.frameworks.keras.schema import EarlyStopping, Frozen
+from slipway.frameworks.keras.schema import EarlyStopping, Frozen, Length
 from slipway.frameworks.keras.schema.image_classification import Augmentation, Model, Train
 from slipway.frameworks.keras.training.batches import training_batches
 from slipway.frameworks.keras.training.classification import class_weights
+from slipway.frameworks.keras.training.length import Parts, parts
 from slipway.frameworks.keras.training.optimization import optimizer
 from slipway.frameworks.keras.training.run import Run
 from slipway.tracking.tracker import Tracker
@@ -207,6 +208,83 @@ def test_early_stopping_ends_a_run_and_keeps_its_best_weights(tmp_path: Path) ->
     assert resumed.best[0] == 1
 
 
+def test_without_patience_a_run_goes_on_and_still_keeps_its_best_weights(tmp_path: Path) -> None:
+    network = keras.Sequential([keras.layers.Input((1,)), keras.layers.Dense(1, use_bias=False)])
+    method = keras.optimizers.SGD(0.1)
+    network.compile(method, "mse")
+    method.build(network.trainable_variables)
+    run = Run(network, [method], EarlyStopping(patience=None), tmp_path, "run", lambda epoch, metrics: None)
+    run.set_model(network)
+    for epoch, loss in enumerate([0.9, 0.5, *[0.6] * 30]):
+        network.set_weights([np.array([[epoch]], np.float32)])
+        run.on_epoch_end(epoch, {"loss": 0.1, "val_loss": loss})
+        assert not run.stopped
+    assert run.best[0] == 1
+    assert run.best_epoch == 2
+
+
+AUTO = QUICK.model_copy(
+    update={
+        "epochs": "auto",
+        "length": Length(steps=300, growth=0.5, least=10, most=1000),
+        "early_stopping": EarlyStopping(patience=None),
+    }
+)
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_training_of_a_chosen_length_says_it_and_ships_the_epoch_that_is_best_on_val(
+    split: Split, spec: Spec, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The labels of val are the wrong way round: what is learnt later raises its loss."""
+    config = AUTO.model_copy(update={"learning_rate": 0.001})
+    train, val = split("train", 64), split("val", 16)
+    for path in val.folder.glob("targets-*.npy"):
+        np.save(path, 1 - np.load(path))
+    val = PackedSplit(val.folder)
+    tracked: list[dict[str, float]] = []
+    chosen = training.fit(
+        train,
+        val,
+        spec,
+        Objective,
+        MODEL,
+        config,
+        seed=1,
+        out=tmp_path / "native",
+        checkpoints=tmp_path / "mine",
+        start=None,
+        track=lambda epoch, metrics: tracked.append(metrics),
+    )
+    losses = [metrics["val/loss"] for metrics in tracked]
+    assert chosen == {"examples": 64, "steps": 76, "epochs": 19, "best_epoch": int(np.argmin(losses)) + 1}
+    assert chosen["best_epoch"] < len(losses) == 19
+    said = capsys.readouterr().out
+    assert said.startswith("mine: 64 training examples: 76 steps of 16 (19 epochs)\nmine  epoch 1/19  ")
+    probabilities = native.load(tmp_path / "native")(val.gather(np.arange(16)))
+    shipped = -np.log(probabilities[np.arange(16), val.targets]).mean()
+    assert shipped == pytest.approx(min(losses), abs=1e-4)
+    assert shipped < losses[-1]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_an_interrupted_training_of_a_chosen_length_ends_with_the_same_bytes(
+    split: Split, spec: Spec, tmp_path: Path
+) -> None:
+    train, val = split("train", 40), split("val", 16)
+
+    def stop(epoch: int, metrics: dict[str, float]) -> None:
+        if epoch == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(train, val, spec, tmp_path / "interrupted", AUTO, track=stop)
+    resumed = fit(train, val, spec, tmp_path / "interrupted", AUTO)
+    fit(train, val, spec, tmp_path / "undisturbed", AUTO)
+    assert resumed[0][0] == 7
+    assert digest(tmp_path / "interrupted") == digest(tmp_path / "undisturbed")
+
+
 @pytest.mark.usefixtures("tiny")
 def test_a_loss_that_is_not_finite_ends_the_run(split: Split, spec: Spec, tmp_path: Path) -> None:
     config = Train(epochs=2, batch_size=16, optimizer="sgd", learning_rate=1e38, warmup_epochs=0)
@@ -344,7 +422,7 @@ def test_a_weight_for_a_class_that_does_not_exist_is_refused(spec: Spec) -> None
 @pytest.mark.parametrize(("schedule", "last"), [("cosine", 0.0), ("constant", 0.5)])
 def test_the_learning_rate_warms_up_and_follows_its_schedule(schedule: str, last: float) -> None:
     config = Train.model_validate({"epochs": 4, "learning_rate": 0.5, "warmup_epochs": 1, "schedule": schedule})
-    method = optimizer(config, steps_per_epoch=10)
+    method = optimizer(config, Parts(epochs=4, steps=10))
     rates = []
     for step in (0, 5, 10, 40):
         method.iterations.assign(step)
@@ -390,10 +468,10 @@ RECIPES += ["sports-ad-detector", "wildlife-detector"]
 def test_the_learning_rate_of_every_variant_rises_once_and_falls_for_most_of_its_epochs(variant: str) -> None:
     values = yaml.safe_load((ROOT / "params" / f"{variant}.yaml").read_text())["train"]
     config = Train.model_validate({name: value for name, value in values.items() if name in SCHEDULED})
-    steps = 4
-    method = optimizer(config, steps)
+    length = parts(4 * config.batch_size, config)
+    method = optimizer(config, length)
     curve = []
-    for step in range(config.epochs * steps + 1):
+    for step in range(length.total + 1):
         method.iterations.assign(step)
         curve.append(float(method.learning_rate))
     peak = int(np.argmax(curve))

@@ -80,7 +80,7 @@ def stated(folder: Path) -> tuple[dict[str, Any], list[str]]:
     if len(side) and np.median(side) < SMALL:
         notes.append(
             f"half of the objects are smaller than {np.median(side):.2f} of the picture's side; they are learnt "
-            "better from windows of the pictures: override /train: detector"
+            "better from windows of the pictures: override /train: small_objects"
         )
     data = {
         "classes": classes,

@@ -8,17 +8,20 @@ the same bytes as an uninterrupted run.
 
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from slipway.core.config import Section
 from slipway.core.errors import ConfigError, DataError
 from slipway.core.spec import Spec
+from slipway.core.terminal import Console
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.keras import native
 from slipway.frameworks.keras.native.runtime import keras, tf
 from slipway.frameworks.keras.schema import Train
-from slipway.frameworks.keras.training.batches import steps_per_epoch, training_batches, validation_batches
+from slipway.frameworks.keras.training import length
+from slipway.frameworks.keras.training.batches import training_batches, validation_batches
 from slipway.frameworks.keras.training.fingerprint import fingerprint
 from slipway.frameworks.keras.training.objective import Objective
 from slipway.frameworks.keras.training.optimization import optimizer
@@ -40,7 +43,7 @@ def fit(
     checkpoints: Path,
     start: Path | None,
     track: Callable[[int, dict[str, float]], None],
-) -> None:
+) -> dict[str, int]:
     """Train the network of `model` and write it into the folder `out`.
 
     Args:
@@ -56,6 +59,10 @@ def fit(
         start: the file of a network to start from, see `start_from`; what is copied is printed.
         track: called after each epoch with its number, from 1, and train/loss, val/loss, learning_rate
             and the objective's metrics.
+
+    Returns:
+        What the configuration left to the data: with `epochs: auto`, the number of examples and the steps and epochs
+        chosen from it; with `early_stopping`, the `best_epoch`, whose weights are kept.
 
     Raises:
         ConfigError: the configuration does not fit the data.
@@ -78,14 +85,18 @@ def fit(
     network = task_objective.network()
     taken = None if start is None else start_from(network, start)
     if taken is not None:
-        print(f"{start}: {taken.words}", flush=True)
+        Console().print(f"{start}: {taken.words}", highlight=False, markup=False, soft_wrap=True)
     copied = () if taken is None else taken.copied
-    steps = steps_per_epoch(len(train), config)
-    phases = _phases(network, config, steps, copied)
+    parts = length.parts(len(train), config)
+    phases = _phases(network, config, parts, copied)
     identity = fingerprint(train, val, spec, model, config, seed, start)
+    if config.epochs == "auto":
+        Console().print(
+            f"{checkpoints.name}: {length.said(len(train), config, parts)}", highlight=False, soft_wrap=True
+        )
     run = Run(network, [phase.optimizer for phase in phases], config.early_stopping, checkpoints, identity, track)
     epoch = run.resume()
-    bar = Bar(checkpoints.name, phases[-1].end, steps, epoch)
+    bar = Bar(checkpoints.name, phases[-1].end, parts.steps, epoch)
     try:
         for phase in phases:
             if epoch >= phase.end or run.stopped:
@@ -96,10 +107,10 @@ def fit(
                 phase.optimizer, task_objective.loss(), metrics=list(task_objective.metrics()), jit_compile=False
             )
             network.fit(
-                training_batches(train, task_objective, config, seed, epoch * steps, phase.end * steps),
+                training_batches(train, task_objective, config, seed, epoch * parts.steps, phase.end * parts.steps),
                 initial_epoch=epoch,
                 epochs=phase.end,
-                steps_per_epoch=steps,
+                steps_per_epoch=parts.steps,
                 shuffle=False,
                 validation_data=validation_batches(val, task_objective),
                 callbacks=[run, bar],
@@ -111,6 +122,8 @@ def fit(
     network.set_weights(run.best)
     native.save(network, out)
     shutil.rmtree(checkpoints, ignore_errors=True)
+    chosen = {"examples": len(train), "steps": parts.total, "epochs": parts.epochs} if config.epochs == "auto" else {}
+    return chosen if run.best_epoch is None else chosen | {"best_epoch": run.best_epoch}
 
 
 class _Phase(NamedTuple):
@@ -121,17 +134,17 @@ class _Phase(NamedTuple):
     frozen: frozenset[str]
 
 
-def _phases(network: Any, config: Train, steps: int, copied: Sequence[str]) -> list[_Phase]:
+def _phases(network: Any, config: Train, parts: length.Parts, copied: Sequence[str]) -> list[_Phase]:
     """The phases of a training, with built optimizers."""
     phases = []
     before = 0
     if config.frozen is not None:
         frozen = frozenset(copied) - {network.layers[-1].name}
         before = config.frozen.epochs
-        rates = {"epochs": before, "learning_rate": config.frozen.learning_rate, "warmup_epochs": 0.0}
-        first = optimizer(config.model_copy(update=rates), steps)
+        rates = {"learning_rate": config.frozen.learning_rate, "warmup_epochs": 0.0}
+        first = optimizer(config.model_copy(update=rates), replace(parts, epochs=before))
         first.build([v for layer in network.layers if layer.name not in frozen for v in layer.trainable_variables])
         phases.append(_Phase(before, first, frozen))
-    last = optimizer(config, steps)
+    last = optimizer(config, parts)
     last.build(network.trainable_variables)
-    return [*phases, _Phase(before + config.epochs, last, frozenset())]
+    return [*phases, _Phase(before + parts.epochs, last, frozenset())]

@@ -11,31 +11,27 @@ import numpy as np
 from slipway.data.shards import PackedSplit
 from slipway.frameworks.keras.native.runtime import tf
 from slipway.frameworks.keras.schema import Train
+from slipway.frameworks.keras.training.length import steps_per_pass
 from slipway.frameworks.keras.training.objective import Objective
 
 AHEAD = 4
 VALIDATION_BATCH = 64
 
 
-def steps_per_epoch(examples: int, config: Train) -> int:
-    """Whole batches in an epoch, at least 1; the examples left out differ from epoch to epoch."""
-    return max(1, examples // config.batch_size)
-
-
 def training_batches(
     split: PackedSplit, objective: Objective, config: Train, seed: int, first_step: int, last_step: int
 ) -> Any:
     """Augmented batches from `first_step` up to but not including `last_step`."""
-    steps = steps_per_epoch(len(split), config)
+    steps = steps_per_pass(len(split), config)
     size = min(config.batch_size, len(split))
-    epoch_order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+    order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
 
     def gather(step: np.int64) -> tuple[np.ndarray, np.ndarray]:
-        nonlocal epoch_order
-        epoch, batch = divmod(int(step), steps)
-        if epoch_order[0] != epoch:
-            epoch_order = epoch, np.random.default_rng((seed, epoch)).permutation(len(split))
-        positions = epoch_order[1][batch * size : (batch + 1) * size]
+        nonlocal order
+        number, batch = divmod(int(step), steps)
+        if order[0] != number:
+            order = number, np.random.default_rng((seed, number)).permutation(len(split))
+        positions = order[1][batch * size : (batch + 1) * size]
         return split.gather(positions), split.targets[positions]
 
     def load(step: Any) -> tuple[Any, Any, Any]:

@@ -4,14 +4,15 @@ from typing import Any
 
 from slipway.frameworks.keras.native.runtime import keras
 from slipway.frameworks.keras.schema import Train
+from slipway.frameworks.keras.training.length import Parts
 
 
-def optimizer(config: Train, steps_per_epoch: int) -> Any:
-    """The optimizer of `config` for a run of `config.epochs` epochs of `steps_per_epoch` steps."""
-    warmup = int(config.warmup_epochs * steps_per_epoch)
+def optimizer(config: Train, parts: Parts) -> Any:
+    """The optimizer of `config` for a run of that length; `config.epochs` is not read."""
+    warmup = int(config.warmup_epochs * parts.steps)
     rate = keras.optimizers.schedules.CosineDecay(
         0.0 if warmup else config.learning_rate,
-        config.epochs * steps_per_epoch - warmup,
+        parts.total - warmup,
         alpha=0.0 if config.schedule == "cosine" else 1.0,
         warmup_target=config.learning_rate if warmup else None,
         warmup_steps=warmup,

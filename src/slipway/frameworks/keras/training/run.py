@@ -45,9 +45,14 @@ class Run(keras.callbacks.Callback):  # type: ignore[misc]
         return len(self._history)
 
     @property
+    def best_epoch(self) -> int | None:
+        """The number, from 1, of the epoch with the weights to ship; None if that is the last by configuration."""
+        return None if self._early is None else _best(self._history, self._early)
+
+    @property
     def stopped(self) -> bool:
         """Whether the last `patience` epochs brought no improvement."""
-        if self._early is None:
+        if self._early is None or self._early.patience is None:
             return False
         return len(self._history) - _best(self._history, self._early) >= self._early.patience
 
