@@ -29,7 +29,7 @@ from rich.progress import Progress
 import slipway
 import slipway_edge
 from slipway import tasks
-from slipway.cli import entries, suitable, variant_file
+from slipway.cli import entries, plain_baseline, suitable, variant_file
 from slipway.cli.dvc_command import dvc
 from slipway.cli.entries import GRAPH
 from slipway.cli.variants import RAW, check_name
@@ -76,6 +76,7 @@ def new(
     target: str | None = None,
     quarantine: float = 0.0,
     group_copies: bool = False,
+    baseline: bool = False,
     dry_run: bool = False,
 ) -> Created:
     """Create a variant from `folder`.
@@ -89,6 +90,7 @@ def new(
         target: the column of a table to predict; None for the one that is called so.
         quarantine: `checks.quarantine`, the share of bad examples that may be quarantined.
         group_copies: `split.group_copies`, whether copies and near copies form one group.
+        baseline: whether the variant is compared with the plain baseline of its task.
         dry_run: check everything, and write nothing.
 
     Raises:
@@ -120,6 +122,9 @@ def new(
     own |= {"split": {**own.get("split", {}), "group_copies": True}} if group_copies else {}
     entry = f"{{task: {task}, framework: {recipe['framework']}}}"
     line = entries.add(TOP.read_text(), TOP, "variants", variant, entry)
+    if baseline:
+        plain_baseline.check(task)
+        line = entries.add(line, TOP, "baselines", variant, task)
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
     comments = {key: field.description for key, field in kind.Data.model_fields.items() if field.description}

@@ -46,6 +46,9 @@ def new(
     group_copies: Annotated[
         bool, typer.Option("--group-copies", help="Keep copies and near copies on one side of the split.")
     ] = False,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Also train a plain baseline, and report whether the model beats it.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -62,6 +65,7 @@ def new(
             target=target,
             quarantine=quarantine,
             group_copies=group_copies,
+            baseline=baseline,
             dry_run=dry_run,
         )
     if as_json:
@@ -95,8 +99,11 @@ def new(
     files = escape(", ".join(created.files))
     console.print(f"written and staged in Git: {files}", soft_wrap=True)
     console.print(f"check the columns and the gate in {escape(created.files[0])}, then:", soft_wrap=True)
-    for command in (f"dvc repro register@{variant}", "git add --all", f"git commit --message 'Add {variant}'"):
+    built = f"register@{variant} baseline@{variant}" if baseline else f"register@{variant}"
+    for command in (f"dvc repro {built}", "git add --all", f"git commit --message 'Add {variant}'"):
         console.print(f"  {command}", soft_wrap=True, markup=False)
+    if baseline:
+        console.print("slipway releases and slipway report then say whether the model beats the plain baseline")
 
 
 def rename(
