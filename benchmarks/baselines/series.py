@@ -26,7 +26,7 @@ def lags_and_calendar(data: Prepared) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
     def table(examples: pd.DataFrame) -> pd.DataFrame:
         columns = {f"{ago} ago": known.reindex(at(examples, ago)).to_numpy() for ago in lags}
-        calendar = {part: getattr(examples["time"].dt, part) for part in ("month", "day", "weekday", "hour")}
+        calendar = {part: getattr(examples["time"].dt, part) for part in ("month", "day", "day_of_week", "hour")}
         series = at(examples).get_level_values(0).astype(str)
         return examples[["naive"]].assign(series=series, **columns, **calendar)
 

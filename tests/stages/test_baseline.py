@@ -22,6 +22,7 @@ from slipway.cli import suitable
 from slipway.core import source
 from slipway.core import spec as specs
 from slipway.core.config import Checks, Split
+from slipway.core.errors import ConfigError, DataError
 from slipway.data import preparation
 from slipway.gate.contributions import Scored
 from slipway.records import plain_baseline, predictions
@@ -41,7 +42,7 @@ def _inside(path: Path) -> Path:
 
 def pictures(folder: Path) -> dict[str, Any]:
     """Red and blue pictures, in a folder for each."""
-    for number in range(60):
+    for number in range(30):
         for name, colour in COLOURS.items():
             shade = np.random.default_rng([number, len(name)]).integers(0, 30, (32, 32, 3)) + colour
             Image.fromarray(shade.clip(0, 255).astype(np.uint8)).save(_inside(folder / name / f"{number}.png"))
@@ -51,7 +52,7 @@ def pictures(folder: Path) -> dict[str, Any]:
 def labels(folder: Path) -> dict[str, Any]:
     """Pictures with a red half, a blue half, both, or none."""
     rows = ["path,labels"]
-    for number in range(120):
+    for number in range(80):
         shade = np.random.default_rng(number).integers(0, 60, (32, 32, 3))
         has = [name for at, name in enumerate(COLOURS) if number >> at & 1]
         for at, name in enumerate(COLOURS):
@@ -91,7 +92,7 @@ def chords(folder: Path) -> dict[str, Any]:
 
 def objects(folder: Path) -> dict[str, Any]:
     """A bright square on a dark picture, of one of two colours; a label of YOLO for each."""
-    for number in range(60):
+    for number in range(48):
         random = np.random.default_rng(number)
         picture, kind = random.integers(0, 40, (64, 64, 3), np.uint8), number % 2
         left, top = random.integers(4, 44, 2).tolist()
@@ -104,7 +105,7 @@ def objects(folder: Path) -> dict[str, Any]:
 
 def persons(folder: Path) -> dict[str, Any]:
     """Stick figures."""
-    figures(folder, pictures=60)
+    figures(folder, pictures=40)
     return {"height": 64, "width": 48, "keypoints": NAMES}
 
 
@@ -216,12 +217,19 @@ def _imports(path: Path) -> set[str]:
     return {name for name in found if name}.union(*map(_imports, beside))
 
 
-def test_without_prepared_data_it_says_what_to_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("row_regression", "data/prepared/own: no such folder; run `dvc repro prepare@own`"),
+        ("tabular_multiclass", "params.yaml: baselines.own is tabular_multiclass, and its task is row_regression"),
+    ],
+)
+def test_without_its_data_or_for_another_task_it_says_what_is_wrong(
+    script: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     _inside(Path("params/own.yaml")).write_text("{task: row_regression, data: {}, seed: 1}")
     with pytest.raises(SystemExit) as ended:
-        run("row_regression", monkeypatch)
-    assert ended.value.code == 3
-    assert "data/prepared/own: no such folder; run `dvc repro prepare@own`" in capsys.readouterr().err
+        run(script, monkeypatch)
+    assert ended.value.code in (ConfigError.exit_code, DataError.exit_code)
+    assert message in capsys.readouterr().err

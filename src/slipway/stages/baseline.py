@@ -7,6 +7,7 @@ part of a release, and no rule of the gate depends on it.
 
 import json
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 from slipway import stages, tasks
 from slipway.core import atomic, config
 from slipway.core import spec as specs
-from slipway.core.errors import DataError
+from slipway.core.errors import ConfigError, DataError
 from slipway.core.spec import Spec
 from slipway.data.pooling import by_example
 from slipway.data.shards import PackedSplit
@@ -46,6 +47,9 @@ def run(fit: Callable[[Prepared], Predict]) -> None:
 
     def baseline(variant: str) -> None:
         values = config.read(variant)
+        script = Path(sys.argv[0]).stem
+        if script != values["task"]:
+            raise ConfigError(f"{config.TOP}: baselines.{variant} is {script}, and its task is {values['task']}")
         folder, reports = Path("data/prepared") / variant, Path("reports") / variant
         if not folder.exists():
             raise DataError(f"{folder}: no such folder; run `dvc repro prepare@{variant}`")
