@@ -27,7 +27,7 @@ known = $(foreach name,$(filter-out $(1),$(ONLY)),$(error ONLY: params.yaml has 
 # stages. `dvc repro` then runs the remaining stages, which are timed, one at a time.
 JOBS ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 4 ? n : 4)))
 SIDE_BY_SIDE = dvc repro --quiet code && dvc stage list --name-only | awk -F@ ' \
-	NF == 2 && !/^(benchmark|register)@/ { stages[$$2] = stages[$$2] " " $$0 } \
+	NF == 2 && !/^(baseline|benchmark|register)@/ { stages[$$2] = stages[$$2] " " $$0 } \
 	/^(train|transfer)@/ { built[++count] = $$2 } \
 	END { for (one = 1; one <= count; one++) print "dvc --wait-for-lock repro --single-item" stages[built[one]] " || exit 1" }' \
 	| tr '\n' '\0' | xargs -0 -n 1 -P $(JOBS) sh -c

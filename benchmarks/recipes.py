@@ -1,13 +1,16 @@
 """The recipes of `slipway new` beside plain baselines, on the same splits of real recordings, by number of examples.
 
-In a clone of the current commit, for each number of examples and each seed: draw that many examples that are not in the
-test split, which stays the same, with a split into train and val; run `slipway new`, with nothing edited, and `dvc
-repro evaluate@<set>`; train the baseline of the task (benchmarks/baselines) on the same prepared splits or rows. The
-seconds are those of the stage `train`, and of the baseline's whole fit with the reading of its data.
+In a clone of the current commit, for each number of examples and each seed: draw that many examples that are not in
+the test split, which stays the same, with a split into train and val; run `slipway new --baseline`, with nothing
+edited, all stages up to `evaluate`, and the stage `baseline`, which trains the baseline of the task
+(benchmarks/baselines) on the same prepared splits. The seconds are those of the stage `train`, and of the baseline's
+fit with the reading of its data.
 
     python benchmarks/recipes.py fouls
     python benchmarks/recipes.py pitch-objects
     python benchmarks/recipes.py sounds
+    python benchmarks/recipes.py balls
+    python benchmarks/recipes.py pedestrians
     python benchmarks/recipes.py fouls --examples 300
 
 The recordings are in the folder that SLIPWAY_SHARED names (../shared by default). Prints one JSON object. A run that
@@ -26,13 +29,15 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
 from own_data import TEST_SESSIONS
+from slipway import tasks
 from slipway.core import atomic
+from slipway.core.metric import Metric
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDINGS = Path(os.environ.get("SLIPWAY_SHARED", ROOT.parent / "shared")) / "data"
@@ -44,19 +49,24 @@ VAL = 0.2
 
 @dataclass(frozen=True)
 class Recordings:
-    """Real recordings: a task, its metric, and how a part of them is laid out as a user's own data.
+    """Real recordings: a task, and how a part of them is laid out as a user's own data.
 
     `lay_out` takes a folder, the number of examples to draw (None: all) and a seed. It returns the arguments of
-    `slipway new` after the name, and the arguments of the baseline without the seed.
+    `slipway new` after the name.
     """
 
     task: str
-    metric: str
     sizes: tuple[int | None, ...]
-    lay_out: Callable[[Path, int | None, int], tuple[list[str], list[str]]]
+    lay_out: Callable[[Path, int | None, int], list[str]]
+
+    @property
+    def metric(self) -> Metric:
+        """The main metric of the task."""
+        kind = tasks.kind(self.task)
+        return tasks.metrics(self.task)[cast("tuple[str, ...]", kind.headline)[0]]
 
 
-def fouls(folder: Path, examples: int | None, seed: int) -> tuple[list[str], list[str]]:
+def fouls(folder: Path, examples: int | None, seed: int) -> list[str]:
     """Whether a foul was a hand ball; the test is a fifth of the matches."""
     table = pd.read_csv(RECORDINGS / "fouls" / "fouls.csv.gz").drop(columns=["event_id"])
     table["hand"] = (table.pop("label") == "Hand foul").astype(int)
@@ -67,29 +77,57 @@ def fouls(folder: Path, examples: int | None, seed: int) -> tuple[list[str], lis
     path = folder / "fouls.csv"
     sides = [_sides(drawn["match_id"], drawn["hand"], seed), pd.Series("test", table.index[tested])]
     pd.concat([drawn, table[tested]]).assign(split=pd.concat(sides)).to_csv(path, index=False)
-    return ["--data", str(path), "--target", "hand", "--group", "match_id"], [str(path), "hand", "match_id"]
+    return ["--data", str(path), "--target", "hand", "--group", "match_id"]
 
 
-def pitch_objects(folder: Path, examples: int | None, seed: int) -> tuple[list[str], list[str]]:
+def pitch_objects(folder: Path, examples: int | None, seed: int) -> list[str]:
     """Objects on a robots' pitch; the test is two sessions of ten."""
     files = sorted((RECORDINGS / "pitch-objects").glob("*/*.jpg"))
     sessions = pd.Series([path.name.split("_")[0] for path in files])
     _copy(folder / "pictures", files, sessions, sessions.isin(TEST_SESSIONS), examples, seed)
-    return ["--data", str(folder / "pictures")], ["data/prepared/own"]
+    return ["--data", str(folder / "pictures")]
 
 
-def sounds(folder: Path, examples: int | None, seed: int) -> tuple[list[str], list[str]]:
+def sounds(folder: Path, examples: int | None, seed: int) -> list[str]:
     """Ten kinds of sound (ESC-10); the test is the fifth fold."""
     files = sorted((RECORDINGS / "sounds").glob("*/*.ogg"))
     recordings = pd.Series(["-".join(path.stem.split("-")[:2]) for path in files])
     _copy(folder / "sounds", files, recordings, recordings.str.startswith("5"), examples, seed)
-    return ["--data", str(folder / "sounds")], ["data/prepared/own"]
+    return ["--data", str(folder / "sounds")]
+
+
+def balls(folder: Path, examples: int | None, seed: int) -> list[str]:
+    """The ball on a robots' pitch; the test is two sessions of ten."""
+    files = sorted((RECORDINGS / "balls" / "images").glob("*.jpg"))
+    sessions = pd.Series([path.name.split("_")[0] for path in files])
+    _copy(folder / "balls", files, sessions, sessions.isin(TEST_SESSIONS), examples, seed)
+    (folder / "balls" / "labels").mkdir()
+    for path in (folder / "balls" / "images").iterdir():
+        shutil.copy(RECORDINGS / "balls" / "labels" / f"{path.stem}.txt", folder / "balls" / "labels")
+    return ["--data", str(folder / "balls")]
+
+
+def pedestrians(folder: Path, examples: int | None, seed: int) -> list[str]:
+    """Pedestrians by the hour in Melbourne: the last hours of one place, drawn from those with three years, or all.
+
+    The test is the last 15 % of the hours, as `slipway new` splits series.
+    """
+    table = pd.read_csv(RECORDINGS / "demand" / "demand.csv.gz")
+    if examples is not None:
+        hours = table.groupby("place_id")["timestamp"].agg(["min", "max"])
+        whole = hours.index[(hours["min"] == hours["min"].min()) & (hours["max"] == hours["max"].max())]
+        place = np.random.default_rng(seed).choice(whole)
+        table = table[table["place_id"] == place].sort_values("timestamp").tail(examples)
+    table.to_csv(folder / "pedestrians.csv", index=False)
+    return ["--data", str(folder / "pedestrians.csv"), "--target", "demand"]
 
 
 SETS = {
-    "fouls": Recordings("tabular_classification", "average_precision", (300, 1000, 1500, None), fouls),
-    "pitch-objects": Recordings("image_classification", "accuracy", (300, 1000, 1500, None), pitch_objects),
-    "sounds": Recordings("audio_classification", "accuracy", (300, None), sounds),
+    "fouls": Recordings("tabular_classification", (300, 1000, 1500, None), fouls),
+    "pitch-objects": Recordings("image_classification", (300, 1000, 1500, None), pitch_objects),
+    "sounds": Recordings("audio_classification", (300, None), sounds),
+    "balls": Recordings("object_detection", (300, None), balls),
+    "pedestrians": Recordings("tabular_regression", (1000, 1500, None), pedestrians),
 }
 
 
@@ -125,25 +163,25 @@ def measure(clone: Path, name: str, examples: int | None, seed: int) -> dict[str
     """Build the recipe and the baseline once; return the score and the seconds of both."""
     recordings = SETS[name]
     with tempfile.TemporaryDirectory() as temporary:
-        new, baseline = recordings.lay_out(Path(temporary), examples, seed)
+        new = recordings.lay_out(Path(temporary), examples, seed)
         run(clone, "git", "reset", "-q", "--hard")
         run(clone, "git", "clean", "-qfd")
         top = clone / "params.yaml"
         top.write_text(top.read_text().replace("\nseed: 7", f"\nseed: {seed}"))
-        run(clone, "slipway", "new", "own", "--task", recordings.task, *new)
+        run(clone, "slipway", "new", "own", "--task", recordings.task, "--baseline", *new)
         run(clone, "dvc", "repro", "prepare@own")
         began = time.perf_counter()
         run(clone, sys.executable, "-m", "slipway.stages.train", "own")
         seconds = time.perf_counter() - began
         run(clone, "dvc", "commit", "--force", "train@own")
-        run(clone, "dvc", "repro", "--single-item", "evaluate@own")
-        score = json.loads((clone / "reports" / "own" / "metrics.json").read_text())[recordings.metric]
-        command = [sys.executable, str(ROOT / "benchmarks" / "baselines" / f"{recordings.task}.py"), *baseline]
-        plain = json.loads(run(clone, *command, str(seed)).splitlines()[-1])
-        run(clone, "slipway", "remove", "own")
+        run(clone, "dvc", "repro", "--single-item", "evaluate@own", "baseline@own")
+        scores, plain = (
+            json.loads((clone / "reports" / "own" / f"{name}.json").read_text()) for name in ("metrics", "baseline")
+        )
+        run(clone, "slipway", "remove", "own", "--force")
     return {
-        "recipe": {"score": score, "seconds": seconds},
-        "baseline": {"score": plain[recordings.metric], "seconds": plain["seconds"]},
+        "recipe": {"score": scores[plain["metric"]], "seconds": seconds},
+        "baseline": {"score": plain["value"], "seconds": plain["seconds"]},
     }
 
 
@@ -200,7 +238,7 @@ def main() -> None:
                 runs.append(json.loads(kept.read_text()))
                 print(chosen.set, label, seed, runs[-1], file=sys.stderr, flush=True)
             figures[label] = summary(runs)
-    print(json.dumps({"metric": recordings.metric, "sizes": figures}, indent=2))
+    print(json.dumps({"metric": recordings.metric.name, "sizes": figures}, indent=2))
 
 
 if __name__ == "__main__":

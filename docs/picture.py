@@ -20,7 +20,9 @@ WRITES = {
     "benchmark": ("latency,", "memory, size"),
     "register": ("release record,", "model card"),
 }
-"""The output of each stage, in two lines. `transfer` replaces train if a variant starts from another's weights."""
+"""The output of each stage, in two lines."""
+LEFT_OUT = ("transfer", "baseline")
+"""`transfer` replaces train if a variant starts from another's weights; `baseline` is for variants that ask for it."""
 VERDICTS = (
     ("pass", 0.62, 0.90, ("the whole 95 % interval", "is above the floor")),
     ("hold", 0.34, 0.66, ("it straddles the floor:", "more data is needed")),
@@ -69,7 +71,7 @@ _POINT = Markup('<circle cx="{:g}" cy="{:g}" r="5" class="{}"/>')
 def picture() -> str:
     """The drawing as SVG."""
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    of_a_model = [name for name, stage in graph.items() if "foreach" in stage and name != "transfer"]
+    of_a_model = [name for name, stage in graph.items() if "foreach" in stage and name not in LEFT_OUT]
     parts = [*_stages(of_a_model), *_gate(176), *_registry(176)]
     return _SVG.format(
         Markup("\n").join(parts),

@@ -38,8 +38,9 @@ def built(*arguments: str) -> tuple[str, dict[str, Any]]:
         What `slipway new` printed, and the release record.
     """
     said = slipway("new", "own", *arguments)
-    for command in ("dvc repro register@own", "git add --all", "git commit --message 'Add own'"):
-        assert command in said
+    stages = "register@own baseline@own" if "--baseline" in arguments else "register@own"
+    for command in (f"dvc repro {stages}", "git add --all", "git commit --message 'Add own'"):
+        assert f"  {command}\n" in said
         sh(f"{command} --quiet" if command.startswith("git commit") else command)
     assert sh("git status --porcelain") == ""
     assert CliRunner().invoke(app, ["gate", "own"]).exit_code != 3
@@ -61,5 +62,7 @@ def predicted(path: Path) -> list[dict[str, Any]]:
 def removed() -> None:
     """Remove the variant, and check that its configuration is gone."""
     slipway("remove", "own")
-    assert "own" not in yaml.safe_load(Path("params.yaml").read_text())["variants"]
+    top = yaml.safe_load(Path("params.yaml").read_text())
+    assert not [section for section in ("variants", "baselines", "all") if "own" in top[section]]
+    assert "@own" not in Path("dvc.lock").read_text()
     assert not Path("conf/variant/own.yaml").exists()

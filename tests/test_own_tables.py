@@ -1,6 +1,9 @@
 """Tables of others, through every command, without editing a file."""
 
+import json
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +77,7 @@ def test_a_table_is_built_gated_scored_predicted_and_removed(
     smoke: Path, tmp_path: Path, make, target: str, task: str, classes: set[str], metric: str, least: float
 ) -> None:
     data = make(tmp_path)
-    said, record = built("--data", str(data), "--target", target)
+    said, record = built("--data", str(data), "--target", target, *(["--baseline"] if make is tumours else []))
     assert f"task: {task}" in said
     assert set(record["spec"].get("classes", ())) == classes
     assert ("the data has its own split (train 342, val 114, test 113)" in said) == (make is tumours)
@@ -83,9 +86,29 @@ def test_a_table_is_built_gated_scored_predicted_and_removed(
     assert new["metrics"][metric]["value"] > least
     if make is tumours:
         assert scored(without(data, "set"))["metrics"] == new["metrics"], "new data needs no column of sides"
+        beside_a_plain_baseline(record)
     lines = predicted(_file(data))
     assert len(lines) == new["examples"] and all("prediction" in line for line in lines)
     removed()
+
+
+def beside_a_plain_baseline(record: dict[str, Any]) -> None:
+    """The report and the list of releases compare with it, and nothing else depends on it."""
+    plain = json.loads(Path("reports/own/baseline.json").read_text())
+    assert (plain["task"], plain["metric"]) == ("tabular_classification", "average_precision")
+    both = f"average_precision {record['metrics'][plain['metric']]['value']:.4f}, plain baseline {plain['value']:.4f}: "
+    shown = re.sub(r"[`\\\\]", "", Path("report.md").read_text())
+    assert "#### Plain baseline" in shown and both in shown
+    assert "Plain baseline" in Path("report.html").read_text()
+    (listed,) = json.loads(slipway("releases", "own", "--json"))
+    assert listed["plain_baseline"]["figures"].startswith(both)
+    assert "baseline@own" not in sh("dvc status register@own") and "baseline.json" not in json.dumps(record)
+    top = Path("params.yaml")
+    asked = top.read_text()
+    top.write_text(asked.replace("baselines:\n  own: tabular_classification\n", "baselines: {}\n"))
+    (listed,) = json.loads(slipway("releases", "own", "--json"))
+    assert listed["plain_baseline"] is None and "baseline@own" not in sh("dvc stage list --name-only")
+    top.write_text(asked)
 
 
 @pytest.mark.build

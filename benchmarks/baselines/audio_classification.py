@@ -1,14 +1,11 @@
-"""A plain baseline for sounds: the mean and spread of each log-mel band, and logistic regression.
+"""A plain baseline for sounds: the mean and the spread of each log-mel band, and logistic regression.
 
-Trained on the prepared splits of a variant. Prints one JSON object.
+Trained on the prepared splits of a variant; see `slipway.stages.baseline`.
 
-    python benchmarks/baselines/audio_classification.py data/prepared/VARIANT SEED
+    python benchmarks/baselines/audio_classification.py VARIANT
 """
 
-import json
-import sys
-import time
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -16,19 +13,22 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from slipway.data.shards import PackedSplit
-
-folder, seed = Path(sys.argv[1]), int(sys.argv[2])
-began = time.perf_counter()
-train, test = PackedSplit(folder / "train"), PackedSplit(folder / "test")
+from slipway.stages.baseline import Predict, Prepared, run
 
 
-def summary(split: PackedSplit) -> np.ndarray:
-    """The mean and the standard deviation over time of each band, [n, 2 * bands]."""
-    spectra = split.gather(np.arange(len(split))).astype(np.float32)
-    return np.concatenate([spectra.mean(axis=1), spectra.std(axis=1)], axis=1).reshape(len(split), -1)
+def fit(data: Prepared, several: Any = None) -> Predict:
+    """Train, and return the probability of each class, or of each label by the meta-estimator `several`."""
+    regression = LogisticRegression(max_iter=1000, random_state=data.seed)
+    model = make_pipeline(StandardScaler(), regression if several is None else several(regression))
+    model.fit(_summary(data.train), data.train.targets)
+    return lambda split: model.predict_proba(_summary(split))
 
 
-model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, random_state=seed))
-model.fit(summary(train), train.targets)
-seconds = time.perf_counter() - began
-print(json.dumps({"accuracy": float(model.score(summary(test), test.targets)), "seconds": seconds}))
+def _summary(split: PackedSplit) -> np.ndarray:
+    """The mean and the standard deviation over time of each band, [n, 2 * bands], of spectra [bands, time, 1]."""
+    spectra = split.gather(np.arange(len(split)))[..., 0].astype(np.float32)
+    return np.concatenate([spectra.mean(axis=2), spectra.std(axis=2)], axis=1)
+
+
+if __name__ == "__main__":
+    run(fit)

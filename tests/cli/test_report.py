@@ -278,7 +278,7 @@ def entries_with(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> lis
     written = {"mistakes": shown, "note": text, "importance": {text: 1.0}}
     written |= {"curves": Curves(text, {text: pd.DataFrame({"step": [1, 2], text: [2.0, 1.0]})})}
     every = replace(changed, old=judged.old, new=judged.new)
-    return [Entry(every, params, figures, scored=judged.new, **written), Entry(unjudged)]
+    return [Entry(every, params, figures, text, scored=judged.new, **written), Entry(unjudged)]
 
 
 def test_a_hostile_text_in_every_field_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

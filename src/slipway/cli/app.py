@@ -70,6 +70,8 @@ def releases(
             continue
         scores = [f"{name} {_number(one['value'])}{_interval(one)}" for name, one in row["scores"].items()]
         why = [f"{rule.subject}: {rule.reason}" for rule in row["rules"] if rule.verdict != "pass"]
+        if plain := row["plain_baseline"]:
+            scores.append(f"{plain['outcome']}: {plain['figures']}")
         table.add_row(
             row["variant"],
             escape("\n".join(scores)),

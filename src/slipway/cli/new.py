@@ -24,7 +24,7 @@ import yaml
 import slipway
 import slipway_edge
 from slipway import tasks
-from slipway.cli import entries, findings, network, start, suitable, variant_file, writing
+from slipway.cli import entries, findings, network, plain_baseline, start, suitable, variant_file, writing
 from slipway.cli.entries import GRAPH
 from slipway.cli.variants import RAW, check_name
 from slipway.core import config, documents
@@ -66,6 +66,7 @@ def new(
     group_copies: bool = False,
     weights: Path | None = None,
     model: str | None = None,
+    baseline: bool = False,
     dry_run: bool = False,
 ) -> Created:
     """Create a variant from `folder`.
@@ -81,6 +82,7 @@ def new(
         group_copies: `split.group_copies`, whether copies and near copies form one group.
         weights: the file of a network from which training starts.
         model: the option of the configuration group `model`; None to choose it by the data.
+        baseline: whether the variant is compared with the plain baseline of its task.
         dry_run: check everything, and write nothing.
 
     Raises:
@@ -100,6 +102,9 @@ def new(
     own |= {} if weights is None else {"start": start.section(weights)}
     entry = f"{{task: {plan.task}, framework: {plan.recipe['framework']}}}"
     line = entries.add(TOP.read_text(), TOP, "variants", variant, entry)
+    if baseline:
+        plain_baseline.check(plan.task)
+        line = entries.add(line, TOP, "baselines", variant, plan.task)
     artifact = f"{{path: models/{variant}/model.tflite, type: model}}"
     graph = entries.add(GRAPH.read_text(), GRAPH, "artifacts", variant, artifact)
 

@@ -48,6 +48,9 @@ def new(
     model: Annotated[
         str | None, typer.Option(help="Network or trees, a file in conf/model; chosen by the data if absent.")
     ] = None,
+    baseline: Annotated[
+        bool, typer.Option("--baseline", help="Also train a plain baseline, and report whether the model beats it.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -66,12 +69,13 @@ def new(
             group_copies=group_copies,
             weights=weights,
             model=model,
+            baseline=baseline,
             dry_run=dry_run,
         )
     if as_json:
         print(json.dumps(asdict(created), ensure_ascii=False, indent=1))
     else:
-        _show(created, data, dry_run)
+        _show(created, data, dry_run, baseline)
 
 
 def frames(
@@ -99,7 +103,7 @@ def frames(
         raise typer.Exit(DataError.exit_code)
 
 
-def _show(created: "Created", data: Path, dry_run: bool) -> None:
+def _show(created: "Created", data: Path, dry_run: bool, baseline: bool) -> None:
     """Print what was found in the data, and what to do next."""
     variant = created.variant
     console = Console()
@@ -130,5 +134,8 @@ def _show(created: "Created", data: Path, dry_run: bool) -> None:
     files = escape(", ".join(created.files))
     console.print(f"written and staged in Git: {files}", soft_wrap=True)
     console.print(f"check the columns and the gate in {escape(created.files[0])}, then:", soft_wrap=True)
-    for command in (f"dvc repro register@{variant}", "git add --all", f"git commit --message 'Add {variant}'"):
+    built = f"register@{variant} baseline@{variant}" if baseline else f"register@{variant}"
+    for command in (f"dvc repro {built}", "git add --all", f"git commit --message 'Add {variant}'"):
         console.print(f"  {command}", soft_wrap=True, markup=False)
+    if baseline:
+        console.print("slipway releases and slipway report then say whether the model beats the plain baseline")

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from slipway import tasks
+from slipway.cli import plain_baseline
 from slipway.core import config
 from slipway.core.errors import ModelError, RegistryError
+from slipway.gate.plain_baseline import said
 from slipway.records.release import Record
 from slipway.registry import releases
 from slipway.registry.releases import Release
@@ -33,6 +35,7 @@ def row(variant: str) -> dict[str, Any]:
         conflicts = [one for one in release.malformed if "slipway resolve" in one]  # merge conflicts come first
         raise ModelError(conflicts[0] if conflicts else f"{release.malformed[0]}; run `dvc repro register@{variant}`")
     task = tasks.load(record.task, record.data)
+    plain = plain_baseline.beside(record)
     return {
         "variant": variant,
         "scores": {name: record.metrics[name] for name in task.headline},
@@ -40,6 +43,7 @@ def row(variant: str) -> dict[str, Any]:
         "latency_p95_ms": benchmark.p95_ms(),
         "verdict": release.verdict,
         "rules": release.rules,
+        "plain_baseline": None if plain is None else dict(zip(("outcome", "figures"), said(plain), strict=True)),
         "report": str(Path(releases.record_path(variant)).with_name("card.md")),
     }
 

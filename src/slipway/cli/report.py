@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from slipway.cli import folds, gate
+from slipway.cli import folds, gate, plain_baseline
 from slipway.core import atomic, config
 from slipway.core.errors import ConfigError, SlipwayError
 from slipway.gate.contributions import Scored
@@ -70,15 +70,17 @@ def _entry(variant: str, revision: str | None, here: Clone | None) -> Entry:
 
 
 def _with_evidence(entry: Entry, record: Record) -> Entry:
-    """Add what only the HTML page shows: predictions, training curves, important features, mistakes."""
+    """Add the plain baseline, and what only the HTML page shows: predictions, curves, important features, mistakes."""
     result, variant = entry.judged, entry.judged.variant
     try:
         scored = result.new or audit.scored(record, artifacts.evidence(f"reports/{variant}/shipped.parquet", None))
     except SlipwayError as error:
-        return replace(entry, note=f"The mistakes cannot be shown: {error}")
+        plain = plain_baseline.beside(record)
+        return replace(entry, plain=plain, note=f"The mistakes cannot be shown: {error}")
     folded, note = (None, None) if probabilities(scored) is None else _folds(record)
     return replace(
         entry,
+        plain=plain_baseline.beside(record, scored),
         scored=scored,
         curves=_curves(record),
         importance=_importance(record),

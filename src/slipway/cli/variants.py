@@ -20,13 +20,12 @@ from slipway.cli import entries
 from slipway.cli.dvc_command import dvc
 from slipway.cli.entries import GRAPH, LOCK
 from slipway.core import atomic, config
-from slipway.core.config import NAME, TOP
+from slipway.core.config import NAME, SECTIONS, TOP
 from slipway.core.errors import ConfigError, DataError
 from slipway.records import dvc_lock
 from slipway.registry import git, state, tags
 
 CONF, RAW = Path("conf/variant"), Path("data/raw")
-SECTIONS = ("variants", "transfers", "simulated")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ PARAMS = Path("params")
 CODE = PARAMS / "code.yaml"
 """The output of the code stage; it belongs to no variant."""
 TOP = Path("params.yaml")
+SECTIONS = ("variants", "transfers", "simulated", "baselines")
+"""The mappings of `params.yaml` that have lines for variants, besides `all`, which has those of the first two."""
 NAME = re.compile("[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?")
 """The pattern of a variant's name, which is part of paths, tags, commands and URLs."""
 LICENSE = re.compile("[a-z0-9][a-z0-9.+-]*")
@@ -189,7 +191,7 @@ class Register(Section):
 
 
 def top(content: bytes | None = None) -> dict[str, Any]:
-    """Return all of `params.yaml` as plain values, with `variants`, `transfers`, `simulated` and `all` as mappings.
+    """Return all of `params.yaml` as plain values, with `all` and the sections by variant as mappings.
 
     Without `content`, the file is read from the working folder.
 
@@ -202,11 +204,11 @@ def top(content: bytes | None = None) -> dict[str, Any]:
         raise ConfigError(f"{TOP}: no such file; run slipway in the root of the repository")
     if not isinstance(values, Mapping) or not isinstance(values.get("all"), Mapping):
         raise ConfigError(f"{TOP}: `all` must be a mapping with a line for each variant")
-    for key in ("variants", "transfers", "simulated"):
+    for key in SECTIONS:
         if not isinstance(values.get(key) or {}, Mapping):
             raise ConfigError(f"{TOP}: {key} must be a mapping with a line for each variant")
     named(values["all"], TOP)
-    return {**values, **{key: values.get(key) or {} for key in ("variants", "transfers", "simulated")}}
+    return {**values, **{key: values.get(key) or {} for key in SECTIONS}}
 
 
 def read(variant: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from slipway.core.metric import Metric
 from slipway.gate.contributions import Scored
+from slipway.gate.plain_baseline import Beside, said
 from slipway.gate.result import Result, Status, named
 from slipway.release import markdown
 from slipway.release.figures import Curves, counts
@@ -58,7 +59,8 @@ class Entry:
 
     `params`: the resolved parameters that changed. `calibration`: the result of the simulation in
     benchmarks/gate_calibration.py for this variant, None where it was not run, or was run with other rules or another
-    test split. The rest is for the HTML page alone. `scored`: the model that ships on the test examples, None where its
+    test split. `plain`: the model beside its plain baseline, or why they cannot be compared; None if it has none. The
+    rest is for the HTML page alone. `scored`: the model that ships on the test examples, None where its
     predictions cannot be read. `curves`: what was recorded in training. `importance`: that of each feature.
     `mistakes`: the examples to show. `note`: what they lack, and why.
     """
@@ -66,6 +68,7 @@ class Entry:
     judged: Result
     params: Sequence[Change] = ()
     calibration: Mapping[str, Any] | None = None
+    plain: Beside | str | None = None
     scored: Scored | None = None
     curves: Curves | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
@@ -126,6 +129,8 @@ def _row(entry: Entry) -> Row:
         return link, verdict, "", "", "", "", "", judged.why or ""
     compared = judged.comparison
     why = [f"{rule.subject}: {rule.reason}" for rule in judged.rules if rule.verdict != "pass"]
+    if isinstance(entry.plain, Beside) and not entry.plain.beats:
+        why.append(f"{entry.plain.outcome}: {entry.plain.figures}")
     return (
         link,
         verdict,
@@ -175,6 +180,8 @@ def _parts(entry: Entry, page: bool) -> Iterator[Section]:
     if not page:
         rules = [(named(rule), rule.reason, markdown.strong(MARKS[rule.verdict])) for rule in judged.rules]
         yield Section("Rules", markdown.table(rules, ("rule", "measured", "verdict")))
+    if entry.plain is not None:
+        yield Section("Plain baseline", _beside(entry.plain))
     if entry.calibration is not None:
         yield Section("Reliability of the gate", markdown.text(reliability(entry.calibration)))
     yield Section(
@@ -242,6 +249,12 @@ def _metrics(entry: Entry) -> Iterator[Row]:
             own = {"value": old}
         change = None if old is None or now is None else now - old
         yield name, _measured(own, metric), _measured(one, metric), _direction(metric, change)
+
+
+def _beside(plain: Beside | str) -> Markdown:
+    """Return whether the model is better than its plain baseline, or why that is not known."""
+    outcome, why = said(plain)
+    return Markdown(f"{markdown.strong(outcome)}: {markdown.text(why)}")
 
 
 def _measured(one: Mapping[str, float | None], metric: Metric | None) -> Markdown:

@@ -42,6 +42,7 @@ LOADS: Mapping[str, tuple[str, ...]] = {
     ),
     "benchmark": ("slipway.frameworks.{framework}.native", "slipway_edge.interpreter"),
     "register": ("slipway.tasks.{task}",),
+    "baseline": ("slipway.tasks.{task}", "slipway.frameworks.keras.native.runtime"),
 }
 """The modules that each stage imports by a computed name, in addition to its import statements. tests/test_pipeline.py
 checks that the list is complete, by the modules that the stages have imported when they end."""
@@ -77,6 +78,7 @@ def digests() -> dict[str, Any]:
         },
         "benchmark": {name: _digest("benchmark", framework=name) for name in frameworks},
         "register": {task: _digest("register", task=task) for task in tasks},
+        "baseline": {task: _digest("baseline", task=task) for task in tasks},
     }
 
 
