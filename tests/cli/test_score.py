@@ -70,9 +70,8 @@ def test_the_scores_of_the_test_split_are_those_of_the_record(
 
 def test_new_data_may_have_other_groups(fouls: Path) -> None:
     table = pd.read_csv(fouls)
-    table.assign(season=[f"s{row % 7}" for row in range(len(table))]).drop(
-        columns=record(FOULS)["data"]["group"]
-    ).to_csv(fouls, index=False)
+    seasons = [f"s{row % 7}" for row in range(len(table))]
+    table.assign(season=seasons).drop(columns=record(FOULS)["data"]["group"]).to_csv(fouls, index=False)
     done = CliRunner().invoke(app, ["score", FOULS, str(fouls), "--group", "season", "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["groups"] == 7
