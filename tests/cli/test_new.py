@@ -157,6 +157,8 @@ def test_the_task_is_found_by_the_files(repository: Path, tmp_path: Path) -> Non
     (tmp_path / "papers" / "a" / "one.pdf").write_bytes(b"%PDF-1.7")
     code, message = refused("mine", "--data", str(tmp_path / "papers"))
     assert code == 3 and "no task found that suits it; name the task with --task: audio_classification" in message
+    (tmp_path / "nothing" / ".cache").mkdir(parents=True)
+    assert "no file in this folder" in refused("mine", "--data", str(tmp_path / "nothing"))[1]
 
 
 def test_the_network_is_chosen_by_the_data_with_its_reason_or_named(repository: Path, tmp_path: Path) -> None:
@@ -250,6 +252,10 @@ def test_folders_that_do_not_have_the_tasks_layout_are_refused(repository: Path,
 
     assert "no such file or folder" in error(tmp_path / "absent")
     assert "1 class folders; classification needs at least two" in error(pictures(tmp_path / "one", 1, 3))
+    assert "classification needs at least two, named after the classes" in error(tmp_path / "one" / NAMES[0])
+    unpacked = pictures(tmp_path / "unpacked" / "pictures v1", 2, 3)
+    (unpacked.parent / "__MACOSX").mkdir()
+    assert f"give {unpacked} if its folders are the classes (Brötchen, rye bread)" in error(unpacked.parent)
     few = pictures(pictures(tmp_path / "few", 3, 2), 2, 9)
     assert "test would have no example of ちくわ: each class needs at least three groups" in error(few)
     litter = pictures(tmp_path / "litter", 2, 12)

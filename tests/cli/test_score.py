@@ -68,6 +68,19 @@ def test_the_scores_of_the_test_split_are_those_of_the_record(
     assert any(f"{key}_low" in row for rows in found["tables"].values() for row in rows for key in row)
 
 
+def test_new_data_may_have_other_groups(fouls: Path) -> None:
+    table = pd.read_csv(fouls)
+    seasons = [f"s{row % 7}" for row in range(len(table))]
+    table.assign(season=seasons).drop(columns=record(FOULS)["data"]["group"]).to_csv(fouls, index=False)
+    done = CliRunner().invoke(app, ["score", FOULS, str(fouls), "--group", "season", "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["groups"] == 7
+    done = CliRunner().invoke(app, ["score", FOULS, str(fouls), "--group", "period"])
+    assert done.exit_code == 2 and "--group: period is a column that the model uses" in done.stderr, done.output
+    done = CliRunner().invoke(app, ["score", TABLE, str(fouls), "--group", "season"])
+    assert done.exit_code == 2 and "tabular_regression has no data.group" in done.stderr, done.output
+
+
 def test_a_series_is_scored_with_its_history(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(built)
     found = score(TABLE, Path("data/raw") / TABLE)

@@ -228,6 +228,17 @@ def test_a_mistake_is_one_line_with_variant_key_value_and_file(
     assert str(repository) not in error
 
 
+def test_a_mapping_of_a_group_can_be_emptied_in_the_variants_file(repository: Path) -> None:
+    path = Path("conf/variant/base-ad-detector.yaml")
+    compose("base-ad-detector")
+    before = config.read("base-ad-detector")["gate"]
+    assert before["rules"] and before["conversion"]
+    path.write_text(path.read_text() + "\ngate:\n  conversion: {}\n")
+    compose("base-ad-detector")
+    after = config.read("base-ad-detector")["gate"]
+    assert after == before | {"conversion": {}}
+
+
 def test_all_mistakes_are_reported_at_once(repository: Path) -> None:
     edit(FILE, "least: 5000", "least: many")
     edit(FILE, "precision: int8", "precision: int4")

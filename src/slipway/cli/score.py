@@ -65,6 +65,9 @@ def score(predictor: Predictor, data: Path, group: str | None = None) -> Scored:
     if group is not None:
         if "group" not in tasks.kind(record.task).Data.model_fields:
             raise ConfigError(f"--group: {record.task} has no data.group; its data names the groups in another way")
+        used = {name for value in undivided.values() if isinstance(value, list) for name in value if name == group}
+        if used or group == undivided.get("target"):
+            raise ConfigError(f"--group: {group} is a column that the model uses; the scores show its values already")
         undivided["group"] = group
     task, spec = audit.task(record.model_copy(update={"data": undivided})), record.spec
     if not data.exists():

@@ -157,6 +157,8 @@ def suitable(folder: Path, proposed: Proposal | None) -> str:
 def _of_files(folder: Path, candidates: Mapping[str, Any]) -> list[str]:
     """Return the tasks whose layout the folder has, or otherwise those whose examples most of its first files are."""
     starts = list(islice(_starts(folder), LOOKED_AT))
+    if folder.is_dir() and not starts:
+        raise DataError(f"{folder}: no file in this folder")
     counts = {
         name: sum(_recognizes(kind, start) for start in starts)
         for name, kind in candidates.items()

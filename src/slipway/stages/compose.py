@@ -129,8 +129,26 @@ def _compose(variant: str, profile: str, simulated: bool) -> tuple[dict[str, Any
             documents.check_no_conflict(path.read_bytes(), path.as_posix())
         raise ConfigError(f"{variant}: {' '.join(str(error).split())}".replace(f"{CONF.resolve()}/", f"{CONF}/"))
     del values["profile"]
+    own_file = CONF / "variant" / f"{variant}.yaml"
+    values = _emptied(values, documents.read_yaml(own_file)) if own_file.exists() else values
     groups = {group: CONF / f"{choice}.yaml" for group, choice in ((g, f"{g}/{c}") for g, c in choices.items())}
     return values, {group: path for group, path in groups.items() if path.exists()}
+
+
+def _emptied(values: dict[str, Any], own: Any) -> dict[str, Any]:
+    """Return the values without the content of mappings that the variant's file empties, as in `rules: {}`.
+
+    Hydra merges mappings, so an empty one changes nothing.
+    """
+    if not isinstance(own, Mapping):
+        return values
+    found = dict(values)
+    for key in found.keys() & own.keys():
+        if own[key] == {}:
+            found[key] = {}
+        elif isinstance(found[key], dict):
+            found[key] = _emptied(found[key], own[key])
+    return found
 
 
 def _validate(

@@ -6,7 +6,7 @@ The class folders may be in folders of a split, `train/ val/ test/` (see `sides`
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -53,10 +53,18 @@ def class_folders(raw: Path, classes: Sequence[str] | None) -> tuple[str, ...]:
     if missing := [name for name in named if name not in found]:
         raise DataError(f"{raw}: no folder for {', '.join(missing)}; each class of data.classes needs one")
     if len(named) < 2:
-        inner = subfolders(raw / named[0]) if len(named) == 1 and not tops else []
-        hint = f": give {raw / named[0]} if its folders are the classes ({', '.join(inner[:3])})" if inner else ""
-        raise DataError(f"{raw}: {len(named)} class folders; classification needs at least two{hint}")
+        raise DataError(
+            f"{raw}: {len(named)} class folders; classification needs at least two{_hint(raw, named, tops)}"
+        )
     return named
+
+
+def _hint(raw: Path, named: Sequence[str], tops: Collection[str]) -> str:
+    """What may be wrong with a folder that has fewer than two class folders, for a message."""
+    inner = subfolders(raw / named[0]) if len(named) == 1 and not tops else []
+    if inner:
+        return f": give {raw / named[0]} if its folders are the classes ({', '.join(inner[:3])})"
+    return "" if tops else ", named after the classes, with the files of each class in its folder"
 
 
 def index(
