@@ -1,10 +1,13 @@
 """Fixtures of all tests: a scratch copy of the repository, the real recordings if present, and hashes of files."""
 
+import gc
 import hashlib
 import os
 import shutil
+import stat
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,8 @@ from xdist.scheduler import LoadFileScheduling
 import smoke
 
 ROOT = Path(__file__).resolve().parents[1]
+PROCESSES = ROOT / "tests" / "processes"
+"""The folder on PYTHONPATH of all processes that tests start."""
 
 # A test must not fail because the machine is busy, and tries the same examples every time, so that a failure comes from
 # a change. The long random searches are in benchmarks/.
@@ -29,6 +34,7 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.mktemp("home")
     os.environ |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROCESSES), os.environ.get("PYTHONPATH")))),
         "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
         "GIT_AUTHOR_NAME": "Tester",
         "GIT_AUTHOR_EMAIL": "tester@example.org",
@@ -41,7 +47,7 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
-LONGEST = ("test_workflows.py", "test_experiments.py", "test_repeatability.py")
+LONGEST = ("test_workflows.py", "test_add_a_task.py", "test_experiments.py", "test_repeatability.py")
 """The files with the longest tests of the smoke build, longest first."""
 
 
@@ -76,6 +82,18 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     items.sort(key=order)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage only when all tests are collected, and not among the objects of the modules imported so far."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        gc.enable()
+
+
 def copy_repository(to: Path) -> Path:
     """Copy the working tree, as Git would commit it, into a new repository with one commit."""
     listed = subprocess.run(
@@ -88,9 +106,21 @@ def copy_repository(to: Path) -> Path:
         if name and (ROOT / name).is_file():
             (to / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, to / name)
-    for command in ("git init -q -b main", "git add -A", "git commit -q -m start"):
+    for command in ("git init -q -b main", "git add -A", "git commit -q -m start", "git repack -adq"):
         subprocess.run(command.split(), cwd=to, check=True)
     return to
+
+
+def duplicate(folder: Path, to: Path) -> Path:
+    """Copy a folder; read-only files, as Git and DVC store contents, become hard links, because nobody changes them."""
+
+    def copy_file(source: str, target: str) -> str:
+        if Path(source).stat().st_mode & stat.S_IWUSR:
+            return shutil.copy2(source, target)
+        os.link(source, target)
+        return target
+
+    return Path(shutil.copytree(folder, to, symlinks=True, copy_function=copy_file))
 
 
 def fingerprints(folder: Path) -> dict[str, str]:
@@ -102,10 +132,16 @@ def fingerprints(folder: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def _committed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scratch copy of the repository that the tests copy again, which is quicker than a new repository for each."""
+    return copy_repository(tmp_path_factory.mktemp("committed") / "repository")
+
+
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def repository(_committed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A scratch copy of the repository, which is the working directory of the test."""
-    root = copy_repository(tmp_path / "repository")
+    root = duplicate(_committed, tmp_path / "repository")
     monkeypatch.chdir(root)
     return root
 
@@ -131,7 +167,7 @@ def smoke_build(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.C
         if not (place / "done").exists():
             shutil.rmtree(place, ignore_errors=True)
             smoke.build(copy_repository(place / "repository"))
-            shutil.copytree(place / "repository", place / "untouched", symlinks=True)
+            duplicate(place / "repository", place / "untouched")
             (place / "done").touch()
     return place
 
@@ -145,4 +181,4 @@ def built(smoke_build: Path) -> Path:
 @pytest.fixture
 def copy(smoke_build: Path, tmp_path: Path) -> Path:
     """A copy of the smoke build to change; made from `untouched`, because another process may run DVC in `built`."""
-    return Path(shutil.copytree(smoke_build / "untouched", tmp_path / "copy", symlinks=True))
+    return duplicate(smoke_build / "untouched", tmp_path / "copy")

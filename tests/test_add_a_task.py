@@ -27,7 +27,7 @@ def write_files(root: Path) -> dict[str, str]:
         assert not path.exists(), "a task needs only new files"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return {"PYTHONPATH": f"{root}/src:{root}/edge/src"}
+    return {"PYTHONPATH": f"{root}/src:{root}/edge/src:{os.environ['PYTHONPATH']}"}
 
 
 def test_the_page_leads_from_nothing_to_a_version_in_production(copy: Path) -> None:

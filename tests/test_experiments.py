@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from smoke import PICTURES, TABLE, sh
+from smoke import SOUNDS, TABLE, sh
 
 KEYS = ("optimizer", "learning_rate", "batch_size")
 
@@ -19,10 +19,14 @@ def test_an_experiment_changes_one_parameter(copy: Path) -> None:
 
 def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
     """The guide's grid over learning rate, batch size and optimizer, here with one value each and two optimizers."""
-    file = f"conf/variant/{PICTURES}.yaml:train"
+    conf = copy / "conf" / "variant" / f"{SOUNDS}.yaml"
+    settings = "train:\n  learning_rate: 0.002\n  batch_size: 16\n  optimizer: adamw\n"  # only what a file has can vary
+    conf.write_text(f"{conf.read_text()}\n{settings}")
+    sh("git commit -q -a -m 'Settings to vary'", copy)
+    file = f"conf/variant/{SOUNDS}.yaml:train"
     sh(
         f"dvc exp run --queue -S '{file}.learning_rate=0.001' -S '{file}.batch_size=24' "
-        f"-S '{file}.optimizer=choice(adam,sgd)' evaluate@{PICTURES}",
+        f"-S '{file}.optimizer=choice(adam,sgd)' evaluate@{SOUNDS}",
         copy,
     )
     sh("dvc exp run --run-all", copy)

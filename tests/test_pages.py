@@ -100,23 +100,27 @@ def test_a_parameter_file_that_a_page_links_to_is_on_the_site_as_text(site: Path
     assert shown.read_bytes() == (ROOT / "conf/data/demand.yaml").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("page", "text", "message"),
-    [
-        ("docs/guide.md", "[here](nowhere.md)", "'nowhere.md'"),
-        ("docs/guide.md", "[here](../conf/nowhere.yaml)", "conf/nowhere.yaml"),
-        ("docs/guide.md", "[here](gitops.md#nowhere)", "#nowhere"),
-        ("docs/guide.md", "![there](nowhere.svg)", "'nowhere.svg'"),
-        ("docs/new.md", "# A page without a link", "docs/new.md"),
-    ],
-)
-def test_a_broken_link_or_an_unlisted_page_is_refused(page: str, text: str, message: str, tmp_path: Path) -> None:
+FAULTS = [
+    ("docs/guide.md", "[here](nowhere.md)", "'nowhere.md'"),
+    ("docs/guide.md", "[here](../conf/nowhere.yaml)", "conf/nowhere.yaml"),
+    ("docs/guide.md", "[here](gitops.md#nowhere)", "#nowhere"),
+    ("docs/guide.md", "![there](missing.svg)", "'missing.svg'"),
+    ("docs/new.md", "# A page without a link", "docs/new.md"),
+]
+"""Pages, faulty texts that are added to them, and what MkDocs says about each."""
+
+
+def test_a_broken_link_or_an_unlisted_page_is_refused(tmp_path: Path) -> None:
     root = copy_repository(tmp_path / "repository")
-    with (root / page).open("a") as file:
-        file.write(f"\n{text}\n")
+    for page, text, _ in FAULTS:
+        with (root / page).open("a") as file:
+            file.write(f"\n{text}\n")
     done = build(root, tmp_path / "site")
     assert done.returncode == 1
-    assert message in done.stderr
+    warnings = re.split("^WARNING", done.stderr, flags=re.MULTILINE)[1:]
+    assert len(warnings) == len(FAULTS), done.stderr
+    for page, _, message in FAULTS:
+        assert any(page in warning and message in warning for warning in warnings), message
 
 
 def test_every_decision_is_listed_by_its_title() -> None:

@@ -5,6 +5,7 @@ import re
 import shutil
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -68,10 +69,13 @@ def root(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "repository"
 
 
-@pytest.fixture
-def pages(root: Path) -> tuple[str, str]:
-    assert CliRunner().invoke(app, ["report"]).exit_code == 1
-    return Path("report.md").read_text(), Path("report.html").read_text()
+@pytest.fixture(scope="module")
+def pages(built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """What `slipway report` writes there: the page in Markdown and the page in HTML."""
+    root = Path(shutil.copytree(built, tmp_path_factory.mktemp("pages") / "repository"))
+    with chdir(root):
+        assert CliRunner().invoke(app, ["report"]).exit_code == 1
+    return (root / "report.md").read_text(), (root / "report.html").read_text()
 
 
 def fold(page: str, variant: str) -> str:

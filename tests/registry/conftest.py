@@ -27,10 +27,14 @@ def commits(built: Path) -> Mapping[str, str]:
 
 
 @pytest.fixture
-def root(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the built repository as the working folder; tests share its remote and must not write to it."""
-    copy = tmp_path / "repository"
-    shutil.copytree(built / "repository", copy, symlinks=True)
+def root(request: pytest.FixtureRequest, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the built repository as the working folder; tests share its remote and must not write to it.
+
+    It has versions if the test uses `versions`.
+    """
+    registered = "versions" in request.fixturenames
+    source: Path = request.getfixturevalue("registered")[0] if registered else built / "repository"
+    copy = Path(shutil.copytree(source, tmp_path / "repository", symlinks=True))
     monkeypatch.chdir(copy)
     return copy
 
@@ -46,13 +50,8 @@ def registered(built: Path, commits: Mapping[str, str]) -> tuple[Path, Mapping[s
 
 
 @pytest.fixture
-def versions(
-    registered: tuple[Path, Mapping[str, str]], root: Path, monkeypatch: pytest.MonkeyPatch
-) -> Mapping[str, str]:
+def versions(registered: tuple[Path, Mapping[str, str]], root: Path) -> Mapping[str, str]:
     """The versions of `registered`, in the working folder of the test."""
-    shutil.rmtree(root)
-    shutil.copytree(registered[0], root, symlinks=True)
-    monkeypatch.chdir(root)
     return registered[1]
 
 

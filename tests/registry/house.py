@@ -135,6 +135,7 @@ def build(root: Path) -> None:
         md5 = hashlib.md5(_model(variant, "lost")).hexdigest()
         for store in (root / ".dvc" / "cache", root.parent / "remote"):
             (store / "files" / "md5" / md5[:2] / md5[2:]).unlink(missing_ok=True)
+    git(root, "repack", "-adq")  # one file to copy instead of one for each object
     (root.parent / "commits.json").write_text(json.dumps(commits))
 
 

@@ -5,6 +5,7 @@ standard error of the process. So all modules of this package import `tf` and `k
 writes such messages inside `quiet_stderr`. If that code fails, its messages are shown.
 """
 
+import atexit
 import gc
 import logging
 import os
@@ -50,14 +51,18 @@ def _hidden(*packages: str) -> Iterator[None]:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Create objects without garbage collection, which would take a quarter of the start time."""
+    """Create objects without garbage collection, now or later: it would take a quarter of the start time."""
     collecting = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if collecting:
             gc.enable()
+
+
+atexit.register(gc.freeze)  # otherwise Python collects garbage once more as it ends, for two seconds after a training
 
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
