@@ -65,7 +65,7 @@ def files(raw: Path, exclude: Sequence[str] = ()) -> list[Path]:
     if not paths and raw.is_file():
         raise DataError(f"{raw}: not the name of a table; save it as .csv (any separator), .tsv, .csv.gz or .parquet")
     if not paths:
-        raise DataError(f"{raw}: no table; put *.csv, *.csv.gz or *.parquet files there")
+        raise DataError(f"{raw}: no table; put *.csv, *.tsv (also with .gz) or *.parquet files there")
     return paths
 
 

@@ -1,6 +1,6 @@
 """Tables in which each row is an example: which rows can be used, and their features.
 
-Input: tables (`*.csv`, `*.csv.gz`, `*.parquet`), or folders of a split with tables; the `data` section (`columns`)
+Input: tables (see `slipway.data.readers.tables`), or folders of a split with tables; the `data` section (`columns`)
 names their columns. Output: a float32 row of features for each, missing values NaN (see `slipway_edge.rows.encoding`).
 The tasks for such tables differ in what they predict, which is the column `target`.
 """

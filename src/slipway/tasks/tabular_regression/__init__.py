@@ -1,6 +1,6 @@
 """Tabular regression over time: forecast a value of a place, such as its visitors, some steps ahead.
 
-Input: tables (`*.csv`, `*.csv.gz`, `*.parquet`) with one row per place and step; the `data` section names the columns.
+Input: tables (see `slipway.data.readers.tables`) with one row per place and step; the `data` section names the columns.
 Output: a float32 row of features for each (see `slipway_edge.tasks.tabular_regression`). The model's target is the
 row's value divided by the `level` of the place, minus a linear blend of the place's past (see `expectation`);
 `postprocess` reverses both. So places of any size share one model, and with `weight: level` in training, an error
