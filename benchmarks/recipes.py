@@ -127,7 +127,7 @@ SETS = {
     "pitch-objects": Recordings("image_classification", (300, 1000, 1500, None), pitch_objects),
     "sounds": Recordings("audio_classification", (300, None), sounds),
     "balls": Recordings("object_detection", (300, None), balls),
-    "pedestrians": Recordings("tabular_regression", (1000, 1500, None), pedestrians),
+    "pedestrians": Recordings("tabular_regression", (300, 1000, 1500, None), pedestrians),
 }
 
 
