@@ -45,6 +45,8 @@ KEPT = ROOT / ".dvc" / "tmp" / "recipes"
 SEEDS = (1, 2, 3)
 VAL = 0.2
 """The share of the drawn examples that is val: of their groups, where these are known."""
+ATTEMPTS = 1000
+"""How many random divisions into train and val are tried."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def fouls(folder: Path, examples: int | None, seed: int) -> list[str]:
     others = table[~tested]
     drawn = others if examples is None else others.sample(examples, random_state=seed)
     path = folder / "fouls.csv"
-    sides = [_sides(drawn["match_id"], seed), pd.Series("test", table.index[tested])]
+    sides = [_sides(drawn["match_id"], drawn["hand"], seed), pd.Series("test", table.index[tested])]
     pd.concat([drawn, table[tested]]).assign(split=pd.concat(sides)).to_csv(path, index=False)
     return ["--data", str(path), "--target", "hand", "--group", "match_id"]
 
@@ -136,10 +138,11 @@ def _copy(
 ) -> None:
     """Link the drawn files and those of the test, in the folders of their classes, with metadata.csv."""
     index = pd.DataFrame({"file": list(files), "group": groups})
+    index["class"] = [path.parent.name for path in index["file"]]
     others = index[~tested]
     drawn = others if examples is None else others.sample(examples, random_state=seed)
     index = pd.concat(
-        [drawn.assign(split=_sides(drawn["group"], seed)), index[tested].assign(split="test")]
+        [drawn.assign(split=_sides(drawn["group"], drawn["class"], seed)), index[tested].assign(split="test")]
     ).sort_index()
     index["path"] = [f"{path.parent.name}/{path.name}" for path in index["file"]]
     for file, name in zip(index["file"], index["path"], strict=True):
@@ -148,12 +151,15 @@ def _copy(
     index[["path", "group", "split"]].to_csv(folder / "metadata.csv", index=False)
 
 
-def _sides(groups: pd.Series, seed: int) -> pd.Series:
-    """`val` for the groups that make `VAL` of the examples, and `train` for the others."""
-    order = np.random.default_rng(seed).permutation(groups.unique())
-    sizes = groups.value_counts().loc[order].cumsum()
-    val = sizes.index[: max(1, int((sizes <= VAL * len(groups)).sum()))]
-    return groups.isin(val).map({True: "val", False: "train"})
+def _sides(groups: pd.Series, classes: pd.Series, seed: int) -> pd.Series:
+    """`val` for the groups that make `VAL` of the examples, `train` for the others; both sides have every class."""
+    for attempt in range(ATTEMPTS):
+        order = np.random.default_rng([seed, attempt]).permutation(groups.unique())
+        sizes = groups.value_counts().loc[order].cumsum()
+        val = groups.isin(sizes.index[: max(1, int((sizes <= VAL * len(groups)).sum()))])
+        if set(classes[val]) == set(classes[~val]):
+            return val.map({True: "val", False: "train"})
+    sys.exit(f"no division of {groups.nunique()} groups in {ATTEMPTS} has every class on both sides")
 
 
 def measure(clone: Path, name: str, examples: int | None, seed: int) -> dict[str, Any]:
