@@ -45,6 +45,8 @@ KEPT = ROOT / ".dvc" / "tmp" / "recipes"
 SEEDS = (1, 2, 3)
 VAL = 0.2
 """The share of the drawn examples that is val: of their groups, where these are known."""
+ATTEMPTS = 1000
+"""How many random divisions into train and val are tried."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ SETS = {
     "pitch-objects": Recordings("image_classification", (300, 1000, 1500, None), pitch_objects),
     "sounds": Recordings("audio_classification", (300, None), sounds),
     "balls": Recordings("object_detection", (300, None), balls),
-    "pedestrians": Recordings("tabular_regression", (1000, 1500, None), pedestrians),
+    "pedestrians": Recordings("tabular_regression", (300, 1000, 1500, None), pedestrians),
 }
 
 
@@ -136,11 +138,11 @@ def _copy(
 ) -> None:
     """Link the drawn files and those of the test, in the folders of their classes, with metadata.csv."""
     index = pd.DataFrame({"file": list(files), "group": groups})
-    index["label"] = [path.parent.name for path in index["file"]]
+    index["class"] = [path.parent.name for path in index["file"]]
     others = index[~tested]
     drawn = others if examples is None else others.sample(examples, random_state=seed)
     index = pd.concat(
-        [drawn.assign(split=_sides(drawn["group"], drawn["label"], seed)), index[tested].assign(split="test")]
+        [drawn.assign(split=_sides(drawn["group"], drawn["class"], seed)), index[tested].assign(split="test")]
     ).sort_index()
     index["path"] = [f"{path.parent.name}/{path.name}" for path in index["file"]]
     for file, name in zip(index["file"], index["path"], strict=True):
@@ -150,13 +152,14 @@ def _copy(
 
 
 def _sides(groups: pd.Series, classes: pd.Series, seed: int) -> pd.Series:
-    """`val` for groups with `VAL` of the examples, `train` for the others; drawn until both sides have every class."""
-    random, sizes = np.random.default_rng(seed), groups.value_counts()
-    while True:
-        filled = sizes.loc[random.permutation(groups.unique())].cumsum()
-        val = groups.isin(filled.index[: max(1, int((filled <= VAL * len(groups)).sum()))])
+    """`val` for the groups that make `VAL` of the examples, `train` for the others; both sides have every class."""
+    for attempt in range(ATTEMPTS):
+        order = np.random.default_rng([seed, attempt]).permutation(groups.unique())
+        sizes = groups.value_counts().loc[order].cumsum()
+        val = groups.isin(sizes.index[: max(1, int((sizes <= VAL * len(groups)).sum()))])
         if set(classes[val]) == set(classes[~val]):
             return val.map({True: "val", False: "train"})
+    sys.exit(f"no division of {groups.nunique()} groups in {ATTEMPTS} has every class on both sides")
 
 
 def measure(clone: Path, name: str, examples: int | None, seed: int) -> dict[str, Any]:

@@ -74,6 +74,14 @@ def test_a_variant_is_renamed_and_removed_with_the_commands_of_the_page(shop: Pa
     assert Path("data/raw/shop-window/one.jpg").read_text() == "a picture"
 
 
+def test_a_plain_baseline_follows_its_variant(shop: Path) -> None:
+    TOP.write_text(entries.add(TOP.read_text(), TOP, "baselines", VARIANT, "image_classification"))
+    variants.rename(VARIANT, "shop-window")
+    assert config.top()["baselines"] == {"shop-window": "image_classification"}
+    variants.remove("shop-window", force=True)
+    assert config.top()["baselines"] == {} and traces("shop-window") == []
+
+
 def test_a_removal_that_was_killed_goes_on(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
