@@ -22,10 +22,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        released.begin("one")
-        released.build("one")
-        released.commit("first")
-        released.ship("one", "v1.0.0")
+        released.shipped("one")
         entries = list(guesses.entries(gate.judge("one", compare=True), folder / "raw"))
     path = folder / "report.html"
     path.write_text(html(entries))
