@@ -101,7 +101,8 @@ def test_each_task_shows_its_examples(variant: str, tmp_path: Path) -> None:
         case "handball-context":
             assert {"x", "p1_event", "p3_dt"} <= first.row.keys()
         case "demand-predictor":
-            assert {"time", "hour", "naive"} <= first.row.keys() and found[0].why == FURTHEST
+            assert {"timestamp", "place", "temperature", "visitors, a season before"} <= first.row.keys()
+            assert found[0].why == FURTHEST
 
 
 def test_a_detector_is_sure_of_what_it_invents_and_of_what_it_does_not_find() -> None:
