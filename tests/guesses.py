@@ -135,6 +135,6 @@ def entries(judged: Result, folder: Path) -> Iterator[Entry]:
             ),
             importance={"x": 70.0, "y": 30.0},
             explainer=explains,
-            measured=measured(guess, least=2, resamples=100, confidence=0.95, seed=0),
+            measured=measured(guess, least=2, resamples=40, confidence=0.95, seed=0),
             mistakes=mistakes(guess, params(variant)["task"], folder / variant, explainer=explains),
         )

@@ -32,6 +32,7 @@ def test_a_period_has_the_median_and_the_spread_of_its_errors() -> None:
         (np.repeat(hours("2026-01-01", 90, 24), 5), "day", 90),
         (hours("2026-01-01", 90, 24), "week", 13),  # a day has one example, which has no spread
         (hours("2020-01-01", 800, 24), "month", 27),
+        (hours("2020-01-01", 120, 24 * 7), "quarter", 10),
         (hours("2020-01-15", 9, 24 * 30), "year", 1),
     ],
 )

@@ -1,6 +1,7 @@
 """Scores by class and group on the page: dots, intervals, and what is said of few groups."""
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -48,13 +49,13 @@ def test_each_class_has_its_scores_with_intervals_and_its_examples_and_groups() 
     made = measured(scored, least=5, **DRAWS)
     by_class, by_group = (dict(drawn(scored, None, made))[name] for name in ("Per class", "Per group"))
     head, ad, _ = cells(by_class)
-    assert [cell.split("0")[0] for cell in head] == ["class", "precision", "recall", "f1", "support", "groups"]
+    assert [cell.split("0")[0] for cell in head] == ["class", "precision", "recall", "f1"]
     rows = with_intervals(scored.scores.breakdowns, scored.groups, scored.task.metrics, (), **DRAWS)
     expected = rows["per_class"][0]
     said = f"{expected['recall']:.3f} ({expected['recall_low']:.3f} to {expected['recall_high']:.3f})"
-    assert ad[2].startswith(said) and ad[4:] == ["48", "12"]
+    assert ad[2].startswith(said) and ad[0] == "adsupport 48, groups 12"
     assert by_class.count("<circle") == 6 and "no interval" not in by_class
-    assert by_group.count("no interval") == 12 and cells(by_group)[1][-2:] == ["8", "1"]
+    assert by_group.count("no interval") == 12 and cells(by_group)[1][0] == "v000n 8, groups 1"
 
 
 def test_too_few_groups_have_no_interval() -> None:
@@ -98,6 +99,15 @@ def test_of_many_rows_the_worst_are_shown_or_those_that_changed_most() -> None:
     assert "20 rows with better scores are not shown" in dict(drawn(scored, None, None))["Per group"]
 
 
+def test_a_table_with_a_row_for_each_example_is_left_out() -> None:
+    scored = classifier()
+    alone = replace(scored, examples=scored.examples.assign(group=scored.examples["example"]))
+    assert list(breakdowns.tables(scored)) == ["per_class", "per_group"] and list(breakdowns.tables(alone)) == [
+        "per_class"
+    ]
+    assert {cell[0] for cell in measured(alone, least=2, **DRAWS).intervals} == {"per_class"}
+
+
 def test_an_axis_of_shares_is_whole_and_one_of_errors_holds_its_intervals() -> None:
     table = pd.DataFrame({"hour": [0, 1], "examples": [3, 3], "mae": [2.0, 3.0], "coverage": [0.8, 0.9]})
     metrics = {**guesses.tasks.load("tabular_regression", {"quantiles": [0.1, 0.5, 0.9]}).metrics}
@@ -106,6 +116,12 @@ def test_an_axis_of_shares_is_whole_and_one_of_errors_holds_its_intervals() -> N
     share = breakdowns._axis("by_hour", "coverage", shown, metrics["coverage"], given)
     errors = breakdowns._axis("by_hour", "mae", shown, metrics["mae"], given)
     assert (share.low, share.high) == (0, 1) and (errors.low, errors.high) == (0, 8)
+
+
+def test_declared_metrics_come_before_other_figures() -> None:
+    table = pd.DataFrame({"hour": [0], "examples": [3], "mean": [9.0], "mae": [2.0], "naive_mae": [3.0]})
+    metrics = guesses.tasks.load("tabular_regression", {}).metrics
+    assert breakdowns.shown(table, None, metrics).scores == ["mae", "mean", "naive_mae"]
 
 
 @pytest.mark.parametrize("old", [True, False])

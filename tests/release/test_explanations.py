@@ -1,6 +1,7 @@
 """What the columns of a row add to an answer: for each kind of answer, by columns that a user knows."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,21 @@ def test_a_forecast_is_a_linear_blend_and_what_columns_add_in_its_unit(visitors:
         assert one.columns.keys() == {
             *("visitors, past values", "timestamp", "place", "temperature", "rain", "attendance", "sky", "event")
         }
+
+
+def test_a_model_without_a_column_that_is_a_feature_itself_is_explained(visitors: Explained) -> None:
+    class Past:
+        """Only the past of a series and its calendar, as with `data.numeric` and `data.categorical` empty."""
+
+        columns = staticmethod(lambda task, spec: ["the past"] * len(spec["input"]["names"]))
+        added = staticmethod(gallery.added)
+
+    _, explains = visitors
+    only = replace(explains, gallery=Past)  # type: ignore[arg-type]  # what it needs of a module
+    (one,) = only.explain([3])
+    assert list(one.columns) == ["the past"] and one.values == {}
+    added, values = only.sample
+    assert len(added) == len(values) == 400 and values["the past"].isna().all()
 
 
 @pytest.mark.parametrize(("step", "horizon"), [("1h", 24), ("1h", 3), ("1d", 7), ("1w", 4), ("1mo", 3)])

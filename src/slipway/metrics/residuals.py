@@ -9,8 +9,15 @@ import pandas as pd
 
 from slipway.core.protocol import Plot
 
-PERIODS = {"hour": "h", "day": "D", "week": "W", "month": "M", "year": "Y"}
-"""The lengths of a period, the shortest first, with their units in NumPy."""
+PERIODS = {
+    "hour": ("h", 1),
+    "day": ("D", 1),
+    "week": ("D", 7),
+    "month": ("M", 1),
+    "quarter": ("M", 3),
+    "year": ("Y", 1),
+}
+"""The lengths of a period, the shortest first: a unit of NumPy, and how many of it."""
 MOST_PERIODS, LEAST_EXAMPLES = 100, 5
 """The shortest length is used that gives at most so many periods, with so many examples on average."""
 SPREAD = {"10 %": 0.1, "median": 0.5, "90 %": 0.9}
@@ -45,13 +52,11 @@ def plot(times: np.ndarray, errors: np.ndarray, unit: str, predicted: str = "pre
 def _periods(times: np.ndarray) -> tuple[str, np.ndarray, str]:
     """Return the length of the periods, the number of each example's period [n] from 0, and when the first begins."""
     seconds = times.astype("datetime64[s]")
-    for name, unit in PERIODS.items():
-        begins = seconds.min().astype(
-            f"datetime64[{'D' if name == 'week' else unit}]"
-        )  # weeks of NumPy begin on Thursday
-        of_each = seconds.astype(begins.dtype) - begins
-        period = of_each.astype(np.int64) // (7 if name == "week" else 1)
+    for name, (unit, length) in PERIODS.items():
+        begins = seconds.min().astype(f"datetime64[{unit}]")
+        period = (seconds.astype(begins.dtype) - begins).astype(np.int64) // length
         count = int(period.max()) + 1
+        found = name, period, str(begins).replace("T", " ")
         if count <= MOST_PERIODS and len(times) >= LEAST_EXAMPLES * count:
             break
-    return name, period, str(begins).replace("T", " ")
+    return found

@@ -28,7 +28,7 @@ BEFORE = " before"
 
 _TABLE = Markup('<div class="wide"><table class="scores"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>\n{}')
 _HEAD = Markup("<th>{}{}</th>")
-_NAME = Markup('<td class="name">{}</td>')
+_NAME = Markup('<td class="name">{}<br/><span class="note">{}</span></td>')
 _CELL = Markup("<td>{}{}</td>")
 _NOTE = Markup('<span class="note">{}</span>')
 
@@ -37,7 +37,8 @@ _NOTE = Markup('<span class="note">{}</span>')
 class Shown:
     """The rows of a breakdown that are shown.
 
-    `key`: the column that names the row. `counts`, `scores`: the columns of numbers of examples, and of scores.
+    `key`: the column that names the row. `counts`, `scores`: the columns of numbers of examples, and of scores,
+    those that the task declares first.
     `compared`: whether the rows have the scores of the baseline, in columns that end in `BEFORE`. `dropped`: how many
     rows are left out.
     """
@@ -63,8 +64,9 @@ class Measured:
 
 
 def tables(scored: Scored) -> dict[str, pd.DataFrame]:
-    """Return the breakdowns of a model's scores, without those that are curves."""
-    return {name: table for name, table in scored.scores.breakdowns().items() if name not in scored.task.curves}
+    """Return the breakdowns of a model's scores, without those that are curves or have a row for each example."""
+    made = {name: table for name, table in scored.scores.breakdowns().items() if name not in scored.task.curves}
+    return {name: table for name, table in made.items() if not len(table) == len(scored.examples) > 1}
 
 
 def shown(new: pd.DataFrame, old: pd.DataFrame | None, metrics: Mapping[str, Metric]) -> Shown:
@@ -78,6 +80,7 @@ def shown(new: pd.DataFrame, old: pd.DataFrame | None, metrics: Mapping[str, Met
     key = str(new.columns[0])
     compared = old is not None and list(old.columns) == list(new.columns)
     scores = [str(name) for name in new.columns[1:] if pd.api.types.is_float_dtype(new[name])]
+    scores.sort(key=lambda name: name not in metrics)
     counts = [str(name) for name in new.columns[1:] if str(name) not in scores]
     both = new.merge(old, on=key, how="left", suffixes=("", BEFORE)) if old is not None and compared else new
     dropped = 0
@@ -106,6 +109,8 @@ def measured(scored: Scored, *, least: int, resamples: int, confidence: float, s
     labels = {name: table.iloc[:, 0].tolist() for name, table in tables(scored).items()}
     found = {}
     for name, label, score in groups:
+        if name not in labels:
+            continue
         row = rows[name][labels[name].index(label)]
         low, high = row[f"{score}_low"], row[f"{score}_high"]
         if low is not None and high is not None and groups[name, label, score] >= least:
@@ -138,19 +143,17 @@ def _table(name: str, of: Shown, scored: Scored, measured: Measured | None) -> M
     decimals = {score: _decimals(of, score, scored.task.metrics.get(score)) for score in of.scores}
     axes = {score: _axis(name, score, of, scored.task.metrics.get(score), measured) for score in of.scores}
     heads = [(of.key, Markup()), *((score, charts.scale(axes[score])) for score in of.scores)]
-    heads += [(count, Markup()) for count in (*of.counts, *(["groups"] if measured else []))]
     rows = []
     for row in of.rows:
         label = row[of.key]
-        cells = [_NAME.format(plain(str(label)))]
+        counts = {count: row[count] for count in of.counts}
+        if measured:
+            counts["groups"] = max((measured.groups.get((name, label, score), 0) for score in of.scores), default=0)
+        cells = [_NAME.format(plain(str(label)), ", ".join(f"{count} {value:,}" for count, value in counts.items()))]
         cells += [
             _score(row, score, of.compared, axes[score], decimals[score], measured, (name, label, score))
             for score in of.scores
         ]
-        counts = [row[count] for count in of.counts]
-        if measured:
-            counts.append(max((measured.groups.get((name, label, score), 0) for score in of.scores), default=0))
-        cells += [_CELL.format(f"{count:,}", "") for count in counts]
         rows.append(Markup("<tr>{}</tr>").format(Markup().join(cells)))
     return _TABLE.format(
         Markup().join(_HEAD.format(plain(head), mark) for head, mark in heads), Markup().join(rows), _said(of)

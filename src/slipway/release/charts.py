@@ -174,7 +174,7 @@ def swarm(title: str, names: Sequence[str], values: np.ndarray, high: np.ndarray
     """
     left, tall = 16 + LETTER * max(len(_short(name)) for name in names), 26
     bottom = TOP + tall * len(names)
-    across = axis(np.append(values.ravel(), 0.0), left, WIDTH - RIGHT)
+    across = _along(np.append(values.ravel(), 0.0), left)
     parts = [_LINE.format(across(0), TOP, across(0), bottom, GREY, "none")]
     for tick in across.ticks:
         parts.append(_LINE.format(across(tick), bottom, across(tick), bottom + 4, GREY, "none"))
@@ -271,9 +271,13 @@ def _axes(x: pd.Series | np.ndarray, y: np.ndarray, zero: bool | None = None) ->
     """Return the axes of a chart; `zero` is for that of `x`."""
     up = axis(np.asarray(y, np.float64).ravel(), HEIGHT - BOTTOM, TOP)
     left = 26 + LETTER * max(len(_number(tick)) for tick in up.ticks)
-    along = np.asarray(x, np.float64)
-    right = max(RIGHT, LETTER * len(_number(axis(along, 0, 1, zero).high)) / 2 + 2)
-    return axis(along, left, WIDTH - right, zero), up
+    return _along(np.asarray(x, np.float64), left, zero), up
+
+
+def _along(values: np.ndarray, left: float, zero: bool | None = None) -> Axis:
+    """Return an axis from left to right, whose last tick has room."""
+    right = max(RIGHT, LETTER * len(_number(axis(values, 0, 1, zero).high)) / 2 + 2)
+    return axis(values, left, WIDTH - right, zero)
 
 
 def _frame(across: Axis, up: Axis, x_label: str, y_label: str) -> list[Markup]:

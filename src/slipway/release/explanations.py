@@ -93,7 +93,8 @@ class Explainer:
     def _values(self, at: np.ndarray) -> pd.DataFrame:
         """The values of the columns that are a feature themselves, for the examples at positions [n]."""
         names = self.scored.spec["input"]["names"]
-        return pd.DataFrame({name: self.inputs[at, names.index(name)] for name in self.columns if name in names})
+        values = {name: self.inputs[at, names.index(name)] for name in self.columns if name in names}
+        return pd.DataFrame(values, index=range(len(at)))
 
     @cached_property
     def _of_feature(self) -> list[str]:

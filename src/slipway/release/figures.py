@@ -108,7 +108,8 @@ def _added(explainer: Explainer) -> Figure:
     """Draw what each column adds to the answers for test examples, the column that adds most on average first."""
     added, values = explainer.sample
     ordered = sorted(map(str, added), key=lambda name: (-added[name].abs().mean(), name))[:MOST_ROWS]
-    of = explainer.explain([0])[0].of if len(set(explainer.scored.spec["outputs"])) == 1 else "the predicted class"
+    several = explainer.scored.spec["objective"] == "multiclass"
+    of = "the score of the predicted class" if several else explainer.explain([0])[0].of
     title = f"What columns add to {len(added):,} answers" + (
         f": the first {MOST_ROWS}" if len(ordered) < added.shape[1] else ""
     )

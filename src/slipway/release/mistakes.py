@@ -157,11 +157,14 @@ def _certainty(scored: Scored, gallery: ModuleType | None) -> np.ndarray | None:
 
 
 def _said(scored: Scored, at: int) -> str:
-    """What the model says about an example: its decision, or its value if it is one number."""
+    """What the model says about an example: its decision, or its value if it is a number."""
     decided = scored.contributions.decided
     if decided is not None:
         return str(decided[at])
     value = np.ravel(scored.predictions[at])
+    if "quantiles" in scored.spec:
+        low, middle, high = (_value(float(one)) for one in value)
+        return f"{middle} ({low} to {high})"
     return _value(float(value[0])) if len(value) == 1 else ""
 
 

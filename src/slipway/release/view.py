@@ -109,7 +109,7 @@ def _value(value: object) -> str:
     if value is pd.NaT:
         return "missing"
     if isinstance(value, float):
-        return "missing" if math.isnan(value) else f"{value:,.6g}"
+        return "missing" if math.isnan(value) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d %H:%M}"
     return "missing" if value is None else str(value)
