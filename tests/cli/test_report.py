@@ -147,6 +147,9 @@ def test_the_html_page_has_the_scores_of_a_variant_without_a_baseline(pages: tup
 def test_the_main_score_is_the_first_that_the_task_declares(pages: tuple[str, str]) -> None:
     (fresh,) = [line for line in pages[0].splitlines() if line.startswith("| [fresh]")]
     assert "average\\_precision 0.9361" in fresh
+    for page in (fold(pages[0], "worse"), pages[1][pages[1].index('id="gate-fresh"') :]):
+        metrics = page[page.index("Metrics") :]
+        assert metrics.index("average") < metrics.index("roc") < metrics.index("accuracy")
 
 
 def test_examples_of_mistakes_are_on_the_html_page_alone(pages: tuple[str, str]) -> None:

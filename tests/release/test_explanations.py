@@ -1,6 +1,7 @@
 """What the columns of a row add to an answer: for each kind of answer, by columns that a user knows."""
 
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,16 @@ def test_a_native_model_that_is_not_the_one_that_ships_explains_nothing(fouls: t
         explainer(scored, "catboost", gallery_, folder / "absent", folder / "test")
     assert explainer(scored, "keras", gallery_, folder / "native", folder / "test") is None
     assert explainer(scored, "catboost", None, folder / "native", folder / "test") is None
+
+
+def test_without_the_framework_nothing_is_explained(
+    fouls: tuple[Path, Explained], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, (scored, _) = fouls
+    monkeypatch.setitem(sys.modules, "catboost", None)
+    monkeypatch.delitem(sys.modules, "slipway.frameworks.catboost.importance")
+    with pytest.raises(ModelError, match=r"catboost is not installed here: run `make .venv/build`"):
+        explainer(scored, "catboost", gallery_of("tabular_classification"), folder / "native", folder / "test")
 
 
 def test_the_mistakes_and_a_figure_show_what_columns_add(fouls: tuple[Path, Explained]) -> None:

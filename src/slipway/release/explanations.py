@@ -125,16 +125,18 @@ def explainer(scored: Scored, framework: str, gallery: ModuleType | None, native
         test: the folder of the encoded test examples.
 
     Raises:
-        ModelError: one of the folders is not here, or they are of another build than the model that ships.
+        ModelError: the framework is not installed, one of the folders is not here, or they are of another build than
+            the model that ships.
     """
-    try:
-        module = importlib.import_module(f"slipway.frameworks.{framework}.importance")
-    except ModuleNotFoundError as error:
-        if error.name != f"slipway.frameworks.{framework}.importance":
-            raise
-        return None
     if not hasattr(gallery, "added"):
         return None
+    name = f"slipway.frameworks.{framework}.importance"
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name == name:
+            return None
+        raise ModelError(f"{error.name} is not installed here: run `make .venv/build`, then the report again")
     assert gallery is not None  # it has an attribute
     for folder in (native, test):
         if not folder.is_dir():

@@ -226,12 +226,14 @@ def _unless_alone(baseline: object, head: Sequence[str], rows: Iterable[Row]) ->
 
 
 def _metrics(entry: Entry) -> Iterator[Row]:
-    """Yield each metric before and now, and the change."""
+    """Yield each metric before and now, and the change; the main ones of the task come first."""
     judged = entry.judged
     assert judged.record is not None
     before = None if judged.old is None else judged.old.score()
     noted = {} if judged.old_record is None else judged.old_record.metrics
-    for name, one in sorted(judged.record.metrics.items()):
+    scored = judged.new or entry.scored
+    main = () if scored is None else scored.task.headline
+    for name, one in sorted(judged.record.metrics.items(), key=lambda one: (_place(one[0], main), one[0])):
         metric = entry.metrics.get(name)
         old = None if before is None else before[name]
         now, own = one["value"], noted.get(name, {"value": None})
@@ -240,6 +242,11 @@ def _metrics(entry: Entry) -> Iterator[Row]:
             own = {"value": old}
         change = None if old is None or now is None else now - old
         yield name, _measured(own, metric), _measured(one, metric), _direction(metric, change)
+
+
+def _place(name: str, main: Sequence[str]) -> int:
+    """Return the place of a metric among the main ones of a task; all others come after them."""
+    return main.index(name) if name in main else len(main)
 
 
 def _measured(one: Mapping[str, float | None], metric: Metric | None) -> Markdown:
