@@ -53,9 +53,9 @@ def test_each_class_has_its_scores_with_intervals_and_its_examples_and_groups() 
     rows = with_intervals(scored.scores.breakdowns, scored.groups, scored.task.metrics, (), **DRAWS)
     expected = rows["per_class"][0]
     said = f"{expected['recall']:.3f} ({expected['recall_low']:.3f} to {expected['recall_high']:.3f})"
-    assert ad[2].startswith(said) and ad[0] == "adsupport 48, groups 12"
+    assert ad[2].startswith(said) and ad[0] == "adsupport 48, groups with a score 12"
     assert by_class.count("<circle") == 6 and "no interval" not in by_class
-    assert by_group.count("no interval") == 12 and cells(by_group)[1][0] == "v000n 8, groups 1"
+    assert by_group.count("no interval") == 12 and cells(by_group)[1][0] == "v000n 8, groups with a score 1"
 
 
 def test_too_few_groups_have_no_interval() -> None:

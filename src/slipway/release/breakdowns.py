@@ -23,6 +23,8 @@ MOST_ROWS = 24
 """Longer tables show only the rows that changed most, or without a baseline those with the worst first score."""
 CHANGED_ROWS = 10
 """The number of rows that such a table shows."""
+GROUPS = "groups with a score"
+"""Not all groups of a row: a group without a positive example has no recall."""
 BEFORE = " before"
 """What the columns of the baseline's scores end in."""
 
@@ -147,8 +149,8 @@ def _table(name: str, of: Shown, scored: Scored, measured: Measured | None) -> M
     for row in of.rows:
         label = row[of.key]
         counts = {count: row[count] for count in of.counts}
-        if measured:
-            counts["groups"] = max((measured.groups.get((name, label, score), 0) for score in of.scores), default=0)
+        found = max((measured.groups.get((name, label, score), 0) for score in of.scores), default=0) if measured else 0
+        counts |= {GROUPS: found} if found else {}
         cells = [_NAME.format(plain(str(label)), ", ".join(f"{count} {value:,}" for count, value in counts.items()))]
         cells += [
             _score(row, score, of.compared, axes[score], decimals[score], measured, (name, label, score))
