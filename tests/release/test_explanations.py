@@ -83,8 +83,8 @@ def test_a_model_without_a_column_that_is_a_feature_itself_is_explained(visitors
     only = replace(explains, gallery=Past)  # type: ignore[arg-type]  # what it needs of a module
     (one,) = only.explain([3])
     assert list(one.columns) == ["the past"] and one.values == {}
-    added, values = only.sample
-    assert len(added) == len(values) == 400 and values["the past"].isna().all()
+    of, added, values = only.sample
+    assert of == {"visitors"} and len(added) == len(values) == 400 and values["the past"].isna().all()
 
 
 @pytest.mark.parametrize(("step", "horizon"), [("1h", 24), ("1h", 3), ("1d", 7), ("1w", 4), ("1mo", 3)])

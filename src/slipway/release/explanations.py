@@ -74,14 +74,18 @@ class Explainer:
         return list(dict.fromkeys(self._of_feature))
 
     @cached_property
-    def sample(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """What each column adds for a sample of the test examples, and the values of the columns.
+    def sample(self) -> tuple[set[str], pd.DataFrame, pd.DataFrame]:
+        """What the answers are for a sample of the test examples, what each column adds, and the values of the columns.
 
         A value is NaN if it is missing, or if the column has no order.
         """
         at = np.unique(np.linspace(0, len(self.inputs) - 1, min(SAMPLE, len(self.inputs))).astype(np.int64))
-        _, by_column = self._added(at)
-        return pd.DataFrame(by_column, columns=self.columns), self._values(at).reindex(columns=self.columns)
+        made, by_column = self._added(at)
+        return (
+            set(made.of),
+            pd.DataFrame(by_column, columns=self.columns),
+            self._values(at).reindex(columns=self.columns),
+        )
 
     def importance(self, of_features: Mapping[str, float]) -> dict[str, float]:
         """Return the importance of each column, given that of each feature in the order of the inputs."""

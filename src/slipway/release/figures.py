@@ -106,10 +106,9 @@ def _importance(importance: Mapping[str, float]) -> Figure:
 
 def _added(explainer: Explainer) -> Figure:
     """Draw what each column adds to the answers for test examples, the column that adds most on average first."""
-    added, values = explainer.sample
+    answers, added, values = explainer.sample
     ordered = sorted(map(str, added), key=lambda name: (-added[name].abs().mean(), name))[:MOST_ROWS]
-    several = explainer.scored.spec["objective"] == "multiclass"
-    of = "the score of the predicted class" if several else explainer.explain([0])[0].of
+    of = next(iter(answers)) if len(answers) == 1 else "the score of the predicted class"
     title = f"What columns add to {len(added):,} answers" + (
         f": the first {MOST_ROWS}" if len(ordered) < added.shape[1] else ""
     )
