@@ -9,13 +9,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import yaml
+from catboost import CatBoost
 
 from conftest import ROOT
 from slipway import tasks
+from slipway.core.protocol import Task
+from slipway.data.shards import ShardWriter
+from slipway.frameworks.catboost.native import FILE, load
 from slipway.gate.contributions import Scored
 from slipway.gate.result import Result
+from slipway.release.breakdowns import measured
+from slipway.release.explanations import Explainer, explainer
 from slipway.release.figures import Curves
-from slipway.release.mistakes import mistakes
+from slipway.release.mistakes import gallery_of, mistakes
 from slipway.release.report import Entry
 
 SMALL: Mapping[str, tuple[str, dict[str, Any]]] = {
@@ -27,6 +33,8 @@ SMALL: Mapping[str, tuple[str, dict[str, Any]]] = {
     "demand-predictor": ("demand", {"places": 3, "days": 40}),
 }
 """The simulator of each variant, and its settings for a small world."""
+
+TABLES = ("handball-context", "demand-predictor")
 
 
 def params(variant: str) -> dict[str, Any]:
@@ -44,15 +52,40 @@ def simulate(variant: str, raw: Path) -> None:
 
 def scored(variant: str, raw: Path) -> Scored:
     """Return the variant with predictions that are right about as often as a fair model's."""
+    task, spec, examples, _, targets = _encoded(variant, raw)
+    return Scored(task, spec, examples, targets, _guessed(targets, examples, spec))
+
+
+def trees(variant: str, raw: Path, folder: Path) -> tuple[Scored, Explainer]:
+    """Return a variant of tables with the predictions of a few trees, and what explains them; both are in `folder`."""
+    task, spec, examples, inputs, targets = _encoded(variant, raw)
+    native, test = folder / "native", folder / "test"
+    loss = {"binary": "Logloss", "multiclass": "MultiClass"}.get(spec["objective"], "RMSE")
+    booster = CatBoost(
+        {"loss_function": loss, "iterations": 12, "depth": 3, "random_seed": 1, "allow_writing_files": False}
+    )
+    booster.fit(inputs, targets, verbose=False)
+    native.mkdir(parents=True)
+    booster.save_model(str(native / FILE))
+    writer = ShardWriter(test)
+    writer.append(inputs, targets)
+    writer.close(examples)
+    guess = Scored(task, spec, examples, targets, task.postprocess(load(native)(inputs), inputs, spec))
+    found = explainer(guess, "catboost", gallery_of(params(variant)["task"]), native, test)
+    assert found is not None
+    return guess, found
+
+
+def _encoded(variant: str, raw: Path) -> tuple[Task, dict[str, Any], pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return task, spec, examples, inputs and targets: of an example with several inputs, the first."""
     values = params(variant)
     task = tasks.load(values["task"], values["data"])
     examples = task.index(raw).examples
     spec = {**task.specify(raw, examples), "threshold": 0.5}
     batches = list(task.encode(raw, examples, spec))
     rows, first = np.unique(np.concatenate([batch.rows for batch in batches]), return_index=True)
-    targets = np.concatenate([batch.targets for batch in batches])[first]
-    predictions = _guessed(targets, examples.iloc[rows], spec)
-    return Scored(task, spec, examples.iloc[rows].reset_index(drop=True), targets, predictions)
+    inputs, targets = (np.concatenate([getattr(one, name) for one in batches])[first] for name in ("inputs", "targets"))
+    return task, spec, examples.iloc[rows].reset_index(drop=True), inputs, targets
 
 
 def _guessed(targets: np.ndarray, examples: pd.DataFrame, spec: Mapping[str, Any]) -> np.ndarray:
@@ -81,7 +114,11 @@ def entries(judged: Result, folder: Path) -> Iterator[Entry]:
     assert judged.record is not None
     for variant in SMALL:
         simulate(variant, folder / variant)
-        guess = scored(variant, folder / variant)
+        explains = None
+        if variant in TABLES:
+            guess, explains = trees(variant, folder / variant, folder / f"{variant}-model")
+        else:
+            guess = scored(variant, folder / variant)
         metrics = {name: {"value": value} for name, value in guess.score().items()}
         yield Entry(
             replace(
@@ -97,5 +134,7 @@ def entries(judged: Result, folder: Path) -> Iterator[Entry]:
                 "epoch", {"loss": pd.DataFrame({"step": [1, 2, 3], "train": [3, 2, 1.5], "val": [3, 2.5, 2.4]})}
             ),
             importance={"x": 70.0, "y": 30.0},
-            mistakes=mistakes(guess, params(variant)["task"], folder / variant),
+            explainer=explains,
+            measured=measured(guess, least=2, resamples=40, confidence=0.95, seed=0),
+            mistakes=mistakes(guess, params(variant)["task"], folder / variant, explainer=explains),
         )

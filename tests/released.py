@@ -53,6 +53,14 @@ def ship(variant: str, version: str, number: int = 1) -> None:
         git("tag", "-a", name, "-m", "ship it")
 
 
+def shipped(variant: str) -> None:
+    """Create a repository in the working directory, with a variant whose first version is in production."""
+    begin(variant)
+    build(variant)
+    commit("first")
+    ship(variant, "v1.0.0")
+
+
 def begin(*variants: str) -> None:
     """Create a repository with raw data in the working directory; its DVC remote is the folder `store`."""
     git("init", "-q", "-b", "main")

@@ -29,10 +29,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("first")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        released.begin("mine")
-        released.build("mine")
-        released.commit("first")
-        released.ship("mine", "v1.0.0")
+        released.shipped("mine")
     return root
 
 

@@ -40,7 +40,7 @@ GATE = {
 }
 
 
-VOID = ("meta", "br", "line", "circle", "path")
+VOID = ("meta", "br", "wbr", "line", "circle", "path")
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +151,30 @@ def test_the_html_page_has_the_scores_of_a_variant_without_a_baseline(pages: tup
 def test_the_main_score_is_the_first_that_the_task_declares(pages: tuple[str, str]) -> None:
     (fresh,) = [line for line in pages[0].splitlines() if line.startswith("| [fresh]")]
     assert "average\\_precision 0.9361" in fresh
+    for page in (fold(pages[0], "worse"), pages[1][pages[1].index('id="gate-fresh"') :]):
+        metrics = page[page.index("Metrics") :]
+        assert metrics.index("average") < metrics.index("roc") < metrics.index("accuracy")
 
 
 def test_examples_of_mistakes_are_on_the_html_page_alone(pages: tuple[str, str]) -> None:
     assert "confident mistake" in pages[1] and "flipped: worse" in pages[1]
     assert "confident mistake" not in pages[0]
     assert "Labels are not checked: run a cross-validation (slipway folds fresh)" in pages[1]
+
+
+def test_what_the_page_lacks_of_an_explanation_is_said(pages: tuple[str, str]) -> None:
+    lacks = "models/fresh/native is not here: run `dvc pull models/fresh/native data/prepared/fresh`, then the report"
+    assert f"What each column adds to an answer is not shown: {lacks} again" in pages[1]
+
+
+def test_intervals_by_class_and_group_are_from_the_draws_of_the_gate(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released.build("fresh", gate={**GATE, "least": {"groups_of_slice": 5}})
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(report, "measured", lambda scored, **how: asked.append(how))
+    CliRunner().invoke(app, ["report", "fresh"])
+    assert asked == [{"least": 5, "resamples": 100, "confidence": 0.95, "seed": 7}]
 
 
 def test_the_content_of_the_folds_is_rendered_and_plotted(pages: tuple[str, str]) -> None:
@@ -279,7 +297,7 @@ def entries_with(text: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> lis
     params = [(text, None, text), (f"{text}.a", [text], {text: text})]
     unjudged = Result(f"{text} other", "unjudged", text)
     shown = mistakes(judged.new, "tabular_classification", Path("data/raw/worse"), judged.comparison)
-    written = {"mistakes": shown, "note": text, "importance": {text: 1.0}}
+    written = {"mistakes": shown, "notes": [text], "importance": {text: 1.0}}
     written |= {"curves": Curves(text, {text: pd.DataFrame({"step": [1, 2], text: [2.0, 1.0]})})}
     every = replace(changed, old=judged.old, new=judged.new)
     return [Entry(every, params, figures, text, scored=judged.new, **written), Entry(unjudged)]

@@ -54,6 +54,16 @@ def test_scores_that_are_undefined_are_nan() -> None:
     assert np.isnan(same.total()["r2"]) and same.total()["mae"] == 0
 
 
+def test_errors_are_shown_over_time_if_the_examples_have_one() -> None:
+    one = scores()
+    times = pd.date_range("2026-01-01", periods=400, freq="h")
+    timed = Scores(one.examples.assign(time=times), one.actual, one.predicted, one.low, one.high, "price")
+    assert [plot.name for plot in one.plots()] == ["predicted_and_actual", "errors"]
+    over_time = timed.plots()[-1]
+    assert over_time.name == "errors_over_time" and over_time.y_label == "error of price"
+    assert over_time.table["median"].iloc[1] == np.median((one.predicted - one.actual)[24:48])
+
+
 def test_tenths_of_the_examples_by_prediction() -> None:
     table = scores().breakdowns()["tenths"]
     assert table["tenth"].tolist() == list(range(1, 11)) and table["examples"].sum() == 400

@@ -43,6 +43,53 @@ def test_no_two_series_have_the_same_colour_and_dashes() -> None:
     assert len(styles) == 2 * len(names) and len(set(styles)) == len(names)  # each line and its entry in the legend
 
 
+def test_the_axis_along_a_line_begins_where_the_line_does() -> None:
+    table = pd.DataFrame({"epoch": [1.0, 2.0, 3.0], "loss": [0.9, 0.5, 0.3]})
+    drawn = ElementTree.fromstring(charts.lines("t", table, "epoch", ["loss"], "epoch", "loss"))
+    ticks = [one.text for one in drawn.iter("text") if one.attrib.get("text-anchor") == "middle"]
+    assert ticks[:4] == ["1", "2", "3", "epoch"]
+
+
+def test_a_single_point_can_be_seen_and_no_point_is_said() -> None:
+    one = pd.DataFrame({"epoch": [1.0], "loss": [0.5]})
+    (path,) = re.findall(' d="([^"]*)"', charts.lines("t", one, "epoch", ["loss"], "epoch", "loss"))
+    assert path.endswith("m-3 0h6")
+    assert "no values</text>" in charts.lines("t", one.assign(loss=np.nan), "epoch", ["loss"], "epoch", "loss")
+
+
+def test_the_last_tick_is_inside_the_picture() -> None:
+    drawn = ElementTree.fromstring(charts.points("t", np.array([0.0, 99_000.0]), np.array([0.0, 1.0]), "x", "y"))
+    (last,) = [one for one in drawn.iter("text") if one.text == "100,000"]
+    assert float(last.attrib["x"]) + charts.LETTER * len("100,000") / 2 <= charts.WIDTH
+
+
+@pytest.mark.parametrize(
+    ("tick", "text"), [(0, "0"), (0.05, "0.05"), (1500, "1,500"), (2.5e6, "2.5M"), (-4e9, "-4,000M")]
+)
+def test_a_tick_is_written_without_an_exponent(tick: float, text: str) -> None:
+    assert charts._number(tick) == text
+
+
+def test_a_swarm_tells_high_values_from_low_ones_without_colour() -> None:
+    values, high = np.array([[-1.0, 0.5], [2.0, 0.5], [0.0, 0.5]]), np.array([[0.0, np.nan], [1.0, np.nan], [0.0, 1.0]])
+    drawn = charts.swarm("t", ["size", "kind"], values, high, "added")
+    paths = re.findall(' d="([^"]*)"', drawn)
+    low, tall, other = (mark for mark, _, _ in charts.MARKS)
+    assert len({low, tall, other}) == 3
+    assert [path.count("M") for path in paths] == [2, 1, 0, 0, 1, 2, 1, 1, 1]  # three marks a row, and the legend
+    assert paths[1].endswith(tall) and paths[5].endswith(other)
+    heights = {float(y) for y in re.findall(r"M[\d.]+ ([\d.]+)", paths[4] + paths[5])}
+    assert len(heights) > 1  # equal values do not hide each other
+
+
+def test_what_is_added_is_right_of_the_middle_if_positive_and_has_its_sign() -> None:
+    for value, text in ((0.412, "+0.412"), (-12.34, "-12.3"), (1234.5, "+1,234"), (0.0, "+0")):
+        drawn = ElementTree.fromstring(charts.addition(value, 2000))
+        (bar,), (middle,) = list(drawn.iter("rect")), list(drawn.iter("line"))
+        assert drawn.attrib["aria-label"] == text == charts.signed(value)
+        assert (float(bar.attrib["x"]) >= float(middle.attrib["x1"])) == (value >= 0)
+
+
 def test_a_line_has_a_gap_where_a_value_is_missing() -> None:
     table = pd.DataFrame({"x": [1.0, 2.0, 3.0, 4.0, 5.0], "y": [1.0, 2.0, np.nan, 1.0, 2.0]})
     (path,) = re.findall(' d="([^"]*)"', charts.lines("t", table, "x", ["y"], "x", "y"))
@@ -86,6 +133,8 @@ def test_every_text_stays_text() -> None:
             charts.points(text, np.array([1.0]), np.array([1.0]), text, text),
             charts.bars(text, [text], [1.0], text),
             charts.confusion((text, "b"), np.eye(2, dtype=int)),
+            charts.swarm(text, [text], np.ones((2, 1)), np.ones((2, 1)), text),
+            charts.dot(charts.axis(np.ones(1), 0, 9), 1.0, 0.5, 1.5, 1.0, text),
         ]
 
     for evil, plain in zip(drawn(hostile.TEXT), drawn(hostile.PLAIN), strict=True):

@@ -101,7 +101,29 @@ def test_each_task_shows_its_examples(variant: str, tmp_path: Path) -> None:
         case "handball-context":
             assert {"x", "p1_event", "p3_dt"} <= first.row.keys()
         case "demand-predictor":
-            assert {"time", "hour", "naive"} <= first.row.keys() and found[0].why == FURTHEST
+            assert {"timestamp", "place", "temperature", "visitors, a season before"} <= first.row.keys()
+            assert found[0].why == FURTHEST
+
+
+def test_a_forecast_of_quantiles_says_its_middle_and_its_interval(tmp_path: Path) -> None:
+    data = {"target": "sales", "step": "1d", "quantiles": [0.1, 0.5, 0.9]}
+    task = guesses.tasks.load("tabular_regression", data)
+    times = pd.date_range("2026-01-01", periods=2, freq="D")
+    examples = pd.DataFrame({"example": ["a", "b"], "label": [5.0, 9.0], "group": "s", "weekday": 1, "naive": 5.0})
+    spec = {
+        "outputs": ["low", "middle", "high"],
+        "quantiles": [0.1, 0.5, 0.9],
+        "places": ["s"],
+        "objective": "regression",
+    }
+    predicted = np.array([[1.0, 2.0, 3.0], [1.0, 20.0, 1_234_567.0]])
+    found = mistakes(
+        Scored(task, spec, examples.assign(time=times), predicted, predicted), "tabular_regression", tmp_path / "absent"
+    )
+    assert [(one.example, one.said) for one in found] == [
+        ("b", "20.00 (1.000 to 1,234,567)"),
+        ("a", "2.000 (1.000 to 3.000)"),
+    ]
 
 
 def test_a_detector_is_sure_of_what_it_invents_and_of_what_it_does_not_find() -> None:

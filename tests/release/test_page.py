@@ -22,10 +22,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        released.begin("one")
-        released.build("one")
-        released.commit("first")
-        released.ship("one", "v1.0.0")
+        released.shipped("one")
         entries = list(guesses.entries(gate.judge("one", compare=True), folder / "raw"))
     path = folder / "report.html"
     path.write_text(html(entries))
@@ -36,6 +33,46 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def page() -> Iterator[Page]:
     with browser() as one:
         yield one
+
+
+BROKEN = """[...document.querySelectorAll("th, td, dt, dd, figcaption")].flatMap((cell) => {
+  const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), broken = [];
+  while (walk.nextNode())
+    for (const word of walk.currentNode.data.matchAll(/[A-Za-z]+/g)) {
+      const range = document.createRange();
+      range.setStart(walk.currentNode, word.index);
+      range.setEnd(walk.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map((one) => Math.round(one.top))).size > 1) broken.push(word[0]);
+    }
+  return broken;
+})"""
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_word_of_a_table_is_broken(report: Path, page: Page, width: int) -> None:
+    page.open(report, width)
+    assert page.run("document.querySelectorAll('.scores td').length") > 100
+    assert page.run(BROKEN) == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_columns_add_is_inside_its_card(report: Path, page: Page, width: int) -> None:
+    page.open(report, width)
+    assert page.run("document.querySelectorAll('.explained .added svg').length") > 100
+    outside = """[...document.querySelectorAll(".explained .added")].filter((one) =>
+        one.getBoundingClientRect().right > one.closest(".card").getBoundingClientRect().right).length"""
+    assert page.run(outside) == 0
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_text_of_a_picture_is_cut_off(report: Path, page: Page, width: int) -> None:
+    """Every text of a figure and of a score lies inside its picture."""
+    page.open(report, width)
+    cut = """[...document.querySelectorAll("figure svg text, table svg text")].filter((one) => {
+        const text = one.getBoundingClientRect(), picture = one.closest("svg").getBoundingClientRect();
+        return text.left < picture.left - 1 || text.right > picture.right + 1 || text.bottom > picture.bottom + 2;
+    }).map((one) => one.textContent)"""
+    assert page.run(cut) == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)

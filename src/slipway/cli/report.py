@@ -16,11 +16,14 @@ from slipway.core import atomic, config
 from slipway.core.errors import ConfigError, SlipwayError
 from slipway.gate.contributions import Scored
 from slipway.gate.result import Result
+from slipway.gate.rules import Gate
 from slipway.records.release import Record
 from slipway.registry import artifacts, audit, clone, git
 from slipway.registry.clone import Clone
+from slipway.release.breakdowns import Measured, measured
+from slipway.release.explanations import Explainer, explainer
 from slipway.release.figures import Curves
-from slipway.release.mistakes import mistakes, probabilities
+from slipway.release.mistakes import gallery_of, mistakes, probabilities
 from slipway.release.page import page
 from slipway.release.report import Change, Entry, reliability, report
 
@@ -70,23 +73,34 @@ def _entry(variant: str, revision: str | None, here: Clone | None) -> Entry:
 
 
 def _with_evidence(entry: Entry, record: Record) -> Entry:
-    """Add the plain baseline, and what only the HTML page shows: predictions, curves, important features, mistakes."""
+    """Add the plain baseline, and what only the HTML page shows: predictions, curves, important columns, mistakes."""
     result, variant = entry.judged, entry.judged.variant
     try:
         scored = result.new or audit.scored(record, artifacts.evidence(f"reports/{variant}/shipped.parquet", None))
     except SlipwayError as error:
         plain = plain_baseline.beside(record)
-        return replace(entry, plain=plain, note=f"The mistakes cannot be shown: {error}")
-    folded, note = (None, None) if probabilities(scored) is None else _folds(record)
+        return replace(entry, plain=plain, notes=[f"The mistakes cannot be shown: {error}"])
+    folded, unchecked = (None, None) if probabilities(scored) is None else _folds(record)
+    explains, unexplained = _explainer(record, scored)
+    importance = _importance(record)
     return replace(
         entry,
         plain=plain_baseline.beside(record, scored),
         scored=scored,
         curves=_curves(record),
-        importance=_importance(record),
-        mistakes=mistakes(scored, record.task, Path("data/raw") / variant, result.comparison, folded),
-        note=note,
+        importance=importance if explains is None or not importance else explains.importance(importance),
+        explainer=explains,
+        measured=_measured(variant, scored),
+        mistakes=mistakes(scored, record.task, Path("data/raw") / variant, result.comparison, folded, explains),
+        notes=[note for note in (unchecked, unexplained) if note is not None],
     )
+
+
+def _measured(variant: str, scored: Scored) -> Measured:
+    """Return how certain the scores by class and group are, by the parameters that the gate has read."""
+    values = config.read(variant)
+    least = Gate(**values["gate"]).least.groups_of_slice
+    return measured(scored, least=least, seed=values["seed"], **config.Evaluate(**values["evaluate"]).model_dump())
 
 
 def _curves(record: Record) -> Curves | None:
@@ -119,6 +133,15 @@ def _importance(record: Record) -> dict[str, float]:
     except (ModuleNotFoundError, SlipwayError):
         return {}
     return found
+
+
+def _explainer(record: Record, scored: Scored) -> tuple[Explainer | None, str | None]:
+    """Return what explains the answers of the model; or None, and why if it is possible for such a model."""
+    native, test = Path("models") / record.variant / "native", Path("data/prepared") / record.variant / "test"
+    try:
+        return explainer(scored, record.framework, gallery_of(record.task), native, test), None
+    except SlipwayError as error:
+        return None, f"What each column adds to an answer is not shown: {error}"
 
 
 def _folds(record: Record) -> tuple[Scored | None, str | None]:

@@ -1,8 +1,9 @@
 """What a page shows of an example: its picture with marks, its sound, or its row of a table.
 
 A task may have a module `gallery`, with a function `shown` that yields these values for test examples, and a function
-`confidence` where its predictions are not probabilities of classes (docs/add-a-task.md). No stage imports the module,
-so a change of how examples are shown runs no stage.
+`confidence` where its predictions are not probabilities of classes (docs/add-a-task.md). For features that are computed
+from the columns of a table, `columns` names the column of each, and `added` says what they add to an answer. No stage
+imports the module, so a change of how examples are shown runs no stage.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -60,6 +61,20 @@ class Shown:
     def marked(self) -> bool:
         """Whether something is drawn on the picture."""
         return bool(self.boxes or self.poses)
+
+
+@dataclass(frozen=True)
+class Added:
+    """What the features of examples add to the answers of a model.
+
+    `of`: what the answer is, in words, for each example [n]. `start` [n]: the answer without any feature, and
+    `by` says whose answer that is. `features` [n, f]: what each feature adds; with `start` they add up to the answer.
+    """
+
+    of: Sequence[str]
+    start: np.ndarray
+    by: str
+    features: np.ndarray
 
 
 def readable(show: Callable[..., Shown], *given: Any) -> Shown:

@@ -16,10 +16,9 @@ import pandas as pd
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot
 from slipway.metrics import classification, precision_recall
-from slipway.metrics.breakdown import Parts, by_column
+from slipway.metrics.breakdown import TENTHS, Parts, by_column, tenths
 from slipway.metrics.classification import CALIBRATION_BINS as BINS
 
-TENTHS, DECILES = "tenths", 10
 METRICS = named(
     Metric(
         "accuracy", "higher", "share", "share of decisions at the threshold that are correct", 4, share=True, right=True
@@ -123,8 +122,7 @@ def by_score(targets: np.ndarray, probability: np.ndarray, weight: np.ndarray | 
 
     Example i counts `weight[i]` times in the last two; the tenths themselves are formed without weights.
     """
-    rank = pd.Series(probability).rank(method="first").to_numpy() - 1
-    tenth = Parts.of(pd.Series((rank * DECILES // len(targets)).astype(np.int64) + 1))
+    tenth = tenths(probability)
     lowest = np.full(len(tenth.names), np.inf, probability.dtype)
     np.minimum.at(lowest, tenth.codes, probability)
     return pd.DataFrame(

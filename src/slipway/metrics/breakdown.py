@@ -12,6 +12,8 @@ import pandas as pd
 
 from slipway.core.protocol import of_column
 
+TENTHS = "tenths"
+"""The name of a breakdown by `tenths`."""
 VALUES = 20
 """The number of values of a column that a breakdown shows; the others are counted together."""
 
@@ -52,6 +54,12 @@ class Parts:
 def by_column(examples: pd.DataFrame, columns: Sequence[str]) -> dict[str, Parts]:
     """Return the parts of examples by the most common values of each column of the raw data."""
     return {name: Parts.of(_commonest(of_column(examples, name))) for name in columns}
+
+
+def tenths(values: np.ndarray) -> Parts:
+    """Return the parts 1 to 10 of examples by their values [n], the lowest first; equal values keep their order."""
+    rank = pd.Series(values).rank(method="first").to_numpy() - 1
+    return Parts.of(pd.Series((rank * 10 // len(values)).astype(np.int64) + 1))
 
 
 def shares(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

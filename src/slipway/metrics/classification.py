@@ -321,9 +321,11 @@ def reliability_plot(x: str, probability: np.ndarray, y: str, happened: np.ndarr
 
 
 def score_plot(targets: np.ndarray, scores: np.ndarray, names: Sequence[str]) -> Plot:
-    """Return the histogram of the positive class's score, for the examples of each class."""
+    """Return the histogram of the positive class's score: the share of each class, so that a rare one can be seen."""
     edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
     table = pd.DataFrame({"score": (edges[1:] + edges[:-1]) / 2})
     for position, name in enumerate(names):
-        table[name] = np.histogram(scores[targets == position].clip(0, 1), edges)[0]
-    return Plot("scores", f"Scores of {names[0]}", table, "score", list(names), "simple", names[0], "examples")
+        of_class = scores[targets == position].clip(0, 1)
+        table[name] = np.histogram(of_class, edges)[0] / max(len(of_class), 1)
+    title, labels = f"Scores of {names[0]}", (f"score of {names[0]}", "share of the class")
+    return Plot("scores", title, table, "score", list(names), "simple", *labels)

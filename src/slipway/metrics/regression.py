@@ -15,13 +15,12 @@ import pandas as pd
 
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot
-from slipway.metrics import quantiles
-from slipway.metrics.breakdown import Parts, by_column
+from slipway.metrics import quantiles, residuals
+from slipway.metrics.breakdown import TENTHS, Parts, by_column, tenths
 from slipway.statistics import conformal
 
 LEVELS = (0.1, 0.9)
 """The quantiles at the ends of the interval."""
-TENTHS, DECILES = "tenths", 10
 POINTS = 2000
 """Number of points of a scatter plot, about."""
 TINY = 1e-9
@@ -76,15 +75,22 @@ class Scores:
         return found
 
     def plots(self) -> Sequence[Plot]:
-        """Return the plots: predicted against actual values, and the errors in order of the predicted value."""
+        """Return the plots: predicted against actual values, and the errors by predicted value and over time.
+
+        The last only if the examples have a time.
+        """
         step = max(1, len(self.actual) // POINTS)
         points = pd.DataFrame({"actual": self.actual, "predicted": self.predicted})[::step]
         points = points.assign(error=points["predicted"] - points["actual"]).reset_index(drop=True)
         labels = f"actual {self.name}", f"predicted {self.name}"
-        return [
+        plots = [
             Plot("predicted_and_actual", "Predicted against actual", points, "actual", "predicted", "scatter", *labels),
             Plot("errors", "Errors by predicted value", points, "predicted", "error", "scatter", labels[1], "error"),
         ]
+        if "time" in self.examples:
+            times = self.examples["time"].to_numpy("datetime64[s]")
+            plots.append(residuals.plot(times, self.predicted - self.actual, self.name))
+        return plots
 
     @cached_property
     def contributions(self) -> Contributions:
@@ -101,8 +107,7 @@ class Scores:
 
     @cached_property
     def _tenths(self) -> Parts:
-        rank = pd.Series(self.predicted).rank(method="first").to_numpy() - 1
-        return Parts.of(pd.Series((rank * DECILES // len(rank)).astype(np.int64) + 1))
+        return tenths(self.predicted)
 
     @cached_property
     def _values(self) -> dict[str, Parts]:

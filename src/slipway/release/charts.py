@@ -1,7 +1,8 @@
-"""Charts as SVG, for pages that load nothing: lines, points, bars, a confusion matrix, an interval beside its bound.
+"""Charts as SVG, for pages that load nothing: lines, points, bars, a confusion matrix, what columns add, an interval.
 
-Series differ in colour (Okabe and Ito's palette, which colour-blind readers can distinguish) and in dashes. An axis
-begins at 0 where that does not hide the values; bars always do. Every text is escaped.
+Series differ in colour (Okabe and Ito's palette, which colour-blind readers can distinguish) and in dashes. An axis of
+values begins at 0 where that does not hide them; bars always do. The axis that a line is drawn along begins where the
+line does. Every text is escaped.
 """
 
 import math
@@ -21,13 +22,17 @@ VERDICTS = {"pass": "#1a7f37", "hold": "#9a6700", "fail": "#cf222e", "unjudged":
 WIDTH, HEIGHT = 340, 240
 RIGHT, TOP, BOTTOM = 14, 10, 40
 """Margins of a chart with axes; the left one is as wide as the ticks of the y axis."""
-LETTER = 6.2
+LETTER = 6.6
 """The width of a letter, in pixels, about."""
 LONGEST = 22
 """The number of characters that are shown of the name of a bar, a series or a class."""
 TICKS = 5
 NEAR = 0.8
 """Values that are all larger than this share of the largest are drawn without 0, since they would be a flat line."""
+
+_RING = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="5" fill="none" stroke="{}"><title>{}</title></circle>')
+DOT = 150
+"""The width of a score in a table."""
 
 _SVG = Markup(
     '<svg role="img" aria-label="{title}" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}">'
@@ -41,6 +46,14 @@ _RECT = Markup(
     "</rect>"
 )
 _POINT = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="5" fill="{}"><title>{}</title></circle>')
+
+
+MARKS = (
+    ("h0", (PALETTE[0], 4, "round", "none"), "low value"),
+    ("m0 -3v6", (PALETTE[1], 2, "butt", "none"), "high value"),
+    ("m-2 0h4", (GREY, 1.5, "butt", "none"), "no order, or missing"),
+)
+"""How points of low values, of high ones and of others are drawn, and what is said of them."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +71,15 @@ class Axis:
         return self.start + (self.end - self.start) * (value - self.low) / (self.high - self.low)
 
 
-def axis(values: np.ndarray, start: float, end: float, zero: bool = False) -> Axis:
+def axis(values: np.ndarray, start: float, end: float, zero: bool | None = None) -> Axis:
     """Return an axis over the finite values, with round ticks.
 
-    It begins at 0 if no value is negative and the smallest is at most `NEAR` of the largest, or if `zero`; otherwise
-    just below the smallest value. Between whole numbers, such as epochs, there are no ticks.
+    It begins at 0 if `zero`, or by default if no value is negative and the smallest is at most `NEAR` of the largest;
+    otherwise just below the smallest value. Between whole numbers, such as epochs, there are no ticks.
     """
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    if zero or 0 <= low <= NEAR * high:
+    if zero or (zero is None and 0 <= low <= NEAR * high):
         low = min(low, 0.0)
     if high == low:
         low, high = (0.0, 1.0) if high == 0 else (min(0.0, 2 * low), max(0.0, 2 * high))
@@ -82,8 +95,10 @@ def lines(title: str, table: pd.DataFrame, x: str, ys: Sequence[str], x_label: s
     """Draw the columns `ys` of a table against its column `x`; a gap in a line is a missing value."""
     legend = _legend(ys) if len(ys) > 1 else []
     height = HEIGHT + 16 * len(legend)
-    across, up = _axes(table[x], table[list(ys)].to_numpy(np.float64))
+    across, up = _axes(table[x], table[list(ys)].to_numpy(np.float64), zero=False)
     parts = _frame(across, up, x_label, y_label)
+    if not np.isfinite(table[list(ys)].to_numpy(np.float64)).any():
+        parts.append(_text((across.start + across.end) / 2, (up.start + up.end) / 2, "no values", ink=GREY))
     for number, name in enumerate(ys):
         path = _path(across, up, table[x].to_numpy(np.float64), table[name].to_numpy(np.float64))
         parts.append(_PATH.format(path, *_style(number)))
@@ -126,11 +141,11 @@ def confusion(names: Sequence[str], counts: np.ndarray, before: np.ndarray | Non
     the counts of the baseline; a change is in brackets.
     """
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side, tall, top = 66, 38, 44
+    side, tall, top = max(66.0, *(LETTER * len(_short(name, 16)) + 10 for name in names)), 38, 44
     left = 16 + LETTER * max(len(_short(name)) for name in names)
     parts = [_text(left, 14, "decided as", "start")]
     for column, name in enumerate(names):
-        parts.append(_text(left + side * (column + 0.5), 34, _short(name, 10)))
+        parts.append(_text(left + side * (column + 0.5), 34, _short(name, 16)))
     for row, name in enumerate(names):
         y = top + tall * row
         parts.append(_text(left - 8, y + 22, _short(name), "end"))
@@ -145,6 +160,75 @@ def confusion(names: Sequence[str], counts: np.ndarray, before: np.ndarray | Non
                 _text(x + side / 2 - 1, y + 30, f"{count:,}" + (f" ({change:+,})" if change else ""), ink=GREY)
             )
     return _svg(left + side * len(names) + 4, top + tall * len(names) + 4, parts, "Confusion matrix")
+
+
+def swarm(title: str, names: Sequence[str], values: np.ndarray, high: np.ndarray, x_label: str) -> Markup:
+    """Draw a row of points for each name, in this order: one for each of the values [n, names].
+
+    Args:
+        title: for readers that do not see it.
+        names: the names of the rows.
+        values: of the points, [n, names].
+        high: 1 for a point that stands for a high value of something, 0 for a low one, NaN for neither, [n, names].
+        x_label: what the values are.
+    """
+    left, tall = 16 + LETTER * max(len(_short(name)) for name in names), 26
+    bottom = TOP + tall * len(names)
+    across = _along(np.append(values.ravel(), 0.0), left)
+    parts = [_LINE.format(across(0), TOP, across(0), bottom, GREY, "none")]
+    for tick in across.ticks:
+        parts.append(_LINE.format(across(tick), bottom, across(tick), bottom + 4, GREY, "none"))
+        parts.append(_text(across(tick), bottom + 16, _number(tick), ink=GREY))
+    for row, name in enumerate(names):
+        middle = TOP + tall * (row + 0.5)
+        parts.append(_text(left - 8, middle + 4, _short(name), "end"))
+        xs = np.array([across(value) for value in values[:, row].tolist()])
+        ys = middle + _stacked(xs, tall / 2 - 3)
+        level = high[:, row]
+        for of, (mark, style, _) in zip((level == 0, level == 1, np.isnan(level)), MARKS, strict=True):
+            drawn = "".join(f"M{x:.1f} {y:.1f}{mark}" for x, y in zip(xs[of], ys[of], strict=True))
+            parts.append(_PATH.format(drawn, *style))
+    parts.append(_text(WIDTH / 2, bottom + 34, x_label))
+    x = 16.0
+    for mark, style, said in MARKS:
+        parts.append(_PATH.format(f"M{x:.1f} {bottom + 48:.1f}{mark}", *style))
+        parts.append(_text(x + 8, bottom + 52, said, "start"))
+        x += 24 + LETTER * len(said)
+    return _svg(WIDTH, bottom + 60, parts, title)
+
+
+def dot(
+    across: Axis, value: float | None, low: float | None, high: float | None, before: float | None, said: str
+) -> Markup:
+    """Draw a score with its interval, and that of a baseline as a ring, on an axis that a column of a table shares."""
+    parts = [_LINE.format(across.start, 8, across.end, 8, GRID, "none")]
+    if low is not None and high is not None:
+        parts.append(_PATH.format(f"M{across(low):.1f} 8H{across(high):.1f}", PALETTE[0], 3, "butt", "none"))
+    if before is not None:
+        parts.append(_RING.format(across(before), 8, PALETTE[1], "before"))
+    if value is not None:
+        parts.append(_POINT.format(across(value), 8, PALETTE[0], said))
+    return _svg(DOT, 16, parts, said)
+
+
+def scale(across: Axis) -> Markup:
+    """Draw the ends of the axis of `dot`."""
+    ends = [
+        _text(across.start - 6, 12, _number(across.low), "start", GREY),
+        _text(across.end + 6, 12, _number(across.high), "end", GREY),
+    ]
+    return _svg(DOT, 16, ends, f"{_number(across.low)} to {_number(across.high)}")
+
+
+def addition(value: float, most: float) -> Markup:
+    """Draw what is added as a small bar, to the right if it is positive; `most` is the largest size of any."""
+    across = Axis(-most or -1.0, most or 1.0, (), 1, 45)
+    ends = sorted((across(0), across(value)))
+    parts = [
+        _RECT.format(ends[0], 3, max(ends[1] - ends[0], 1), 8, PALETTE[0 if value >= 0 else 1], 1, signed(value)),
+        _LINE.format(across(0), 0, across(0), 14, GREY, "none"),
+    ]
+    return _svg(46, 14, parts, signed(value))
 
 
 def interval(value: float, low: float | None, high: float | None, bound: float, floor: bool, verdict: str) -> Markup:
@@ -173,10 +257,27 @@ def interval(value: float, low: float | None, high: float | None, bound: float, 
     return _svg(width, 24, parts, said)
 
 
-def _axes(x: pd.Series | np.ndarray, y: np.ndarray) -> tuple[Axis, Axis]:
+def _stacked(xs: np.ndarray, most: float) -> np.ndarray:
+    """Return by how much points at `xs` [n] are moved up or down so that few hide others, at most `most` pixels."""
+    moved, seen = np.zeros(len(xs)), dict[int, int]()
+    for one, at in enumerate((xs // 4).astype(int).tolist()):
+        count = seen[at] = seen.get(at, -1) + 1
+        moved[one] = (count + 1) // 2 * (1 if count % 2 else -1)
+    steps: np.ndarray = moved * min(4.0, most / max(np.abs(moved).max(initial=0), 1))
+    return steps
+
+
+def _axes(x: pd.Series | np.ndarray, y: np.ndarray, zero: bool | None = None) -> tuple[Axis, Axis]:
+    """Return the axes of a chart; `zero` is for that of `x`."""
     up = axis(np.asarray(y, np.float64).ravel(), HEIGHT - BOTTOM, TOP)
     left = 26 + LETTER * max(len(_number(tick)) for tick in up.ticks)
-    return axis(np.asarray(x, np.float64), left, WIDTH - RIGHT), up
+    return _along(np.asarray(x, np.float64), left, zero), up
+
+
+def _along(values: np.ndarray, left: float, zero: bool | None = None) -> Axis:
+    """Return an axis from left to right, whose last tick has room."""
+    right = max(RIGHT, LETTER * len(_number(axis(values, 0, 1, zero).high)) / 2 + 2)
+    return axis(values, left, WIDTH - right, zero)
 
 
 def _frame(across: Axis, up: Axis, x_label: str, y_label: str) -> list[Markup]:
@@ -194,13 +295,14 @@ def _frame(across: Axis, up: Axis, x_label: str, y_label: str) -> list[Markup]:
 
 
 def _path(across: Axis, up: Axis, x: np.ndarray, y: np.ndarray) -> str:
-    drawn, pen = [], "M"
-    for one, value in zip(x, y, strict=True):
-        if not (math.isfinite(one) and math.isfinite(value)):
-            pen = "M"
-            continue
-        drawn.append(f"{pen}{across(one):.1f} {up(value):.1f}")
-        pen = "L"
+    """Return a line through the known points; a point between two gaps is a short line."""
+    known = np.isfinite(x) & np.isfinite(y)
+    before, after = np.append(False, known[:-1]), np.append(known[1:], False)
+    drawn = []
+    for at in np.flatnonzero(known):
+        drawn.append(f"{'L' if before[at] else 'M'}{across(x[at]):.1f} {up(y[at]):.1f}")
+        if not (before[at] or after[at]):
+            drawn.append("m-3 0h6")
     return "".join(drawn)
 
 
@@ -231,7 +333,7 @@ def _step(least: float) -> float:
 
 
 def _number(tick: float) -> str:
-    return f"{tick:,.6g}"
+    return f"{tick:,.6g}" if abs(tick) < 1e6 else f"{tick / 1e6:,.6g}M"
 
 
 def _percent(share: float) -> str:
@@ -239,6 +341,12 @@ def _percent(share: float) -> str:
     if share in (0.0, 1.0) or 0.005 <= share < 0.995:
         return f"{share:.0%}"
     return "<0.1%" if share < 0.0005 else ">99.9%" if share >= 0.9995 else f"{share:.1%}"
+
+
+def signed(value: float) -> str:
+    """Return what is added with its sign and three significant digits, or all digits before the point."""
+    decimals = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{value:+,.{min(decimals, 6)}f}"
 
 
 def _short(name: object, longest: int = LONGEST) -> str:

@@ -1,4 +1,4 @@
-"""The figures of a variant on the HTML page: the plots of its task, its training curves, its important features."""
+"""The figures of a variant on the HTML page: the plots of its task, its training curves, its important columns."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from markupsafe import Markup
 from slipway.core.protocol import Plot
 from slipway.gate.contributions import Scored
 from slipway.release import charts
+from slipway.release.explanations import Explainer
 
-MOST_BARS = 20
-"""The number of features that the figure of their importance shows."""
+MOST_BARS, MOST_ROWS = 20, 12
+"""The number of columns that the figures of their importance, and of what they add to answers, show."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,21 @@ class Figure:
     drawn: Markup
 
 
-def figures(scored: Scored, old: Scored | None, curves: Curves | None, importance: Mapping[str, float]) -> list[Figure]:
+def figures(
+    scored: Scored,
+    old: Scored | None,
+    curves: Curves | None,
+    importance: Mapping[str, float],
+    explainer: Explainer | None = None,
+) -> list[Figure]:
     """Return the figures of a model.
 
     Args:
         scored: the model that ships on the test examples.
         old: the baseline on the same examples, None if there is none.
         curves: what was recorded in training, None if that is not known.
-        importance: the importance of each feature in percent; empty for a framework that has none.
+        importance: the importance of each feature or column in percent; empty for a framework that has none.
+        explainer: explains the answers of the model, if that is possible.
     """
     found = [*_confusion(scored, old), *map(_plot, _plots(scored))]
     if curves is not None:
@@ -52,6 +60,8 @@ def figures(scored: Scored, old: Scored | None, curves: Curves | None, importanc
             found.append(Figure(f"{name[0].upper()}{name[1:]} while training", drawn))
     if importance:
         found.append(_importance(importance))
+    if explainer is not None:
+        found.append(_added(explainer))
     return found
 
 
@@ -89,6 +99,28 @@ def _plot(plot: Plot) -> Figure:
 def _importance(importance: Mapping[str, float]) -> Figure:
     """Draw the largest values, the largest first."""
     ordered = sorted(importance.items(), key=lambda one: (-one[1], one[0]))[:MOST_BARS]
-    title = "Importance of features" + (f": the first {MOST_BARS}" if len(importance) > MOST_BARS else "")
+    title = "Importance" + (f": the first {MOST_BARS}" if len(importance) > MOST_BARS else "")
     names, values = zip(*ordered, strict=True)
     return Figure(title, charts.bars(title, names, values, "share of the change of predictions, %"))
+
+
+def _added(explainer: Explainer) -> Figure:
+    """Draw what each column adds to the answers for test examples, the column that adds most on average first."""
+    answers, added, values = explainer.sample
+    ordered = sorted(map(str, added), key=lambda name: (-added[name].abs().mean(), name))[:MOST_ROWS]
+    of = next(iter(answers)) if len(answers) == 1 else "the score of the predicted class"
+    title = f"What columns add to {len(added):,} answers" + (
+        f": the first {MOST_ROWS}" if len(ordered) < added.shape[1] else ""
+    )
+    high = pd.DataFrame({name: _high(values[name]) for name in ordered})
+    label = f"added to {of}"
+    return Figure(title, charts.swarm(title, ordered, added[ordered].to_numpy(), high.to_numpy(), label))
+
+
+def _high(values: pd.Series) -> pd.Series:
+    """Whether each value is high, 1 or 0: above the median, or at it if none is above; NaN where it is missing."""
+    middle = values.median()
+    above = values > middle
+    high = above if above.any() else values >= middle
+    constant = values.nunique() < 2
+    return high.astype(float).where(values.notna() & (not constant))

@@ -24,6 +24,8 @@ from slipway.core.protocol import column
 from slipway.core.shown import Shown
 from slipway.gate.comparison import Comparison
 from slipway.gate.contributions import Scored
+from slipway.release.explanations import Explainer, Explanation
+from slipway.release.markdown import figures
 from slipway.release.media import reduced
 
 MOST = 24
@@ -40,7 +42,7 @@ class Mistake:
 
     `why`: the list. `label`, `said`, `before`: the truth, what the model says, and what the baseline says if it is a
     flip. `kind`: the class to filter by, empty if the task has no classes. `certainty`: the model's confidence, or its
-    error, as text.
+    error, as text. `explained`: why the model says so, None if that is not known.
     """
 
     why: str
@@ -52,6 +54,7 @@ class Mistake:
     before: str
     certainty: str
     shown: Shown
+    explained: Explanation | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,12 @@ class _Pick:
 
 
 def mistakes(
-    scored: Scored, task: str, raw: Path, comparison: Comparison | None = None, folds: Scored | None = None
+    scored: Scored,
+    task: str,
+    raw: Path,
+    comparison: Comparison | None = None,
+    folds: Scored | None = None,
+    explainer: Explainer | None = None,
 ) -> list[Mistake]:
     """Return the mistakes of a model.
 
@@ -76,9 +84,15 @@ def mistakes(
         raw: the folder of raw data, from which the examples are shown; it may be absent.
         comparison: the comparison with the baseline, if there is one.
         folds: predictions for the examples of a cross-validation by the models that did not learn them, if there are.
+            What these say is not explained, since the models of a cross-validation are not kept.
+        explainer: explains what the model says, if that is possible.
     """
-    gallery = _gallery(task)
-    found = _shown(scored, gallery, raw, [*_confident(scored, gallery), *_flipped(scored, comparison)])
+    gallery = gallery_of(task)
+    picks = [*_confident(scored, gallery), *_flipped(scored, comparison)]
+    found = _shown(scored, gallery, raw, picks)
+    if explainer is not None:
+        explained = explainer.explain([pick.at for pick in picks])
+        found = [replace(one, explained=why) for one, why in zip(found, explained, strict=True)]
     return found if folds is None else found + _shown(folds, gallery, raw, list(_suspects(folds)))
 
 
@@ -99,7 +113,7 @@ def _confident(scored: Scored, gallery: ModuleType | None) -> Iterator[_Pick]:
         assert made.errors is not None  # a task has either `right` or `errors`
         order = np.argsort(-np.nan_to_num(made.errors), kind="stable")[:MOST]
         for at in order[made.errors[order] > 0]:
-            yield _Pick(FURTHEST, int(at), _said(scored, at), "", f"off by {made.errors[at]:.4g}")
+            yield _Pick(FURTHEST, int(at), _said(scored, at), "", f"off by {_value(float(made.errors[at]))}")
         return
     certainty = _certainty(scored, gallery)
     wrong = np.flatnonzero(~made.right)
@@ -143,12 +157,15 @@ def _certainty(scored: Scored, gallery: ModuleType | None) -> np.ndarray | None:
 
 
 def _said(scored: Scored, at: int) -> str:
-    """What the model says about an example: its decision, or its value if it is one number."""
+    """What the model says about an example: its decision, or its value if it is a number."""
     decided = scored.contributions.decided
     if decided is not None:
         return str(decided[at])
     value = np.ravel(scored.predictions[at])
-    return f"{value[0]:,.4g}" if len(value) == 1 else ""
+    if "quantiles" in scored.spec:
+        low, middle, high = (_value(float(one)) for one in value)
+        return f"{middle} ({low} to {high})"
+    return _value(float(value[0])) if len(value) == 1 else ""
 
 
 def _shown(scored: Scored, gallery: ModuleType | None, raw: Path, picks: Sequence[_Pick]) -> list[Mistake]:
@@ -196,10 +213,10 @@ def _reduced(shown: Shown) -> Shown:
 
 
 def _value(value: object) -> str:
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    return str(figures([value])[0]) if isinstance(value, float) else str(value)
 
 
-def _gallery(task: str) -> ModuleType | None:
+def gallery_of(task: str) -> ModuleType | None:
     """Return the module of the task that shows its examples, None if it has none."""
     name = f"slipway.tasks.{task}.gallery"
     try:

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from slipway.gate.result import Result, named
 from slipway.records.verdict import Judgement
-from slipway.release import charts
+from slipway.release import breakdowns, charts
 from slipway.release.figures import Figure, figures
 from slipway.release.report import MARKS, Entry, anchor, sections, summary
 from slipway.release.view import view
@@ -41,6 +41,8 @@ def page(entries: Sequence[Entry], links: str = "") -> str:
     environment = Environment(loader=PackageLoader("slipway.release", "."), autoescape=True, keep_trailing_newline=True)
     environment.filters |= {
         "anchor": anchor,
+        "breakdowns": breakdowns.drawn,
+        "no_interval": breakdowns.note,
         "figures": _figures,
         "markdown": lambda text: Markup(markdown.render(text)),
         "plain": plain,
@@ -80,7 +82,7 @@ def latency(judged: Result) -> Markup:
 def _figures(entry: Entry) -> list[Figure]:
     drawn = []
     if entry.scored is not None:
-        drawn = figures(entry.scored, entry.judged.old, entry.curves, entry.importance)
+        drawn = figures(entry.scored, entry.judged.old, entry.curves, entry.importance, entry.explainer)
     times = latency(entry.judged)
     return [*drawn, Figure("Median latency of one example, on one thread", times)] if times else drawn
 

@@ -11,22 +11,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from slipway.core.metric import Metric
 from slipway.gate.contributions import Scored
 from slipway.gate.plain_baseline import Beside, said
 from slipway.gate.result import Result, Status, named
-from slipway.release import markdown
+from slipway.release import breakdowns, markdown
+from slipway.release.breakdowns import Measured
+from slipway.release.explanations import Explainer
 from slipway.release.figures import Curves, counts
 from slipway.release.markdown import UNKNOWN, Markdown
 from slipway.release.mistakes import Mistake
 
-MOST_ROWS = 24
-"""Longer tables show only the rows that changed most."""
-CHANGED_ROWS = 10
-"""The number of rows that such a table shows."""
 LONGEST = 60
 """The number of characters that are shown of a parameter's value."""
 MARKS: dict[Status, str] = {"pass": "✅ pass", "hold": "⏸️ hold", "fail": "❌ fail", "unjudged": "❔ not judged"}
@@ -60,9 +57,10 @@ class Entry:
     `params`: the resolved parameters that changed. `calibration`: the result of the simulation in
     benchmarks/gate_calibration.py for this variant, None where it was not run, or was run with other rules or another
     test split. `plain`: the model beside its plain baseline, or why they cannot be compared; None if it has none. The
-    rest is for the HTML page alone. `scored`: the model that ships on the test examples, None where its
-    predictions cannot be read. `curves`: what was recorded in training. `importance`: that of each feature.
-    `mistakes`: the examples to show. `note`: what they lack, and why.
+    rest is for the HTML page alone. `scored`: the model that ships on the test examples, None where its predictions
+    cannot be read. `curves`: what was recorded in training. `importance`: that of each feature or column. `explainer`:
+    explains the answers, None where that is not possible. `measured`: the intervals of the scores by class, group and
+    so on. `mistakes`: the examples to show. `notes`: what the page lacks, and why.
     """
 
     judged: Result
@@ -72,8 +70,10 @@ class Entry:
     scored: Scored | None = None
     curves: Curves | None = None
     importance: Mapping[str, float] = field(default_factory=dict)
+    explainer: Explainer | None = None
+    measured: Measured | None = None
     mistakes: Sequence[Mistake] = ()
-    note: str | None = None
+    notes: Sequence[str] = ()
 
     @property
     def metrics(self) -> Mapping[str, Metric]:
@@ -161,8 +161,7 @@ def sections(entry: Entry, links: str = "", page: bool = False) -> Iterator[Sect
     Args:
         entry: the variant.
         links: is put before the path of its card.
-        page: for the HTML page, which draws rules and confusion matrix, and has scores by class and group even without
-            a baseline.
+        page: for the HTML page, which draws rules, confusion matrix, and scores by class and group, itself.
     """
     judged = entry.judged
     if judged.why is not None:
@@ -187,11 +186,10 @@ def _parts(entry: Entry, page: bool) -> Iterator[Section]:
     yield Section(
         "Metrics", _render("metrics", *_unless_alone(judged.old, METRICS, _metrics(entry)), judged.old is not None)
     )
-    new = judged.new or (entry.scored if page else None)
-    if new is not None:
-        before = {} if judged.old is None else _tables(judged.old)
-        for name, now in _tables(new).items():
-            yield Section(markdown.words(name), _breakdown(before.get(name), now, new.task.metrics, page))
+    if not page and judged.old is not None and judged.new is not None:
+        before = breakdowns.tables(judged.old)
+        for name, now in breakdowns.tables(judged.new).items():
+            yield Section(markdown.words(name), _breakdown(before.get(name), now, judged.new.task.metrics))
     if judged.old is not None and judged.new is not None:
         if not page:
             yield Section("Confusion matrix", _confusion(judged.old, judged.new))
@@ -235,12 +233,14 @@ def _unless_alone(baseline: object, head: Sequence[str], rows: Iterable[Row]) ->
 
 
 def _metrics(entry: Entry) -> Iterator[Row]:
-    """Yield each metric before and now, and the change."""
+    """Yield each metric before and now, and the change; the main ones of the task come first."""
     judged = entry.judged
     assert judged.record is not None
     before = None if judged.old is None else judged.old.score()
     noted = {} if judged.old_record is None else judged.old_record.metrics
-    for name, one in sorted(judged.record.metrics.items()):
+    scored = judged.new or entry.scored
+    main = () if scored is None else scored.task.headline
+    for name, one in sorted(judged.record.metrics.items(), key=lambda one: (_place(one[0], main), one[0])):
         metric = entry.metrics.get(name)
         old = None if before is None else before[name]
         now, own = one["value"], noted.get(name, {"value": None})
@@ -255,6 +255,11 @@ def _beside(plain: Beside | str) -> Markdown:
     """Return whether the model is better than its plain baseline, or why that is not known."""
     outcome, why = said(plain)
     return Markdown(f"{markdown.strong(outcome)}: {markdown.text(why)}")
+
+
+def _place(name: str, main: Sequence[str]) -> int:
+    """Return the place of a metric among the main ones of a task; all others come after them."""
+    return main.index(name) if name in main else len(main)
 
 
 def _measured(one: Mapping[str, float | None], metric: Metric | None) -> Markdown:
@@ -273,46 +278,20 @@ def _direction(metric: Metric | None, change: float | None) -> Markdown:
     return Markdown(f"{change:+.4g} {'better' if better else 'worse'}")
 
 
-def _tables(scored: Scored) -> dict[str, pd.DataFrame]:
-    return {name: table for name, table in scored.scores.breakdowns().items() if name not in scored.task.curves}
-
-
-def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame, metrics: Mapping[str, Metric], alone: bool) -> Markdown:
-    """Return a table of scores by class, keypoint, hour, ..., before → now where the baseline has the same table.
-
-    Of a long table it has the rows that changed most, or without a baseline those with the worst first score.
-
-    Args:
-        old: the baseline's table, None if there is none.
-        new: the table of the new model.
-        metrics: the metrics that the task declares; a column may have the name of one.
-        alone: whether to return a table without a baseline, or nothing.
-    """
-    key = str(new.columns[0])
-    compared = old is not None and list(old.columns) == list(new.columns)
-    if not compared and not alone:
+def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame, metrics: Mapping[str, Metric]) -> Markdown:
+    """Return a table of scores by class, keypoint, hour, ..., before → now; nothing without the baseline's table."""
+    shown = breakdowns.shown(new, old, metrics)
+    if not shown.compared:
         return _NOTHING
-    scores = [str(name) for name in new.columns[1:] if pd.api.types.is_float_dtype(new[name])]
-    counted = [str(name) for name in new.columns[1:] if str(name) not in scores]
-    both = new.merge(old, on=key, how="left", suffixes=("", " before")) if old is not None and compared else new
-    dropped = 0
-    if len(both) > MOST_ROWS and scores:
-        first = metrics.get(scores[0])
-        worst = both[scores[0]] * (1 if first is None or first.better == "higher" else -1)
-        changes = (-(both[name] - both[f"{name} before"]).abs().fillna(0) for name in scores if compared)
-        shown = np.argsort(np.asarray(sum(changes) if compared else worst), kind="stable")[:CHANGED_ROWS]
-        dropped, both = len(both) - len(shown), both.iloc[np.sort(shown)]
     rows = []
-    for row in both.to_dict("records"):
-        cells = [row[key], *(markdown.number(row[name]) for name in counted)]
-        for name in scores:
-            now, was = (
-                None if pd.isna(row[one]) else float(row[one]) for one in (name, f"{name} before" if compared else name)
-            )
+    for row in shown.rows:
+        cells = [row[shown.key], *(markdown.number(row[name]) for name in shown.counts)]
+        for name in shown.scores:
+            now, was = (None if pd.isna(row[one]) else float(row[one]) for one in (name, f"{name} before"))
             shown_now, shown_was = markdown.figures([now, was])
             cells.append(shown_now if was == now else Markdown(f"{shown_was} → {markdown.strong(shown_now)}"))
         rows.append(cells)
-    return _render("breakdown", rows, (key, *counted, *scores), dropped, compared)
+    return _render("breakdown", rows, (shown.key, *shown.counts, *shown.scores), shown.dropped)
 
 
 def _confusion(old: Scored, new: Scored) -> Markdown:

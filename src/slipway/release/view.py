@@ -1,14 +1,15 @@
 """How a page shows an example: a picture with the marks on it, a player for its sound, or its row."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
 from slipway.core.shown import Box, Pose, Shown
-from slipway.release import media
+from slipway.release import charts, media
+from slipway.release.explanations import Explanation
 from slipway_edge.redaction import plain
 
 ACTUAL, PREDICTED = "#ffffff", "#ffb000"
@@ -29,11 +30,13 @@ _TEXT = Markup(
 )
 _PATH = Markup('<path d="{}" fill="none" stroke="{}" stroke-width="{}" stroke-dasharray="{}" stroke-linecap="round"/>')
 _AUDIO = Markup('<audio controls preload="none" src="{}"></audio>')
-_PAIR = Markup("<dt>{}</dt><dd>{}</dd>")
+_CELLS = Markup("<dt>{}</dt><dd>{}</dd>")
+_ADDED = Markup('<dd class="added">{}{}</dd>')
+_EXPLAINED = Markup('<p class="why">What each column adds to {} ({} {}, {} here).</p>')
 
 
-def view(shown: Shown) -> Markup:
-    """Return an example as HTML; every text in it is escaped."""
+def view(shown: Shown, explained: Explanation | None = None) -> Markup:
+    """Return an example as HTML, with what each column of its row adds if that is known; every text is escaped."""
     parts = []
     if shown.picture is not None:
         size = np.array(shown.picture.shape[1::-1])
@@ -44,11 +47,31 @@ def view(shown: Shown) -> Markup:
     if shown.sound is not None:
         parts.append(_AUDIO.format(media.mp3(*shown.sound)))
     if shown.row:
-        pairs = (_PAIR.format(plain(name), plain(_value(value))) for name, value in shown.row.items())
-        parts.append(Markup("<dl>{}</dl>").format(Markup().join(pairs)))
+        parts.append(_row(shown.row, explained))
     if shown.problem is not None:
         parts.append(Markup("<p>Not shown: {}</p>").format(plain(shown.problem)))
     return Markup("\n").join(parts)
+
+
+def _row(row: Mapping[str, object], explained: Explanation | None) -> Markup:
+    """Return a row, the column that adds most first."""
+    if explained is None:
+        cells = [_CELLS.format(plain(name), plain(_value(value))) for name, value in row.items()]
+        return Markup("<dl>{}</dl>").format(Markup().join(cells))
+    added = explained.columns
+    most, cells = max(map(abs, added.values()), default=0.0), []
+    for name in dict.fromkeys([*added, *row]):
+        value = plain(_value(row.get(name, explained.values.get(name, ""))))
+        drawn = (charts.addition(added[name], most), charts.signed(added[name])) if name in added else ("", "")
+        cells.append(_CELLS.format(_breakable(name), value) + _ADDED.format(*drawn))
+    ends = (charts.signed(value).removeprefix("+") for value in (explained.start, explained.answer))
+    said = _EXPLAINED.format(plain(explained.of), next(ends), plain(explained.by), next(ends))
+    return said + Markup('<dl class="explained">{}</dl>').format(Markup().join(cells))
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that may be divided after an underscore, and nowhere within a word."""
+    return Markup("_<wbr>").join(plain(name).split("_"))
 
 
 def _box(box: Box, width: float, height: float) -> Iterator[Markup]:
@@ -83,6 +106,10 @@ def _style(actual: bool) -> tuple[str, str]:
 
 
 def _value(value: object) -> str:
+    if value is pd.NaT:
+        return "missing"
     if isinstance(value, float):
-        return "missing" if math.isnan(value) else f"{value:,.6g}"
-    return "missing" if value is None or value is pd.NaT else str(value)
+        return "missing" if math.isnan(value) else f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return "missing" if value is None else str(value)

@@ -49,6 +49,27 @@ def with_intervals(
     return rows
 
 
+def groups_of(
+    breakdowns: Callable[[np.ndarray | None], Mapping[str, pd.DataFrame]],
+    groups: pd.Series,
+    curves: Collection[str],
+    most: int,
+) -> dict[Cell, int]:
+    """Return how many groups have examples of each score; of more than `most` groups, `most` are looked at.
+
+    Arguments as for `with_intervals`.
+    """
+    plain = breakdowns(None)
+    judged = [name for name in plain if name not in curves]
+    codes, names = pd.factorize(groups, sort=True)
+    counts = dict.fromkeys((cell for cell, _ in _cells(plain, judged)), 0)
+    sampled = np.unique(np.linspace(0, len(names) - 1, min(len(names), most)).astype(int))
+    for group in sampled:
+        for cell, value in _cells(breakdowns((codes == group).astype(float)), judged):
+            counts[cell] += bool(np.isfinite(value))
+    return {cell: count * len(names) // len(sampled) for cell, count in counts.items()}
+
+
 def _cells(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> Iterator[tuple[Cell, float]]:
     for name in names:
         labels = tables[name].iloc[:, 0].tolist()

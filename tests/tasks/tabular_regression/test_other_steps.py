@@ -215,7 +215,9 @@ def test_an_interval_has_coverage_width_and_pinball_loss_overall_and_by_weekday(
     for name in ("coverage", "width", "pinball"):
         part, whole = scores.contributions.ratios[name]
         assert part.sum() / whole.sum() == pytest.approx(total[name])
-    assert [plot.name for plot in scores.plots()] == ["error_by_weekday", "latest", "forecast_and_actual"]
+    plots = {plot.name: plot for plot in scores.plots()}
+    assert list(plots) == ["error_by_weekday", "errors_over_time", "latest", "forecast_and_actual"]
+    assert "forecast 5 days ahead" in plots["errors_over_time"].title
     assert of.kinds == {"group", "weekday"}
 
 

@@ -499,11 +499,13 @@ def test_a_weight_counts_an_example_that_often_in_the_tables():
     )
 
 
-def test_plots_show_hours_two_weeks_of_one_place_and_a_scatter(visitors):
+def test_plots_show_hours_errors_over_time_two_weeks_of_one_place_and_a_scatter(visitors):
     task, _, examples, spec, inputs, targets = visitors
     plots = task.scores(examples, targets, task.postprocess(targets[:, None], inputs, spec), spec).plots()
-    assert [plot.name for plot in plots] == ["error_by_hour", "last_two_weeks", "forecast_and_actual"]
-    weeks = plots[1]
+    names = [plot.name for plot in plots]
+    assert names == ["error_by_hour", "errors_over_time", "last_two_weeks", "forecast_and_actual"]
+    assert "by day: forecast 24 hours ahead" in plots[1].title
+    weeks = plots[2]
     assert len(weeks.table) == 14 * 24 and "spot 1" in weeks.title
     for plot in plots:
         assert {plot.x, *([plot.y] if isinstance(plot.y, str) else plot.y)} <= set(plot.table)

@@ -22,6 +22,7 @@ from slipway.data import rows
 from slipway.data.rows import columns
 from slipway.data.rows.proposal import Proposal
 from slipway.metrics import parity, regression
+from slipway.metrics.breakdown import TENTHS
 from slipway_edge.intervals import INTERVAL
 from slipway_edge.tasks import row_regression as edge
 from slipway_edge.tasks.row_regression import interval
@@ -44,7 +45,7 @@ class Task(rows.Rows, edge.Task):
     objective: ClassVar[str] = "regression"
     metrics: ClassVar[Mapping[str, Metric]] = regression.METRICS
     headline: ClassVar[tuple[str, ...]] = ("mae", "rmse", "r2", "coverage")
-    curves: ClassVar[frozenset[str]] = frozenset({regression.TENTHS})
+    curves: ClassVar[frozenset[str]] = frozenset({TENTHS})
     classes: ClassVar[tuple[str, ...]] = ()
     unlabelled: ClassVar[tuple[str, str]] = ("no target", "its target is empty or not a number")
 

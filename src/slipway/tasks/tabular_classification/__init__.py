@@ -23,6 +23,7 @@ from slipway.data import rows
 from slipway.data.rows import columns
 from slipway.data.rows.proposal import Proposal
 from slipway.metrics import binary, operating_point, parity
+from slipway.metrics.breakdown import TENTHS
 from slipway.metrics.operating_point import CHOSEN, Decision
 from slipway_edge.tables import text
 from slipway_edge.tasks import tabular_classification as edge
@@ -65,7 +66,7 @@ class Task(rows.Rows, edge.Task):
     objective: ClassVar[str] = "binary"
     metrics: ClassVar[Mapping[str, Metric]] = binary.METRICS
     headline: ClassVar[tuple[str, ...]] = ("average_precision", "roc_auc", "precision", "recall")
-    curves: ClassVar[frozenset[str]] = frozenset({binary.TENTHS})
+    curves: ClassVar[frozenset[str]] = frozenset({TENTHS})
 
     def __init__(self, data: Columns) -> None:
         super().__init__(data.model_dump())

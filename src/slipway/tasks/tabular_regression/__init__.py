@@ -240,6 +240,7 @@ class Task(edge.Task):
             self.data.target,
             spec.get("places", ()),
             self.step,
+            self.horizon,
             spec.get("quantiles"),
         )
 

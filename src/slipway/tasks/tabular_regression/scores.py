@@ -9,7 +9,7 @@ import pandas as pd
 
 from slipway.core.metric import Metric, named
 from slipway.core.protocol import Contributions, Plot
-from slipway.metrics import quantiles
+from slipway.metrics import quantiles, residuals
 from slipway.metrics.breakdown import Parts
 from slipway_edge.tasks.tabular_regression.steps import Step
 
@@ -48,7 +48,7 @@ class Scores:
     `examples`: [n] rows of the index; `label` is the actual value and `naive` the seasonal-naive forecast, NaN if there
     is none. `predicted`: the forecasts [n, 1], or the quantiles [n, 3] at `levels`, of which the second one is the
     forecast. `unit`: the name of the target. `places`: sorted from the lowest level in training to the highest. `step`:
-    the step of the series.
+    the step of the series. `horizon`: how many steps ahead a value was forecast.
     """
 
     examples: pd.DataFrame
@@ -56,6 +56,7 @@ class Scores:
     unit: str
     places: Sequence[str]
     step: Step
+    horizon: int
     levels: Sequence[float] | None = None
 
     def total(self, weight: np.ndarray | None = None) -> dict[str, float]:
@@ -81,7 +82,7 @@ class Scores:
         return {f"by_{name}": self._breakdown(name, weight) for name in self._parts}
 
     def plots(self) -> Sequence[Plot]:
-        """Return the error by hour, weekday or month, the end of one series, and forecast against actual."""
+        """Return the error by hour, weekday or month and over time, one series, and forecast against actual."""
         errors, place, part = self._errors, self._steady_place, self.step.part
         latest = errors[errors["place"] == place].sort_values("time")
         days = SHOWN_DAYS[part]
@@ -91,6 +92,7 @@ class Scores:
         latest = latest.assign(elapsed=self.step.between(times[0], times))
         sample = errors.iloc[:: max(1, len(errors) // POINTS)]
         unit = f"steps of {self.step.words}" if " " in self.step.words else f"{self.step.words}s"
+        ahead = f"forecast {self.horizon} {unit} ahead" if self.horizon > 1 else f"forecast one {self.step.words} ahead"
         return [
             Plot(
                 f"error_by_{part}",
@@ -100,6 +102,12 @@ class Scores:
                 ["mae", "naive_mae"],
                 x_label=LABELS[part],
                 y_label=self.unit,
+            ),
+            residuals.plot(
+                errors["time"].to_numpy("datetime64[s]"),
+                (errors["forecast"] - errors["actual"]).to_numpy(),
+                self.unit,
+                ahead,
             ),
             Plot(
                 "last_two_weeks" if self.step.within_day else "latest",

@@ -11,32 +11,19 @@ from typing import Any, ClassVar
 import numpy as np
 
 from slipway_edge.fields import NUMBER
-from slipway_edge.pictures import Picture, encode_pictures, picture_size
+from slipway_edge.pictures import Picture, Pictures, picture_size
 from slipway_edge.tasks.object_detection import heatmap
 
 
-class Task:
+class Task(Pictures):
     """Object detection; see `slipway_edge.predictor.Task`."""
 
-    data_fields: ClassVar[Mapping[str, Any]] = {}
     spec_fields: ClassVar[Mapping[str, Any]] = {
-        "input": {"shape": [int, int, 3]},
+        **Pictures.spec_fields,
         "heatmap": {"max_boxes": int, "smallest": NUMBER},
         "outputs": list,
         "threshold": NUMBER,
     }
-
-    def __init__(self, data: Mapping[str, Any]) -> None:
-        pass
-
-    def preprocess(self, examples: Sequence[Picture], spec: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-        """Return pictures (bytes, paths or RGB arrays) as uint8 [n, height, width, 3], and their positions [n].
-
-        Raises:
-            DataError: a picture cannot be decoded; the message says which one.
-        """
-        height, width, _ = spec["input"]["shape"]
-        return encode_pictures(examples, height, width), np.arange(len(examples))
 
     def postprocess(self, outputs: np.ndarray, inputs: np.ndarray, spec: Mapping[str, Any]) -> np.ndarray:
         """Return the best peaks of the heat maps as boxes with a score."""

@@ -17,6 +17,8 @@ from slipway_edge.tasks.tabular_regression.calendar import CLIP, Days
 from slipway_edge.tasks.tabular_regression.steps import HOUR, Step
 
 LEVEL_DAYS = 28
+MOST_DEVIATION = 20
+"""Ratios of demand to its usual value are clipped to this: a larger one means that the usual value is wrong."""
 Features = dict[str, np.ndarray]
 """Features by name, in order, float32 [n] each."""
 

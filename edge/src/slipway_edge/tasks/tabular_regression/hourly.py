@@ -17,6 +17,7 @@ import numpy as np
 
 from slipway_edge.tasks.tabular_regression import grid as grids
 from slipway_edge.tasks.tabular_regression.grid import (
+    MOST_DEVIATION,
     Features,
     Windows,
     at,
@@ -34,8 +35,6 @@ HORIZON = 24
 DAY, WEEK = 24, 168
 LAGS = (24, 48, 72, 96, 120, 144, 168, 336, 504, 672)
 SIMILAR_DAYS = 5
-MOST_DEVIATION = 20
-"""Ratios of demand to base are clipped to this: a larger one means that base is wrong."""
 
 _NONE = np.iinfo(np.int64).min
 

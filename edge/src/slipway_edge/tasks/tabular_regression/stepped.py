@@ -16,6 +16,7 @@ import numpy as np
 
 from slipway_edge.tasks.tabular_regression import grid as grids
 from slipway_edge.tasks.tabular_regression.grid import (
+    MOST_DEVIATION,
     Features,
     Windows,
     at,
@@ -32,8 +33,6 @@ SEASONS = 4
 """The number of seasons before a step that its base is computed from."""
 RECENT = 7
 """The number of latest values that are features."""
-MOST_DEVIATION = 20
-"""Ratios of demand to base are clipped to this: a larger one means that base is wrong."""
 
 
 class Grid(grids.Grid):
