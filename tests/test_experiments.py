@@ -32,6 +32,6 @@ def test_a_queued_grid_runs_every_combination(copy: Path) -> None:
     sh("dvc exp run --run-all", copy)
     table = sh("dvc exp show --csv --no-pager", copy)
     rows = list(csv.DictReader(table[table.index("Experiment,") :].splitlines()))
-    columns = [next(name for name in rows[0] if name.endswith(f"train.{key}")) for key in KEYS]
+    columns = [next(name for name in rows[0] if name.endswith(f"{SOUNDS}.yaml:train.{key}")) for key in KEYS]
     ran = {tuple(row[column] for column in columns) for row in rows}
     assert {("adam", "0.001", "24"), ("sgd", "0.001", "24")} <= ran
