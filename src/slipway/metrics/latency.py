@@ -32,7 +32,7 @@ from slipway.core.errors import ModelError
 
 BLOCK = 10
 """Calls of one model in a row, before the next model's turn."""
-PATIENCE = 1.0
+PATIENCE = 0.5
 """Seconds after which a model gets no more blocks in a measurement; it gets at least one."""
 WARMUP = 0.25
 """Seconds after which the warm-up of a model for a measurement ends, however few calls were made."""

@@ -21,9 +21,9 @@ class Columns(Section):
     Features are the `numeric` columns, the parts of `dates` (year, month, day, weekday, hour, days since 1970), and the
     `categorical` columns. `derived` are numeric features computed by formulas (see `slipway_edge.rows.expressions`)
     from `numeric` columns and from each other. A category with fewer than `rare` training rows is encoded like an
-    unseen one. `smoothing` rows at the overall share of a class are added to each category. A category with at least
-    the share `own` of the rows has a one-hot feature. Files that match a pattern of `exclude` are not read; `format` is
-    how the others are written.
+    unseen one; None stands for a sixtieth of the training rows, but from 2 to 10. `smoothing` rows at the overall share
+    of a class are added to each category. A category with at least the share `own` of the rows has a one-hot feature.
+    Files that match a pattern of `exclude` are not read; `format` is how the others are written.
     """
 
     target: str
@@ -36,7 +36,7 @@ class Columns(Section):
     categorical: tuple[str, ...] = ()
     derived: dict[str, str] = Field(default_factory=dict)
     smoothing: Annotated[float, Field(ge=0)] = 20.0
-    rare: Annotated[int, Field(ge=1)] = 10
+    rare: Annotated[int, Field(ge=1)] | None = None
     own: Annotated[float, Field(gt=0, le=1)] = 0.01
     exclude: tuple[str, ...] = ()
     format: Format = Format()

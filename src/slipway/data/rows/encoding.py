@@ -12,7 +12,7 @@ from slipway_edge.rows.encoding import PARTS, Vocabulary
 
 
 def vocabulary(
-    values: pd.Series, indicators: Mapping[str, np.ndarray], smoothing: float, rare: int, own: float
+    values: pd.Series, indicators: Mapping[str, np.ndarray], smoothing: float, rare: int | None, own: float
 ) -> dict[str, Any]:
     """Return the vocabulary of a column from training rows.
 
@@ -21,13 +21,13 @@ def vocabulary(
         indicators: whether each row [n] is positive; with several classes, whether it is of each class; for a number to
             predict, the number.
         smoothing: number of rows at the overall mean that are added to each category.
-        rare: a category with fewer rows is left out.
+        rare: a category with fewer rows is left out; None for a sixtieth of the rows, but from 2 to 10.
         own: a category with at least this share of the rows has a one-hot feature.
     """
     events = pd.DataFrame(indicators).astype(float)
     grouped = events.groupby(values.to_numpy())
     rows = grouped.size()
-    rows = rows[rows >= rare]
+    rows = rows[rows >= (min(max(2, len(values) // 60), 10) if rare is None else rare)]
     shares = (grouped.sum().loc[rows.index] + smoothing * events.mean()).div(rows + smoothing, axis=0)
     shares = shares.sort_values(shares.columns[0], kind="stable")
     common = (rows / len(values)).loc[shares.index]
