@@ -70,7 +70,7 @@ def _labels(folder: Path, labels: Path, column: str) -> pd.DataFrame:
         raise DataError(f"{labels}: cannot be read ({error.strerror or error})")
     table = tables.read_csv(labels, None, written)
     tables.require(str(labels), table, ["path", column])
-    found: list[str] = []
+    found: dict[str, None] = {}
     for row, (name, label) in enumerate(zip(table["path"], table[column], strict=True), start=1):
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or not (folder / path).is_file():
@@ -79,11 +79,11 @@ def _labels(folder: Path, labels: Path, column: str) -> pd.DataFrame:
             raise DataError(f"{labels}, row {row}: {label!r} is not the name of a class")
         if path.as_posix() in found:
             raise DataError(f"{labels}, row {row}: {name!r} is listed in an earlier row")
-        found.append(path.as_posix())
+        found[path.as_posix()] = None
     there = [path for path in folder.rglob("*") if path.is_file() and path.resolve() != labels.resolve()]
     names = sorted(path.relative_to(folder).as_posix() for path in there)
     without = [name for name in names if name not in found and not any(map(litter, PurePosixPath(name).parts))]
     if without:
         more = f" and {len(without) - 1:,} more" if len(without) > 1 else ""
         raise DataError(f"{labels}: no row for {without[0]}{more}; each file in {folder} needs a label")
-    return table.assign(path=found)
+    return table.assign(path=list(found))
