@@ -153,7 +153,7 @@ def test_text_of_a_csv_stays_and_empty_numbers_are_missing(tmp_path: Path) -> No
     ("variant", "name", "content", "message"),
     [
         (PICTURES, "t.csv", "a,b\n1,2\n", "the model takes files, each with one example, and no tables"),
-        (FOULS, "a.jpg", "x", "the model takes tables (.csv, .csv.gz, .parquet)"),
+        (FOULS, "a.jpg", "x", "the model takes tables (.csv, .csv.gz, .tsv, .tsv.gz, .parquet)"),
         (FOULS, "t.csv", "a,b\n1,2\n", "no column"),
         (FOULS, "t.csv", "a,b\n1,2,3\n", "line 2"),
         (FOULS, "t.parquet", "no", "cannot be read as a table"),
