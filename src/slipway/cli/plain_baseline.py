@@ -68,15 +68,14 @@ def _by_score(record: Record, plain: PlainBaseline) -> Beside | None:
 
 def _by_example(record: Record, plain: PlainBaseline, model: Scored) -> Beside | None:
     path = f"reports/{record.variant}/{PREDICTIONS}"
-    settings = config.Evaluate(**config.read(record.variant)["evaluate"])
+    values = config.read(record.variant)
+    settings = config.Evaluate(**values["evaluate"])
     decided = record.model_copy(update={"spec": {**record.spec, **plain.point}})
     try:
         scored = aligned(audit.scored(decided, artifacts.evidence(path, None)), model.examples["example"].tolist())
         if scored is None or len(scored.examples) != len(model.examples):
             raise ModelError("it is of other examples than the model")
-        return plain_baseline.of_predictions(
-            model, scored, **settings.model_dump(), seed=config.read(record.variant)["seed"]
-        )
+        return plain_baseline.of_predictions(model, scored, **settings.model_dump(), seed=values["seed"])
     except SlipwayError:
         raise
     except Exception as error:  # the values of `point` and of the table can be of any kind

@@ -31,7 +31,7 @@ from slipway_edge.predictor import MODEL, Predictor
 from slipway_edge.rows import Rows
 from slipway_edge.tables import missing
 
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+TABLES = tuple(pattern.removeprefix("*") for pattern in tables.PATTERNS)
 BATCH = 32
 """The most files that are read and predicted together."""
 ABSENT = frozenset(

@@ -287,7 +287,7 @@ def _breakdown(old: pd.DataFrame | None, new: pd.DataFrame, metrics: Mapping[str
     for row in shown.rows:
         cells = [row[shown.key], *(markdown.number(row[name]) for name in shown.counts)]
         for name in shown.scores:
-            now, was = (None if pd.isna(row[one]) else float(row[one]) for one in (name, f"{name} before"))
+            now, was = (None if pd.isna(row[one]) else float(row[one]) for one in (name, f"{name}{breakdowns.BEFORE}"))
             shown_now, shown_was = markdown.figures([now, was])
             cells.append(shown_now if was == now else Markdown(f"{shown_was} → {markdown.strong(shown_now)}"))
         rows.append(cells)
