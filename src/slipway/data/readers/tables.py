@@ -186,7 +186,8 @@ def _with_year_first(frame: pd.DataFrame, first: str | None) -> pd.DataFrame:
         if not pd.api.types.is_numeric_dtype(frame[place]):
             texts = [one for one in frame[place].dropna().unique() if isinstance(one, str)]
             changed = {one: tables.year_first(one, first) for one in texts if tables.local_date(one) is not None}
-            frame[place] = frame[place].replace(changed) if changed else frame[place]
+            if changed:
+                frame[place] = frame[place].map(lambda value, to=changed: to.get(value, value))
     return frame
 
 
