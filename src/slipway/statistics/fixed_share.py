@@ -30,17 +30,22 @@ def log_e_value_below(events: Values, units: Values, limit: float) -> Values:
         raise ValueError(f"the limit is {limit}; it must be between 0 and 1")
     if not ((events >= 0) & (others >= 0)).all():
         raise ValueError("the number of events is below 0 or above the number of units")
-    null = events * np.log(limit) + others * np.log1p(-limit)
-    ratios = []
-    for k in CONCENTRATIONS:
-        prior = k * limit, k * (1 - limit)
-        with np.errstate(divide="ignore"):  # ln 0: no weight is left below the limit
-            inside = np.log(special.betainc(prior[0] + events, prior[1] + others, limit))
-        before = special.betaln(*prior) + np.log(special.betainc(*prior, limit))
-        ratios.append(special.betaln(prior[0] + events, prior[1] + others) + inside - before - null)
-    return log_mean(np.stack(ratios), axis=0)
+    ratios = [concentrated_log_e_value_below(events, events + others, limit, k) for k in CONCENTRATIONS]
+    return log_mean(np.stack([np.asarray(one) for one in ratios]), axis=0)
 
 
 def log_e_value_above(events: Values, units: Values, limit: float) -> Values:
     """Return ln e against a share of at most `limit`; arguments and errors as for `log_e_value_below`."""
     return log_e_value_below(np.asarray(units, float) - events, units, 1 - limit)
+
+
+def concentrated_log_e_value_below(events: Values, units: Values, limit: float, concentration: float) -> Values:
+    """Return ln e of `log_e_value_below` for one k: with a beta prior around the limit, confined to shares below it."""
+    events, others = np.asarray(events, float), np.asarray(units, float) - events
+    first, second = concentration * limit, concentration * (1 - limit)
+    before = special.betaln(first, second) + np.log(special.betainc(first, second, limit))
+    with np.errstate(divide="ignore"):  # ln 0: no weight is left below the limit
+        inside = np.log(special.betainc(first + events, second + others, limit))
+    likelihood = events * np.log(limit) + others * np.log1p(-limit)
+    log_e: Values = special.betaln(first + events, second + others) + inside - before - likelihood
+    return log_e
