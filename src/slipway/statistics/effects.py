@@ -30,7 +30,8 @@ class Effect:
         value: the estimate: treatment minus control, or relative to control.
         variance: its variance by Welch's formula, s²/n of both arms added.
         pooled: its variance with both arms as one sample.
-        freedom: the degrees of freedom of Welch and Satterthwaite (Biometrika 34, 1947).
+        freedom: the degrees of freedom of Welch and Satterthwaite (Biometrika 34, 1947), n - 2 where both arms have
+            no variance.
         units: the number of units of both arms.
         enough: whether there are enough units, and enough events, for an asymptotic statement.
     """
@@ -83,7 +84,7 @@ def _effect(
         parts = weights[0] * control.variance, weights[1] * treatment.variance
         variance = parts[0] + parts[1]
         spread = parts[0] ** 2 / (np.asarray(control.units) - 1) + parts[1] ** 2 / (np.asarray(treatment.units) - 1)
-        freedom = variance**2 / spread
+        freedom = np.where(variance > 0, variance**2 / spread, np.asarray(control.units) + treatment.units - 2)[()]
         pooled = (weights[0] + weights[1]) * combined_variance(control, treatment)
     units = np.asarray(control.units) + treatment.units
     return Effect(np.asarray(value)[()], variance, pooled, freedom, units[()], _enough(control, treatment))
@@ -98,6 +99,6 @@ def _enough(control: Moments, treatment: Moments) -> bool | np.ndarray:
             rate = (
                 np.nan_to_num(control.mean) * control.units + np.nan_to_num(treatment.mean) * treatment.units
             ) / units
-        enough &= fewest * np.fmin(rate, 1 - rate) >= LEAST_EVENTS
+        enough = enough & (fewest * np.fmin(rate, 1 - rate) >= LEAST_EVENTS)
     shown: bool | np.ndarray = np.asarray(enough)[()]
     return shown

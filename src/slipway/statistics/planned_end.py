@@ -3,7 +3,12 @@
 A confidence sequence pays for looks that nobody takes. Of the allowed false alarms, 0.01 are spent on a sequence that
 may stop the comparison at any look before the planned sample, and 0.04 on Welch's test (Biometrika 34, 1947) at the
 planned sample. The probability that either errs is at most their sum, 0.05 (the union bound).
+
+Both parts use the larger of the two variances of `slipway.statistics.effects`. For arms of equal size it makes no
+difference; with Welch's alone, heavy-tailed values in an arm of 5 % gave 0.06 to 0.07 false alarms.
 """
+
+from dataclasses import replace
 
 import numpy as np
 from scipy import special
@@ -19,7 +24,7 @@ LAST = 0.04
 
 
 def interval(effect: Effect, *, planned: float, null: float = 0.0) -> Interval:
-    """Return the interval of this look: 99 % of a sequence before the planned sample, 96 % of Welch's test from it on.
+    """Return the interval of this look: 99 % by the sequence before the planned sample, 96 % by Welch's test at it.
 
     The comparison ends with the first look that has the planned number of units. A later look is not covered by the
     guarantee, so the caller keeps the sums of that look.
@@ -34,7 +39,7 @@ def interval(effect: Effect, *, planned: float, null: float = 0.0) -> Interval:
         ValueError: the planned number is not positive.
     """
     early = confidence_sequence.interval(effect, alpha=EARLY, planned=planned, null=null)
-    last = welch(effect, alpha=LAST, null=null)
+    last = welch(replace(effect, variance=effect.conservative), alpha=LAST, null=null)
     ended = np.asarray(effect.units) >= planned
     return Interval(
         effect.value,
