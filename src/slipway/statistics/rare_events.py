@@ -22,8 +22,8 @@ import numpy as np
 from slipway.statistics.e_values import log_mean
 from slipway.statistics.moments import Values
 
-RATIOS = np.geomspace(1.05, 20, 30)
-"""The rate ratios of the mixture, with equal weights."""
+RATIOS = 1 / np.linspace(1 / 1.05, 1 / 20, 30)
+"""The rate ratios r of the mixture, with equal weights; evenly spaced in 1 / r, so half of them are below 2."""
 
 
 def log_e_value(canary: np.ndarray, production: np.ndarray, shares: np.ndarray, tolerated: float = 1.0) -> Values:
