@@ -111,7 +111,7 @@ def one_sided_log_e_value(effect: Values, variance: Values, units: Values, rho2:
 
 def _standardised(log_threshold: Values) -> Values:
     """Return the x for which x²/2 + ln Φ(x) is the threshold, by Newton's method from above; the function is convex."""
-    score = np.sqrt(2 * np.logaddexp(0.0, log_threshold))
+    score: Values = np.sqrt(2 * np.logaddexp(0.0, log_threshold))
     for _ in range(NEWTON_STEPS):
         log_cdf = special.log_ndtr(score)
         slope = score + np.exp(-(score**2) / 2 - log_cdf) / np.sqrt(2 * np.pi)

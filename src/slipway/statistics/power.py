@@ -76,7 +76,7 @@ def sample_size(
         most *= 2
         if most > MOST_UNITS:
             raise ValueError(f"no sample finds an effect of {effect:g}, at a standard deviation of {deviation:g}")
-    return math.ceil(optimize.brentq(missing, least, most, xtol=1e-3))
+    return math.ceil(float(optimize.brentq(missing, least, most, xtol=1e-3)))
 
 
 def days_to_go(planned: float, units: float, units_a_day: float) -> float | None:
