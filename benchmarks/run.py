@@ -638,7 +638,177 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "sequential": Benchmark(
+        "sequential.py",
+        (
+            Row(
+                "false alarms of a confidence sequence at 20 looks: normal and heavy-tailed values, rates of 30, 5 and "
+                "0.5 %, arms of 50, 10 and 5 %",
+                "nominal 0.05; a z-test at every look; the sequence with Welch's variance alone",
+                "0.0565 in each",
+                lambda f: (
+                    f"{_range(f, 'sequence')} against {_range(f, 'z at every look')}; {_range(f, 'Welch alone')}; "
+                    f"{f['runs']:,} runs each"
+                ),
+                lambda f: all(one["sequence"] <= 0.0565 for one in f["equal"].values()),
+            ),
+            Row(
+                "the same with a planned end (0.01 early, 0.04 at the end)",
+                "nominal 0.05",
+                "0.0565 in each",
+                lambda f: _range(f, "planned end"),
+                lambda f: all(one["planned end"] <= 0.0565 for one in f["equal"].values()),
+            ),
+            Row(
+                "planned end: share of runs that find an effect, at the planned sample",
+                "fixed test; O'Brien and Fleming at 20 planned looks; the sequence alone",
+                "0.75",
+                lambda f: " against ".join(
+                    f"{f['planned end']['1'][name]['found']:.3f}"
+                    for name in ("planned end", "fixed test", "O'Brien and Fleming", "sequence")
+                ),
+                lambda f: f["planned end"]["1"]["planned end"]["found"] >= 0.75,
+            ),
+            Row(
+                "the same: mean length at 1.5 × the effect",
+                "the planned sample",
+                "0.70 ×",
+                lambda f: (
+                    f"{f['planned end']['1.5']['planned end']['length']:.2f} ×; at 1 and 2 × the effect "
+                    f"{f['planned end']['1']['planned end']['length']:.2f} and "
+                    f"{f['planned end']['2']['planned end']['length']:.2f} ×"
+                ),
+                lambda f: f["planned end"]["1.5"]["planned end"]["length"] <= 0.70,
+            ),
+        ),
+    ),
+    "oracle_agreement": Benchmark(
+        "oracle_agreement.py",
+        (
+            Row(
+                "confidence sequences, sample ratios and mixtures: largest difference",
+                "gbstats, ssrm-test and confseq on the same sums",
+                "1e-9",
+                lambda f: "; ".join(
+                    f"{name} {one['version']}: {one['largest difference']:.0e} in {one['figures']} figures"
+                    for name, one in f.items()
+                ),
+                lambda f: all(one["largest difference"] <= 1e-9 for one in f.values()),
+            ),
+        ),
+    ),
+    "sample_ratio": Benchmark(
+        "sample_ratio.py",
+        (
+            Row(
+                "sound splits that alarm, looked at after each of 10,000 units",
+                "nominal 0.001",
+                "0.001",
+                lambda f: (
+                    "; ".join(
+                        f"{alarms:.4f} at {share.replace('%', ' %')}" for share, alarms in f["mixture"]["sound"].items()
+                    )
+                    + f"; {f['runs']:,} splits each"
+                ),
+                lambda f: all(one <= f["nominal"] for one in f["mixture"]["sound"].values()),
+            ),
+            Row(
+                "a split of 53 to 47 that was planned as halves: mean units until the alarm; found within 10,000",
+                "ssrm-test's prior, k = 10,000",
+                "5,600 units",
+                lambda f: " against ".join(
+                    f"{f[name]['mean units']:,.0f} units, {f[name]['found']:.0%}" for name in ("mixture", "k = 10,000")
+                ),
+                lambda f: f["mixture"]["mean units"] <= 5600,
+            ),
+        ),
+    ),
+    "rollouts": Benchmark(
+        "rollouts.py",
+        (
+            Row(
+                "equal versions, rolled out from 5 to 80 % under drifting traffic, that are taken back",
+                "nominal 0.05; a z-test at every look",
+                "0.05",
+                lambda f: "; ".join(
+                    f"{errors}: {one['e-value']:.3f} against {one['z at every look']:.2f}"
+                    for errors, one in f["equal versions"].items()
+                ),
+                lambda f: all(one["e-value"] <= 0.05 for one in f["equal versions"].values()),
+            ),
+            Row(
+                "the same with users whose errors are alike",
+                "nominal 0.05; every request counted",
+                "0.05",
+                lambda f: "; ".join(
+                    f"correlation {correlation}: {one['units, drawn again']:.3f} against {one['requests']:.2f} (each "
+                    f"user once a step: {one['units once a step']:.3f})"
+                    for correlation, one in f["users"].items()
+                ),
+                lambda f: all(one["units, drawn again"] <= 0.05 for one in f["users"].values()),
+            ),
+            Row(
+                "errors that rise from 1 to 2, 5 and 20 %: median requests of the canary until it is taken back",
+                "a threshold of 5 % in windows of 100, over 1,000 requests",
+                "1,000, 150, 40; none missed",
+                lambda f: "; ".join(
+                    f"{rate}: {one['median requests']:.0f}, {one['missed']} of {one['of']:,} missed, "
+                    f"the threshold finds {one['found by a threshold of 5 % in 1,000 requests']:.0%}"
+                    for rate, one in f["more errors"].items()
+                ),
+                lambda f: all(
+                    f["more errors"][rate]["median requests"] <= most and not f["more errors"][rate]["missed"]
+                    for rate, most in (("2%", 1000), ("5%", 150), ("20%", 40))
+                ),
+            ),
+        ),
+    ),
+    "bandit_coverage": Benchmark(
+        "bandit_coverage.py",
+        (
+            Row(
+                "bandit with a floor of 1 %, two equal arms: coverage of the 95 % interval, weighted by propensity",
+                "plain means",
+                "0.94",
+                lambda f: "; ".join(
+                    f"rate {rate}: {one['weighted by propensity']:.3f} against {one['plain means']:.3f}"
+                    for rate, one in f["coverage"].items()
+                ),
+                lambda f: all(one["weighted by propensity"] >= 0.94 for one in f["coverage"].values()),
+            ),
+        ),
+    ),
+    "assignment": Benchmark(
+        "assignment.py",
+        (
+            Row(
+                "assignment of a unit in a layer, p99",
+                "one SHA-256 of the unit",
+                "20 µs",
+                lambda f: " against ".join(
+                    f"{f['microseconds'][what]['p99']:.1f} µs (p50 {f['microseconds'][what]['p50']:.1f})"
+                    for what in ("assignment", "one SHA-256")
+                ),
+                lambda f: f["microseconds"]["assignment"]["p99"] <= 20,
+            ),
+            Row(
+                "the same: arms uniform, pairs of experiments independent; least p of chi-square by Holm's method",
+                "",
+                "0.001",
+                lambda f: (
+                    f"{f['uniform p']:.3f} and {f['independent p']:.3f}, {f['units']:,} units, {f['pairs']} pairs"
+                ),
+                lambda f: min(f["uniform p"], f["independent p"]) >= 0.001,
+            ),
+        ),
+    ),
 }
+
+
+def _range(figures: Figures, test: str) -> str:
+    """The least and the largest share of runs in which a test shows a difference between equal arms."""
+    shares = [one[test] for one in figures["equal"].values()]
+    return f"{min(shares):.3f} to {max(shares):.3f}"
 
 
 def _by_variant(figures: Figures, text: Callable[[Figures], str]) -> str:
