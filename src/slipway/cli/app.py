@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway.cli import changing, own_data, promotion, registry, using
+from slipway.cli import changing, own_data, promotion, registry, serve, using
 from slipway.cli.options import Json
 from slipway.core.errors import ConfigError, SlipwayError
 from slipway.core.terminal import Console
@@ -361,6 +361,7 @@ for command in (
     promotion.promote,
     promotion.rollback,
     promotion.retire,
+    serve.serve,
 ):
     app.command()(command)
 
