@@ -7,8 +7,9 @@ import signal
 from collections.abc import AsyncIterator
 from types import FrameType
 
+from starlette.types import Receive, Scope, Send
+
 from slipway.serving import rest
-from slipway.serving.body import Receive, Scope, Send
 from slipway.serving.inference import Inference
 from slipway.serving.models import Models
 from slipway.serving.predictions import PREFIX, Predictions

@@ -85,7 +85,7 @@ def from_json(model: Loaded, body: bytes) -> list[Any]:
         if not isinstance(given, list):
             raise unusable(f"{EXAMPLES} is {_kind(given)}; give a list")
     examples = given if isinstance(given, list) else [given]
-    read_one: Callable[[int, Any], Any] = _row if model.takes_rows else _file
+    read_one: Callable[[int, Any], Any] = row if model.takes_rows else file
     return [read_one(number, example) for number, example in enumerate(examples, start=1)]
 
 
@@ -121,7 +121,12 @@ def decoded(number: int, text: str) -> bytes:
         raise unusable(f"example {number} is a text that is not base64; encode the bytes of the file")
 
 
-def _row(number: int, example: Any) -> dict[str, Any]:
+def row(number: int, example: Any) -> dict[str, Any]:
+    """Return a row, checked: each value is a number, a text, a boolean or None; `number` counts from 1.
+
+    Raises:
+        Problem: 422 if it is not a row.
+    """
     if type(example) is not dict:
         raise unusable(f"example {number} is {_kind(example)}; give an object with a value for each column")
     for name, value in example.items():
@@ -132,7 +137,12 @@ def _row(number: int, example: Any) -> dict[str, Any]:
     return example
 
 
-def _file(number: int, example: Any) -> Any:
+def file(number: int, example: Any) -> Any:
+    """Return the bytes of a file that is encoded in JSON, or a picture's bytes with a box; `number` counts from 1.
+
+    Raises:
+        Problem: 422 if it is not a file.
+    """
     if isinstance(example, str):
         return decoded(number, example)
     if isinstance(example, dict) and example.keys() == {"picture", "box"} and isinstance(example["picture"], str):

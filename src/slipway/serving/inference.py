@@ -8,6 +8,7 @@ A model is used by one thread at a time: the event loop runs it only while it ha
 """
 
 import asyncio
+import logging
 import math
 import queue
 import threading
@@ -22,6 +23,8 @@ from slipway.core.errors import DataError, ModelError
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
 
+logger = logging.getLogger("slipway.serving")
+
 MOST_TOGETHER = 64
 """The most rows that go through a model together, and that run on the event loop."""
 
@@ -31,7 +34,8 @@ class Predicted:
     """The result for the examples of a request.
 
     `array` are the predictions [n, *p] as `Predictor.predict_array` gives them, `values` the same in the form for
-    callers, and `seconds` the time from raw examples to these, for all requests that went through together.
+    callers (empty for encoded examples), and `seconds` the time from raw examples to these, for all requests that went
+    through together.
     """
 
     array: np.ndarray
@@ -44,10 +48,11 @@ Outcome = Predicted | Exception
 
 @dataclass(eq=False)
 class _Waiting:
-    """The examples of one request, and where its result goes."""
+    """The examples of one request, raw or encoded, and where its result goes."""
 
-    examples: Sequence[Any]
+    examples: Any
     done: "asyncio.Future[Predicted]"
+    encoded: bool = False
 
     def answer(self, outcome: Outcome) -> None:
         if self.done.done():  # its deadline has passed
@@ -99,6 +104,15 @@ class Inference:
             self._join(model, request)
         else:
             self._submit(model, [request])
+        return await self._answered(model, request, deadline)
+
+    async def predict_encoded(self, model: Loaded, inputs: np.ndarray, deadline: float) -> Predicted:
+        """Return the predictions of encoded examples [n, *shape]; it raises the same as `predict`."""
+        request = _Waiting(inputs, self._loop.create_future(), encoded=True)
+        self._submit(model, [request])
+        return await self._answered(model, request, deadline)
+
+    async def _answered(self, model: Loaded, request: _Waiting, deadline: float) -> Predicted:
         try:
             async with asyncio.timeout(deadline):
                 return await request.done
@@ -137,7 +151,7 @@ class Inference:
                 429,
                 "Too many requests",
                 f"{self.waiting} requests wait for a model; try again in {seconds} s",
-                retry_after=seconds,
+                {"Retry-After": str(seconds)},
             )
         self.waiting += len(requests)
         model.busy += 1
@@ -187,7 +201,7 @@ def _groups(requests: list[_Waiting]) -> list[list[_Waiting]]:
 def _outcomes(model: Loaded, requests: Sequence[_Waiting]) -> list[Outcome]:
     """The result or the error of each request, all of which go through the model together if none has an error."""
     if len(requests) == 1:
-        return [_outcome(model, requests[0].examples)]
+        return [_outcome(model, requests[0].examples, requests[0].encoded)]
     together = _outcome(model, [example for request in requests for example in request.examples])
     if isinstance(together, Exception):  # perhaps one of them is to blame
         return [_outcome(model, request.examples) for request in requests]
@@ -200,17 +214,21 @@ def _outcomes(model: Loaded, requests: Sequence[_Waiting]) -> list[Outcome]:
     return found
 
 
-def _outcome(model: Loaded, examples: Sequence[Any]) -> Outcome:
+def _outcome(model: Loaded, examples: Any, encoded: bool = False) -> Outcome:
     """What the model gives for examples, or the error."""
     start = time.perf_counter()
     predictor = model.predictor
     try:
-        array = predictor.predict_array(examples)
+        if encoded:
+            array = predictor.task.postprocess(predictor.interpreter(examples), examples, predictor.spec)
+        else:
+            array = predictor.predict_array(examples)
         if not np.isfinite(array).all():
             raise ModelError(f"{model.version.name} gives values that are not finite")
-        values = predictor.task.present(array, examples, predictor.spec)
+        values = [] if encoded else predictor.task.present(array, examples, predictor.spec)
     except (DataError, ModelError) as error:
         return error
     except Exception as error:  # one request must not end the thread
-        return ModelError(f"{model.version.name} failed: {type(error).__name__}: {error}")
+        logger.exception("%s failed", model.version.name)
+        return ModelError(f"{model.version.name} failed: {type(error).__name__}")
     return Predicted(array, values, time.perf_counter() - start)

@@ -48,9 +48,8 @@ class Models:
             self._memory.move_to_end(known.version.name)
             return known
         place, version = self.resolve(address)
-        loaded = self._memory.get(version.name) or (self.serving.get(place) if place is not None else None)
-        if loaded is not None:
-            self._memory.move_to_end(loaded.version.name)
+        if (loaded := self._memory.get(version.name)) is not None:
+            self.put(loaded, place)
             return loaded
         if version.name in self.failed:
             raise Problem(

@@ -15,6 +15,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -36,13 +37,15 @@ TRIES = 5
 class Loaded:
     """A version that is ready: its model with its task.
 
-    `bytes` is the size of its files, `seconds` the time of the model alone for one input on this machine.
+    `bytes` is the size of its files, `seconds` the time of the model alone for one input on this machine, and `output`
+    the shape and the type of the prediction of one example.
     """
 
     version: Version
     predictor: Predictor
     bytes: int
     seconds: float
+    output: tuple[tuple[int, ...], np.dtype[Any]]
     busy: int = field(default=0)
     """The number of its jobs on the thread of models."""
 
@@ -94,8 +97,9 @@ def load(version: Version, folder: Path) -> Loaded:
         shutil.rmtree(place, ignore_errors=True)  # damaged files are fetched again at the next try
         raise ModelError(f"{version.name}: {error}")
     inputs = read_golden((place / GOLDEN).read_bytes())[0][:1]
+    predicted = predictor.task.postprocess(predictor.interpreter(inputs), inputs, predictor.spec)
     size = sum(one.bytes for one in release.record.artifacts.values())
-    return Loaded(version, predictor, size, _seconds(predictor, inputs))
+    return Loaded(version, predictor, size, _seconds(predictor, inputs), (predicted.shape[1:], predicted.dtype))
 
 
 def _intact(place: Path, digest: str) -> bool:

@@ -1,18 +1,14 @@
 """The FastAPI application: everything but the way of a prediction, and the OpenAPI document of all of it."""
 
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Annotated, Any
 
-import orjson
 from fastapi import FastAPI, Header, Path, Query, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 from starlette.types import Lifespan
 
 from slipway.registry.state import Version
-from slipway.serving import examples
+from slipway.serving import examples, problems, protocols
 from slipway.serving.models import Models
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.problems import Problem
@@ -146,9 +142,7 @@ def build(
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
     )
-    app.add_exception_handler(Problem, _answer_problem)
-    app.add_exception_handler(HTTPException, _answer_http)
-    app.add_exception_handler(RequestValidationError, _answer_invalid)
+    problems.install(app)
 
     @app.get("/healthz", tags=["server"])
     async def healthz() -> dict[str, str]:
@@ -198,6 +192,7 @@ def build(
         content = await predictions.respond(request.scope, request.receive)
         return Prediction.model_validate_json(content)
 
+    protocols.add(app, models, predictions, lambda: readiness(models, watch, draining()).ready)
     return app
 
 
@@ -212,13 +207,13 @@ def readiness(models: Models, watch: Watch, draining: bool) -> Readiness:
         )
         for place, version in models.followed().items()
     ]
-    problems = list(watch.problems)
+    wrong = list(watch.problems)
     if draining:
-        problems.append("the server is about to end")
+        wrong.append("the server is about to end")
     if not answering:
-        problems.append(f"no version holds {models.role}: give the role with `slipway promote`")
+        wrong.append(f"no version holds {models.role}: give the role with `slipway promote`")
     ready = not draining and bool(answering) and all(one.answers is not None for one in answering)
-    return Readiness(ready=ready, models=answering, problems=problems)
+    return Readiness(ready=ready, models=answering, problems=wrong)
 
 
 def in_memory(models: Models, loaded: Loaded) -> InMemory:
@@ -230,31 +225,3 @@ def in_memory(models: Models, loaded: Loaded) -> InMemory:
         bytes=loaded.bytes,
         milliseconds=1e3 * loaded.seconds,
     )
-
-
-async def _answer_problem(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Problem)
-    members = problem.members
-    headers = {"retry-after": str(members["retry_after"])} if "retry_after" in members else None
-    return Response(
-        orjson.dumps(problem.document(request.scope["state"]["request_id"])),
-        problem.status,
-        headers,
-        "application/problem+json",
-    )
-
-
-async def _answer_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    status = HTTPStatus(error.status_code)
-    detail = (
-        f"{request.method} {request.url.path}: {status.description or status.phrase}; /openapi.json lists the paths"
-    )
-    return await _answer_problem(request, Problem(status, status.phrase, detail))
-
-
-async def _answer_invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return await _answer_problem(request, Problem(422, "Request cannot be used", detail))

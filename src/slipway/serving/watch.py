@@ -112,7 +112,7 @@ class Watch:
         task = self._loading.get(version.name)
         if task is None:
             if len(self._loading) >= MOST_LOADS:
-                raise Problem(429, "Too many models are loading", "try again in some seconds", retry_after=5)
+                raise Problem(429, "Too many models are loading", "try again in some seconds", {"Retry-After": "5"})
             task = asyncio.create_task(self._in_thread(lambda: release.load(version, self._settings.releases)))
             self._loading[version.name] = task
             task.add_done_callback(lambda _: self._loading.pop(version.name, None))
