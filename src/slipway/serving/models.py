@@ -33,8 +33,6 @@ class Models:
         self.cache_bytes = cache_bytes
         self.roles = Roles()
         self.serving: dict[Place, Loaded] = {}
-        self.failed: dict[str, str] = {}
-        """Why a version cannot be loaded, by its full name."""
         self._memory: OrderedDict[str, Loaded] = OrderedDict()
         self._ready: dict[str, Loaded] = {}
 
@@ -42,7 +40,7 @@ class Models:
         """Return the loaded version that an address means, or the version to load first.
 
         Raises:
-            Problem: 404 if there is no such model, version or holder of the role; 503 if it cannot be loaded.
+            Problem: 404 if there is no such model, version or holder of the role.
         """
         if (known := self._ready.get(address)) is not None:
             self._memory.move_to_end(known.version.name)
@@ -51,10 +49,6 @@ class Models:
         if (loaded := self._memory.get(version.name)) is not None:
             self.put(loaded, place)
             return loaded
-        if version.name in self.failed:
-            raise Problem(
-                503, "Model cannot be loaded", f"{version.name} cannot be loaded: {self.failed[version.name]}"
-            )
         return version
 
     def resolve(self, address: str) -> tuple[Place | None, Version]:
@@ -125,14 +119,10 @@ class Models:
         """Take what Git says now: places without a holder end to answer."""
         self.roles = roles
         self.serving = {place: loaded for place, loaded in self.serving.items() if place in roles.holders}
-        self.failed = {
-            name: why for name, why in self.failed.items() if name in {one.name for one in self.followed().values()}
-        }
         self._update()
 
     def put(self, loaded: Loaded, place: Place | None = None) -> None:
         """Add a version; at a place, it answers from now on."""
-        self.failed.pop(loaded.version.name, None)
         self._memory[loaded.version.name] = loaded
         self._memory.move_to_end(loaded.version.name)
         if place is not None and self.roles.holders.get(place) == loaded.version:

@@ -3,6 +3,7 @@
 It is a function of ASGI, since a route of the framework takes three times the CPU for a row.
 """
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import parse_qs
@@ -70,7 +71,13 @@ class Predictions:
             Problem: there is none, or it cannot be loaded.
         """
         found = self._models.find(address)
-        return await self._watch.load(address) if isinstance(found, Version) else found
+        if not isinstance(found, Version):
+            return found
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._watch.load(address)
+        except TimeoutError:
+            raise Problem(504, "Deadline passed", f"{found.name} is being loaded; try again in some seconds")
 
     async def predict(self, model: Loaded, given: list[Any]) -> Predicted:
         """Return the predictions of raw examples.

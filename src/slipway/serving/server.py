@@ -10,15 +10,18 @@ import os
 import tempfile
 from dataclasses import replace
 from functools import partial
+from logging import LogRecord
 from pathlib import Path
 
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
+from uvicorn.logging import DefaultFormatter
 from uvicorn.supervisors import Multiprocess
 
 from slipway.core.errors import ConfigError
 from slipway.serving.app import create
 from slipway.serving.settings import Settings
+from slipway_edge.redaction import plain
 
 DRAIN = 10
 """The most seconds from SIGTERM to the end."""
@@ -69,8 +72,17 @@ def run(settings: Settings, host: str, port: int, count: int) -> None:
             Multiprocess(config, sockets=[config.bind_socket()]).run()
 
 
+class Formatter(DefaultFormatter):
+    """Uvicorn's form of a line of the log, without secrets and control characters."""
+
+    def format(self, record: LogRecord) -> str:
+        """Return the line."""
+        return plain(super().format(record))
+
+
 def _log_config() -> dict[str, object]:
     """Uvicorn's own, with the log of the server beside it."""
     config = copy.deepcopy(LOGGING_CONFIG)
+    config["formatters"]["default"] = {"()": f"{__name__}.Formatter", "fmt": "%(levelprefix)s %(message)s"}
     config["loggers"]["slipway"] = {"handlers": ["default"], "level": "INFO", "propagate": False}
     return dict(config)

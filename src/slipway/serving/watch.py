@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from filelock import FileLock
 
 from slipway.core import atomic
-from slipway.core.errors import SlipwayError
+from slipway.core.errors import ModelError, SlipwayError
 from slipway.registry.state import Version
 from slipway.serving import release, repository, roles
 from slipway.serving.models import Models, Place
@@ -39,12 +39,13 @@ MOST_LOADS = 8
 """The most versions that wait to be loaded on demand."""
 
 
-@dataclass
-class _Tries:
-    """How often a version could not be loaded, and when to try again."""
+@dataclass(frozen=True)
+class _Failure:
+    """Why a version could not be loaded, how often, and when to try again, in seconds of the monotonic clock."""
 
-    count: int = 0
-    again: float = 0.0
+    why: str
+    count: int
+    again: float
 
 
 class Watch:
@@ -56,7 +57,7 @@ class Watch:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loading")
         self._turn = asyncio.Lock()
         self._loading: dict[str, asyncio.Task[Loaded]] = {}
-        self._tries: dict[str, _Tries] = {}
+        self._failures: dict[str, _Failure] = {}
         self._seen: tuple[str, frozenset[str]] | None = None
         self._stamp = 0
         self.problems: tuple[str, ...] = ()
@@ -70,11 +71,12 @@ class Watch:
         """Follow the tags until the task is cancelled."""
         while True:
             await asyncio.sleep(TICK)
-            due = self._settings.poll and time.time() - self._fetched_at() >= self._settings.poll
-            waiting = any(tries.again <= time.monotonic() for tries in self._tries.values())
+            due = bool(self._settings.poll) and not self._is_recent()
+            followed = {version.name for version in self._models.followed().values()}
+            waiting = any(self._may_try(name) for name in self._failures.keys() & followed)
             if due or waiting or self._changed_at() != self._stamp:
                 try:
-                    await self.refresh(fetch=bool(due))
+                    await self.refresh(fetch=due)
                 except Exception:  # the next look may succeed, and a server must not end
                     logger.exception("the tags could not be followed")
 
@@ -93,14 +95,13 @@ class Watch:
                 return
             if found is not None:
                 self._models.follow(found)
+            wrong = []
             for place, version in self._models.followed().items():
-                await self._bring(place, version, again)
-            wrong = [
-                f"{version.name} cannot be loaded for {place[1]}: {why}"
-                for place, version in self._models.followed().items()
-                if (why := self._models.failed.get(version.name)) is not None
-            ]
-            self._report((*problems, *self._models.roles.problems, *dict.fromkeys(wrong)))
+                try:
+                    await self._bring(place, version, again)
+                except SlipwayError as error:
+                    wrong.append(f"{version.name} cannot be loaded for {place[1]}: {error}")
+            self._report((*problems, *self._models.roles.problems, *wrong))
 
     async def load(self, address: str) -> Loaded:
         """Load the version that an address means, on demand.
@@ -109,43 +110,62 @@ class Watch:
             Problem: 404 if there is none, 429 if too many wait, 503 if it cannot be loaded.
         """
         place, version = self._models.resolve(address)
-        task = self._loading.get(version.name)
-        if task is None:
-            if len(self._loading) >= MOST_LOADS:
-                raise Problem(429, "Too many models are loading", "try again in some seconds", {"Retry-After": "5"})
-            task = asyncio.create_task(self._in_thread(lambda: release.load(version, self._settings.releases)))
-            self._loading[version.name] = task
-            task.add_done_callback(lambda _: self._loading.pop(version.name, None))
+        if len(self._loading) >= MOST_LOADS and version.name not in self._loading:
+            raise Problem(429, "Too many models are loading", "try again in some seconds", {"Retry-After": "5"})
         try:
-            loaded = await asyncio.shield(task)
+            loaded = await self._load(version)
         except SlipwayError as error:
             raise Problem(503, "Model cannot be loaded", f"{version.name} cannot be loaded: {error}")
         self._models.put(loaded, place)
         return loaded
 
     async def _bring(self, place: Place, version: Version, again: bool) -> None:
-        """Make a version answer at a place, if it can be loaded."""
+        """Make a version answer at a place.
+
+        Raises:
+            SlipwayError: it cannot be loaded.
+        """
         now = self._models.serving.get(place)
-        if now is not None and now.version == version:
-            return
-        if (there := self._models.get(version)) is not None:
-            self._models.put(there, place)
-            return
-        tries = self._tries.get(version.name)
-        if tries is not None and tries.again > time.monotonic() and not again:
-            return
+        if now is None or now.version != version:
+            loaded = self._models.get(version) or await self._load(version, again)
+            self._models.put(loaded, place)
+            logger.info("%s answers for %s", version.name, place[1])
+
+    async def _load(self, version: Version, again: bool = False) -> Loaded:
+        """Load a version, once for all who wait for it; after a failure, only from time to time.
+
+        Raises:
+            SlipwayError: it cannot be loaded.
+        """
+        name = version.name
+        if not again and not self._may_try(name):
+            raise ModelError(self._failures[name].why)
+        task = self._loading.get(name)
+        if task is None:
+            task = asyncio.create_task(self._in_thread(lambda: release.load(version, self._settings.releases)))
+            self._loading[name] = task
+            task.add_done_callback(lambda done: self._finish(name, done))
         try:
-            loaded = await self._in_thread(lambda: release.load(version, self._settings.releases))
-        except Exception as error:  # a damaged model may raise anything, and must not end the server
-            tries = self._tries.setdefault(version.name, _Tries())
-            tries.again = time.monotonic() + min(LONGEST_PAUSE, 2.0**tries.count * max(self._settings.poll, 1))
-            tries.count += 1
-            why = str(error) if isinstance(error, SlipwayError) else f"{type(error).__name__}: {error}"
-            self._models.failed[version.name] = why
+            return await asyncio.shield(task)
+        except SlipwayError:
+            raise
+        except Exception as error:  # a damaged model may raise anything
+            raise ModelError(f"{type(error).__name__}: {error}")
+
+    def _finish(self, name: str, task: asyncio.Task[Loaded]) -> None:
+        """Note whether a version could be loaded."""
+        self._loading.pop(name, None)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            self._failures.pop(name, None)
             return
-        self._tries.pop(version.name, None)
-        self._models.put(loaded, place)
-        logger.info("%s answers for %s", version.name, place[1])
+        why = str(error) if isinstance(error, SlipwayError) else f"{type(error).__name__}: {error}"
+        count = self._failures[name].count + 1 if name in self._failures else 1
+        pause = min(LONGEST_PAUSE, max(self._settings.poll, 1) * 2.0 ** (count - 1))
+        self._failures[name] = _Failure(why, count, time.monotonic() + pause)
+
+    def _may_try(self, name: str) -> bool:
+        return name not in self._failures or self._failures[name].again <= time.monotonic()
 
     def _look(self, fetch: bool, again: bool) -> tuple[Roles | None, tuple[str, ...]]:
         """The roles in Git, None if nothing changed since the last look, and what is wrong with Git."""
@@ -155,14 +175,12 @@ class Watch:
             return None, fetched.problems
         found = roles.read(repository.effective(fetched.removed))
         self._seen = now
-        wanted = {version.name for version in found.holders.values()}
-        self._tries = {name: tries for name, tries in self._tries.items() if name in wanted}
         return found, fetched.problems
 
     def _fetch(self, forced: bool) -> Fetched:
         """Ask the remote, unless another worker just did."""
         with FileLock(self._settings.shared / "fetched.lock"):
-            if not forced and time.time() - self._fetched_at() < self._settings.poll:
+            if not forced and self._is_recent():
                 return self._last_fetch()
             fetched = repository.fetch(self._settings.own)
             atomic.write_json(
@@ -184,8 +202,9 @@ class Watch:
         except FileNotFoundError:
             return 0
 
-    def _fetched_at(self) -> float:
-        return self._changed_at() / 1e9
+    def _is_recent(self) -> bool:
+        """Whether a worker asked the remote less than a poll ago; a clock that was put back does not stop polls."""
+        return 0 <= time.time() - self._changed_at() / 1e9 < self._settings.poll
 
     def _report(self, problems: tuple[str, ...]) -> None:
         """Keep what is wrong, and log what is new of it."""
