@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from slipway.registry.grammar import LIVE
 from slipway.registry.state import LATEST, Version
 from slipway.serving.problems import Problem
-from slipway.serving.release import Loaded
+from slipway.serving.release import Key, Loaded, key
 from slipway.serving.roles import Roles
 
 Place = tuple[str, str]
@@ -33,7 +33,7 @@ class Models:
         self.cache_bytes = cache_bytes
         self.roles = Roles()
         self.serving: dict[Place, Loaded] = {}
-        self._memory: OrderedDict[str, Loaded] = OrderedDict()
+        self._memory: OrderedDict[Key, Loaded] = OrderedDict()
         self._ready: dict[str, Loaded] = {}
 
     def find(self, address: str) -> Loaded | Version:
@@ -43,10 +43,10 @@ class Models:
             Problem: 404 if there is no such model, version or holder of the role.
         """
         if (known := self._ready.get(address)) is not None:
-            self._memory.move_to_end(known.version.name)
+            self._memory.move_to_end(key(known.version))
             return known
         place, version = self.resolve(address)
-        if (loaded := self._memory.get(version.name)) is not None:
+        if (loaded := self._memory.get(key(version))) is not None:
             self.put(loaded, place)
             return loaded
         return version
@@ -113,7 +113,7 @@ class Models:
 
     def get(self, version: Version) -> Loaded | None:
         """Return a version if it is in memory."""
-        return self._memory.get(version.name)
+        return self._memory.get(key(version))
 
     def follow(self, roles: Roles) -> None:
         """Take what Git says now: places without a holder end to answer."""
@@ -123,24 +123,29 @@ class Models:
 
     def put(self, loaded: Loaded, place: Place | None = None) -> None:
         """Add a version; at a place, it answers from now on."""
-        self._memory[loaded.version.name] = loaded
-        self._memory.move_to_end(loaded.version.name)
-        if place is not None and self.roles.holders.get(place) == loaded.version:
+        self._memory[key(loaded.version)] = loaded
+        self._memory.move_to_end(key(loaded.version))
+        holder = self.roles.holders.get(place) if place is not None else None
+        if place is not None and holder is not None and key(holder) == key(loaded.version):
             self.serving[place] = loaded
         self._trim()
         self._update()
 
     def unload(self, version: Version) -> bool:
         """Remove a version from memory, unless it holds a role or answers for one; return whether it is removed."""
-        if version.name in self._held() or version.name not in self._memory:
+        if key(version) in self._held() or key(version) not in self._memory:
             return False
-        del self._memory[version.name]
+        del self._memory[key(version)]
         self._update()
         return True
 
-    def _held(self) -> set[str]:
+    def _is_registered(self, version: Version) -> bool:
+        variant = self.roles.variants.get(version.variant)
+        return variant is not None and variant.version_at(version.commit) == version.version
+
+    def _held(self) -> set[Key]:
         """The versions that are never unloaded."""
-        return {one.name for one in self.roles.holders.values()} | {one.version.name for one in self.serving.values()}
+        return {key(one) for one in (*self.roles.holders.values(), *(one.version for one in self.serving.values()))}
 
     def _trim(self) -> None:
         """Unload the versions that were used least recently until the others are within the limit."""
@@ -149,15 +154,15 @@ class Models:
             self._held(),
             next(reversed(self._memory)),
         )
-        for name in list(self._memory):
+        for one in list(self._memory):
             if total <= self.cache_bytes:
                 return
-            if name not in held and name != newest:
-                total -= self._memory.pop(name).bytes
+            if one not in held and one != newest:
+                total -= self._memory.pop(one).bytes
 
     def _update(self) -> None:
         """Write down which loaded version each address means, so that a request needs only one look."""
-        self._ready = {loaded.version.name: loaded for loaded in self._memory.values()}
+        self._ready = {one.version.name: one for one in self._memory.values() if self._is_registered(one.version)}
         aliases: dict[str, list[str]] = {}
         for registered, variant in self.roles.names.items():
             aliases.setdefault(variant, [variant]).append(registered)

@@ -33,6 +33,14 @@ QUICK = 0.001
 TRIES = 5
 
 
+Key = tuple[str, str]
+
+
+def key(version: Version) -> Key:
+    """Return what identifies a version: its full name and its commit. Its roles change."""
+    return version.name, version.commit
+
+
 @dataclass(eq=False)
 class Loaded:
     """A version that is ready: its model with its task.

@@ -23,7 +23,7 @@ from slipway.registry.state import Version
 from slipway.serving import release, repository, roles
 from slipway.serving.models import Models, Place
 from slipway.serving.problems import Problem
-from slipway.serving.release import Loaded
+from slipway.serving.release import Key, Loaded, key
 from slipway.serving.repository import Fetched
 from slipway.serving.roles import Roles
 from slipway.serving.settings import Settings
@@ -56,8 +56,8 @@ class Watch:
         self._models = models
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="loading")
         self._turn = asyncio.Lock()
-        self._loading: dict[str, asyncio.Task[Loaded]] = {}
-        self._failures: dict[str, _Failure] = {}
+        self._loading: dict[Key, asyncio.Task[Loaded]] = {}
+        self._failures: dict[Key, _Failure] = {}
         self._seen: tuple[str, frozenset[str]] | None = None
         self._stamp = 0
         self.problems: tuple[str, ...] = ()
@@ -72,8 +72,8 @@ class Watch:
         while True:
             await asyncio.sleep(TICK)
             due = bool(self._settings.poll) and not self._is_recent()
-            followed = {version.name for version in self._models.followed().values()}
-            waiting = any(self._may_try(name) for name in self._failures.keys() & followed)
+            followed = {key(version) for version in self._models.followed().values()}
+            waiting = any(self._may_try(one) for one in self._failures.keys() & followed)
             if due or waiting or self._changed_at() != self._stamp:
                 try:
                     await self.refresh(fetch=due)
@@ -110,7 +110,7 @@ class Watch:
             Problem: 404 if there is none, 429 if too many wait, 503 if it cannot be loaded.
         """
         place, version = self._models.resolve(address)
-        if len(self._loading) >= MOST_LOADS and version.name not in self._loading:
+        if len(self._loading) >= MOST_LOADS and key(version) not in self._loading:
             raise Problem(429, "Too many models are loading", "try again in some seconds", {"Retry-After": "5"})
         try:
             loaded = await self._load(version)
@@ -126,7 +126,7 @@ class Watch:
             SlipwayError: it cannot be loaded.
         """
         now = self._models.serving.get(place)
-        if now is None or now.version != version:
+        if now is None or key(now.version) != key(version):
             loaded = self._models.get(version) or await self._load(version, again)
             self._models.put(loaded, place)
             logger.info("%s answers for %s", version.name, place[1])
@@ -137,14 +137,14 @@ class Watch:
         Raises:
             SlipwayError: it cannot be loaded.
         """
-        name = version.name
-        if not again and not self._may_try(name):
-            raise ModelError(self._failures[name].why)
-        task = self._loading.get(name)
+        one = key(version)
+        if not again and not self._may_try(one):
+            raise ModelError(self._failures[one].why)
+        task = self._loading.get(one)
         if task is None:
             task = asyncio.create_task(self._in_thread(lambda: release.load(version, self._settings.releases)))
-            self._loading[name] = task
-            task.add_done_callback(lambda done: self._finish(name, done))
+            self._loading[one] = task
+            task.add_done_callback(lambda done: self._finish(one, done))
         try:
             return await asyncio.shield(task)
         except SlipwayError:
@@ -152,20 +152,20 @@ class Watch:
         except Exception as error:  # a damaged model may raise anything
             raise ModelError(f"{type(error).__name__}: {error}")
 
-    def _finish(self, name: str, task: asyncio.Task[Loaded]) -> None:
+    def _finish(self, one: Key, task: asyncio.Task[Loaded]) -> None:
         """Note whether a version could be loaded."""
-        self._loading.pop(name, None)
+        self._loading.pop(one, None)
         error = None if task.cancelled() else task.exception()
         if error is None:
-            self._failures.pop(name, None)
+            self._failures.pop(one, None)
             return
         why = str(error) if isinstance(error, SlipwayError) else f"{type(error).__name__}: {error}"
-        count = self._failures[name].count + 1 if name in self._failures else 1
+        count = self._failures[one].count + 1 if one in self._failures else 1
         pause = min(LONGEST_PAUSE, max(self._settings.poll, 1) * 2.0 ** (count - 1))
-        self._failures[name] = _Failure(why, count, time.monotonic() + pause)
+        self._failures[one] = _Failure(why, count, time.monotonic() + pause)
 
-    def _may_try(self, name: str) -> bool:
-        return name not in self._failures or self._failures[name].again <= time.monotonic()
+    def _may_try(self, one: Key) -> bool:
+        return one not in self._failures or self._failures[one].again <= time.monotonic()
 
     def _look(self, fetch: bool, again: bool) -> tuple[Roles | None, tuple[str, ...]]:
         """The roles in Git, None if nothing changed since the last look, and what is wrong with Git."""
