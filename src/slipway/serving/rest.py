@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 from starlette.types import Lifespan
 
 from slipway.registry.state import Version
-from slipway.serving import examples, problems, protocols
+from slipway.serving import examples, problems, protocols, try_it
 from slipway.serving.models import Models
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.problems import Problem
@@ -191,6 +192,12 @@ def build(
         # `Application` answers without the framework; this route is the same for the document.
         content = await predictions.respond(request.scope, request.receive)
         return Prediction.model_validate_json(content)
+
+    @app.get("/try/{address}", tags=["server"], response_class=HTMLResponse)
+    async def try_page(address: Address) -> HTMLResponse:
+        """A page to try a model."""
+        html, policy = try_it.page()
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
 
     protocols.add(app, models, predictions, lambda: readiness(models, watch, draining()).ready)
     return app
