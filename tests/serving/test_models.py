@@ -14,7 +14,7 @@ from slipway.serving.roles import Roles
 
 
 def variant(*names: str) -> Variant:
-    """Return a variant with these tags; a tag of a role is for the version that its last part names, as in #1:v1.0.0."""
+    """Return a variant with these tags; that of a role ends with its version, as in ball#production#1:v1.0.0."""
     tags = []
     for name in names:
         tag, _, version = name.partition(":")
@@ -87,7 +87,7 @@ def test_a_version_whose_tag_was_deleted_or_moved_does_not_answer() -> None:
     made.put(loaded(BALL.versions["v2.0.0"]))
     assert isinstance(made.find("ball@v2.0.0"), Loaded)
     made.follow(roles(variant("ball@v1.0.0", "ball#production#1:v1.0.0")))
-    with pytest.raises(Problem, match="no version v2.0.0"):
+    with pytest.raises(Problem, match=r"no version v2\.0\.0"):
         made.find("ball@v2.0.0")
 
 
