@@ -1,0 +1,115 @@
+"""Senders that take too long with their headers, or send too many: 408 and 431, by uvicorn's own protocol class.
+
+uvicorn has no time limit for a request that has begun (its issue 157), and an ASGI application is not called before the
+headers are complete, so a client that sends a byte now and then would hold its connection for ever. `protocol` returns
+the class that uvicorn would use, with a deadline, for its setting `http`. The body has its own deadline in
+`slipway.serving.bodies`.
+
+A client that is refused may still be sending its body. The rest of it is taken in for a short while and thrown away:
+closing at once would reset the connection, and many clients would then never see the answer.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from slipway.serving.limits import Limits
+from slipway.serving.problems import MEDIA_TYPE, Problem, document, new_id
+
+Refused = Callable[[Problem, str], None]
+"""What is told about a request that was refused before its headers were complete: the problem and its request's id."""
+
+
+def protocol(limits: Limits, refused: Refused) -> type[asyncio.Protocol]:
+    """Return uvicorn's HTTP protocol with the limits on headers; `refused` is called for each refusal."""
+    own = {"limits": limits, "refused": staticmethod(refused)}
+    return type("Deadline", (_Deadline, AutoHTTPProtocol), own)
+
+
+class _Deadline(asyncio.Protocol):
+    """What is added to uvicorn's protocol.
+
+    `_complete` is the cycle (uvicorn's name for a request with its response) whose request arrived as a whole, and
+    `_since` when the first byte of the next one arrived. One timer for each connection looks at them, none for each
+    request.
+    """
+
+    limits: ClassVar[Limits]
+    refused: ClassVar[Refused]
+    cycle: Any
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._complete: Any = None
+        self._since: float | None = self.loop.time()
+        self._head = 0
+        self._timer = self.loop.call_later(self.limits.head_seconds, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in bytes, and note whether a request has begun or is complete."""
+        if self._since is None:
+            self._since = self.loop.time()
+        super().data_received(data)
+        if self.cycle is self._complete:
+            self._head += len(data)
+            if self._head > self.limits.head:
+                self._refuse(431, "Headers too large", f"more than {self.limits.head:,} bytes of headers")
+        elif not self.cycle.more_body:
+            self._complete, self._since, self._head = self.cycle, None, 0
+
+    def on_response_complete(self) -> None:
+        """Wait for the rest of a body that nobody reads any more, but not for long."""
+        answered = self.cycle
+        super().on_response_complete()  # type: ignore[misc]
+        if answered.more_body:
+            self.loop.call_later(self.limits.linger_seconds, self._hang_up, answered)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        if getattr(sys.exception(), "error_status_hint", 400) == 431:
+            self._refuse(431, "Headers too large", f"more than {self.limits.head:,} bytes of headers")
+        else:
+            self._refuse(400, "Not HTTP", "what was sent is not a request of HTTP/1.1")
+
+    def _look(self) -> None:
+        """End the connection if it took too long to send headers, otherwise look again when it could have."""
+        now, allowed = self.loop.time(), self.limits.head_seconds
+        waits = self._since is not None and self.cycle is self._complete
+        if not waits:
+            self._timer = self.loop.call_later(allowed, self._look)
+        elif (left := (self._since or now) + allowed - now) > 0:
+            self._timer = self.loop.call_later(left, self._look)
+        elif self._head:
+            self._refuse(
+                408, "Too slow", f"{self._head:,} bytes of headers arrived in {allowed:g} s, and no end of them"
+            )
+        else:
+            self.transport.close()
+
+    def _hang_up(self, cycle: Any) -> None:
+        if self.cycle is cycle and cycle.response_complete:
+            self.transport.close()
+
+    def _refuse(self, status: int, title: str, detail: str) -> None:
+        if self.transport.is_closing():
+            return
+        problem, identity = Problem(status, title, detail), new_id()
+        self.refused(problem, identity)
+        content = document(problem, identity)
+        head = (
+            f"HTTP/1.1 {status} {title}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\n"
+            f"x-request-id: {identity}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + content)
+        self.transport.close()
