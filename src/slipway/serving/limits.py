@@ -97,7 +97,7 @@ def check_pixels(picture: bytes, limits: Limits) -> None:
         return
     if height * width > limits.pixels:
         raise Problem(
-            413, TITLE, f"{width:,} x {height:,} pixels, and a picture may have {limits.pixels:,}; make it smaller"
+            413, TITLE, f"{width:,} x {height:,} pixels, and a picture may have {limits.pixels:,} pixels; make it smaller"
         )
 
 
