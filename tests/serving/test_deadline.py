@@ -61,7 +61,7 @@ def test_a_body_that_comes_byte_by_byte_is_refused(server: Server, kind: str, ch
     answer = dripped(server, head, b"".join(rest))
     assert answer.status == 408
     assert answer.headers["connection"] == "close"
-    assert "of the body arrived in 0.4 s" in answer.problem["detail"]
+    assert "bytes of the body arrived in time, and no end of it" in answer.problem["detail"]
 
 
 def test_a_body_that_never_comes_is_refused_on_a_route_of_the_framework_too(server: Server) -> None:
@@ -126,8 +126,7 @@ def test_more_headers_than_are_allowed_are_refused(server: Server, piece: int) -
 @given(st.binary(min_size=1, max_size=40))
 def test_what_is_not_http_is_answered_by_a_problem_or_runs_out_of_time(server: Server, content: bytes) -> None:
     answer = server.send(content + b"\r\n\r\n", b"\r\n")
-    assert answer.status == 400
-    assert answer.problem["title"] == "Not HTTP"
+    assert (answer.status, answer.problem["title"]) in ((400, "Not HTTP"), (408, "Too slow"))
 
 
 def test_requests_that_are_sent_ahead_are_all_answered(server: Server) -> None:

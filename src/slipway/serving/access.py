@@ -66,7 +66,7 @@ class Access:
             if rule.scopes:
                 raise
             return
-        if rule.scopes and not any(token.may(one) for one in rule.scopes):
+        if rule.scopes and not token.may(*rule.scopes):
             lacking = " or ".join(rule.scopes)
             challenge = f'{_MISSING}, error="insufficient_scope", scope="{" ".join(rule.scopes)}"'
             raise Problem(

@@ -3,12 +3,14 @@
 A body of JSON is read whole and checked before the application sees any of it, since nothing can be done with a part.
 Any other body is passed on as it arrives, and counted.
 
-Starlette's own RequestBodyLimitMiddleware counts bytes too. It is not used because it has no deadline, answers in plain
-text, and lets the application begin before it looks at the stated length.
+How slow is too slow, `slipway.serving.deadline` decides: without its protocol a body has no deadline.
+
+Starlette's own RequestBodyLimitMiddleware counts bytes too. It is not used because it answers in plain text, and lets
+the application begin before it looks at the stated length.
 """
 
-import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -39,7 +41,7 @@ class Bodies:
         _check_type(kind, coding, rule.content)
         if length is not None and length > most:
             raise _too_large(f"{length:,} bytes", most)
-        body = _Body(receive, most, self.limits)
+        body = _Body(receive, most, scope["state"])
         if kind == "application/json" or kind.endswith("+json"):
             content = await whole(body.receive)
             check_depth(content, self.limits)
@@ -66,36 +68,28 @@ async def whole(receive: Receive) -> bytes:
 
 
 class _Body:
-    """A body on its way in: how much of it has arrived, and since when it is waited for."""
+    """A body on its way in, of which `_most` bytes are allowed."""
 
-    def __init__(self, receive: Receive, most: int, limits: Limits) -> None:
+    def __init__(self, receive: Receive, most: int, state: Mapping[str, Any]) -> None:
         self._receive = receive
         self._most = most
-        self._limits = limits
-        self._began = asyncio.get_running_loop().time()
+        self._state = state
         self._arrived = 0
-        self._complete = False
 
     async def receive(self) -> Message:
         """Return the next message, as ASGI's `receive` does."""
-        if self._complete:
-            return await self._receive()
-        due = self._began + self._limits.body_seconds + self._arrived / self._limits.slowest
-        try:
-            async with asyncio.timeout_at(due):
-                message = await self._receive()
-        except TimeoutError:
-            raise Problem(
-                408,
-                "Too slow",
-                f"{self._arrived:,} bytes of the body arrived in {due - self._began:.3g} s, and then no more",
-                {"Connection": "close"},
-            )
+        message = await self._receive()
         if message["type"] == "http.request":
             self._arrived += len(message.get("body", b""))
-            self._complete = not message.get("more_body", False)
             if self._arrived > self._most:
                 raise _too_large("more bytes than that", self._most)
+            if message.get("more_body", False) and "overdue" in self._state:
+                raise Problem(
+                    408,
+                    "Too slow",
+                    f"{self._arrived:,} bytes of the body arrived in time, and no end of it",
+                    {"Connection": "close"},
+                )
         return message
 
 
@@ -103,15 +97,14 @@ def _described(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, int | None,
     """What the headers say of a body: its type in lower case, length in bytes, coding, and whether it is chunked."""
     kind, length, coding, chunked = "", None, "", False
     for name, value in headers:
-        match name:
-            case b"content-type":
-                kind = value.partition(b";")[0].strip().lower().decode("latin-1")
-            case b"content-length":
-                length = int(value) if value.isdigit() else None
-            case b"content-encoding":
-                coding = value.strip().lower().decode("latin-1")
-            case b"transfer-encoding":
-                chunked = True
+        if name == b"content-type":
+            kind = value.partition(b";")[0].strip().lower().decode("latin-1")
+        elif name == b"content-length":
+            length = int(value) if value.isdigit() else None
+        elif name == b"content-encoding":
+            coding = value.strip().lower().decode("latin-1")
+        elif name == b"transfer-encoding":
+            chunked = True
     return kind, length, coding, chunked
 
 

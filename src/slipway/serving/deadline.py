@@ -1,9 +1,10 @@
-"""Senders that take too long with their headers, or send too many: 408 and 431, by uvicorn's own protocol class.
+"""Senders that are too slow, or send too many headers: 408 and 431, by uvicorn's own protocol class.
 
 uvicorn has no time limit for a request that has begun (its issue 157), and an ASGI application is not called before the
 headers are complete, so a client that sends a byte now and then would hold its connection for ever. `protocol` returns
-the class that uvicorn would use, with a deadline, for its setting `http`. The body has its own deadline in
-`slipway.serving.bodies`.
+the class that uvicorn would use, with deadlines, for its setting `http`. For late headers it answers itself. For a late
+body it notes `overdue` in the state of the request and wakes up who waits for the body: `slipway.serving.bodies` sees
+it and refuses the request like any other. There is one timer for each connection and none for each request.
 
 A client that is refused may still be sending its body. The rest of it is taken in for a short while and thrown away:
 closing at once would reset the connection, and many clients would then never see the answer.
@@ -32,9 +33,8 @@ def protocol(limits: Limits, refused: Refused) -> type[asyncio.Protocol]:
 class _Deadline(asyncio.Protocol):
     """What is added to uvicorn's protocol.
 
-    `_complete` is the cycle (uvicorn's name for a request with its response) whose request arrived as a whole, and
-    `_since` when the first byte of the next one arrived. One timer for each connection looks at them, none for each
-    request.
+    `_complete` is the cycle (uvicorn's name for a request with its response) whose request arrived as a whole. `_since`
+    is when the first byte of the next request arrived, None until then, and `_arrived` how many bytes of it have.
     """
 
     limits: ClassVar[Limits]
@@ -48,7 +48,7 @@ class _Deadline(asyncio.Protocol):
         super().connection_made(transport)
         self._complete: Any = None
         self._since: float | None = self.loop.time()
-        self._head = 0
+        self._arrived = 0
         self._timer = self.loop.call_later(self.limits.head_seconds, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -60,13 +60,13 @@ class _Deadline(asyncio.Protocol):
         """Take in bytes, and note whether a request has begun or is complete."""
         if self._since is None:
             self._since = self.loop.time()
+        self._arrived += len(data)
         super().data_received(data)
         if self.cycle is self._complete:
-            self._head += len(data)
-            if self._head > self.limits.head:
+            if self._arrived > self.limits.head:
                 self._refuse(431, "Headers too large", f"more than {self.limits.head:,} bytes of headers")
         elif not self.cycle.more_body:
-            self._complete, self._since, self._head = self.cycle, None, 0
+            self._complete, self._since, self._arrived = self.cycle, None, 0
 
     def on_response_complete(self) -> None:
         """Wait for the rest of a body that nobody reads any more, but not for long."""
@@ -83,19 +83,23 @@ class _Deadline(asyncio.Protocol):
             self._refuse(400, "Not HTTP", "what was sent is not a request of HTTP/1.1")
 
     def _look(self) -> None:
-        """End the connection if it took too long to send headers, otherwise look again when it could have."""
-        now, allowed = self.loop.time(), self.limits.head_seconds
-        waits = self._since is not None and self.cycle is self._complete
-        if not waits:
-            self._timer = self.loop.call_later(allowed, self._look)
-        elif (left := (self._since or now) + allowed - now) > 0:
-            self._timer = self.loop.call_later(left, self._look)
-        elif self._head:
-            self._refuse(
-                408, "Too slow", f"{self._head:,} bytes of headers arrived in {allowed:g} s, and no end of them"
-            )
-        else:
-            self.transport.close()
+        """Refuse what is overdue, and look again when something could be."""
+        limits, left = self.limits, self.limits.head_seconds
+        if self._since is not None:
+            in_head = self.cycle is self._complete
+            allowed = limits.head_seconds if in_head else limits.body_seconds + self._arrived / limits.slowest
+            left = self._since + allowed - self.loop.time()
+            if left <= 0:
+                left = limits.head_seconds
+                if not in_head:
+                    self.cycle.scope["state"]["overdue"] = True
+                    self.cycle.message_event.set()
+                elif self._arrived:
+                    arrived = f"{self._arrived:,} bytes of headers arrived in {allowed:g} s, and no end of them"
+                    self._refuse(408, "Too slow", arrived)
+                else:
+                    self.transport.close()
+        self._timer = self.loop.call_later(left, self._look)
 
     def _hang_up(self, cycle: Any) -> None:
         if self.cycle is cycle and cycle.response_complete:

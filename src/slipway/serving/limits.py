@@ -29,9 +29,9 @@ class Limits:
     levels of nested arrays and objects in JSON. `rows`, `files`: in one request. `pixels`: of one picture. `seconds`,
     `samples`: of one sound, the latter over all channels, before resampling.
 
-    Times in seconds: `head_seconds` for the request line and the headers. `body_seconds` for the body, and one more for
-    each `slowest` bytes that have arrived. `linger_seconds`: how long the rest of a body that was refused is still
-    taken in, so that the client reads the answer instead of a closed connection.
+    Times in seconds: `head_seconds` for the request line and the headers. `body_seconds` for the whole request, and one
+    more for each `slowest` bytes of it that have arrived. `linger_seconds`: how long the rest of a body that was
+    refused is still taken in, so that the client reads the answer instead of a closed connection.
     """
 
     body: int = 32 * 2**20
@@ -97,7 +97,9 @@ def check_pixels(picture: bytes, limits: Limits) -> None:
         return
     if height * width > limits.pixels:
         raise Problem(
-            413, TITLE, f"{width:,} x {height:,} pixels, and a picture may have {limits.pixels:,} pixels; make it smaller"
+            413,
+            TITLE,
+            f"{width:,} x {height:,} pixels, and a picture may have {limits.pixels:,} pixels; make it smaller",
         )
 
 

@@ -68,9 +68,9 @@ class Token(BaseModel):
         """Whether it is no longer valid at this time, in seconds since 1970."""
         return self.expires is not None and now >= self.expires.timestamp()
 
-    def may(self, scope: str) -> bool:
-        """Whether it has this scope."""
-        return scope in self.scopes or "admin" in self.scopes
+    def may(self, *scopes: str) -> bool:
+        """Whether it has one of these scopes."""
+        return "admin" in self.scopes or not set(scopes).isdisjoint(self.scopes)
 
 
 class _Document(BaseModel):
