@@ -125,7 +125,7 @@ def document(problem: Problem, request_id: str, path: str | None = None) -> byte
         **({} if path is None else {"instance": quote(path, errors="replace")}),
         "request_id": request_id,
     }
-    return orjson.dumps(problem.members | values)
+    return orjson.dumps(values | {name: one for name, one in problem.members.items() if name not in values})
 
 
 def new_id() -> str:
