@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from slipway.serving import openapi, problems, tokens
 from slipway.serving.audit import AuditLog
 from slipway.serving.bodies import whole
-from slipway.serving.deadline import protocol
+from slipway.serving.deadline import options
 from slipway.serving.limits import Limits, check_pixels, check_rows, check_sound
 from slipway.serving.middleware import protected
 from slipway.serving.tokens import SCOPES, Tokens
@@ -146,7 +146,7 @@ class Server:
         return self.send(*request(method, path, body, token, chunked, **headers))
 
     def records(self) -> list[dict[str, Any]]:
-        """The audit log. An answer can arrive before its record is written, so ask for something else first."""
+        """The audit log. A record is written before the answer is sent."""
         return [json.loads(line) for line in self.audit.path.read_text().splitlines()]
 
 
@@ -197,12 +197,9 @@ def serving(
         protected(application(), Tokens(path), limits, audit, loopback),
         host="127.0.0.1",
         port=0,
-        http=protocol(limits, audit.refused),
-        ws="none",
         lifespan="off",
-        access_log=False,
         log_config=None,
-        h11_max_incomplete_event_size=limits.head,
+        **options(limits, audit),
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

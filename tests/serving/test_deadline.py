@@ -1,5 +1,6 @@
 """Slow and broken senders, on a real server: refused in time, and others are served meanwhile."""
 
+import pickle
 import socket
 import threading
 import time
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.guarded import LIMITS, Answer, Server, answer_on, request, serving
+from slipway.serving.audit import AuditLog
+from slipway.serving.deadline import Protocol, options
 from slipway.serving.limits import Limits
 
 PREDICT = "/api/v1/predict/a"
@@ -138,3 +141,13 @@ def test_requests_that_are_sent_ahead_are_all_answered(server: Server) -> None:
         while found.count(b"HTTP/1.1 200") < 5 or not found.endswith(b"}"):
             found += file.read1(65536)
     assert found.count(b'{"bytes":2}') == 5
+
+
+def test_the_settings_of_uvicorn_reach_a_worker(tmp_path: Path) -> None:
+    audit = AuditLog(tmp_path / "audit.jsonl")
+    audit.write(None, "GET", "/", 401, None, "1")
+    settings, log = pickle.loads(pickle.dumps((options(LIMITS, audit), audit)))  # noqa: S301
+    assert settings["http"].func is Protocol
+    assert settings["http"].args == (LIMITS, log), "one log in each worker"
+    log.write(None, "GET", "/", 401, None, "2")
+    assert len(audit.path.read_text().splitlines()) == 2

@@ -38,6 +38,10 @@ class AuditLog:
         self._file = -1
         self._unfinished = False
 
+    def __reduce__(self) -> tuple[type["AuditLog"], tuple[Path]]:
+        """Let each worker open the file itself."""
+        return AuditLog, (self.path,)
+
     def write(
         self, token: str | None, method: str | None, path: str | None, status: int, problem: str | None, request_id: str
     ) -> None:
@@ -97,10 +101,10 @@ class AuditLog:
 
 
 class Audited:
-    """ASGI middleware, the outermost one: a record for each change and each refusal, once its status is known.
+    """ASGI middleware, the outermost one: a record for each change and each refusal, before it is answered.
 
-    A change is a request with a method other than GET that needs `promote` or `admin`, whatever came of it. Predictions
-    and outcomes are no changes; the logs of predictions have them.
+    A change is a request with a method other than GET that needs `promote` or `admin`, whatever came of it; its status
+    is 0 if it ended without an answer. Predictions and outcomes are no changes; the logs of predictions have them.
     """
 
     def __init__(self, app: ASGIApp, log: AuditLog) -> None:
@@ -112,23 +116,29 @@ class Audited:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        status = 0
+        started = False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                started = True
+                self._record(scope, message["status"])
             await send(message)
 
         try:
             await self.app(scope, receive, answer)
         finally:
-            if status in REFUSALS or (scope["method"] not in _SAFE and _may_change(scope["state"].get("rule"))):
-                state = scope["state"]
-                token: Token | None = state.get("token")
-                name = None if token is None else token.name
-                problem, identity = state.get("problem"), state.get("request_id", "")
-                self.log.write(name, scope["method"], scope["path"], status, problem, identity)
+            if not started:
+                self._record(scope, 0)
+
+    def _record(self, scope: Scope, status: int) -> None:
+        state = scope["state"]
+        if status not in REFUSALS and (scope["method"] in _SAFE or not _may_change(state.get("rule"))):
+            return
+        token: Token | None = state.get("token")
+        name = None if token is None else token.name
+        problem, identity = state.get("problem"), state.get("request_id", "")
+        self.log.write(name, scope["method"], scope["path"], status, problem, identity)
 
 
 def _may_change(rule: Rule | None) -> bool:

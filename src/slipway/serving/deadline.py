@@ -1,10 +1,10 @@
 """Senders that are too slow, or send too many headers: 408 and 431, by uvicorn's own protocol class.
 
 uvicorn has no time limit for a request that has begun (its issue 157), and an ASGI application is not called before the
-headers are complete, so a client that sends a byte now and then would hold its connection for ever. `protocol` returns
-the class that uvicorn would use, with deadlines, for its setting `http`. For late headers it answers itself. For a late
-body it notes `overdue` in the state of the request and wakes up who waits for the body: `slipway.serving.bodies` sees
-it and refuses the request like any other. There is one timer for each connection and none for each request.
+headers are complete, so a client that sends a byte now and then would hold its connection for ever. `options` gives
+uvicorn the class that it would use anyway, with deadlines. For late headers this answers itself. For a late body it
+notes `overdue` in the state of the request and wakes up who waits for the body: `slipway.serving.bodies` sees it and
+refuses the request like any other. There is one timer for each connection and none for each request.
 
 A client that is refused may still be sending its body. The rest of it is taken in for a short while and thrown away:
 closing at once would reset the connection, and many clients would then never see the answer.
@@ -12,22 +12,32 @@ closing at once would reset the connection, and many clients would then never se
 
 import asyncio
 import sys
-from collections.abc import Callable
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from slipway.serving.audit import AuditLog
 from slipway.serving.limits import Limits
 from slipway.serving.problems import MEDIA_TYPE, Problem, document, new_id
 
-Refused = Callable[[Problem, str], None]
-"""What is told about a request that was refused before its headers were complete: the problem and its request's id."""
 
+def options(limits: Limits, audit: AuditLog) -> dict[str, Any]:
+    """Return the settings of uvicorn that access depends on, also for several workers.
 
-def protocol(limits: Limits, refused: Refused) -> type[asyncio.Protocol]:
-    """Return uvicorn's HTTP protocol with the limits on headers; `refused` is called for each refusal."""
-    own = {"limits": limits, "refused": staticmethod(refused)}
-    return type("Deadline", (_Deadline, AutoHTTPProtocol), own)
+    Besides the deadlines: no log of requests, since it has their queries, no WebSockets, and no name of the server.
+
+    Args:
+        limits: how slow a sender and how long its headers may be.
+        audit: where refusals before the end of the headers are written; the same as that of the middleware.
+    """
+    return {
+        "http": partial(Protocol, limits, audit),
+        "h11_max_incomplete_event_size": limits.head,
+        "ws": "none",
+        "access_log": False,
+        "server_header": False,
+    }
 
 
 class _Deadline(asyncio.Protocol):
@@ -37,11 +47,14 @@ class _Deadline(asyncio.Protocol):
     is when the first byte of the next request arrived, None until then, and `_arrived` how many bytes of it have.
     """
 
-    limits: ClassVar[Limits]
-    refused: ClassVar[Refused]
     cycle: Any
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
+
+    def __init__(self, limits: Limits, audit: AuditLog, **of_uvicorn: Any) -> None:
+        super().__init__(**of_uvicorn)
+        self.limits = limits
+        self.audit = audit
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request."""
@@ -109,7 +122,7 @@ class _Deadline(asyncio.Protocol):
         if self.transport.is_closing():
             return
         problem, identity = Problem(status, title, detail), new_id()
-        self.refused(problem, identity)
+        self.audit.refused(problem, identity)
         content = document(problem, identity)
         head = (
             f"HTTP/1.1 {status} {title}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\n"
@@ -117,3 +130,7 @@ class _Deadline(asyncio.Protocol):
         )
         self.transport.write(head.encode() + content)
         self.transport.close()
+
+
+Protocol = type("Protocol", (_Deadline, AutoHTTPProtocol), {"__module__": __name__})
+"""uvicorn's HTTP protocol (httptools where it is installed, otherwise h11) with deadlines; workers find it by name."""

@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from slipway.serving.tokens import Scope
 
 JSON = ("application/json",)
-EXAMPLES = (*JSON, "multipart/form-data", "application/octet-stream", "image/", "audio/")
+EXAMPLES = (
+    *JSON,
+    "multipart/form-data",
+    "application/octet-stream",
+    "image/",
+    "audio/",
+    "video/mp4",
+    "application/ogg",
+)
 """What an endpoint that predicts accepts; a name that ends with / is all of its kinds."""
 
 
@@ -39,7 +47,7 @@ _VERSION = rf"/api/v1/models/{_NAME}/versions/{_NAME}"
 RULES = (
     Rule("POST", rf"/api/v1/predict/{_NAME}", ("predict",), EXAMPLES),
     Rule("GET", r"/healthz|/readyz|/ping|/health|/v2/health/(live|ready)|/try/[^/]*"),
-    Rule("POST", r"/invocations", ("predict",), (*JSON, "text/csv")),
+    Rule("POST", r"/invocations", ("predict",)),
     Rule("POST", rf"/v2/models/{_NAME}(/versions/{_NAME})?/infer", ("predict",), (*JSON, "application/octet-stream")),
     Rule("GET", r"/v2(/.*)?|/version", ("read", "predict")),
     Rule("POST", r"/api/v1/outcomes", ("outcome",)),
