@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.guarded import LIMITS, Server, serving
+from serving.guarded import LIMITS, Server, request, serving
 from slipway.serving.audit import AuditLog
 
 PROMOTE = "/api/v1/models/a/versions/v1/promote"
@@ -55,6 +56,19 @@ def test_changes_and_refusals_are_recorded_and_nothing_else(server: Server) -> N
         ("predict", "POST", PREDICT, 413, "Too large", large.headers["x-request-id"]),
         (None, None, None, 400, "Not HTTP", other.headers["x-request-id"]),
     ]
+
+
+def test_a_change_that_nobody_waited_for_is_recorded_without_a_status(server: Server) -> None:
+    head, _ = request("POST", PROMOTE, b"{}", server.secrets["promote"])
+    with server.connect() as connection:
+        connection.sendall(head)
+        time.sleep(0.1)
+    for _ in range(100):
+        if server.audit.written:
+            break
+        time.sleep(0.05)
+    (record,) = server.records()
+    assert (record["token"], record["path"], record["status"]) == ("promote", PROMOTE, 0)
 
 
 def test_each_record_is_one_line_whatever_the_path_is(server: Server) -> None:

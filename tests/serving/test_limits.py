@@ -5,8 +5,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 from io import BytesIO
 
+import av
 import numpy as np
 import orjson
 import pytest
@@ -50,6 +52,20 @@ def sound(seconds: float, form: str, channels: int = 1, rate: int = 8000) -> byt
     out = BytesIO()
     noise = np.random.default_rng(0).normal(0, 0.1, (round(seconds * rate), channels))
     soundfile.write(out, noise, rate, format=form)
+    return out.getvalue()
+
+
+def m4a(seconds: float, rate: int = 8000) -> bytes:
+    """Noise in AAC."""
+    out = BytesIO()
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, round(seconds * rate))).astype(np.float32)
+    with av.open(out, "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(noise, "fltp", "mono")
+        frame.rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
+        resampler = av.AudioResampler(stream.format, "mono", rate, frame_size=1024)
+        for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
+            container.mux(stream.encode(piece))
     return out.getvalue()
 
 
@@ -186,11 +202,12 @@ def test_what_is_no_picture_and_no_sound_is_left_to_the_decoder(content: bytes) 
     check_sound(b"fLaC" + content, LIMITS)
 
 
-@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3"])
+@pytest.mark.parametrize("form", ["WAV", "FLAC", "OGG", "MP3", "M4A"])
 def test_a_sound_is_as_long_as_its_packets(form: str) -> None:
-    check_sound(sound(1.8, form), LIMITS)
+    short, long = (m4a(one) if form == "M4A" else sound(one, form) for one in (1.7, 2.5))
+    check_sound(short, LIMITS)
     with pytest.raises(Problem, match="more than 2 s"):
-        check_sound(sound(2.5, form), LIMITS)
+        check_sound(long, LIMITS)
 
 
 def test_a_sound_on_the_wire_is_refused_by_its_length(server: Server) -> None:
@@ -205,7 +222,11 @@ def test_a_length_that_a_file_states_too_small_does_not_help_it() -> None:
     flac[21:26] = bytes([flac[21] & 0xF0, 0, 0, 0, 1])  # the number of samples in its first block
     wav = bytearray(sound(3, "WAV"))
     wav[40:44] = struct.pack("<I", 2**32 - 1)
-    for lying in (flac, wav):
+    aac = bytearray(m4a(3))
+    at = aac.index(b"stts") + 8  # the durations of its packets: their number, and pairs of a count and a duration
+    for entry in range(int.from_bytes(aac[at : at + 4])):
+        aac[at + 8 + 8 * entry : at + 12 + 8 * entry] = (1).to_bytes(4)
+    for lying in (flac, wav, aac):
         with pytest.raises(Problem, match="more than 2 s"):
             check_sound(bytes(lying), LIMITS)
 

@@ -135,9 +135,11 @@ def new_id() -> str:
 
 def log_unexpected(error: BaseException, request_id: str) -> None:
     """Log an exception by its types and places. Its text is left out, since it could hold an input."""
-    lines = []
+    lines: list[str] = []
+    chain: list[BaseException] = []
     one: BaseException | None = error
-    while one is not None:
+    while one is not None and one not in chain:
+        chain.append(one)
         lines += [f"{type(one).__module__}.{type(one).__qualname__}", *traceback.format_tb(one.__traceback__)]
         one = one.__cause__ or one.__context__
     _log.error("request %s failed: %s", request_id, "\n".join(line.rstrip() for line in lines))
