@@ -1,1 +1,1 @@
-"""Serving: the versions that hold a role in Git answer requests over HTTP. Needs the extra `serve`."""
+"""Serve releases over HTTP. Only this package imports a web framework."""

@@ -7,23 +7,26 @@ import signal
 from collections.abc import AsyncIterator
 from types import FrameType
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipway.serving import rest
+from slipway.serving.audit import AuditLog
 from slipway.serving.inference import Inference
+from slipway.serving.middleware import protected
 from slipway.serving.models import Models
 from slipway.serving.predictions import PREFIX, Predictions
-from slipway.serving.problems import Problems
 from slipway.serving.settings import Settings
+from slipway.serving.tokens import Tokens
 from slipway.serving.watch import Watch
 from slipway_edge.redaction import guard
 
 
-def create(settings: Settings) -> Problems:
-    """Return the application of a worker, whose working folder becomes the repository."""
+def create(settings: Settings) -> ASGIApp:
+    """Return the application of a worker behind its middleware. The working folder becomes the repository."""
     guard()
     os.chdir(settings.repository)
-    return Problems(Worker(settings))
+    worker, audit = Worker(settings), AuditLog(settings.audit)
+    return protected(worker, Tokens(settings.tokens), settings.limits, audit, settings.loopback)
 
 
 class Worker:
@@ -34,7 +37,7 @@ class Worker:
         self._models = Models(settings.role, settings.models, settings.cache_bytes)
         self._inference = Inference(settings.most_waiting)
         self._watch = Watch(settings, self._models)
-        self._predictions = Predictions(self._models, self._inference, self._watch, settings.deadline)
+        self._predictions = Predictions(self._models, self._inference, self._watch, settings)
         self._draining = False
         self._rest = rest.build(
             self._models, self._watch, self._predictions, lambda: self._draining, lambda _: self._running()

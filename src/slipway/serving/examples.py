@@ -19,13 +19,11 @@ import orjson
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
+from slipway.serving.limits import Limits, check_files, check_pixels, check_rows, check_sound
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
+from slipway_edge.windows import Windows
 
-MOST_ROWS = 20_000
-"""The most rows of a request."""
-MOST_FILES = 64
-"""The most pictures or sounds of a request."""
 EXAMPLES = "examples"
 JSON = "application/json"
 FORM = "multipart/form-data"
@@ -33,11 +31,11 @@ _FILES = ("image/", "audio/", "video/mp4", "application/ogg", "application/octet
 _SCALARS = (str, int, float, bool, type(None))
 
 
-def read(model: Loaded, content_type: str, body: bytes) -> list[Any]:
+def read(model: Loaded, content_type: str, body: bytes, limits: Limits) -> list[Any]:
     """Return the examples of a request, at least one: rows as dictionaries, files as bytes.
 
     Raises:
-        Problem: 415 for a content type that the model does not take, 413 for too many examples, 422 for anything else.
+        Problem: 415 for a content type that the model does not take, 413 for what is above a limit, 422 for the rest.
     """
     kind = content_type.partition(";")[0].strip().lower()
     if kind == JSON:
@@ -45,27 +43,31 @@ def read(model: Loaded, content_type: str, body: bytes) -> list[Any]:
     elif model.takes_rows:
         raise _other_type(kind, f"{model.version.variant} takes rows: send them as {JSON}")
     elif kind == FORM:
-        found = _from_form(content_type, body)
+        found = _from_form(content_type, body, limits)
     elif kind.startswith(_FILES):
         found = [body]
     else:
         advice = f"send one file as image/*, audio/* or application/octet-stream, several as {FORM}, or {JSON}"
         raise _other_type(kind, f"{model.version.variant} takes files: {advice}")
-    check_count(model, len(found))
+    check(model, found, limits)
     return found
 
 
-def check_count(model: Loaded, count: int) -> None:
-    """Check the number of examples of a request.
+def check(model: Loaded, found: Sequence[Any], limits: Limits) -> None:
+    """Check the number of examples of a request, and the size of pictures and sounds before they are decoded.
 
     Raises:
-        Problem: 422 if there are none, 413 if there are too many.
+        Problem: 422 if there are none, 413 if there are too many, or one is too large.
     """
-    most = MOST_ROWS if model.takes_rows else MOST_FILES
-    if not count:
+    if not len(found):
         raise unusable("there are no examples; send at least one")
-    if count > most:
-        raise Problem(413, "Too many examples", f"{count:,} examples, and at most {most:,} are taken at once")
+    if model.takes_rows:
+        check_rows(len(found), limits)
+        return
+    check_files(len(found), limits)
+    check_one = check_sound if isinstance(model.predictor.task, Windows) else check_pixels
+    for one in found:
+        check_one(one[0] if isinstance(one, tuple) else one, limits)
 
 
 def unusable(detail: str) -> Problem:
@@ -154,7 +156,7 @@ def file(number: int, example: Any) -> Any:
     raise unusable(f"example {number} is {_kind(example)}; give the bytes of a file, base64-encoded in a text")
 
 
-def _from_form(content_type: str, body: bytes) -> list[bytes]:
+def _from_form(content_type: str, body: bytes, limits: Limits) -> list[bytes]:
     """The files of a multipart form, in order.
 
     Raises:
@@ -184,9 +186,8 @@ def _from_form(content_type: str, body: bytes) -> list[bytes]:
     def end_headings() -> None:
         if not is_file:
             raise unusable("the form has a part that is not a file; send files only, such as curl -F file=@one.jpg")
-        if len(files) == MOST_FILES:
-            raise Problem(413, "Too many examples", f"more than {MOST_FILES} files; send fewer at once")
         files.append(bytearray())
+        check_files(len(files), limits)
 
     def keep(data: bytes, start: int, end: int) -> None:
         files[-1] += data[start:end]

@@ -11,16 +11,18 @@ import numpy as np
 
 from slipway.serving import examples
 from slipway.serving.examples import unusable
+from slipway.serving.limits import Limits, check_rows
 from slipway.serving.release import Loaded
 
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 
 
-def read(model: Loaded, body: bytes) -> np.ndarray:
+def read(model: Loaded, body: bytes, limits: Limits) -> np.ndarray:
     """Return the encoded examples [n, *shape] of a request, in the dtype of the record.
 
     Raises:
-        Problem: 422 if it does not have one of the `FORMATS`, or other columns or another shape than the model takes.
+        Problem: 422 if it does not have one of the `FORMATS`, or other columns or another shape than the model takes;
+            413 if there are too many examples.
     """
     given = examples.parse(body)
     keys = [key for key in FORMATS if isinstance(given, dict) and key in given]
@@ -41,7 +43,9 @@ def read(model: Loaded, body: bytes) -> np.ndarray:
     if found.shape[1:] != tuple(spec["shape"]) or not found.ndim:
         shape = ", ".join(map(str, ["n", *spec["shape"]]))
         raise unusable(f"{key} has shape {list(found.shape)}, but the model takes [{shape}]")
-    examples.check_count(model, len(found))
+    if not len(found):
+        raise unusable("there are no examples; send at least one")
+    check_rows(len(found), limits)
     return found
 
 

@@ -23,6 +23,7 @@ import orjson
 from slipway.serving import examples
 from slipway.serving.examples import unusable
 from slipway.serving.inference import Predicted
+from slipway.serving.limits import Limits
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
 
@@ -62,16 +63,17 @@ def metadata(model: Loaded, versions: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def read(model: Loaded, body: bytes, length: str) -> tuple[Mapping[str, Any], list[Any]]:
+def read(model: Loaded, body: bytes, length: str, limits: Limits) -> tuple[Mapping[str, Any], list[Any]]:
     """Return the request, as its JSON says, and the raw examples in it.
 
     Args:
         model: the model.
         body: the body of the request.
         length: the header with the length of the JSON, empty if all of the body is JSON.
+        limits: what may be sent.
 
     Raises:
-        Problem: 422 for a request that is not of the protocol or cannot be used, 413 for too many examples.
+        Problem: 422 for a request that is not of the protocol or cannot be used, 413 for what is above a limit.
     """
     if length and not (length.isdigit() and int(length) <= len(body)):
         raise unusable(f"{LENGTH} is {length}, and the body has {len(body)} bytes")
@@ -89,7 +91,7 @@ def read(model: Loaded, body: bytes, length: str) -> tuple[Mapping[str, Any], li
     if rest:
         raise unusable(f"{len(rest)} bytes follow the last tensor")
     given = _rows(values) if model.takes_rows else _files(values)
-    examples.check_count(model, len(given))
+    examples.check(model, given, limits)
     return request, given
 
 

@@ -14,11 +14,13 @@ from starlette.types import Receive, Scope, Send
 
 from slipway.core.errors import DataError, ExampleError, ModelError
 from slipway.registry.state import Version
-from slipway.serving import body, examples
+from slipway.serving import examples
+from slipway.serving.bodies import whole
 from slipway.serving.inference import Inference, Predicted
 from slipway.serving.models import Models
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
+from slipway.serving.settings import Settings
 from slipway.serving.watch import Watch
 
 PREFIX = "/api/v1/predict/"
@@ -29,16 +31,19 @@ _TOO_MUCH = ("too large", "too long")
 class Predictions:
     """Answers requests for predictions by the models of a worker."""
 
-    def __init__(self, models: Models, inference: Inference, watch: Watch, deadline: float) -> None:
+    def __init__(self, models: Models, inference: Inference, watch: Watch, settings: Settings) -> None:
+        self.limits = settings.limits
         self._models = models
         self._inference = inference
         self._watch = watch
-        self._deadline = deadline
+        self._deadline = settings.deadline
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path begins with `PREFIX`."""
         content = await self.respond(scope, receive)
-        await body.send(send, content, b"application/json")
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
 
     async def respond(self, scope: Scope, receive: Receive) -> bytes:
         """Return the answer to a request, as JSON.
@@ -50,8 +55,8 @@ class Predictions:
         if scope["query_string"]:
             check_experiment(scope["query_string"])
         model = await self.model(scope["path"][len(PREFIX) :])
-        content = await body.read(receive)
-        given = examples.read(model, body.header(scope, b"content-type"), content)
+        content = await whole(receive)
+        given = examples.read(model, header(scope, b"content-type"), content, self.limits)
         predicted = await self.predict(model, given)
         return orjson.dumps(
             {
@@ -103,6 +108,11 @@ async def _or_problem(predicting: Awaitable[Predicted]) -> Predicted:
         raise examples.unusable(str(error))
     except ModelError as error:
         raise Problem(500, "Model failed", str(error))
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """Return the value of a header, empty if it is not there; `name` is in lower case."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
 def check_experiment(query: bytes) -> None:

@@ -7,12 +7,16 @@ from typing import Annotated, Any
 import orjson
 from fastapi import FastAPI, Query, Request, Response
 
-from slipway.serving import body, invocations, open_inference
+from slipway.serving import invocations, open_inference
+from slipway.serving.bodies import whole
 from slipway.serving.models import Models
-from slipway.serving.predictions import Predictions
+from slipway.serving.openapi import responses
+from slipway.serving.predictions import Predictions, header
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
 
+PROBLEMS = responses(404, 413, 422, 429, 500, 503, 504)
+"""The problems of every way to predict, in the OpenAPI document; the middleware adds its own."""
 _JSON = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
 _BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _INFER: dict[str, Any] = {"requestBody": {"content": {**_JSON["content"], **_BINARY}, "required": True}}  # type: ignore[dict-item]
@@ -65,21 +69,20 @@ def _add_open_inference(app: FastAPI, models: Models, predictions: Predictions, 
         """Predict raw examples, given as tensors."""
         try:
             model = await predictions.model(f"{name}@{version}" if version else name)
-            content = await body.read(request.receive)
-            asked, given = open_inference.read(
-                model, content, body.header(request.scope, open_inference.LENGTH.encode())
-            )
-            found, length = open_inference.answer(model, asked, await predictions.predict(model, given))
+            content = await whole(request.receive)
+            length = header(request.scope, open_inference.LENGTH.encode())
+            asked, given = open_inference.read(model, content, length, predictions.limits)
+            answer, json_bytes = open_inference.answer(model, asked, await predictions.predict(model, given))
         except Problem as problem:
             raise _as_protocol(problem)
-        if length is None:
-            return Response(found, media_type="application/json")
-        return Response(found, headers={open_inference.LENGTH: str(length)}, media_type="application/octet-stream")
+        if json_bytes is None:
+            return Response(answer, media_type="application/json")
+        return Response(answer, headers={open_inference.LENGTH: str(json_bytes)}, media_type="application/octet-stream")
 
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
         app.get(path, tags=tags)(metadata)
         app.get(f"{path}/ready", tags=tags)(model_ready)
-        app.post(f"{path}/infer", tags=tags, openapi_extra=_INFER)(infer)
+        app.post(f"{path}/infer", tags=tags, responses=PROBLEMS, openapi_extra=_INFER)(infer)
 
 
 def _add_mlflow(app: FastAPI, models: Models, predictions: Predictions) -> None:
@@ -96,13 +99,13 @@ def _add_mlflow(app: FastAPI, models: Models, predictions: Predictions) -> None:
         """The version of MLflow whose protocol this is."""
         return Response(installed("mlflow"), media_type="text/plain")
 
-    @app.post("/invocations", tags=tags, openapi_extra={"requestBody": _JSON})
+    @app.post("/invocations", tags=tags, responses=PROBLEMS, openapi_extra={"requestBody": _JSON})
     async def invoke(
         request: Request, model: Annotated[str, Query(description="Which model, if the server has several.")] = ""
     ) -> Response:
         """Predict encoded examples, as MLflow's server does."""
         found = await predictions.model(model or _only(models))
-        inputs = invocations.read(found, await body.read(request.receive))
+        inputs = invocations.read(found, await whole(request.receive), predictions.limits)
         predicted = await predictions.predict_encoded(found, inputs)
         return Response(orjson.dumps({"predictions": predicted.array.tolist()}), media_type="application/json")
 

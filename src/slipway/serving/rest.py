@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field
 from starlette.types import Lifespan
 
 from slipway.registry.state import Version
-from slipway.serving import examples, problems, protocols, try_it
+from slipway.serving import examples, openapi, problems, protocols, try_it
+from slipway.serving.access import may
 from slipway.serving.models import Models
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.problems import Problem
@@ -23,16 +24,6 @@ Address = Annotated[
         examples=["base-ad-detector", "base-ad-detector@staging", "base-ad-detector@v1.2.0"],
     ),
 ]
-
-
-class Document(BaseModel):
-    """An error (RFC 9457)."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    request_id: str
 
 
 class Prediction(BaseModel):
@@ -75,19 +66,6 @@ class InMemory(BaseModel):
     milliseconds: float = Field(description="The time of the model alone for one input, measured when it was loaded.")
 
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"description": what, "content": {"application/problem+json": {"schema": Document.model_json_schema()}}}
-    for status, what in {
-        404: "No such model, version or holder of the role; it says which ones there are.",
-        413: "The body or an example is too large, or there are too many examples.",
-        415: "The model does not take this content type.",
-        422: "An example cannot be used; it says which one, why, and what to do.",
-        429: "Too many requests wait; Retry-After says when to try again.",
-        500: "The model failed.",
-        503: "The version cannot be loaded.",
-        504: "The deadline passed.",
-    }.items()
-}
 _ROW = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
 _FILE = {
     "oneOf": [
@@ -144,6 +122,7 @@ def build(
         redoc_url=None,
     )
     problems.install(app)
+    openapi.install(app)
 
     @app.get("/healthz", tags=["server"])
     async def healthz() -> dict[str, str]:
@@ -151,11 +130,14 @@ def build(
         return {"status": "alive"}
 
     @app.get("/readyz", tags=["server"], responses={503: {"model": Readiness, "description": "Not ready."}})
-    async def readyz(response: Response) -> Readiness:
-        """Whether every model with the server's role answers, and the server is not about to end."""
+    async def readyz(request: Request, response: Response) -> Readiness:
+        """Whether every model with the server's role answers, and the server is not about to end.
+
+        Who may not read gets no details.
+        """
         found = readiness(models, watch, draining())
         response.status_code = 200 if found.ready else 503
-        return found
+        return found if may(request.scope["state"], "read") else Readiness(ready=found.ready, models=[], problems=[])
 
     @app.post("/api/v1/refresh", tags=["server"])
     async def refresh() -> Readiness:
@@ -168,20 +150,20 @@ def build(
         """The versions in memory of the worker that answers."""
         return [in_memory(models, one) for one in models.loaded()]
 
-    @app.put("/api/v1/loaded/{address}", tags=["server"], responses={key: PROBLEMS[key] for key in (404, 429, 503)})
+    @app.put("/api/v1/loaded/{address}", tags=["server"], responses=openapi.responses(404, 429, 503))
     async def load(address: Address) -> InMemory:
         """Load a version into the worker that answers, before it is needed."""
         found = models.find(address)
         return in_memory(models, await watch.load(address) if isinstance(found, Version) else found)
 
-    @app.delete("/api/v1/loaded/{address}", tags=["server"], status_code=204, responses={404: PROBLEMS[404]})
+    @app.delete("/api/v1/loaded/{address}", tags=["server"], status_code=204, responses=openapi.responses(404, 409))
     async def unload(address: Address) -> None:
         """Remove a version without a role from the memory of the worker that answers."""
         _, version = models.resolve(address)
         if models.get(version) is not None and not models.unload(version):
             raise Problem(409, "Version in use", f"{version.name} holds a role or answers for one, so it stays loaded")
 
-    @app.post(PREFIX + "{address}", tags=["predictions"], responses=PROBLEMS, openapi_extra=BODY)
+    @app.post(PREFIX + "{address}", tags=["predictions"], responses=protocols.PROBLEMS, openapi_extra=BODY)
     async def predict(
         request: Request,
         address: Address,

@@ -19,8 +19,11 @@ from uvicorn.logging import DefaultFormatter
 from uvicorn.supervisors import Multiprocess
 
 from slipway.core.errors import ConfigError
+from slipway.serving import deadline
 from slipway.serving.app import create
+from slipway.serving.audit import AuditLog
 from slipway.serving.settings import Settings
+from slipway.serving.tokens import check_address
 from slipway_edge.redaction import plain
 
 DRAIN = 10
@@ -42,7 +45,7 @@ def workers(number: str) -> int:
     return int(number)
 
 
-def run(settings: Settings, host: str, port: int, count: int) -> None:
+def run(settings: Settings, host: str, port: int, count: int, certificate: Path | None, key: Path | None) -> None:
     """Serve until the process is told to end.
 
     Args:
@@ -50,7 +53,13 @@ def run(settings: Settings, host: str, port: int, count: int) -> None:
         host: the address to listen on.
         port: the port; 0 for any free one.
         count: the number of worker processes.
+        certificate: the file with the certificate for TLS; None for HTTP.
+        key: the file with its key, if that is not in the file of the certificate.
+
+    Raises:
+        ConfigError: other machines could reach the server, and there is no token.
     """
+    check_address(host, settings.tokens)
     with tempfile.TemporaryDirectory(prefix="slipway-") as shared:
         config = uvicorn.Config(
             partial(create, replace(settings, shared=Path(shared))),
@@ -60,9 +69,9 @@ def run(settings: Settings, host: str, port: int, count: int) -> None:
             workers=count,
             lifespan="on",
             log_config=_log_config(),
-            access_log=False,
-            server_header=False,
-            ws="none",
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+            **deadline.options(settings.limits, AuditLog(settings.audit)),
             timeout_graceful_shutdown=max(1, round(DRAIN - settings.grace - 2)),
             timeout_worker_healthcheck=START,
         )

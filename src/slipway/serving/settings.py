@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.core.errors import ConfigError
+from slipway.serving.limits import Limits
 
 ROLES = ("production", "canary", "staging")
 """The roles that a server can follow."""
@@ -15,12 +16,16 @@ class Settings:
 
     `repository` is the clone whose tags it reads, `own` whether the server made this clone and may change it.
     `releases` is the folder with the verified files of releases, `shared` one that the workers of this server share.
+    `tokens` and `audit` are files, `loopback` whether only this machine can reach the server.
     """
 
     repository: Path
     own: bool
     releases: Path
     shared: Path
+    tokens: Path
+    audit: Path
+    loopback: bool
     role: str = "production"
     models: tuple[str, ...] = ()
     """Variants to answer for; empty for all that have versions."""
@@ -34,6 +39,7 @@ class Settings:
     """Seconds after which a request is answered with 504."""
     grace: float = 1.0
     """Seconds between SIGTERM and the last new connection, in which /readyz says that the server is not ready."""
+    limits: Limits = Limits()
 
 
 def role(name: str) -> str:
