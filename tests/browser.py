@@ -39,13 +39,14 @@ class Page:
             self._call(f"{domain}.enable")
         self._call("Page.setLifecycleEventsEnabled", enabled=True)
 
-    def open(self, path: Path, width: int, height: int = 900) -> None:
-        """Open a file in a window of this width, and wait until it is loaded."""
+    def open(self, place: Path | str, width: int, height: int = 900) -> None:
+        """Open a file or an address in a window of this width, and wait until it is loaded."""
         self.errors.clear()
         self.requests.clear()
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", **size)
-        loader = self._call("Page.navigate", url=path.resolve().as_uri())["loaderId"]
+        address = place if isinstance(place, str) else place.resolve().as_uri()
+        loader = self._call("Page.navigate", url=address)["loaderId"]
         while loader not in self._loaded:
             self._receive()
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway.cli import changing, own_data, promotion, registry, using
+from slipway.cli import changing, own_data, promotion, registry, serve, token, using
 from slipway.cli.options import Json
 from slipway.core.errors import ConfigError, SlipwayError
 from slipway.core.terminal import Console
@@ -350,6 +350,7 @@ def _interval(one: dict[str, float | None]) -> str:
 
 
 app.add_typer(registry.app, name="registry")
+app.add_typer(token.app, name="token")
 for command in (
     own_data.new,
     changing.rename,
@@ -361,6 +362,7 @@ for command in (
     promotion.promote,
     promotion.rollback,
     promotion.retire,
+    serve.serve,
 ):
     app.command()(command)
 

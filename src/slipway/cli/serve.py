@@ -1,0 +1,80 @@
+"""`slipway serve`: the versions that hold a role in Git, as a service over HTTP."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+NOT_FOUND = 127
+STAGE = "MODEL_STAGE"
+"""The environment variable with the role to serve, such as Staging or Production."""
+
+
+def serve(
+    models: Annotated[
+        list[str] | None, typer.Argument(help="Variants to serve; by default, all that have versions.")
+    ] = None,
+    repo: Annotated[str, typer.Option(metavar="PATH|URL", help="The repository with the tags.")] = ".",
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any free one.")] = 8000,
+    workers: Annotated[str, typer.Option(metavar="N|auto", help="Worker processes; auto: one a processor.")] = "1",
+    poll: Annotated[float, typer.Option(min=0, help="Seconds between looks at the tags; 0 for refreshes only.")] = 5.0,
+    role: Annotated[
+        str | None, typer.Option(help=f"Role to serve; by default, that of {STAGE}, or production.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder for clones and releases; by default, ~/.cache/slipway/serve.")
+    ] = None,
+    cache_size: Annotated[
+        int, typer.Option(metavar="MB", min=1, help="Loaded models in memory; those with a role always stay.")
+    ] = 1024,
+    queue: Annotated[int, typer.Option(min=1, help="Requests of a worker that may wait for a model.")] = 64,
+    deadline: Annotated[float, typer.Option(min=0.001, help="Seconds in which a request must be answered.")] = 30.0,
+    token_file: Annotated[
+        Path | None, typer.Option("--tokens", metavar="FILE", help="Tokens; by default, .slipway/tokens.json.")
+    ] = None,
+    audit_log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Changes and refusals; by default, logs/audit.jsonl.")
+    ] = None,
+    ssl_certfile: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate, for TLS.")] = None,
+    ssl_keyfile: Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the certificate.")] = None,
+) -> None:
+    """Serve the versions that hold a role over HTTP, and follow the tags; needs pip install 'slipway[serve]'."""
+    try:
+        from slipway.serving import audit, repository, server, settings, tokens
+    except ModuleNotFoundError as error:
+        if (error.name or "slipway").partition(".")[0] == "slipway":
+            raise
+        print(f"error: slipway serve needs {error.name}; run pip install 'slipway[serve]'", file=sys.stderr)
+        raise typer.Exit(NOT_FOUND)
+    chosen = settings.role(role or os.environ.get(STAGE) or settings.ROLES[0])
+    count = server.workers(workers)
+    root = (cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway" / "serve").absolute()
+    address = repo if repository.is_address(repo) else str(Path(repo).resolve())
+    folder = root / repository.folder_of(address)
+    clone, own = repository.prepare(address, folder)
+    here = Path.cwd() if own else clone
+    server.run(
+        settings.Settings(
+            repository=clone,
+            own=own,
+            releases=folder / "releases",
+            shared=folder,
+            tokens=(token_file or here / tokens.FILE).absolute(),
+            audit=(audit_log or here / audit.FILE).absolute(),
+            loopback=tokens.is_loopback(host),
+            role=chosen,
+            models=tuple(models or ()),
+            poll=poll,
+            cache_bytes=cache_size * 10**6,
+            most_waiting=queue,
+            deadline=deadline,
+        ),
+        host,
+        port,
+        count,
+        ssl_certfile,
+        ssl_keyfile,
+    )

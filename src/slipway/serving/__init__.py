@@ -1,0 +1,1 @@
+"""Serve releases over HTTP. Only this package imports a web framework."""

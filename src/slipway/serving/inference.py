@@ -1,0 +1,234 @@
+"""Run models: one thread for each worker beside the event loop, which is never blocked for long.
+
+Rows of requests that wait in the same turn of the event loop go through a model together: there is no timer, so a
+single request does not wait. Where a model takes under a millisecond, they run on the event loop itself, which saves
+two changes of thread. Pictures and sounds are never combined, since a batch of them leaves the caches of the processor.
+
+A model is used by one thread at a time: the event loop runs it only while it has no job on the thread.
+"""
+
+import asyncio
+import logging
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from slipway.core.errors import DataError, ModelError
+from slipway.serving.problems import Problem
+from slipway.serving.release import Loaded
+
+logger = logging.getLogger("slipway.serving")
+
+MOST_TOGETHER = 64
+"""The most rows that go through a model together, and that run on the event loop."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The result for the examples of a request.
+
+    `array` are the predictions [n, *p] as `Predictor.predict_array` gives them, `values` the same in the form for
+    callers (empty for encoded examples), and `seconds` the time from raw examples to these, for all requests that went
+    through together.
+    """
+
+    array: np.ndarray
+    values: list[Any]
+    seconds: float
+
+
+Outcome = Predicted | Exception
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """The examples of one request, raw or encoded, and where its result goes."""
+
+    examples: Any
+    done: "asyncio.Future[Predicted]"
+    encoded: bool = False
+
+    def answer(self, outcome: Outcome) -> None:
+        if self.done.done():  # its deadline has passed
+            return
+        if isinstance(outcome, Exception):
+            self.done.set_exception(outcome)
+        else:
+            self.done.set_result(outcome)
+
+
+@dataclass(eq=False)
+class _Turn:
+    """The requests of one turn of the event loop for a model."""
+
+    model: Loaded
+    requests: list[_Waiting] = field(default_factory=list)
+
+
+class Inference:
+    """The models' thread of a worker, with the requests that wait for it; `most_waiting` bounds them."""
+
+    def __init__(self, most_waiting: int) -> None:
+        self._most_waiting = most_waiting
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._turns: dict[Loaded, _Turn] = {}
+        self._mean = 0.0
+        self.waiting = 0
+        """The number of requests on the thread or waiting for it."""
+
+    def start(self) -> None:
+        """Start the thread. It ends with the process, also in the middle of a job."""
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._work, name="models", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the thread after the jobs that it has."""
+        self._jobs.put(None)
+
+    async def predict(self, model: Loaded, examples: Sequence[Any], deadline: float) -> Predicted:
+        """Return the predictions of raw examples, at least one.
+
+        Raises:
+            DataError: an example cannot be used; the message says which one.
+            ModelError: the model gives values that are not finite.
+            Problem: 429 if too many requests wait, 504 if `deadline` seconds pass.
+        """
+        request = _Waiting(examples, self._loop.create_future())
+        if model.by_row and len(examples) <= MOST_TOGETHER:
+            self._join(model, request)
+        else:
+            self._submit(model, [request])
+        return await self._answered(model, request, deadline)
+
+    async def predict_encoded(self, model: Loaded, inputs: np.ndarray, deadline: float) -> Predicted:
+        """Return the predictions of encoded examples [n, *shape]; it raises the same as `predict`."""
+        request = _Waiting(inputs, self._loop.create_future(), encoded=True)
+        self._submit(model, [request])
+        return await self._answered(model, request, deadline)
+
+    async def _answered(self, model: Loaded, request: _Waiting, deadline: float) -> Predicted:
+        try:
+            async with asyncio.timeout(deadline):
+                return await request.done
+        except TimeoutError:
+            raise Problem(
+                504, "Deadline passed", f"{model.version.name} did not answer within {deadline:g} s; try again later"
+            )
+
+    def _join(self, model: Loaded, request: _Waiting) -> None:
+        """Add a request to those of this turn of the event loop, which run at its end."""
+        turn = self._turns.get(model)
+        if turn is None:
+            turn = self._turns[model] = _Turn(model)
+            self._loop.call_soon(self._run, turn)
+        turn.requests.append(request)
+
+    def _run(self, turn: _Turn) -> None:
+        """Run the requests of a turn, in groups of at most `MOST_TOGETHER` rows."""
+        del self._turns[turn.model]
+        for group in _groups(turn.requests):
+            if turn.model.quick and not turn.model.busy:
+                for request, outcome in zip(group, _outcomes(turn.model, group), strict=True):
+                    request.answer(outcome)
+                continue
+            try:
+                self._submit(turn.model, group)
+            except Problem as problem:
+                for request in group:
+                    request.answer(problem)
+
+    def _submit(self, model: Loaded, requests: list[_Waiting]) -> None:
+        """Give requests to the thread as one job."""
+        if self.waiting + len(requests) > self._most_waiting:
+            seconds = max(1, math.ceil(self._mean * self.waiting))
+            raise Problem(
+                429,
+                "Too many requests",
+                f"{self.waiting} requests wait for a model; try again in {seconds} s",
+                {"Retry-After": str(seconds)},
+            )
+        self.waiting += len(requests)
+        model.busy += 1
+
+        def job() -> None:
+            left = [one for one in requests if not one.done.done()]
+            outcomes = _outcomes(model, left) if left else []
+            self._loop.call_soon_threadsafe(finish, left, outcomes)
+
+        def finish(answered: list[_Waiting], outcomes: list[Outcome]) -> None:
+            self.waiting -= len(requests)
+            model.busy -= 1
+            for request, outcome in zip(answered, outcomes, strict=True):
+                if isinstance(outcome, Predicted):
+                    self._mean += 0.1 * (outcome.seconds - self._mean)
+                request.answer(outcome)
+
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            try:
+                job()
+            except RuntimeError:  # the event loop is closed: the process ends
+                return
+
+
+def _groups(requests: list[_Waiting]) -> list[list[_Waiting]]:
+    """Requests in groups of at most `MOST_TOGETHER` rows, all with the same columns, in order.
+
+    A column is missing if no row has it. With other columns beside it, a request would be checked differently.
+    """
+    groups: list[list[_Waiting]] = []
+    rows, names = 0, None
+    for request in requests:
+        given = (
+            request.examples[0].keys() if len(request.examples) == 1 else {n for row in request.examples for n in row}
+        )
+        if not groups or names != given or rows + len(request.examples) > MOST_TOGETHER:
+            groups.append([])
+            rows, names = 0, given
+        groups[-1].append(request)
+        rows += len(request.examples)
+    return groups
+
+
+def _outcomes(model: Loaded, requests: Sequence[_Waiting]) -> list[Outcome]:
+    """The result or the error of each request, all of which go through the model together if none has an error."""
+    if len(requests) == 1:
+        return [_outcome(model, requests[0].examples, requests[0].encoded)]
+    together = _outcome(model, [example for request in requests for example in request.examples])
+    if isinstance(together, Exception):  # perhaps one of them is to blame
+        return [_outcome(model, request.examples) for request in requests]
+    found: list[Outcome] = []
+    at = 0
+    for request in requests:
+        part = slice(at, at + len(request.examples))
+        found.append(Predicted(together.array[part], together.values[part], together.seconds))
+        at = part.stop
+    return found
+
+
+def _outcome(model: Loaded, examples: Any, encoded: bool = False) -> Outcome:
+    """What the model gives for examples, or the error."""
+    start = time.perf_counter()
+    predictor = model.predictor
+    try:
+        if encoded:
+            array = predictor.task.postprocess(predictor.interpreter(examples), examples, predictor.spec)
+        else:
+            array = predictor.predict_array(examples)
+        if not np.isfinite(array).all():
+            raise ModelError(f"{model.version.name} gives values that are not finite")
+        values = [] if encoded else predictor.task.present(array, examples, predictor.spec)
+    except (DataError, ModelError) as error:
+        return error
+    except Exception as error:  # one request must not end the thread
+        logger.exception("%s failed", model.version.name)
+        return ModelError(f"{model.version.name} failed: {type(error).__name__}")
+    return Predicted(array, values, time.perf_counter() - start)

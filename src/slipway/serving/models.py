@@ -1,0 +1,180 @@
+"""The versions in memory: which one answers for an address, and which ones are unloaded when there are too many.
+
+An address is `NAME`, which means the version with the server's role, `NAME@ROLE`, `NAME@VERSION` or `NAME@latest`. NAME
+is a variant, or the name of its registered model in MLflow.
+
+For each (variant, role) one loaded version answers. It is replaced only by one that is loaded, so a version that
+cannot be loaded leaves the old one in service. All of this happens on the event loop, between two requests.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from slipway.registry.grammar import LIVE
+from slipway.registry.state import LATEST, Version
+from slipway.serving.problems import Problem
+from slipway.serving.release import Key, Loaded, key
+from slipway.serving.roles import Roles
+
+Place = tuple[str, str]
+"""A variant and a role."""
+
+
+class Models:
+    """The versions that answer.
+
+    `role` is the role of an address without one, `only` the variants to answer for, empty for all, and `cache_bytes`
+    the most bytes of loaded files.
+    """
+
+    def __init__(self, role: str, only: Iterable[str], cache_bytes: int) -> None:
+        self.role = role
+        self.only = frozenset(only)
+        self.cache_bytes = cache_bytes
+        self.roles = Roles()
+        self.serving: dict[Place, Loaded] = {}
+        self._memory: OrderedDict[Key, Loaded] = OrderedDict()
+        self._ready: dict[str, Loaded] = {}
+
+    def find(self, address: str) -> Loaded | Version:
+        """Return the loaded version that an address means, or the version to load first.
+
+        Raises:
+            Problem: 404 if there is no such model, version or holder of the role.
+        """
+        if (known := self._ready.get(address)) is not None:
+            self._memory.move_to_end(key(known.version))
+            return known
+        place, version = self.resolve(address)
+        if (loaded := self._memory.get(key(version))) is not None:
+            self.put(loaded, place)
+            return loaded
+        return version
+
+    def resolve(self, address: str) -> tuple[Place | None, Version]:
+        """Return the version that an address means in Git, and its place if the address means a role.
+
+        Raises:
+            Problem: 404 if there is none; it says which ones there are.
+        """
+        name, _, wanted = address.partition("@")
+        wanted = wanted or self.role
+        variant = self.variant(name)
+        if wanted in LIVE:
+            holder = self.roles.holders.get((variant, wanted))
+            if holder is None:
+                held = [role for role in LIVE if (variant, role) in self.roles.holders]
+                raise Problem(
+                    404,
+                    "Role without a version",
+                    f"no version of {variant} holds {wanted}; held are: {', '.join(held) or 'no roles'}. Give it with "
+                    f"`slipway promote {variant}@VERSION --to {wanted}`",
+                    known=held,
+                )
+            return (variant, wanted), holder
+        versions = self.roles.variants[variant].versions
+        if wanted == LATEST:
+            return None, next(iter(versions.values()))
+        if wanted not in versions:
+            known = list(versions)
+            raise Problem(
+                404,
+                "Unknown version",
+                f"{variant} has no version {wanted}; it has {_listed(known)}, and roles are {', '.join(LIVE)}",
+                known=known,
+            )
+        return None, versions[wanted]
+
+    def variant(self, name: str) -> str:
+        """Return the variant that a name means.
+
+        Raises:
+            Problem: 404 if there is none.
+        """
+        variant = self.roles.names.get(name, name)
+        if variant not in self.roles.variants or (self.only and variant not in self.only):
+            known = self.variants()
+            raise Problem(404, "Unknown model", f"no model {name}; there are: {_listed(known) or 'none'}", known=known)
+        return variant
+
+    def variants(self) -> list[str]:
+        """Return the variants that the server answers for."""
+        return [name for name in self.roles.variants if not self.only or name in self.only]
+
+    def followed(self) -> dict[Place, Version]:
+        """Return the places to keep loaded with their versions in Git: those of the server's role, and those in use."""
+        places = [(name, self.role) for name in self.variants()]
+        places += [place for place in self.serving if place not in places]
+        return {place: self.roles.holders[place] for place in places if place in self.roles.holders}
+
+    def loaded(self) -> list[Loaded]:
+        """Return the versions in memory, the one that was used last at the end."""
+        return list(self._memory.values())
+
+    def get(self, version: Version) -> Loaded | None:
+        """Return a version if it is in memory."""
+        return self._memory.get(key(version))
+
+    def follow(self, roles: Roles) -> None:
+        """Take what Git says now: places without a holder end to answer."""
+        self.roles = roles
+        self.serving = {place: loaded for place, loaded in self.serving.items() if place in roles.holders}
+        self._update()
+
+    def put(self, loaded: Loaded, place: Place | None = None) -> None:
+        """Add a version; at a place, it answers from now on."""
+        self._memory[key(loaded.version)] = loaded
+        self._memory.move_to_end(key(loaded.version))
+        holder = self.roles.holders.get(place) if place is not None else None
+        if place is not None and holder is not None and key(holder) == key(loaded.version):
+            self.serving[place] = loaded
+        self._trim()
+        self._update()
+
+    def unload(self, version: Version) -> bool:
+        """Remove a version from memory, unless it holds a role or answers for one; return whether it is removed."""
+        if key(version) in self._held() or key(version) not in self._memory:
+            return False
+        del self._memory[key(version)]
+        self._update()
+        return True
+
+    def _is_registered(self, version: Version) -> bool:
+        variant = self.roles.variants.get(version.variant)
+        return variant is not None and variant.version_at(version.commit) == version.version
+
+    def _held(self) -> set[Key]:
+        """The versions that are never unloaded."""
+        return {key(one) for one in (*self.roles.holders.values(), *(one.version for one in self.serving.values()))}
+
+    def _trim(self) -> None:
+        """Unload the versions that were used least recently until the others are within the limit."""
+        total, held, newest = (
+            sum(one.bytes for one in self._memory.values()),
+            self._held(),
+            next(reversed(self._memory)),
+        )
+        for one in list(self._memory):
+            if total <= self.cache_bytes:
+                return
+            if one not in held and one != newest:
+                total -= self._memory.pop(one).bytes
+
+    def _update(self) -> None:
+        """Write down which loaded version each address means, so that a request needs only one look."""
+        self._ready = {one.version.name: one for one in self._memory.values() if self._is_registered(one.version)}
+        aliases: dict[str, list[str]] = {}
+        for registered, variant in self.roles.names.items():
+            aliases.setdefault(variant, [variant]).append(registered)
+        for (variant, role), loaded in self.serving.items():
+            for name in aliases.get(variant, [variant]):
+                self._ready[f"{name}@{role}"] = loaded
+                if role == self.role:
+                    self._ready[name] = loaded
+        if self.only:
+            self._ready = {name: one for name, one in self._ready.items() if one.version.variant in self.only}
+
+
+def _listed(names: list[str], most: int = 10) -> str:
+    """Names in words, the first few of them."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -1,0 +1,125 @@
+"""POST /api/v1/predict/MODEL: the predictions of raw examples, by a plain ASGI endpoint in front of the application.
+
+It is a function of ASGI, since a route of the framework takes three times the CPU for a row.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+from urllib.parse import parse_qs
+
+import numpy as np
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from slipway.core.errors import DataError, ExampleError, ModelError
+from slipway.registry.state import Version
+from slipway.serving import examples
+from slipway.serving.bodies import whole
+from slipway.serving.inference import Inference, Predicted
+from slipway.serving.models import Models
+from slipway.serving.problems import Problem
+from slipway.serving.release import Loaded
+from slipway.serving.settings import Settings
+from slipway.serving.watch import Watch
+
+PREFIX = "/api/v1/predict/"
+_TOO_MUCH = ("too large", "too long")
+"""The kinds of errors of examples that are above a limit of the decoder."""
+
+
+class Predictions:
+    """Answers requests for predictions by the models of a worker."""
+
+    def __init__(self, models: Models, inference: Inference, watch: Watch, settings: Settings) -> None:
+        self.limits = settings.limits
+        self._models = models
+        self._inference = inference
+        self._watch = watch
+        self._deadline = settings.deadline
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request whose path begins with `PREFIX`."""
+        content = await self.respond(scope, receive)
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    async def respond(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the answer to a request, as JSON.
+
+        Raises:
+            Problem: there is no such model, an example cannot be used, or there are too many requests.
+            ClientDisconnect: the client went away.
+        """
+        if scope["query_string"]:
+            check_experiment(scope["query_string"])
+        model = await self.model(scope["path"][len(PREFIX) :])
+        content = await whole(receive)
+        given = examples.read(model, header(scope, b"content-type"), content, self.limits)
+        predicted = await self.predict(model, given)
+        return orjson.dumps(
+            {
+                "request_id": scope["state"]["request_id"],
+                "model": model.version.variant,
+                "model_version": model.version.version,
+                "predictions": predicted.values,
+                "inference_time": predicted.seconds,
+                "experiment_info": None,
+            }
+        )
+
+    async def model(self, address: str) -> Loaded:
+        """Return the version that an address means; it is loaded first if need be.
+
+        Raises:
+            Problem: there is none, or it cannot be loaded.
+        """
+        found = self._models.find(address)
+        if not isinstance(found, Version):
+            return found
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await self._watch.load(address)
+        except TimeoutError:
+            raise Problem(504, "Deadline passed", f"{found.name} is being loaded; try again in some seconds")
+
+    async def predict(self, model: Loaded, given: list[Any]) -> Predicted:
+        """Return the predictions of raw examples.
+
+        Raises:
+            Problem: an example cannot be used, the model fails, or there are too many requests.
+        """
+        return await _or_problem(self._inference.predict(model, given, self._deadline))
+
+    async def predict_encoded(self, model: Loaded, inputs: np.ndarray) -> Predicted:
+        """Return the predictions of encoded examples [n, *shape]; it raises the same as `predict`."""
+        return await _or_problem(self._inference.predict_encoded(model, inputs, self._deadline))
+
+
+async def _or_problem(predicting: Awaitable[Predicted]) -> Predicted:
+    """Wait for predictions; what is wrong with examples or model becomes a problem."""
+    try:
+        return await predicting
+    except DataError as error:
+        cause = error.__context__
+        if isinstance(cause, ExampleError) and cause.kind in _TOO_MUCH:
+            raise Problem(413, "Example too large", str(error))
+        raise examples.unusable(str(error))
+    except ModelError as error:
+        raise Problem(500, "Model failed", str(error))
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """Return the value of a header, empty if it is not there; `name` is in lower case."""
+    return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
+
+
+def check_experiment(query: bytes) -> None:
+    """Refuse a request that asks for an experiment.
+
+    Raises:
+        Problem: 404, since there are no experiments.
+    """
+    for name in parse_qs(query.decode("latin-1")).get("experiment_id", []):
+        raise Problem(404, "Unknown experiment", f"no experiment {name}; there are none", known=[])

@@ -1,0 +1,148 @@
+"""Load a version: fetch its files, check them, and show on this machine that the model computes what it must.
+
+The files come from DVC's cache or remote by `slipway registry fetch`, in a process of its own: DVC takes a second of
+CPU and 100 MB, which would be missing in the server. They are kept in a folder named by the SHA-256 of the record, so
+a server that starts without a network finds what it served before. Nothing in the folder is trusted: the record must
+have that hash, and each file the hash in the record.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+
+from slipway.core.errors import ModelError, RegistryError
+from slipway.registry import releases
+from slipway.registry.state import Version
+from slipway_edge.predictor import GOLDEN, MODEL, RECORD, Predictor, read_golden
+from slipway_edge.rows import Rows
+
+SECONDS = 600.0
+"""The time limit for fetching a release."""
+QUICK = 0.001
+"""A model that takes less than so many seconds for a row runs on the event loop."""
+TRIES = 5
+
+
+Key = tuple[str, str]
+
+
+def key(version: Version) -> Key:
+    """Return what identifies a version: its full name and its commit. Its roles change."""
+    return version.name, version.commit
+
+
+@dataclass(eq=False)
+class Loaded:
+    """A version that is ready: its model with its task.
+
+    `bytes` is the size of its files, `seconds` the time of the model alone for one input on this machine, and `output`
+    the shape and the type of the prediction of one example.
+    """
+
+    version: Version
+    predictor: Predictor
+    bytes: int
+    seconds: float
+    output: tuple[tuple[int, ...], np.dtype[Any]]
+    busy: int = field(default=0)
+    """The number of its jobs on the thread of models."""
+
+    @property
+    def takes_rows(self) -> bool:
+        """Whether examples are rows of a table; otherwise each is a file, such as a picture or a sound."""
+        return "names" in self.predictor.spec["input"]
+
+    @property
+    def by_row(self) -> bool:
+        """Whether the prediction of a row does not depend on the other rows of its table."""
+        return isinstance(self.predictor.task, Rows)
+
+    @property
+    def quick(self) -> bool:
+        """Whether a few rows may run on the event loop."""
+        return self.by_row and self.seconds < QUICK
+
+
+def load(version: Version, folder: Path) -> Loaded:
+    """Load a version, fetching its files into `folder` unless they are there.
+
+    Raises:
+        ModelError: a file differs from the record, or the model fails on its golden examples.
+        RegistryError: the version has no record, or its files cannot be fetched.
+    """
+    release = releases.of(version)
+    if release.malformed:
+        raise ModelError(release.malformed[0])
+    if release.record is None or release.record_bytes is None:
+        raise RegistryError(f"{version.name} has no release record")
+    if GOLDEN not in release.record.artifacts:
+        raise ModelError(
+            f"{version.name} has no {GOLDEN}, so nothing shows that this machine computes what the build did; build it "
+            "again with this version of slipway"
+        )
+    digest = hashlib.sha256(release.record_bytes).hexdigest()
+    place = folder / version.variant / digest
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{place}.lock"):  # one worker fetches, the others wait
+        if not _intact(place, digest):
+            _fetch(version, place)
+        if not _intact(place, digest):
+            raise ModelError(f"{version.name}: the fetched {RECORD} is not the one at commit {version.commit[:7]}")
+    try:
+        predictor = Predictor.load(place)
+        predictor.check_golden()
+    except ModelError as error:
+        shutil.rmtree(place, ignore_errors=True)  # damaged files are fetched again at the next try
+        raise ModelError(f"{version.name}: {error}")
+    inputs = read_golden((place / GOLDEN).read_bytes())[0][:1]
+    predicted = predictor.task.postprocess(predictor.interpreter(inputs), inputs, predictor.spec)
+    size = sum(one.bytes for one in release.record.artifacts.values())
+    return Loaded(version, predictor, size, _seconds(predictor, inputs), (predicted.shape[1:], predicted.dtype))
+
+
+def _intact(place: Path, digest: str) -> bool:
+    """Whether a folder holds the record of a hash and the files of which it speaks."""
+    record = place / RECORD
+    return (
+        record.is_file()
+        and hashlib.sha256(record.read_bytes()).hexdigest() == digest
+        and all((place / name).is_file() for name in (MODEL, GOLDEN))
+    )
+
+
+def _fetch(version: Version, place: Path) -> None:
+    """Fetch the files of a version in a process of its own."""
+    temporary = place.with_name(f"{place.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    command = [sys.executable, "-m", "slipway", "registry", "fetch", version.name, "--json", "--out", str(temporary)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        raise RegistryError(f"{version.name}: its files did not come within {SECONDS:g} s")
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"`slipway registry fetch` ended with {done.returncode}"]
+        raise RegistryError(lines[-1].removeprefix("error: "))
+    if json.loads(done.stdout)["version"] != version.name:
+        raise RegistryError(f"{version.name}: another version was fetched")
+    shutil.rmtree(place, ignore_errors=True)
+    temporary.replace(place)
+
+
+def _seconds(predictor: Predictor, inputs: np.ndarray) -> float:
+    """The median time of the model for the inputs [1, *shape] of one example."""
+    times = []
+    for _ in range(TRIES):
+        start = time.perf_counter()
+        predictor.interpreter(inputs)
+        times.append(time.perf_counter() - start)
+    return median(times)

@@ -1,0 +1,216 @@
+"""The FastAPI application: everything but the way of a prediction, and the OpenAPI document of all of it."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
+from starlette.types import Lifespan
+
+from slipway.registry.state import Version
+from slipway.serving import examples, openapi, problems, protocols, try_it
+from slipway.serving.access import may
+from slipway.serving.models import Models
+from slipway.serving.predictions import PREFIX, Predictions
+from slipway.serving.problems import Problem
+from slipway.serving.release import Loaded
+from slipway.serving.watch import Watch
+
+Address = Annotated[
+    str,
+    Path(
+        description="NAME, NAME@ROLE, NAME@VERSION or NAME@latest. NAME alone means NAME@ROLE with the server's role.",
+        examples=["base-ad-detector", "base-ad-detector@staging", "base-ad-detector@v1.2.0"],
+    ),
+]
+
+
+class Prediction(BaseModel):
+    """The predictions for the examples of a request, in their order."""
+
+    request_id: str
+    model: str
+    model_version: str
+    predictions: list[Any] = Field(description="In the form that the model card describes, one for each example.")
+    inference_time: float = Field(description="Seconds from the raw examples to their predictions.")
+    experiment_info: None = Field(description="The experiment in which the request took part.")
+
+
+class Answering(BaseModel):
+    """A version that should answer."""
+
+    model: str
+    role: str
+    version: str
+    """The version that holds the role in Git."""
+    answers: str | None
+    """The version that answers; null while none is loaded."""
+
+
+class Readiness(BaseModel):
+    """Whether every model answers, and what is wrong."""
+
+    ready: bool
+    models: list[Answering]
+    problems: list[str]
+
+
+class InMemory(BaseModel):
+    """A loaded version."""
+
+    model: str
+    version: str
+    roles: list[str] = Field(description="The roles for which it answers.")
+    bytes: int = Field(description="The size of its files.")
+    milliseconds: float = Field(description="The time of the model alone for one input, measured when it was loaded.")
+
+
+_ROW = {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean", "null"]}}
+_FILE = {
+    "oneOf": [
+        {"type": "string", "contentEncoding": "base64"},
+        {
+            "type": "object",
+            "required": ["picture", "box"],
+            "properties": {
+                "picture": {"type": "string", "contentEncoding": "base64"},
+                "box": {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4},
+            },
+            "additionalProperties": False,
+        },
+    ]
+}
+_LIST = {"type": "array", "minItems": 1, "items": {"oneOf": [_ROW, *_FILE["oneOf"]]}}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            examples.JSON: {
+                "schema": {
+                    "oneOf": [
+                        _LIST,
+                        _ROW,
+                        {"type": "object", "required": [examples.EXAMPLES], "properties": {examples.EXAMPLES: _LIST}},
+                    ]
+                }
+            },
+            "image/*": _BINARY,
+            "audio/*": _BINARY,
+            "application/octet-stream": _BINARY,
+            examples.FORM: {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            },
+        },
+    }
+}
+
+
+def build(
+    models: Models, watch: Watch, predictions: Predictions, draining: Callable[[], bool], lifespan: Lifespan[FastAPI]
+) -> FastAPI:
+    """Return the application of a worker."""
+    app = FastAPI(
+        title="Slipway",
+        summary="The versions that hold a role in Git, as a service.",
+        lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+    )
+    problems.install(app)
+    openapi.install(app)
+
+    @app.get("/healthz", tags=["server"])
+    async def healthz() -> dict[str, str]:
+        """Whether the worker is alive."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", tags=["server"], responses={503: {"model": Readiness, "description": "Not ready."}})
+    async def readyz(request: Request, response: Response) -> Readiness:
+        """Whether every model with the server's role answers, and the server is not about to end.
+
+        Who may not read gets no details.
+        """
+        found = readiness(models, watch, draining())
+        response.status_code = 200 if found.ready else 503
+        return found if may(request.scope["state"], "read") else Readiness(ready=found.ready, models=[], problems=[])
+
+    @app.post("/api/v1/refresh", tags=["server"])
+    async def refresh() -> Readiness:
+        """Look at the tags of the Git remote now, and load what should answer; all workers follow at once."""
+        await watch.refresh(again=True)
+        return readiness(models, watch, draining())
+
+    @app.get("/api/v1/loaded", tags=["server"])
+    async def loaded() -> list[InMemory]:
+        """The versions in memory of the worker that answers."""
+        return [in_memory(models, one) for one in models.loaded()]
+
+    @app.put("/api/v1/loaded/{address}", tags=["server"], responses=openapi.responses(404, 429, 503))
+    async def load(address: Address) -> InMemory:
+        """Load a version into the worker that answers, before it is needed."""
+        found = models.find(address)
+        return in_memory(models, await watch.load(address) if isinstance(found, Version) else found)
+
+    @app.delete("/api/v1/loaded/{address}", tags=["server"], status_code=204, responses=openapi.responses(404, 409))
+    async def unload(address: Address) -> None:
+        """Remove a version without a role from the memory of the worker that answers."""
+        _, version = models.resolve(address)
+        if models.get(version) is not None and not models.unload(version):
+            raise Problem(409, "Version in use", f"{version.name} holds a role or answers for one, so it stays loaded")
+
+    @app.post(PREFIX + "{address}", tags=["predictions"], responses=protocols.PROBLEMS, openapi_extra=BODY)
+    async def predict(
+        request: Request,
+        address: Address,
+        experiment_id: Annotated[str | None, Query(description="An experiment to take part in.")] = None,
+        x_unit: Annotated[str | None, Header(description="Who is asking, such as a user or a device.")] = None,
+    ) -> Prediction:
+        """Predict raw examples: rows as JSON; a picture or a sound as the body, in a form, or base64 in JSON."""
+        # `Application` answers without the framework; this route is the same for the document.
+        content = await predictions.respond(request.scope, request.receive)
+        return Prediction.model_validate_json(content)
+
+    @app.get("/try/{address}", tags=["server"], response_class=HTMLResponse)
+    async def try_page(address: Address) -> HTMLResponse:
+        """A page to try a model."""
+        html, policy = try_it.page()
+        return HTMLResponse(html, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
+
+    protocols.add(app, models, predictions, lambda: readiness(models, watch, draining()).ready)
+    return app
+
+
+def readiness(models: Models, watch: Watch, draining: bool) -> Readiness:
+    """Return whether every model answers that should."""
+    answering = [
+        Answering(
+            model=place[0],
+            role=place[1],
+            version=version.version,
+            answers=now.version.version if (now := models.serving.get(place)) is not None else None,
+        )
+        for place, version in models.followed().items()
+    ]
+    wrong = list(watch.problems)
+    if draining:
+        wrong.append("the server is about to end")
+    if not answering:
+        wrong.append(f"no version holds {models.role}: give the role with `slipway promote`")
+    ready = not draining and bool(answering) and all(one.answers is not None for one in answering)
+    return Readiness(ready=ready, models=answering, problems=wrong)
+
+
+def in_memory(models: Models, loaded: Loaded) -> InMemory:
+    """Return the description of a loaded version."""
+    return InMemory(
+        model=loaded.version.variant,
+        version=loaded.version.version,
+        roles=[role for (_, role), one in models.serving.items() if one is loaded],
+        bytes=loaded.bytes,
+        milliseconds=1e3 * loaded.seconds,
+    )

@@ -1,0 +1,53 @@
+"""What a server is told on the command line; each of its worker processes gets a copy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from slipway.core.errors import ConfigError
+from slipway.serving.limits import Limits
+
+ROLES = ("production", "canary", "staging")
+"""The roles that a server can follow."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which models a server answers for, and its limits.
+
+    `repository` is the clone whose tags it reads, `own` whether the server made this clone and may change it.
+    `releases` is the folder with the verified files of releases, `shared` one that the workers of this server share.
+    `tokens` and `audit` are files, `loopback` whether only this machine can reach the server.
+    """
+
+    repository: Path
+    own: bool
+    releases: Path
+    shared: Path
+    tokens: Path
+    audit: Path
+    loopback: bool
+    role: str = "production"
+    models: tuple[str, ...] = ()
+    """Variants to answer for; empty for all that have versions."""
+    poll: float = 5.0
+    """Seconds between two looks at the tags."""
+    cache_bytes: int = 1 << 30
+    """The most bytes of loaded model files; versions that hold a role count, and are never unloaded."""
+    most_waiting: int = 64
+    """The most requests of a worker that wait for a model; more are answered with 429."""
+    deadline: float = 30.0
+    """Seconds after which a request is answered with 504."""
+    grace: float = 1.0
+    """Seconds between SIGTERM and the last new connection, in which /readyz says that the server is not ready."""
+    limits: Limits = Limits()
+
+
+def role(name: str) -> str:
+    """Return the role that a name means, such as `Production`, as MLflow writes its stages.
+
+    Raises:
+        ConfigError: there is no such role.
+    """
+    if name.strip().lower() not in ROLES:
+        raise ConfigError(f"{name!r} is not a role that can be served; choose from {', '.join(ROLES)}")
+    return name.strip().lower()

@@ -1,0 +1,218 @@
+"""A repository with versions of small real models: rows of a table, pictures and sounds. Nothing is trained.
+
+ball   rows       is the ball seen? with a numeric column `x` and a category `team`
+shot   pictures   one of three strokes, by the mean colour
+bird   sounds     one of two birds
+"""
+
+import hashlib
+import io
+import json
+import subprocess
+import wave
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
+from slipway.records.release import SCHEMA
+from slipway_edge.interpreter import Interpreter
+from slipway_edge.log_mel import LogMel
+from slipway_edge.predictor import golden_examples
+
+ROWS = [{"x": 0.5, "team": "home"}, {"x": -1.25, "team": "away"}, {"x": 0.0, "team": "home"}]
+NAMES = ("ball", "shot", "bird")
+_CONFIG = "[core]\n    analytics = false\n    remote = store\n['remote \"store\"']\n    url = {}\n"
+_SHARE = {"names": ["away", "home"], "positive": [0.2, 0.7], "common": [0.5, 0.5], "own": []}
+_SOUND = {
+    **{"sample_rate": 8000, "n_fft": 256, "hop": 128, "mels": 16, "window_seconds": 0.5, "overlap": 0.5},
+    **{"fmin": 50, "fmax": 4000, "floor": -80, "ceiling": 0},
+}
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Run Git in `root` and return its output."""
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def begin(root: Path) -> None:
+    """Create an empty repository, whose DVC remote is the folder `store` next to it."""
+    (root / ".dvc").mkdir(parents=True)
+    git(root, "init", "-q", "-b", "main")
+    (root / ".dvc" / "config").write_text(_CONFIG.format(root.parent / "store"))
+    (root / ".dvc" / ".gitignore").write_text("/cache\n/tmp\n")
+    (root / ".gitignore").write_text("*.tflite\n*.npz\n")
+
+
+def rows(root: Path, slope: float = 4.0, verdict: str = "pass") -> None:
+    """Write a build of `ball`: the probability is the logistic function of slope * x + the share of the team."""
+    graph = Graph("rows", (DYNAMIC, 3))
+    weighted = graph.add("MUL", [graph.input, np.float32([slope, 1, 0])], (DYNAMIC, 3))
+    total = graph.add("SUM", [weighted, np.int32([1])], (DYNAMIC, 1), keepDims=True)
+    model = graph.serialize(graph.add("LOGISTIC", [total], (DYNAMIC, 1)))
+    data = {"name": "ball", "numeric": ["x"], "categorical": ["team"], "derived": {}}
+    spec = {
+        "objective": "binary",
+        "classes": ["ball", "no ball"],
+        "outputs": ["ball"],
+        "input": {"shape": [3], "dtype": "float32", "names": ["x", "team share", "team frequency"]},
+        "categories": {"team": _SHARE},
+        "gaps": {"missing": [], "unseen": []},
+        "threshold": 0.5,
+    }
+    inputs = np.float32([[0.5, 0.7, 0.5], [-1, 0.2, 0.5]])
+    _build(root, "ball", "tabular_classification", data, spec, model, inputs, verdict)
+
+
+def pictures(root: Path, scale: float = 1e-4) -> None:
+    """Write a build of `shot`: a score for each of three classes, by the sum of a colour."""
+    graph = Graph("pictures", (DYNAMIC, 8, 8, 3))
+    total = graph.add("SUM", [graph.input, np.int32([1, 2])], (DYNAMIC, 3))
+    weighted = graph.add("MUL", [total, np.float32([scale, 2 * scale, 3 * scale])], (DYNAMIC, 3))
+    model = graph.serialize(graph.add("LOGISTIC", [weighted], (DYNAMIC, 3)))
+    classes = ["drive", "cut", "sweep"]
+    spec = {
+        "objective": "classes",
+        "classes": classes,
+        "outputs": classes,
+        "input": {"shape": [8, 8, 3], "dtype": "uint8"},
+    }
+    inputs = np.random.default_rng(7).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    _build(root, "shot", "image_classification", {}, spec, model, inputs)
+
+
+def sounds(root: Path, scale: float = 1e-5) -> None:
+    """Write a build of `bird`: a score for each of two classes, by the sum of the spectrogram."""
+    frames = LogMel.of(_SOUND).frames(_SOUND["window_seconds"])
+    shape = (16, frames, 1)
+    graph = Graph("sounds", (DYNAMIC, *shape))
+    total = graph.add("SUM", [graph.input, np.int32([1, 2])], (DYNAMIC, 1))
+    weighted = graph.add("MUL", [total, np.float32([scale, -scale])], (DYNAMIC, 2))
+    model = graph.serialize(graph.add("LOGISTIC", [weighted], (DYNAMIC, 2)))
+    classes = ["robin", "wren"]
+    spec = {
+        "objective": "classes",
+        "classes": classes,
+        "outputs": classes,
+        "input": {"shape": list(shape), "dtype": "uint8"},
+    }
+    inputs = np.random.default_rng(7).integers(0, 256, (2, *shape), np.uint8)
+    _build(root, "bird", "audio_classification", _SOUND, spec, model, inputs)
+
+
+def _build(
+    root: Path,
+    variant: str,
+    task: str,
+    data: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    model: bytes,
+    inputs: np.ndarray,
+    verdict: str = "pass",
+) -> None:
+    """Write what the stages would write: a model with golden examples, its record and its benchmark."""
+    folder = root / "models" / variant
+    files = {"model.tflite": model, "golden.npz": golden_examples(Interpreter(model), inputs)}
+    counts = {"total": 2, "classes": {}}
+    gate = {"verdict": verdict, "rules": []}
+    record = {
+        "schema": SCHEMA,
+        "variant": variant,
+        "task": task,
+        "framework": "made",
+        "profile": "smoke",
+        "data": data,
+        "spec": spec,
+        "dataset": {"train": counts, "test": counts},
+        "metrics": {"accuracy": {"value": 1.0}},
+        "examples": 2,
+        "groups": 2,
+        "precision": "float32",
+        "parity": {"agreement": 1.0},
+        "gate": gate,
+        "artifacts": {
+            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            for name, content in files.items()
+        },
+        "lineage": {"params": "0" * 64},
+    }
+    single = {"single": {"1": {"p95": 1.0}}, "size_bytes": len(model)}
+    benchmark = {"machine": {}, "metrics": {}, "models": {"model.tflite": single}, "gate": gate}
+    for path, values in ((folder / "release.json", record), (root / "reports" / variant / "benchmark.json", benchmark)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    params = root / "params" / f"{variant}.yaml"
+    params.parent.mkdir(exist_ok=True)
+    params.write_text(yaml.safe_dump({"register": {"name": f"{variant}_model"}}))
+
+
+def commit(root: Path, *, remote: bool = False) -> str:
+    """Commit the builds; their files go to DVC's cache, or to its remote alone."""
+    stages: dict[str, Any] = {}
+    store = root.parent / "store" if remote else root / ".dvc" / "cache"
+    for model in sorted((root / "models").glob("*/model.tflite")):
+        outs = []
+        for path in (model, model.with_name("golden.npz")):
+            content = path.read_bytes()
+            md5 = hashlib.md5(content).hexdigest()
+            outs.append({"path": str(path.relative_to(root)), "hash": "md5", "md5": md5, "size": len(content)})
+            kept = store / "files" / "md5" / md5[:2] / md5[2:]
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_bytes(content)
+        stages[f"convert-tflite@{model.parent.name}"] = {"cmd": "true", "outs": outs}
+    (root / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    built = {model.parent.name: {"task": "any"} for model in (root / "models").glob("*/model.tflite")}
+    (root / "params.yaml").write_text(yaml.safe_dump({"all": built}))
+    git(root, "add", "--all")
+    git(root, "commit", "-q", "-m", "build")
+    return git(root, "rev-parse", "HEAD")
+
+
+def register(root: Path, variant: str, version: str) -> None:
+    """Make the commit a version."""
+    git(root, "tag", "-a", f"{variant}@{version}", "-m", "register")
+
+
+def assign(root: Path, variant: str, version: str, role: str, number: int) -> str:
+    """Give a role to a version, as `slipway promote` does; return the name of the tag."""
+    name = f"{variant}#{role}#{number}"
+    git(root, "tag", "-a", name, f"{variant}@{version}^{{}}", "-m", "promote")
+    return name
+
+
+def built(root: Path) -> None:
+    """Create a repository in which v1.0.0 of each model is in production."""
+    begin(root)
+    rows(root)
+    pictures(root)
+    sounds(root)
+    commit(root)
+    for variant in NAMES:
+        register(root, variant, "v1.0.0")
+        assign(root, variant, "v1.0.0", "production", 1)
+
+
+def picture(seed: int = 0, kind: str = "PNG") -> bytes:
+    """Return an encoded picture."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (20, 30, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def sound(seed: int = 0) -> bytes:
+    """Return an encoded sound of a second and a half."""
+    samples = np.random.default_rng(seed).normal(scale=3000, size=12_000).clip(-32768, 32767).astype("<i2")
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(samples.tobytes())
+    return buffer.getvalue()

@@ -1,0 +1,194 @@
+"""The life of a server: overload, deadlines, workers, and its end."""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import requests
+from PIL import Image
+
+from serving import house
+from serving.process import Server, serving, until
+
+PNG = {"content-type": "image/png"}
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    """A picture that takes a good while to decode."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (7000, 7000), "teal").save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+@contextmanager
+def sending(server: Server, picture: bytes, count: int, copies: int = 1) -> Iterator[list["Future[requests.Response]"]]:
+    """Send requests with pictures at the same time, and go on when the server has all of them."""
+    files = [("file", ("large.png", picture))] * copies
+    with ThreadPoolExecutor(count) as pool:
+        yield [pool.submit(server.post, "/api/v1/predict/shot", files=files) for _ in range(count)]
+
+
+def test_beyond_the_queue_requests_are_refused_and_told_when_to_come_again(
+    built: Path, tmp_path: Path, large: bytes
+) -> None:
+    with serving(built, tmp_path / "server", "shot", "--queue", "2") as server:
+        with sending(server, large, 6) as sent:
+            found = [one.result() for one in sent]
+        codes = sorted(one.status_code for one in found)
+        assert codes.count(200) >= 2
+        assert set(codes) == {200, 429}
+        refused = next(one for one in found if one.status_code == 429)
+        assert int(refused.headers["Retry-After"]) >= 1
+        assert "requests wait for a model" in refused.json()["detail"]
+        assert server.predict("shot", data=house.picture(), headers=PNG)
+
+
+def test_a_request_that_takes_too_long_is_504_and_the_next_is_answered(
+    built: Path, tmp_path: Path, large: bytes
+) -> None:
+    with serving(built, tmp_path / "server", "shot", "--deadline", "0.1") as server:
+        response = server.post("/api/v1/predict/shot", files=[("file", ("large.png", large))])
+        assert response.status_code == 504
+        until(
+            lambda: server.post("/api/v1/predict/shot", data=house.picture(), headers=PNG).status_code == 200,
+            "an answer after the slow one",
+        )
+
+
+def test_at_sigterm_it_is_not_ready_answers_what_it_has_and_ends(built: Path, tmp_path: Path, large: bytes) -> None:
+    with serving(built, tmp_path / "server") as server, sending(server, large, 1, copies=4) as (slow,):
+        time.sleep(0.3)
+        assert not slow.done()
+        begin = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: server.get("/readyz").status_code == 503, "not ready")
+        assert "about to end" in server.get("/readyz").text
+        assert server.predict("ball", json=house.ROWS)  # it still answers, so that no balancer notices too late
+        assert slow.result().status_code == 200
+        assert server.process.wait(20) in (0, -signal.SIGTERM)
+        assert time.monotonic() - begin < 10
+
+
+def workers_of(server: Server) -> set[int]:
+    """Return the processes of the server's workers."""
+    found = set()
+    for child in psutil.Process(server.process.pid).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # also raised for one that has ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found
+
+
+def test_workers_follow_a_refresh_together_and_one_that_dies_is_replaced(root: Path, tmp_path: Path) -> None:
+    with serving(root, tmp_path / "server", "--workers", "2", "--poll", "0") as server:
+        until(lambda: len(workers_of(server)) == 2, "two workers")
+
+        def answers() -> set[str]:
+            # each connection may come to another worker
+            return {server.predict("ball", json=house.ROWS)["model_version"] for _ in range(20)}
+
+        house.rows(root, slope=-3.0)
+        house.commit(root)
+        house.register(root, "ball", "v1.1.0")
+        house.assign(root, "ball", "v1.1.0", "production", 2)
+        assert server.post("/api/v1/refresh").status_code == 200
+        until(lambda: answers() == {"v1.1.0"}, "both workers answer with the new version")
+
+        before = workers_of(server)
+        os.kill(min(before), signal.SIGKILL)
+        until(lambda: len(workers_of(server) - before) == 1 and len(workers_of(server)) == 2, "a new worker")
+        assert answers() == {"v1.1.0"}
+        left = workers_of(server)
+        assert server.stop() == 0
+        assert not [pid for pid in left if psutil.pid_exists(pid)]
+
+
+def test_the_environment_chooses_the_role_as_mlflow_writes_it(root: Path, tmp_path: Path) -> None:
+    house.assign(root, "ball", "v1.0.0", "staging", 2)
+    with serving(root, tmp_path / "server", environment={"MODEL_STAGE": "Staging"}) as server:
+        assert [(one["model"], one["role"]) for one in server.get("/readyz").json()["models"]] == [("ball", "staging")]
+        assert server.predict("ball", json=house.ROWS)["model_version"] == "v1.0.0"
+        assert server.predict("ball@production", json=house.ROWS)
+        assert server.post("/api/v1/predict/shot", data=house.picture(), headers=PNG).status_code == 404
+
+
+def test_versions_are_loaded_on_demand_and_unloaded_but_not_those_that_hold_a_role(root: Path, tmp_path: Path) -> None:
+    for number, slope in enumerate((1.0, 2.0), start=1):
+        house.rows(root, slope=slope)
+        house.commit(root)
+        house.register(root, "ball", f"v1.{number}.0")
+    with serving(root, tmp_path / "server", "ball") as server:
+
+        def loaded() -> list[str]:
+            return [one["version"] for one in server.get("/api/v1/loaded").json()]
+
+        assert loaded() == ["v1.0.0"]
+        found = requests.put(f"{server.address}/api/v1/loaded/ball@v1.1.0", timeout=30).json()
+        assert (found["version"], found["roles"]) == ("v1.1.0", [])
+        assert server.predict("ball@v1.2.0", json=house.ROWS)["model_version"] == "v1.2.0"
+        assert loaded() == ["v1.0.0", "v1.1.0", "v1.2.0"]
+        for version, status in (("v1.1.0", 204), ("v1.1.0", 204), ("v1.0.0", 409), ("v9.0.0", 404)):
+            response = requests.delete(f"{server.address}/api/v1/loaded/ball@{version}", timeout=30)
+            assert response.status_code == status
+        assert loaded() == ["v1.0.0", "v1.2.0"]
+
+
+def run(*arguments: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "slipway", "serve", *arguments], cwd=cwd, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--repo", "nowhere"], "not the root of a repository with DVC"),
+        (["--role", "boss"], "choose from production, canary, staging"),
+        (["--workers", "some"], "neither a number of processes nor auto"),
+        (["--repo", "file:///nowhere/at/all.git"], "does not appear to be a git repository"),
+    ],
+)
+def test_a_wrong_option_is_one_line_that_says_what_to_do(
+    built: Path, tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    done = run("--cache", str(tmp_path), *arguments, cwd=built)
+    assert done.returncode not in (0, 1)
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+FRAMEWORKS = ("fastapi", "starlette", "uvicorn", "slipway.serving")
+
+
+@pytest.mark.parametrize("command", [["--help"], ["registry", "list"], ["gate"], ["releases"]])
+def test_other_commands_import_no_web_framework(built: Path, command: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "slipway", *command], cwd=built, capture_output=True, text=True
+    )
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "slipway.cli.app" in imported
+    assert not [name for name in imported if name.split(".")[0] in FRAMEWORKS or name.startswith("slipway.serving")]
+
+
+def test_without_the_extra_the_command_says_what_to_install(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError(\"No module named 'fastapi'\", name='fastapi')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "slipway", "serve"],
+        cwd=built,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])},
+    )
+    assert done.returncode == 127
+    assert done.stderr == "error: slipway serve needs fastapi; run pip install 'slipway[serve]'\n"
