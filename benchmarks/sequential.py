@@ -19,6 +19,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from slipway.statistics.simulation import ended
 from traffic import comparisons
 
 EFFECT = 2.802 / (comparisons.PLANNED / 4) ** 0.5
@@ -47,11 +48,11 @@ def main() -> None:
     equal: dict[str, dict[str, float]] = {}
     for seed, (kind, share) in enumerate(track(cases, "equal arms", console=Console(stderr=True))):
         found = comparisons.effects(kind, share, runs, seed)
-        equal[f"{kind}, {share:.0%}"] = {name: comparisons.ended(by(found)).found for name, by in DECIDE.items()}
+        equal[f"{kind}, {share:.0%}"] = {name: ended(by(found)).found for name, by in DECIDE.items()}
     planned = {}
     for seed, times in enumerate(TIMES):
         effect = comparisons.effects("normal", 0.5, runs, 100 + seed, times * EFFECT)
-        planned[f"{times:g}"] = {name: asdict(comparisons.ended(by(effect))) for name, by in FIND.items()}
+        planned[f"{times:g}"] = {name: asdict(ended(by(effect))) for name, by in FIND.items()}
     print(json.dumps({"runs": runs, "equal": equal, "planned end": planned}, indent=2))
 
 

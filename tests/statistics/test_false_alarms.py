@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from slipway.statistics.simulation import ended
 from traffic import bandits, comparisons, rollouts, splits
-from traffic.comparisons import KINDS, PLANNED, SHARES, effects, ended
+from traffic.comparisons import KINDS, PLANNED, SHARES, effects
 
 RUNS = 1_000
 NOMINAL = 0.05

@@ -4,12 +4,10 @@ tests/statistics/test_false_alarms.py runs a tenth of what benchmarks/sequential
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from slipway.statistics import confidence_sequence, planned_end
-from slipway.statistics.confidence_sequence import Interval
 from slipway.statistics.effects import Effect, difference
 from slipway.statistics.moments import Sums
 
@@ -63,25 +61,20 @@ def effects(kind: str, share: float, runs: int, seed: int, effect: float = 0.0) 
     return difference(control.moments(), arm(kind, treatment, runs, random, effect).moments())
 
 
-def excludes_zero(found: Interval) -> np.ndarray:
-    """Return where an interval leaves 0 out."""
-    return (np.asarray(found.low) > 0) | (np.asarray(found.high) < 0)
-
-
 def by_sequence(effect: Effect) -> np.ndarray:
     """Decide by the confidence sequence at every look."""
-    return excludes_zero(confidence_sequence.interval(effect, alpha=ALPHA, planned=PLANNED))
+    return np.asarray(confidence_sequence.interval(effect, alpha=ALPHA, planned=PLANNED).excludes())
 
 
 def by_welchs_variance_alone(effect: Effect) -> np.ndarray:
     """Decide by the sequence without what holds small samples back."""
     plain = Effect(effect.value, effect.variance, effect.variance, effect.freedom, effect.units, True)
-    return excludes_zero(confidence_sequence.interval(plain, alpha=ALPHA, planned=PLANNED))
+    return np.asarray(confidence_sequence.interval(plain, alpha=ALPHA, planned=PLANNED).excludes())
 
 
 def by_planned_end(effect: Effect) -> np.ndarray:
     """Decide by a sequence at 0.01 before the last look and by Welch's test at 0.04 there."""
-    return excludes_zero(planned_end.interval(effect, planned=PLANNED))
+    return np.asarray(planned_end.interval(effect, planned=PLANNED).excludes())
 
 
 def by_z_at_every_look(effect: Effect) -> np.ndarray:
@@ -93,30 +86,10 @@ def by_z_at_every_look(effect: Effect) -> np.ndarray:
 def by_fixed_test(effect: Effect) -> np.ndarray:
     """Decide by Welch's test at 0.05 at the last look only."""
     last = np.arange(LOOKS) == LOOKS - 1
-    return excludes_zero(planned_end.welch(effect, alpha=ALPHA)) & last
+    return np.asarray(planned_end.welch(effect, alpha=ALPHA).excludes()) & last
 
 
 def by_o_brien_fleming(effect: Effect) -> np.ndarray:
     """Decide by a group-sequential test, whose looks are planned."""
     boundary = O_BRIEN_FLEMING * np.sqrt(LOOKS / np.arange(1, LOOKS + 1))
     return np.abs(effect.value) / np.sqrt(effect.variance) > boundary
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How comparisons ended.
-
-    Attributes:
-        found: the share of runs in which a difference was shown.
-        length: the mean number of units at the end, as a share of the planned sample.
-    """
-
-    found: float
-    length: float
-
-
-def ended(shown: np.ndarray) -> Ended:
-    """Return how comparisons ended, from where [runs, looks] a difference is shown."""
-    found = shown.any(axis=1)
-    looks = np.where(found, shown.argmax(axis=1) + 1, LOOKS)
-    return Ended(float(found.mean()), float(looks.mean() / LOOKS))

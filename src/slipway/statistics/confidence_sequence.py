@@ -40,6 +40,11 @@ class Interval:
     high: Values
     p: Values
 
+    def excludes(self, effect: float = 0.0) -> bool | np.ndarray:
+        """Return whether the interval leaves an effect out."""
+        outside: bool | np.ndarray = (np.asarray(self.low) > effect) | (np.asarray(self.high) < effect)
+        return outside
+
 
 def interval(effect: Effect, *, alpha: float, planned: float, null: float = 0.0) -> Interval:
     """Return the two-sided interval of an effect at this look.

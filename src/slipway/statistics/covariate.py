@@ -29,8 +29,8 @@ def slope(control: PairedSums, treatment: PairedSums) -> Values:
 def adjusted(control: PairedSums, treatment: PairedSums) -> tuple[Moments, Moments]:
     """Return the moments of both arms without what the covariate explains; arguments as for `slope`.
 
-    The covariate is measured from its mean over both arms, so each mean is an estimate of the metric's own. The result
-    is no longer a yes-or-no metric; that there are enough events is judged on the metric itself.
+    The covariate is measured from its mean over both arms, so each mean is an estimate of the metric's own, and of a
+    yes-or-no metric still nearly its rate.
     """
     theta, centre = slope(control, treatment), (control + treatment).second.moments().mean
     return _adjusted(control, theta, centre), _adjusted(treatment, theta, centre)
@@ -39,4 +39,5 @@ def adjusted(control: PairedSums, treatment: PairedSums) -> tuple[Moments, Momen
 def _adjusted(arm: PairedSums, theta: Values, centre: Values) -> Moments:
     metric, covariate = arm.first.moments(), arm.second.moments()
     variance = metric.variance + np.square(theta) * covariate.variance - 2 * theta * arm.covariance()
-    return Moments(metric.units, metric.mean - theta * (covariate.mean - centre), np.maximum(variance, 0.0))
+    mean = metric.mean - theta * (covariate.mean - centre)
+    return Moments(metric.units, mean, np.maximum(variance, 0.0), metric.events)
