@@ -1,6 +1,6 @@
 """What a server is told on the command line; each of its worker processes gets a copy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway.core.errors import ConfigError
@@ -39,7 +39,7 @@ class Settings:
     """Seconds after which a request is answered with 504."""
     grace: float = 1.0
     """Seconds between SIGTERM and the last new connection, in which /readyz says that the server is not ready."""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 def role(name: str) -> str:
