@@ -3,10 +3,10 @@
     python benchmarks/serving.py [--requests 2000] [--rounds 5]
 
 The model of rows is 500 trees of depth 6 on 69 features, one row a request, with a token. MLflow serves the same
-release by its pyfunc. The client keeps 1, 8 or 64 connections busy from a process of its own; both servers are asked in turn,
-one worker each. CPU time is that of all processes of a server. A picture is a JPEG of 640 x 480 pixels and a tiny
-model, so that nearly all of its time is decoding and serving; it is compared with `Predictor.predict` on the same bytes
-in a loop.
+release by its pyfunc. The client keeps 1, 8 or 64 connections busy from a process of its own; both servers are asked
+in turn, one worker each. CPU time is that of all processes of a server. A picture is a JPEG of 640 x 480 pixels for a
+tiny model, so that nearly all of its time is decoding and serving; it is compared with `Predictor.predict` on the same
+bytes in a loop.
 """
 
 import argparse

@@ -79,7 +79,7 @@ class Inference:
         self._turns: dict[Loaded, _Turn] = {}
         self._mean = 0.0
         self.waiting = 0
-        """The number of requests on the thread or waiting for it."""
+        """The number of jobs on the thread or waiting for it; requests that go through a model together are one."""
 
     def start(self) -> None:
         """Start the thread, for the running event loop."""
@@ -140,15 +140,15 @@ class Inference:
 
     def _submit(self, model: Loaded, requests: list[_Waiting]) -> None:
         """Give requests to the thread as one job."""
-        if self.waiting + len(requests) > self._most_waiting:
+        if self.waiting >= self._most_waiting:
             seconds = max(1, math.ceil(self._mean * self.waiting))
             raise Problem(
                 429,
                 "Too many requests",
-                f"{self.waiting} requests wait for a model; try again in {seconds} s",
+                f"{self.waiting} requests wait for a model, as many as may; try again in {seconds} s",
                 {"Retry-After": str(seconds)},
             )
-        self.waiting += len(requests)
+        self.waiting += 1
         model.busy += 1
 
         def job() -> list[tuple[_Waiting, Outcome]]:
@@ -156,7 +156,7 @@ class Inference:
             return list(zip(left, _outcomes(model, left), strict=True)) if left else []
 
         def finish(done: "asyncio.Future[list[tuple[_Waiting, Outcome]]]") -> None:
-            self.waiting -= len(requests)
+            self.waiting -= 1
             model.busy -= 1
             for request, outcome in done.result():
                 if isinstance(outcome, Predicted):

@@ -34,7 +34,8 @@ class Settings:
     cache_bytes: int = 1 << 30
     """The most bytes of loaded model files; versions that hold a role count, and are never unloaded."""
     most_waiting: int = 64
-    """The most requests of a worker that wait for a model; more are answered with 429."""
+    """The most requests of a worker that wait for its models; more are answered with 429. Rows that go through a model
+    together count as one."""
     deadline: float = 30.0
     """Seconds after which a request is answered with 504."""
     grace: float = 1.0
