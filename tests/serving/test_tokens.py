@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from slipway.core.errors import ConfigError
 from slipway.serving import tokens
-from slipway.serving.rates import Bucket
 from slipway.serving.tokens import FORM, SCOPES, Token, Tokens
 
 SETS = st.sets(st.sampled_from(SCOPES), min_size=1)
@@ -209,24 +208,3 @@ def test_on_any_other_address_it_needs_a_token(path: Path, host: str) -> None:
         tokens.check_address(host, path)
     tokens.create(path, "ci", ["predict"])
     tokens.check_address(host, path)
-
-
-@given(
-    st.integers(1, 50), st.sampled_from([("s", 1), ("min", 60), ("h", 3600)]), st.lists(st.floats(0, 3), max_size=80)
-)
-def test_a_bucket_lets_through_what_a_counted_one_would(count: int, unit: tuple[str, int], pauses: list[float]) -> None:
-    name, seconds = unit
-    bucket = Bucket(f"{count}/{name}")
-    level, now, each = float(count), 1e5, count / seconds
-    for pause in pauses:
-        now += pause
-        level = min(count, level + pause * each)
-        wait = bucket.take(now)
-        if abs(level - 1) < 0.02:  # at the edge, either is right
-            level = level - 1 if wait == 0 else level
-            continue
-        assert (wait == 0) == (level >= 1)
-        if wait:
-            assert wait == pytest.approx((1 - level) / each, rel=1e-3)
-        else:
-            level -= 1
