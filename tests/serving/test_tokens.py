@@ -113,6 +113,15 @@ def test_no_edit_of_the_file_is_an_error_of_another_kind(tmp_path_factory: pytes
         assert "tokens.json" in str(error)
 
 
+def test_a_path_that_cannot_be_used_is_a_mistake_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match="folder cannot be read: Is a directory"):
+        tokens.read(tmp_path / "folder")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        tokens.create(tmp_path / "file" / "tokens.json", "ci", ["read"])
+
+
 def test_a_token_that_is_there_twice_is_refused(path: Path) -> None:
     tokens.create(path, "ci", ["predict"])
     (one,) = json.loads(path.read_text())["tokens"]
