@@ -1,5 +1,6 @@
 """A small application behind the middleware, on a real uvicorn in a thread, and clients that can misbehave."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -84,6 +85,8 @@ def application() -> Any:
         content = await whole(receive)
         if content == b"burst":
             raise KeyError(SECRET_INPUT)
+        if content == b"slow":
+            await asyncio.sleep(1)
         if kind.startswith(b"image/"):
             check_pixels(content, LIMITS)
         elif kind.startswith(b"audio/"):

@@ -65,7 +65,7 @@ def rows(root: Path, slope: float = 4.0, verdict: str = "pass") -> None:
         "threshold": 0.5,
     }
     inputs = np.float32([[0.5, 0.7, 0.5], [-1, 0.2, 0.5]])
-    _build(root, "ball", "tabular_classification", data, spec, model, inputs, verdict)
+    build(root, "ball", "tabular_classification", data, spec, model, inputs, verdict)
 
 
 def pictures(root: Path, scale: float = 1e-4) -> None:
@@ -82,7 +82,7 @@ def pictures(root: Path, scale: float = 1e-4) -> None:
         "input": {"shape": [8, 8, 3], "dtype": "uint8"},
     }
     inputs = np.random.default_rng(7).integers(0, 256, (2, 8, 8, 3), np.uint8)
-    _build(root, "shot", "image_classification", {}, spec, model, inputs)
+    build(root, "shot", "image_classification", {}, spec, model, inputs)
 
 
 def sounds(root: Path, scale: float = 1e-5) -> None:
@@ -101,10 +101,10 @@ def sounds(root: Path, scale: float = 1e-5) -> None:
         "input": {"shape": list(shape), "dtype": "uint8"},
     }
     inputs = np.random.default_rng(7).integers(0, 256, (2, *shape), np.uint8)
-    _build(root, "bird", "audio_classification", _SOUND, spec, model, inputs)
+    build(root, "bird", "audio_classification", _SOUND, spec, model, inputs)
 
 
-def _build(
+def build(
     root: Path,
     variant: str,
     task: str,

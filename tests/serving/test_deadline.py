@@ -5,7 +5,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from http.client import BadStatusLine
 from pathlib import Path
 
 import pytest
@@ -132,15 +133,29 @@ def test_what_is_not_http_is_answered_by_a_problem_or_runs_out_of_time(server: S
     assert (answer.status, answer.problem["title"]) in ((400, "Not HTTP"), (408, "Too slow"))
 
 
-def test_requests_that_are_sent_ahead_are_all_answered(server: Server) -> None:
-    ask = b"".join(request("POST", PREDICT, b"[]", server.secrets["predict"]))
+@pytest.mark.parametrize("size", [2, 5000])
+def test_requests_that_are_sent_ahead_are_all_answered(server: Server, size: int) -> None:
+    ask = b"".join(request("POST", PREDICT, bytes(size), server.secrets["predict"], content_type="image/png"))
     with server.connect() as connection:
-        connection.sendall(ask * 5)
+        connection.sendall(ask * 8)
         file = connection.makefile("rb")
         found = b""
-        while found.count(b"HTTP/1.1 200") < 5 or not found.endswith(b"}"):
-            found += file.read1(65536)
-    assert found.count(b'{"bytes":2}') == 5
+        while found.count(b"HTTP/1.1 200") < 8 or not found.endswith(b"}"):
+            more = file.read1(65536)
+            assert more, found
+            found += more
+    assert found.count(b'{"bytes":%d}' % size) == 8
+
+
+@pytest.mark.parametrize("ahead", [b"POST /api", b"POST /" + b"a" * LIMITS.head, b"nonsense\r\n\r\n"])
+def test_what_is_sent_ahead_is_not_refused_before_the_request_before_it_is_answered(
+    server: Server, ahead: bytes
+) -> None:
+    slow = b"".join(request("POST", PREDICT, b"slow", server.secrets["predict"], content_type="image/png"))
+    with server.connect() as connection:
+        connection.sendall(slow + ahead)
+        with suppress(BadStatusLine, OSError):  # or the connection ends
+            assert answer_on(connection).status == 200
 
 
 def test_the_settings_of_uvicorn_reach_a_worker(tmp_path: Path) -> None:

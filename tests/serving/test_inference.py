@@ -44,11 +44,8 @@ def together(model: Loaded, requests: Sequence[Any], passes: list[int]) -> list[
     async def ask() -> list[Any]:
         inference = Inference(1000)
         inference.start()
-        try:
-            asked = [inference.predict(model, one, deadline=30) for one in requests]
-            return await asyncio.gather(*asked, return_exceptions=True)
-        finally:
-            inference.stop()
+        asked = [inference.predict(model, one, deadline=30) for one in requests]
+        return await asyncio.gather(*asked, return_exceptions=True)
 
     predictor.interpreter = Counting()  # type: ignore[assignment]
     try:
@@ -107,7 +104,6 @@ def test_the_result_of_a_request_whose_deadline_passed_goes_nowhere(predictor: P
         good = await inference.predict(model, house.ROWS, deadline=30)
         await asyncio.sleep(0)
         assert inference.waiting == model.busy == 0
-        inference.stop()
         return [*late, good]
 
     late, good = asyncio.run(ask())

@@ -265,6 +265,14 @@ def test_an_opening_that_never_closes_is_too_deep_as_well() -> None:
         check_depth(b"[" * 100_000, LIMITS)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16", "utf-32"])
+def test_another_encoding_hides_no_levels(server: Server, encoding: str) -> None:
+    hidden = '["\u2200",' + "[" * 100 + "]" * 100 + "]"  # one byte of the sign is that of a quotation mark
+    answer = server.ask("POST", "/api/v1/outcomes", hidden.encode(encoding), server.secrets["outcome"])
+    assert answer.status == 422
+    assert "send JSON in UTF-8" in answer.problem["detail"]
+
+
 @given(JSON, st.integers(1, 6))
 def test_the_depth_of_text_is_the_depth_of_its_values(value: object, levels: int) -> None:
     content = orjson.dumps(value)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from PIL import Image
 
 from serving import house
 from serving.process import Server, serving, until
+from slipway.serving import tokens
 
 PNG = {"content-type": "image/png"}
 
@@ -166,6 +168,30 @@ def test_a_wrong_option_is_one_line_that_says_what_to_do(
     assert done.returncode not in (0, 1)
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_with_a_token_each_request_needs_one_and_readyz_tells_others_its_status_alone(
+    root: Path, tmp_path: Path
+) -> None:
+    secret = tokens.create(root / tokens.FILE, "reader", ["predict", "read"])
+    with serving(root, tmp_path / "server", "ball") as server:
+        assert server.post("/api/v1/predict/ball", json=house.ROWS).status_code == 401
+        assert server.get("/readyz").json() == {"ready": True, "models": [], "problems": []}
+        headers = {"Authorization": f"Bearer {secret}"}
+        assert server.predict("ball", json=house.ROWS, headers=headers)
+        assert requests.get(f"{server.address}/readyz", headers=headers, timeout=30).json()["models"]
+        refused = server.post("/api/v1/refresh", headers=headers)
+        assert refused.status_code == 403
+        assert refused.json()["needed"] == ["promote"]
+        assert server.get("/try/ball").status_code == 200
+    lines = [json.loads(line) for line in (root / "logs" / "audit.jsonl").read_text().splitlines()]
+    assert [(line["status"], line["token"]) for line in lines] == [(401, None), (403, "reader")]
+
+
+def test_an_address_that_others_reach_needs_a_token(built: Path, tmp_path: Path) -> None:
+    done = run("--host", "0.0.0.0", "--port", "0", "--cache", str(tmp_path), cwd=built)
+    assert done.returncode == 2
+    assert "slipway token create" in done.stderr
 
 
 FRAMEWORKS = ("fastapi", "starlette", "uvicorn", "slipway.serving")

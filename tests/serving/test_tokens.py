@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from slipway.core.errors import ConfigError
 from slipway.serving import tokens
-from slipway.serving.rates import Bucket
 from slipway.serving.tokens import FORM, SCOPES, Token, Tokens
 
 SETS = st.sets(st.sampled_from(SCOPES), min_size=1)
@@ -114,6 +113,15 @@ def test_no_edit_of_the_file_is_an_error_of_another_kind(tmp_path_factory: pytes
         assert "tokens.json" in str(error)
 
 
+def test_a_path_that_cannot_be_used_is_a_mistake_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ConfigError, match="folder cannot be read: Is a directory"):
+        tokens.read(tmp_path / "folder")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        tokens.create(tmp_path / "file" / "tokens.json", "ci", ["read"])
+
+
 def test_a_token_that_is_there_twice_is_refused(path: Path) -> None:
     tokens.create(path, "ci", ["predict"])
     (one,) = json.loads(path.read_text())["tokens"]
@@ -209,24 +217,3 @@ def test_on_any_other_address_it_needs_a_token(path: Path, host: str) -> None:
         tokens.check_address(host, path)
     tokens.create(path, "ci", ["predict"])
     tokens.check_address(host, path)
-
-
-@given(
-    st.integers(1, 50), st.sampled_from([("s", 1), ("min", 60), ("h", 3600)]), st.lists(st.floats(0, 3), max_size=80)
-)
-def test_a_bucket_lets_through_what_a_counted_one_would(count: int, unit: tuple[str, int], pauses: list[float]) -> None:
-    name, seconds = unit
-    bucket = Bucket(f"{count}/{name}")
-    level, now, each = float(count), 1e5, count / seconds
-    for pause in pauses:
-        now += pause
-        level = min(count, level + pause * each)
-        wait = bucket.take(now)
-        if abs(level - 1) < 0.02:  # at the edge, either is right
-            level = level - 1 if wait == 0 else level
-            continue
-        assert (wait == 0) == (level >= 1)
-        if wait:
-            assert wait == pytest.approx((1 - level) / each, rel=1e-3)
-        else:
-            level -= 1

@@ -30,7 +30,7 @@ def serve(
     cache_size: Annotated[
         int, typer.Option(metavar="MB", min=1, help="Loaded models in memory; those with a role always stay.")
     ] = 1024,
-    queue: Annotated[int, typer.Option(min=1, help="Requests of a worker that may wait for a model.")] = 64,
+    queue: Annotated[int, typer.Option(min=1, help="Requests of a worker that may wait for its models.")] = 64,
     deadline: Annotated[float, typer.Option(min=0.001, help="Seconds in which a request must be answered.")] = 30.0,
     token_file: Annotated[
         Path | None, typer.Option("--tokens", metavar="FILE", help="Tokens; by default, .slipway/tokens.json.")

@@ -54,6 +54,7 @@ class Worker:
     async def _running(self) -> AsyncIterator[None]:
         """Load the models before the worker takes requests; then follow the tags until it ends."""
         self._inference.start()
+        self._watch.start()
         self._drain_on_sigterm()
         await self._watch.refresh()
         following = asyncio.create_task(self._watch.run())
@@ -61,7 +62,6 @@ class Worker:
             yield
         finally:
             following.cancel()
-            self._inference.stop()
 
     def _drain_on_sigterm(self) -> None:
         """On SIGTERM, say at once that the server is not ready, and end after a moment in which others notice."""

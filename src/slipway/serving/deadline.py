@@ -75,7 +75,7 @@ class _Deadline(asyncio.Protocol):
             self._since = self.loop.time()
         self._arrived += len(data)
         super().data_received(data)
-        if self.cycle is self._complete:
+        if self._is_in_head():
             if self._arrived > self.limits.head:
                 self._refuse(431, "Headers too large", f"more than {self.limits.head:,} bytes of headers")
         elif not self.cycle.more_body:
@@ -97,22 +97,37 @@ class _Deadline(asyncio.Protocol):
 
     def _look(self) -> None:
         """Refuse what is overdue, and look again when something could be."""
-        limits, left = self.limits, self.limits.head_seconds
-        if self._since is not None:
-            in_head = self.cycle is self._complete
-            allowed = limits.head_seconds if in_head else limits.body_seconds + self._arrived / limits.slowest
-            left = self._since + allowed - self.loop.time()
-            if left <= 0:
-                left = limits.head_seconds
-                if not in_head:
-                    self.cycle.scope["state"]["overdue"] = True
-                    self.cycle.message_event.set()
-                elif self._arrived:
-                    arrived = f"{self._arrived:,} bytes of headers arrived in {allowed:g} s, and no end of them"
-                    self._refuse(408, "Too slow", arrived)
-                else:
-                    self.transport.close()
+        left = self._left()
+        if left <= 0:
+            self._refuse_overdue()
+            left = self.limits.head_seconds
         self._timer = self.loop.call_later(left, self._look)
+
+    def _left(self) -> float:
+        """Seconds until a request in progress is overdue; without one, until the next one could be."""
+        if self._since is None:
+            return self.limits.head_seconds
+        if self._is_in_head():
+            allowed = self.limits.head_seconds
+        else:
+            allowed = self.limits.body_seconds + self._arrived / self.limits.slowest
+        return self._since + allowed - self.loop.time()
+
+    def _refuse_overdue(self) -> None:
+        if not self._is_in_head():
+            self.cycle.scope["state"]["overdue"] = True
+            self.cycle.message_event.set()
+        elif not self._arrived:
+            self.transport.close()
+        elif not self._owes_an_answer():  # to the request before, for which the client may well wait
+            late = f"{self._arrived:,} bytes of headers arrived in {self.limits.head_seconds:g} s, and no end of them"
+            self._refuse(408, "Too slow", late)
+
+    def _is_in_head(self) -> bool:
+        return self.cycle is self._complete
+
+    def _owes_an_answer(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
 
     def _hang_up(self, cycle: Any) -> None:
         if self.cycle is cycle and cycle.response_complete:
@@ -123,6 +138,9 @@ class _Deadline(asyncio.Protocol):
             return
         problem, identity = Problem(status, title, detail), new_id()
         self.audit.refused(problem, identity)
+        if self._owes_an_answer():  # the client would take this for the answer to the request before
+            self.transport.close()
+            return
         content = document(problem, identity)
         head = (
             f"HTTP/1.1 {status} {title}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {len(content)}\r\n"

@@ -10,16 +10,15 @@ A model is used by one thread at a time: the event loop runs it only while it ha
 import asyncio
 import logging
 import math
-import queue
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from slipway.core.errors import DataError, ModelError
+from slipway.serving.background import Background
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
 
@@ -76,20 +75,16 @@ class Inference:
 
     def __init__(self, most_waiting: int) -> None:
         self._most_waiting = most_waiting
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._thread = Background("models")
         self._turns: dict[Loaded, _Turn] = {}
         self._mean = 0.0
         self.waiting = 0
-        """The number of requests on the thread or waiting for it."""
+        """The number of jobs on the thread or waiting for it; requests that go through a model together are one."""
 
     def start(self) -> None:
-        """Start the thread. It ends with the process, also in the middle of a job."""
+        """Start the thread, for the running event loop."""
         self._loop = asyncio.get_running_loop()
-        threading.Thread(target=self._work, name="models", daemon=True).start()
-
-    def stop(self) -> None:
-        """End the thread after the jobs that it has."""
-        self._jobs.put(None)
+        self._thread.start()
 
     async def predict(self, model: Loaded, examples: Sequence[Any], deadline: float) -> Predicted:
         """Return the predictions of raw examples, at least one.
@@ -145,38 +140,30 @@ class Inference:
 
     def _submit(self, model: Loaded, requests: list[_Waiting]) -> None:
         """Give requests to the thread as one job."""
-        if self.waiting + len(requests) > self._most_waiting:
+        if self.waiting >= self._most_waiting:
             seconds = max(1, math.ceil(self._mean * self.waiting))
             raise Problem(
                 429,
                 "Too many requests",
-                f"{self.waiting} requests wait for a model; try again in {seconds} s",
+                f"{self.waiting} requests wait for a model, as many as may; try again in {seconds} s",
                 {"Retry-After": str(seconds)},
             )
-        self.waiting += len(requests)
+        self.waiting += 1
         model.busy += 1
 
-        def job() -> None:
+        def job() -> list[tuple[_Waiting, Outcome]]:
             left = [one for one in requests if not one.done.done()]
-            outcomes = _outcomes(model, left) if left else []
-            self._loop.call_soon_threadsafe(finish, left, outcomes)
+            return list(zip(left, _outcomes(model, left), strict=True)) if left else []
 
-        def finish(answered: list[_Waiting], outcomes: list[Outcome]) -> None:
-            self.waiting -= len(requests)
+        def finish(done: "asyncio.Future[list[tuple[_Waiting, Outcome]]]") -> None:
+            self.waiting -= 1
             model.busy -= 1
-            for request, outcome in zip(answered, outcomes, strict=True):
+            for request, outcome in done.result():
                 if isinstance(outcome, Predicted):
                     self._mean += 0.1 * (outcome.seconds - self._mean)
                 request.answer(outcome)
 
-        self._jobs.put(job)
-
-    def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except RuntimeError:  # the event loop is closed: the process ends
-                return
+        self._thread.run(job).add_done_callback(finish)
 
 
 def _groups(requests: list[_Waiting]) -> list[list[_Waiting]]:

@@ -154,13 +154,16 @@ def check_depth(content: bytes, limits: Limits) -> None:
     orjson refuses more than 1,024 levels (its versions before 3.9.15 overflowed the stack); `json` raises
     RecursionError at about as many. Code that walks through the values may stand less. A document with no more brackets
     than levels, such as a row, needs no more than a count of them. Where the document is not JSON, the parser gets no
-    further than this did, so it meets no deeper level either.
+    further than this did, so it meets no deeper level either. This holds for UTF-8, in which JSON is sent (RFC 8259).
+    `json` would also read UTF-16 and UTF-32, in which a bracket has bytes of 0.
 
     Raises:
-        Problem: 413, it is nested too deep.
+        Problem: 413, it is nested too deep; 422, it is not in UTF-8.
     """
     if content.count(b"[") + content.count(b"{") <= limits.depth:
         return
+    if b"\0" in content:
+        raise Problem(422, "Not JSON", "the body has bytes of 0, as UTF-16 has; send JSON in UTF-8")
     if b"\\" in content:
         content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
     outside_strings = b"".join(content.split(b'"')[::2])

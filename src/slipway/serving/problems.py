@@ -89,8 +89,8 @@ class Problems:
             return  # there is nobody to answer
         except Exception as error:
             problem = _problem(error)
-            if problem.status >= 500 and not isinstance(error, HTTPException):
-                log_unexpected(error, state["request_id"])
+            if not isinstance(error, HTTPException | RequestValidationError):
+                _log_unexpected(error, state["request_id"])
             if not started:
                 await response(problem, scope)(scope, receive, answer)
 
@@ -133,7 +133,7 @@ def new_id() -> str:
     return os.urandom(12).hex()
 
 
-def log_unexpected(error: BaseException, request_id: str) -> None:
+def _log_unexpected(error: BaseException, request_id: str) -> None:
     """Log an exception by its types and places. Its text is left out, since it could hold an input."""
     lines: list[str] = []
     chain: list[BaseException] = []

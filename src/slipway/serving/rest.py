@@ -42,10 +42,8 @@ class Answering(BaseModel):
 
     model: str
     role: str
-    version: str
-    """The version that holds the role in Git."""
-    answers: str | None
-    """The version that answers; null while none is loaded."""
+    version: str = Field(description="The version that holds the role in Git.")
+    answers: str | None = Field(description="The version that answers; null while none is loaded.")
 
 
 class Readiness(BaseModel):
@@ -171,7 +169,7 @@ def build(
         x_unit: Annotated[str | None, Header(description="Who is asking, such as a user or a device.")] = None,
     ) -> Prediction:
         """Predict raw examples: rows as JSON; a picture or a sound as the body, in a form, or base64 in JSON."""
-        # `Application` answers without the framework; this route is the same for the document.
+        # `app.Worker` answers these requests itself; this route does the same, and is here for the OpenAPI document.
         content = await predictions.respond(request.scope, request.receive)
         return Prediction.model_validate_json(content)
 

@@ -1,6 +1,6 @@
 """What a server is told on the command line; each of its worker processes gets a copy."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from slipway.core.errors import ConfigError
@@ -34,12 +34,13 @@ class Settings:
     cache_bytes: int = 1 << 30
     """The most bytes of loaded model files; versions that hold a role count, and are never unloaded."""
     most_waiting: int = 64
-    """The most requests of a worker that wait for a model; more are answered with 429."""
+    """The most requests of a worker that wait for its models; more are answered with 429. Rows that go through a model
+    together count as one."""
     deadline: float = 30.0
     """Seconds after which a request is answered with 504."""
     grace: float = 1.0
     """Seconds between SIGTERM and the last new connection, in which /readyz says that the server is not ready."""
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
 
 def role(name: str) -> str:

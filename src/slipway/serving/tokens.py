@@ -17,7 +17,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -114,14 +114,14 @@ class Tokens:
         signature = _signature(self.path)
         if signature == self._signature:
             return
-        self._signature = signature
         try:
             self._known = _by_digest(read(self.path))
-        except (ConfigError, OSError) as error:
-            self.problem = str(error)
-            _log.error("%s; the tokens that were read before stay valid", error)
+        except ConfigError as error:
+            if self.problem != str(error):
+                _log.error("%s. The tokens that were read before stay valid", error)
+            self.problem, self._signature = str(error), ()  # which no file has: it is read again at the next look
             return
-        self.problem = None
+        self.problem, self._signature = None, signature
         self.required = self.required or bool(self._known)
 
 
@@ -129,13 +129,15 @@ def read(path: Path) -> tuple[Token, ...]:
     """Return the tokens in a file, without any if there is no file.
 
     Raises:
-        ConfigError: someone else may write the file, or it does not have the form that `slipway token` writes.
-        OSError: it cannot be read.
+        ConfigError: it cannot be read, someone else may write it, or it does not have the form that `slipway token`
+            writes.
     """
     try:
         content = _content(path)
     except FileNotFoundError:
         return ()
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}; make it a file of who runs slipway")
     try:
         documents.strict_json(content, path.as_posix())
         tokens = validated(_Document, content, path.as_posix()).tokens
@@ -255,18 +257,24 @@ def _named(tokens: Sequence[Token], name: str, path: Path) -> list[Token]:
 
 
 @contextmanager
-def _changed(path: Path) -> Any:
+def _changed(path: Path) -> Iterator[list[Token]]:
     """The tokens of the file, as a list; what the block leaves in it is written, unless the block raises."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock"), mode=0o600):
-        tokens = list(read(path))
-        yield tokens
-        before = os.umask(0o077)  # the file that replaces it is its owner's alone from its first byte
-        try:
-            values = [one.model_dump(mode="json", exclude_none=True) for one in tokens]
-            atomic.write_json(path, {"tokens": values})
-        finally:
-            os.umask(before)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f".{path.name}.lock"), mode=0o600):
+            tokens = list(read(path))
+            yield tokens
+            _write(path, tokens)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror or error}; nothing is changed")
+
+
+def _write(path: Path, tokens: Sequence[Token]) -> None:
+    before = os.umask(0o077)  # the file that replaces it is its owner's alone from its first byte
+    try:
+        atomic.write_json(path, {"tokens": [one.model_dump(mode="json", exclude_none=True) for one in tokens]})
+    finally:
+        os.umask(before)
 
 
 def _content(path: Path) -> bytes:

@@ -9,11 +9,9 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from filelock import FileLock
 
@@ -21,6 +19,7 @@ from slipway.core import atomic
 from slipway.core.errors import ModelError, SlipwayError
 from slipway.registry.state import Version
 from slipway.serving import release, repository, roles
+from slipway.serving.background import Background
 from slipway.serving.models import Models, Place
 from slipway.serving.problems import Problem
 from slipway.serving.release import Key, Loaded, key
@@ -29,7 +28,6 @@ from slipway.serving.roles import Roles
 from slipway.serving.settings import Settings
 
 logger = logging.getLogger("slipway.serving")
-Value = TypeVar("Value")
 
 TICK = 0.25
 """Seconds between two looks at the shared file."""
@@ -54,9 +52,9 @@ class Watch:
     def __init__(self, settings: Settings, models: Models) -> None:
         self._settings = settings
         self._models = models
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="loading")
+        self._thread = Background("loading")
         self._turn = asyncio.Lock()
-        self._loading: dict[Key, asyncio.Task[Loaded]] = {}
+        self._loading: dict[Key, asyncio.Future[Loaded]] = {}
         self._failures: dict[Key, _Failure] = {}
         self._seen: tuple[str, frozenset[str]] | None = None
         self._stamp = 0
@@ -66,6 +64,10 @@ class Watch:
     @property
     def _file(self) -> Path:
         return self._settings.shared / "fetched.json"
+
+    def start(self) -> None:
+        """Start the thread that looks and loads, for the running event loop."""
+        self._thread.start()
 
     async def run(self) -> None:
         """Follow the tags until the task is cancelled."""
@@ -89,7 +91,7 @@ class Watch:
         """
         async with self._turn:
             try:
-                found, problems = await self._in_thread(lambda: self._look(fetch, again))
+                found, problems = await self._thread.run(lambda: self._look(fetch, again))
             except SlipwayError as error:
                 self._report((f"Git: the tags cannot be read: {error}",))
                 return
@@ -142,7 +144,7 @@ class Watch:
             raise ModelError(self._failures[one].why)
         task = self._loading.get(one)
         if task is None:
-            task = asyncio.create_task(self._in_thread(lambda: release.load(version, self._settings.releases)))
+            task = self._thread.run(lambda: release.load(version, self._settings.releases))
             self._loading[one] = task
             task.add_done_callback(lambda done: self._finish(one, done))
         try:
@@ -152,7 +154,7 @@ class Watch:
         except Exception as error:  # a damaged model may raise anything
             raise ModelError(f"{type(error).__name__}: {error}")
 
-    def _finish(self, one: Key, task: asyncio.Task[Loaded]) -> None:
+    def _finish(self, one: Key, task: "asyncio.Future[Loaded]") -> None:
         """Note whether a version could be loaded."""
         self._loading.pop(one, None)
         error = None if task.cancelled() else task.exception()
@@ -212,6 +214,3 @@ class Watch:
             if problem not in self.problems:
                 logger.warning("%s", problem)
         self.problems = problems
-
-    async def _in_thread(self, work: Callable[[], Value]) -> Value:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

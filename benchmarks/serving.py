@@ -1,0 +1,280 @@
+"""Server CPU a row and a picture of `slipway serve`, beside `mlflow models serve` and a loop; prints JSON.
+
+    python benchmarks/serving.py [--requests 2000] [--rounds 5]
+
+The model of rows is 500 trees of depth 6 on 69 features, one row a request, with a token. MLflow serves the same
+release by its pyfunc. The client keeps 1, 8 or 64 connections busy from a process of its own; both servers are asked
+in turn, one worker each. CPU time is that of all processes of a server. A picture is a JPEG of 640 x 480 pixels for a
+tiny model, so that nearly all of its time is decoding and serving; it is compared with `Predictor.predict` on the same
+bytes in a loop.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import io
+import json
+import os
+import shutil
+import socket
+import statistics
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from slipway.metrics.latency import fingerprint
+from slipway.records import release
+from slipway.registry import pyfunc
+from slipway_edge.predictor import Predictor
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+FEATURES = 69
+CONNECTIONS = (1, 8, 64)
+AUTHOR = {"NAME": "Benchmark", "EMAIL": "benchmark@example.org"}
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    """Build, serve, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--requests", type=int, default=2000)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    os.environ |= {f"GIT_{who}_{key}": value for who in ("AUTHOR", "COMMITTER") for key, value in AUTHOR.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        result = measure(Path(folder), options.requests, options.rounds)
+    print(json.dumps({**result, "machine": fingerprint()}, indent=2))
+
+
+def measure(folder: Path, requests: int, rounds: int) -> Figures:
+    """Return all figures."""
+    root = folder / "repository"
+    row = build(root)
+    headers = {"authorization": f"Bearer {token(root)}", "content-type": "application/json"}
+    raw = request("/api/v1/predict/trees", headers, json.dumps([dict(row)]).encode())
+    split = {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
+    encoded = request("/invocations", {"content-type": "application/json"}, json.dumps(split).encode())
+    with slipway(root, folder, "trees") as ours, mlflow(root / "models" / "trees", folder / "mlflow") as theirs:
+        rows = {
+            str(connections): compare(
+                {"slipway": (ours, raw), "mlflow": (theirs, encoded)}, connections, requests, rounds
+            )
+            for connections in CONNECTIONS
+        }
+        memory = {name: resident(server) for name, server in (("slipway", ours), ("mlflow", theirs))}
+    content = jpeg()
+    predictor = Predictor.load(root / "models" / "shot")
+    of_picture = request("/api/v1/predict/shot", {**headers, "content-type": "image/jpeg"}, content)
+    with slipway(root, folder, "shot") as server:
+        pictures = {
+            str(connections): beside_loop(server, of_picture, predictor, content, connections, requests // 4, rounds)
+            for connections in CONNECTIONS
+        }
+    return {"rows": rows, "memory_mib": memory, "pictures": pictures}
+
+
+def build(root: Path) -> dict[str, float]:
+    """Create the repository with both models in production, and return a row."""
+    from catboost import CatBoostRegressor
+
+    from serving import house
+    from slipway.frameworks.catboost.conversion import convert
+
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(5000, FEATURES)).astype(np.float32)
+    targets = inputs[:, 0] + inputs[:, 1:9].prod(axis=1) + rng.normal(size=5000)
+    model = CatBoostRegressor(iterations=500, depth=6, random_seed=0, verbose=0, allow_writing_files=False)
+    with tempfile.TemporaryDirectory() as native:
+        model.fit(inputs, targets).save_model(f"{native}/model.cbm")
+        tflite = convert(Path(native), inputs[:1], "float32")
+    names = [f"feature_{number}" for number in range(FEATURES)]
+    data = {"target": "value", "numeric": names, "categorical": [], "derived": {}}
+    spec = {
+        "objective": "regression",
+        "outputs": ["value"],
+        "input": {"shape": [FEATURES], "dtype": "float32", "names": names},
+        "categories": {},
+        "spread": {"relative": False, "low": -1.0, "high": 1.0},
+    }
+    house.begin(root)
+    house.build(root, "trees", "row_regression", data, spec, tflite, inputs[:2])
+    house.pictures(root)
+    house.commit(root)
+    for variant in ("trees", "shot"):
+        house.register(root, variant, "v1.0.0")
+        house.assign(root, variant, "v1.0.0", "production", 1)
+    return dict(zip(names, inputs[0].tolist(), strict=True))
+
+
+def token(root: Path) -> str:
+    """Create a token for predictions."""
+    from slipway.serving import tokens
+
+    return tokens.create(root / tokens.FILE, "benchmark", ["predict"])
+
+
+def jpeg() -> bytes:
+    """Return a picture with structure, as JPEG."""
+    rng = np.random.default_rng(0)
+    small = Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8))
+    buffer = io.BytesIO()
+    small.resize((640, 480), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+@contextlib.contextmanager
+def slipway(root: Path, folder: Path, model: str) -> Iterator[psutil.Popen]:
+    """Serve a model of the repository."""
+    command = [sys.executable, "-m", "slipway", "serve", model, "--repo", str(root), "--cache", str(folder / "cache")]
+    with serving([*command, "--poll", "0"], "/healthz") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def mlflow(model: Path, folder: Path) -> Iterator[psutil.Popen]:
+    """Serve a release as MLflow serves the version that `slipway registry sync` writes, with one worker."""
+    shutil.copytree(model, folder)
+    pyfunc.add(folder, release.read((folder / "release.json").read_bytes(), "release.json", model.name))
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(folder), "--env-manager", "local"]
+    with serving([*command, "--workers", "1"], "/ping") as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(command: Sequence[str], path: str) -> Iterator[psutil.Popen]:
+    """Run a server on a free port until the block ends; its `port` is an attribute."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with tempfile.TemporaryFile() as log:
+        server = psutil.Popen([*command, "--port", str(port)], stdout=log, stderr=log, start_new_session=True)
+        try:
+            for _ in range(1200):
+                assert server.poll() is None, command
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5).close()
+                    break
+                time.sleep(0.1)
+            else:
+                raise TimeoutError(command)
+            server.port = port
+            yield server
+        finally:
+            for process in (*server.children(recursive=True), server):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.terminate()
+            server.wait(30)
+
+
+def cpu(server: psutil.Popen) -> float:
+    """Return the CPU seconds of a server and of all its processes."""
+    times = [one.cpu_times() for one in (server, *server.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
+
+
+def resident(server: psutil.Popen) -> float:
+    """Return the resident memory of a server and of all its processes, in MiB."""
+    return sum(one.memory_info().rss for one in (server, *server.children(recursive=True))) / 2**20
+
+
+def request(path: str, headers: dict[str, str], content: bytes) -> bytes:
+    """Return a request of HTTP/1.1."""
+    lines = {"host": "127.0.0.1", "content-length": str(len(content)), **headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + content
+
+
+def compare(
+    servers: dict[str, tuple[psutil.Popen, bytes]], connections: int, requests: int, rounds: int
+) -> dict[str, Figures]:
+    """Return for each server the median CPU in µs and the median of the rates, asked in turn."""
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
+    for number in range(rounds + 1):  # the first is for warming up
+        for name, (server, content) in servers.items():
+            count = requests if name == "slipway" else requests // 4
+            before, begin = cpu(server), time.perf_counter()
+            in_another_process(server.port, content, connections, count)
+            seconds = time.perf_counter() - begin
+            if number:
+                found[name].append((1e6 * (cpu(server) - before) / count, count / seconds))
+    medians = {
+        name: {
+            "cpu_us": statistics.median(one[0] for one in all_),
+            "a_second": statistics.median(one[1] for one in all_),
+        }
+        for name, all_ in found.items()
+    }
+    return {**medians, "times_less": medians["mlflow"]["cpu_us"] / medians["slipway"]["cpu_us"]}  # type: ignore[dict-item]
+
+
+def beside_loop(
+    server: psutil.Popen,
+    content: bytes,
+    predictor: Predictor,
+    picture: bytes,
+    connections: int,
+    requests: int,
+    rounds: int,
+) -> Figures:
+    """Return the median CPU in µs a picture of the server and of a loop, measured in turn, and their ratio."""
+    of_server, of_loop = [], []
+    for number in range(rounds + 1):
+        before = cpu(server)
+        in_another_process(server.port, content, connections, requests)
+        taken = 1e6 * (cpu(server) - before) / requests
+        begin = time.process_time()
+        for _ in range(requests):
+            predictor.predict(picture)
+        if number:
+            of_server.append(taken)
+            of_loop.append(1e6 * (time.process_time() - begin) / requests)
+    ours, loop = statistics.median(of_server), statistics.median(of_loop)
+    return {"slipway_us": ours, "loop_us": loop, "ratio": ours / loop}
+
+
+def in_another_process(port: int, content: bytes, connections: int, requests: int) -> None:
+    """Send requests over so many connections, each one after the other, from another process."""
+    process = get_context("fork").Process(target=_run, args=(port, content, connections, requests))
+    process.start()
+    process.join()
+    if process.exitcode:
+        raise RuntimeError("the client failed")
+
+
+def _run(port: int, content: bytes, connections: int, requests: int) -> None:
+    asyncio.run(_send(port, content, connections, requests))
+
+
+async def _send(port: int, content: bytes, connections: int, requests: int) -> None:
+    left = iter(range(requests))
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in left:
+            writer.write(content)
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head + await reader.read(2000)
+            length = next(
+                int(line.partition(b":")[2])
+                for line in head.lower().split(b"\r\n")
+                if line.startswith(b"content-length")
+            )
+            await reader.readexactly(length)
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(connections)))
+
+
+if __name__ == "__main__":
+    main()
