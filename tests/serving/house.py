@@ -45,7 +45,9 @@ def begin(root: Path) -> None:
     git(root, "init", "-q", "-b", "main")
     (root / ".dvc" / "config").write_text(_CONFIG.format(root.parent / "store"))
     (root / ".dvc" / ".gitignore").write_text("/cache\n/tmp\n")
-    (root / ".gitignore").write_text("*.tflite\n*.npz\n")
+    (root / ".gitignore").write_text("*.tflite\n*.npz\n/logs\n")
+    (root / ".slipway").mkdir()
+    (root / ".slipway" / "promoters").write_text("tester@example.org\n")
 
 
 def rows(root: Path, slope: float = 4.0, verdict: str = "pass") -> None:

@@ -148,14 +148,32 @@ def test_a_tag_of_a_version_that_failed_the_gate_is_not_followed(root: Path, tmp
         assert server.get("/readyz").status_code == 200
 
 
-def test_a_role_that_is_taken_is_not_answered_for(root: Path, tmp_path: Path) -> None:
+def test_a_role_is_taken_only_by_a_force_that_counts(root: Path, tmp_path: Path) -> None:
+    def take(number: int, message: str) -> None:
+        house.git(root, "tag", "-a", f"ball#production!#{number}", "ball@v1.0.0^{}", "-m", message)
+
     with serving(root, tmp_path / "server", "--poll", "0") as server:
-        house.git(root, "tag", "-a", "ball#production!#2", "ball@v1.0.0^{}", "-m", "take")
+        take(2, "take")
+        refreshed(server)
+        assert "ball#production!#2 is not followed: v1.0.0 held production" in problems(server)
+        assert server.predict("ball", json=house.ROWS)["model_version"] == "v1.0.0"
+        take(3, "Retire\n\nit is wrong\n\nForced: it holds production, which is left empty")
         refreshed(server)
         response = server.post("/api/v1/predict/ball", json=house.ROWS)
         assert response.status_code == 404
         assert response.json()["known"] == []
         assert server.predict("ball@v1.0.0", json=house.ROWS)["model_version"] == "v1.0.0"
+
+
+def test_a_version_that_failed_is_followed_if_somebody_who_may_forces_it(root: Path, tmp_path: Path) -> None:
+    house.rows(root, slope=-3.0, verdict="fail")
+    house.commit(root)
+    house.register(root, "ball", "v1.1.0")
+    message = "Promote\n\nneeded today\n\nVerdict: fail\nForced: the gate says fail"
+    house.git(root, "tag", "-a", "ball#production#2", "ball@v1.1.0^{}", "-m", message)
+    with serving(root, tmp_path / "server", "ball") as server:
+        assert versions(server) == {"production": "v1.1.0"}
+        assert problems(server) == ""
 
 
 @pytest.fixture

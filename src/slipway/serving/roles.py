@@ -2,8 +2,9 @@
 
 Anyone with push access can write any tag. A tag gives a role only if the gate passed the version, or if it states a
 force that counts (`slipway.registry.promoters`); otherwise the role is with the latest earlier holder that was not
-rolled back, as in `slipway registry sync`. Here only the record is read. That its figures follow from the predictions
-is checked by `slipway promote` and `slipway registry verify`.
+rolled back. A tag that takes production from its holder, archives it, or restores an archived version counts only with
+such a force. This is what `slipway registry verify` checks too, except that here only the record is read: that its
+figures follow from the predictions, and that others can fetch the files, takes seconds and the DVC remote.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,10 +40,12 @@ def read(tags: Iterable[Tag]) -> Roles:
     grouped: dict[str, list[Tag]] = {}
     for tag in tags:
         grouped.setdefault(tag.variant, []).append(tag)
-    known = {name: Variant(name, grouped[name]) for name in sorted(grouped)}
-    variants = {name: variant for name, variant in known.items() if variant.versions}
-    holders, problems = {}, []
-    for name, variant in variants.items():
+    variants, holders, problems = {}, {}, []
+    for name in sorted(grouped):
+        variant, refused = _with_force(name, grouped[name])
+        problems += refused
+        if variant.versions:
+            variants[name] = variant
         for role in LIVE:
             # the current holder, then the earlier ones, latest first
             for version in dict.fromkeys([*variant.assigned(role)[-1:], *reversed(variant.succession(role))]):
@@ -68,6 +71,35 @@ def _names(variants: Mapping[str, Variant]) -> dict[str, str]:
     return found
 
 
+def _with_force(name: str, tags: Iterable[Tag]) -> tuple[Variant, list[str]]:
+    """A variant without the tags that lack the force that they need, and what is wrong with these."""
+    kept: list[Tag] = []
+    problems = []
+    for tag in tags:
+        why = None
+        if tag.action == "unassign" or tag.role == "archived":
+            taken = _taken(Variant(name, kept), tag)
+            why = None if taken is None else _without_force(taken, tag)
+        if why is None:
+            kept.append(tag)
+        else:
+            problems.append(f"{tag.name} is not followed: {why}")
+    return Variant(name, kept), problems
+
+
+def _taken(before: Variant, tag: Tag) -> str | None:
+    """What a tag takes that needs force; None if it takes nothing of that kind."""
+    version = before.version_at(tag.commit)
+    if version is None:
+        return None
+    if tag.role == "archived" and tag.action == "unassign":
+        return f"{version} was archived" if version in before.assigned("archived") else None
+    if tag.role not in ("production", "archived") or before.assigned("production")[-1:] != [version]:
+        return None
+    # Anyone may take production from a version that may not hold it.
+    return f"{version} held production" if _objection(before, version, "production") is None else None
+
+
 def _objection(variant: Variant, version: str, role: str) -> str | None:
     """Why a version may not have a role that a tag gives it; None if it may."""
     found, tag = variant.versions[version], variant.given(version, role)
@@ -77,6 +109,11 @@ def _objection(variant: Variant, version: str, role: str) -> str | None:
     if release.verdict == "pass" and "archived" not in found.roles:
         return None
     wrong = "it is archived" if release.verdict == "pass" else f"the gate says {release.verdict or 'nothing'}"
+    return _without_force(wrong, tag)
+
+
+def _without_force(wrong: str, tag: Tag) -> str | None:
+    """What is wrong with a tag, unless it states a force that counts."""
     if not overruled(tag):
         return wrong
     try:
