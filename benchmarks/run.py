@@ -782,7 +782,7 @@ BENCHMARKS = {
         "assignment.py",
         (
             Row(
-                "assignment of a unit in a layer, p99",
+                "the arm of a unit, with a layer, p99",
                 "one SHA-256 of the unit",
                 "20 µs",
                 lambda f: " against ".join(
