@@ -485,7 +485,7 @@ BENCHMARKS = {
                 "`make repro`, nine variants, installed",
                 "repro",
                 0.70,
-                "one thread for each network and two networks at a time, the longest first, so that both cores are busy "
+                "one thread for each network and two networks at a time, the longest first, so both cores are busy "
                 "until the last conversion; less time to measure each model. Training takes most of what is left. The "
                 "gradient of depthwise convolutions in windows of 3 x 3 would save 3 % more",
             ),
@@ -495,8 +495,8 @@ BENCHMARKS = {
                 "2 minutes",
                 lambda f: f"{_minutes(f['now']['check'])} against {_minutes(f['before']['check'])}",
                 lambda f: f["now"]["check"]["seconds"] <= 120 and not f["now"]["check"]["exit_code"],
-                "tests that train or run stages are left to `make test`; the rest is spread over thousands of tests, the "
-                "largest with servers of MLflow and S3, Git and DVC, which are the parts that they test",
+                "tests that train or run stages are left to `make test`; the rest is spread over thousands of tests, "
+                "the largest with servers of MLflow and S3, Git and DVC, which are the parts that they test",
             ),
             Row(
                 "lines of `dvc.lock`",
@@ -821,7 +821,7 @@ BENCHMARKS = {
         "assignment.py",
         (
             Row(
-                "assignment of a unit in a layer, p99",
+                "the arm of a unit, with a layer, p99",
                 "one SHA-256 of the unit",
                 "20 µs",
                 lambda f: " against ".join(

@@ -64,8 +64,8 @@ def test_the_vectors_have_every_case_that_another_client_may_get_wrong() -> None
 
 
 @given(TEXT, UNITS, allocations(), st.lists(PERCENT, min_size=2, max_size=4).map(sorted))
-def test_a_wider_experiment_moves_nobody_between_arms_or_out(salt, unit, allocation, exposures) -> None:
-    splits = [experiment(salt, allocation, exposure) for exposure in exposures]
+def test_a_wider_experiment_moves_nobody_between_arms_or_out(salt, unit, allocation, shares) -> None:
+    splits = [experiment(salt, allocation, share) for share in shares]
     for narrow, wide in pairwise(splits):
         check_widening(narrow, wide)
         assert narrow.of(unit) in (None, wide.of(unit))
@@ -78,7 +78,7 @@ def test_a_wider_rollout_moves_units_to_the_canary_and_none_back(salt, unit, sha
 
 
 @given(TEXT, UNITS, allocations())
-def test_at_full_exposure_every_unit_has_an_arm(salt: str, unit: str, allocation: dict[str, Fraction]) -> None:
+def test_at_a_share_of_100_percent_every_unit_has_an_arm(salt: str, unit: str, allocation: dict[str, Fraction]) -> None:
     assert experiment(salt, allocation).of(unit) in allocation
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slipway.statistics.confidence_sequence import bound, interval
+from slipway.statistics.confidence_sequence import Interval, bound, interval
 from slipway.statistics.e_values import p_value
 from slipway.statistics.effects import Effect, difference
 from slipway.statistics.moments import Moments, Sums
@@ -109,6 +109,25 @@ def test_the_least_p_value_never_rises(evidence: list[float]) -> None:
         before, p = p, float(p_value(log_e, p))
         assert 0 <= p <= before
     assert p == pytest.approx(min(1.0, math.exp(-max(evidence))))
+
+
+@given(st.lists(st.tuples(ARMS, ARMS), min_size=2, max_size=6), st.randoms())
+def test_what_all_looks_say_never_widens_and_does_not_depend_on_their_order(looks, random) -> None:
+    intervals = [interval(difference(*arms), alpha=ALPHA, planned=4_000) for arms in looks]
+
+    def together(ordered: list[Interval]) -> Interval:
+        found = ordered[0]
+        for one in ordered[1:]:
+            narrower = one.narrowed(found)
+            assert found.low <= narrower.low
+            assert narrower.high <= found.high
+            assert narrower.p <= found.p
+            assert narrower.excludes() or not found.excludes()
+            found = narrower
+        return found
+
+    one, other = together(intervals), together(random.sample(intervals, len(intervals)))
+    assert (one.low, one.high, one.p) == (other.low, other.high, other.p)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Comparisons that may stop early and decide once at the planned sample."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,12 +33,30 @@ def test_welchs_test_equals_that_of_scipy() -> None:
 
 def test_before_the_planned_sample_it_is_the_sequence_at_1_percent() -> None:
     effect = effect_of(PLANNED - 1)
-    assert interval(effect, planned=PLANNED) == confidence_sequence.interval(effect, alpha=0.01, planned=PLANNED)
+    found, sequence = (
+        interval(effect, planned=PLANNED),
+        confidence_sequence.interval(effect, alpha=0.01, planned=PLANNED),
+    )
+    assert (found.low, found.high, found.p) == (sequence.low, sequence.high, min(1, 5 * sequence.p))
 
 
 @pytest.mark.parametrize("units", [PLANNED, PLANNED + 40])
 def test_the_first_look_with_the_planned_sample_is_welchs_test_at_4_percent(units: int) -> None:
-    assert interval(effect_of(units), planned=PLANNED) == welch(effect_of(units), alpha=0.04)
+    found, test = interval(effect_of(units), planned=PLANNED), welch(effect_of(units), alpha=0.04)
+    assert (found.low, found.high, found.p) == (test.low, test.high, pytest.approx(min(1, 1.25 * test.p)))
+
+
+@given(st.integers(200, 100_000), st.floats(-1, 1), st.booleans())
+def test_the_p_value_is_below_5_percent_exactly_where_the_interval_leaves_0_out(
+    units: int, value: float, ended: bool
+) -> None:
+    found = interval(effect_of(units, value), planned=units if ended else 2 * units)
+    assert (found.p < 0.05) == found.excludes(0)
+
+
+def test_the_last_test_uses_the_larger_variance() -> None:
+    effect = replace(effect_of(PLANNED), pooled=0.01)
+    assert interval(effect, planned=PLANNED).low == welch(replace(effect, variance=0.01), alpha=0.04).low
 
 
 @given(st.integers(200, 100_000), st.floats(-10, 10))

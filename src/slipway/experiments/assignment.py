@@ -125,22 +125,22 @@ class Assignment:
         return self.arms.of(unit)
 
 
-def experiment(salt: str, allocation: Mapping[str, Percent], exposure: Percent = 100) -> Split:
-    """Return the arms of an experiment: each starts where its allocation does, and is as wide as the exposure says.
+def experiment(salt: str, allocation: Mapping[str, Percent], share: Percent = 100) -> Split:
+    """Return the arms of an experiment: each starts where its allocation does, and is as wide as the share says.
 
     Args:
         salt: the salt of the experiment.
         allocation: the percentage of each arm among the units of the experiment; the sum is 100.
-        exposure: the percentage of all units that are in the experiment.
+        share: the percentage of all units that are in the experiment.
 
     Raises:
         ValueError: a percentage is out of its range, the sum is not 100, or the salt is malformed.
     """
-    exposed = percent(exposure)
-    shares = {name: percent(share) for name, share in allocation.items()}
-    if (total := sum(shares.values())) != 100:
+    taken = percent(share)
+    parts = {name: percent(part) for name, part in allocation.items()}
+    if (total := sum(parts.values())) != 100:
         raise ValueError(f"the allocation of the arms sums to {_shown(Fraction(total))} %, not 100 %")
-    return Split(salt, tuple(_side_by_side(shares.items(), exposed)))
+    return Split(salt, tuple(_side_by_side(parts.items(), taken)))
 
 
 def rollout(salt: str, share: Percent, name: str = "canary") -> Split:
@@ -186,11 +186,11 @@ def percent(value: Percent) -> Fraction:
     return exact
 
 
-def _side_by_side(shares: Iterable[tuple[str, Fraction]], exposed: Fraction) -> Iterable[Range]:
+def _side_by_side(parts: Iterable[tuple[str, Fraction]], taken: Fraction) -> Iterable[Range]:
     start = Fraction(0)
-    for name, share in shares:
-        yield Range(name, start, share * exposed / 100)
-        start += share
+    for name, part in parts:
+        yield Range(name, start, part * taken / 100)
+        start += part
 
 
 def _place(end: Fraction) -> int:

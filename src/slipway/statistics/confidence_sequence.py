@@ -30,10 +30,7 @@ NEWTON_STEPS = 12
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """An estimate, its interval, and the p-value of `null`. Where nothing is shown, -inf to inf, and p is 1.
-
-    Take the least of the p-values of all looks: it never rises (`slipway.statistics.e_values.p_value`).
-    """
+    """An estimate, its interval, and the p-value of `null`. Where nothing is shown, -inf to inf, and p is 1."""
 
     value: Values
     low: Values
@@ -44,6 +41,19 @@ class Interval:
         """Return whether the interval leaves an effect out."""
         outside: bool | np.ndarray = (np.asarray(self.low) > effect) | (np.asarray(self.high) < effect)
         return outside
+
+    def narrowed(self, before: "Interval") -> "Interval":
+        """Return this look's estimate with what all looks together say: the common part of the intervals, the least p.
+
+        The intervals of all looks contain the true effect at once, so their common part does too. Where it is empty
+        (`low` above `high`), the effect has changed over time.
+        """
+        return Interval(
+            self.value,
+            np.maximum(self.low, before.low),
+            np.minimum(self.high, before.high),
+            np.minimum(self.p, before.p),
+        )
 
 
 def interval(effect: Effect, *, alpha: float, planned: float, null: float = 0.0) -> Interval:

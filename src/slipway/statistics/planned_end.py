@@ -29,11 +29,13 @@ def interval(effect: Effect, *, planned: float, null: float = 0.0) -> Interval:
     The comparison ends with the first look that has the planned number of units. A later look is not covered by the
     guarantee, so the caller keeps the sums of that look.
 
+    The p-value is that of the part, times 5 before the end and times 1.25 at it: below 0.05 where the interval leaves
+    the null out, and a p-value of the whole comparison, since P(5 p < x or 1.25 p' < x) is at most 0.2 x + 0.8 x.
+
     Args:
         effect: the effect, by all units so far.
         planned: the planned number of units of both arms, fixed before the first look.
-        null: the effect whose p-value is returned. The p-values of the two parts have different thresholds, `EARLY` and
-            `LAST`; the end of the interval decides.
+        null: the effect whose p-value is returned.
 
     Raises:
         ValueError: the planned number is not positive.
@@ -41,11 +43,12 @@ def interval(effect: Effect, *, planned: float, null: float = 0.0) -> Interval:
     early = confidence_sequence.interval(effect, alpha=EARLY, planned=planned, null=null)
     last = welch(replace(effect, variance=effect.conservative), alpha=LAST, null=null)
     ended = np.asarray(effect.units) >= planned
+    share = np.where(ended, LAST, EARLY) / (EARLY + LAST)
     return Interval(
         effect.value,
         np.where(ended, last.low, early.low)[()],
         np.where(ended, last.high, early.high)[()],
-        np.where(ended, last.p, early.p)[()],
+        np.minimum(1.0, np.where(ended, last.p, early.p) / share)[()],
     )
 
 

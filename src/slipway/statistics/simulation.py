@@ -2,8 +2,8 @@
 
 Units are drawn with replacement from the observed values, into both arms alike, and an effect is added to the
 treatment. Without an effect, the share of comparisons that show a difference is the rate of false alarms, on data with
-these tails and at this split; with one, it is the power. Each comparison is looked at as
-`slipway.statistics.planned_end` says.
+these tails and at this split; with one, it is the power. Each comparison has a planned end
+(`slipway.statistics.planned_end`).
 """
 
 from dataclasses import dataclass
