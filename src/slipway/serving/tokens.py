@@ -141,8 +141,8 @@ def read(path: Path) -> tuple[Token, ...]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}; make it a file of who runs slipway")
     if _is_tracked(path):
         raise ConfigError(
-            f"{path} is tracked by Git, so whoever can push could give themselves any scope: run git rm --cached {path}, "
-            "commit that, and create the tokens again with `slipway token create`"
+            f"{path} is tracked by Git, so whoever can push could give themselves any scope: run git rm --cached "
+            f"{path}, commit that, and create the tokens again with `slipway token create`"
         )
     try:
         documents.strict_json(content, path.as_posix())
