@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from slipway.statistics.guardrail import harm
 from slipway.statistics.simulation import ended
 from traffic import bandits, comparisons, rollouts, splits
 from traffic.comparisons import KINDS, PLANNED, SHARES, effects
@@ -29,6 +30,22 @@ def test_without_the_pooled_variance_and_the_least_events_rare_events_would_alar
     kind: str, share: float, alarms: float
 ) -> None:
     assert ended(comparisons.by_welchs_variance_alone(effects(kind, share, RUNS, seed=7))).found > alarms
+
+
+@pytest.mark.parametrize(("kind", "share"), [("normal", 0.5), ("rate 0.3", 0.5), ("rate 0.05", 0.05)])
+def test_a_guardrail_without_harm_rarely_alarms_and_harm_at_the_margin_is_rarely_called_harmless(
+    kind: str, share: float
+) -> None:
+    equal = harm(effects(kind, share, RUNS, seed=11), worse="higher", margin=0, alpha=0.05, planned=PLANNED)
+    for p in (equal.p_harmful, equal.p_harmless):
+        assert (np.asarray(p) < NOMINAL).any(axis=1).mean() <= 0.035
+
+
+def test_a_guardrail_finds_harm() -> None:
+    harmful = effects("normal", 0.5, RUNS, seed=12, effect=2 * EFFECT)
+    found = harm(harmful, worse="higher", margin=0, alpha=0.05, planned=PLANNED)
+    assert (np.asarray(found.p_harmful) < NOMINAL).any(axis=1).mean() > 0.99
+    assert (np.asarray(found.p_harmless) < NOMINAL).any(axis=1).mean() < 0.001
 
 
 def test_a_planned_end_finds_nearly_what_a_fixed_test_finds_and_ends_earlier() -> None:
