@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
 
 from slipway.statistics.multiplicity import holm
 
@@ -29,6 +30,15 @@ def test_any_false_alarm_among_ten_equal_goals_keeps_its_probability() -> None:
     adjusted = np.array([min(holm(dict(enumerate(map(float, one)))).values()) for one in runs])  # type: ignore[arg-type]
     assert (runs.min(axis=1) < 0.05).mean() > 0.35
     assert (adjusted < 0.05).mean() <= 0.06
+
+
+def test_it_is_the_method_of_statsmodels() -> None:
+    random = np.random.default_rng(1)
+    for size in (1, 2, 5, 30):
+        values = random.uniform(size=size).round(1)  # some are equal
+        expected = multipletests(values, method="holm")[1]
+        found = holm({str(number): float(value) for number, value in enumerate(values)})
+        assert list(found.values()) == pytest.approx(expected.tolist(), abs=1e-12)
 
 
 def test_nothing_to_adjust() -> None:
