@@ -38,6 +38,10 @@ def main() -> None:
             "drifting errors": rollouts.equal_versions(runs, 2, errors_drift=True),
         },
         "users": {f"{one:g}": rollouts.of_users(runs, 3, correlation=one) for one in CORRELATIONS},
+        "users, ten steps": {
+            f"{one:g}": rollouts.of_users(runs, 3, correlation=one, steps=rollouts.TEN_STEPS, looks=2)
+            for one in CORRELATIONS
+        },
     }
     fewer = max(runs // 10, 1)
     worse = {}

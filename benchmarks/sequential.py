@@ -30,6 +30,7 @@ DECIDE = {
     "planned end": comparisons.by_planned_end,
     "z at every look": comparisons.by_z_at_every_look,
     "Welch alone": comparisons.by_welchs_variance_alone,
+    "Welch at the end": comparisons.by_welch_at_the_end,
 }
 FIND = {
     "planned end": comparisons.by_planned_end,

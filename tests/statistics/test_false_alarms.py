@@ -115,6 +115,12 @@ def test_users_who_are_alike_count_once_where_their_requests_would_take_good_ver
     assert taken_back["requests"] > 0.25
 
 
+def test_with_many_steps_users_who_count_once_a_step_must_be_drawn_again() -> None:
+    taken_back = rollouts.of_users(500, 6, correlation=0.9, steps=rollouts.TEN_STEPS, looks=2)
+    assert taken_back["units, drawn again"] <= 0.03
+    assert taken_back["units once a step"] > 0.1
+
+
 def test_weighted_by_propensity_the_interval_of_a_bandit_covers_where_plain_means_do_not() -> None:
     covered = bandits.coverage(0.1, 400, seed=1)
     assert covered["weighted by propensity"] >= 0.93

@@ -23,6 +23,8 @@ O_BRIEN_FLEMING = 2.126
 """The constant of O'Brien and Fleming's boundaries for 20 looks at 0.05 (Jennison and Turnbull, "Group Sequential
 Methods with Applications to Clinical Trials", 2000, table 2.3)."""
 
+LAST_LOOK = np.arange(LOOKS) == LOOKS - 1
+
 Decide = Callable[[Effect], np.ndarray]
 """Says at which looks [runs, looks] a difference is shown."""
 
@@ -77,6 +79,11 @@ def by_planned_end(effect: Effect) -> np.ndarray:
     return np.asarray(planned_end.interval(effect, planned=PLANNED).excludes())
 
 
+def by_welch_at_the_end(effect: Effect) -> np.ndarray:
+    """Decide by Welch's test at 0.04, with his own variance, at the last look only."""
+    return np.asarray(planned_end.welch(effect, alpha=planned_end.LAST).excludes()) & LAST_LOOK
+
+
 def by_z_at_every_look(effect: Effect) -> np.ndarray:
     """Decide by a test for one look, at every look."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -85,8 +92,7 @@ def by_z_at_every_look(effect: Effect) -> np.ndarray:
 
 def by_fixed_test(effect: Effect) -> np.ndarray:
     """Decide by Welch's test at 0.05 at the last look only."""
-    last = np.arange(LOOKS) == LOOKS - 1
-    return np.asarray(planned_end.welch(effect, alpha=ALPHA).excludes()) & last
+    return np.asarray(planned_end.welch(effect, alpha=ALPHA).excludes()) & LAST_LOOK
 
 
 def by_o_brien_fleming(effect: Effect) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from slipway.statistics.rare_events import log_e_value, share_of_rest
 
 STEPS = np.array([0.05, 0.2, 0.5, 0.8])
+TEN_STEPS = np.linspace(0.05, 0.5, 10)
 HOURS = 24
 """The looks at each step."""
 ALARM = np.log(20)
@@ -98,7 +99,9 @@ def windows_above(rate: float, limit: float, requests: int, runs: int, seed: int
     return float((counts > 100 * limit).any(axis=1).mean())
 
 
-def of_users(runs: int, seed: int, *, correlation: float, users: int = 400, looks: int = 6) -> dict[str, float]:
+def of_users(
+    runs: int, seed: int, *, correlation: float, steps: np.ndarray = STEPS, users: int = 400, looks: int = 6
+) -> dict[str, float]:
     """Return the share of rollouts of equal versions that are taken back, by what is counted.
 
     Every user makes ten requests between two looks, at each step, and has his own error rate: 1 % on average, from a
@@ -113,11 +116,11 @@ def of_users(runs: int, seed: int, *, correlation: float, users: int = 400, look
         size = (min(BLOCK, runs - start), users)
         place = random.random(size)
         rate = random.beta(0.01 * weight, 0.99 * weight, size)
-        errors = random.binomial(10, rate[..., None, None], (*size, len(STEPS), looks))
+        errors = random.binomial(10, rate[..., None, None], (*size, len(steps), looks))
         for name, cells in (
-            ("requests", _requests(errors, place)),
-            ("units once a step", _once_a_step(errors, place)),
-            ("units, drawn again", _drawn_again(errors, place)),
+            ("requests", _requests(errors, place, steps)),
+            ("units once a step", _once_a_step(errors, place, steps)),
+            ("units, drawn again", _drawn_again(errors, place, steps)),
         ):
             canary, production, shares = (np.stack(one, axis=-1) for one in zip(*cells, strict=True))
             log_e = np.asarray(log_e_value(canary, production, shares[0, 0]))
@@ -129,40 +132,39 @@ Cell = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Events of canary and production so far at each look of all steps [runs, looks], and the share, repeated."""
 
 
-def _requests(errors: np.ndarray, place: np.ndarray) -> Iterator[Cell]:
-    for step, share in enumerate(STEPS):
-        yield _cell(errors[:, :, step], place < share, step, share)
+def _requests(errors: np.ndarray, place: np.ndarray, steps: np.ndarray) -> Iterator[Cell]:
+    for step, share in enumerate(steps):
+        yield _cell(errors, step, place < share, share)
 
 
-def _once_a_step(errors: np.ndarray, place: np.ndarray) -> Iterator[Cell]:
-    for step, share in enumerate(STEPS):
-        yield _cell(_first(errors[:, :, step]), place < share, step, share)
+def _once_a_step(errors: np.ndarray, place: np.ndarray, steps: np.ndarray) -> Iterator[Cell]:
+    return _requests(_first(errors), place, steps)
 
 
-def _drawn_again(errors: np.ndarray, place: np.ndarray) -> Iterator[Cell]:
+def _drawn_again(errors: np.ndarray, place: np.ndarray, steps: np.ndarray) -> Iterator[Cell]:
+    first = _first(errors)
     last = np.full(place.shape, -1)  # the step in which a user counted last
-    for step, share in enumerate(STEPS):
-        first = _first(errors[:, :, step])
+    for step, share in enumerate(steps):
         for before in range(-1, step):
-            drawn = (last == before) & ((before < 0) | (place >= STEPS[before]))
-            fresh = share if before < 0 else share_of_rest(share, STEPS[before])
-            yield _cell(first * drawn[..., None], place < share, step, fresh)
-        last = np.where(first.any(axis=-1), step, last)
+            drawn = (last == before) & ((before < 0) | (place >= steps[before]))
+            fresh = share if before < 0 else share_of_rest(share, steps[before])
+            yield _cell(first * drawn[..., None, None], step, place < share, fresh)
+        last = np.where(first[:, :, step].any(axis=-1), step, last)
 
 
 def _first(errors: np.ndarray) -> np.ndarray:
-    """Return 1 at the look of a user's first error, of errors [runs, users, looks]."""
+    """Return whether it is the look of a user's first error in a step, of errors [runs, users, steps, looks]."""
     any_ = errors > 0
     return any_ & (any_.cumsum(axis=-1) == 1)
 
 
-def _cell(events: np.ndarray, inside: np.ndarray, step: int, share: float) -> Cell:
-    """Sum the events [runs, users, looks] of one step by arm, so far, over the looks of all steps."""
-    looks = events.shape[-1]
+def _cell(events: np.ndarray, step: int, inside: np.ndarray, share: float) -> Cell:
+    """Sum the events [runs, users, steps, looks] of one step by arm, so far, over the looks of all steps."""
+    runs, _, steps, looks = events.shape
 
     def so_far(part: np.ndarray) -> np.ndarray:
-        counts = np.zeros((len(events), len(STEPS) * looks))
-        counts[:, step * looks : (step + 1) * looks] = (events * part[..., None]).sum(axis=1)
-        return counts.cumsum(axis=1)
+        counts = np.zeros((runs, steps, looks))
+        counts[:, step] = (events[:, :, step] * part[..., None]).sum(axis=1)
+        return counts.reshape(runs, -1).cumsum(axis=1)
 
-    return so_far(inside), so_far(~inside), np.full((len(events), len(STEPS) * looks), share)
+    return so_far(inside), so_far(~inside), np.full((runs, steps * looks), share)
