@@ -37,12 +37,18 @@ from slipway.registry import pyfunc
 from slipway_edge.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "serving"))
 
 FEATURES = 69
 CONNECTIONS = (1, 8, 64)
 AUTHOR = {"NAME": "Benchmark", "EMAIL": "benchmark@example.org"}
 Figures = dict[str, Any]
+
+
+class Server(psutil.Popen):
+    """A running server with its port."""
+
+    port: int
 
 
 def main() -> None:
@@ -86,9 +92,9 @@ def measure(folder: Path, requests: int, rounds: int) -> Figures:
 
 def build(root: Path) -> dict[str, float]:
     """Create the repository with both models in production, and return a row."""
+    import house
     from catboost import CatBoostRegressor
 
-    from serving import house
     from slipway.frameworks.catboost.conversion import convert
 
     rng = np.random.default_rng(0)
@@ -134,7 +140,7 @@ def jpeg() -> bytes:
 
 
 @contextlib.contextmanager
-def slipway(root: Path, folder: Path, model: str) -> Iterator[psutil.Popen]:
+def slipway(root: Path, folder: Path, model: str) -> Iterator[Server]:
     """Serve a model of the repository."""
     command = [sys.executable, "-m", "slipway", "serve", model, "--repo", str(root), "--cache", str(folder / "cache")]
     with serving([*command, "--poll", "0"], "/healthz") as server:
@@ -142,7 +148,7 @@ def slipway(root: Path, folder: Path, model: str) -> Iterator[psutil.Popen]:
 
 
 @contextlib.contextmanager
-def mlflow(model: Path, folder: Path) -> Iterator[psutil.Popen]:
+def mlflow(model: Path, folder: Path) -> Iterator[Server]:
     """Serve a release as MLflow serves the version that `slipway registry sync` writes, with one worker."""
     shutil.copytree(model, folder)
     pyfunc.add(folder, release.read((folder / "release.json").read_bytes(), "release.json", model.name))
@@ -152,13 +158,13 @@ def mlflow(model: Path, folder: Path) -> Iterator[psutil.Popen]:
 
 
 @contextlib.contextmanager
-def serving(command: Sequence[str], path: str) -> Iterator[psutil.Popen]:
-    """Run a server on a free port until the block ends; its `port` is an attribute."""
+def serving(command: Sequence[str], path: str) -> Iterator[Server]:
+    """Run a server on a free port until the block ends"""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryFile() as log:
-        server = psutil.Popen([*command, "--port", str(port)], stdout=log, stderr=log, start_new_session=True)
+        server = Server([*command, "--port", str(port)], stdout=log, stderr=log, start_new_session=True)
         try:
             for _ in range(1200):
                 assert server.poll() is None, command
@@ -177,13 +183,13 @@ def serving(command: Sequence[str], path: str) -> Iterator[psutil.Popen]:
             server.wait(30)
 
 
-def cpu(server: psutil.Popen) -> float:
+def cpu(server: Server) -> float:
     """Return the CPU seconds of a server and of all its processes."""
     times = [one.cpu_times() for one in (server, *server.children(recursive=True))]
     return sum(one.user + one.system for one in times)
 
 
-def resident(server: psutil.Popen) -> float:
+def resident(server: Server) -> float:
     """Return the resident memory of a server and of all its processes, in MiB."""
     return sum(one.memory_info().rss for one in (server, *server.children(recursive=True))) / 2**20
 
@@ -196,7 +202,7 @@ def request(path: str, headers: dict[str, str], content: bytes) -> bytes:
 
 
 def compare(
-    servers: dict[str, tuple[psutil.Popen, bytes]], connections: int, requests: int, rounds: int
+    servers: dict[str, tuple[Server, bytes]], connections: int, requests: int, rounds: int
 ) -> dict[str, Figures]:
     """Return for each server the median CPU in µs and the median of the rates, asked in turn."""
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
@@ -219,7 +225,7 @@ def compare(
 
 
 def beside_loop(
-    server: psutil.Popen,
+    server: Server,
     content: bytes,
     predictor: Predictor,
     picture: bytes,

@@ -169,7 +169,8 @@ def _flat(data: Any) -> list[Any]:
 
 def _texts(name: str, content: bytes) -> list[Any]:
     """The elements of a BYTES tensor, each preceded by its length in 4 bytes."""
-    found, at = [], 0
+    found: list[Any] = []
+    at = 0
     while at < len(content):
         end = at + 4 + (struct.unpack_from("<I", content, at)[0] if at + 4 <= len(content) else len(content))
         if end > len(content):
@@ -221,10 +222,12 @@ def _wanted(request: Mapping[str, Any], known: Sequence[str]) -> list[tuple[str,
     parameters = request.get("parameters") or {}
     binary = isinstance(parameters, dict) and parameters.get("binary_data_output") is True
     outputs = request.get("outputs") or [{"name": name} for name in known]
-    found = []
-    for output in outputs if isinstance(outputs, list) else []:
+    if not isinstance(outputs, list):
+        raise unusable("outputs must be a list of objects with a name")
+    found: list[tuple[str, bool]] = []
+    for output in outputs:
         name = output.get("name") if isinstance(output, dict) else None
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             raise Problem(422, "Unknown output", f"no output {name!r}; there are {', '.join(known)}", known=list(known))
         own = output.get("parameters") or {}
         found.append((name, own.get("binary_data", binary) is True if isinstance(own, dict) else binary))

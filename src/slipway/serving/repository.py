@@ -13,6 +13,7 @@ from pathlib import Path
 
 from slipway.core.errors import ConfigError, RegistryError
 from slipway.registry import clone, git, tags
+from slipway.registry.grammar import Tag
 
 SECONDS = 60.0
 """The time limit for a fetch, and for a clone five times as much."""
@@ -89,7 +90,7 @@ def _complete() -> Fetched:
     if found.unseen:
         specs = [f"refs/tags/{name}:refs/tags/{name}" for name in found.unseen]
         git.run("fetch", "--quiet", "--no-tags", remote, *specs, seconds=SECONDS)
-    problems = ()
+    problems: tuple[str, ...] = ()
     if found.other:
         problems = (f"Git: different here and at {remote}: {tags.listed(found.other)}; those of this clone are used",)
     return Fetched(frozenset(found.removed), problems)
@@ -100,6 +101,6 @@ def refs() -> str:
     return git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags")
 
 
-def effective(removed: Collection[str]) -> list[tags.Tag]:
+def effective(removed: Collection[str]) -> list[Tag]:
     """Return the registry tags of this clone, without those that were deleted at the remote."""
     return [tag for tag in tags.read() if tag.name not in removed]
