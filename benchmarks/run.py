@@ -76,6 +76,15 @@ def _margins(figures: Figures) -> dict[str, tuple[float, str]]:
     }
 
 
+def _times_less(rows: Figures, *connections: str) -> str:
+    """The CPU of both servers for a row."""
+    return "; ".join(
+        f"{rows[one]['times_less']:.0f} × less: {rows[one]['slipway'] / 1e3:.2f} against "
+        f"{rows[one]['mlflow'] / 1e3:.1f} ms"
+        for one in connections
+    )
+
+
 def _minutes(loop: Mapping[str, Any]) -> str:
     used = f"{loop['seconds'] / 60:.1f} minutes ({loop['cpu_seconds'] / 60:.1f} of CPU)"
     return used + (", failed" if loop["exit_code"] else "")
@@ -379,6 +388,52 @@ BENCHMARKS = {
                 "10,000, no traceback, no other tag takes effect",
                 lambda f: f"{f['repositories']:,} repositories, {f['tags']:,} tags; {f['faults']} faults",
                 lambda f: f["repositories"] >= 10_000 and not f["faults"],
+            ),
+        ),
+    ),
+    "serving": Benchmark(
+        "server.py",
+        (
+            Row(
+                "server CPU a row (500 trees, 69 columns) at 8 and 64 connections, one worker, with a token",
+                "`mlflow models serve`, the same release",
+                "15 × and 20 × less",
+                lambda f: _times_less(f["rows"], "8", "64"),
+                lambda f: f["rows"]["8"]["times_less"] >= 15 and f["rows"]["64"]["times_less"] >= 20,
+            ),
+            Row(
+                "the same at one connection",
+                "the same; `Predictor.predict` of the row in a loop",
+                "(stated)",
+                lambda f: f"{_times_less(f['rows'], '1')}; the loop {f['rows']['1']['loop'] / 1e3:.2f} ms",
+                lambda f: True,
+            ),
+            Row(
+                "the same: requests a second at 64 connections",
+                "`mlflow models serve`",
+                "20 × more",
+                lambda f: (
+                    f"{f['rows']['64']['slipway_rate'] / f['rows']['64']['mlflow_rate']:.0f} × more: "
+                    f"{f['rows']['64']['slipway_rate']:,.0f} against {f['rows']['64']['mlflow_rate']:,.0f}"
+                ),
+                lambda f: f["rows"]["64"]["slipway_rate"] >= 20 * f["rows"]["64"]["mlflow_rate"],
+            ),
+            Row(
+                "server CPU a picture (EfficientNet-Lite0 in INT8, 224 px) at 1, 8 and 64 connections",
+                "`Predictor.predict` on the same bytes in a loop",
+                "1.15 ×",
+                lambda f: (
+                    ", ".join(f"{one['ratio']:.2f} ×" for one in f["pictures"].values())
+                    + f", of {f['pictures']['1']['loop'] / 1e3:.2f} ms"
+                ),
+                lambda f: max(one["ratio"] for one in f["pictures"].values()) <= 1.15,
+            ),
+            Row(
+                "resident memory of a server of one model, one worker",
+                "`mlflow models serve`",
+                "half",
+                lambda f: f"{f['memory_mib']['slipway']:.0f} against {f['memory_mib']['mlflow']:.0f} MiB",
+                lambda f: f["memory_mib"]["slipway"] <= 0.5 * f["memory_mib"]["mlflow"],
             ),
         ),
     ),

@@ -4,9 +4,9 @@
 
 The model of rows is 500 trees of depth 6 on 69 features, one row a request, with a token. MLflow serves the same
 release by its pyfunc. The client keeps 1, 8 or 64 connections busy from a process of its own; both servers are asked
-in turn, one worker each. CPU time is that of all processes of a server. A picture is a JPEG of 640 x 480 pixels for a
-tiny model, so that nearly all of its time is decoding and serving; it is compared with `Predictor.predict` on the same
-bytes in a loop.
+in turn, one worker each. CPU time is that of all processes of a server. A picture is a JPEG of 640 x 480 pixels, for
+EfficientNet-Lite0 in INT8 at 224 px with random weights. Both are also compared with `Predictor.predict` on the same
+example in a loop.
 """
 
 import argparse
@@ -22,7 +22,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -37,18 +38,19 @@ from slipway.registry import pyfunc
 from slipway_edge.predictor import Predictor
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "serving"))
 
 FEATURES = 69
+SIDE = 224
 CONNECTIONS = (1, 8, 64)
 AUTHOR = {"NAME": "Benchmark", "EMAIL": "benchmark@example.org"}
 Figures = dict[str, Any]
 
 
 class Server(psutil.Popen):
-    """The process of a server, and the port on which it listens."""
+    """A running server with its port."""
 
-    port = 0
+    port: int
 
 
 def main() -> None:
@@ -71,10 +73,11 @@ def measure(folder: Path, requests: int, rounds: int) -> Figures:
     raw = request("/api/v1/predict/trees", headers, json.dumps([dict(row)]).encode())
     split = {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
     encoded = request("/invocations", {"content-type": "application/json"}, json.dumps(split).encode())
+    trees = Predictor.load(root / "models" / "trees")
     with slipway(root, folder, "trees") as ours, mlflow(root / "models" / "trees", folder / "mlflow") as theirs:
         rows = {
-            str(connections): compare(
-                {"slipway": (ours, raw), "mlflow": (theirs, encoded)}, connections, requests, rounds
+            str(connections): beside_mlflow(
+                (ours, raw), (theirs, encoded), lambda: trees.predict([row]), connections, requests, rounds
             )
             for connections in CONNECTIONS
         }
@@ -84,7 +87,9 @@ def measure(folder: Path, requests: int, rounds: int) -> Figures:
     of_picture = request("/api/v1/predict/shot", {**headers, "content-type": "image/jpeg"}, content)
     with slipway(root, folder, "shot") as server:
         pictures = {
-            str(connections): beside_loop(server, of_picture, predictor, content, connections, requests // 4, rounds)
+            str(connections): beside_loop(
+                server, of_picture, lambda: predictor.predict(content), connections, requests // 4, rounds
+            )
             for connections in CONNECTIONS
         }
     return {"rows": rows, "memory_mib": memory, "pictures": pictures}
@@ -92,9 +97,9 @@ def measure(folder: Path, requests: int, rounds: int) -> Figures:
 
 def build(root: Path) -> dict[str, float]:
     """Create the repository with both models in production, and return a row."""
+    import house
     from catboost import CatBoostRegressor
 
-    from serving import house
     from slipway.frameworks.catboost.conversion import convert
 
     rng = np.random.default_rng(0)
@@ -115,12 +120,39 @@ def build(root: Path) -> dict[str, float]:
     }
     house.begin(root)
     house.build(root, "trees", "row_regression", data, spec, tflite, inputs[:2])
-    house.pictures(root)
+    classes = ["a", "b"]
+    spec = {
+        "objective": "multiclass",
+        "classes": classes,
+        "outputs": classes,
+        "input": {"shape": [SIDE, SIDE, 3], "dtype": "uint8"},
+    }
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:  # TensorFlow stays out of this process
+        picture_model = pool.submit(network).result()
+    pictures = np.random.default_rng(1).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
+    house.build(root, "shot", "image_classification", {}, spec, picture_model, pictures)
     house.commit(root)
     for variant in ("trees", "shot"):
         house.register(root, variant, "v1.0.0")
         house.assign(root, variant, "v1.0.0", "production", 1)
     return dict(zip(names, inputs[0].tolist(), strict=True))
+
+
+def network() -> bytes:
+    """Return EfficientNet-Lite0 in INT8 with random weights, as TFLite."""
+    from slipway.frameworks.keras import native
+    from slipway.frameworks.keras.conversion import convert
+    from slipway.frameworks.keras.native.runtime import keras
+    from slipway.frameworks.keras.objectives.image_classification import networks
+    from slipway.frameworks.keras.schema.image_classification import Model
+
+    keras.utils.set_random_seed(0)
+    spec = {"objective": "multiclass", "input": {"shape": [SIDE, SIDE, 3]}, "outputs": ["a", "b"]}
+    made = networks.build(Model.model_validate({"network": "efficientnet_lite0"}), spec)
+    pictures = np.random.default_rng(0).integers(0, 256, (8, SIDE, SIDE, 3), np.uint8)
+    with tempfile.TemporaryDirectory() as folder:
+        native.save(made, Path(folder) / "native")
+        return convert(Path(folder) / "native", pictures, "int8")
 
 
 def token(root: Path) -> str:
@@ -201,52 +233,54 @@ def request(path: str, headers: dict[str, str], content: bytes) -> bytes:
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + content
 
 
-def compare(
-    servers: dict[str, tuple[Server, bytes]], connections: int, requests: int, rounds: int
-) -> dict[str, Figures]:
-    """Return for each server the median CPU in µs and the median of the rates, asked in turn."""
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
-    for number in range(rounds + 1):  # the first is for warming up
-        for name, (server, content) in servers.items():
-            count = requests if name == "slipway" else requests // 4
-            before, begin = cpu(server), time.perf_counter()
-            in_another_process(server.port, content, connections, count)
-            seconds = time.perf_counter() - begin
-            if number:
-                found[name].append((1e6 * (cpu(server) - before) / count, count / seconds))
-    medians = {
-        name: {
-            "cpu_us": statistics.median(one[0] for one in all_),
-            "a_second": statistics.median(one[1] for one in all_),
-        }
-        for name, all_ in found.items()
-    }
-    return {**medians, "times_less": medians["mlflow"]["cpu_us"] / medians["slipway"]["cpu_us"]}  # type: ignore[dict-item]
-
-
-def beside_loop(
-    server: Server,
-    content: bytes,
-    predictor: Predictor,
-    picture: bytes,
+def beside_mlflow(
+    ours: tuple[Server, bytes],
+    theirs: tuple[Server, bytes],
+    predict: Callable[[], Any],
     connections: int,
     requests: int,
     rounds: int,
 ) -> Figures:
-    """Return the median CPU in µs a picture of the server and of a loop, measured in turn, and their ratio."""
-    of_server, of_loop = [], []
+    """Return the median CPU in µs a request of both servers and of a loop, in turn, and the requests a second."""
+    found: dict[str, list[float]] = {name: [] for name in ("slipway", "mlflow", "loop", "slipway_rate", "mlflow_rate")}
     for number in range(rounds + 1):
-        before = cpu(server)
-        in_another_process(server.port, content, connections, requests)
-        taken = 1e6 * (cpu(server) - before) / requests
-        begin = time.process_time()
-        for _ in range(requests):
-            predictor.predict(picture)
+        taken = {}
+        taken["slipway"], taken["slipway_rate"] = ask(*ours, connections, requests)
+        taken["mlflow"], taken["mlflow_rate"] = ask(*theirs, connections, requests // 4)
+        taken["loop"] = loop(predict, requests // 4)
+        for name, value in taken.items() if number else ():  # the first round is for warming up
+            found[name].append(value)
+    medians = {name: statistics.median(values) for name, values in found.items()}
+    return {**medians, "times_less": medians["mlflow"] / medians["slipway"]}
+
+
+def beside_loop(
+    server: Server, content: bytes, predict: Callable[[], Any], connections: int, requests: int, rounds: int
+) -> Figures:
+    """Return the median CPU in µs a request of the server and of a loop, in turn, and their ratio."""
+    found: list[tuple[float, float]] = []
+    for number in range(rounds + 1):
+        taken = ask(server, content, connections, requests)[0], loop(predict, requests)
         if number:
-            of_server.append(taken)
-            of_loop.append(1e6 * (time.process_time() - begin) / requests)
-    ours, loop = statistics.median(of_server), statistics.median(of_loop)
-    return {"slipway_us": ours, "loop_us": loop, "ratio": ours / loop}
+            found.append(taken)
+    ours, alone = (statistics.median(one) for one in zip(*found, strict=True))
+    return {"slipway": ours, "loop": alone, "ratio": ours / alone}
+
+
+def ask(server: Server, content: bytes, connections: int, requests: int) -> tuple[float, float]:
+    """Send requests; return the CPU in µs that the server takes for one, and the requests a second."""
+    before, begin = cpu(server), time.perf_counter()
+    in_another_process(server.port, content, connections, requests)
+    seconds = time.perf_counter() - begin
+    return 1e6 * (cpu(server) - before) / requests, requests / seconds
+
+
+def loop(predict: Callable[[], Any], count: int) -> float:
+    """Return the CPU in µs of a call."""
+    begin = time.process_time()
+    for _ in range(count):
+        predict()
+    return 1e6 * (time.process_time() - begin) / count
 
 
 def in_another_process(port: int, content: bytes, connections: int, requests: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,16 @@ def test_mlflow_loads_the_model_that_ships_and_predicts_the_same(folder: Path) -
     assert np.array_equal(model.predict(pd.DataFrame(inputs, columns=names)), outputs)
     assert list(model.input_example.columns) == names
     assert model.predict(model.input_example).shape == (2, *outputs.shape[1:])
+
+
+def test_requests_at_the_same_time_get_the_answers_that_they_get_alone(folder: Path) -> None:
+    """`mlflow models serve` calls the model from a pool of threads."""
+    model = pyfunc._load_pyfunc(str(folder))
+    tables = [pd.DataFrame({"x": np.full(1 + seed % 5, seed / 10, np.float32)}) for seed in range(200)]
+    expected = [model.predict(table) for table in tables]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(model.predict, tables))
+    assert all(np.array_equal(one, other) for one, other in zip(found, expected, strict=True))
 
 
 def test_a_table_without_a_feature_is_refused_by_the_signature(folder: Path) -> None:

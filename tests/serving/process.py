@@ -48,13 +48,13 @@ class Server:
 def serving(
     repository: Path | str, folder: Path, *options: str, environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """Run `slipway serve`; its cache and log are in `folder`."""
+    """Run `slipway serve`; its cache, log and audit log are in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log"
     command = [sys.executable, "-m", "slipway", "serve", "--repo", str(repository), "--port", "0"]
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [*command, "--cache", str(folder / "cache"), *options],
+            [*command, "--cache", str(folder / "cache"), "--audit-log", str(folder / "audit.jsonl"), *options],
             stdout=file,
             stderr=file,
             env={**os.environ, **(environment or {})},

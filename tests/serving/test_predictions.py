@@ -23,7 +23,7 @@ def test_rows_are_predicted_as_by_the_predictor(server: Server, predictors: dict
     assert answer["model"] == "ball"
     assert answer["model_version"] == "v1.0.0"
     assert answer["experiment_info"] is None
-    assert len(answer["request_id"]) == 24
+    assert answer["request_id"]
     assert 0 < answer["inference_time"] < 10
 
 

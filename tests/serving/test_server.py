@@ -184,7 +184,7 @@ def test_with_a_token_each_request_needs_one_and_readyz_tells_others_its_status_
         assert refused.status_code == 403
         assert refused.json()["needed"] == ["promote"]
         assert server.get("/try/ball").status_code == 200
-    lines = [json.loads(line) for line in (root / "logs" / "audit.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "server" / "audit.jsonl").read_text().splitlines()]
     assert [(line["status"], line["token"]) for line in lines] == [(401, None), (403, "reader")]
 
 

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,11 @@ SHOWN = 2
 
 
 class Model:
-    """A loaded release with the interface that MLflow calls."""
+    """A loaded release with the interface that MLflow calls, whose server does so from several threads at once."""
 
     def __init__(self, predictor: Predictor) -> None:
         self._predictor = predictor
+        self._lock = Lock()
 
     def predict(self, model_input: Any, params: Any = None) -> np.ndarray:
         """Predictions [n, *p] of encoded examples: an array, or a table with the features in order.
@@ -43,7 +45,9 @@ class Model:
         if inputs.shape[1:] != tuple(expected["shape"]):
             shape = ", ".join(map(str, ["n", *expected["shape"]]))
             raise DataError(f"the inputs have shape {list(inputs.shape)}, but the model takes [{shape}]")
-        return self._predictor.task.postprocess(self._predictor.interpreter(inputs), inputs, self._predictor.spec)
+        with self._lock:  # an interpreter is used by one thread at a time
+            outputs = self._predictor.interpreter(inputs)
+        return self._predictor.task.postprocess(outputs, inputs, self._predictor.spec)
 
 
 def _load_pyfunc(path: str) -> Model:

@@ -222,8 +222,10 @@ def _wanted(request: Mapping[str, Any], known: Sequence[str]) -> list[tuple[str,
     parameters = request.get("parameters") or {}
     binary = isinstance(parameters, dict) and parameters.get("binary_data_output") is True
     outputs = request.get("outputs") or [{"name": name} for name in known]
-    found = []
-    for output in outputs if isinstance(outputs, list) else []:
+    if not isinstance(outputs, list):
+        raise unusable("outputs must be a list of objects with a name")
+    found: list[tuple[str, bool]] = []
+    for output in outputs:
         name = output.get("name") if isinstance(output, dict) else None
         if not isinstance(name, str) or name not in known:
             raise Problem(422, "Unknown output", f"no output {name!r}; there are {', '.join(known)}", known=list(known))
