@@ -686,8 +686,9 @@ BENCHMARKS = {
         "logistic regression on the mean and spread of log-mel bands",
         dict.fromkeys(
             ("300", "all"),
-            "the network is trained in 24 s, and the baseline, a logistic regression, in 4 s with its imports; the "
-            "imports of TensorFlow alone take 3 s",
+            "the baseline, a logistic regression, needs 4 s with its imports; those of TensorFlow alone take 3 s. With "
+            "less than half of the steps the accuracy on 300 examples falls from 0.792 to 0.750, and training still "
+            "takes four times as long as the baseline",
         ),
     ),
     "recipe-balls": _recipe(
