@@ -26,8 +26,11 @@ CODE = {
     "edge": ["slipway_edge"],
     "registry": ["slipway.cli.app", "slipway.tasks"],
     "build": ["slipway"],
+    "serve": ["slipway.cli.app", "slipway.serving", "slipway.tasks"],
 }
 """Packages that run in an environment, with their imports. Tasks are imported by the name in a record."""
+OPTIONAL = "slipway.serving"
+"""What only `slipway serve` imports, which says what to install."""
 NEVER = {"catboost", "keras", "tensorboard", "tensorflow"}
 """Packages that only a build needs."""
 DEVICES_LACK = {"dvc", "pandas", "pandera", "pyarrow", "pydantic", "pyyaml"}
@@ -95,6 +98,9 @@ def test_a_lock_satisfies_pyproject(lock: Path) -> None:
 @pytest.mark.parametrize("purpose", CODE)
 def test_the_lock_of_a_purpose_has_the_imports_of_its_code(purpose: str) -> None:
     graph = grimp.build_graph("slipway", "slipway_edge", include_external_packages=True, cache_dir=None)
+    for name in [name for name in graph.modules if f"{name}.".startswith(f"{OPTIONAL}.")]:
+        if OPTIONAL not in CODE[purpose]:
+            graph.remove_module(name)
     own = {name for name in graph.modules if any(f"{name}.".startswith(f"{root}.") for root in CODE[purpose])}
     reached = own.union(*map(graph.find_upstream_modules, own))
     others = {name for name in reached if not name.startswith("slipway") and name not in sys.stdlib_module_names}
