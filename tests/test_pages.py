@@ -252,3 +252,14 @@ def test_the_wheel_has_the_marker_of_types_and_every_template(tmp_path: Path) ->
     templates = {str(path.relative_to(ROOT / "src")) for end in ends for path in (ROOT / "src").rglob(f"*.{end}")}
     assert templates > {f"slipway/release/{name}" for name in ("card.md.jinja", "page.html", "page.css", "page.js")}
     assert {"slipway/py.typed"} | templates <= set(zipfile.ZipFile(wheel).namelist())
+
+
+def test_each_target_that_is_not_reached_says_what_was_tried() -> None:
+    table, _, tried = (ROOT / "docs/benchmarks.md").read_text().partition("What was tried")
+    missed = [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines() if line.endswith("| **no** |")]
+    said = [
+        line.removeprefix("- ") for line in tried.partition("Measured on:")[0].splitlines() if line.startswith("- ")
+    ]
+    assert missed
+    for what, line in zip(missed, said, strict=True):
+        assert line.startswith(f"{what}: ") and len(line) > len(what) + 30, line

@@ -25,12 +25,12 @@ MACHINES = [
 CODE = {
     "edge": ["slipway_edge"],
     "registry": ["slipway.cli.app", "slipway.tasks"],
+    "serve": ["slipway.cli.app", "slipway.tasks", "slipway.serving"],
     "build": ["slipway"],
-    "serve": ["slipway.cli.app", "slipway.serving", "slipway.tasks"],
 }
 """Packages that run in an environment, with their imports. Tasks are imported by the name in a record."""
-OPTIONAL = "slipway.serving"
-"""What only `slipway serve` imports, which says what to install."""
+SERVER = "slipway.serving"
+"""What `slipway serve` and `slipway token` import when they run; other commands do without it."""
 NEVER = {"catboost", "keras", "tensorboard", "tensorflow"}
 """Packages that only a build needs."""
 DEVICES_LACK = {"dvc", "pandas", "pandera", "pyarrow", "pydantic", "pyyaml"}
@@ -98,9 +98,9 @@ def test_a_lock_satisfies_pyproject(lock: Path) -> None:
 @pytest.mark.parametrize("purpose", CODE)
 def test_the_lock_of_a_purpose_has_the_imports_of_its_code(purpose: str) -> None:
     graph = grimp.build_graph("slipway", "slipway_edge", include_external_packages=True, cache_dir=None)
-    for name in [name for name in graph.modules if f"{name}.".startswith(f"{OPTIONAL}.")]:
-        if OPTIONAL not in CODE[purpose]:
-            graph.remove_module(name)
+    if SERVER not in CODE[purpose]:
+        for module in [name for name in graph.modules if f"{name}.".startswith(f"{SERVER}.")]:
+            graph.remove_module(module)
     own = {name for name in graph.modules if any(f"{name}.".startswith(f"{root}.") for root in CODE[purpose])}
     reached = own.union(*map(graph.find_upstream_modules, own))
     others = {name for name in reached if not name.startswith("slipway") and name not in sys.stdlib_module_names}
@@ -113,7 +113,7 @@ def test_the_lock_of_a_purpose_has_the_imports_of_its_code(purpose: str) -> None
         assert not [sorted(one) for one in imported if one & NEVER]
 
 
-@pytest.mark.parametrize("purpose", ["edge", "registry"])
+@pytest.mark.parametrize("purpose", ["edge", "registry", "serve"])
 def test_packages_of_a_build_are_in_no_other_lock(purpose: str) -> None:
     assert not NEVER & pins(ROOT / "requirements" / f"{purpose}.lock").keys()
 

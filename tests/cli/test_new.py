@@ -327,6 +327,29 @@ def test_the_new_files_are_staged_in_git_and_can_be_queued(repository: Path, tmp
     assert {*files} <= set(sh("git ls-tree -r --name-only refs/exps/celery/stash").splitlines())
 
 
+@pytest.mark.parametrize("name", ["metadata.csv", "train.csv"])
+def test_pictures_in_one_folder_get_their_classes_from_a_table(repository: Path, tmp_path: Path, name: str) -> None:
+    folder, rows = tmp_path / "loose", ["path,label,taken" if name == "metadata.csv" else "id,kind"]
+    folder.mkdir()
+    for number in range(12):
+        content, _ = picture(number, number % 2, 0)
+        (folder / f"{number}.jpg").write_bytes(content)
+        kind = "spoon" if number % 2 else "fork"
+        rows.append(f"{number}.jpg,{kind},today" if name == "metadata.csv" else f"{number},{kind}")
+    table = (folder if name == "metadata.csv" else tmp_path) / name
+    table.write_text("\n".join(rows) + "\n")
+    arguments = ["mine", "--data", str(folder), *([] if name == "metadata.csv" else ["--labels", str(table)])]
+    said = CliRunner().invoke(app, ["new", *arguments])
+    assert said.exit_code == 0, said.output
+    assert "task: image_classification" in said.output
+    assert f"{'path' if name == 'metadata.csv' else 'id'} names the files" in said.output.replace("\n", " ")
+    assert sorted(path.name for path in Path("data/raw/mine").iterdir()) == ["fork", "metadata.csv", "spoon"]
+    assert len(list(Path("data/raw/mine/fork").iterdir())) == 6
+    assert sorted(path.name for path in Path("data/raw").glob(".slipway*")) == []
+    both = CliRunner().invoke(app, ["new", "other", "--data", str(folder), "--labels", str(table), "--test", "x"])
+    assert both.exit_code == 2 and "can say it in a column split" in both.output
+
+
 def test_training_starts_from_a_file_of_weights_that_is_named_with_its_hash(repository: Path, tmp_path: Path) -> None:
     folder = pictures(tmp_path / "pictures", 2, 3)
     arguments = ["mine", "--task", "image_classification", "--data", str(folder), "--weights"]

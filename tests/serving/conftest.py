@@ -27,5 +27,5 @@ def server(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Se
 
 @pytest.fixture
 def root(built: Path, tmp_path: Path) -> Path:
-    """A copy of the repository, for one test."""
-    return Path(shutil.copytree(built, tmp_path / "repository"))
+    """A copy of the repository, without the logs of other servers, for one test."""
+    return Path(shutil.copytree(built, tmp_path / "repository", ignore=shutil.ignore_patterns("logs")))

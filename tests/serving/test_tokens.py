@@ -3,6 +3,7 @@
 import hashlib
 import json
 import stat
+import subprocess
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -77,6 +78,16 @@ def test_a_file_that_others_may_write_is_refused(path: Path, mode: int) -> None:
     ):
         with pytest.raises(ConfigError, match=f"can be written by other users .* chmod 600 {path}"):
             use(path)
+
+
+def test_a_file_that_a_push_can_change_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tokens.json"
+    tokens.create(path, "ci", ["admin"])
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    assert len(tokens.read(path)) == 1
+    subprocess.run(["git", "-C", str(tmp_path), "add", path.name], check=True)
+    with pytest.raises(ConfigError, match="tracked by Git, so whoever can push"):
+        tokens.read(path)
 
 
 @pytest.mark.parametrize(

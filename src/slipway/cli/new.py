@@ -73,7 +73,7 @@ def new(
 
     Args:
         variant: its name.
-        task: its task, a module of `slipway.tasks` that has a file in conf/new; None to find it by the data.
+        task: its task, one of `suitable.known()`; None to find it by the data.
         folder: the examples in the task's layout, or a table; copied to data/raw/<variant> unless it is that folder.
         group: `data.group`: of a table, the column whose equal values stay on one side of the split; otherwise the
             regular expression that extracts the group from an example's path.
@@ -86,13 +86,11 @@ def new(
         dry_run: check everything, and write nothing.
 
     Raises:
-        ConfigError: the name, the task or the model cannot be used, or the variant exists already.
+        ConfigError: the name or the model cannot be used, or the variant exists already.
         DataError: the data cannot be used, or DVC cannot track it.
     """
     top = config.top()
     _check_name(variant, top)
-    if task is not None:
-        suitable.check(task)
     network.check(model)
     _check_place(folder, RAW / variant)
     plan = _plan(folder, task, target, group)

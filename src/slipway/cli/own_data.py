@@ -1,7 +1,7 @@
 """The commands that start from own data: `slipway new` and `slipway frames`."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from slipway.cli.options import Json
-from slipway.core.errors import DataError
+from slipway.core.errors import ConfigError, DataError
 from slipway.core.terminal import Console
 
 if TYPE_CHECKING:
@@ -26,7 +26,13 @@ def new(
     task: Annotated[
         str | None, typer.Option(help="Task: the kind of model, as named in docs/tasks; found by the data if absent.")
     ] = None,
-    target: Annotated[str | None, typer.Option(help="Column of a table to predict.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict: of a table, or of the file of --labels.")
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Table of the labels of the files in a folder, with columns such as path and label."),
+    ] = None,
     group: Annotated[
         str | None,
         typer.Option(
@@ -55,16 +61,25 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Create a variant from your own data: a file in conf/variant and an entry in params.yaml and dvc.yaml."""
-    from slipway.cli import held_out
+    from slipway.cli import held_out, suitable
+    from slipway.cli.labelled import labelled
     from slipway.cli.new import new
+    from slipway.cli.variants import RAW
 
-    with held_out.joined(variant, data, test) as folder:
+    if task is not None:
+        suitable.check(task)
+    if labels is not None and test is not None:
+        raise ConfigError(f"--labels and --test: {labels} can say it in a column split (train, val, test)")
+    with (
+        held_out.joined(variant, data, test) as joined,
+        labelled(joined, labels, task=task, target=target, raw=RAW / variant) as laid,
+    ):
         created = new(
             variant,
             task,
-            folder,
+            laid.folder,
             group=group,
-            target=target,
+            target=None if laid.notes else target,
             quarantine=quarantine,
             group_copies=group_copies,
             weights=weights,
@@ -72,6 +87,7 @@ def new(
             baseline=baseline,
             dry_run=dry_run,
         )
+    created = replace(created, notes=(*laid.notes, *created.notes))
     if as_json:
         print(json.dumps(asdict(created), ensure_ascii=False, indent=1))
     else:

@@ -40,7 +40,7 @@ def score(
     data: Annotated[Path, typer.Argument(help="Folder in the layout of the task, or one table, with labels.")],
     labels: Annotated[
         Path | None,
-        typer.Option(help="CSV file with columns path and label (or labels) of the files in a folder without them."),
+        typer.Option(help="Table of the labels of the files in a folder, with columns such as path and label."),
     ] = None,
     group: Annotated[
         str | None,
@@ -53,8 +53,8 @@ def score(
     from slipway.cli.predict import loaded
     from slipway.cli.score import score
 
-    with loaded(model) as predictor, labelled(predictor, data, labels) as folder:
-        found = score(predictor, folder, group)
+    with loaded(model) as predictor, labelled(data, labels, task=predictor.record["task"]) as laid:
+        found = score(predictor, laid.folder, group)
     if as_json:
         print(json.dumps(asdict(found), ensure_ascii=False, indent=1))
         return

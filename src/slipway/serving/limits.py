@@ -93,7 +93,9 @@ def check_pixels(picture: bytes, limits: Limits) -> None:
         height, width = picture_size(picture)
     except PictureError as error:
         if error.kind == "too large":
-            raise Problem(413, TITLE, f"{error.detail}; a picture may have {limits.pixels:,} pixels")
+            raise Problem(
+                413, TITLE, f"more than {limits.pixels:,} pixels, and a picture may not have more; make it smaller"
+            )
         return
     if height * width > limits.pixels:
         raise Problem(

@@ -28,9 +28,10 @@ from filelock import FileLock
 from pydantic import AwareDatetime, BaseModel, Field
 
 from slipway.core import atomic, documents
-from slipway.core.errors import ConfigError, MalformedError
+from slipway.core.errors import ConfigError, MalformedError, RegistryError
 from slipway.records.release import SHA256, validated
 from slipway.records.verdict import STRICT
+from slipway.registry import git
 
 FILE = Path(".slipway/tokens.json")
 """Where the tokens are, unless an option says otherwise. Git ignores the file."""
@@ -129,8 +130,8 @@ def read(path: Path) -> tuple[Token, ...]:
     """Return the tokens in a file, without any if there is no file.
 
     Raises:
-        ConfigError: it cannot be read, someone else may write it, or it does not have the form that `slipway token`
-            writes.
+        ConfigError: it cannot be read, someone else may write it, be it by a push, or it does not have the form that
+            `slipway token` writes.
     """
     try:
         content = _content(path)
@@ -138,6 +139,11 @@ def read(path: Path) -> tuple[Token, ...]:
         return ()
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}; make it a file of who runs slipway")
+    if _is_tracked(path):
+        raise ConfigError(
+            f"{path} is tracked by Git, so whoever can push could give themselves any scope: run git rm --cached "
+            f"{path}, commit that, and create the tokens again with `slipway token create`"
+        )
     try:
         documents.strict_json(content, path.as_posix())
         tokens = validated(_Document, content, path.as_posix()).tokens
@@ -289,6 +295,13 @@ def _content(path: Path) -> bytes:
         if status.st_uid not in (os.geteuid(), 0):
             raise ConfigError(f"{path} belongs to another user (number {status.st_uid}); give it to who runs slipway")
         return file.read()
+
+
+def _is_tracked(path: Path) -> bool:
+    try:
+        return bool(git.run("-C", str(path.absolute().parent), "ls-files", "--", path.name))
+    except RegistryError:  # no repository
+        return False
 
 
 def _signature(path: Path) -> tuple[int, ...] | None:

@@ -1,6 +1,6 @@
 """Server CPU a row and a picture of `slipway serve`, beside `mlflow models serve` and a loop; prints JSON.
 
-    python benchmarks/serving.py [--requests 2000] [--rounds 5]
+    python benchmarks/server.py [--requests 2000] [--rounds 5]
 
 The model of rows is 500 trees of depth 6 on 69 features, one row a request, with a token. MLflow serves the same
 release by its pyfunc. The client keeps 1, 8 or 64 connections busy from a process of its own; both servers are asked
@@ -191,7 +191,7 @@ def mlflow(model: Path, folder: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def serving(command: Sequence[str], path: str) -> Iterator[Server]:
-    """Run a server on a free port until the block ends"""
+    """Run a server on a free port until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -1,0 +1,130 @@
+"""The verdict of an experiment: pass, fail or hold, with the finding of each question and its reason.
+
+- *fail*: the arms did not get their shares, too many units were seen in two arms, a guardrail shows harm beyond its
+  margin, or, once the minimum sample is reached, a goal is shown to miss its margin.
+- *pass*: the minimum sample is reached, every goal is shown to be beyond its margin, and nothing fails.
+- *hold*: all else. What is not known, such as a guardrail without enough units, is a hold.
+
+A failed guardrail or split counts at once; a goal counts from the minimum sample on. All figures come from
+`slipway.statistics` and may be looked at any number of times.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from slipway.records.verdict import Outcome, worst
+from slipway.statistics import sample_ratio
+from slipway.statistics.confidence_sequence import Interval
+from slipway.statistics.guardrail import Harm
+
+ALPHA = 0.05
+MOST_CROSSED = 0.01
+"""The share of units seen in two arms above which the experiment is not sound."""
+
+Better = Literal["higher", "lower"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one question about an experiment, and the reason in a sentence."""
+
+    subject: str
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperimentVerdict:
+    """The worst outcome of the findings, and the findings."""
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+
+    @classmethod
+    def of(cls, findings: Sequence[Finding]) -> "ExperimentVerdict":
+        """Return the verdict over some findings; a hold if there are none, since nothing is known then."""
+        return cls(worst([one.outcome for one in findings]) if findings else "hold", tuple(findings))
+
+
+def of_goal(
+    metric: str,
+    found: Interval,
+    *,
+    better: Better,
+    margin: float = 0.0,
+    p: float | None = None,
+    reached: bool,
+    alpha: float = ALPHA,
+) -> Finding:
+    """Judge a goal.
+
+    Args:
+        metric: its name.
+        found: the interval of all looks (`Interval.narrowed`) and the p-value of the effect, whose null is `margin`
+            where higher is better and `-margin` where lower is.
+        better: whether higher or lower values are better.
+        margin: the improvement that the goal asks for; below 0 for a loss that is allowed.
+        p: the p-value adjusted for several goals or arms; that of `found` by default.
+        reached: whether the minimum sample is reached.
+        alpha: the level of the comparison.
+    """
+    decisive = float(found.p) if p is None else p
+    low, high = float(found.low), float(found.high)
+    text = f"{float(found.value):+.4g} ({_span(found)}), p {decisive:.2g}"
+    if low > high:
+        return Finding(metric, "hold", f"the intervals of two looks have nothing in common, so it changes: {text}")
+    null = margin if better == "higher" else -margin
+    if not (decisive < alpha and found.excludes(null)):
+        return Finding(metric, "hold", f"the effect is not known well enough: {text}")
+    outcome: Outcome = "pass" if (low > null) == (better == "higher") else "fail"
+    shown = "better" if outcome == "pass" else "worse"
+    beyond = f"{shown} than a margin of {margin:g}" if margin else f"{shown} than the control"
+    if not reached:
+        return Finding(metric, "hold", f"shown to be {beyond}, but the minimum sample is not reached: {text}")
+    return Finding(metric, outcome, f"shown to be {beyond}: {text}")
+
+
+def of_guardrail(metric: str, harm: Harm, margin: float) -> Finding:
+    """Judge a guardrail by its harm, as `slipway.statistics.guardrail.harm` returns it for the same margin."""
+    text = f"{float(harm.value):+.4g} worse ({float(harm.low):.4g} to {float(harm.high):.4g}), margin {margin:g}"
+    if not math.isfinite(float(harm.low)):
+        return Finding(metric, "hold", "there are too few units to know its harm")
+    if float(harm.low) > margin:
+        return Finding(metric, "fail", f"harm beyond the margin is shown: {text}")
+    if float(harm.high) < margin:
+        return Finding(metric, "pass", f"no harm beyond the margin is shown: {text}")
+    return Finding(metric, "pass", f"no harm is shown so far: {text}")
+
+
+def of_split(p: float, units: int) -> Finding:
+    """Judge whether the arms got their shares, by the least p-value of `slipway.statistics.sample_ratio` so far."""
+    if not units:
+        return Finding("split", "hold", "there are no units yet")
+    if p < sample_ratio.ALARM:
+        return Finding("split", "fail", f"the arms did not get their shares of {units:,} units: p {p:.2g}")
+    return Finding("split", "pass", f"the arms got their shares of {units:,} units: p {p:.2g}")
+
+
+def of_crossed(crossed: int, units: int) -> Finding:
+    """Judge the units that were seen in two arms, and left out, among all units of the experiment."""
+    if not units:
+        return Finding("units in two arms", "hold", "there are no units yet")
+    text = f"{crossed:,} of {units:,} units were seen in two arms"
+    if crossed > MOST_CROSSED * units:
+        return Finding("units in two arms", "fail", f"{text}, more than {MOST_CROSSED:.0%}")
+    return Finding("units in two arms", "pass", text)
+
+
+def of_sample(fewest: int, minimum: int, days: float | None) -> Finding:
+    """Judge the sample: the units of the smallest arm against the minimum, with the days to go, None if none arrive."""
+    if fewest >= minimum:
+        return Finding("sample", "pass", f"{fewest:,} units in the smallest arm, of at least {minimum:,}")
+    when = "no units arrive" if days is None else f"about {days:.1f} days to go"
+    return Finding("sample", "hold", f"{fewest:,} of at least {minimum:,} units in the smallest arm; {when}")
+
+
+def _span(found: Interval) -> str:
+    low, high = float(found.low), float(found.high)
+    return f"{low:.4g} to {high:.4g}" if math.isfinite(low) and math.isfinite(high) else "no interval yet"
