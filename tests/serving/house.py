@@ -106,6 +106,22 @@ def sounds(root: Path, scale: float = 1e-5) -> None:
     build(root, "bird", "audio_classification", _SOUND, spec, model, inputs)
 
 
+def poses(root: Path) -> None:
+    """Write a build of `pose`: three keypoints, where a colour of the crop is brightest."""
+    graph = Graph("poses", (DYNAMIC, 16, 16, 3))
+    cells = graph.add("RESHAPE", [graph.input, np.int32([-1, 4, 4, 4, 4, 3])], (DYNAMIC, 4, 4, 4, 4, 3))
+    total = graph.add("SUM", [cells, np.int32([2, 4])], (DYNAMIC, 4, 4, 3))
+    model = graph.serialize(graph.add("MUL", [total, np.float32([1 / 4080])], (DYNAMIC, 4, 4, 3)))
+    spec = {
+        "objective": "heatmaps",
+        "outputs": ["nose", "hand", "foot"],
+        "input": {"shape": [16, 16, 3], "dtype": "uint8"},
+    }
+    inputs = np.random.default_rng(7).integers(0, 256, (2, 16, 16, 3), np.uint8)
+    data = {"height": 16, "width": 16, "margin": 0.1}
+    build(root, "pose", "keypoint_detection", data, spec, model, inputs)
+
+
 def build(
     root: Path,
     variant: str,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from serving import house
-from serving.process import Server
+from serving.process import Server, serving
 from slipway_edge.predictor import Predictor
 
 
@@ -50,3 +50,21 @@ def test_a_file_is_the_body_or_a_form_or_a_text_in_json(
     assert raw == form["predictions"] == server.predict(name, json=texts)["predictions"] == expected
     url = f"data:{kind};base64,{texts[0]}"
     assert server.predict(name, json={"examples": [url]})["predictions"] == expected[:1]
+
+
+def test_a_person_in_a_picture_is_a_picture_with_a_box(root: Path, tmp_path: Path) -> None:
+    house.poses(root)
+    house.commit(root)
+    house.register(root, "pose", "v1.0.0")
+    house.assign(root, "pose", "v1.0.0", "production", 1)
+    picture, box = house.picture(), [4, 2, 10, 12.5]
+    predictor = Predictor.load(root / "models" / "pose")
+    whole, person = predictor.predict(picture), predictor.predict((picture, box))
+    assert whole != person
+    text = base64.b64encode(picture).decode()
+    with serving(root, tmp_path / "server", "pose") as server:
+        answer = server.predict("pose", json=[text, {"picture": text, "box": box}])
+        assert answer["predictions"] == [whole, person]
+        refused = server.post("/api/v1/predict/pose", json=[text, {"picture": text, "box": [0, 0, -1, 5]}])
+        assert refused.status_code == 422
+        assert "picture 1: a box is" in refused.json()["detail"]

@@ -19,7 +19,7 @@ import requests
 from PIL import Image
 
 from serving import house
-from serving.process import Server, serving, until
+from serving.process import SECONDS, Server, serving, until
 from slipway.serving import tokens
 
 PNG = {"content-type": "image/png"}
@@ -114,6 +114,21 @@ def test_workers_follow_a_refresh_together_and_one_that_dies_is_replaced(root: P
         left = workers_of(server)
         assert server.stop() == 0
         assert not [pid for pid in left if psutil.pid_exists(pid)]
+
+
+def test_at_sighup_workers_are_replaced_one_by_one_and_no_request_fails(built: Path, tmp_path: Path) -> None:
+    with serving(built, tmp_path / "server", "ball", "--workers", "2") as server:
+        until(lambda: len(workers_of(server)) == 2, "two workers")
+        before = workers_of(server)
+        server.process.send_signal(signal.SIGHUP)
+        answers = 0
+        end = time.monotonic() + SECONDS
+        while workers_of(server) & before or len(workers_of(server)) < 2:
+            assert time.monotonic() < end
+            assert server.predict("ball", json=house.ROWS)  # on a connection of its own
+            answers += 1
+        assert answers > 5
+        assert server.predict("ball", json=house.ROWS)
 
 
 def test_the_environment_chooses_the_role_as_mlflow_writes_it(root: Path, tmp_path: Path) -> None:
