@@ -74,8 +74,8 @@ def main() -> None:
     parser.add_argument("before", nargs="?", default=BEFORE, metavar="COMMIT")
     chosen = parser.parse_args()
     PLACE.mkdir(parents=True, exist_ok=True)
-    before = loop(chosen.command, chosen.before)
-    print(json.dumps({"before": before, "now": loop(chosen.command, "HEAD")}, indent=2))
+    now = loop(chosen.command, "HEAD")
+    print(json.dumps({"before": loop(chosen.command, chosen.before), "now": now}, indent=2))
 
 
 if __name__ == "__main__":
