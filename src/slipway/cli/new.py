@@ -55,6 +55,18 @@ class Created:
     text: str
 
 
+def check(variant: str, task: str | None, model: str | None) -> None:
+    """Check the name of a new variant, its task and its model, before anything is read.
+
+    Raises:
+        ConfigError: one of them cannot be used, the variant exists already, or params.yaml cannot be read.
+    """
+    _check_name(variant, config.top())
+    if task is not None:
+        suitable.check(task)
+    network.check(model)
+
+
 def new(
     variant: str,
     task: str | None,
@@ -69,11 +81,11 @@ def new(
     baseline: bool = False,
     dry_run: bool = False,
 ) -> Created:
-    """Create a variant from `folder`.
+    """Create a variant from `folder`; `check` has checked its name, task and model.
 
     Args:
         variant: its name.
-        task: its task, one of `suitable.known()`; None to find it by the data.
+        task: its task, a module of `slipway.tasks` that has a file in conf/new; None to find it by the data.
         folder: the examples in the task's layout, or a table; copied to data/raw/<variant> unless it is that folder.
         group: `data.group`: of a table, the column whose equal values stay on one side of the split; otherwise the
             regular expression that extracts the group from an example's path.
@@ -86,12 +98,9 @@ def new(
         dry_run: check everything, and write nothing.
 
     Raises:
-        ConfigError: the name or the model cannot be used, or the variant exists already.
+        ConfigError: an option does not fit the data, or the configuration cannot be composed.
         DataError: the data cannot be used, or DVC cannot track it.
     """
-    top = config.top()
-    _check_name(variant, top)
-    network.check(model)
     _check_place(folder, RAW / variant)
     plan = _plan(folder, task, target, group)
     own = dict(plan.own)

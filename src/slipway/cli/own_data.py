@@ -61,13 +61,12 @@ def new(
     as_json: Json = False,
 ) -> None:
     """Create a variant from your own data: a file in conf/variant and an entry in params.yaml and dvc.yaml."""
-    from slipway.cli import held_out, suitable
+    from slipway.cli import held_out
     from slipway.cli.labelled import labelled
-    from slipway.cli.new import new
+    from slipway.cli.new import check, new
     from slipway.cli.variants import RAW
 
-    if task is not None:
-        suitable.check(task)
+    check(variant, task, model)
     if labels is not None and test is not None:
         raise ConfigError(f"--labels and --test: {labels} can say it in a column split (train, val, test)")
     with (
