@@ -1,4 +1,4 @@
-"""Server CPU a row and a picture of `slipway serve`, beside `mlflow models serve` and a loop; prints JSON.
+"""Server CPU a row, a picture and a forecast of `slipway serve`, beside `mlflow models serve` and loops; prints JSON.
 
     python benchmarks/server.py [--requests 2000] [--rounds 5]
 
@@ -6,7 +6,8 @@ The model of rows is 500 trees of depth 6 on 69 features, one row a request, wit
 release by its pyfunc. The client keeps 1, 8 or 64 connections busy from a process of its own; both servers are asked
 in turn, one worker each. CPU time is that of all processes of a server. A picture is a JPEG of 640 x 480 pixels, for
 EfficientNet-Lite0 in INT8 at 224 px with random weights. Both are also compared with `Predictor.predict` on the same
-example in a loop.
+example in a loop. A forecast is of 24 hours of one place, from 400 days of nine places that the server keeps, beside
+`Predictor.predict` on the table with all rows.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import psutil
+import requests
 from PIL import Image
 
 from slipway.metrics.latency import fingerprint
@@ -42,6 +44,7 @@ sys.path.insert(0, str(ROOT / "tests" / "serving"))
 
 FEATURES = 69
 SIDE = 224
+PLACES, DAYS, MOST_ROWS = 9, 400, 10_000
 CONNECTIONS = (1, 8, 64)
 AUTHOR = {"NAME": "Benchmark", "EMAIL": "benchmark@example.org"}
 Figures = dict[str, Any]
@@ -92,7 +95,34 @@ def measure(folder: Path, requests: int, rounds: int) -> Figures:
             )
             for connections in CONNECTIONS
         }
-    return {"rows": rows, "memory_mib": memory, "pictures": pictures}
+    return {"rows": rows, "memory_mib": memory, "pictures": pictures, "forecast": forecast(root, folder, headers)}
+
+
+def forecast(root: Path, folder: Path, headers: dict[str, str]) -> Figures:
+    """Return the CPU in ms of a forecast by the server and from the whole table, and the largest difference."""
+    import house
+
+    table = house.demand([f"place {number}" for number in range(PLACES)], 24 * DAYS)
+    latest = set(sorted({row["hour"] for row in table})[-24:])
+    past = [row for row in table if row["hour"] not in latest]
+    ahead = [{**row, "visitors": None} for row in table if row["hour"] in latest and row["spot"] == "place 0"]
+    predictor = Predictor.load(root / "models" / "demand")
+    begin = time.process_time()
+    expected = predictor.predict([*past, *ahead])
+    whole = 1e3 * (time.process_time() - begin)
+    with slipway(root, folder, "demand") as server:
+        address = f"http://127.0.0.1:{server.port}/api/v1"
+        for start in range(0, len(past), MOST_ROWS):
+            rows = past[start : start + MOST_ROWS]
+            requests.post(f"{address}/history/demand", json=rows, headers=headers, timeout=60).raise_for_status()
+        answer = requests.post(f"{address}/predict/demand", json=ahead, headers=headers, timeout=60).json()
+        content = request("/api/v1/predict/demand", headers, json.dumps(ahead).encode())
+        taken = ask(server, content, 1, 200)[0] / 1e3
+    differences = [
+        abs(one["visitors"] - other["visitors"]) / max(1, abs(other["visitors"]))
+        for one, other in zip(answer["predictions"], expected, strict=True)
+    ]
+    return {"rows": len(past), "slipway_ms": taken, "table_ms": whole, "largest_difference": max(differences)}
 
 
 def build(root: Path) -> dict[str, float]:
@@ -131,8 +161,9 @@ def build(root: Path) -> dict[str, float]:
         picture_model = pool.submit(network).result()
     pictures = np.random.default_rng(1).integers(0, 256, (2, SIDE, SIDE, 3), np.uint8)
     house.build(root, "shot", "image_classification", {}, spec, picture_model, pictures)
+    house.forecasts(root)
     house.commit(root)
-    for variant in ("trees", "shot"):
+    for variant in ("trees", "shot", "demand"):
         house.register(root, variant, "v1.0.0")
         house.assign(root, variant, "v1.0.0", "production", 1)
     return dict(zip(names, inputs[0].tolist(), strict=True))
@@ -156,10 +187,10 @@ def network() -> bytes:
 
 
 def token(root: Path) -> str:
-    """Create a token for predictions."""
+    """Create a token for predictions and observed rows."""
     from slipway.serving import tokens
 
-    return tokens.create(root / tokens.FILE, "benchmark", ["predict"])
+    return tokens.create(root / tokens.FILE, "benchmark", ["predict", "outcome"])
 
 
 def jpeg() -> bytes:

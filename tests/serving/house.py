@@ -10,14 +10,16 @@ import io
 import json
 import subprocess
 import wave
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 from PIL import Image
 
+from slipway import tasks
 from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
 from slipway.records.release import SCHEMA
 from slipway_edge.interpreter import Interpreter
@@ -120,6 +122,45 @@ def poses(root: Path) -> None:
     inputs = np.random.default_rng(7).integers(0, 256, (2, 16, 16, 3), np.uint8)
     data = {"height": 16, "width": 16, "margin": 0.1}
     build(root, "pose", "keypoint_detection", data, spec, model, inputs)
+
+
+def demand(places: Sequence[str] = ("hall", "park"), hours: int = 24 * 7 * 6) -> list[dict[str, Any]]:
+    """Return visitors by place and hour, as rows."""
+    draw = np.random.default_rng(5)
+    start = np.datetime64("2023-12-01T00")
+    return [
+        {
+            "hour": str(start + np.timedelta64(hour, "h")).replace("T", " ") + ":00",
+            "spot": place,
+            "warmth": round(float(draw.normal(10, 5)), 1),
+            "sky": str(draw.choice(["clear", "rain"])),
+            "visitors": float(draw.poisson(30 * (number + 1) * (1.5 + np.sin(hour / 24 * 2 * np.pi)))),
+        }
+        for number, place in enumerate(places)
+        for hour in range(hours)
+    ]
+
+
+def forecasts(root: Path) -> None:
+    """Write a build of `demand`: visitors 24 hours ahead, by a sum of all features that are known."""
+    data = {
+        **{"target": "visitors", "time": "hour", "place": "spot", "country": "GB", "subdivision": "ENG"},
+        **{"numeric": ["warmth"], "categorical": ["sky"]},
+    }
+    raw = root.parent / "raw"
+    raw.mkdir()
+    pd.DataFrame(demand()).to_csv(raw / "visitors.csv", index=False)
+    task = tasks.load("tabular_regression", data)
+    spec = task.specify(raw, task.index(raw).examples)
+    shape = (DYNAMIC, *spec["input"]["shape"])
+    graph = Graph("demand", shape)
+    known = graph.add("NOT_EQUAL", [graph.input, graph.input], shape, np.bool_)
+    features = graph.add("SELECT_V2", [known, np.zeros(shape[1:], np.float32), graph.input], shape)
+    weights = np.random.default_rng(3).normal(scale=1e-3, size=shape[1:]).astype(np.float32)
+    weighted = graph.add("MUL", [features, weights], shape)
+    model = graph.serialize(graph.add("SUM", [weighted, np.int32([1])], (DYNAMIC, 1), keepDims=True))
+    inputs = np.random.default_rng(7).normal(size=(2, *shape[1:])).astype(np.float32)
+    build(root, "demand", "tabular_regression", data, spec, model, inputs)
 
 
 def build(

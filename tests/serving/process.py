@@ -64,7 +64,7 @@ def serving(
         yield Server(process, _address(process, log), log)
     finally:
         if process.poll() is None:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # ends at once, without the moment for load balancers
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:

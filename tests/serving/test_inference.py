@@ -95,6 +95,18 @@ def test_a_wrong_row_does_not_spoil_the_answers_of_others(predictor: Predictor) 
     assert "row 1: x is much" in str(wrong)
 
 
+def test_an_unexpected_error_is_logged_without_the_input(
+    predictor: Predictor, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(examples: Any) -> np.ndarray:
+        raise ValueError(f"cannot use {examples}")
+
+    monkeypatch.setattr(predictor, "predict_array", fail)
+    (found,) = together(loaded(predictor, 1.0), [[{"x": "secret-4711", "team": "home"}]], [])
+    assert str(found) == "ball@v1.0.0 failed: ValueError"
+    assert "ValueError" in caplog.text and "secret-4711" not in caplog.text
+
+
 def test_the_result_of_a_request_whose_deadline_passed_goes_nowhere(predictor: Predictor) -> None:
     async def ask() -> list[Any]:
         inference = Inference(10)

@@ -140,6 +140,18 @@ def test_the_environment_chooses_the_role_as_mlflow_writes_it(root: Path, tmp_pa
         assert server.post("/api/v1/predict/shot", data=house.picture(), headers=PNG).status_code == 404
 
 
+def test_a_chosen_model_that_has_no_version_with_the_role_makes_the_server_not_ready(
+    built: Path, tmp_path: Path
+) -> None:
+    with serving(built, tmp_path / "server", "ball", "bal") as server:
+        response = server.get("/readyz")
+        assert response.status_code == 503
+        assert response.json()["problems"] == [
+            "no version of bal holds production: give the role with `slipway promote`"
+        ]
+        assert server.predict("ball", json=house.ROWS)
+
+
 def test_versions_are_loaded_on_demand_and_unloaded_but_not_those_that_hold_a_role(root: Path, tmp_path: Path) -> None:
     for number, slope in enumerate((1.0, 2.0), start=1):
         house.rows(root, slope=slope)

@@ -116,6 +116,28 @@ def test_a_release_that_cannot_be_loaded_leaves_the_old_one_in_service(root: Pat
         assert server.predict("ball", json=house.ROWS)["model_version"] == "v1.1.0"
 
 
+def test_a_damaged_file_of_the_server_is_fetched_again_and_never_served(root: Path, tmp_path: Path) -> None:
+    def damage() -> None:
+        for model in (tmp_path / "server" / "cache").rglob("model.tflite"):
+            content = bytearray(model.read_bytes())
+            content[len(content) // 2] ^= 1
+            model.write_bytes(content)
+
+    with serving(root, tmp_path / "server", "ball") as server:
+        expected = server.predict("ball", json=house.ROWS)["predictions"]
+    damage()
+    with serving(root, tmp_path / "server", "ball") as server:
+        assert server.predict("ball", json=house.ROWS)["predictions"] == expected
+    damage()
+    for stored in (root / ".dvc" / "cache" / "files" / "md5").rglob("*"):  # nor does DVC have it
+        if stored.is_file():
+            stored.write_bytes(stored.read_bytes()[:-1])
+    with serving(root, tmp_path / "server", "ball") as server:
+        assert server.get("/readyz").status_code == 503
+        assert "ball@v1.0.0 cannot be loaded for production" in problems(server)
+        assert server.post("/api/v1/predict/ball", json=house.ROWS).status_code == 503
+
+
 def test_a_model_that_computes_something_else_here_is_not_served(root: Path, tmp_path: Path) -> None:
     house.rows(root, slope=-3.0)
     record = root / "models" / "ball" / "release.json"

@@ -61,6 +61,7 @@ def serve(
             repository=clone,
             own=own,
             releases=folder / "releases",
+            history=folder / "history.db",
             shared=folder,
             tokens=(token_file or here / tokens.FILE).absolute(),
             audit=(audit_log or here / audit.FILE).absolute(),

@@ -11,8 +11,10 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,15 +45,17 @@ class Predicted:
 
 
 Outcome = Predicted | Exception
+Work = Callable[[Any], tuple[np.ndarray, list[Any]]]
+"""What gives the predictions of examples, as an array and for callers."""
 
 
 @dataclass(eq=False)
 class _Waiting:
-    """The examples of one request, raw or encoded, and where its result goes."""
+    """The examples of one request, what gives their predictions, and where the result goes."""
 
     examples: Any
     done: "asyncio.Future[Predicted]"
-    encoded: bool = False
+    work: Work
 
     def answer(self, outcome: Outcome) -> None:
         if self.done.done():  # its deadline has passed
@@ -94,7 +98,7 @@ class Inference:
             ModelError: the model gives values that are not finite.
             Problem: 429 if too many requests wait, 504 if `deadline` seconds pass.
         """
-        request = _Waiting(examples, self._loop.create_future())
+        request = _Waiting(examples, self._loop.create_future(), partial(_of_raw, model))
         if model.by_row and len(examples) <= MOST_TOGETHER:
             self._join(model, request)
         else:
@@ -103,7 +107,11 @@ class Inference:
 
     async def predict_encoded(self, model: Loaded, inputs: np.ndarray, deadline: float) -> Predicted:
         """Return the predictions of encoded examples [n, *shape]; it raises the same as `predict`."""
-        request = _Waiting(inputs, self._loop.create_future(), encoded=True)
+        return await self.run(model, inputs, partial(_of_encoded, model), deadline)
+
+    async def run(self, model: Loaded, examples: Any, work: Work, deadline: float) -> Predicted:
+        """Return what `work` gives for examples, on the thread of models; it raises the same as `predict`."""
+        request = _Waiting(examples, self._loop.create_future(), work)
         self._submit(model, [request])
         return await self._answered(model, request, deadline)
 
@@ -188,10 +196,10 @@ def _groups(requests: list[_Waiting]) -> list[list[_Waiting]]:
 def _outcomes(model: Loaded, requests: Sequence[_Waiting]) -> list[Outcome]:
     """The result or the error of each request, all of which go through the model together if none has an error."""
     if len(requests) == 1:
-        return [_outcome(model, requests[0].examples, requests[0].encoded)]
-    together = _outcome(model, [example for request in requests for example in request.examples])
+        return [_outcome(model, requests[0].examples, requests[0].work)]
+    together = _outcome(model, [example for request in requests for example in request.examples], requests[0].work)
     if isinstance(together, Exception):  # perhaps one of them is to blame
-        return [_outcome(model, request.examples) for request in requests]
+        return [_outcome(model, request.examples, request.work) for request in requests]
     found: list[Outcome] = []
     at = 0
     for request in requests:
@@ -201,21 +209,29 @@ def _outcomes(model: Loaded, requests: Sequence[_Waiting]) -> list[Outcome]:
     return found
 
 
-def _outcome(model: Loaded, examples: Any, encoded: bool = False) -> Outcome:
+def _of_raw(model: Loaded, examples: Any) -> tuple[np.ndarray, list[Any]]:
+    predictor = model.predictor
+    array = predictor.predict_array(examples)
+    return array, predictor.task.present(array, examples, predictor.spec)
+
+
+def _of_encoded(model: Loaded, inputs: np.ndarray) -> tuple[np.ndarray, list[Any]]:
+    predictor = model.predictor
+    return predictor.task.postprocess(predictor.interpreter(inputs), inputs, predictor.spec), []
+
+
+def _outcome(model: Loaded, examples: Any, work: Work) -> Outcome:
     """What the model gives for examples, or the error."""
     start = time.perf_counter()
-    predictor = model.predictor
     try:
-        if encoded:
-            array = predictor.task.postprocess(predictor.interpreter(examples), examples, predictor.spec)
-        else:
-            array = predictor.predict_array(examples)
+        array, values = work(examples)
         if not np.isfinite(array).all():
             raise ModelError(f"{model.version.name} gives values that are not finite")
-        values = [] if encoded else predictor.task.present(array, examples, predictor.spec)
     except (DataError, ModelError) as error:
         return error
     except Exception as error:  # one request must not end the thread
-        logger.exception("%s failed", model.version.name)
+        # Without its text, which could hold an input.
+        places = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("%s failed: %s\n%s", model.version.name, type(error).__name__, places)
         return ModelError(f"{model.version.name} failed: {type(error).__name__}")
     return Predicted(array, values, time.perf_counter() - start)

@@ -101,6 +101,10 @@ class Models:
         """Return the variants that the server answers for."""
         return [name for name in self.roles.variants if not self.only or name in self.only]
 
+    def unanswered(self) -> list[str]:
+        """Return the chosen models that have no version with the server's role."""
+        return sorted(name for name in self.only if (name, self.role) not in self.roles.holders)
+
     def followed(self) -> dict[Place, Version]:
         """Return the places to keep loaded with their versions in Git: those of the server's role, and those in use."""
         places = [(name, self.role) for name in self.variants()]

@@ -5,6 +5,7 @@ It is a function of ASGI, since a route of the framework takes three times the C
 
 import asyncio
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,6 +17,7 @@ from slipway.core.errors import DataError, ExampleError, ModelError
 from slipway.registry.state import Version
 from slipway.serving import examples
 from slipway.serving.bodies import whole
+from slipway.serving.forecasts import Forecasts, Kept, forecasts, is_ahead
 from slipway.serving.inference import Inference, Predicted
 from slipway.serving.models import Models
 from slipway.serving.problems import Problem
@@ -37,6 +39,7 @@ class Predictions:
         self._inference = inference
         self._watch = watch
         self._deadline = settings.deadline
+        self._forecasts = Forecasts(settings.history)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path begins with `PREFIX`."""
@@ -90,7 +93,28 @@ class Predictions:
         Raises:
             Problem: an example cannot be used, the model fails, or there are too many requests.
         """
+        if is_ahead(model, given):
+            work = partial(self._forecasts.predict, model)
+            return await _or_problem(self._inference.run(model, given, work, self._deadline))
         return await _or_problem(self._inference.predict(model, given, self._deadline))
+
+    async def observe(self, model: Loaded, content_type: str, content: bytes) -> Kept:
+        """Add observed rows to the history of a forecast.
+
+        Raises:
+            Problem: the model does not forecast, a row cannot be used, or there are too many requests.
+        """
+        if not forecasts(model):
+            raise Problem(422, "No forecast", f"{model.version.variant} does not forecast, so it keeps no history")
+        given = examples.read(model, content_type, content, self.limits)
+        kept: list[Kept] = []
+
+        def work(rows: list[Any]) -> tuple[np.ndarray, list[Any]]:
+            kept.append(self._forecasts.add(model, rows))
+            return np.zeros(0), []
+
+        await _or_problem(self._inference.run(model, given, work, self._deadline))
+        return kept[0]
 
     async def predict_encoded(self, model: Loaded, inputs: np.ndarray) -> Predicted:
         """Return the predictions of encoded examples [n, *shape]; it raises the same as `predict`."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from slipway.serving import invocations, open_inference
 from slipway.serving.bodies import whole
@@ -17,9 +18,48 @@ from slipway.serving.release import Loaded
 
 PROBLEMS = responses(404, 413, 422, 429, 500, 503, 504)
 """The problems of every way to predict, in the OpenAPI document; the middleware adds its own."""
-_JSON = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
-_BINARY = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-_INFER: dict[str, Any] = {"requestBody": {"content": {**_JSON["content"], **_BINARY}, "required": True}}  # type: ignore[dict-item]
+_NOT_READY: dict[int | str, dict[str, Any]] = {503: {"description": "Not ready."}}
+_TENSOR = {
+    "type": "object",
+    "required": ["name", "shape", "datatype"],
+    "properties": {
+        "name": {"type": "string"},
+        "shape": {"type": "array", "items": {"type": "integer"}},
+        "datatype": {"type": "string"},
+        "data": {"type": "array"},
+        "parameters": {"type": "object"},
+    },
+}
+_INFER: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["inputs"],
+                    "properties": {
+                        "id": {"type": "string"},
+                        "inputs": {"type": "array", "items": _TENSOR, "minItems": 1},
+                        "outputs": {"type": "array", "items": {"type": "object", "required": ["name"]}},
+                        "parameters": {"type": "object"},
+                    },
+                }
+            },
+            "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+_INVOKE: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"oneOf": [{"type": "object", "required": [one]} for one in invocations.FORMATS]}
+            }
+        },
+    }
+}
 
 
 def add(app: FastAPI, models: Models, predictions: Predictions, ready: Callable[[], bool]) -> None:
@@ -41,7 +81,7 @@ def _add_open_inference(app: FastAPI, models: Models, predictions: Predictions, 
         """Whether the worker is alive."""
         return {"live": True}
 
-    @app.get("/v2/health/ready", tags=tags)
+    @app.get("/v2/health/ready", tags=tags, responses=_NOT_READY)
     async def server_ready(response: Response) -> dict[str, bool]:
         """Whether every model with the server's role answers."""
         response.status_code = 200 if ready() else 503
@@ -80,26 +120,26 @@ def _add_open_inference(app: FastAPI, models: Models, predictions: Predictions, 
         return Response(answer, headers={open_inference.LENGTH: str(json_bytes)}, media_type="application/octet-stream")
 
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{version}"):
-        app.get(path, tags=tags)(metadata)
-        app.get(f"{path}/ready", tags=tags)(model_ready)
+        app.get(path, tags=tags, responses=responses(404, 503, 504))(metadata)
+        app.get(f"{path}/ready", tags=tags, responses=responses(404) | _NOT_READY)(model_ready)
         app.post(f"{path}/infer", tags=tags, responses=PROBLEMS, openapi_extra=_INFER)(infer)
 
 
 def _add_mlflow(app: FastAPI, models: Models, predictions: Predictions) -> None:
     tags: list[Any] = ["MLflow"]
 
-    @app.get("/ping", tags=tags)
-    @app.get("/health", tags=tags)
-    async def ping() -> Response:
+    @app.get("/ping", tags=tags, response_class=PlainTextResponse, responses=_NOT_READY)
+    @app.get("/health", tags=tags, response_class=PlainTextResponse, responses=_NOT_READY)
+    async def ping() -> PlainTextResponse:
         """Whether a model answers."""
-        return Response(status_code=200 if models.serving else 503)
+        return PlainTextResponse("\n", 200 if models.serving else 503)
 
-    @app.get("/version", tags=tags)
-    async def version() -> Response:
+    @app.get("/version", tags=tags, response_class=PlainTextResponse)
+    async def version() -> PlainTextResponse:
         """The version of MLflow whose protocol this is."""
-        return Response(installed("mlflow"), media_type="text/plain")
+        return PlainTextResponse(installed("mlflow"))
 
-    @app.post("/invocations", tags=tags, responses=PROBLEMS, openapi_extra={"requestBody": _JSON})
+    @app.post("/invocations", tags=tags, responses=PROBLEMS, openapi_extra=_INVOKE)
     async def invoke(
         request: Request, model: Annotated[str, Query(description="Which model, if the server has several.")] = ""
     ) -> Response:

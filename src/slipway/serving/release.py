@@ -21,9 +21,11 @@ import numpy as np
 from filelock import FileLock
 
 from slipway.core.errors import ModelError, RegistryError
+from slipway.records.release import Record
+from slipway.records.release import digest as sha256_of
 from slipway.registry import releases
 from slipway.registry.state import Version
-from slipway_edge.predictor import GOLDEN, MODEL, RECORD, Predictor, read_golden
+from slipway_edge.predictor import GOLDEN, RECORD, Predictor, read_golden
 from slipway_edge.rows import Rows
 
 SECONDS = 600.0
@@ -56,6 +58,8 @@ class Loaded:
     output: tuple[tuple[int, ...], np.dtype[Any]]
     busy: int = field(default=0)
     """The number of its jobs on the thread of models."""
+    grid: tuple[int, Any] | None = field(default=None)
+    """For a forecast, what is kept of the history (`slipway.serving.forecasts`), with the number of its last change."""
 
     @property
     def takes_rows(self) -> bool:
@@ -94,15 +98,14 @@ def load(version: Version, folder: Path) -> Loaded:
     place = folder / version.variant / digest
     place.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{place}.lock"):  # one worker fetches, the others wait
-        if not _intact(place, digest):
+        if not _is_intact(place, digest, release.record):
             _fetch(version, place)
-        if not _intact(place, digest):
-            raise ModelError(f"{version.name}: the fetched {RECORD} is not the one at commit {version.commit[:7]}")
+        if not _is_intact(place, digest, release.record):
+            raise ModelError(f"{version.name}: the fetched files are not those of its record")
     try:
         predictor = Predictor.load(place)
         predictor.check_golden()
     except ModelError as error:
-        shutil.rmtree(place, ignore_errors=True)  # damaged files are fetched again at the next try
         raise ModelError(f"{version.name}: {error}")
     inputs = read_golden((place / GOLDEN).read_bytes())[0][:1]
     predicted = predictor.task.postprocess(predictor.interpreter(inputs), inputs, predictor.spec)
@@ -110,14 +113,10 @@ def load(version: Version, folder: Path) -> Loaded:
     return Loaded(version, predictor, size, _seconds(predictor, inputs), (predicted.shape[1:], predicted.dtype))
 
 
-def _intact(place: Path, digest: str) -> bool:
-    """Whether a folder holds the record of a hash and the files of which it speaks."""
-    record = place / RECORD
-    return (
-        record.is_file()
-        and hashlib.sha256(record.read_bytes()).hexdigest() == digest
-        and all((place / name).is_file() for name in (MODEL, GOLDEN))
-    )
+def _is_intact(place: Path, digest: str, record: Record) -> bool:
+    """Whether a folder holds the record with this SHA-256, and the files with those in the record."""
+    expected = {RECORD: digest, **{name: one.sha256 for name, one in record.artifacts.items()}}
+    return all((place / name).is_file() and sha256_of(place / name) == one for name, one in expected.items())
 
 
 def _fetch(version: Version, place: Path) -> None:

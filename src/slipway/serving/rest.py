@@ -1,6 +1,7 @@
 """The FastAPI application: everything but the way of a prediction, and the OpenAPI document of all of it."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
@@ -11,6 +12,7 @@ from starlette.types import Lifespan
 from slipway.registry.state import Version
 from slipway.serving import examples, openapi, problems, protocols, try_it
 from slipway.serving.access import may
+from slipway.serving.bodies import whole
 from slipway.serving.models import Models
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.problems import Problem
@@ -35,6 +37,16 @@ class Prediction(BaseModel):
     predictions: list[Any] = Field(description="In the form that the model card describes, one for each example.")
     inference_time: float = Field(description="Seconds from the raw examples to their predictions.")
     experiment_info: None = Field(description="The experiment in which the request took part.")
+
+
+class Observed(BaseModel):
+    """What is kept of the history of a forecast."""
+
+    model: str
+    added: int = Field(description="New rows of the request.")
+    changed: int = Field(description="Rows of the request that replaced another row of the same place and time.")
+    rows: int = Field(description="All rows that are kept.")
+    latest: str = Field(description="The latest time of them.")
 
 
 class Answering(BaseModel):
@@ -80,6 +92,7 @@ _FILE = {
     ]
 }
 _LIST = {"type": "array", "minItems": 1, "items": {"oneOf": [_ROW, *_FILE["oneOf"]]}}
+_ROWS = {"oneOf": [{"type": "array", "minItems": 1, "items": _ROW}, _ROW]}
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 BODY: dict[str, Any] = {
     "requestBody": {
@@ -173,6 +186,19 @@ def build(
         content = await predictions.respond(request.scope, request.receive)
         return Prediction.model_validate_json(content)
 
+    @app.post(
+        "/api/v1/history/{address}",
+        tags=["predictions"],
+        responses=openapi.responses(404, 413, 422, 429, 503, 504),
+        openapi_extra={"requestBody": {"required": True, "content": {examples.JSON: {"schema": _ROWS}}}},
+    )
+    async def observe(request: Request, address: Address) -> Observed:
+        """Keep observed rows of a forecast, each with its target; a row of the same place and time is replaced."""
+        model = await predictions.model(address)
+        kind = request.headers.get("content-type", "")
+        kept = await predictions.observe(model, kind, await whole(request.receive))
+        return Observed(model=model.version.variant, **asdict(kept))
+
     @app.get("/try/{address}", tags=["server"], response_class=HTMLResponse)
     async def try_page(address: Address) -> HTMLResponse:
         """A page to try a model."""
@@ -197,10 +223,12 @@ def readiness(models: Models, watch: Watch, draining: bool) -> Readiness:
     wrong = list(watch.problems)
     if draining:
         wrong.append("the server is about to end")
-    if not answering:
+    lacking = models.unanswered()
+    wrong += [f"no version of {name} holds {models.role}: give the role with `slipway promote`" for name in lacking]
+    if not answering and not lacking:
         wrong.append(f"no version holds {models.role}: give the role with `slipway promote`")
-    ready = not draining and bool(answering) and all(one.answers is not None for one in answering)
-    return Readiness(ready=ready, models=answering, problems=wrong)
+    answered = bool(answering) and not lacking and all(one.answers is not None for one in answering)
+    return Readiness(ready=answered and not draining, models=answering, problems=wrong)
 
 
 def in_memory(models: Models, loaded: Loaded) -> InMemory:

@@ -15,13 +15,15 @@ class Settings:
     """Which models a server answers for, and its limits.
 
     `repository` is the clone whose tags it reads, `own` whether the server made this clone and may change it.
-    `releases` is the folder with the verified files of releases, `shared` one that the workers of this server share.
-    `tokens` and `audit` are files, `loopback` whether only this machine can reach the server.
+    `releases` is the folder with the verified files of releases, `history` the file with the observed rows of
+    forecasts, `shared` a folder that the workers of this server share. `tokens` and `audit` are files, `loopback` says
+    whether only this machine can reach the server.
     """
 
     repository: Path
     own: bool
     releases: Path
+    history: Path
     shared: Path
     tokens: Path
     audit: Path
