@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -80,6 +81,30 @@ def test_at_sigterm_it_is_not_ready_answers_what_it_has_and_ends(built: Path, tm
         assert slow.result().status_code == 200
         assert server.process.wait(20) in (0, -signal.SIGTERM)
         assert time.monotonic() - begin < 10
+
+
+def test_a_request_on_a_connection_that_was_open_before_the_end_is_answered(built: Path, tmp_path: Path) -> None:
+    with serving(built, tmp_path / "server", "ball") as server:
+        host, port = server.address.removeprefix("http://").split(":")
+
+        def connect() -> socket.socket:
+            return socket.create_connection((host, int(port)), timeout=SECONDS)
+
+        def is_closed() -> bool:
+            try:
+                connect().close()
+            except ConnectionRefusedError:
+                return True
+            return False
+
+        with connect() as early:
+            server.process.send_signal(signal.SIGTERM)
+            until(is_closed, "no new connections")
+            early.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            answer = b"".join(iter(lambda: early.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"connection: close" in answer.lower()
+        assert server.process.wait(SECONDS) in (0, -signal.SIGTERM)
 
 
 def workers_of(server: Server) -> set[int]:

@@ -6,6 +6,9 @@ uvicorn the class that it would use anyway, with deadlines. For late headers thi
 notes `overdue` in the state of the request and wakes up who waits for the body: `slipway.serving.bodies` sees it and
 refuses the request like any other. There is one timer for each connection and none for each request.
 
+When the server ends, uvicorn closes every connection without a request, also one that a client has just opened and on
+which a request is on its way. Such a connection stays open for `LAST_SECONDS` more, for one request.
+
 A client that is refused may still be sending its body. The rest of it is taken in for a short while and thrown away:
 closing at once would reset the connection, and many clients would then never see the answer.
 """
@@ -20,6 +23,9 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from slipway.serving.audit import AuditLog
 from slipway.serving.limits import Limits
 from slipway.serving.problems import MEDIA_TYPE, Problem, document, new_id
+
+LAST_SECONDS = 2.0
+"""Seconds in which the first request on a new connection may come after the server began to end."""
 
 
 def options(limits: Limits, audit: AuditLog) -> dict[str, Any]:
@@ -62,6 +68,7 @@ class _Deadline(asyncio.Protocol):
         self._complete: Any = None
         self._since: float | None = self.loop.time()
         self._arrived = 0
+        self._last = False
         self._timer = self.loop.call_later(self.limits.head_seconds, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -75,11 +82,21 @@ class _Deadline(asyncio.Protocol):
             self._since = self.loop.time()
         self._arrived += len(data)
         super().data_received(data)
+        if self._last and self.cycle is not None:
+            self.cycle.keep_alive = False
         if self._is_in_head():
             if self._arrived > self.limits.head:
                 self._refuse(431, "Headers too large", f"more than {self.limits.head:,} bytes of headers")
         elif not self.cycle.more_body:
             self._complete, self._since, self._arrived = self.cycle, None, 0
+
+    def shutdown(self) -> None:
+        """Close the connection when the server ends; a new one after its first request, or if none comes soon."""
+        if self.cycle is not None or self._last:
+            super().shutdown()  # type: ignore[misc]
+            return
+        self._last = True
+        self.loop.call_later(LAST_SECONDS, self._close_unused)
 
     def on_response_complete(self) -> None:
         """Wait for the rest of a body that nobody reads any more, but not for long."""
@@ -128,6 +145,10 @@ class _Deadline(asyncio.Protocol):
 
     def _owes_an_answer(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
+
+    def _close_unused(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
 
     def _hang_up(self, cycle: Any) -> None:
         if self.cycle is cycle and cycle.response_complete:
