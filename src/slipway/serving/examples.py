@@ -54,17 +54,23 @@ def read(model: Loaded, content_type: str, body: bytes, limits: Limits) -> list[
 
 
 def check(model: Loaded, found: Sequence[Any], limits: Limits) -> None:
-    """Check the number of examples of a request, and the size of pictures and sounds before they are decoded.
+    """Check the number of examples of a request.
 
     Raises:
-        Problem: 422 if there are none, 413 if there are too many, or one is too large.
+        Problem: 422 if there are none, 413 if there are too many.
     """
     if not len(found):
         raise unusable("there are no examples; send at least one")
-    if model.takes_rows:
-        check_rows(len(found), limits)
-        return
-    check_files(len(found), limits)
+    check_count = check_rows if model.takes_rows else check_files
+    check_count(len(found), limits)
+
+
+def check_sizes(model: Loaded, found: Sequence[Any], limits: Limits) -> None:
+    """Check the sizes of pictures or sounds before they are decoded; on the thread of models, since sounds take long.
+
+    Raises:
+        Problem: 413, one is too large.
+    """
     check_one = check_sound if isinstance(model.predictor.task, Windows) else check_pixels
     for one in found:
         check_one(one[0] if isinstance(one, tuple) else one, limits)

@@ -98,7 +98,7 @@ class Inference:
             ModelError: the model gives values that are not finite.
             Problem: 429 if too many requests wait, 504 if `deadline` seconds pass.
         """
-        request = _Waiting(examples, self._loop.create_future(), partial(_of_raw, model))
+        request = _Waiting(examples, self._loop.create_future(), partial(of_raw, model))
         if model.by_row and len(examples) <= MOST_TOGETHER:
             self._join(model, request)
         else:
@@ -209,7 +209,8 @@ def _outcomes(model: Loaded, requests: Sequence[_Waiting]) -> list[Outcome]:
     return found
 
 
-def _of_raw(model: Loaded, examples: Any) -> tuple[np.ndarray, list[Any]]:
+def of_raw(model: Loaded, examples: Any) -> tuple[np.ndarray, list[Any]]:
+    """Return the predictions of raw examples, as an array and for callers."""
     predictor = model.predictor
     array = predictor.predict_array(examples)
     return array, predictor.task.present(array, examples, predictor.spec)
@@ -227,7 +228,7 @@ def _outcome(model: Loaded, examples: Any, work: Work) -> Outcome:
         array, values = work(examples)
         if not np.isfinite(array).all():
             raise ModelError(f"{model.version.name} gives values that are not finite")
-    except (DataError, ModelError) as error:
+    except (DataError, ModelError, Problem) as error:
         return error
     except Exception as error:  # one request must not end the thread
         # Without its text, which could hold an input.

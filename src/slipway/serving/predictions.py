@@ -18,7 +18,7 @@ from slipway.registry.state import Version
 from slipway.serving import examples
 from slipway.serving.bodies import whole
 from slipway.serving.forecasts import Forecasts, Kept, forecasts, is_ahead
-from slipway.serving.inference import Inference, Predicted
+from slipway.serving.inference import Inference, Predicted, of_raw
 from slipway.serving.models import Models
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
@@ -96,7 +96,14 @@ class Predictions:
         if is_ahead(model, given):
             work = partial(self._forecasts.predict, model)
             return await _or_problem(self._inference.run(model, given, work, self._deadline))
+        if not model.takes_rows:
+            work = partial(self._of_files, model)
+            return await _or_problem(self._inference.run(model, given, work, self._deadline))
         return await _or_problem(self._inference.predict(model, given, self._deadline))
+
+    def _of_files(self, model: Loaded, given: list[Any]) -> tuple[np.ndarray, list[Any]]:
+        examples.check_sizes(model, given, self.limits)
+        return of_raw(model, given)
 
     async def observe(self, model: Loaded, content_type: str, content: bytes) -> Kept:
         """Add observed rows to the history of a forecast.

@@ -5,7 +5,7 @@ treatment does harm, an upper bound of at most the margin that it does not (a te
 looks). Between them nothing is known.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -50,9 +50,7 @@ def harm(effect: Effect, *, worse: Literal["higher", "lower"], margin: float, al
     if not 0 <= margin < np.inf:
         raise ValueError(f"the margin is {margin}; it must be at least 0")
     sign = 1.0 if worse == "higher" else -1.0
-    harmful = Effect(
-        sign * np.asarray(effect.value)[()], effect.variance, effect.pooled, effect.freedom, effect.units, effect.enough
-    )
+    harmful = replace(effect, value=sign * np.asarray(effect.value)[()])
     lower = bound(harmful, "lower", alpha=alpha, planned=planned, null=margin)
     upper = bound(harmful, "upper", alpha=alpha, planned=planned, null=margin)
     return Harm(harmful.value, lower.low, upper.high, lower.p, upper.p)
