@@ -245,6 +245,16 @@ def assign(root: Path, variant: str, version: str, role: str, number: int) -> st
     return name
 
 
+def new_version(
+    root: Path, version: str, number: int, slope: float, verdict: str = "pass", *, remote: bool = False
+) -> None:
+    """Build `ball` again, and give production to the new version with the assignment `number`."""
+    rows(root, slope, verdict)
+    commit(root, remote=remote)
+    register(root, "ball", version)
+    assign(root, "ball", version, "production", number)
+
+
 def built(root: Path) -> None:
     """Create a repository in which v1.0.0 of each model is in production."""
     begin(root)

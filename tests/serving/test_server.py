@@ -125,10 +125,7 @@ def test_workers_follow_a_refresh_together_and_one_that_dies_is_replaced(root: P
             # each connection may come to another worker
             return {server.predict("ball", json=house.ROWS)["model_version"] for _ in range(20)}
 
-        house.rows(root, slope=-3.0)
-        house.commit(root)
-        house.register(root, "ball", "v1.1.0")
-        house.assign(root, "ball", "v1.1.0", "production", 2)
+        house.new_version(root, "v1.1.0", 2, slope=-3.0)
         assert server.post("/api/v1/refresh").status_code == 200
         until(lambda: answers() == {"v1.1.0"}, "both workers answer with the new version")
 

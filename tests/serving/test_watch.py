@@ -32,13 +32,6 @@ def refreshed(server: Server) -> dict[str, object]:
     return dict(response.json())
 
 
-def new_version(root: Path, version: str, number: int, slope: float, verdict: str = "pass") -> None:
-    house.rows(root, slope, verdict)
-    house.commit(root)
-    house.register(root, "ball", version)
-    house.assign(root, "ball", version, "production", number)
-
-
 @contextmanager
 def asking(server: Server) -> Iterator[list[tuple[str, float]]]:
     """Ask for predictions without a pause, and collect each version with its answer for the first row."""
@@ -77,7 +70,7 @@ def test_a_promotion_is_followed_and_no_request_fails_or_mixes_versions(root: Pa
     before = Predictor.load(root / "models" / "ball").predict(house.ROWS)[0]["ball"]
     with serving(root, tmp_path / "server", "--poll", "0.5") as server, asking(server) as answers:
         until(lambda: len(answers) > 5, "answers by the old version")
-        new_version(root, "v1.1.0", 2, slope=-3.0)
+        house.new_version(root, "v1.1.0", 2, slope=-3.0)
         until(lambda: answers[-1][0] == "v1.1.0", "an answer by the new version")
         count = len(answers)
         until(lambda: len(answers) > count + 5, "more answers by the new version")
@@ -88,7 +81,7 @@ def test_a_promotion_is_followed_and_no_request_fails_or_mixes_versions(root: Pa
 
 def test_a_refresh_does_not_wait_for_the_next_look(root: Path, tmp_path: Path) -> None:
     with serving(root, tmp_path / "server", "--poll", "0") as server:
-        new_version(root, "v1.1.0", 2, slope=-3.0)
+        house.new_version(root, "v1.1.0", 2, slope=-3.0)
         time.sleep(1)
         assert versions(server) == {"production": "v1.0.0"}
         refreshed(server)
@@ -100,7 +93,7 @@ def test_a_refresh_does_not_wait_for_the_next_look(root: Path, tmp_path: Path) -
 
 def test_a_release_that_cannot_be_loaded_leaves_the_old_one_in_service(root: Path, tmp_path: Path) -> None:
     with serving(root, tmp_path / "server", "--poll", "0") as server:
-        new_version(root, "v1.1.0", 2, slope=-3.0)
+        house.new_version(root, "v1.1.0", 2, slope=-3.0)
         shutil.rmtree(root / ".dvc" / "cache")  # the remote does not have it either
         refreshed(server)
         ready = server.get("/readyz")
@@ -163,7 +156,7 @@ def test_a_model_that_computes_something_else_here_is_not_served(root: Path, tmp
 
 
 def test_a_tag_of_a_version_that_failed_the_gate_is_not_followed(root: Path, tmp_path: Path) -> None:
-    new_version(root, "v1.1.0", 2, slope=-3.0, verdict="fail")
+    house.new_version(root, "v1.1.0", 2, slope=-3.0, verdict="fail")
     with serving(root, tmp_path / "server", "--poll", "0") as server:
         assert versions(server) == {"production": "v1.0.0"}
         assert "ball#production#2 is not followed: the gate says fail" in problems(server)
@@ -219,10 +212,7 @@ def test_a_server_of_a_url_clones_fetches_and_starts_again_without_git_and_dvc(
     url = f"file://{origin}"
     with serving(url, tmp_path / "server", "--poll", "0") as server:
         assert versions(server) == {"production": "v1.0.0"}
-        house.rows(root, slope=-3.0)
-        house.commit(root, remote=True)
-        house.register(root, "ball", "v1.1.0")
-        house.assign(root, "ball", "v1.1.0", "production", 2)
+        house.new_version(root, "v1.1.0", 2, slope=-3.0, remote=True)
         house.git(root, "push", "-q", "--tags", "origin", "main")
         refreshed(server)
         assert versions(server) == {"production": "v1.1.0"}
@@ -246,10 +236,7 @@ def test_a_clone_of_somebody_gets_the_tags_that_it_lacks_and_keeps_its_own(
     house.git(tmp_path, "clone", "-q", str(origin), str(mine))
     with serving(mine, tmp_path / "server", "--poll", "0") as server:
         assert versions(server) == {"production": "v1.0.0"}
-        house.rows(root, slope=-3.0)
-        house.commit(root, remote=True)
-        house.register(root, "ball", "v1.1.0")
-        house.assign(root, "ball", "v1.1.0", "production", 2)
+        house.new_version(root, "v1.1.0", 2, slope=-3.0, remote=True)
         house.git(root, "push", "-q", "--tags", "origin")
         house.git(mine, "tag", "-a", "ball#staging#3", "ball@v1.0.0^{}", "-m", "mine")
         refreshed(server)
