@@ -10,12 +10,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # In a fresh clone DVC skips benchmark and register if their inputs are those of dvc.lock, since their outputs are in
 # Git. But times depend on the machine, so `make repro` measures each variant once on this machine: a benchmark.json
 # that is newer than .dvc/tmp/begun has just been measured.
-# Models are measured one at a time, since another process would disturb the times, and registered JOBS at a time.
-MEASURE = set -- $$($(1)); test $$\# = 0 || { printf 'benchmark@%s\n' "$$@" | xargs dvc repro --force --single-item && \
-	printf 'register@%s\n' "$$@" | xargs -n $$((($$\# + $(JOBS) - 1) / $(JOBS))) -P $(JOBS) \
-	dvc --wait-for-lock repro --force --single-item; }
-UNMEASURED = $(if $(ONLY),printf '%s\n' $(ONLY),$(NAMES)) | while read -r variant; do \
-	test reports/$$variant/benchmark.json -nt .dvc/tmp/begun || echo $$variant; done
+MEASURE = dvc repro --force --single-item --glob 'benchmark@*' 'register@*' && touch .dvc/tmp/measured
+MEASURE_THE_REST = $(if $(ONLY),printf '%s\n' $(ONLY),$(NAMES)) | while read -r variant; do \
+	test reports/$$variant/benchmark.json -nt .dvc/tmp/begun || echo benchmark@$$variant register@$$variant; done \
+	| xargs -r dvc repro --force --single-item $(if $(ONLY),,&& touch .dvc/tmp/measured)
 NAMES = .venv/bin/dvc stage list --name-only | sed -n 's/^benchmark@//p'
 
 # Variants in ONLY are built one after another. They are measured each time, until `make repro` has measured all
@@ -39,12 +37,11 @@ repro: .venv/build
 	@mkdir -p .dvc/tmp && touch .dvc/tmp/begun
 	@$(if $(ONLY),,dvc status --quiet 2>/dev/null || { slipway pullable; $(SIDE_BY_SIDE); } || true)
 	dvc repro $(ONLY:%=register@%)
-	@test -e .dvc/tmp/measured || { $(call MEASURE,$(UNMEASURED)); }
-	@$(if $(ONLY),,touch .dvc/tmp/measured)
+	@test -e .dvc/tmp/measured || { $(MEASURE_THE_REST); }
 	@slipway releases $(ONLY)
 
 measure: .venv/build
-	@$(call MEASURE,$(NAMES)) && touch .dvc/tmp/measured
+	$(MEASURE)
 
 # The tests include format, lint, types and imports (tests/test_graph.py).
 check: .venv/dev
