@@ -561,8 +561,8 @@ BENCHMARKS = {
                 0.70,
                 "one thread for each network and two networks at a time, the longest first, so both cores are busy "
                 "until the last conversion; less time to measure each model. Training takes most of what is left. The "
-                "gradient of depthwise convolutions in windows of 3 x 3 would save 3 % more. Two registrations at a time "
-                "would save ten seconds, and fail when one reads `dvc.lock` while DVC writes it",
+                "gradient of depthwise convolutions in windows of 3 x 3 would save 3 % more. Of two registrations at a "
+                "time, one fails when it reads `dvc.lock` while DVC writes it",
             ),
             Row(
                 "lines of `dvc.lock`",
