@@ -49,6 +49,7 @@ check: .venv/dev
 
 test: .venv/dev
 	@tests/install_browser
+	@tests/install_prometheus
 	pytest
 
 bench: .venv/dev
@@ -83,6 +84,6 @@ PIN = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 lock:
 	$(PIN) pyproject.toml --extra dev --output-file requirements/dev.lock
 	$(PIN) edge/pyproject.toml --all-extras --constraint requirements/dev.lock --output-file requirements/edge.lock
-	for purpose in build docs registry s3 serve; do \
+	for purpose in build client docs registry s3 serve; do \
 		$(PIN) pyproject.toml --constraint requirements/dev.lock --extra $$purpose \
 			--output-file requirements/$$purpose.lock || exit; done

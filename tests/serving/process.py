@@ -1,5 +1,6 @@
 """A server in its own process, on a free port of this machine, and what a client needs."""
 
+import contextlib
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import requests
 
 SECONDS = 60
@@ -46,19 +48,26 @@ class Server:
 
 @contextmanager
 def serving(
-    repository: Path | str, folder: Path, *options: str, environment: Mapping[str, str] | None = None
+    repository: Path | str,
+    folder: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    port: bool = True,
 ) -> Iterator[Server]:
-    """Run `slipway serve`; its cache, log and audit log are in `folder`."""
+    """Run `slipway serve`; its cache and its logs are in `folder`. With `port`, on a free port of this machine."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log"
-    command = [sys.executable, "-m", "slipway", "serve", "--repo", str(repository), "--port", "0"]
+    command = [sys.executable, "-m", "slipway", "serve", "--repo", str(repository), *(("--port", "0") if port else ())]
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [*command, "--cache", str(folder / "cache"), "--audit-log", str(folder / "audit.jsonl"), *options],
+            [
+                *(*command, "--cache", str(folder / "cache"), "--audit-log", str(folder / "audit.jsonl")),
+                *("--log", str(folder / "traffic"), *options),
+            ],
             stdout=file,
             stderr=file,
             env={**os.environ, **(environment or {})},
-            cwd=folder,
+            cwd=folder if port else repository,
         )
     try:
         yield Server(process, _address(process, log), log)
@@ -77,6 +86,16 @@ def until(true: Any, what: str) -> None:
     while not true():
         assert time.monotonic() < end, f"never: {what}"
         time.sleep(0.05)
+
+
+def workers(server: int) -> set[int]:
+    """Return the processes of a server's workers; `server` is its own process."""
+    found = set()
+    for child in psutil.Process(server).children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # also raised for one that has ended
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found
 
 
 def _address(process: subprocess.Popen[bytes], log: Path) -> str:

@@ -129,7 +129,7 @@ def test_a_record_that_was_cut_off_does_not_damage_the_next_one(
     log = AuditLog(tmp_path / "audit.jsonl")
     write = os.write
     with monkeypatch.context() as patch:
-        patch.setattr("slipway.serving.audit.os.write", lambda file, content: write(file, content[:20]))
+        patch.setattr("slipway.traffic.append_only.os.write", lambda file, content: write(file, content[:20]))
         record(log, "cut off")
     record(log, "next")
     lines = log.path.read_text().splitlines()

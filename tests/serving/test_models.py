@@ -115,3 +115,18 @@ def test_only_the_chosen_models_are_known() -> None:
     assert made.variants() == ["bird"]
     with pytest.raises(Problem, match="no model ball; there are: bird"):
         made.find("ball")
+
+
+def test_a_server_can_be_told_to_serve_a_version() -> None:
+    made = Models("v1.1.0", ("ball",), 1000)
+    made.follow(roles(BALL))
+    assert [(place, version.version) for place, version in made.followed().items()] == [(("ball", "v1.1.0"), "v1.1.0")]
+    assert made.unanswered() == []
+    for place, version in made.followed().items():
+        made.put(loaded(version), place)
+    for address in ("ball", "ball@v1.1.0", "ball@staging"):
+        found = made.find(address)
+        assert (found.version if isinstance(found, Loaded) else found).version == "v1.1.0"
+    lacking = Models("v9.0.0", ("ball",), 1000)
+    lacking.follow(roles(BALL))
+    assert lacking.unanswered() == ["ball"]

@@ -129,6 +129,7 @@ def test_numbers_and_texts_may_be_bytes_and_nan_is_a_missing_value(server: Serve
         ([], "no inputs"),
         ({"inputs": []}, "no inputs"),
         ({"inputs": [{**COLUMNS[0], "datatype": "FP8"}]}, "datatype 'FP8'"),
+        ({"inputs": [{**COLUMNS[0], "datatype": {}}]}, "datatype {}"),
         ({"inputs": [{**COLUMNS[0], "shape": [2]}]}, "its shape says 2 elements, and it has 3"),
         ({"inputs": [{**COLUMNS[0], "shape": [3, 2]}]}, "must be [n] or [n, 1]"),
         ({"inputs": [COLUMNS[0], COLUMNS[0]]}, "several inputs are called x"),

@@ -1,6 +1,5 @@
 """The life of a server: overload, deadlines, workers, and its end."""
 
-import contextlib
 import io
 import json
 import os
@@ -20,7 +19,7 @@ import requests
 from PIL import Image
 
 from serving import house
-from serving.process import SECONDS, Server, serving, until
+from serving.process import SECONDS, Server, serving, until, workers
 from slipway.serving import tokens
 
 PNG = {"content-type": "image/png"}
@@ -107,19 +106,9 @@ def test_a_request_on_a_connection_that_was_open_before_the_end_is_answered(buil
         assert server.process.wait(SECONDS) in (0, -signal.SIGTERM)
 
 
-def workers_of(server: Server) -> set[int]:
-    """Return the processes of the server's workers."""
-    found = set()
-    for child in psutil.Process(server.process.pid).children():
-        with contextlib.suppress(psutil.NoSuchProcess):  # also raised for one that has ended
-            if "spawn_main" in " ".join(child.cmdline()):
-                found.add(child.pid)
-    return found
-
-
 def test_workers_follow_a_refresh_together_and_one_that_dies_is_replaced(root: Path, tmp_path: Path) -> None:
     with serving(root, tmp_path / "server", "--workers", "2", "--poll", "0") as server:
-        until(lambda: len(workers_of(server)) == 2, "two workers")
+        until(lambda: len(workers(server.process.pid)) == 2, "two workers")
 
         def answers() -> set[str]:
             # each connection may come to another worker
@@ -129,23 +118,26 @@ def test_workers_follow_a_refresh_together_and_one_that_dies_is_replaced(root: P
         assert server.post("/api/v1/refresh").status_code == 200
         until(lambda: answers() == {"v1.1.0"}, "both workers answer with the new version")
 
-        before = workers_of(server)
+        before = workers(server.process.pid)
         os.kill(min(before), signal.SIGKILL)
-        until(lambda: len(workers_of(server) - before) == 1 and len(workers_of(server)) == 2, "a new worker")
+        until(
+            lambda: len(workers(server.process.pid) - before) == 1 and len(workers(server.process.pid)) == 2,
+            "a new worker",
+        )
         assert answers() == {"v1.1.0"}
-        left = workers_of(server)
+        left = workers(server.process.pid)
         assert server.stop() == 0
         assert not [pid for pid in left if psutil.pid_exists(pid)]
 
 
 def test_at_sighup_workers_are_replaced_one_by_one_and_no_request_fails(built: Path, tmp_path: Path) -> None:
     with serving(built, tmp_path / "server", "ball", "--workers", "2") as server:
-        until(lambda: len(workers_of(server)) == 2, "two workers")
-        before = workers_of(server)
+        until(lambda: len(workers(server.process.pid)) == 2, "two workers")
+        before = workers(server.process.pid)
         server.process.send_signal(signal.SIGHUP)
         answers = 0
         end = time.monotonic() + SECONDS
-        while workers_of(server) & before or len(workers_of(server)) < 2:
+        while workers(server.process.pid) & before or len(workers(server.process.pid)) < 2:
             assert time.monotonic() < end
             assert server.predict("ball", json=house.ROWS)  # on a connection of its own
             answers += 1

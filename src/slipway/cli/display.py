@@ -9,19 +9,11 @@ from rich.text import Text
 
 from slipway.core.terminal import Console
 from slipway.registry.comparison import Difference
-from slipway.registry.grammar import Tag
-from slipway.registry.state import Variant
 from slipway_edge.redaction import plain, secrets
 
 MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]", None: "none"}
 VERDICTS = {"pass": "green", "hold": "yellow", "fail": "red"}
 """Colours of the verdicts."""
-EVENTS = {
-    "register": "registration",
-    "assign": "assignment",
-    "unassign": "unassignment",
-}
-"""Names of the events in `gto history`."""
 FACTS = ("Verdict: ", "SHA-256: ")
 """Prefixes of the lines of a tag's message that the table omits; --json keeps them."""
 
@@ -46,24 +38,8 @@ def print_columns(headings: Sequence[str], rows: Iterable[Sequence[str | Text]])
         console.print(line, soft_wrap=True)
 
 
-def event(variant: Variant, tag: Tag) -> dict[str, Any]:
-    """Return what a tag of a variant did: when, who, what, to which version, and why."""
-    return {
-        "when": tag.time,
-        "who": tag.who,
-        "email": tag.email,
-        "variant": tag.variant,
-        "what": EVENTS[tag.action],
-        "version": tag.version or variant.version_at(tag.commit) or tag.commit,
-        "role": tag.role,
-        "why": tag.why,
-        "tag": tag.name,
-        "commit": tag.commit,
-    }
-
-
 def print_events(events: Iterable[Mapping[str, Any]]) -> None:
-    """Print a table of events from `event`."""
+    """Print a table of events from `slipway.registry.listing.event`."""
     table = Table(title="History")
     for heading in ("when", "who", "what", "version", "role", "why"):
         table.add_column(heading, overflow="fold")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +16,6 @@ from slipway.cli.display import (
     MARKS,
     VERDICTS,
     cells,
-    event,
     interval,
     lines_of,
     number,
@@ -28,7 +27,18 @@ from slipway.cli.options import Json, Named
 from slipway.core import atomic
 from slipway.core.errors import RegistryError
 from slipway.core.terminal import Console
-from slipway.registry import artifacts, clone, comparison, grammar, promotion, provenance, releases, state, verification
+from slipway.registry import (
+    artifacts,
+    clone,
+    comparison,
+    grammar,
+    listing,
+    promotion,
+    provenance,
+    releases,
+    state,
+    verification,
+)
 from slipway.registry.eligibility import RefusedError
 from slipway.registry.owner import OwnedError
 from slipway.registry.releases import Release
@@ -64,7 +74,7 @@ def show_list(
         raise RegistryError(f"{lifecycle!r} is not a lifecycle; choose from {', '.join(releases.LIFECYCLES)}")
     rows = [
         row
-        for row in rows_of(state.read(), releases.variants())
+        for row in listing.rows(state.read(), releases.variants())
         if (variant is None or row["variant"] == variant)
         and (role is None or role in row["roles"])
         and (lifecycle is None or row["lifecycle"] == lifecycle)
@@ -92,66 +102,17 @@ def show_list(
     _check_complete(variant)
 
 
-def rows_of(variants: Mapping[str, Variant], built: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of the list: every version, and the current commit's build of each variant without versions."""
-    versions = [version for variant in variants.values() for version in variant.versions.values()]
-    bare = [name for name in built if not (name in variants and variants[name].versions)]
-    read = releases.read([(one.variant, one.commit) for one in versions] + [(name, "HEAD") for name in bare])
-    rows = []
-    for version, release in zip(versions, read, strict=False):
-        outcome = release.verdict
-        rows.append(
-            {
-                "variant": version.variant,
-                "version": version.version,
-                "roles": list(version.roles),
-                "lifecycle": releases.lifecycle(variants[version.variant], version, outcome),
-                "verdict": outcome,
-                "commit": version.commit,
-                "registered": version.registered.time,
-                "by": version.registered.who,
-            }
-        )
-    for name, release in zip(bare, read[len(versions) :], strict=True):
-        outcome = release.verdict
-        status = "training" if outcome is None else "failed" if outcome == "fail" else "validation"
-        nothing: dict[str, Any] = {"version": None, "roles": [], "commit": None, "registered": None, "by": None}
-        rows.append({"variant": name, "lifecycle": status, "verdict": outcome, **nothing})
-    return sorted(rows, key=lambda row: str(row["variant"]))
-
-
 @app.command()
 def show(version: Named, as_json: Json = False) -> None:
     """Show one version: origin, scores, verdict and history."""
     variants = state.read()
     found = _find(variants, version)
     variant, release = variants[found.variant], releases.of(found)
-    details = _details(variant, found, release)
+    details = listing.details(variant, found, release)
     if as_json:
         print(json.dumps(details, ensure_ascii=False, indent=1))
         return
     _print_version(found, release, details)
-
-
-def _details(variant: Variant, found: Version, release: Release) -> dict[str, Any]:
-    """Return the details of a version as JSON values."""
-    record = release.record
-    return {
-        "variant": found.variant,
-        "version": found.version,
-        "roles": list(found.roles),
-        "lifecycle": releases.lifecycle(variant, found, release.verdict),
-        "verdict": release.verdict,
-        "commit": found.commit,
-        "registered": found.registered.time,
-        "by": found.registered.who,
-        "artifacts": {} if record is None else record.to_json()["artifacts"],
-        "metrics": {} if record is None else record.metrics,
-        "rules": [asdict(rule) for rule in release.rules],
-        "lineage": {} if record is None else record.to_json()["lineage"],
-        "provenance": asdict(provenance.of(found.variant, found.commit)),
-        "history": [event(variant, tag) for tag in variant.tags if tag.commit == found.commit],
-    }
 
 
 def _print_version(found: Version, release: Release, details: Mapping[str, Any]) -> None:
@@ -204,7 +165,7 @@ def history(
         raise RegistryError(f"{variant} has no versions; `slipway register {variant}` creates one")
     chosen = [variants[variant]] if variant is not None else list(variants.values())
     found = sorted(((tag, one) for one in chosen for tag in one.tags), key=lambda pair: (pair[0].when, pair[0].counter))
-    events = [event(one, tag) for tag, one in reversed(found)]
+    events = [listing.event(one, tag) for tag, one in reversed(found)]
     if as_json:
         print(json.dumps(events, ensure_ascii=False, indent=1))
     else:

@@ -2,10 +2,15 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from slipway.cli.log import FOLDER
+from slipway.core.errors import ConfigError
 
 NOT_FOUND = 127
 STAGE = "MODEL_STAGE"
@@ -38,19 +43,28 @@ def serve(
     audit_log: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Changes and refusals; by default, logs/audit.jsonl.")
     ] = None,
+    log: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Log of predictions; by default, logs/traffic.")
+    ] = None,
+    no_log: Annotated[bool, typer.Option("--no-log", help="Keep no log of predictions.")] = False,
+    deployment_id: Annotated[
+        str | None, typer.Option("--deployment", metavar="ID", help="Serve as deployments/ID.yaml says.")
+    ] = None,
     ssl_certfile: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate, for TLS.")] = None,
     ssl_keyfile: Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the certificate.")] = None,
 ) -> None:
     """Serve the versions that hold a role over HTTP, and follow the tags; needs pip install 'slipway[serve]'."""
-    try:
-        from slipway.serving import audit, repository, server, settings, tokens
-    except ModuleNotFoundError as error:
-        if (error.name or "slipway").partition(".")[0] == "slipway":
-            raise
-        print(f"error: slipway serve needs {error.name}; run pip install 'slipway[serve]'", file=sys.stderr)
-        raise typer.Exit(NOT_FOUND)
-    chosen = settings.role(role or os.environ.get(STAGE) or settings.ROLES[0])
-    count = server.workers(workers)
+    with needs_serve("serve"):
+        from slipway.serving import audit, deployment, repository, server, settings, tokens
+    deployed = None if deployment_id is None else deployment.read(deployment.FOLDER / f"{deployment_id}.yaml")
+    if deployed is None:
+        chosen = settings.role(role or os.environ.get(STAGE) or settings.ROLES[0])
+        count = server.workers(workers)
+    else:
+        if models or role:
+            raise ConfigError("--deployment says which model and which role; give no others")
+        models, chosen, count = [deployed.variant], deployed.follow, deployed.scaling.min_workers
+        host, port = deployed.host, deployed.port
     root = (cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway" / "serve").absolute()
     address = repo if repository.is_address(repo) else str(Path(repo).resolve())
     folder = root / repository.folder_of(address)
@@ -65,6 +79,7 @@ def serve(
             shared=folder,
             tokens=(token_file or here / tokens.FILE).absolute(),
             audit=(audit_log or here / audit.FILE).absolute(),
+            log=None if no_log else (log or here / FOLDER).absolute(),
             loopback=tokens.is_loopback(host),
             role=chosen,
             models=tuple(models or ()),
@@ -72,10 +87,25 @@ def serve(
             cache_bytes=cache_size * 10**6,
             most_waiting=queue,
             deadline=deadline,
+            threads=1 if deployed is None else deployed.resources.cpu,
+            withdrawn=folder / "withdrawn.json" if deployed is not None and deployed.rollback_on_error else None,
         ),
         host,
         port,
         count,
         ssl_certfile,
         ssl_keyfile,
+        deployed,
     )
+
+
+@contextmanager
+def needs_serve(command: str) -> Iterator[None]:
+    """Say which package is missing, if one of the extra `serve` is."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "slipway").partition(".")[0] == "slipway":
+            raise
+        print(f"error: slipway {command} needs {error.name}; run pip install 'slipway[serve]'", file=sys.stderr)
+        raise typer.Exit(NOT_FOUND)

@@ -9,42 +9,71 @@ from types import FrameType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from slipway.serving import rest
+from slipway.serving import heartbeat, rest, withdrawal
 from slipway.serving.audit import AuditLog
 from slipway.serving.inference import Inference
+from slipway.serving.measures import Measures
 from slipway.serving.middleware import protected
 from slipway.serving.models import Models
 from slipway.serving.predictions import PREFIX, Predictions
+from slipway.serving.recording import Recording
+from slipway.serving.release import Loaded, key
 from slipway.serving.settings import Settings
 from slipway.serving.tokens import Tokens
 from slipway.serving.watch import Watch
+from slipway.serving.withdrawal import Failures
+from slipway.serving.worker_number import claim
+from slipway.traffic.log import PredictionLog
+from slipway.traffic.units import Units
 from slipway_edge.redaction import guard
+
+MEASURED = 1.0
+"""Seconds between two measurements of a worker's own state."""
 
 
 def create(settings: Settings) -> ASGIApp:
     """Return the application of a worker behind its middleware. The working folder becomes the repository."""
     guard()
     os.chdir(settings.repository)
-    worker, audit = Worker(settings), AuditLog(settings.audit)
+    audit = AuditLog(settings.audit)
+    worker = Worker(settings, audit)
     return protected(worker, Tokens(settings.tokens), settings.limits, audit, settings.loopback)
 
 
 class Worker:
-    """What a worker has: its models, the thread that runs them, and the task that follows the tags."""
+    """What a worker has: its models, the thread that runs them, the task that follows the tags, measures and log."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._grace = settings.grace
+    def __init__(self, settings: Settings, audit: AuditLog) -> None:
+        self._settings = settings
+        self._audit = audit
+        number = claim(settings.shared)
+        self._measures = Measures(settings.shared / "measures", number)
+        self._log = None if settings.log is None else PredictionLog(settings.log, number)
+        units = None if settings.log is None else Units(settings.log)
         self._models = Models(settings.role, settings.models, settings.cache_bytes)
         self._inference = Inference(settings.most_waiting)
-        self._watch = Watch(settings, self._models)
+        self._watch = Watch(settings, self._models, self._measures.loaded)
         self._predictions = Predictions(self._models, self._inference, self._watch, settings)
         self._draining = False
         self._rest = rest.build(
-            self._models, self._watch, self._predictions, lambda: self._draining, lambda _: self._running()
+            self._models,
+            self._watch,
+            self._predictions,
+            settings.releases,
+            self._metrics,
+            lambda: self._draining,
+            lambda _: self._running(),
+        )
+        self._failures = Failures()
+        self._recorded = Recording(
+            self._answer, self._measures, self._log, units, self._models.is_held, self._withdraw_if_it_fails
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or start and end the worker."""
+        await self._recorded(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(PREFIX):
             await self._predictions(scope, receive, send)
         else:
@@ -57,11 +86,48 @@ class Worker:
         self._watch.start()
         self._drain_on_sigterm()
         await self._watch.refresh()
-        following = asyncio.create_task(self._watch.run())
+        tasks = [asyncio.create_task(one) for one in (self._watch.run(), self._keep_measuring(), self._beat())]
         try:
             yield
         finally:
-            following.cancel()
+            for task in tasks:
+                task.cancel()
+
+    async def _beat(self) -> None:
+        await heartbeat.beat(self._settings.shared / heartbeat.FOLDER)
+
+    async def _keep_measuring(self) -> None:
+        """Measure the state of this worker until the task is cancelled, so that other workers can tell it."""
+        while True:
+            self._measure()
+            await asyncio.sleep(MEASURED)
+
+    def _measure(self) -> None:
+        serving = self._models.serving
+        self._measures.worker(
+            waiting=self._inference.waiting,
+            loaded=sum(one.bytes for one in self._models.loaded()),
+            lost=self._audit.lost + (0 if self._log is None else self._log.lost),
+            fetched=self._watch.fetched_at,
+            ready={
+                place: place in serving and key(serving[place].version) == key(version)
+                for place, version in self._models.followed().items()
+            },
+        )
+
+    def _withdraw_if_it_fails(self, model: Loaded, failed: bool) -> None:
+        """Count a request to a version, and go back to the version before if too many fail."""
+        if (path := self._settings.withdrawn) is None:
+            return
+        for place, one in self._models.serving.items():
+            tag = self._models.roles.given.get(place) if one is model else None
+            if tag is not None and (reason := self._failures.count(tag, failed)) is not None:
+                withdrawal.add(path, tag, reason)
+
+    def _metrics(self) -> bytes:
+        """The measures of all workers."""
+        self._measure()
+        return self._measures.text(self._settings.shared)
 
     def _drain_on_sigterm(self) -> None:
         """On SIGTERM, say at once that the server is not ready, and end after a moment in which others notice."""
@@ -69,7 +135,9 @@ class Worker:
 
         def drain(number: int, frame: FrameType | None) -> None:
             if callable(end):
-                loop.call_soon_threadsafe(loop.call_later, 0 if self._draining else self._grace, end, number, None)
+                loop.call_soon_threadsafe(
+                    loop.call_later, 0 if self._draining else self._settings.grace, end, number, None
+                )
             self._draining = True
 
         with contextlib.suppress(ValueError):  # not in the main thread, as in a test

@@ -3,13 +3,12 @@
     {"time": "2027-01-31T08:00:00.000Z", "token": "ci", "method": "POST", "path": "/api/v1/refresh", "status": 200,
      "problem": null, "request_id": "6f1e..."}
 
-A record holds no token, input, unit or query. Each is one `write` to a file that is opened to append, so the records of
-several workers do not mix. Programs such as logrotate may move the file: the next record goes into a new one.
+A record holds no token, input, unit or query. All workers append to one file (`slipway.traffic.append_only`), which
+programs such as logrotate may move.
 """
 
 import json
 import logging
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from slipway.serving.problems import Problem
 from slipway.serving.rules import Rule
 from slipway.serving.tokens import FORM, Token
+from slipway.traffic.append_only import AppendOnly
 
 FILE = Path("logs/audit.jsonl")
 """Where the records go, unless an option says otherwise. Git ignores the folder."""
@@ -35,8 +35,7 @@ class AuditLog:
         self.path = path
         self.written = 0
         self.lost = 0
-        self._file = -1
-        self._unfinished = False
+        self._file = AppendOnly(path)
 
     def __reduce__(self) -> tuple[type["AuditLog"], tuple[Path]]:
         """Let each worker open the file itself."""
@@ -56,14 +55,8 @@ class AuditLog:
             "problem": problem,
             "request_id": request_id,
         }
-        line = json.dumps(record).encode() + b"\n"
         try:
-            self._open()
-            content = b"\n" + line if self._unfinished else line
-            count = os.write(self._file, content)
-            self._unfinished = count < len(content)
-            if self._unfinished:
-                raise OSError(f"{count} of {len(content)} bytes written")
+            self._file.append(json.dumps(record).encode() + b"\n")
         except OSError as error:
             self.lost += 1
             if self.lost & (self.lost - 1) == 0:  # the 1st, 2nd, 4th, 8th, ...: a full disk fills no log of errors
@@ -79,25 +72,7 @@ class AuditLog:
 
     def close(self) -> None:
         """Close the file; the next record opens it again."""
-        if self._file >= 0:
-            os.close(self._file)
-        self._file = -1
-
-    def _open(self) -> None:
-        """Open the file if it is not open, or not where it was: someone moved it."""
-        if self._file >= 0:
-            try:
-                there = self.path.stat()
-            except FileNotFoundError:
-                there = None
-            here = os.fstat(self._file)
-            if there is not None and (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino):
-                return
-            self.close()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        size = os.fstat(self._file).st_size
-        self._unfinished = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
+        self._file.close()
 
 
 class Audited:

@@ -1,7 +1,7 @@
 """The versions in memory: which one answers for an address, and which ones are unloaded when there are too many.
 
-An address is `NAME`, which means the version with the server's role, `NAME@ROLE`, `NAME@VERSION` or `NAME@latest`. NAME
-is a variant, or the name of its registered model in MLflow.
+An address is `NAME`, which means the version with the server's role (or the version that the server is told to serve),
+`NAME@ROLE`, `NAME@VERSION` or `NAME@latest`. NAME is a variant, or the name of its registered model in MLflow.
 
 For each (variant, role) one loaded version answers. It is replaced only by one that is loaded, so a version that
 cannot be loaded leaves the old one in service. All of this happens on the event loop, between two requests.
@@ -35,6 +35,8 @@ class Models:
         self.serving: dict[Place, Loaded] = {}
         self._memory: OrderedDict[Key, Loaded] = OrderedDict()
         self._ready: dict[str, Loaded] = {}
+        self._held: set[Key] = set()
+        """The versions that are never unloaded: those that hold a role in Git or answer for one."""
 
     def find(self, address: str) -> Loaded | Version:
         """Return the loaded version that an address means, or the version to load first.
@@ -75,6 +77,7 @@ class Models:
         versions = self.roles.variants[variant].versions
         if wanted == LATEST:
             return None, next(iter(versions.values()))
+        place = (variant, wanted) if wanted == self.role else None
         if wanted not in versions:
             known = list(versions)
             raise Problem(
@@ -83,7 +86,7 @@ class Models:
                 f"{variant} has no version {wanted}; it has {_listed(known)}, and roles are {', '.join(LIVE)}",
                 known=known,
             )
-        return None, versions[wanted]
+        return place, versions[wanted]
 
     def variant(self, name: str) -> str:
         """Return the variant that a name means.
@@ -103,13 +106,20 @@ class Models:
 
     def unanswered(self) -> list[str]:
         """Return the chosen models that have no version with the server's role."""
-        return sorted(name for name in self.only if (name, self.role) not in self.roles.holders)
+        return sorted(name for name in self.only if self.holder((name, self.role)) is None)
+
+    def holder(self, place: Place) -> Version | None:
+        """Return the version that Git names for a place; None if there is none."""
+        variant, role = place
+        if role in LIVE:
+            return self.roles.holders.get(place)
+        return self.roles.variants[variant].versions.get(role) if variant in self.roles.variants else None
 
     def followed(self) -> dict[Place, Version]:
         """Return the places to keep loaded with their versions in Git: those of the server's role, and those in use."""
         places = [(name, self.role) for name in self.variants()]
         places += [place for place in self.serving if place not in places]
-        return {place: self.roles.holders[place] for place in places if place in self.roles.holders}
+        return {place: version for place in places if (version := self.holder(place)) is not None}
 
     def loaded(self) -> list[Loaded]:
         """Return the versions in memory, the one that was used last at the end."""
@@ -122,46 +132,48 @@ class Models:
     def follow(self, roles: Roles) -> None:
         """Take what Git says now: places without a holder end to answer."""
         self.roles = roles
-        self.serving = {place: loaded for place, loaded in self.serving.items() if place in roles.holders}
+        self.serving = {place: loaded for place, loaded in self.serving.items() if self.holder(place) is not None}
+        self._hold()
         self._update()
 
     def put(self, loaded: Loaded, place: Place | None = None) -> None:
         """Add a version; at a place, it answers from now on."""
         self._memory[key(loaded.version)] = loaded
         self._memory.move_to_end(key(loaded.version))
-        holder = self.roles.holders.get(place) if place is not None else None
+        holder = self.holder(place) if place is not None else None
         if place is not None and holder is not None and key(holder) == key(loaded.version):
             self.serving[place] = loaded
+        self._hold()
         self._trim()
         self._update()
 
     def unload(self, version: Version) -> bool:
         """Remove a version from memory, unless it holds a role or answers for one; return whether it is removed."""
-        if key(version) in self._held() or key(version) not in self._memory:
+        if key(version) in self._held or key(version) not in self._memory:
             return False
         del self._memory[key(version)]
         self._update()
         return True
 
+    def is_held(self, loaded: Loaded) -> bool:
+        """Whether a version holds a role in Git, or answers for one."""
+        return key(loaded.version) in self._held
+
     def _is_registered(self, version: Version) -> bool:
         variant = self.roles.variants.get(version.variant)
         return variant is not None and variant.version_at(version.commit) == version.version
 
-    def _held(self) -> set[Key]:
-        """The versions that are never unloaded."""
-        return {key(one) for one in (*self.roles.holders.values(), *(one.version for one in self.serving.values()))}
+    def _hold(self) -> None:
+        serving = (one.version for one in self.serving.values())
+        self._held = {key(one) for one in (*self.roles.holders.values(), *serving)}
 
     def _trim(self) -> None:
         """Unload the versions that were used least recently until the others are within the limit."""
-        total, held, newest = (
-            sum(one.bytes for one in self._memory.values()),
-            self._held(),
-            next(reversed(self._memory)),
-        )
+        total, newest = sum(one.bytes for one in self._memory.values()), next(reversed(self._memory))
         for one in list(self._memory):
             if total <= self.cache_bytes:
                 return
-            if one not in held and one != newest:
+            if one not in self._held and one != newest:
                 total -= self._memory.pop(one).bytes
 
     def _update(self) -> None:

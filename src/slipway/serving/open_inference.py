@@ -137,7 +137,7 @@ def _values(tensor: Mapping[str, Any], rest: bytes) -> tuple[str, list[Any], byt
     name, datatype, shape = (tensor.get(key) for key in ("name", "datatype", "shape"))
     if not isinstance(name, str):
         raise unusable("an input has no name")
-    if datatype != "BYTES" and datatype not in _DTYPES:
+    if not isinstance(datatype, str) or (datatype != "BYTES" and datatype not in _DTYPES):
         raise unusable(f"input {name}: datatype {datatype!r} is not one of BYTES, {', '.join(_DTYPES)}")
     if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape) or not shape:
         raise unusable(f"input {name}: shape {shape!r} is not a list of sizes, such as [1]")

@@ -57,13 +57,14 @@ class Predictions:
         """
         if scope["query_string"]:
             check_experiment(scope["query_string"])
-        model = await self.model(scope["path"][len(PREFIX) :])
+        state = scope["state"]
+        model = state["model"] = await self.model(scope["path"][len(PREFIX) :])
         content = await whole(receive)
         given = examples.read(model, header(scope, b"content-type"), content, self.limits)
-        predicted = await self.predict(model, given)
+        predicted = state["predicted"] = await self.predict(model, given)
         return orjson.dumps(
             {
-                "request_id": scope["state"]["request_id"],
+                "request_id": state["request_id"],
                 "model": model.version.variant,
                 "model_version": model.version.version,
                 "predictions": predicted.values,

@@ -108,11 +108,13 @@ def _add_open_inference(app: FastAPI, models: Models, predictions: Predictions, 
     async def infer(request: Request, name: str, version: str = "") -> Response:
         """Predict raw examples, given as tensors."""
         try:
-            model = await predictions.model(f"{name}@{version}" if version else name)
+            state = request.scope["state"]
+            model = state["model"] = await predictions.model(f"{name}@{version}" if version else name)
             content = await whole(request.receive)
             length = header(request.scope, open_inference.LENGTH.encode())
             asked, given = open_inference.read(model, content, length, predictions.limits)
-            answer, json_bytes = open_inference.answer(model, asked, await predictions.predict(model, given))
+            predicted = state["predicted"] = await predictions.predict(model, given)
+            answer, json_bytes = open_inference.answer(model, asked, predicted)
         except Problem as problem:
             raise _as_protocol(problem)
         if json_bytes is None:
@@ -144,9 +146,10 @@ def _add_mlflow(app: FastAPI, models: Models, predictions: Predictions) -> None:
         request: Request, model: Annotated[str, Query(description="Which model, if the server has several.")] = ""
     ) -> Response:
         """Predict encoded examples, as MLflow's server does."""
-        found = await predictions.model(model or _only(models))
+        state = request.scope["state"]
+        found = state["model"] = await predictions.model(model or _only(models))
         inputs = invocations.read(found, await whole(request.receive), predictions.limits)
-        predicted = await predictions.predict_encoded(found, inputs)
+        predicted = state["predicted"] = await predictions.predict_encoded(found, inputs)
         return Response(orjson.dumps({"predictions": predicted.array.tolist()}), media_type="application/json")
 
 

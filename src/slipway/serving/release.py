@@ -77,11 +77,35 @@ class Loaded:
         return self.by_row and self.seconds < QUICK
 
 
-def load(version: Version, folder: Path) -> Loaded:
-    """Load a version, fetching its files into `folder` unless they are there.
+def load(version: Version, folder: Path, threads: int = 1) -> Loaded:
+    """Load a version for kernels with `threads` threads, fetching its files into `folder` unless they are there.
 
     Raises:
         ModelError: a file differs from the record, or the model fails on its golden examples.
+        RegistryError: the version has no record, or its files cannot be fetched.
+    """
+    place, record = files(version, folder)
+    if GOLDEN not in record.artifacts:
+        raise ModelError(
+            f"{version.name} has no {GOLDEN}, so nothing shows that this machine computes what the build did; build it "
+            "again with this version of slipway"
+        )
+    try:
+        predictor = Predictor.load(place, threads)
+        predictor.check_golden()
+    except ModelError as error:
+        raise ModelError(f"{version.name}: {error}")
+    inputs = read_golden((place / GOLDEN).read_bytes())[0][:1]
+    predicted = predictor.task.postprocess(predictor.interpreter(inputs), inputs, predictor.spec)
+    size = sum(one.bytes for one in record.artifacts.values())
+    return Loaded(version, predictor, size, _seconds(predictor, inputs), (predicted.shape[1:], predicted.dtype))
+
+
+def files(version: Version, folder: Path) -> tuple[Path, Record]:
+    """Return the folder with the files of a version, and its record; they are fetched unless they are there.
+
+    Raises:
+        ModelError: the record is malformed, or a file differs from it.
         RegistryError: the version has no record, or its files cannot be fetched.
     """
     release = releases.of(version)
@@ -89,11 +113,6 @@ def load(version: Version, folder: Path) -> Loaded:
         raise ModelError(release.malformed[0])
     if release.record is None or release.record_bytes is None:
         raise RegistryError(f"{version.name} has no release record")
-    if GOLDEN not in release.record.artifacts:
-        raise ModelError(
-            f"{version.name} has no {GOLDEN}, so nothing shows that this machine computes what the build did; build it "
-            "again with this version of slipway"
-        )
     digest = hashlib.sha256(release.record_bytes).hexdigest()
     place = folder / version.variant / digest
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -102,15 +121,7 @@ def load(version: Version, folder: Path) -> Loaded:
             _fetch(version, place)
         if not _is_intact(place, digest, release.record):
             raise ModelError(f"{version.name}: the fetched files are not those of its record")
-    try:
-        predictor = Predictor.load(place)
-        predictor.check_golden()
-    except ModelError as error:
-        raise ModelError(f"{version.name}: {error}")
-    inputs = read_golden((place / GOLDEN).read_bytes())[0][:1]
-    predicted = predictor.task.postprocess(predictor.interpreter(inputs), inputs, predictor.spec)
-    size = sum(one.bytes for one in release.record.artifacts.values())
-    return Loaded(version, predictor, size, _seconds(predictor, inputs), (predicted.shape[1:], predicted.dtype))
+    return place, release.record
 
 
 def _is_intact(place: Path, digest: str, record: Record) -> bool:

@@ -21,10 +21,15 @@ SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Fetched:
-    """The result of a look at the remote: tags of this clone that have no effect, and what is wrong, in words."""
+    """The result of a look at the remote.
+
+    `removed` are tags of this clone that have no effect, `problems` what is wrong, in words, and `answered` whether the
+    remote answered; without a remote the clone itself is all there is.
+    """
 
     removed: frozenset[str] = frozenset()
     problems: tuple[str, ...] = ()
+    answered: bool = True
 
 
 def is_address(repository: str) -> bool:
@@ -69,7 +74,8 @@ def fetch(own: bool) -> Fetched:
     try:
         return _mirror() if own else _complete()
     except RegistryError as error:
-        return Fetched(problems=(f"Git: the remote cannot be read, so the tags of this clone are used: {error}",))
+        why = f"Git: the remote cannot be read, so the tags of this clone are used: {error}"
+        return Fetched(problems=(why,), answered=False)
 
 
 def _mirror() -> Fetched:

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Path, Query, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 from starlette.types import Lifespan
 
 from slipway.registry.state import Version
-from slipway.serving import examples, openapi, problems, protocols, try_it
+from slipway.serving import catalogue, examples, openapi, problems, protocols, try_it
 from slipway.serving.access import may
 from slipway.serving.bodies import whole
+from slipway.serving.measures import CONTENT_TYPE
 from slipway.serving.models import Models
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.problems import Problem
@@ -122,9 +124,25 @@ BODY: dict[str, Any] = {
 
 
 def build(
-    models: Models, watch: Watch, predictions: Predictions, draining: Callable[[], bool], lifespan: Lifespan[FastAPI]
+    models: Models,
+    watch: Watch,
+    predictions: Predictions,
+    releases: FilePath,
+    metrics: Callable[[], bytes],
+    draining: Callable[[], bool],
+    lifespan: Lifespan[FastAPI],
 ) -> FastAPI:
-    """Return the application of a worker."""
+    """Return the application of a worker.
+
+    Args:
+        models: its models.
+        watch: what keeps them as Git says.
+        predictions: what predicts.
+        releases: the folder of the verified files of releases.
+        metrics: gives the measures of the server as Prometheus reads them.
+        draining: whether the worker is about to end.
+        lifespan: starts and ends the worker.
+    """
     app = FastAPI(
         title="Slipway",
         summary="The versions that hold a role in Git, as a service.",
@@ -149,6 +167,11 @@ def build(
         found = readiness(models, watch, draining())
         response.status_code = 200 if found.ready else 503
         return found if may(request.scope["state"], "read") else Readiness(ready=found.ready, models=[], problems=[])
+
+    @app.get("/metrics", tags=["server"], response_class=PlainTextResponse)
+    async def measures() -> Response:
+        """The measures of all workers, as Prometheus reads them."""
+        return Response(metrics(), media_type=CONTENT_TYPE)
 
     @app.post("/api/v1/refresh", tags=["server"])
     async def refresh() -> Readiness:
@@ -205,6 +228,7 @@ def build(
         html, policy = try_it.page()
         return HTMLResponse(html, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
 
+    catalogue.add(app, models, releases)
     protocols.add(app, models, predictions, lambda: readiness(models, watch, draining()).ready)
     return app
 

@@ -21,18 +21,23 @@ from slipway.registry.state import Variant, Version
 class Roles:
     """What Git says.
 
-    `variants` are those with versions, `holders` the version that holds each (variant, role), `names` the variant of
-    each registered model of MLflow, and `problems` the tags that are not followed, in words.
+    `variants` are those with versions, `holders` the version that holds each (variant, role), `given` the tag that gave
+    it, `names` the variant of each registered model of MLflow, and `problems` the tags that are not followed, in words.
     """
 
     variants: Mapping[str, Variant] = field(default_factory=dict)
     holders: Mapping[tuple[str, str], Version] = field(default_factory=dict)
+    given: Mapping[tuple[str, str], str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 
-def read(tags: Iterable[Tag]) -> Roles:
+def read(tags: Iterable[Tag], withdrawn: Mapping[str, str] | None = None) -> Roles:
     """Return the roles that tags give.
+
+    Args:
+        tags: the registry tags.
+        withdrawn: tags that give no role on this server while an earlier holder can have it, with the reasons.
 
     Raises:
         RegistryError: Git cannot be read.
@@ -48,13 +53,22 @@ def read(tags: Iterable[Tag]) -> Roles:
             variants[name] = variant
         for role in LIVE:
             # the current holder, then the earlier ones, latest first
+            only: str | None = None
             for version in dict.fromkeys([*variant.assigned(role)[-1:], *reversed(variant.succession(role))]):
-                why = _objection(variant, version, role)
+                given_by, why = variant.given(version, role).name, _objection(variant, version, role)
+                if why is None and given_by in (withdrawn or {}):
+                    only, why = only or version, f"on this server {(withdrawn or {})[given_by]}; see `slipway rollback`"
                 if why is None:
                     holders[name, role] = variant.versions[version]
                     break
-                problems.append(f"{variant.given(version, role).name} is not followed: {why}")
-    return Roles(variants, holders, _names(variants), tuple(problems))
+                problems.append(f"{given_by} is not followed: {why}")
+            else:
+                if only is not None:  # better a version that fails at times than none
+                    holders[name, role] = variant.versions[only]
+    given = {
+        (name, role): variants[name].given(version.version, role).name for (name, role), version in holders.items()
+    }
+    return Roles(variants, holders, given, _names(variants), tuple(problems))
 
 
 def _names(variants: Mapping[str, Variant]) -> dict[str, str]:

@@ -19,10 +19,12 @@ from uvicorn.logging import DefaultFormatter
 from uvicorn.supervisors import Multiprocess
 
 from slipway.core.errors import ConfigError
-from slipway.serving import deadline
+from slipway.serving import deadline, heartbeat
 from slipway.serving.app import create
 from slipway.serving.audit import AuditLog
+from slipway.serving.deployment import Deployment
 from slipway.serving.settings import Settings
+from slipway.serving.supervisor import Supervisor
 from slipway.serving.tokens import check_address
 from slipway_edge.redaction import plain
 
@@ -45,7 +47,15 @@ def workers(number: str) -> int:
     return int(number)
 
 
-def run(settings: Settings, host: str, port: int, count: int, certificate: Path | None, key: Path | None) -> None:
+def run(
+    settings: Settings,
+    host: str,
+    port: int,
+    count: int,
+    certificate: Path | None,
+    key: Path | None,
+    deployment: Deployment | None = None,
+) -> None:
     """Serve until the process is told to end.
 
     Args:
@@ -55,6 +65,7 @@ def run(settings: Settings, host: str, port: int, count: int, certificate: Path 
         count: the number of worker processes.
         certificate: the file with the certificate for TLS; None for HTTP.
         key: the file with its key, if that is not in the file of the certificate.
+        deployment: how many workers there may be, and when they are replaced; None for `count` workers.
 
     Raises:
         ConfigError: other machines could reach the server, and there is no token.
@@ -75,7 +86,9 @@ def run(settings: Settings, host: str, port: int, count: int, certificate: Path 
             timeout_graceful_shutdown=max(1, round(DRAIN - settings.grace - 2)),
             timeout_worker_healthcheck=START,
         )
-        if count == 1:
+        if deployment is not None:
+            Supervisor(config, [config.bind_socket()], deployment, Path(shared) / heartbeat.FOLDER).run()
+        elif count == 1:
             uvicorn.Server(config).run()
         else:
             Multiprocess(config, sockets=[config.bind_socket()]).run()

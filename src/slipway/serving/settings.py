@@ -16,8 +16,9 @@ class Settings:
 
     `repository` is the clone whose tags it reads, `own` whether the server made this clone and may change it.
     `releases` is the folder with the verified files of releases, `history` the file with the observed rows of
-    forecasts, `shared` a folder that the workers of this server share. `tokens` and `audit` are files, `loopback` says
-    whether only this machine can reach the server.
+    forecasts, `shared` a folder that the workers of this server share. `tokens` and `audit` are files, `log` is the
+    folder for the log of predictions, None for no log, and `loopback` says whether only this machine can reach the
+    server.
     """
 
     repository: Path
@@ -27,8 +28,10 @@ class Settings:
     shared: Path
     tokens: Path
     audit: Path
+    log: Path | None
     loopback: bool
     role: str = "production"
+    """The role to serve, or a version."""
     models: tuple[str, ...] = ()
     """Variants to answer for; empty for all that have versions."""
     poll: float = 5.0
@@ -42,6 +45,11 @@ class Settings:
     """Seconds after which a request is answered with 504."""
     grace: float = 1.0
     """Seconds between SIGTERM and the last new connection, in which /readyz says that the server is not ready."""
+    threads: int = 1
+    """Threads of a model's kernels."""
+    withdrawn: Path | None = None
+    """The file with the tags that have no effect on this server, since too many requests to their versions failed;
+    None if the server does not go back by itself."""
     limits: Limits = field(default_factory=Limits)
 
 

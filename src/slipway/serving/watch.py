@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from filelock import FileLock
 from slipway.core import atomic
 from slipway.core.errors import ModelError, SlipwayError
 from slipway.registry.state import Version
-from slipway.serving import release, repository, roles
+from slipway.serving import release, repository, roles, withdrawal
 from slipway.serving.background import Background
 from slipway.serving.models import Models, Place
 from slipway.serving.problems import Problem
@@ -47,19 +48,22 @@ class _Failure:
 
 
 class Watch:
-    """Keeps `models` as Git says."""
+    """Keeps `models` as Git says; `loaded` is called with the seconds of each load."""
 
-    def __init__(self, settings: Settings, models: Models) -> None:
+    def __init__(self, settings: Settings, models: Models, loaded: Callable[[float], None]) -> None:
         self._settings = settings
         self._models = models
+        self._loaded = loaded
         self._thread = Background("loading")
         self._turn = asyncio.Lock()
         self._loading: dict[Key, asyncio.Future[Loaded]] = {}
         self._failures: dict[Key, _Failure] = {}
-        self._seen: tuple[str, frozenset[str]] | None = None
-        self._stamp = 0
+        self._seen: tuple[str, frozenset[str], tuple[str, ...]] | None = None
+        self._stamp = self._withdrawn = 0
         self.problems: tuple[str, ...] = ()
         """What is wrong with Git, the tags or the versions that should answer, in words."""
+        self.fetched_at: float | None = None
+        """When a worker last read the Git remote, in seconds since 1970; None before."""
 
     @property
     def _file(self) -> Path:
@@ -76,7 +80,7 @@ class Watch:
             due = bool(self._settings.poll) and not self._is_recent()
             followed = {key(version) for version in self._models.followed().values()}
             waiting = any(self._may_try(one) for one in self._failures.keys() & followed)
-            if due or waiting or self._changed_at() != self._stamp:
+            if due or waiting or self._changed_at() != self._stamp or self._withdrawn_at() != self._withdrawn:
                 try:
                     await self.refresh(fetch=due)
                 except Exception:  # the next look may succeed, and a server must not end
@@ -144,9 +148,10 @@ class Watch:
             raise ModelError(self._failures[one].why)
         task = self._loading.get(one)
         if task is None:
-            task = self._thread.run(lambda: release.load(version, self._settings.releases))
+            began = time.monotonic()
+            task = self._thread.run(lambda: release.load(version, self._settings.releases, self._settings.threads))
             self._loading[one] = task
-            task.add_done_callback(lambda done: self._finish(one, done))
+            task.add_done_callback(lambda done: self._finish(one, done, time.monotonic() - began))
         try:
             return await asyncio.shield(task)
         except SlipwayError:
@@ -154,12 +159,13 @@ class Watch:
         except Exception as error:  # a damaged model may raise anything
             raise ModelError(f"{type(error).__name__}: {error}")
 
-    def _finish(self, one: Key, task: "asyncio.Future[Loaded]") -> None:
+    def _finish(self, one: Key, task: "asyncio.Future[Loaded]", seconds: float) -> None:
         """Note whether a version could be loaded."""
         self._loading.pop(one, None)
         error = None if task.cancelled() else task.exception()
         if error is None:
             self._failures.pop(one, None)
+            self._loaded(seconds)
             return
         why = str(error) if isinstance(error, SlipwayError) else f"{type(error).__name__}: {error}"
         count = self._failures[one].count + 1 if one in self._failures else 1
@@ -172,10 +178,12 @@ class Watch:
     def _look(self, fetch: bool, again: bool) -> tuple[Roles | None, tuple[str, ...]]:
         """The roles in Git, None if nothing changed since the last look, and what is wrong with Git."""
         fetched = self._fetch(forced=again) if fetch else self._last_fetch()
-        now = (repository.refs(), fetched.removed)
+        self._withdrawn = self._withdrawn_at()
+        withdrawn = {} if self._settings.withdrawn is None else withdrawal.read(self._settings.withdrawn)
+        now = (repository.refs(), fetched.removed, tuple(withdrawn))
         if now == self._seen:
             return None, fetched.problems
-        found = roles.read(repository.effective(fetched.removed))
+        found = roles.read(repository.effective(fetched.removed), withdrawn)
         self._seen = now
         return found, fetched.problems
 
@@ -186,7 +194,12 @@ class Watch:
                 return self._last_fetch()
             fetched = repository.fetch(self._settings.own)
             atomic.write_json(
-                self._file, {"removed": sorted(fetched.removed), "problems": list(fetched.problems), "at": time.time()}
+                self._file,
+                {
+                    "removed": sorted(fetched.removed),
+                    "problems": list(fetched.problems),
+                    "read": time.time() if fetched.answered else self.fetched_at,
+                },
             )
             return self._last_fetch()
 
@@ -196,13 +209,14 @@ class Watch:
         if not self._stamp:
             return Fetched()
         found: dict[str, Any] = json.loads(self._file.read_bytes())
+        self.fetched_at = found["read"]
         return Fetched(frozenset(found["removed"]), tuple(found["problems"]))
 
     def _changed_at(self) -> int:
-        try:
-            return self._file.stat().st_mtime_ns
-        except FileNotFoundError:
-            return 0
+        return _changed_at(self._file)
+
+    def _withdrawn_at(self) -> int:
+        return 0 if self._settings.withdrawn is None else _changed_at(self._settings.withdrawn)
 
     def _is_recent(self) -> bool:
         """Whether a worker asked the remote less than a poll ago; a clock that was put back does not stop polls."""
@@ -214,3 +228,10 @@ class Watch:
             if problem not in self.problems:
                 logger.warning("%s", problem)
         self.problems = problems
+
+
+def _changed_at(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

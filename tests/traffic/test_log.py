@@ -1,0 +1,106 @@
+"""The log of predictions: whole lines, in one file for each worker and day, whatever happens."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import stat
+import subprocess
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slipway.traffic.log import PredictionLog
+from traffic.records_of_tests import MOMENT, RECORD, numbered
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_record_is_a_line_of_json_in_the_file_of_its_worker_and_day(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path, 3)
+    log.write(RECORD)
+    path = tmp_path / "predictions" / "2026-01-31" / "worker-3.jsonl"
+    assert lines(path) == [
+        {
+            "time": "2026-01-31T08:00:00.001250Z",
+            "request_id": "r1",
+            "model": "shot",
+            "model_version": "v1.2.0",
+            "unit": None,
+            "status": 200,
+            "problem": None,
+            "examples": 1,
+            "seconds": 0.0041,
+            "inference_time": 0.0034,
+            "predictions": [{"drive": 0.75, "cut": 0.25}],
+        }
+    ]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_each_day_has_its_file_also_if_the_clock_goes_back(tmp_path: Path) -> None:
+    log = PredictionLog(tmp_path, 0)
+    for days in (0, 1, 0):
+        log.write(replace(RECORD, time=MOMENT + timedelta(days=days)))
+    found = {path.parent.name: len(lines(path)) for path in tmp_path.glob("predictions/*/worker-0.jsonl")}
+    assert found == {"2026-01-31": 2, "2026-02-01": 1}
+
+
+def write_until_killed(folder: Path, worker: int, acknowledged: int) -> None:
+    log = PredictionLog(folder, worker)
+    for record in numbered(1_000_000):
+        log.write(record)
+        os.write(acknowledged, b".")
+
+
+def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    for worker in range(5):
+        read, write = os.pipe()
+        process = multiprocessing.get_context("fork").Process(target=write_until_killed, args=(tmp_path, worker, write))
+        process.start()
+        os.close(write)
+        count = len(os.read(read, 1 + 37 * worker))
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        while got := os.read(read, 4096):
+            count += len(got)
+        process.join()
+        os.close(read)
+        found = lines(tmp_path / "predictions" / "2026-01-31" / f"worker-{worker}.jsonl")
+        assert [one["request_id"] for one in found[:count]] == [f"r{number}" for number in range(count)]
+        assert count > 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs a small file system")
+def test_a_full_disk_loses_records_counts_them_and_leaves_whole_lines(tmp_path: Path) -> None:
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a file system cannot be mounted here")
+    log = PredictionLog(place, 0)
+    try:
+        for record in numbered(1000):
+            log.write(record)
+        assert 0 < log.lost < 1000
+        path = place / "predictions" / "2026-01-31" / "worker-0.jsonl"
+        whole = path.read_bytes().rpartition(b"\n")[0].splitlines()
+        assert len(whole) == 1000 - log.lost
+        assert all(json.loads(line) for line in whole)
+    finally:
+        log.close()
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_folder_that_cannot_be_written_is_no_error_for_requests(tmp_path: Path) -> None:
+    (tmp_path / "predictions").write_text("a file")
+    log = PredictionLog(tmp_path, 0)
+    log.write(RECORD)
+    log.write(RECORD)
+    assert log.lost == 2
