@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from serving import house
-from serving.process import Server, serving, until, workers
+from serving.process import SECONDS, Server, serving, until, workers
 
 PNG = {"content-type": "image/png"}
 
@@ -149,3 +150,21 @@ def test_without_a_log_nothing_is_written(built: Path, tmp_path: Path) -> None:
     with serving(built, tmp_path / "server", "ball", "--no-log") as server:
         server.predict("ball", json=house.ROWS, headers={"x-unit": "user-1"})
     assert not (tmp_path / "server" / "traffic").exists()
+
+
+def test_a_sender_that_goes_away_is_no_failure_of_the_model(server: Server, tmp_path: Path) -> None:
+    host, _, port = server.address.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=SECONDS) as sender:
+        lines = [
+            "POST /api/v1/predict/shot HTTP/1.1",
+            f"Host: {host}",
+            "Content-Type: image/png",
+            "Content-Length: 1000",
+        ]
+        sender.sendall("\r\n".join([*lines, "", "half"]).encode())
+        until(lambda: server.get("/healthz").status_code == 200, "the request is there")
+    until(lambda: logged(tmp_path / "server"), "a record of it")
+    (record,) = logged(tmp_path / "server")
+    assert (record["model"], record["status"]) == ("shot", 499)
+    assert requests_of(measured(server), outcome="gone") == 1
+    assert requests_of(measured(server), outcome="failed") == 0

@@ -53,7 +53,7 @@ def serve(
     ssl_certfile: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate, for TLS.")] = None,
     ssl_keyfile: Annotated[Path | None, typer.Option(metavar="FILE", help="Key of the certificate.")] = None,
 ) -> None:
-    """Serve the versions that hold a role over HTTP, and follow the tags; needs pip install 'slipway[serve]'."""
+    """Serve the versions that hold a role over HTTP, and follow the tags; needs the extra `serve`."""
     with needs_serve("serve"):
         from slipway.serving import audit, deployment, repository, server, settings, tokens
     deployed = None if deployment_id is None else deployment.read(deployment.FOLDER / f"{deployment_id}.yaml")

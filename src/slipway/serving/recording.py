@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from slipway.serving.inference import Predicted
@@ -79,6 +80,9 @@ class Recording:
             if unit is not None and self._units is not None:
                 state["unit"] = self._units.name(unit)
             await self.app(scope, receive, answer)
+        except ClientDisconnect:
+            record(_GONE)
+            raise
         except HTTPException as error:
             state.setdefault("problem", error.title if isinstance(error, Problem) else None)
             record(error.status_code)
@@ -87,7 +91,7 @@ class Recording:
             record(500)
             raise
         finally:
-            record(_GONE)
+            record(_GONE)  # if it was cancelled
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         state = scope["state"]
