@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from slipway.traffic import compact
-from slipway.traffic.log import PredictionLog
+from slipway.traffic.log import Log
+from slipway.traffic.records import PREDICTIONS
 from traffic.records_of_tests import MOMENT, RECORD, numbered
 
 LATER = MOMENT.date() + timedelta(days=1)
@@ -29,7 +30,7 @@ def table(folder: Path) -> pd.DataFrame:
 
 def test_tables_have_every_record_by_model_and_date(tmp_path: Path) -> None:
     for worker, model in enumerate(["shot", "ball", None]):
-        log = PredictionLog(tmp_path, worker)
+        log = Log(tmp_path, PREDICTIONS, worker)
         for record in numbered(7):
             log.write(replace(record, request_id=f"{model}-{record.request_id}", model=model))
     assert [(one.records, one.damaged) for one in compacted(tmp_path)] == [(7, None)] * 3
@@ -45,9 +46,9 @@ def test_tables_have_every_record_by_model_and_date(tmp_path: Path) -> None:
 
 
 def test_todays_logs_are_left_alone(tmp_path: Path) -> None:
-    PredictionLog(tmp_path, 0).write(replace(RECORD, time=datetime.now(UTC)))
+    Log(tmp_path, PREDICTIONS, 0).write(replace(RECORD, time=datetime.now(UTC)))
     assert not compact.logs(tmp_path)
-    PredictionLog(tmp_path, 0).write(RECORD)
+    Log(tmp_path, PREDICTIONS, 0).write(RECORD)
     (tmp_path / "predictions" / "notes").mkdir()
     (tmp_path / "predictions" / "notes" / "own.jsonl").write_text("{}\n")
     assert next(log.parent.name for log in compact.logs(tmp_path, date(2100, 1, 1))) == "2026-01-31"
@@ -55,7 +56,7 @@ def test_todays_logs_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_killed_is_completed_and_no_record_is_there_twice(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path, 0)
+    log = Log(tmp_path, PREDICTIONS, 0)
     for record in numbered(30):
         log.write(record)
     (path,) = compact.logs(tmp_path, LATER)
@@ -69,15 +70,15 @@ def test_a_run_that_was_killed_is_completed_and_no_record_is_there_twice(tmp_pat
 
 
 def test_records_that_come_late_are_added(tmp_path: Path) -> None:
-    PredictionLog(tmp_path, 0).write(RECORD)
+    Log(tmp_path, PREDICTIONS, 0).write(RECORD)
     compacted(tmp_path)
-    PredictionLog(tmp_path, 0).write(replace(RECORD, request_id="r2"))
+    Log(tmp_path, PREDICTIONS, 0).write(replace(RECORD, request_id="r2"))
     compacted(tmp_path)
     assert list(table(tmp_path)["request_id"]) == ["r1", "r2"]
 
 
 def test_lines_that_are_no_records_are_kept(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path, 0)
+    log = Log(tmp_path, PREDICTIONS, 0)
     log.write(RECORD)
     (path,) = compact.logs(tmp_path, LATER)
     whole = path.read_bytes()
@@ -103,7 +104,7 @@ def test_a_log_cut_anywhere_gives_its_whole_records(
     tmp_path_factory: pytest.TempPathFactory, cut: int, count: int
 ) -> None:
     folder = tmp_path_factory.mktemp("logs")
-    log = PredictionLog(folder, 0)
+    log = Log(folder, PREDICTIONS, 0)
     for record in numbered(count):
         log.write(record)
     (path,) = compact.logs(folder, LATER)
@@ -117,7 +118,7 @@ def test_a_log_cut_anywhere_gives_its_whole_records(
 
 
 def test_the_command(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path / "logs", 0)
+    log = Log(tmp_path / "logs", PREDICTIONS, 0)
     for record in numbered(5):
         log.write(record)
     command = [sys.executable, "-m", "slipway", "log", "compact", "--logs", str(tmp_path / "logs")]

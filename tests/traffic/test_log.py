@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from slipway.traffic.log import PredictionLog
+from slipway.traffic.log import Log
+from slipway.traffic.records import PREDICTIONS
 from traffic.records_of_tests import MOMENT, RECORD, numbered
 
 
@@ -23,7 +24,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 
 def test_a_record_is_a_line_of_json_in_the_file_of_its_worker_and_day(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path, 3)
+    log = Log(tmp_path, PREDICTIONS, 3)
     log.write(RECORD)
     path = tmp_path / "predictions" / "2026-01-31" / "worker-3.jsonl"
     assert lines(path) == [
@@ -39,13 +40,16 @@ def test_a_record_is_a_line_of_json_in_the_file_of_its_worker_and_day(tmp_path: 
             "seconds": 0.0041,
             "inference_time": 0.0034,
             "predictions": [{"drive": 0.75, "cut": 0.25}],
+            "experiment": None,
+            "arm": None,
+            "share": None,
         }
     ]
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_each_day_has_its_file_also_if_the_clock_goes_back(tmp_path: Path) -> None:
-    log = PredictionLog(tmp_path, 0)
+    log = Log(tmp_path, PREDICTIONS, 0)
     for days in (0, 1, 0):
         log.write(replace(RECORD, time=MOMENT + timedelta(days=days)))
     found = {path.parent.name: len(lines(path)) for path in tmp_path.glob("predictions/*/worker-0.jsonl")}
@@ -53,7 +57,7 @@ def test_each_day_has_its_file_also_if_the_clock_goes_back(tmp_path: Path) -> No
 
 
 def write_until_killed(folder: Path, worker: int, acknowledged: int) -> None:
-    log = PredictionLog(folder, worker)
+    log = Log(folder, PREDICTIONS, worker)
     for record in numbered(1_000_000):
         log.write(record)
         os.write(acknowledged, b".")
@@ -84,7 +88,7 @@ def test_a_full_disk_loses_records_counts_them_and_leaves_whole_lines(tmp_path: 
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(place)], capture_output=True)
     if mounted.returncode:
         pytest.skip("a file system cannot be mounted here")
-    log = PredictionLog(place, 0)
+    log = Log(place, PREDICTIONS, 0)
     try:
         for record in numbered(1000):
             log.write(record)
@@ -100,7 +104,7 @@ def test_a_full_disk_loses_records_counts_them_and_leaves_whole_lines(tmp_path: 
 
 def test_a_folder_that_cannot_be_written_is_no_error_for_requests(tmp_path: Path) -> None:
     (tmp_path / "predictions").write_text("a file")
-    log = PredictionLog(tmp_path, 0)
+    log = Log(tmp_path, PREDICTIONS, 0)
     log.write(RECORD)
     log.write(RECORD)
     assert log.lost == 2

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperCommand, TyperGroup
 
-from slipway.cli import changing, deployment, log, own_data, promotion, registry, serve, token, using
+from slipway.cli import changing, deployment, experiment, log, own_data, promotion, registry, serve, token, using
 from slipway.cli.options import Json
 from slipway.core.errors import ConfigError, SlipwayError
 from slipway.core.terminal import Console
@@ -352,6 +352,7 @@ def _interval(one: dict[str, float | None]) -> str:
 app.add_typer(registry.app, name="registry")
 app.add_typer(token.app, name="token")
 app.add_typer(log.app, name="log")
+app.add_typer(experiment.app, name="experiment")
 for command in (
     own_data.new,
     changing.rename,

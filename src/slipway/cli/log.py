@@ -28,13 +28,13 @@ def compact(
     as_json: Json = False,
 ) -> None:
     """Turn the logs of past days into Parquet files by model and date, and remove the logs."""
-    from slipway.traffic import compact
+    from slipway.traffic import compact, tables
 
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; give --logs the folder of `slipway serve --log`")
     console = Console(stderr=True)
     with (
-        FileLock(folder / ".compact.lock"),
+        FileLock(folder / tables.LOCK),
         Progress(console=console, disable=not console.is_terminal, transient=True) as progress,
     ):
         done = [
@@ -43,7 +43,7 @@ def compact(
     if as_json:
         print(json.dumps([asdict(one) for one in done], indent=1, default=str))
         return
-    records, place = sum(one.records for one in done), folder / compact.TABLES
+    records, place = sum(one.records for one in done), folder / tables.FOLDER
     Console().print(f"{records} records of {len(done)} logs are now in {place}", soft_wrap=True, markup=False)
     for one in done:
         if one.damaged is not None:

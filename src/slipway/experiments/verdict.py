@@ -98,6 +98,25 @@ def of_guardrail(metric: str, harm: Harm, margin: float) -> Finding:
     return Finding(metric, "pass", f"no harm is shown so far: {text}")
 
 
+def of_rare_guardrail(metric: str, p: float, events: int, units: int, margin: float, alpha: float = ALPHA) -> Finding:
+    """Judge a guardrail on a rare event, of which there are too few for `of_guardrail`.
+
+    The treatment cannot be worse by more than the margin if its own share of the event is within it.
+
+    Args:
+        metric: its name.
+        p: the p-value of a share beyond the margin in the treatment (`slipway.statistics.fixed_share`).
+        events: the units of the treatment with the event.
+        units: the units of the treatment.
+        margin: the margin.
+        alpha: the level of the test.
+    """
+    text = f"{events:,} of {units:,} units, margin {margin:g}, p {p:.2g}"
+    if p < alpha:
+        return Finding(metric, "pass", f"the event is too rare for harm beyond the margin: {text}")
+    return Finding(metric, "hold", f"there are too few events to know its harm: {text}")
+
+
 def of_split(p: float, units: int) -> Finding:
     """Judge whether the arms got their shares, by the least p-value of `slipway.statistics.sample_ratio` so far."""
     if not units:
@@ -115,6 +134,21 @@ def of_crossed(crossed: int, units: int) -> Finding:
     if crossed > MOST_CROSSED * units:
         return Finding("units in two arms", "fail", f"{text}, more than {MOST_CROSSED:.0%}")
     return Finding("units in two arms", "pass", text)
+
+
+def of_reports(metric: str, p: float, control: int, treatment: int) -> Finding | None:
+    """Judge whether the arms differ in how many units have a value, by `slipway.statistics.sample_ratio`; None if not.
+
+    Where they do, the means are about different kinds of units, and their difference may say nothing of the versions.
+    """
+    if p >= sample_ratio.ALARM:
+        return None
+    text = f"{control:,} units of the control and {treatment:,} of the treatment have a value, p {p:.2g}"
+    return Finding(
+        f"reports of {metric}",
+        "hold",
+        f"the arms differ in who reports it: {text}; with of_unit any or sum, units without an outcome count as 0",
+    )
 
 
 def of_sample(fewest: int, minimum: int, days: float | None) -> Finding:

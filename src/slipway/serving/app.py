@@ -11,10 +11,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipway.serving import heartbeat, rest, withdrawal
 from slipway.serving.audit import AuditLog
+from slipway.serving.experiments import Experiments
 from slipway.serving.inference import Inference
 from slipway.serving.measures import Measures
 from slipway.serving.middleware import protected
 from slipway.serving.models import Models
+from slipway.serving.outcomes import Outcomes
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.recording import Recording
 from slipway.serving.release import Loaded, key
@@ -23,7 +25,8 @@ from slipway.serving.tokens import Tokens
 from slipway.serving.watch import Watch
 from slipway.serving.withdrawal import Failures
 from slipway.serving.worker_number import claim
-from slipway.traffic.log import PredictionLog
+from slipway.traffic.log import MOST_KEPT, Log
+from slipway.traffic.records import OUTCOMES, PREDICTIONS
 from slipway.traffic.units import Units
 from slipway_edge.redaction import guard
 
@@ -48,18 +51,21 @@ class Worker:
         self._audit = audit
         number = claim(settings.shared)
         self._measures = Measures(settings.shared / "measures", number)
-        self._log = None if settings.log is None else PredictionLog(settings.log, number)
+        self._log = None if settings.log is None else Log(settings.log, PREDICTIONS, number)
+        outcomes = None if settings.log is None else Log(settings.log, OUTCOMES, number)
         units = None if settings.log is None else Units(settings.log)
         self._models = Models(settings.role, settings.models, settings.cache_bytes)
         self._inference = Inference(settings.most_waiting)
         self._watch = Watch(settings, self._models, self._measures.loaded)
-        self._predictions = Predictions(self._models, self._inference, self._watch, settings)
+        self._experiments = Experiments(self._models, self._accepts)
+        self._predictions = Predictions(self._models, self._inference, self._watch, self._experiments, settings)
         self._draining = False
         self._rest = rest.build(
             self._models,
             self._watch,
             self._predictions,
             settings.releases,
+            None if outcomes is None or units is None else Outcomes(outcomes, units),
             self._metrics,
             lambda: self._draining,
             lambda _: self._running(),
@@ -72,6 +78,10 @@ class Worker:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or start and end the worker."""
         await self._recorded(scope, receive, send)
+
+    def _accepts(self) -> bool:
+        """Whether exposures can be written, or be kept until they can."""
+        return self._log is not None and self._log.kept < MOST_KEPT
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(PREFIX):

@@ -32,6 +32,7 @@ class Models:
         self.only = frozenset(only)
         self.cache_bytes = cache_bytes
         self.roles = Roles()
+        self._compared: frozenset[Place] = frozenset()
         self.serving: dict[Place, Loaded] = {}
         self._memory: OrderedDict[Key, Loaded] = OrderedDict()
         self._ready: dict[str, Loaded] = {}
@@ -116,9 +117,10 @@ class Models:
         return self.roles.variants[variant].versions.get(role) if variant in self.roles.variants else None
 
     def followed(self) -> dict[Place, Version]:
-        """Return the places to keep loaded with their versions in Git: those of the server's role, and those in use."""
+        """Return the places to keep loaded with their versions in Git: those of the server's role, those of
+        experiments, and those in use."""
         places = [(name, self.role) for name in self.variants()]
-        places += [place for place in self.serving if place not in places]
+        places += [place for place in (*sorted(self._compared), *self.serving) if place not in places]
         return {place: version for place in places if (version := self.holder(place)) is not None}
 
     def loaded(self) -> list[Loaded]:
@@ -129,12 +131,23 @@ class Models:
         """Return a version if it is in memory."""
         return self._memory.get(key(version))
 
-    def follow(self, roles: Roles) -> None:
-        """Take what Git says now: places without a holder end to answer."""
+    def follow(self, roles: Roles, compared: Iterable[Place] = ()) -> None:
+        """Take what Git says now: places without a holder end to answer.
+
+        Args:
+            roles: what Git says.
+            compared: the places, with a version instead of a role, that experiments need.
+        """
         self.roles = roles
-        self.serving = {place: loaded for place, loaded in self.serving.items() if self.holder(place) is not None}
+        known = set(self.variants())
+        self._compared = frozenset(place for place in compared if place[0] in known)
+        self.serving = {place: loaded for place, loaded in self.serving.items() if self._stays(place)}
         self._hold()
         self._update()
+
+    def _stays(self, place: Place) -> bool:
+        wanted = place[1] in LIVE or place[1] == self.role or place in self._compared
+        return wanted and self.holder(place) is not None
 
     def put(self, loaded: Loaded, place: Place | None = None) -> None:
         """Add a version; at a place, it answers from now on."""

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Awaitable
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
 
 import numpy as np
 import orjson
@@ -15,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from slipway.core.errors import DataError, ExampleError, ModelError
 from slipway.registry.state import Version
-from slipway.serving import examples
+from slipway.serving import examples, experiments
 from slipway.serving.bodies import whole
+from slipway.serving.experiments import Asked, Assigned, Experiments
 from slipway.serving.forecasts import Forecasts, Kept, forecasts, is_ahead
 from slipway.serving.inference import Inference, Predicted, of_raw
 from slipway.serving.models import Models
@@ -33,11 +33,14 @@ _TOO_MUCH = ("too large", "too long")
 class Predictions:
     """Answers requests for predictions by the models of a worker."""
 
-    def __init__(self, models: Models, inference: Inference, watch: Watch, settings: Settings) -> None:
+    def __init__(
+        self, models: Models, inference: Inference, watch: Watch, experiments: Experiments, settings: Settings
+    ) -> None:
         self.limits = settings.limits
         self._models = models
         self._inference = inference
         self._watch = watch
+        self._experiments = experiments
         self._deadline = settings.deadline
         self._forecasts = Forecasts(settings.history)
 
@@ -55,10 +58,13 @@ class Predictions:
             Problem: there is no such model, an example cannot be used, or there are too many requests.
             ClientDisconnect: the client went away.
         """
-        if scope["query_string"]:
-            check_experiment(scope["query_string"])
-        state = scope["state"]
-        model = state["model"] = await self.model(scope["path"][len(PREFIX) :])
+        state, name = scope["state"], scope["path"][len(PREFIX) :]
+        asked = experiments.asked(scope["query_string"]) if scope["query_string"] else None
+        assigned = None if asked is None else self._experiments.choose(name, asked, state)
+        if assigned is None:
+            assigned = self._experiments.assign(name, state["caller"], state["request_id"])
+        state["assigned"] = assigned
+        model = state["model"] = await self.model(name) if assigned is None else assigned.model
         content = await whole(receive)
         given = examples.read(model, header(scope, b"content-type"), content, self.limits)
         predicted = state["predicted"] = await self.predict(model, given)
@@ -69,7 +75,7 @@ class Predictions:
                 "model_version": model.version.version,
                 "predictions": predicted.values,
                 "inference_time": predicted.seconds,
-                "experiment_info": None,
+                "experiment_info": None if asked is None else _info(asked, assigned),
             }
         )
 
@@ -147,11 +153,7 @@ def header(scope: Scope, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in scope["headers"] if key == name), "")
 
 
-def check_experiment(query: bytes) -> None:
-    """Refuse a request that asks for an experiment.
-
-    Raises:
-        Problem: 404, since there are no experiments.
-    """
-    for name in parse_qs(query.decode("latin-1")).get("experiment_id", []):
-        raise Problem(404, "Unknown experiment", f"no experiment {name}; there are none", known=[])
+def _info(asked: Asked, assigned: Assigned | None) -> dict[str, str | None]:
+    """What a caller that asked for an experiment is told of it; no arm if it takes no part in this one."""
+    mine = assigned is not None and assigned.experiment == asked.experiment
+    return {"experiment_id": asked.experiment, "variant": assigned.arm if assigned is not None and mine else None}

@@ -9,12 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from slipway.serving.experiments import Assigned
 from slipway.serving.inference import Predicted
 from slipway.serving.measures import OTHER, Measures
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
 from slipway.serving.rules import Rule
-from slipway.traffic.log import PredictionLog
+from slipway.traffic.log import Log
 from slipway.traffic.records import Prediction
 from slipway.traffic.units import Units
 
@@ -28,8 +29,9 @@ _GONE = 499
 class Recording:
     """ASGI middleware: each request for predictions is counted and logged.
 
-    The application notes in `scope["state"]` what is known of the request: `model` (`Loaded`) and `predicted`
-    (`Predicted`). The state also has the name of the `unit` for logs, None if the request names no unit.
+    The application notes in `scope["state"]` what is known of the request: `model` (`Loaded`), `predicted`
+    (`Predicted`), and `assigned` (`Assigned`) if it takes part in an experiment. The state also has the `caller`, who
+    asks, and its name in logs, `unit`; both are None if the request does not say.
 
     Args:
         app: the application.
@@ -44,7 +46,7 @@ class Recording:
         self,
         app: ASGIApp,
         measures: Measures,
-        log: PredictionLog | None,
+        log: Log | None,
         units: Units | None,
         named: Callable[[Loaded], bool],
         answered: Callable[[Loaded, bool], None],
@@ -62,7 +64,7 @@ class Recording:
             await self.app(scope, receive, send)
             return
         began, state, recorded = time.perf_counter(), scope["state"], False
-        state["unit"] = None
+        state["unit"] = state["caller"] = None
 
         def record(status: int) -> None:
             nonlocal recorded
@@ -76,9 +78,9 @@ class Recording:
             await send(message)
 
         try:
-            unit = unit_of(scope)
-            if unit is not None and self._units is not None:
-                state["unit"] = self._units.name(unit)
+            caller = state["caller"] = unit_of(scope)
+            if caller is not None and self._units is not None:
+                state["unit"] = self._units.name(caller)
             await self.app(scope, receive, answer)
         except ClientDisconnect:
             record(_GONE)
@@ -106,6 +108,9 @@ class Recording:
         if predicted is not None:
             self._measures.predicted(name, version, len(predicted.array), predicted.seconds)
         if self._log is not None:
+            assigned: Assigned | None = state.get("assigned")
+            if assigned is not None and assigned.share is None:
+                assigned = None  # a tester's choice
             self._log.write(
                 Prediction(
                     time=datetime.now(UTC),
@@ -119,7 +124,11 @@ class Recording:
                     seconds=round(seconds, 6),
                     inference_time=None if predicted is None else round(predicted.seconds, 6),
                     predictions=None if predicted is None else predicted.values or None,
-                )
+                    experiment=None if assigned is None else assigned.experiment,
+                    arm=None if assigned is None else assigned.arm,
+                    share=None if assigned is None else assigned.share,
+                ),
+                keep=assigned is not None,
             )
 
 

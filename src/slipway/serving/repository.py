@@ -1,7 +1,7 @@
 """The clone that a server reads: its registry tags are brought up to date with the Git remote.
 
 A clone that the server made (`--repo URL`) becomes equal to the remote. A clone of somebody else (`--repo PATH`) only
-gets the registry tags that it lacks; nothing in it is changed or deleted. Tags that were deleted at the remote have no
+gets the tags that it lacks; nothing in it is changed or deleted. Tags that were deleted at the remote have no
 effect, although they are still in the clone.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slipway.core.errors import ConfigError, RegistryError
+from slipway.experiments import history
 from slipway.registry import clone, git, tags
 from slipway.registry.grammar import Tag
 
@@ -96,6 +97,7 @@ def _complete() -> Fetched:
     if found.unseen:
         specs = [f"refs/tags/{name}:refs/tags/{name}" for name in found.unseen]
         git.run("fetch", "--quiet", "--no-tags", remote, *specs, seconds=SECONDS)
+    git.run("fetch", "--quiet", "--no-tags", remote, f"{history.REFS}:{history.REFS}", seconds=SECONDS)
     problems: tuple[str, ...] = ()
     if found.other:
         problems = (f"Git: different here and at {remote}: {tags.listed(found.other)}; those of this clone are used",)

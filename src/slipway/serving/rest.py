@@ -16,6 +16,8 @@ from slipway.serving.access import may
 from slipway.serving.bodies import whole
 from slipway.serving.measures import CONTENT_TYPE
 from slipway.serving.models import Models
+from slipway.serving.outcomes import Outcomes
+from slipway.serving.outcomes import add as add_outcomes
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
@@ -30,6 +32,13 @@ Address = Annotated[
 ]
 
 
+class ExperimentInfo(BaseModel):
+    """The part of a request in the experiment that it asked for."""
+
+    experiment_id: str
+    variant: str | None = Field(description="The arm; null if the request takes no part.")
+
+
 class Prediction(BaseModel):
     """The predictions for the examples of a request, in their order."""
 
@@ -38,7 +47,7 @@ class Prediction(BaseModel):
     model_version: str
     predictions: list[Any] = Field(description="In the form that the model card describes, one for each example.")
     inference_time: float = Field(description="Seconds from the raw examples to their predictions.")
-    experiment_info: None = Field(description="The experiment in which the request took part.")
+    experiment_info: ExperimentInfo | None = Field(description="Null unless the request asked for an experiment.")
 
 
 class Observed(BaseModel):
@@ -128,6 +137,7 @@ def build(
     watch: Watch,
     predictions: Predictions,
     releases: FilePath,
+    outcomes: Outcomes | None,
     metrics: Callable[[], bytes],
     draining: Callable[[], bool],
     lifespan: Lifespan[FastAPI],
@@ -139,6 +149,7 @@ def build(
         watch: what keeps them as Git says.
         predictions: what predicts.
         releases: the folder of the verified files of releases.
+        outcomes: where outcomes are written; None without a log.
         metrics: gives the measures of the server as Prometheus reads them.
         draining: whether the worker is about to end.
         lifespan: starts and ends the worker.
@@ -201,7 +212,10 @@ def build(
     async def predict(
         request: Request,
         address: Address,
-        experiment_id: Annotated[str | None, Query(description="An experiment to take part in.")] = None,
+        experiment_id: Annotated[
+            str | None, Query(description="An experiment, whose arm the answer tells if the request takes part.")
+        ] = None,
+        arm: Annotated[str | None, Query(description="The arm that a tester chooses; needs the scope promote.")] = None,
         x_unit: Annotated[str | None, Header(description="Who is asking, such as a user or a device.")] = None,
     ) -> Prediction:
         """Predict raw examples: rows as JSON; a picture or a sound as the body, in a form, or base64 in JSON."""
@@ -229,12 +243,13 @@ def build(
         return HTMLResponse(html, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
 
     catalogue.add(app, models, releases)
+    add_outcomes(app, outcomes)
     protocols.add(app, models, predictions, lambda: readiness(models, watch, draining()).ready)
     return app
 
 
 def readiness(models: Models, watch: Watch, draining: bool) -> Readiness:
-    """Return whether every model answers that should."""
+    """Return whether every model answers that should; one of an experiment that cannot be loaded is a problem only."""
     answering = [
         Answering(
             model=place[0],
@@ -251,7 +266,8 @@ def readiness(models: Models, watch: Watch, draining: bool) -> Readiness:
     wrong += [f"no version of {name} holds {models.role}: give the role with `slipway promote`" for name in lacking]
     if not answering and not lacking:
         wrong.append(f"no version holds {models.role}: give the role with `slipway promote`")
-    answered = bool(answering) and not lacking and all(one.answers is not None for one in answering)
+    answered = not lacking and all(one.answers is not None for one in answering if one.role == models.role)
+    answered = answered and any(one.role == models.role for one in answering)
     return Readiness(ready=answered and not draining, models=answering, problems=wrong)
 
 

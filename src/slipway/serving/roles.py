@@ -1,4 +1,4 @@
-"""Who holds which role, as Git says: versions and roles by the tags, and the records at their commits.
+"""Who holds which role, as Git says: versions, roles and experiments by the tags, and the records at their commits.
 
 Anyone with push access can write any tag. A tag gives a role only if the gate passed the version, or if it states a
 force that counts (`slipway.registry.promoters`); otherwise the role is with the latest earlier holder that was not
@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from slipway.core.errors import RegistryError
+from slipway.experiments import history
+from slipway.experiments.definition import Experiment
 from slipway.registry import git, promoters, releases
 from slipway.registry.grammar import LIVE, Tag
 from slipway.registry.messages import overruled
@@ -22,13 +24,15 @@ class Roles:
     """What Git says.
 
     `variants` are those with versions, `holders` the version that holds each (variant, role), `given` the tag that gave
-    it, `names` the variant of each registered model of MLflow, and `problems` the tags that are not followed, in words.
+    it, `names` the variant of each registered model of MLflow, `experiments` those that run, and `problems` the tags
+    that are not followed, in words.
     """
 
     variants: Mapping[str, Variant] = field(default_factory=dict)
     holders: Mapping[tuple[str, str], Version] = field(default_factory=dict)
     given: Mapping[tuple[str, str], str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    experiments: tuple[Experiment, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -65,10 +69,11 @@ def read(tags: Iterable[Tag], withdrawn: Mapping[str, str] | None = None) -> Rol
             else:
                 if only is not None:  # better a version that fails at times than none
                     holders[name, role] = variant.versions[only]
+    experiments, wrong = history.running(history.read(), variants)
     given = {
         (name, role): variants[name].given(version.version, role).name for (name, role), version in holders.items()
     }
-    return Roles(variants, holders, given, _names(variants), tuple(problems))
+    return Roles(variants, holders, given, _names(variants), tuple(experiments), (*problems, *wrong))
 
 
 def _names(variants: Mapping[str, Variant]) -> dict[str, str]:

@@ -23,25 +23,29 @@ LAST = 0.04
 """The probability of a false alarm by the test at the planned sample."""
 
 
-def interval(effect: Effect, *, planned: float, null: float = 0.0) -> Interval:
-    """Return the interval of this look: 99 % by the sequence before the planned sample, 96 % by Welch's test at it.
+def interval(effect: Effect, *, planned: float, null: float = 0.0, alpha: float = EARLY + LAST) -> Interval:
+    """Return the interval of this look: by the sequence before the planned sample, by Welch's test at it.
+
+    The sequence has a fifth of alpha, the test four fifths: intervals of 99 % and 96 % for 0.05.
 
     The comparison ends with the first look that has the planned number of units. A later look is not covered by the
     guarantee, so the caller keeps the sums of that look.
 
-    The p-value is that of the part, times 5 before the end and times 1.25 at it: below 0.05 where the interval leaves
+    The p-value is that of the part, times 5 before the end and times 1.25 at it: below alpha where the interval leaves
     the null out, and a p-value of the whole comparison, since P(5 p < x or 1.25 p' < x) is at most 0.2 x + 0.8 x.
 
     Args:
         effect: the effect, by all units so far.
         planned: the planned number of units of both arms, fixed before the first look.
         null: the effect whose p-value is returned.
+        alpha: the probability of a false alarm by either.
 
     Raises:
-        ValueError: the planned number is not positive.
+        ValueError: the planned number is not positive, or alpha is not between 0 and 1.
     """
-    early = confidence_sequence.interval(effect, alpha=EARLY, planned=planned, null=null)
-    last = welch(replace(effect, variance=effect.conservative), alpha=LAST, null=null)
+    parts = (alpha * part / (EARLY + LAST) for part in (EARLY, LAST))
+    early = confidence_sequence.interval(effect, alpha=next(parts), planned=planned, null=null)
+    last = welch(replace(effect, variance=effect.conservative), alpha=next(parts), null=null)
     ended = np.asarray(effect.units) >= planned
     share = np.where(ended, LAST, EARLY) / (EARLY + LAST)
     return Interval(

@@ -11,7 +11,6 @@ Lines that are no records, such as the first part of one that a full disk cut of
 """
 
 import hashlib
-import json
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -21,32 +20,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter, ValidationError
 
 from slipway.core import atomic
-from slipway.traffic.records import PREDICTIONS, Prediction
+from slipway.traffic.tables import KINDS, Kind
 
-TABLES = "tables"
-SCHEMA = pa.schema(
-    [
-        ("time", pa.timestamp("us", "UTC")),
-        ("request_id", pa.string()),
-        ("model_version", pa.string()),
-        ("unit", pa.string()),
-        ("status", pa.int16()),
-        ("problem", pa.string()),
-        ("examples", pa.int32()),
-        ("seconds", pa.float64()),
-        ("inference_time", pa.float64()),
-        ("predictions", pa.string()),
-    ]
-)
-"""The columns of `predictions`, beside `model` and `date`, which are in the names of folders; `predictions` is JSON."""
-NO_MODEL = "-"
-"""The model of requests that name none that there is; pandas cannot read a folder for null beside others."""
 ROWS = 20_000
 """Rows of a row group, and so the most that are in memory for a model."""
-_PREDICTION = TypeAdapter(Prediction)
 
 
 @dataclass(frozen=True)
@@ -59,12 +38,16 @@ class Compacted:
 
 
 def logs(folder: Path, today: date | None = None) -> list[Path]:
-    """Return the logs of days before today (UTC), the oldest first."""
+    """Return the logs of days before today (UTC), of all kinds, the oldest first."""
     today = today or datetime.now(UTC).date()
     return sorted(
-        log
-        for log in (folder / PREDICTIONS).glob("*/*.jsonl")
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", log.parent.name) and log.parent.name < today.isoformat()
+        (
+            log
+            for kind in KINDS
+            for log in (folder / kind).glob("*/*.jsonl")
+            if re.fullmatch(r"\d{4}-\d{2}-\d{2}", log.parent.name) and log.parent.name < today.isoformat()
+        ),
+        key=lambda log: (log.parent.name, log),
     )
 
 
@@ -78,28 +61,29 @@ def compact(folder: Path, log: Path) -> Compacted:
     Raises:
         OSError: a file cannot be read or written; the log is still there.
     """
-    day, records, damaged = log.parent.name, 0, []
+    day, name, records, damaged = log.parent.name, log.parent.parent.name, 0, []
+    kind = KINDS[name]
     digest = hashlib.sha256()
     written: list[Path] = []
     with ExitStack() as stack, log.open("rb") as lines:
-        tables: dict[str, _Table] = {}
+        tables: dict[str | None, _Table] = {}
         for line in lines:
             digest.update(line)
-            record = _record(line)
+            record = kind.read(line)
             if record is None:
                 damaged += [line] if line.strip() else []
                 continue
-            model = record.model or NO_MODEL
+            model = record.model if kind.by_model else None
             if model not in tables:
-                place = folder / TABLES / PREDICTIONS / f"model={model}" / f"date={day}"
-                tables[model] = stack.enter_context(_Table(place / f".{log.stem}.tmp"))
+                place = kind.place(folder, name, model, day)
+                tables[model] = stack.enter_context(_Table(place / f".{log.stem}.tmp", kind))
                 written.append(tables[model].path)
             tables[model].add(record)
             records += 1
-    name = digest.hexdigest()[:16]
+    digested = digest.hexdigest()[:16]
     for path in written:
-        path.replace(path.with_name(f"{name}.parquet"))
-    kept = log.with_name(f"{name}.damaged") if damaged else None
+        path.replace(path.with_name(f"{digested}.parquet"))
+    kept = log.with_name(f"{digested}.damaged") if damaged else None
     if kept is not None:
         atomic.write_bytes(kept, b"".join(damaged))
     log.unlink()
@@ -111,13 +95,14 @@ def compact(folder: Path, log: Path) -> Compacted:
 class _Table:
     """A Parquet file that grows by row groups."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: Kind) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self._writer = pq.ParquetWriter(path, SCHEMA, compression="zstd")
-        self._rows: list[Prediction] = []
+        self._kind = kind
+        self._writer = pq.ParquetWriter(path, kind.schema, compression="zstd")
+        self._rows: list[Any] = []
 
-    def add(self, row: Prediction) -> None:
+    def add(self, row: Any) -> None:
         self._rows.append(row)
         if len(self._rows) >= ROWS:
             self._flush()
@@ -131,19 +116,7 @@ class _Table:
 
     def _flush(self) -> None:
         if self._rows:
-            columns = {name: [_cell(row, name) for row in self._rows] for name in SCHEMA.names}
-            self._writer.write_table(pa.table(columns, SCHEMA))
+            schema = self._kind.schema
+            columns = {name: [self._kind.cell(row, name) for row in self._rows] for name in schema.names}
+            self._writer.write_table(pa.table(columns, schema))
         self._rows = []
-
-
-def _cell(record: Prediction, column: str) -> Any:
-    value = getattr(record, column)
-    return json.dumps(value, ensure_ascii=False) if column == PREDICTIONS and value is not None else value
-
-
-def _record(line: bytes) -> Prediction | None:
-    """The record of a line; None if it is none."""
-    try:
-        return _PREDICTION.validate_json(line)
-    except ValidationError:
-        return None

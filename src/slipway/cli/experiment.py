@@ -1,0 +1,293 @@
+"""`slipway experiment ...`: versions compared on the traffic of a server."""
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from slipway.cli.display import MARKS, number, print_columns, screen
+from slipway.cli.log import FOLDER as LOGS
+from slipway.cli.options import Json, Push, Reason
+from slipway.core.errors import ConfigError
+from slipway.core.terminal import Console
+
+if TYPE_CHECKING:
+    from slipway.experiments.analysis import Analysis
+    from slipway.experiments.definition import Experiment
+    from slipway.experiments.evidence import Evidence
+    from slipway.experiments.history import Event, Run
+
+app = typer.Typer(no_args_is_help=True)
+Id = Annotated[str, typer.Argument(metavar="ID", help="The name of experiments/ID.yaml.")]
+Logs = Annotated[Path, typer.Option("--logs", metavar="FOLDER", help="Folder of the logs of `slipway serve`.")]
+
+
+@app.callback()
+def experiment() -> None:
+    """Compare versions on the traffic of `slipway serve`."""
+
+
+@app.command()
+def create(
+    name: Id,
+    model: Annotated[str, typer.Option(help="The model whose traffic takes part.")],
+    arm: Annotated[
+        list[str], typer.Option(metavar="NAME=VERSION", help="An arm; the first is the control. VERSION may be a role.")
+    ],
+    goal: Annotated[str, typer.Option(help="The metric that is to become better.")],
+    lower: Annotated[bool, typer.Option("--lower", help="Lower values of the goal are better.")] = False,
+    effect: Annotated[
+        float | None, typer.Option(help="The smallest difference of the goal that matters; with --deviation.")
+    ] = None,
+    deviation: Annotated[
+        float | None, typer.Option(help="The standard deviation of the goal over units; with --effect.")
+    ] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=100, help="Units of the smallest arm, instead of these two.")
+    ] = None,
+    hypothesis: Annotated[str | None, typer.Option(help="What you expect, in a sentence.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write experiments/ID.yaml, with equal arms and errors as guardrail; edit it for anything else."""
+    from slipway.experiments import creation
+
+    path, experiment = creation.create(
+        name,
+        model=model,
+        arms=_pairs(arm),
+        goal=goal,
+        better="lower" if lower else "higher",
+        sample=creation.sample(effect, deviation, len(arm)) if sample is None else sample,
+        hypothesis=hypothesis,
+    )
+    if as_json:
+        print(json.dumps({"id": name, "path": str(path), "definition": experiment.definition.model_dump()}, indent=1))
+        return
+    definition = experiment.definition
+    Console().print(
+        f"written: {path}, {definition.minimum_sample:,} units in each of {len(definition.arms)} arms",
+        soft_wrap=True,
+        markup=False,
+    )
+    next_steps = f"next: git add {path} && git commit -m 'Experiment {name}' && slipway experiment start {name}"
+    Console().print(next_steps, soft_wrap=True, markup=False)
+
+
+@app.command("list")
+def list_experiments(as_json: Json = False) -> None:
+    """List the experiments: those with a file, and those with tags."""
+    from slipway.experiments import definition, history
+
+    runs = history.read()
+    files = {path.stem for path in definition.FOLDER.glob("*.yaml")}
+    rows = [_row(name, runs.get(name)) for name in sorted(files | runs.keys())]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+        return
+    print_columns(
+        ("id", "state", "model", "arms", "started", "by"),
+        [[str(row[key] or "") for key in ("id", "state", "model", "arms", "started", "by")] for row in rows],
+    )
+
+
+@app.command()
+def start(name: Id, reason: Reason = None, push: Push = False, as_json: Json = False) -> None:
+    """Start an experiment, or let a running one go on with a wider share: an annotated tag."""
+    from slipway.experiments import history
+
+    _written(history.start(name, reason, push=push), push, as_json)
+
+
+@app.command()
+def status(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
+    """Say what an experiment has so far, and what it waits for."""
+    run, experiment, evidence, analysis = _analysed(name, logs)
+    waiting = [one for one in analysis.verdict.findings if one.outcome != "pass"]
+    state = _state(run)
+    if as_json:
+        found = {"id": name, "state": state, "units": evidence.units, "verdict": analysis.verdict.outcome}
+        print(json.dumps(found | {"waits_for": [asdict(one) for one in waiting]}, indent=1))
+        return
+    units = ", ".join(f"{arm} {count:,}" for arm, count in evidence.units.items())
+    days = f"day {evidence.days:.1f} of at most {experiment.definition.maximum_days:g}"
+    Console().print(f"{name}: {state}, {days}; units: {units}", soft_wrap=True, markup=False)
+    Console().print(f"verdict so far: {MARKS[analysis.verdict.outcome]}", soft_wrap=True)
+    for one in waiting:
+        Console().print(f"  {MARKS[one.outcome]} {escape(one.subject)}: {escape(one.reason)}", soft_wrap=True)
+
+
+@app.command()
+def analyze(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
+    """Compare the arms by what their units did. Exit codes: 0 pass, 1 fail, 2 hold."""
+    _, experiment, evidence, analysis = _analysed(name, logs)
+    _show(name, experiment, evidence, analysis, as_json)
+    raise typer.Exit({"pass": 0, "fail": 1, "hold": 2}[analysis.verdict.outcome])
+
+
+@app.command()
+def stop(
+    name: Id,
+    reason: Annotated[str, typer.Option("--reason", "-m", help="Reason, stored in the tag.")],
+    logs: Logs = LOGS,
+    push: Push = False,
+    as_json: Json = False,
+) -> None:
+    """Stop an experiment: an annotated tag with its counts, sums and verdict."""
+    from slipway.experiments import ending, history
+
+    _, _, evidence, analysis = _analysed(name, logs)
+    event = history.stop(name, reason, ending.text(analysis.verdict.outcome, evidence), push=push)
+    _written(event, push, as_json, f", verdict {analysis.verdict.outcome}")
+
+
+@app.command()
+def replay(
+    tag: Annotated[str, typer.Argument(help="The tag of a stop, or the id of a stopped experiment.")],
+    as_json: Json = False,
+) -> None:
+    """Derive the verdict of a stopped experiment again, from its tag alone. Exit code 1 if it differs."""
+    from slipway.experiments import ending, history
+
+    run = history.known(tag.removeprefix("experiments/").removesuffix("/stop"))
+    experiment, _ = history.defined(run)
+    stated, evidence, analysis = ending.replay(run, experiment)
+    same = stated == analysis.verdict.outcome
+    _show(run.id, experiment, evidence, analysis, as_json, {"stated": stated, "same": same})
+    if not as_json:
+        told = "the verdict is the same" if same else f"the verdict differs: the tag says {stated}"
+        Console().print(f"{tag}: {told}", soft_wrap=True, markup=False)
+    raise typer.Exit(0 if same else 1)
+
+
+@app.command()
+def simulate(
+    name: Id,
+    logs: Logs = LOGS,
+    effect: Annotated[float | None, typer.Option(help="The difference to find; by default, none and several.")] = None,
+    runs: Annotated[int, typer.Option(min=100, max=100_000, help="Simulated experiments.")] = 1_000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Say what an experiment would find, by drawing from the values that its units have so far."""
+    from slipway.experiments import trial
+
+    _, experiment, observed = _observed(name, logs)
+    found = trial.simulate(experiment.definition, observed, effect=effect, runs=runs, seed=seed)
+    if as_json:
+        print(json.dumps([asdict(one) for one in found], indent=1))
+        return
+    table = Table(title=f"{escape(name)}: {runs:,} experiments with the values of its units, drawn anew")
+    for heading in ("goal", "true difference", "shown in", "mean length"):
+        table.add_column(heading, justify="left" if heading == "goal" else "right")
+    for one in found:
+        table.add_row(escape(one.metric), f"{one.effect:+.4g}", f"{one.found:.1%}", f"{one.length:.0%} of the sample")
+    screen().print(table)
+
+
+def _pairs(given: list[str]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in given]
+    if wrong := [one for one, (arm, _, version) in zip(given, pairs, strict=True) if not (arm and version)]:
+        raise ConfigError(f"--arm {wrong[0]}: write NAME=VERSION, such as control=production")
+    if len({arm for arm, _, _ in pairs}) < len(pairs):
+        raise ConfigError("two arms have the same name")
+    return {arm: version for arm, _, version in pairs}
+
+
+def _row(name: str, run: "Run | None") -> dict[str, Any]:
+    from slipway.experiments import definition, history
+
+    try:
+        experiment = definition.read(definition.FOLDER / f"{name}.yaml") if run is None else history.defined(run)[0]
+    except ConfigError as error:
+        return {"id": name, "state": f"unusable: {error}", "model": None, "arms": None, "started": None, "by": None}
+    arms = ", ".join(f"{arm} {version}" for arm, version in experiment.definition.arms.items())
+    first = run.starts[0] if run is not None and run.starts else None
+    return {
+        "id": name,
+        "state": _state(run),
+        "model": experiment.definition.model,
+        "arms": arms,
+        "started": None if first is None else first.time.isoformat().replace("+00:00", "Z"),
+        "by": None if first is None else first.who,
+    }
+
+
+def _state(run: "Run | None") -> str:
+    return "not started" if run is None else "stopped" if run.stop is not None else "running"
+
+
+def _observed(name: str, logs: Path) -> "tuple[Run, Experiment, Any]":
+    """The run of an experiment, what it compares, and what its units did until now or until it was stopped."""
+    from slipway.experiments import history
+    from slipway.experiments.observations import observe
+    from slipway.traffic import reading
+
+    run = history.known(name)
+    if not logs.is_dir():
+        raise ConfigError(f"{logs}: no such folder; give --logs the folder of `slipway serve --log`")
+    experiment, _ = history.defined(run)
+    now = datetime.now(UTC) if run.stop is None else run.stop.time
+    return run, experiment, observe(experiment.definition, reading.exposures(logs, name), reading.outcomes(logs), now)
+
+
+def _analysed(name: str, logs: Path) -> "tuple[Run, Experiment, Evidence, Analysis]":
+    from slipway.experiments import analysis, evidence
+
+    run, experiment, observed = _observed(name, logs)
+    now = datetime.now(UTC) if run.stop is None else run.stop.time
+    counted = evidence.count(experiment.definition, observed, run.starts[0].time, now)
+    return run, experiment, counted, analysis.analyse(experiment.definition, counted)
+
+
+def _show(
+    name: str,
+    experiment: "Experiment",
+    evidence: "Evidence",
+    found: "Analysis",
+    as_json: bool,
+    more: dict[str, Any] | None = None,
+) -> None:
+    from slipway.experiments import analysis
+
+    if as_json:
+        print(json.dumps({"id": name, **analysis.to_json(found, evidence.units), **(more or {})}, indent=1))
+        return
+    units = ", ".join(f"{arm} {count:,}" for arm, count in evidence.units.items())
+    table = Table(
+        title=f"{escape(name)}: {escape(experiment.definition.hypothesis)}", caption=f"Units: {escape(units)}"
+    )
+    for heading in ("metric", "control", "treatment", "difference", "interval", "lift", "p"):
+        table.add_column(heading, justify="left" if heading == "metric" else "right")
+    for one in found.estimates:
+        between = "" if one.low is None and one.high is None else f"{_bound(one.low, '-∞')} to {_bound(one.high, '∞')}"
+        table.add_row(
+            escape(f"{one.metric} ({one.role}){f' of {one.arm}' if len(experiment.definition.arms) > 2 else ''}"),
+            f"{number(one.control)} ({one.units[0]:,})",
+            f"{number(one.treatment)} ({one.units[1]:,})",
+            "" if one.difference is None else f"{one.difference:+.4g}",
+            between,
+            "" if one.lift is None else f"{100 * one.lift:+.1f} %",
+            f"{one.p:.2g}",
+        )
+    screen().print(table)
+    for finding in found.verdict.findings:
+        screen().print(f"{MARKS[finding.outcome]} {escape(finding.subject)}: {escape(finding.reason)}", soft_wrap=True)
+    screen().print(f"verdict: {MARKS[found.verdict.outcome]}", soft_wrap=True)
+
+
+def _bound(value: float | None, infinite: str) -> str:
+    return infinite if value is None else f"{value:+.4g}"
+
+
+def _written(event: "Event", pushed: bool, as_json: bool, told: str = "") -> None:
+    if as_json:
+        print(json.dumps(asdict(event), indent=1))
+        return
+    Console().print(f"{event.id}: {event.tag} is written{told}", soft_wrap=True, markup=False)
+    if not pushed:
+        Console().print(f"to share it: git push REMOTE {event.tag}", soft_wrap=True, markup=False)

@@ -1,0 +1,205 @@
+"""From the counts and sums of an experiment to its verdict: the same for a running one and for the tag of its end.
+
+A goal is compared until the planned sample by a sequence that may be looked at any number of times, and once at it
+(`slipway.statistics.planned_end`). The sample is that of the first units, in the order of their first exposure, in
+which both arms have the minimum: it does not depend on when somebody looks. Several goals or arms are adjusted by
+Holm's method. Guardrails are watched over all units.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from slipway.experiments import verdict
+from slipway.experiments.definition import Definition, Metric
+from slipway.experiments.evidence import Comparison, Evidence
+from slipway.experiments.verdict import Better, ExperimentVerdict, Finding
+from slipway.statistics import fixed_share, guardrail, planned_end, power, sample_ratio
+from slipway.statistics.confidence_sequence import Interval
+from slipway.statistics.e_values import p_value
+from slipway.statistics.effects import Effect, difference, lift
+from slipway.statistics.guardrail import Harm
+from slipway.statistics.multiplicity import holm
+
+MOST_SHARE = 0.999
+"""The largest margin, as a share of units, that the test of rare events takes."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric in the control and in a treatment, and the difference with its interval and p-value.
+
+    `low` and `high` are those of the look that decides, None where nothing can be said yet. `lift` is the relative
+    difference, None where the control is too near to 0.
+    """
+
+    metric: str
+    role: str
+    arm: str
+    units: tuple[int, int]
+    control: float | None
+    treatment: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float
+    lift: float | None
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """A goal in a treatment: its sums, and the interval of the look that decides."""
+
+    metric: Metric
+    arm: str
+    compared: Comparison
+    found: Interval
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The verdict of an experiment, with its findings and estimates."""
+
+    verdict: ExperimentVerdict
+    estimates: tuple[Estimate, ...]
+
+
+def analyse(definition: Definition, evidence: Evidence) -> Analysis:
+    """Return the verdict that follows from what was counted."""
+    several = len(definition.treatments) > 1
+    goals: dict[str, _Goal] = {}
+    findings, estimates = _sample(definition, evidence), []
+    for name, metric in definition.metrics.items():
+        for arm, compared in evidence.metrics[name].items():
+            label = f"{name} of {arm}" if several else name
+            effect = difference(*(one.moments() for one in compared.sums()))
+            if metric.role == "goal":
+                found = _interval(definition, metric, arm, compared, effect)
+                goals[label] = _Goal(metric, arm, compared, found)
+                estimates.append(_estimate(name, metric, arm, compared, found.low, found.high, found.p))
+            else:
+                harm = _harm(definition, metric, arm, effect)
+                findings.append(_guarded(definition, label, metric, compared, harm))
+                low, high = (harm.low, harm.high) if metric.better == "lower" else (-harm.high, -harm.low)
+                estimates.append(_estimate(name, metric, arm, compared, low, high, harm.p_harmful))
+    adjusted = holm({label: float(one.found.p) for label, one in goals.items()})
+    findings += [
+        verdict.of_goal(
+            label,
+            one.found,
+            better=one.metric.better,
+            margin=one.metric.margin,
+            p=adjusted[label],
+            reached=one.compared.ended,
+            alpha=definition.alpha,
+        )
+        for label, one in goals.items()
+    ]
+    findings += [
+        report
+        for label, one in goals.items()
+        if (report := _reports(definition, label, one.arm, one.compared)) is not None
+    ]
+    if evidence.days > definition.maximum_days:
+        reason = f"it has run for {evidence.days:.1f} days, longer than its maximum of {definition.maximum_days:g}"
+        findings.append(Finding("duration", "hold", reason))
+    return Analysis(ExperimentVerdict.of(findings), tuple(estimates))
+
+
+def _sample(definition: Definition, evidence: Evidence) -> list[Finding]:
+    """Whether the arms have the units that they should have."""
+    shares = definition.shares()
+    counts = np.array([evidence.units.get(arm, 0) for arm in shares], float)
+    total = int(counts.sum())
+    p = float(p_value(sample_ratio.log_e_value(counts, np.array(list(shares.values())))))
+    compared = [one for metric in evidence.metrics.values() for one in metric.values()]
+    fewest = min((min(one.control[0], one.treatment[0]) for one in compared), default=0)
+    arriving = evidence.a_day * min(shares.values())
+    days = power.days_to_go(definition.minimum_sample, min(fewest, definition.minimum_sample), arriving)
+    return [
+        verdict.of_split(p, total),
+        verdict.of_crossed(evidence.crossed, total + evidence.crossed),
+        verdict.of_sample(fewest, definition.minimum_sample, days),
+    ]
+
+
+def _interval(definition: Definition, metric: Metric, arm: str, compared: Comparison, effect: Effect) -> Interval:
+    units = compared.control[0] + compared.treatment[0]
+    planned = units if compared.ended else max(definition.planned(definition.control, arm), units + 1)
+    null = metric.margin if metric.better == "higher" else -metric.margin
+    return planned_end.interval(effect, planned=planned, null=null, alpha=definition.alpha)
+
+
+def _harm(definition: Definition, metric: Metric, arm: str, effect: Effect) -> Harm:
+    worse: Better = "lower" if metric.better == "higher" else "higher"
+    planned = definition.planned(definition.control, arm)
+    return guardrail.harm(effect, worse=worse, margin=metric.margin, alpha=definition.alpha, planned=planned)
+
+
+def _reports(definition: Definition, label: str, arm: str, compared: Comparison) -> Finding | None:
+    shares = np.array([definition.shares()[one] for one in (definition.control, arm)])
+    control, treatment = compared.control[0], compared.treatment[0]
+    log_e = sample_ratio.log_e_value(np.array([control, treatment]), shares / shares.sum())
+    return verdict.of_reports(label, float(p_value(log_e)), control, treatment)
+
+
+def _guarded(definition: Definition, label: str, metric: Metric, compared: Comparison, harm: Harm) -> Finding:
+    units, total, _ = compared.treatment
+    if np.isfinite(harm.low) or not (compared.events and metric.margin and units):
+        return verdict.of_guardrail(label, harm, metric.margin)
+    events = total if metric.better == "lower" else units - total
+    log_e = fixed_share.log_e_value_below(events, units, min(metric.margin, MOST_SHARE))
+    return verdict.of_rare_guardrail(label, float(p_value(log_e)), int(events), units, metric.margin, definition.alpha)
+
+
+def _estimate(
+    name: str, metric: Metric, arm: str, compared: Comparison, low: object, high: object, p: object
+) -> Estimate:
+    control, treatment = (one.moments() for one in compared.sums())
+    relative = lift(control, treatment)
+    return Estimate(
+        metric=name,
+        role=metric.role,
+        arm=arm,
+        units=(compared.control[0], compared.treatment[0]),
+        control=_finite(control.mean),
+        treatment=_finite(treatment.mean),
+        difference=_finite(np.asarray(treatment.mean) - control.mean),
+        low=_finite(low),
+        high=_finite(high),
+        p=float(np.asarray(p, float)),
+        lift=_finite(relative.value) if bool(relative.enough) else None,
+    )
+
+
+def _finite(value: object) -> float | None:
+    number = float(np.asarray(value, float))
+    return number if np.isfinite(number) else None
+
+
+def to_json(analysis: Analysis, units: Mapping[str, int]) -> dict[str, object]:
+    """Return JSON values."""
+    return {
+        "verdict": analysis.verdict.outcome,
+        "units": dict(units),
+        "findings": [
+            {"subject": one.subject, "outcome": one.outcome, "reason": one.reason} for one in analysis.verdict.findings
+        ],
+        "estimates": [
+            {
+                "metric": one.metric,
+                "role": one.role,
+                "arm": one.arm,
+                "units": {"control": one.units[0], "treatment": one.units[1]},
+                "control": one.control,
+                "treatment": one.treatment,
+                "difference": one.difference,
+                "low": one.low,
+                "high": one.high,
+                "p": one.p,
+                "lift": one.lift,
+            }
+            for one in analysis.estimates
+        ],
+    }

@@ -1,0 +1,303 @@
+"""What `experiments/<id>.yaml` says: which versions are compared, on which share of the units, by which metrics.
+
+    hypothesis: The model that learnt night games finds more advertisements.
+    model: base-ad-detector
+    arms:
+      control: v1.0.0
+      night: v1.1.0
+    allocation: {control: 50, night: 50}
+    metrics:
+      satisfaction: {role: goal, better: higher}
+      errors: {role: guardrail, better: lower, margin: 0.01}
+    minimum_sample: 1000
+
+The first arm is the control. All mistakes of a file are told at once, each with its line.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from slipway.core import documents
+from slipway.core.config import NAME
+from slipway.core.errors import ConfigError, MalformedError
+from slipway.experiments import assignment
+from slipway.experiments.assignment import Assignment, Range, Split, percent
+from slipway.registry.grammar import VERSION
+
+FOLDER = Path("experiments")
+BUILT_IN = ("confidence", "inference_time", "errors")
+"""The metrics that the log of predictions has: the probability of the most probable class, seconds in the model, and
+whether a request failed. Every other metric comes from outcomes."""
+_ID = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_ARM = "^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
+_METRIC = "^[a-z][a-z0-9_]{0,62}$"
+
+
+def _version(name: str) -> str:
+    if not VERSION.fullmatch(name):
+        raise ValueError(f"{name!r} is not a version, such as v1.2.0; a role would change its holder")
+    return name
+
+
+Name = Annotated[str, Field(pattern=_ARM)]
+VersionName = Annotated[str, AfterValidator(_version)]
+MetricName = Annotated[str, Field(pattern=_METRIC)]
+Share = Annotated[float, Field(gt=0, le=100)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Metric(_Part):
+    """A metric of a unit.
+
+    `role`: a goal must be shown to be better by more than `margin`; a guardrail must not be worse by more than it.
+    `of_unit`: what is made of the values of one unit. `window_hours`: how long after its first exposure they count.
+    """
+
+    role: Literal["goal", "guardrail"]
+    better: Literal["higher", "lower"]
+    margin: Annotated[float, Field(ge=0)] = 0.0
+    of_unit: Literal["mean", "sum", "any"] = "mean"
+    window_hours: Annotated[float, Field(ge=0, le=24 * 90)] = 24.0
+
+
+class Layer(_Part):
+    """The part of a layer that an experiment has: from `start` on, `share` percent of all units."""
+
+    name: Name
+    start: Annotated[float, Field(ge=0, lt=100)]
+    share: Share
+
+    @model_validator(mode="after")
+    def _within(self) -> Self:
+        if percent(self.start) + percent(self.share) > 100:
+            raise ValueError(f"start and share sum to {self.start + self.share:g} %, more than 100 %")
+        return self
+
+    @property
+    def end(self) -> Fraction:
+        """The right end in percent, which is not a part of it."""
+        return percent(self.start) + percent(self.share)
+
+
+class Definition(_Part):
+    """An experiment.
+
+    `unit` is who is assigned: the `caller`, who says in the header X-Unit who it is, or each `request`. `share` is the
+    percentage of the units that take part, of those in the part of the layer if there is a layer. `minimum_sample`
+    counts units of the smallest arm; it is where the experiment decides. `confidence` is 1 - alpha of the verdict.
+    """
+
+    hypothesis: Annotated[str, Field(min_length=1, max_length=1000)]
+    model: Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+    arms: Annotated[dict[Name, VersionName], Field(min_length=2, max_length=10)]
+    allocation: dict[Name, Share]
+    metrics: Annotated[dict[MetricName, Metric], Field(min_length=1, max_length=20)]
+    minimum_sample: Annotated[int, Field(ge=100, le=10**9)]
+    maximum_days: Annotated[float, Field(gt=0, le=365)] = 14.0
+    confidence: Annotated[float, Field(ge=0.8, le=0.999)] = 0.95
+    unit: Literal["caller", "request"] = "caller"
+    share: Share = 100.0
+    salt: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    layer: Layer | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        wrong = []
+        if self.allocation.keys() != self.arms.keys():
+            wrong.append(f"allocation has {', '.join(self.allocation)}, and the arms are {', '.join(self.arms)}")
+        elif (total := sum(map(percent, self.allocation.values()))) != 100:
+            wrong.append(f"allocation sums to {float(total):g} %, not 100 %")
+        if all(one.role != "goal" for one in self.metrics.values()):
+            wrong.append("metrics has no goal; give one the role goal")
+        if self.unit == "request" and (long := [name for name in BUILT_IN if self._waits(name)]):
+            wrong.append(f"a request is over when it is answered: give {', '.join(long)} a window_hours of 0")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return self
+
+    def _waits(self, name: str) -> bool:
+        return name in self.metrics and self.metrics[name].window_hours > 0
+
+    @property
+    def control(self) -> str:
+        """The first arm."""
+        return next(iter(self.arms))
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """The other arms."""
+        return tuple(self.arms)[1:]
+
+    @property
+    def alpha(self) -> float:
+        """The level of the verdict."""
+        return round(1 - self.confidence, 9)
+
+    def shares(self) -> dict[str, float]:
+        """Return the share of each arm among the units of the experiment; the sum is 1."""
+        return {arm: float(percent(self.allocation[arm]) / 100) for arm in self.arms}
+
+    def planned(self, *arms: str) -> int:
+        """Return the planned units of some arms: the smallest arm of the experiment has the minimum sample."""
+        least = min(percent(one) for one in self.allocation.values())
+        return round(
+            float(sum((percent(self.allocation[arm]) for arm in arms), Fraction(0)) / least * self.minimum_sample)
+        )
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A definition with its id."""
+
+    id: str
+    definition: Definition
+
+    @property
+    def salt(self) -> str:
+        """The salt of its arms."""
+        return self.definition.salt or f"experiments/{self.id}"
+
+    @cached_property
+    def assignment(self) -> Assignment:
+        """Which arm a unit gets."""
+        definition = self.definition
+        arms = assignment.experiment(
+            self.salt, {arm: definition.allocation[arm] for arm in definition.arms}, definition.share
+        )
+        if (layer := definition.layer) is None:
+            return Assignment(self.id, arms)
+        return Assignment(self.id, arms, Split(f"layers/{layer.name}", (_range(self.id, layer),)))
+
+
+def read(path: Path) -> Experiment:
+    """Return what a file says.
+
+    Raises:
+        ConfigError: there is no such file, or it has mistakes: all of them, each with its line.
+    """
+    check_id(path.stem)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such experiment; `slipway experiment create {path.stem}` writes one")
+    return parse(content, path.stem, path.as_posix())
+
+
+def parse(content: bytes, name: str, path: str) -> Experiment:
+    """Return what a file contains.
+
+    Args:
+        content: the file.
+        name: the id of the experiment.
+        path: the path, for messages.
+
+    Raises:
+        ConfigError: it has mistakes: all of them, each with its line.
+    """
+    try:
+        values = documents.strict_yaml(content, path)
+    except MalformedError as error:
+        raise ConfigError(str(error))
+    try:
+        return Experiment(name, Definition.model_validate(values))
+    except ValidationError as error:
+        lines = _Lines(content)
+        raise ConfigError("\n".join(f"{path}:{lines.of(one['loc'])}: {_told(one)}" for one in error.errors()))
+
+
+def read_all(folder: Path = FOLDER) -> list[Experiment]:
+    """Return all experiments, sorted by id. Raises as `read`."""
+    return [read(path) for path in sorted(folder.glob("*.yaml"))]
+
+
+def check_id(name: str) -> None:
+    """Check the id of an experiment.
+
+    Raises:
+        ConfigError: it is not of the right form.
+    """
+    if not _ID.fullmatch(name):
+        raise ConfigError(f"{name!r} cannot name an experiment: use up to 63 lower-case letters, digits and -")
+
+
+def check_together(experiments: Sequence[Experiment]) -> None:
+    """Check that experiments can run at the same time.
+
+    Raises:
+        ConfigError: two of one model can both have a unit; a request has one version.
+    """
+    for at, one in enumerate(experiments):
+        for other in experiments[:at]:
+            if one.definition.model != other.definition.model:
+                continue
+            mine, theirs = one.definition.layer, other.definition.layer
+            if mine is None or theirs is None or mine.name != theirs.name:
+                raise ConfigError(
+                    f"{one.id} and {other.id} are both about {one.definition.model}: a request has one version, so "
+                    "give both a part of the same layer"
+                )
+            if mine.start < theirs.end and theirs.start < mine.end:
+                raise ConfigError(
+                    f"{one.id} and {other.id} overlap in the layer {mine.name}: from {mine.start:g} to "
+                    f"{float(mine.end):g} %, and from {theirs.start:g} to {float(theirs.end):g} %"
+                )
+
+
+def check_successor(before: Experiment, after: Experiment) -> None:
+    """Check that a running experiment may go on with another definition: only more units may take part.
+
+    Raises:
+        ConfigError: something else differs, or a unit would change its arm.
+    """
+    old, new = before.definition.model_dump(), after.definition.model_dump()
+    free = {"hypothesis", "share", "layer"}
+    if differing := sorted(key for key in old if key not in free and old[key] != new[key]):
+        raise ConfigError(
+            f"{after.id} is running, and its {', '.join(differing)} changed; a new comparison needs a new id"
+        )
+    try:
+        assignment.check_widening(before.assignment.arms, after.assignment.arms)
+        if before.assignment.layer is not None and after.assignment.layer is not None:
+            assignment.check_widening(before.assignment.layer, after.assignment.layer)
+        elif before.assignment.layer is not after.assignment.layer:
+            raise ValueError("the layer differs")
+    except ValueError as error:
+        raise ConfigError(f"{after.id} is running: {error}")
+
+
+def _range(name: str, layer: Layer) -> Range:
+    return Range(name, percent(layer.start), percent(layer.share))
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    place, text = ".".join(map(str, error["loc"])), str(error["msg"]).removeprefix("Value error, ")
+    return f"{place}: {text}" if place else text
+
+
+class _Lines:
+    """The lines of the keys in a YAML document."""
+
+    def __init__(self, content: bytes) -> None:
+        self._root = yaml.compose(content.decode(), yaml.SafeLoader)
+
+    def of(self, place: Sequence[int | str]) -> int:
+        """Return the line of a key, or of the last of its parents that is there."""
+        node, line = self._root, 1
+        for key in place:
+            found = node.value if isinstance(node, yaml.MappingNode) else ()
+            pair = next(((k, v) for k, v in found if k.value == str(key)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        return line
