@@ -84,6 +84,6 @@ PIN = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 lock:
 	$(PIN) pyproject.toml --extra dev --output-file requirements/dev.lock
 	$(PIN) edge/pyproject.toml --all-extras --constraint requirements/dev.lock --output-file requirements/edge.lock
-	for purpose in build client docs registry s3 serve; do \
+	for purpose in build client docs postgresql registry s3 serve; do \
 		$(PIN) pyproject.toml --constraint requirements/dev.lock --extra $$purpose \
 			--output-file requirements/$$purpose.lock || exit; done

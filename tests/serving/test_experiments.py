@@ -1,6 +1,8 @@
 """An experiment on a server: its units get their arms, and what they did is written down before they are answered."""
 
 import json
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 import yaml
 
 from serving import house
-from serving.process import Server, serving, until
+from serving.process import Server, serving, until, workers
 from serving.test_recording import logged
 from slipway.experiments.definition import Experiment, parse
 from slipway.traffic import reading
@@ -232,6 +234,45 @@ def test_outcomes_that_cannot_be_used_are_refused(server: Server, given: dict[st
     assert refused.status_code == 422
     assert told in json.dumps(refused.json())
     assert server.post("/api/v1/outcomes", data=b'{"metric": "m", "value": NaN, "unit": "a"}').status_code in (415, 422)
+
+
+def test_outcomes_of_whom_nobody_knows_are_refused_and_nothing_is_kept(server: Server, tmp_path: Path) -> None:
+    known = answer(server, "user-1")
+    other = answer(server, "user-1", "ball@v1.0.0")
+    for stranger in ({"unit": "user-2"}, {"request_id": "never"}, {"request_id": other["request_id"]}):
+        given = [{"metric": "clicks", "value": 1, **of} for of in ({"request_id": known["request_id"]}, stranger)]
+        refused = server.post("/api/v1/outcomes", json=given)
+        assert refused.status_code == 404
+        assert refused.json()["unknown"] == list(stranger.values())
+    assert not len(reading.outcomes(tmp_path / "server" / "traffic"))
+
+
+def test_without_the_state_store_requests_and_outcomes_are_taken(compared: Path, tmp_path: Path) -> None:
+    away = "postgresql://me:hunter2@127.0.0.1:9/nothing"
+    with serving(compared, tmp_path / "server", "ball", "--state", away) as server:
+        assert {answer(server, f"user-{number}")["model_version"] for number in range(20)} == {"v1.0.0", "v2.0.0"}
+        given = {"metric": "clicks", "value": 1, "unit": "user-1"}
+        assert server.post("/api/v1/outcomes", json=given).status_code == 202
+        until(lambda: "state store is behind" in str(server.get("/readyz").json()["problems"]), "it says so")
+        assert server.get("/readyz").status_code == 200
+        assert "hunter2" not in server.log.read_text() + server.get("/readyz").text
+    assert len(reading.exposures(tmp_path / "server" / "traffic", "curve")) == 20
+    with serving(compared, tmp_path / "server", "ball") as server:  # and indexed when there is one
+        assert server.post("/api/v1/outcomes", json={**given, "unit": "user-2"}).status_code == 202
+        assert server.post("/api/v1/outcomes", json={**given, "unit": "user-99"}).status_code == 404
+
+
+def test_a_worker_that_dies_hands_the_index_on(compared: Path, tmp_path: Path) -> None:
+    with serving(compared, tmp_path / "server", "ball", "--workers", "2") as server:
+        for turn in range(2):
+            answer(server, f"user-{turn}")
+            given = {"metric": "clicks", "value": 1, "unit": f"user-{turn}"}
+            until(lambda given=given: server.post("/api/v1/outcomes", json=given).status_code == 202, "it is known")
+            before = workers(server.process.pid)
+            for one in before:
+                os.kill(one, signal.SIGKILL)
+            until(lambda before=before: len(workers(server.process.pid) - before) == 2, "new workers")
+            until(lambda: server.get("/readyz").status_code == 200, "they answer")
 
 
 def test_all_workers_give_a_unit_the_same_arm(compared: Path, tmp_path: Path) -> None:

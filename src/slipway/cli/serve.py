@@ -46,6 +46,10 @@ def serve(
     log: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Log of predictions; by default, logs/traffic.")
     ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="State store: sqlite:///FILE or postgresql://...; by default, in the log."),
+    ] = None,
     no_log: Annotated[bool, typer.Option("--no-log", help="Keep no log of predictions.")] = False,
     deployment_id: Annotated[
         str | None, typer.Option("--deployment", metavar="ID", help="Serve as deployments/ID.yaml says.")
@@ -56,6 +60,7 @@ def serve(
     """Serve the versions that hold a role over HTTP, and follow the tags; needs the extra `serve`."""
     with needs_serve("serve"):
         from slipway.serving import audit, deployment, repository, server, settings, tokens
+        from slipway.state import store
     deployed = None if deployment_id is None else deployment.read(deployment.FOLDER / f"{deployment_id}.yaml")
     if deployed is None:
         chosen = settings.role(role or os.environ.get(STAGE) or settings.ROLES[0])
@@ -70,6 +75,9 @@ def serve(
     folder = root / repository.folder_of(address)
     clone, own = repository.prepare(address, folder)
     here = Path.cwd() if own else clone
+    logs = None if no_log else (log or here / FOLDER).absolute()
+    if state is not None:
+        store.check(state)
     server.run(
         settings.Settings(
             repository=clone,
@@ -79,7 +87,8 @@ def serve(
             shared=folder,
             tokens=(token_file or here / tokens.FILE).absolute(),
             audit=(audit_log or here / audit.FILE).absolute(),
-            log=None if no_log else (log or here / FOLDER).absolute(),
+            log=logs,
+            state=None if logs is None else state or store.default(logs),
             loopback=tokens.is_loopback(host),
             role=chosen,
             models=tuple(models or ()),

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from types import FrameType
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from slipway.serving import heartbeat, rest, withdrawal
 from slipway.serving.audit import AuditLog
 from slipway.serving.experiments import Experiments
+from slipway.serving.indexing import Indexing
 from slipway.serving.inference import Inference
 from slipway.serving.measures import Measures
 from slipway.serving.middleware import protected
@@ -57,6 +58,7 @@ class Worker:
         self._models = Models(settings.role, settings.models, settings.cache_bytes)
         self._inference = Inference(settings.most_waiting)
         self._watch = Watch(settings, self._models, self._measures.loaded)
+        self._indexing = Indexing(settings)
         self._experiments = Experiments(self._models, self._accepts)
         self._predictions = Predictions(self._models, self._inference, self._watch, self._experiments, settings)
         self._draining = False
@@ -65,9 +67,10 @@ class Worker:
             self._watch,
             self._predictions,
             settings.releases,
-            None if outcomes is None or units is None else Outcomes(outcomes, units),
+            None if outcomes is None or units is None else Outcomes(outcomes, units, self._indexing),
             self._metrics,
             lambda: self._draining,
+            lambda: self._indexing.problem,
             lambda _: self._running(),
         )
         self._failures = Failures()
@@ -94,14 +97,18 @@ class Worker:
         """Load the models before the worker takes requests; then follow the tags until it ends."""
         self._inference.start()
         self._watch.start()
+        self._indexing.start()
         self._drain_on_sigterm()
         await self._watch.refresh()
-        tasks = [asyncio.create_task(one) for one in (self._watch.run(), self._keep_measuring(), self._beat())]
+        tasks = [asyncio.create_task(one) for one in self._endless()]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
+
+    def _endless(self) -> "tuple[Coroutine[None, None, None], ...]":
+        return self._watch.run(), self._keep_measuring(), self._beat(), self._indexing.run()
 
     async def _beat(self) -> None:
         await heartbeat.beat(self._settings.shared / heartbeat.FOLDER)

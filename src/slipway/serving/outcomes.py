@@ -1,11 +1,13 @@
 """POST /api/v1/outcomes: what came of requests, such as whether a user was satisfied, or the true label."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from slipway.serving.indexing import INTERVAL, Indexing
 from slipway.serving.openapi import responses
 from slipway.serving.problems import Problem
 from slipway.traffic.log import Log
@@ -46,21 +48,24 @@ class Kept(BaseModel):
 
 
 class Outcomes:
-    """The outcomes of a worker: a log, and what gives units their names in it."""
+    """The outcomes of a worker: a log, what gives units their names in it, and what knows who took part."""
 
-    def __init__(self, log: Log, units: Units) -> None:
+    def __init__(self, log: Log, units: Units, indexing: Indexing) -> None:
         self._log = log
         self._units = units
+        self._indexing = indexing
 
-    def add(self, given: list[Given]) -> None:
+    async def add(self, given: list[Given]) -> None:
         """Write outcomes down.
 
         Raises:
-            Problem: 503 if they cannot be written.
+            Problem: 404 if a request or a unit took part in no experiment, 503 if they cannot be written.
         """
         now = datetime.now(UTC)
+        units = {one.unit: self._units.name(one.unit) for one in given if one.unit is not None}
+        await self._check(given, units)
         for one in given:
-            unit = None if one.unit is None else self._units.name(one.unit)
+            unit = None if one.unit is None else units[one.unit]
             record = Outcome(now, one.metric, float(one.value), one.request_id, unit, one.key)
             if not self._log.write(record):
                 raise Problem(
@@ -70,12 +75,29 @@ class Outcomes:
                     {"Retry-After": "5"},
                 )
 
+    async def _check(self, given: list[Given], units: dict[str, str]) -> None:
+        """Refuse outcomes of whom nobody knows; without the state store nobody can tell, so all are taken."""
+        requests, names = [one.request_id for one in given if one.request_id is not None], list(units.values())
+        strange = await self._indexing.unknown(requests, names)
+        if any(strange):
+            await asyncio.sleep(2 * INTERVAL + 0.1)  # the index may be a moment behind the log
+            strange = await self._indexing.unknown(requests, names)
+        if any(strange):
+            found = [*strange[0], *(unit for unit, name in units.items() if name in strange[1])]
+            named = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+            raise Problem(
+                404,
+                "Nothing to attach to",
+                f"these took part in no experiment: {named}; nothing is kept",
+                unknown=found[:100],
+            )
+
 
 def add(app: FastAPI, outcomes: Outcomes | None) -> None:
     """Add the route to an application; without a log it refuses outcomes."""
     tags: list[Any] = ["experiments"]
 
-    @app.post("/api/v1/outcomes", tags=tags, status_code=202, responses=responses(413, 422, 503))
+    @app.post("/api/v1/outcomes", tags=tags, status_code=202, responses=responses(404, 413, 422, 503))
     async def add_outcomes(given: Given | list[Given]) -> Kept:
         """Say what came of requests: late, more than once, or never."""
         listed = given if isinstance(given, list) else [given]
@@ -85,5 +107,5 @@ def add(app: FastAPI, outcomes: Outcomes | None) -> None:
             )
         if outcomes is None:
             raise Problem(503, "No log", "the server keeps no log, so it keeps no outcomes: start it without --no-log")
-        outcomes.add(listed)
+        await outcomes.add(listed)
         return Kept(accepted=len(listed))

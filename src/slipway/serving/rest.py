@@ -140,6 +140,7 @@ def build(
     outcomes: Outcomes | None,
     metrics: Callable[[], bytes],
     draining: Callable[[], bool],
+    behind: Callable[[], str | None],
     lifespan: Lifespan[FastAPI],
 ) -> FastAPI:
     """Return the application of a worker.
@@ -152,6 +153,7 @@ def build(
         outcomes: where outcomes are written; None without a log.
         metrics: gives the measures of the server as Prometheus reads them.
         draining: whether the worker is about to end.
+        behind: why the state store is behind the logs; None if it is not.
         lifespan: starts and ends the worker.
     """
     app = FastAPI(
@@ -164,6 +166,9 @@ def build(
     problems.install(app)
     openapi.install(app)
 
+    def ready() -> Readiness:
+        return readiness(models, watch, draining(), behind())
+
     @app.get("/healthz", tags=["server"])
     async def healthz() -> dict[str, str]:
         """Whether the worker is alive."""
@@ -175,7 +180,7 @@ def build(
 
         Who may not read gets no details.
         """
-        found = readiness(models, watch, draining())
+        found = ready()
         response.status_code = 200 if found.ready else 503
         return found if may(request.scope["state"], "read") else Readiness(ready=found.ready, models=[], problems=[])
 
@@ -188,7 +193,7 @@ def build(
     async def refresh() -> Readiness:
         """Look at the tags of the Git remote now, and load what should answer; all workers follow at once."""
         await watch.refresh(again=True)
-        return readiness(models, watch, draining())
+        return ready()
 
     @app.get("/api/v1/loaded", tags=["server"])
     async def loaded() -> list[InMemory]:
@@ -244,11 +249,11 @@ def build(
 
     catalogue.add(app, models, releases)
     add_outcomes(app, outcomes)
-    protocols.add(app, models, predictions, lambda: readiness(models, watch, draining()).ready)
+    protocols.add(app, models, predictions, lambda: ready().ready)
     return app
 
 
-def readiness(models: Models, watch: Watch, draining: bool) -> Readiness:
+def readiness(models: Models, watch: Watch, draining: bool, behind: str | None = None) -> Readiness:
     """Return whether every model answers that should; one of an experiment that cannot be loaded is a problem only."""
     answering = [
         Answering(
@@ -259,7 +264,7 @@ def readiness(models: Models, watch: Watch, draining: bool) -> Readiness:
         )
         for place, version in models.followed().items()
     ]
-    wrong = list(watch.problems)
+    wrong = [*watch.problems, *([] if behind is None else [behind])]
     if draining:
         wrong.append("the server is about to end")
     lacking = models.unanswered()

@@ -17,8 +17,8 @@ class Settings:
     `repository` is the clone whose tags it reads, `own` whether the server made this clone and may change it.
     `releases` is the folder with the verified files of releases, `history` the file with the observed rows of
     forecasts, `shared` a folder that the workers of this server share. `tokens` and `audit` are files, `log` is the
-    folder for the log of predictions, None for no log, and `loopback` says whether only this machine can reach the
-    server.
+    folder for the log of predictions, None for no log, `state` the address of the state store, None without a log, and
+    `loopback` says whether only this machine can reach the server.
     """
 
     repository: Path
@@ -29,6 +29,7 @@ class Settings:
     tokens: Path
     audit: Path
     log: Path | None
+    state: str | None
     loopback: bool
     role: str = "production"
     """The role to serve, or a version."""
