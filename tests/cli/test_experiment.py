@@ -55,7 +55,7 @@ def test_from_the_file_to_the_verdict_in_the_tag(root: Path) -> None:
     house.git(root, "add", "--all")
     house.git(root, "commit", "-q", "-m", "Experiment")
     assert read(root, "start night-games")["tag"] == "experiments/night-games/start-1"
-    assert "no such folder" in slipway(root, "analyze night-games", 2)
+    assert "no such folder" in slipway(root, "analyze night-games", 3)
 
     records = list(cases.traffic(900, {"control": 0.3, "night": 0.5}, made.assignment.arm))
     shift = datetime.now(UTC) - timedelta(hours=2) - cases.BEGAN
@@ -97,7 +97,7 @@ def test_from_the_file_to_the_verdict_in_the_tag(root: Path) -> None:
             5,
             "nobody has no versions",
         ),
-        ("analyze nobody", 5, "was not started"),
+        ("analyze nobody", 3, "was not started"),
         ("stop nobody --reason x", 5, "was not started"),
         ("replay nobody", 5, "was not started"),
         ("start nobody", 2, "slipway experiment create nobody"),

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import traceback
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 from rich.table import Table
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from slipway.cli import changing, deployment, experiment, log, own_data, promotion, registry, serve, token, using
 from slipway.cli.options import Json
+from slipway.cli.verdict_command import VerdictCommand
 from slipway.core.errors import ConfigError, SlipwayError
 from slipway.core.terminal import Console
 from slipway.release import markdown
@@ -130,32 +130,6 @@ def folds(variant: Annotated[str, typer.Argument(help="Variant.")], as_json: Jso
     if others:
         message = f"{others} experiments of this commit failed or are not finished: dvc queue status"
         console.print(f"[yellow]warning[/]: {message}", soft_wrap=True)
-
-
-class VerdictCommand(TyperCommand):
-    """A command whose exit codes 1 and 2 are verdicts: every error ends it with 3, "could not be judged"."""
-
-    def make_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Parse the command line."""
-        try:
-            return super().make_context(*args, **kwargs)
-        except Exception as error:
-            if getattr(error, "exit_code", None) != 2:  # a usage error, in whichever version of click Typer uses
-                raise
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(3)
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; an unexpected error also ends it with 3."""
-        try:
-            return super().invoke(ctx)
-        except (typer.Exit, typer.Abort):
-            raise
-        except SlipwayError as error:
-            print(f"error: {error}", file=sys.stderr)
-        except Exception:
-            traceback.print_exc()
-        sys.exit(3)
 
 
 @app.command(cls=VerdictCommand)

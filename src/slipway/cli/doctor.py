@@ -11,6 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from packaging.requirements import Requirement
 
 from slipway.cli import releases as rebuilds
 from slipway.cli import resolve
+from slipway.cli.log import FOLDER as LOGS
 from slipway.core import config, documents
 from slipway.core.errors import SlipwayError
 from slipway.registry import (
@@ -316,6 +318,32 @@ def _mlflow() -> Problems:
         yield wrong, fix
 
 
+def _experiments() -> Problems:
+    """Experiments that do not run as their tags say, too long, or without outcomes."""
+    from slipway.experiments.complaints import complaints  # imports SciPy, which the other checks do not need
+
+    if _has_experiments():
+        yield from complaints(LOGS, datetime.now(UTC))
+
+
+def _deployments() -> Problems:
+    """What the running servers say: versions and tags that they do not follow, a state store that is behind."""
+    if not Path("deployments").is_dir():
+        return
+    try:
+        from slipway.serving.deployments import Deployments
+    except ModuleNotFoundError:
+        return  # no server runs from an environment without the extra `serve`
+    for found in Deployments().statuses():
+        for problem in found.problems if found.state != "stopped" else ():
+            yield f"{found.id}: {problem}", f"slipway status {found.id}, and logs/deployments/{found.id}.log"
+
+
+def _has_experiments() -> bool:
+    """Whether this clone has tags of experiments."""
+    return bool(git.run("for-each-ref", "--count=1", "--format=%(refname)", "refs/tags/experiments").strip())
+
+
 MERGE = "merge"
 CHECKS: Mapping[str, tuple[Callable[[], Problems], str]] = {
     "environment": (_environment, "make .venv/build"),
@@ -329,6 +357,8 @@ CHECKS: Mapping[str, tuple[Callable[[], Problems], str]] = {
     "remote": (_remote, "dvc remote list, then correct its url or credentials in .dvc/config.local"),
     "shared tags": (_shared, "git remote -v, then correct its address"),
     "mlflow": (_mlflow, "slipway registry sync"),
+    "experiments": (_experiments, "slipway experiment list"),
+    "deployments": (_deployments, "slipway deployments"),
 }
 """By name: the function that checks, and what to do if it fails."""
 

@@ -13,6 +13,7 @@ from rich.table import Table
 from slipway.cli.display import MARKS, number, print_columns, screen
 from slipway.cli.log import FOLDER as LOGS
 from slipway.cli.options import Json, Push, Reason
+from slipway.cli.verdict_command import VerdictCommand
 from slipway.core.errors import ConfigError
 from slipway.core.terminal import Console
 
@@ -121,9 +122,9 @@ def status(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
         Console().print(f"  {MARKS[one.outcome]} {escape(one.subject)}: {escape(one.reason)}", soft_wrap=True)
 
 
-@app.command()
+@app.command(cls=VerdictCommand)
 def analyze(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
-    """Compare the arms by what their units did. Exit codes: 0 pass, 1 fail, 2 hold."""
+    """Compare the arms by what their units did. Exit codes: 0 pass, 1 fail, 2 hold, 3 could not be compared."""
     _, experiment, evidence, analysis = _analysed(name, logs)
     _show(name, experiment, evidence, analysis, as_json)
     raise typer.Exit({"pass": 0, "fail": 1, "hold": 2}[analysis.verdict.outcome])

@@ -68,6 +68,7 @@ class Worker:
             self._predictions,
             settings.releases,
             None if outcomes is None or units is None else Outcomes(outcomes, units, self._indexing),
+            settings.log,
             self._metrics,
             lambda: self._draining,
             lambda: self._indexing.problem,

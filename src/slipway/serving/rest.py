@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 from starlette.types import Lifespan
 
 from slipway.registry.state import Version
-from slipway.serving import catalogue, examples, openapi, problems, protocols, try_it
+from slipway.serving import catalogue, comparisons, examples, openapi, problems, promotions, protocols, try_it
 from slipway.serving.access import may
 from slipway.serving.bodies import whole
+from slipway.serving.commands import Commands
 from slipway.serving.measures import CONTENT_TYPE
 from slipway.serving.models import Models
 from slipway.serving.outcomes import Outcomes
@@ -138,6 +139,7 @@ def build(
     predictions: Predictions,
     releases: FilePath,
     outcomes: Outcomes | None,
+    logs: FilePath | None,
     metrics: Callable[[], bytes],
     draining: Callable[[], bool],
     behind: Callable[[], str | None],
@@ -151,6 +153,7 @@ def build(
         predictions: what predicts.
         releases: the folder of the verified files of releases.
         outcomes: where outcomes are written; None without a log.
+        logs: the folder of the logs; None without.
         metrics: gives the measures of the server as Prometheus reads them.
         draining: whether the worker is about to end.
         behind: why the state store is behind the logs; None if it is not.
@@ -249,6 +252,9 @@ def build(
 
     catalogue.add(app, models, releases)
     add_outcomes(app, outcomes)
+    run = Commands()
+    promotions.add(app, models, run, watch.refresh)
+    comparisons.add(app, run, logs, watch.refresh)
     protocols.add(app, models, predictions, lambda: ready().ready)
     return app
 

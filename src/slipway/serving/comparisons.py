@@ -1,0 +1,116 @@
+"""Experiments by REST: `slipway experiment list`, `analyze`, `start` and `stop`, under the name of the token."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import fastapi
+from fastapi import FastAPI, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from slipway.serving import commands
+from slipway.serving.commands import Commands
+from slipway.serving.openapi import responses
+
+Id = Annotated[str, fastapi.Path(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["night-games"])]
+
+
+class Listed(BaseModel):
+    """An experiment."""
+
+    id: str
+    state: str = Field(description="not started, running or stopped; or why its file or its tags cannot be used.")
+    model: str | None
+    arms: str | None
+    started: str | None
+    by: str | None
+
+
+class Finding(BaseModel):
+    """The outcome of one question, and the reason."""
+
+    subject: str
+    outcome: str
+    reason: str
+
+
+class Estimate(BaseModel):
+    """A metric in the control and a treatment, and the difference with its interval; null where nothing can be said."""
+
+    metric: str
+    role: str
+    arm: str
+    units: dict[str, int]
+    control: float | None
+    treatment: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float
+    lift: float | None
+
+
+class Analysis(BaseModel):
+    """The verdict of an experiment."""
+
+    id: str
+    verdict: str = Field(description="pass, fail or hold.")
+    units: dict[str, int]
+    findings: list[Finding]
+    estimates: list[Estimate]
+
+
+class Why(BaseModel):
+    """The reason, stored in the tag."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(min_length=1, max_length=1000)]
+
+
+class Tagged(BaseModel):
+    """The tag that was written."""
+
+    id: str
+    tag: str
+    commit: str
+
+
+def add(app: FastAPI, run: Commands, logs: Path | None, changed: Callable[[], Awaitable[None]]) -> None:
+    """Add the routes to an application.
+
+    Args:
+        app: the application.
+        run: runs commands.
+        logs: the folder of the logs; None without.
+        changed: is called when a tag was written, so that the server follows it at once.
+    """
+    tags: list[Any] = ["experiments"]
+    folder = () if logs is None else (f"--logs={logs}",)
+
+    @app.get("/api/v1/experiments", tags=tags, responses=responses(429, 504))
+    async def list_experiments() -> list[Listed]:
+        """The experiments: those with a file, and those with tags."""
+        return [Listed(**one) for one in await run.run("experiment", "list", token=None)]
+
+    @app.get("/api/v1/experiments/{id}", tags=tags, responses=responses(404, 429, 504))
+    async def analyze(id: Id) -> Analysis:
+        """Compare the arms by what their units did until now."""
+        found = await run.run("experiment", "analyze", id, *folder, token=None, codes=(0, 1, 2))
+        return Analysis(**found)
+
+    @app.post("/api/v1/experiments/{id}/start", tags=tags, responses=responses(409, 422, 429, 504))
+    async def start(request: Request, id: Id, why: Why) -> Tagged:
+        """Start an experiment whose file is in the repository, or let a running one go on with a wider share."""
+        return await written(request, ("start", id, f"--reason={why.reason}"))
+
+    @app.post("/api/v1/experiments/{id}/stop", tags=tags, responses=responses(409, 422, 429, 504))
+    async def stop(request: Request, id: Id, why: Why) -> Tagged:
+        """Stop an experiment; the tag has its counts, sums and verdict."""
+        return await written(request, ("stop", id, f"--reason={why.reason}", *folder))
+
+    async def written(request: Request, command: tuple[str, ...]) -> Tagged:
+        token = request.scope["state"]["token"]
+        found = await run.run("experiment", *command, *commands.push(), token=token)
+        await changed()
+        return Tagged(id=found["id"], tag=found["tag"], commit=found["commit"])
