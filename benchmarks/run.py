@@ -905,6 +905,29 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "exposures": Benchmark(
+        "exposures.py",
+        (
+            Row(
+                "exposures that were acknowledged before a worker was killed, 4 workers",
+                "the lines of the logs; the rows of the index",
+                "none lost",
+                lambda f: f"{f['lost']} lost in {f['kills']:,} kills; {f['indexed']:,} rows of {f['written']:,} lines",
+                lambda f: f["lost"] == 0 and f["indexed"] == f["written"],
+            ),
+            Row(
+                "an exposure in the log, p50",
+                "a commit of its own in SQLite; a row of the state store in a batch of 500",
+                "30 µs",
+                lambda f: (
+                    f"{f['log']['p50']:.1f} µs (p99 {f['log']['p99']:.1f}, CPU {f['log']['cpu']:.1f}) against "
+                    f"{f['commit']['p50']:.1f} µs (p99 {f['commit']['p99']:.1f}, CPU {f['commit']['cpu']:.1f}); "
+                    f"{f['batch']:.1f} µs"
+                ),
+                lambda f: f["log"]["p50"] <= 30,
+            ),
+        ),
+    ),
     "assignment": Benchmark(
         "assignment.py",
         (

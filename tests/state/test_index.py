@@ -93,6 +93,17 @@ def test_logs_that_were_removed_are_forgotten_and_their_exposures_are_not(store:
     assert [row[1] for row in rows(store)] == ["a", "b"]
 
 
+def test_a_log_that_is_there_again_is_read_from_its_beginning(store: Store, tmp_path: Path) -> None:
+    write(tmp_path, exposure("a", "night", 0))
+    found = ExposureIndex(store, tmp_path)
+    found.update()
+    (log,) = tmp_path.glob("predictions/*/*.jsonl")
+    log.unlink()  # it became tables, and then lines came late
+    write(tmp_path, *(exposure(unit, "night", 1) for unit in "bcd"))
+    assert found.update() == 3
+    assert [row[1] for row in rows(store)] == ["a", "b", "c", "d"]
+
+
 def test_an_index_that_was_lost_is_made_again(tmp_path: Path) -> None:
     write(tmp_path, *(exposure(f"u{number}", "night", number) for number in range(9)))
     for _ in range(2):

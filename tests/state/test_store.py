@@ -26,7 +26,7 @@ def test_the_migrations_make_the_tables_of_the_schema(store: Store) -> None:
 
 def test_a_second_migration_changes_nothing(store: Store) -> None:
     with store.transaction() as connection:
-        connection.execute(text("INSERT INTO logs VALUES ('a', 1)"))
+        connection.execute(text("INSERT INTO logs VALUES ('a', 'h', 1)"))
     store.migrate()
     with store.transaction() as connection:
         assert connection.execute(text("SELECT read FROM logs")).scalar_one() == 1
@@ -62,7 +62,7 @@ def test_a_store_of_a_later_version_is_left_alone(store: Store) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError), store.transaction() as connection:
-        connection.execute(text("INSERT INTO logs VALUES ('a', 1)"))
+        connection.execute(text("INSERT INTO logs VALUES ('a', 'h', 1)"))
         raise RuntimeError
     with store.transaction() as connection:
         assert connection.execute(text("SELECT count(*) FROM logs")).scalar_one() == 0

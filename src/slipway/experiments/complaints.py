@@ -42,5 +42,6 @@ def _unreported(experiment: Experiment, logs: Path) -> Iterator[tuple[str, str]]
     reported = set(reading.outcomes(logs)["metric"]) if exposures else set()
     missing = [name for name in experiment.definition.metrics if name not in BUILT_IN and name not in reported]
     if exposures and missing:
-        what = f"the experiment {experiment.id} has {exposures:,} exposure{'s' * (exposures != 1)} and no outcomes of {', '.join(missing)}"
+        count = f"{exposures:,} exposure{'s' * (exposures != 1)}"
+        what = f"the experiment {experiment.id} has {count} and no outcomes of {', '.join(missing)}"
         yield what, "send them to POST /api/v1/outcomes (docs/experiments.md)"

@@ -31,9 +31,10 @@ LOGS = Table(
     "logs",
     METADATA,
     Column("file", Text, primary_key=True),
+    Column("head", String(16), nullable=False),
     Column("read", BigInteger, nullable=False),
 )
-"""How many bytes of each log are in the tables above."""
+"""How many bytes of each log are in the tables above, and a hash of its first line, which tells it from others."""
 
 LEASES = Table(
     "leases",

@@ -28,6 +28,7 @@ def upgrade() -> None:
     op.create_table(
         "logs",
         sa.Column("file", sa.Text, primary_key=True),
+        sa.Column("head", sa.String(16), nullable=False),
         sa.Column("read", sa.BigInteger, nullable=False),
     )
     op.create_table(
