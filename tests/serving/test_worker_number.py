@@ -1,29 +1,33 @@
 """Workers have numbers of their own, and a worker that replaces one takes its number over."""
 
-import multiprocessing
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 from slipway.serving import worker_number
 
-
-def work(folder: Path, connection: Connection) -> None:
-    connection.send(worker_number.claim(folder))
-    connection.recv()
+WORKER = """\
+import pathlib, sys
+from slipway.serving import worker_number
+print(worker_number.claim(pathlib.Path(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
 
 
 @contextmanager
 def worker(folder: Path) -> Iterator[int]:
-    here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=work, args=(folder, there))
-    process.start()
+    """A process that has a number until it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
     try:
-        yield here.recv()
+        yield int(process.stdout.readline())
     finally:
         process.kill()
-        process.join()
+        process.communicate()
 
 
 def test_numbers_differ_and_are_taken_over(tmp_path: Path) -> None:

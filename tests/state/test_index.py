@@ -1,8 +1,7 @@
 """The index of exposures: each once, in whatever pieces the logs are read, and also after a kill."""
 
-import multiprocessing
-import os
-import signal
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -163,12 +162,17 @@ def test_any_order_of_writing_and_reading_gives_every_exposure_once(
     store.close()
 
 
-def update_for_ever(folder: Path, began: Any) -> None:
-    store = Store(default(folder))
-    found = ExposureIndex(store, folder)
-    began.set()
-    while True:
-        found.update()
+UPDATER = """\
+import pathlib, sys
+from slipway.state import index
+from slipway.state.store import Store, default
+index.BATCH = 4000
+folder = pathlib.Path(sys.argv[1])
+found = index.ExposureIndex(Store(default(folder)), folder)
+print("ready", flush=True)
+while True:
+    found.update()
+"""
 
 
 def test_an_update_that_is_killed_is_completed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,18 +180,14 @@ def test_an_update_that_is_killed_is_completed_by_the_next(tmp_path: Path, monke
     store = Store(default(tmp_path))
     store.migrate()
     log = Log(tmp_path, PREDICTIONS, 0)
-    context = multiprocessing.get_context("fork")
     for turn in range(8):
-        began = context.Event()
-        process = context.Process(target=update_for_ever, args=(tmp_path, began))
-        process.start()
-        began.wait(30)
-        for number in range(60):
-            log.write(exposure(f"u{turn}-{number}", "night", float(number)))
-        time.sleep(0.01 * turn)
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        process.join()
+        with subprocess.Popen([sys.executable, "-c", UPDATER, str(tmp_path)], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            for number in range(60):
+                log.write(exposure(f"u{turn}-{number}", "night", float(number)))
+            time.sleep(0.01 * turn)
+            process.kill()
     found = ExposureIndex(store, tmp_path)
     while found.update():
         pass

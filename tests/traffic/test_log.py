@@ -1,12 +1,11 @@
 """The log of predictions: whole lines, in one file for each worker and day, whatever happens."""
 
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 import stat
 import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +16,8 @@ import pytest
 from slipway.traffic.log import Log
 from slipway.traffic.records import PREDICTIONS
 from traffic.records_of_tests import MOMENT, RECORD, numbered
+
+TESTS = Path(__file__).resolve().parents[1]
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -56,26 +57,28 @@ def test_each_day_has_its_file_also_if_the_clock_goes_back(tmp_path: Path) -> No
     assert found == {"2026-01-31": 2, "2026-02-01": 1}
 
 
-def write_until_killed(folder: Path, worker: int, acknowledged: int) -> None:
-    log = Log(folder, PREDICTIONS, worker)
-    for record in numbered(1_000_000):
-        log.write(record)
-        os.write(acknowledged, b".")
+WRITER = """\
+import os, pathlib, sys
+from slipway.traffic.log import Log
+from slipway.traffic.records import PREDICTIONS
+from traffic.records_of_tests import numbered
+log = Log(pathlib.Path(sys.argv[1]), PREDICTIONS, int(sys.argv[2]))
+for record in numbered(100_000):
+    log.write(record)
+    os.write(1, b".")
+"""
 
 
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     for worker in range(5):
-        read, write = os.pipe()
-        process = multiprocessing.get_context("fork").Process(target=write_until_killed, args=(tmp_path, worker, write))
-        process.start()
-        os.close(write)
-        count = len(os.read(read, 1 + 37 * worker))
-        assert process.pid is not None
-        os.kill(process.pid, signal.SIGKILL)
-        while got := os.read(read, 4096):
-            count += len(got)
-        process.join()
-        os.close(read)
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), str(worker)], stdout=subprocess.PIPE, env=environment
+        ) as process:
+            assert process.stdout is not None
+            count = len(process.stdout.read(1 + 37 * worker))
+            process.kill()
+            count += len(process.stdout.read())
         found = lines(tmp_path / "predictions" / "2026-01-31" / f"worker-{worker}.jsonl")
         assert [one["request_id"] for one in found[:count]] == [f"r{number}" for number in range(count)]
         assert count > 0
