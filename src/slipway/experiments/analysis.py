@@ -126,7 +126,7 @@ def _sample(definition: Definition, evidence: Evidence) -> list[Finding]:
 
 def _interval(definition: Definition, metric: Metric, arm: str, compared: Comparison, effect: Effect) -> Interval:
     units = compared.control[0] + compared.treatment[0]
-    planned = units if compared.ended else max(definition.planned(definition.control, arm), units + 1)
+    planned = max(units, 1) if compared.ended else max(definition.planned(definition.control, arm), units + 1)
     null = metric.margin if metric.better == "higher" else -metric.margin
     return planned_end.interval(effect, planned=planned, null=null, alpha=definition.alpha)
 

@@ -62,7 +62,7 @@ class Predictions:
         asked = experiments.asked(scope["query_string"]) if scope["query_string"] else None
         assigned = None if asked is None else self._experiments.choose(name, asked, state)
         if assigned is None:
-            assigned = self._experiments.assign(name, state["caller"], state["request_id"])
+            assigned = self._experiments.assign(name, state.get("caller"), state["request_id"])
         state["assigned"] = assigned
         model = state["model"] = await self.model(name) if assigned is None else assigned.model
         content = await whole(receive)

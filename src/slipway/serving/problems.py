@@ -26,6 +26,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from slipway.serving.tokens import PREFIX
 
 MEDIA_TYPE = "application/problem+json"
+_UNPARSED = "There was an error parsing the body"
+"""What FastAPI says, with a status of 400, of a body that is not text."""
 MOST_ERRORS = 20
 """So many errors of one request are listed."""
 _ID = re.compile(rb"[A-Za-z0-9._:=-]{1,128}")
@@ -161,6 +163,8 @@ def _problem(error: Exception) -> Problem:
                 f"{errors[0]['location']}: {errors[0]['detail']}" if errors else "it does not have the form asked for"
             )
             return Problem(422, "Invalid request", first, errors=errors[:MOST_ERRORS], error_count=len(errors))
+        case HTTPException(status_code=400, detail=detail) if detail == _UNPARSED:
+            return Problem(422, "Invalid request", "the body is not JSON in UTF-8")
         case HTTPException():
             phrase = _phrase(error.status_code)
             return Problem(error.status_code, phrase, str(error.detail or phrase), error.headers)
