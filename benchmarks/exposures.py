@@ -85,13 +85,13 @@ def killed(folder: Path, turn: int, moment: float) -> int:
         pipes.append(read)
     counts = [len(os.read(read, 1)) for read in pipes]  # each has begun
     time.sleep(moment)
-    for process in processes:
-        os.kill(process.pid or 0, signal.SIGKILL)
+    for one in processes:
+        os.kill(one.pid or 0, signal.SIGKILL)
     lost = 0
-    for worker, (process, read) in enumerate(zip(processes, pipes, strict=True)):
+    for worker, (one, read) in enumerate(zip(processes, pipes, strict=True)):
         while got := os.read(read, 1 << 16):
             counts[worker] += len(got)
-        process.join()
+        one.join()
         os.close(read)
         there = {
             json.loads(line)["request_id"]
