@@ -111,9 +111,10 @@ def check(server: Server, prometheus: str) -> None:
 
     def ready() -> bool:
         try:
-            return bool(result("up == 1"))
+            started = requests.get(f"{prometheus.removesuffix('/api/v1')}/-/ready", timeout=SECONDS).status_code == 200
         except requests.ConnectionError:
             return False
+        return started and bool(result("up == 1"))
 
     until(ready, "the server is read")
     for _ in range(3):

@@ -16,15 +16,14 @@ from pathlib import Path
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
 from uvicorn.logging import DefaultFormatter
-from uvicorn.supervisors import Multiprocess
 
 from slipway.core.errors import ConfigError
 from slipway.serving import deadline, heartbeat
 from slipway.serving.app import create
 from slipway.serving.audit import AuditLog
-from slipway.serving.deployment import Deployment
+from slipway.serving.deployment import Deployment, HealthCheck
 from slipway.serving.settings import Settings
-from slipway.serving.supervisor import Supervisor
+from slipway.serving.supervisor import Supervisor, Workers
 from slipway.serving.tokens import check_address
 from slipway_edge.redaction import plain
 
@@ -91,7 +90,7 @@ def run(
         elif count == 1:
             uvicorn.Server(config).run()
         else:
-            Multiprocess(config, sockets=[config.bind_socket()]).run()
+            Workers(config, [config.bind_socket()], HealthCheck(), Path(shared) / heartbeat.FOLDER).run()
 
 
 class Formatter(DefaultFormatter):

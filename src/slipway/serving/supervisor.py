@@ -18,7 +18,7 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
 from slipway.serving import heartbeat
-from slipway.serving.deployment import Deployment, Scaling
+from slipway.serving.deployment import Deployment, HealthCheck, Scaling
 
 LOOK = 2.0
 """Seconds between two looks at the load."""
@@ -29,35 +29,28 @@ REPLACED = 60.0
 logger = logging.getLogger("slipway.serving")
 
 
-class Supervisor(Multiprocess):
-    """Keeps the workers of a deployment; `beats` is the folder of their heartbeats."""
+class Workers(Multiprocess):
+    """Keeps a number of workers; `beats` is the folder of their heartbeats, `health` says when one does not react.
 
-    def __init__(self, config: Config, sockets: list[socket], deployment: Deployment, beats: Path) -> None:
+    Uvicorn's own asks each worker and waits for its answer, and so for two minutes for one that is killed meanwhile.
+    """
+
+    def __init__(self, config: Config, sockets: list[socket], health: HealthCheck, beats: Path) -> None:
         super().__init__(config, sockets)
-        self._deployment = deployment
+        self._health = health
         self._beats = beats
         self._failures: dict[int, int] = {}
-        self._used: dict[int, float] = {}
-        self._needed: deque[tuple[float, int]] = deque()
-        now = time.monotonic()
-        self._looked = self._checked = now
-        self._replaced = now - REPLACED
+        self._checked = time.monotonic()
 
     def keep_subprocess_alive(self) -> None:
-        """Replace workers that ended, that do not react or are too large, and add or remove some.
-
-        Uvicorn's own waits for a worker that does not react, and so for all others.
-        """
+        """Replace workers that ended or do not react."""
         if self.should_exit.is_set():
             return
         self._replace_ended()
         now = time.monotonic()
-        if now - self._checked >= self._deployment.health_check.interval:
+        if now - self._checked >= self._health.interval:
             self._checked = now
             self._check()
-        if now - self._looked >= LOOK:
-            self._scale(now)
-            self._limit(now)
 
     def _replace_ended(self) -> None:
         for at, process in enumerate(self.processes):
@@ -74,7 +67,7 @@ class Supervisor(Multiprocess):
 
     def _check(self) -> None:
         """Kill the workers whose event loops stand still; they are replaced at the next turn."""
-        health = self._deployment.health_check
+        health = self._health
         failures = {}
         for process in self.processes:
             pid = process.pid or 0
@@ -86,6 +79,26 @@ class Supervisor(Multiprocess):
                 logger.error("worker %d has not reacted for %.0f s and is replaced", pid, since)
                 process.process.kill()
         self._failures = failures
+
+
+class Supervisor(Workers):
+    """Keeps the workers of a deployment; `beats` is the folder of their heartbeats."""
+
+    def __init__(self, config: Config, sockets: list[socket], deployment: Deployment, beats: Path) -> None:
+        super().__init__(config, sockets, deployment.health_check, beats)
+        self._deployment = deployment
+        self._used: dict[int, float] = {}
+        self._needed: deque[tuple[float, int]] = deque()
+        self._looked = time.monotonic()
+        self._replaced = self._looked - REPLACED
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that ended, that do not react or are too large, and add or remove some."""
+        super().keep_subprocess_alive()
+        now = time.monotonic()
+        if not self.should_exit.is_set() and now - self._looked >= LOOK:
+            self._scale(now)
+            self._limit(now)
 
     def _scale(self, now: float) -> None:
         """Add or remove workers by their CPU since the last look."""
