@@ -190,7 +190,8 @@ def test_the_remedy_depends_on_the_answer_of_the_server(
 @pytest.mark.parametrize(
     "uri",
     ["htp://user:PASSW0RD@host", "user:PASSW0RD@host", "http://[user:PASSW0RD@host", "http://user:PASSW0RD@host:port",
-     "http://user:PASS]W0RD@127.0.0.1:9", "mysql://user:PASSW0RD@127.0.0.1:9/x"],
+     "http://user:PASS]W0RD@127.0.0.1:9", "mysql://user:PASSW0RD@127.0.0.1:9/x",
+     "postgresql://user:PASSW0RD@127.0.0.1:9/x"],
 )  # fmt: skip
 def test_an_invalid_address_is_shown_without_its_password(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

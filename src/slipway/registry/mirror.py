@@ -378,11 +378,13 @@ def _names(objects: Sequence[str]) -> list[str | None]:
 @contextmanager
 def _reaching(uri: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
     except (
         MlflowException,
+        SQLAlchemyError,  # a database that does not answer
         OSError,
         ValueError,
         ImportError,
