@@ -20,7 +20,9 @@ FOLDER = ROOT / "monitoring"
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="needs promtool (tests/install_prometheus)"
 )
-needs_prometheus = pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs prometheus")
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("prometheus") is None, reason="needs prometheus (tests/install_prometheus)"
+)
 
 
 @pytest.fixture(scope="module")

@@ -84,7 +84,9 @@ def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
         assert count > 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs a small file system")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("mount") is None, reason="needs a small file system, which only root can mount"
+)
 def test_a_full_disk_loses_records_counts_them_and_leaves_whole_lines(tmp_path: Path) -> None:
     place = tmp_path / "small"
     place.mkdir()

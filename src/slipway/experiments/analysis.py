@@ -7,7 +7,7 @@ Holm's method. Guardrails are watched over all units.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -183,23 +183,8 @@ def to_json(analysis: Analysis, units: Mapping[str, int]) -> dict[str, object]:
     return {
         "verdict": analysis.verdict.outcome,
         "units": dict(units),
-        "findings": [
-            {"subject": one.subject, "outcome": one.outcome, "reason": one.reason} for one in analysis.verdict.findings
-        ],
+        "findings": [asdict(one) for one in analysis.verdict.findings],
         "estimates": [
-            {
-                "metric": one.metric,
-                "role": one.role,
-                "arm": one.arm,
-                "units": {"control": one.units[0], "treatment": one.units[1]},
-                "control": one.control,
-                "treatment": one.treatment,
-                "difference": one.difference,
-                "low": one.low,
-                "high": one.high,
-                "p": one.p,
-                "lift": one.lift,
-            }
-            for one in analysis.estimates
+            asdict(one) | {"units": {"control": one.units[0], "treatment": one.units[1]}} for one in analysis.estimates
         ],
     }

@@ -169,6 +169,11 @@ class Experiment:
         return self.definition.salt or f"experiments/{self.id}"
 
     @cached_property
+    def shares(self) -> dict[str, float]:
+        """The share of each arm among the units of the experiment; the sum is 1."""
+        return self.definition.shares()
+
+    @cached_property
     def assignment(self) -> Assignment:
         """Which arm a unit gets."""
         definition = self.definition

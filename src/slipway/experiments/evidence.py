@@ -5,7 +5,7 @@
                                         "events": true, "ended": true}}}}
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -38,12 +38,10 @@ class Comparison:
 
     def sums(self) -> tuple[Sums, Sums]:
         """Return the sums of control and treatment."""
-        one, other = (Sums(float(units), total, squares, self.events) for units, total, squares in self._arms)
+        one, other = (
+            Sums(float(units), total, squares, self.events) for units, total, squares in (self.control, self.treatment)
+        )
         return one, other
-
-    @property
-    def _arms(self) -> tuple[tuple[int, float, float], ...]:
-        return self.control, self.treatment
 
 
 @dataclass(frozen=True)
@@ -127,8 +125,3 @@ def _compare(definition: Definition, units: pd.DataFrame, metric: str, arm: str)
 def _sums(values: np.ndarray) -> tuple[int, float, float]:
     found = Sums.of_values(values)
     return len(values), float(found.total), float(found.squares)
-
-
-def as_values(evidence: Evidence) -> dict[str, object]:
-    """Return it as JSON values."""
-    return asdict(evidence)

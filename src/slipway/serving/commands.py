@@ -74,9 +74,9 @@ class Commands:
         raise Problem(status, title, detail)
 
 
-def push() -> tuple[str, ...]:
+async def push() -> tuple[str, ...]:
     """Return the option that pushes what a command writes: that, if the repository has a remote."""
-    return ("--push",) if git.remote() is not None else ()
+    return ("--push",) if await asyncio.to_thread(git.remote) is not None else ()
 
 
 def _author(token: Token | None) -> dict[str, str]:

@@ -111,6 +111,6 @@ def add(app: FastAPI, run: Commands, logs: Path | None, changed: Callable[[], Aw
 
     async def written(request: Request, command: tuple[str, ...]) -> Tagged:
         token = request.scope["state"]["token"]
-        found = await run.run("experiment", *command, *commands.push(), token=token)
+        found = await run.run("experiment", *command, *await commands.push(), token=token)
         await changed()
         return Tagged(id=found["id"], tag=found["tag"], commit=found["commit"])

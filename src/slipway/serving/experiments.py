@@ -73,7 +73,7 @@ class Experiments:
                 loaded = self._loaded(one)
                 if loaded is None or not self._accepts():
                     return None
-                return Assigned(one.id, arm, loaded[arm], one.definition.shares()[arm])
+                return Assigned(one.id, arm, loaded[arm], one.shares[arm])
         return None
 
     def choose(self, name: str, asked: Asked, state: dict[str, object]) -> Assigned | None:

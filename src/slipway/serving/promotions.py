@@ -66,7 +66,7 @@ def add(app: FastAPI, models: Models, run: Commands, changed: Callable[[], Await
         """Give a version a role: an annotated tag, which is pushed if the repository has a remote."""
         _check(wanted)
         _, version = models.resolve(f"{model}@{which}")
-        command = ("promote", version.name, "--to", wanted.status, *_reason(wanted.reason), *commands.push())
+        command = ("promote", version.name, "--to", wanted.status, *_reason(wanted.reason), *await commands.push())
         return await done(request, command)
 
     @app.post("/api/v1/models/{model}/rollback", tags=tags, responses=responses(404, 409, 422, 429, 504))
@@ -74,7 +74,7 @@ def add(app: FastAPI, models: Models, run: Commands, changed: Callable[[], Await
         """Give a role back to the last good version that held it, or to another that held it."""
         to = () if wanted.to is None else (f"--to={wanted.to}",)
         command = ("rollback", models.variant(model), "--role", wanted.role, *to, *_reason(wanted.reason))
-        return await done(request, (*command, *commands.push()))
+        return await done(request, (*command, *await commands.push()))
 
     async def done(request: Request, command: tuple[str, ...]) -> Done:
         found = await run.run(*command, token=request.scope["state"]["token"])
