@@ -112,9 +112,10 @@ def balls(folder: Path, examples: int | None, seed: int) -> list[str]:
 def pedestrians(folder: Path, examples: int | None, seed: int) -> list[str]:
     """Pedestrians by the hour in Melbourne: the last hours of one place, drawn from those with three years, or all.
 
-    The test is the last 15 % of the hours, as `slipway new` splits series.
+    The test is the last 15 % of the hours, as `slipway new` splits series. Hours without a count or a place are left
+    out.
     """
-    table = pd.read_csv(RECORDINGS / "demand" / "demand.csv.gz")
+    table = pd.read_csv(RECORDINGS / "demand" / "demand.csv.gz").dropna(subset=["place_id", "demand"])
     if examples is not None:
         hours = table.groupby("place_id")["timestamp"].agg(["min", "max"])
         whole = hours.index[(hours["min"] == hours["min"].min()) & (hours["max"] == hours["max"].max())]

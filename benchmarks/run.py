@@ -713,11 +713,13 @@ BENCHMARKS = {
         ),
     ),
     "recipe-balls": _recipe(
-        "balls", "detection rate on balls of a robots' pitch, at the threshold chosen on validation", "centre heat maps"
+        "balls",
+        "detection rate on balls of a robots' pitch, at the threshold chosen on validation, on one core",
+        "centre heat maps",
     ),
     "recipe-pedestrians": _recipe(
         "pedestrians",
-        "MAE on pedestrians in Melbourne, 24 hours ahead",
+        "MAE on pedestrians in Melbourne, 24 hours ahead, on one core",
         "seasonal naive, or CatBoost with its defaults on lags and the calendar",
     ),
     "recipe-fouls": _recipe(
