@@ -15,19 +15,18 @@ The first arm is the control. All mistakes of a file are told at once, each with
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from slipway.core import documents
+from slipway.core import definitions
 from slipway.core.config import NAME
-from slipway.core.errors import ConfigError, MalformedError
+from slipway.core.errors import ConfigError
 from slipway.experiments import assignment
 from slipway.experiments.assignment import Assignment, Range, Split, percent
 from slipway.registry.grammar import VERSION
@@ -210,15 +209,7 @@ def parse(content: bytes, name: str, path: str) -> Experiment:
     Raises:
         ConfigError: it has mistakes: all of them, each with its line.
     """
-    try:
-        values = documents.strict_yaml(content, path)
-    except MalformedError as error:
-        raise ConfigError(str(error))
-    try:
-        return Experiment(name, Definition.model_validate(values))
-    except ValidationError as error:
-        lines = _Lines(content)
-        raise ConfigError("\n".join(f"{path}:{lines.of(one['loc'])}: {_told(one)}" for one in error.errors()))
+    return Experiment(name, definitions.parse(content, path, Definition))
 
 
 def read_all(folder: Path = FOLDER) -> list[Experiment]:
@@ -283,26 +274,3 @@ def check_successor(before: Experiment, after: Experiment) -> None:
 
 def _range(name: str, layer: Layer) -> Range:
     return Range(name, percent(layer.start), percent(layer.share))
-
-
-def _told(error: Mapping[str, Any]) -> str:
-    place, text = ".".join(map(str, error["loc"])), str(error["msg"]).removeprefix("Value error, ")
-    return f"{place}: {text}" if place else text
-
-
-class _Lines:
-    """The lines of the keys in a YAML document."""
-
-    def __init__(self, content: bytes) -> None:
-        self._root = yaml.compose(content.decode(), yaml.SafeLoader)
-
-    def of(self, place: Sequence[int | str]) -> int:
-        """Return the line of a key, or of the last of its parents that is there."""
-        node, line = self._root, 1
-        for key in place:
-            found = node.value if isinstance(node, yaml.MappingNode) else ()
-            pair = next(((k, v) for k, v in found if k.value == str(key)), None)
-            if pair is None:
-                break
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        return line

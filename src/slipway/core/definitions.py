@@ -1,0 +1,51 @@
+"""A file that a person writes, such as experiments/ID.yaml: checked against its form, all mistakes told at once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from slipway.core import documents
+from slipway.core.errors import ConfigError, MalformedError
+
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def parse(content: bytes, path: str, form: type[Form]) -> Form:
+    """Return what a YAML file defines.
+
+    Args:
+        content: the file.
+        path: its path, for messages.
+        form: the form of the definition.
+
+    Raises:
+        ConfigError: it has mistakes: all of them, each with its line.
+    """
+    try:
+        values = documents.strict_yaml(content, path)
+    except MalformedError as error:
+        raise ConfigError(str(error))
+    try:
+        return form.model_validate(values)
+    except ValidationError as error:
+        root = yaml.compose(content.decode(), yaml.SafeLoader)
+        raise ConfigError("\n".join(f"{path}:{_line(root, one['loc'])}: {_told(one)}" for one in error.errors()))
+
+
+def _told(error: Mapping[str, Any]) -> str:
+    place, text = ".".join(map(str, error["loc"])), str(error["msg"]).removeprefix("Value error, ")
+    return f"{place}: {text}" if place else text
+
+
+def _line(root: Any, place: Sequence[int | str]) -> int:
+    """The line of a key, or of the last of its parents that is there."""
+    node, line = root, 1
+    for key in place:
+        found = node.value if isinstance(node, yaml.MappingNode) else ()
+        pair = next(((k, v) for k, v in found if k.value == str(key)), None)
+        if pair is None:
+            break
+        line, node = pair[0].start_mark.line + 1, pair[1]
+    return line
