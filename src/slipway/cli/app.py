@@ -11,7 +11,19 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from slipway.cli import changing, deployment, experiment, log, own_data, promotion, registry, serve, token, using
+from slipway.cli import (
+    changing,
+    deployment,
+    experiment,
+    log,
+    own_data,
+    promotion,
+    registry,
+    rollout,
+    serve,
+    token,
+    using,
+)
 from slipway.cli.options import Json
 from slipway.cli.verdict_command import VerdictCommand
 from slipway.core.errors import ConfigError, SlipwayError
@@ -327,6 +339,7 @@ app.add_typer(registry.app, name="registry")
 app.add_typer(token.app, name="token")
 app.add_typer(log.app, name="log")
 app.add_typer(experiment.app, name="experiment")
+app.add_typer(rollout.app, name="rollout")
 for command in (
     own_data.new,
     changing.rename,

@@ -6,9 +6,10 @@ left out.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -106,10 +107,14 @@ def _confidence(exposures: pd.DataFrame) -> pd.Series:
 
 
 def _most_probable(predictions: str) -> float:
-    """The probability of the most probable class, as the mean over examples; NaN if there are no probabilities."""
+    return most_probable(json.loads(predictions))
+
+
+def most_probable(predictions: Sequence[Any]) -> float:
+    """Return the probability of the most probable class, as the mean over examples; NaN without probabilities."""
     found = [
         max(one.values())
-        for one in json.loads(predictions)
+        for one in predictions
         if isinstance(one, dict) and one and all(isinstance(value, int | float) for value in one.values())
     ]
     return float(np.mean(found)) if found else np.nan

@@ -4,6 +4,8 @@ A version gets a role that people rely on (staging, canary, production) only if 
 and they can be fetched. `force` overrules this and needs a reason; the tag records both.
 """
 
+from collections.abc import Mapping
+
 from slipway.core.errors import RegistryError
 from slipway.registry import clone, decision, eligibility, grammar, releases, sharing, state, tags
 from slipway.registry.decision import Done
@@ -46,10 +48,12 @@ def rollback(
     force: bool = False,
     reason: str | None = None,
     push: bool = False,
+    facts: Mapping[str, str] | None = None,
 ) -> Done:
     """Give a role back to the last good version that held it, or to the version `to`.
 
-    A version is good if it passed and is not archived. A version that was itself rolled back is skipped.
+    A version is good if it passed and is not archived. A version that was itself rolled back is skipped. `facts` are
+    further lines of the tag's message.
 
     Raises:
         RefusedError: the version may not hold the role, or cannot be fetched.
@@ -70,7 +74,7 @@ def rollback(
             raise RegistryError(f"{version.name} never held {role}: promote it instead")
     else:
         version = _last_good(known, role, holder)
-    return _assign(snapshot, version, role, f"Roll back from {holder.version}:", force, reason, push)
+    return _assign(snapshot, version, role, f"Roll back from {holder.version}:", force, reason, push, facts)
 
 
 def retire(name: str, *, force: bool = False, reason: str | None = None, push: bool = False) -> Done:
@@ -124,7 +128,14 @@ def share(variant: str) -> list[str]:
 
 
 def _assign(
-    snapshot: Snapshot, version: Version, role: str, verb: str, force: bool, reason: str | None, push: bool
+    snapshot: Snapshot,
+    version: Version,
+    role: str,
+    verb: str,
+    force: bool,
+    reason: str | None,
+    push: bool,
+    more: Mapping[str, str] | None = None,
 ) -> Done:
     release = releases.of(version)
     wrong = [*(eligibility.unreachable() if push else []), *eligibility.refusals(version, release)]
@@ -135,7 +146,7 @@ def _assign(
         )
     sha256 = release.record.model.sha256 if release.record else "unknown"
     facts: dict[str, str | list[str]]
-    facts = {"Verdict": release.verdict or "unknown", "SHA-256": sha256, FORCED: wrong}
+    facts = {**(more or {}), "Verdict": release.verdict or "unknown", "SHA-256": sha256, FORCED: wrong}
     why = message(f"{verb} {version.name} to {role}", reason, facts)
     numbers = snapshot.numbers()
     new = []
