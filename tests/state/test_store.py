@@ -5,11 +5,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import inspect, text
 
 from slipway.core.errors import ConfigError
+from slipway.state import restraints
 from slipway.state.schema import METADATA
-from slipway.state.store import FILE, StateError, Store, default
+from slipway.state.store import _MIGRATIONS, FILE, StateError, Store, default
 
 
 def test_the_migrations_make_the_tables_of_the_schema(store: Store) -> None:
@@ -22,6 +25,32 @@ def test_the_migrations_make_the_tables_of_the_schema(store: Store) -> None:
         }
         assert found.get_pk_constraint(table.name)["constrained_columns"] == [one.name for one in table.primary_key]
         assert {one["name"] for one in found.get_indexes(table.name)} == {one.name for one in table.indexes}
+
+
+def test_columns_of_postgresql_are_as_wide_as_in_the_schema(store: Store) -> None:
+    if store.engine.dialect.name == "postgresql":
+        for table in METADATA.tables.values():
+            widths = {
+                one["name"]: getattr(one["type"], "length", None)
+                for one in inspect(store.engine).get_columns(table.name)
+            }
+            assert widths == {one.name: getattr(one.type, "length", None) for one in table.columns}
+
+
+def test_tables_of_the_first_version_are_brought_up_to_date_with_their_rows(address: str) -> None:
+    store = Store(address)
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with store.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO requests VALUES ('r', 'night-games', 1)"))
+    store.migrate()
+    with store.transaction() as connection:
+        connection.execute(text(f"INSERT INTO requests VALUES ('s', '{'x' * 256}', 1)"))
+        assert connection.execute(text("SELECT count(*) FROM requests")).scalar_one() == 2
+    assert restraints.read(store) == {}
+    store.close()
 
 
 def test_a_second_migration_changes_nothing(store: Store) -> None:

@@ -7,7 +7,7 @@ METADATA = MetaData()
 EXPOSURES = Table(
     "exposures",
     METADATA,
-    Column("experiment", String(64), primary_key=True),
+    Column("experiment", String(256), primary_key=True),
     Column("unit", String(256), primary_key=True),
     Column("arm", String(32), nullable=False),
     Column("at", Double, nullable=False),
@@ -21,7 +21,7 @@ REQUESTS = Table(
     "requests",
     METADATA,
     Column("request_id", String(128), primary_key=True),
-    Column("experiment", String(64), nullable=False),
+    Column("experiment", String(256), nullable=False),
     Column("at", Double, nullable=False),
 )
 """The requests that took part in an experiment, so that outcomes of others can be refused."""
@@ -45,3 +45,15 @@ LEASES = Table(
     Column("until", Double, nullable=False),
 )
 """Who may act: `fence` grows with each new holder, so what an earlier one does late can be told from the rest."""
+
+RESTRAINTS = Table(
+    "restraints",
+    METADATA,
+    Column("subject", String(256), primary_key=True),
+    Column("share", Double, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("at", Double, nullable=False),
+)
+"""The most that an experiment or a rollout may have, in percent of the units, whatever Git says; 0 for a stop. `at` is
+in seconds since 1970, `evidence` the JSON that the tag of the stop will state."""
