@@ -162,10 +162,15 @@ class Experiment:
     id: str
     definition: Definition
 
+    @cached_property
+    def subject(self) -> str:
+        """Its name in the state store, and the beginning of the names of its tags."""
+        return f"experiments/{self.id}"
+
     @property
     def salt(self) -> str:
         """The salt of its arms."""
-        return self.definition.salt or f"experiments/{self.id}"
+        return self.definition.salt or self.subject
 
     @cached_property
     def shares(self) -> dict[str, float]:

@@ -21,6 +21,7 @@ from slipway.serving.outcomes import Outcomes
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.recording import Recording
 from slipway.serving.release import Loaded, key
+from slipway.serving.restraints import Restraints
 from slipway.serving.settings import Settings
 from slipway.serving.tokens import Tokens
 from slipway.serving.watch import Watch
@@ -59,7 +60,8 @@ class Worker:
         self._inference = Inference(settings.most_waiting)
         self._watch = Watch(settings, self._models, self._measures.loaded)
         self._indexing = Indexing(settings)
-        self._experiments = Experiments(self._models, self._accepts)
+        self._restraints = Restraints(settings.shared)
+        self._experiments = Experiments(self._models, self._accepts, self._restraints)
         self._predictions = Predictions(self._models, self._inference, self._watch, self._experiments, settings)
         self._draining = False
         self._rest = rest.build(
@@ -100,8 +102,11 @@ class Worker:
         self._watch.start()
         self._indexing.start()
         self._drain_on_sigterm()
+        tasks = [asyncio.create_task(one) for one in (self._indexing.run(), self._restraints.run())]
         await self._watch.refresh()
-        tasks = [asyncio.create_task(one) for one in self._endless()]
+        if self._settings.state is not None:
+            await self._restraints.first()
+        tasks += [asyncio.create_task(one) for one in self._endless()]
         try:
             yield
         finally:
@@ -109,7 +114,7 @@ class Worker:
                 task.cancel()
 
     def _endless(self) -> "tuple[Coroutine[None, None, None], ...]":
-        return self._watch.run(), self._keep_measuring(), self._beat(), self._indexing.run()
+        return self._watch.run(), self._keep_measuring(), self._beat()
 
     async def _beat(self) -> None:
         await heartbeat.beat(self._settings.shared / heartbeat.FOLDER)

@@ -1,8 +1,8 @@
 """The experiments that run on a server: which requests take part, and which version answers them.
 
 A request takes part if it names a model alone, so that it asks for no certain version, and its unit has an arm. An
-experiment takes units only while the versions of all its arms are loaded and its records can be written; otherwise the
-version in production answers.
+experiment takes units only while the versions of all its arms are loaded, its records can be written, and the state
+store does not hold it down; otherwise the version in production answers.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from slipway.serving.access import may
 from slipway.serving.models import Models, Place
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
+from slipway.serving.restraints import Restraints
 
 ROLE = "production"
 """Experiments are about the version in this role; a server of another role runs none."""
@@ -46,11 +47,13 @@ class Experiments:
     Args:
         models: the versions that answer.
         accepts: whether exposures can be written, so that units may be taken.
+        restraints: what the state store holds down.
     """
 
-    def __init__(self, models: Models, accepts: Callable[[], bool]) -> None:
+    def __init__(self, models: Models, accepts: Callable[[], bool], restraints: Restraints) -> None:
         self._models = models
         self._accepts = accepts
+        self._restraints = restraints
 
     def of(self, variant: str) -> list[Experiment]:
         """Return the running experiments about a variant."""
@@ -71,7 +74,7 @@ class Experiments:
             arm = one.assignment.arm(unit) if unit is not None else None
             if arm is not None:
                 loaded = self._loaded(one)
-                if loaded is None or not self._accepts():
+                if loaded is None or not self._accepts() or one.subject in self._restraints.shares:
                     return None
                 return Assigned(one.id, arm, loaded[arm], one.shares[arm])
         return None

@@ -1,6 +1,7 @@
 """Keep the state store's index of exposures up to date: one worker of a server at a time, on a thread of its own.
 
-A request never waits for it. While the store is away, exposures are in the logs, and are indexed when it is back.
+A request never waits for it. While the store is away, exposures are in the logs, and are indexed when it is back. The
+same worker tells the others which shares the store holds down; while it is away, these stay as they were.
 """
 
 import asyncio
@@ -10,8 +11,10 @@ import time
 from filelock import FileLock, Timeout
 
 from slipway.core.errors import SlipwayError
+from slipway.serving import restraints
 from slipway.serving.background import Background
 from slipway.serving.settings import Settings
+from slipway.state import restraints as stored
 from slipway.state.index import ExposureIndex
 from slipway.state.store import StateError, Store
 
@@ -19,6 +22,8 @@ INTERVAL = 0.25
 """Seconds between two batches."""
 LONGEST_PAUSE = 5.0
 """The most seconds until a store that was away is tried again."""
+LOOK = 0.5
+"""Seconds between two looks at the shares that are held down."""
 FORGET = 3600.0
 """Seconds between two times at which old requests are removed."""
 logger = logging.getLogger("slipway.serving")
@@ -34,6 +39,8 @@ class Indexing:
         self._lock = FileLock(settings.shared / "index.lock", thread_local=False)
         self._index: ExposureIndex | None = None
         self._store: Store | None = None
+        self._shared = settings.shared
+        self._looked = 0.0
         self._forgot = 0.0
         self._pause = INTERVAL
         if settings.log is not None and settings.state is not None:
@@ -68,6 +75,10 @@ class Indexing:
             if not self._lock.is_locked:
                 self._lock.acquire(timeout=0)
                 self._store.migrate()
+            if time.monotonic() - self._looked > LOOK:
+                held = stored.read(self._store)
+                restraints.write(self._shared, {subject: one.share for subject, one in held.items()})
+                self._looked = time.monotonic()
             self._index.update()
             if time.monotonic() - self._forgot > FORGET:
                 self._index.forget(time.time())
@@ -79,6 +90,7 @@ class Indexing:
             if self.problem is None:
                 logger.warning("the state store is behind the logs: %s", error)
             self.problem = f"the state store is behind the logs: {error}"
+            restraints.write_if_unknown(self._shared)
             self._lock.release()
             self._pause = min(LONGEST_PAUSE, 2 * self._pause)
             return
