@@ -51,6 +51,12 @@ def serve(
         typer.Option(metavar="URL", help="State store: sqlite:///FILE or postgresql://...; by default, in the log."),
     ] = None,
     no_log: Annotated[bool, typer.Option("--no-log", help="Keep no log of predictions.")] = False,
+    alert_webhook: Annotated[
+        str | None, typer.Option(metavar="URL", help="Gets a POST when a rollout is taken back or paused.")
+    ] = None,
+    alert_command: Annotated[
+        str | None, typer.Option(metavar="COMMAND", help="Is run then, with the alert as JSON on standard input.")
+    ] = None,
     deployment_id: Annotated[
         str | None, typer.Option("--deployment", metavar="ID", help="Serve as deployments/ID.yaml says.")
     ] = None,
@@ -97,6 +103,8 @@ def serve(
             most_waiting=queue,
             deadline=deadline,
             threads=1 if deployed is None else deployed.resources.cpu,
+            alert_webhook=alert_webhook,
+            alert_command=alert_command,
             withdrawn=folder / "withdrawn.json" if deployed is not None and deployed.rollback_on_error else None,
         ),
         host,

@@ -7,7 +7,7 @@ What is not known is a hold, and a hold is never a step: no traffic, a rule with
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,14 +23,17 @@ from slipway.statistics.guardrail import harm
 from slipway.statistics.moments import Moments, Sums
 
 Action = Literal["take back", "step", "pause", "wait"]
+_Judged = tuple[Finding, float | None]
+"""A finding, and its e-value if it has one."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, and the findings from which it follows."""
+    """What to do, the findings from which it follows, and the e-value of each rule that has one."""
 
     action: Action
     findings: tuple[Finding, ...]
+    e_values: Mapping[str, float]
 
     @property
     def why(self) -> str:
@@ -47,15 +50,17 @@ def decide(plan: Plan, evidence: Evidence, share: float) -> Decision:
         evidence: what was counted.
         share: its share of the units, in percent; at 100 it is only watched.
     """
-    findings = tuple(judge(plan, evidence, share))
+    judged = list(_judge(plan, evidence, share))
+    e_values = {finding.subject: e for finding, e in judged if e is not None}
+    findings = tuple(finding for finding, _ in judged)
     if any(one.outcome == "fail" for one in findings):
-        return Decision("take back", findings)
+        return Decision("take back", findings, e_values)
     if share >= 100:
-        return Decision("wait", findings)
+        return Decision("wait", findings, e_values)
     findings += tuple(_time(plan, evidence, share))
     if all(one.outcome == "pass" for one in findings):
-        return Decision("step", findings)
-    return Decision("pause" if evidence.hours[0] > plan.maximum_hours else "wait", findings)
+        return Decision("step", findings, e_values)
+    return Decision("pause" if evidence.hours[0] > plan.maximum_hours else "wait", findings, e_values)
 
 
 def hours_to_go(plan: Plan, evidence: Evidence, share: float) -> float | None:
@@ -75,13 +80,13 @@ def hours_to_go(plan: Plan, evidence: Evidence, share: float) -> float | None:
     return max(left, plan.canary_duration_hours - total)
 
 
-def judge(plan: Plan, evidence: Evidence, share: float) -> Iterator[Finding]:
-    """Yield the finding of each rule, and whether the step has its units; at 100 % there is nothing beside it."""
+def _judge(plan: Plan, evidence: Evidence, share: float) -> Iterator[_Judged]:
+    """The finding of each rule, and whether the step has its units; at 100 % there is nothing beside it."""
     rules = plan.rules
     single = plan.false_alarm / 2 / (5 + (rules.disagreement is not None) + (rules.goal is not None))
     beside = share < 100
     if beside:
-        yield _sample(plan, evidence, share)
+        yield _sample(plan, evidence, share), None
         yield _beside("errors", evidence.errors, evidence, plan.false_alarm / 2)
     yield _above("error rate", evidence.errors.first, rules.errors.most, single)
     yield _success(evidence.errors, plan.canary_success_threshold, single)
@@ -89,11 +94,11 @@ def judge(plan: Plan, evidence: Evidence, share: float) -> Iterator[Finding]:
         yield _beside("slow answers", evidence.slow, evidence, single)
     yield _above(f"answers slower than {rules.latency.limit:g} s", evidence.slow.first, rules.latency.most, single)
     if rules.parity is not None:
-        yield _parity(evidence.parity, rules.parity.most)
+        yield _parity(evidence.parity, rules.parity.most), None
     if rules.disagreement is not None and beside:
         yield _above("disagreement", evidence.disagreements, rules.disagreement.most, single)
     if rules.goal is not None and beside:
-        yield _goal(rules.goal, evidence, plan, single)
+        yield _goal(rules.goal, evidence, plan, single), None
 
 
 def _sample(plan: Plan, evidence: Evidence, share: float) -> Finding:
@@ -114,37 +119,38 @@ def _time(plan: Plan, evidence: Evidence, share: float) -> Iterator[Finding]:
         yield Finding("time as canary", "pass" if enough else "hold", text)
 
 
-def _beside(subject: str, event: Event, evidence: Evidence, alpha: float) -> Finding:
+def _beside(subject: str, event: Event, evidence: Evidence, alpha: float) -> _Judged:
     """Whether the canary has an event at a higher rate than production."""
     canary, production = (sum(getattr(one, arm) for one in evidence.steps) for arm in ("canary", "production"))
     if not (canary and production):
-        return Finding(f"{subject} beside production", "hold", "no units of both versions yet")
+        return Finding(f"{subject} beside production", "hold", "no units of both versions yet"), None
     shares, mine, theirs = (np.array([cell[at] for cell in event.cells], float) for at in range(3))
     log_e = float(rare_events.log_e_value(mine, theirs, shares)) if len(shares) else 0.0
-    text = f"{int(mine.sum()):,} units of the canary and {int(theirs.sum()):,} of production, {_e(log_e, alpha)}"
-    return Finding(f"{subject} beside production", _failed(log_e, alpha), text)
+    text = f"{int(mine.sum()):,} units of the canary and {int(theirs.sum()):,} of production, {_against(log_e, alpha)}"
+    return Finding(f"{subject} beside production", _failed(log_e, alpha), text), _e(log_e)
 
 
-def _above(subject: str, counts: tuple[int, int], limit: float, alpha: float) -> Finding:
+def _above(subject: str, counts: tuple[int, int], limit: float, alpha: float) -> _Judged:
     """Whether the share of an event is above a limit."""
     events, units = counts
     if not units:
-        return Finding(subject, "hold", "no values yet")
+        return Finding(subject, "hold", "no values yet"), None
     log_e = float(fixed_share.log_e_value_above(events, units, limit))
-    return Finding(subject, _failed(log_e, alpha), f"{events:,} of {units:,}, at most {limit:.3g}, {_e(log_e, alpha)}")
+    text = f"{events:,} of {units:,}, at most {limit:.3g}, {_against(log_e, alpha)}"
+    return Finding(subject, _failed(log_e, alpha), text), _e(log_e)
 
 
-def _success(event: Event, threshold: float, alpha: float) -> Finding:
+def _success(event: Event, threshold: float, alpha: float) -> _Judged:
     """Whether enough requests succeed: shown to be too few is a fail, too few so far is a hold."""
     failed, units = event.first
     if not units:
-        return Finding("success", "hold", "no values yet")
+        return Finding("success", "hold", "no values yet"), None
     log_e = float(fixed_share.log_e_value_below(units - failed, units, threshold))
     outcome = _failed(log_e, alpha)
     if outcome == "pass" and units - failed < threshold * units:
         outcome = "hold"
-    text = f"{units - failed:,} of {units:,}, at least {threshold:.3g}, {_e(log_e, alpha)}"
-    return Finding("success", outcome, text)
+    text = f"{units - failed:,} of {units:,}, at least {threshold:.3g}, {_against(log_e, alpha)}"
+    return Finding("success", outcome, text), _e(log_e)
 
 
 def _parity(found: float | None, most: float) -> Finding:
@@ -208,5 +214,9 @@ def _failed(log_e: float, alpha: float) -> Outcome:
     return "fail" if log_e >= math.log(1 / alpha) else "pass"
 
 
-def _e(log_e: float, alpha: float) -> str:
-    return f"e {math.exp(min(log_e, 700)):.3g} of {1 / alpha:.3g}"
+def _e(log_e: float) -> float:
+    return math.exp(min(log_e, 700.0))
+
+
+def _against(log_e: float, alpha: float) -> str:
+    return f"e {_e(log_e):.3g} of {1 / alpha:.3g}"

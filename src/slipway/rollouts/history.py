@@ -69,9 +69,9 @@ class Rollout:
         """Its name in logs and in the state store, and the salt of its units."""
         return f"rollouts/{self.variant}/{self.number}"
 
-    def split(self) -> Split:
-        """Return which units are the canary's."""
-        return split(self.subject, self.share)
+    def split(self, share: float) -> Split:
+        """Return which units are the canary's at a share, in percent."""
+        return split(self.subject, share)
 
     def hours(self, now: float) -> tuple[float, float]:
         """Return the hours with this share, and those since the start; `now` is in seconds since 1970."""
@@ -93,7 +93,7 @@ def current(known: Variant) -> Rollout | None:
         if holder is None or (role == CANARY and production is not None and production.commit == holder.commit):
             continue
         tag = known.given(holder.version, role)
-        if _ROLLOUT in facts(tag):
+        if facts(tag).keys() >= {_ROLLOUT, _SHARE}:
             return _of(known, holder.version, role, tag)
     return None
 
@@ -210,6 +210,12 @@ def apply(
     text = message(what, reason, said | shares)
     new = [New(f"{variant}#{CANARY}#{next(snapshot.numbers())}", commit, text)]
     return decision.write(snapshot, new, rollout.version, CANARY, [], push)
+
+
+def has_ended(known: Variant, number: int) -> bool:
+    """Return whether a tag says that a rollout has ended, or that its version was taken back."""
+    said = [facts(tag) for tag in known.tags if facts(tag).get(_ROLLOUT) == str(number)]
+    return any(one.get(_SHARE) == "0 %" or _TAKEN_BACK in one for one in said)
 
 
 def plan_done(rollout: Rollout) -> bool:

@@ -132,8 +132,8 @@ class Plan(_Part):
         return self.model_copy(update={"steps": (float(share), *(one for one in self.steps if one > share))})
 
     def to_json(self) -> str:
-        """Return it as one line of JSON, without what is as by default."""
-        return self.model_dump_json(exclude_defaults=True)
+        """Return it as one line of JSON, with all defaults: a later version of slipway may have others."""
+        return self.model_dump_json(exclude_none=True)
 
 
 def path_of(variant: str) -> Path:

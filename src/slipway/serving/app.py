@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipway.serving import heartbeat, rest, withdrawal
 from slipway.serving.audit import AuditLog
+from slipway.serving.control import Control
 from slipway.serving.experiments import Experiments
 from slipway.serving.indexing import Indexing
 from slipway.serving.inference import Inference
@@ -22,6 +23,7 @@ from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.recording import Recording
 from slipway.serving.release import Loaded, key
 from slipway.serving.restraints import Restraints
+from slipway.serving.rollouts import Rollouts
 from slipway.serving.settings import Settings
 from slipway.serving.tokens import Tokens
 from slipway.serving.watch import Watch
@@ -62,7 +64,11 @@ class Worker:
         self._indexing = Indexing(settings)
         self._restraints = Restraints(settings.shared)
         self._experiments = Experiments(self._models, self._accepts, self._restraints)
-        self._predictions = Predictions(self._models, self._inference, self._watch, self._experiments, settings)
+        self._rollouts = Rollouts(self._models, self._accepts, self._restraints)
+        self._predictions = Predictions(
+            self._models, self._inference, self._watch, self._experiments, self._rollouts, settings
+        )
+        self._control = Control(settings, self._models, self._indexing, self._watch, self._measures)
         self._draining = False
         self._rest = rest.build(
             self._models,
@@ -73,7 +79,7 @@ class Worker:
             settings.log,
             self._metrics,
             lambda: self._draining,
-            lambda: self._indexing.problem,
+            self._problems,
             lambda _: self._running(),
         )
         self._failures = Failures()
@@ -84,6 +90,11 @@ class Worker:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or start and end the worker."""
         await self._recorded(scope, receive, send)
+
+    def _problems(self) -> tuple[str, ...]:
+        """What is wrong with the state store and the rollouts."""
+        behind = self._indexing.problem
+        return (*(() if behind is None else (behind,)), *self._control.problems)
 
     def _accepts(self) -> bool:
         """Whether exposures can be written, or be kept until they can."""
@@ -114,7 +125,7 @@ class Worker:
                 task.cancel()
 
     def _endless(self) -> "tuple[Coroutine[None, None, None], ...]":
-        return self._watch.run(), self._keep_measuring(), self._beat()
+        return self._watch.run(), self._keep_measuring(), self._beat(), self._control.run()
 
     async def _beat(self) -> None:
         await heartbeat.beat(self._settings.shared / heartbeat.FOLDER)

@@ -30,13 +30,14 @@ class Commands:
     def __init__(self) -> None:
         self._running = 0
 
-    async def run(self, *arguments: str, token: Token | None, codes: tuple[int, ...] = (0,)) -> Any:
+    async def run(self, *arguments: str, token: Token | None, codes: tuple[int, ...] = (0,), text: str = "") -> Any:
         """Run `slipway ARGUMENTS --json`, and return what it prints.
 
         Args:
             arguments: the command and its arguments.
             token: whose name tags get; None for that of Git on this machine.
             codes: the exit codes with which the command has a result.
+            text: its standard input.
 
         Raises:
             Problem: 409 or 422 with its message if it refuses, 429 if too many run, 504 if it takes too long.
@@ -45,21 +46,21 @@ class Commands:
             raise Problem(429, "Too many commands", f"{MOST} commands run; try again later", {"Retry-After": "10"})
         self._running += 1
         try:
-            return await self._run(arguments, token, codes)
+            return await self._run(arguments, token, codes, text)
         finally:
             self._running -= 1
 
-    async def _run(self, arguments: tuple[str, ...], token: Token | None, codes: tuple[int, ...]) -> Any:
+    async def _run(self, arguments: tuple[str, ...], token: Token | None, codes: tuple[int, ...], text: str) -> Any:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "slipway", *arguments, "--json"),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, **_author(token), "GIT_TERMINAL_PROMPT": "0"},
         )
         try:
             async with asyncio.timeout(SECONDS):
-                out, error = await process.communicate()
+                out, error = await process.communicate(text.encode())
         except TimeoutError:
             raise Problem(504, "Deadline passed", f"slipway {arguments[0]} did not end within {SECONDS:g} s")
         finally:

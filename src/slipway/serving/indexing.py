@@ -47,6 +47,11 @@ class Indexing:
             self._store = Store(settings.state)
             self._index = ExposureIndex(self._store, settings.log)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether this worker keeps the index, of those of its server."""
+        return self._lock.is_locked
+
     def start(self) -> None:
         """Start the thread, for the running event loop."""
         self._thread.start()

@@ -9,6 +9,7 @@ make a label: all versions without a role are counted as one.
 """
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,59 @@ class Measures:
             multiprocess_mode="livemax",
             **made,
         )
+
+        self._share = Gauge(
+            "slipway_rollout_share",
+            "Share of the units that a rollout gives the new version, in percent; 0 when it has ended.",
+            ("model",),
+            multiprocess_mode="livemostrecent",
+            **made,
+        )
+        self._canary = Gauge(
+            "slipway_rollout_canary_units",
+            "Units that the new version had at its share.",
+            ("model",),
+            multiprocess_mode="livemostrecent",
+            **made,
+        )
+        self._paused = Gauge(
+            "slipway_rollout_paused",
+            "Whether a rollout makes no steps.",
+            ("model",),
+            multiprocess_mode="livemostrecent",
+            **made,
+        )
+        self._e_values = Gauge(
+            "slipway_rollout_e_value",
+            "Evidence that a rule of a rollout is broken.",
+            ("model", "rule"),
+            multiprocess_mode="livemostrecent",
+            **made,
+        )
+        self._taken_back = Gauge(
+            "slipway_rollout_taken_back_timestamp_seconds",
+            "When a version was taken back by itself, in seconds since 1970.",
+            ("model",),
+            multiprocess_mode="livemostrecent",
+            **made,
+        )
+
+    def rollout(self, model: str, share: float, paused: bool, units: int, e_values: Mapping[str, float]) -> None:
+        """Tell a rollout: its share in percent, the units of the new version at it, and the e-value of each rule."""
+        self._share.labels(model).set(share)
+        self._paused.labels(model).set(paused)
+        self._canary.labels(model).set(units)
+        for rule, value in e_values.items():
+            self._e_values.labels(model, rule).set(value)
+
+    def rollout_ended(self, model: str) -> None:
+        """Tell that no rollout of a model goes on."""
+        self._share.labels(model).set(0)
+        self._paused.labels(model).set(False)
+
+    def taken_back(self, model: str) -> None:
+        """Tell that a version was taken back."""
+        self._taken_back.labels(model).set(time.time())
 
     def request(self, model: str, version: str, outcome: str, seconds: float) -> None:
         """Count a request; `model` and `version` are empty if the request names none that there is."""

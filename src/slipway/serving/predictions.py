@@ -22,6 +22,7 @@ from slipway.serving.inference import Inference, Predicted, of_raw
 from slipway.serving.models import Models
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
+from slipway.serving.rollouts import Rollouts
 from slipway.serving.settings import Settings
 from slipway.serving.watch import Watch
 
@@ -34,13 +35,20 @@ class Predictions:
     """Answers requests for predictions by the models of a worker."""
 
     def __init__(
-        self, models: Models, inference: Inference, watch: Watch, experiments: Experiments, settings: Settings
+        self,
+        models: Models,
+        inference: Inference,
+        watch: Watch,
+        experiments: Experiments,
+        rollouts: Rollouts,
+        settings: Settings,
     ) -> None:
         self.limits = settings.limits
         self._models = models
         self._inference = inference
         self._watch = watch
         self._experiments = experiments
+        self._rollouts = rollouts
         self._deadline = settings.deadline
         self._forecasts = Forecasts(settings.history)
 
@@ -62,7 +70,8 @@ class Predictions:
         asked = experiments.asked(scope["query_string"]) if scope["query_string"] else None
         assigned = None if asked is None else self._experiments.choose(name, asked, state)
         if assigned is None:
-            assigned = self._experiments.assign(name, state.get("caller"), state["request_id"])
+            unit = name, state.get("caller"), state["request_id"]
+            assigned = self._experiments.assign(*unit) or self._rollouts.assign(*unit)
         state["assigned"] = assigned
         model = state["model"] = await self.model(name) if assigned is None else assigned.model
         content = await whole(receive)

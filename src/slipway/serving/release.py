@@ -56,6 +56,9 @@ class Loaded:
     bytes: int
     seconds: float
     output: tuple[tuple[int, ...], np.dtype[Any]]
+    difference: float | None = field(default=None)
+    """The largest difference of an output for a golden input, on this machine, from that of the build: relative to the
+    larger of the output and 1."""
     busy: int = field(default=0)
     """The number of its jobs on the thread of models."""
     grid: tuple[int, Any] | None = field(default=None)
@@ -95,10 +98,13 @@ def load(version: Version, folder: Path, threads: int = 1) -> Loaded:
         predictor.check_golden()
     except ModelError as error:
         raise ModelError(f"{version.name}: {error}")
-    inputs = read_golden((place / GOLDEN).read_bytes())[0][:1]
+    golden, expected = read_golden((place / GOLDEN).read_bytes())
+    difference = float((np.abs(predictor.interpreter(golden) - expected) / np.maximum(1, np.abs(expected))).max())
+    inputs = golden[:1]
     predicted = predictor.task.postprocess(predictor.interpreter(inputs), inputs, predictor.spec)
     size = sum(one.bytes for one in record.artifacts.values())
-    return Loaded(version, predictor, size, _seconds(predictor, inputs), (predicted.shape[1:], predicted.dtype))
+    output = predicted.shape[1:], predicted.dtype
+    return Loaded(version, predictor, size, _seconds(predictor, inputs), output, difference)
 
 
 def files(version: Version, folder: Path) -> tuple[Path, Record]:

@@ -1,6 +1,6 @@
 """The FastAPI application: everything but the way of a prediction, and the OpenAPI document of all of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path as FilePath
 from typing import Annotated, Any
@@ -142,7 +142,7 @@ def build(
     logs: FilePath | None,
     metrics: Callable[[], bytes],
     draining: Callable[[], bool],
-    behind: Callable[[], str | None],
+    wrong: Callable[[], tuple[str, ...]],
     lifespan: Lifespan[FastAPI],
 ) -> FastAPI:
     """Return the application of a worker.
@@ -156,7 +156,7 @@ def build(
         logs: the folder of the logs; None without.
         metrics: gives the measures of the server as Prometheus reads them.
         draining: whether the worker is about to end.
-        behind: why the state store is behind the logs; None if it is not.
+        wrong: what is wrong with the state store and the rollouts.
         lifespan: starts and ends the worker.
     """
     app = FastAPI(
@@ -170,7 +170,7 @@ def build(
     openapi.install(app)
 
     def ready() -> Readiness:
-        return readiness(models, watch, draining(), behind())
+        return readiness(models, watch, draining(), wrong())
 
     @app.get("/healthz", tags=["server"])
     async def healthz() -> dict[str, str]:
@@ -259,7 +259,7 @@ def build(
     return app
 
 
-def readiness(models: Models, watch: Watch, draining: bool, behind: str | None = None) -> Readiness:
+def readiness(models: Models, watch: Watch, draining: bool, more: Sequence[str] = ()) -> Readiness:
     """Return whether every model answers that should; one of an experiment that cannot be loaded is a problem only."""
     answering = [
         Answering(
@@ -270,7 +270,7 @@ def readiness(models: Models, watch: Watch, draining: bool, behind: str | None =
         )
         for place, version in models.followed().items()
     ]
-    wrong = [*watch.problems, *([] if behind is None else [behind])]
+    wrong = [*watch.problems, *more]
     if draining:
         wrong.append("the server is about to end")
     lacking = models.unanswered()

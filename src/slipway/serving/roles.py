@@ -7,7 +7,7 @@ such a force. This is what `slipway registry verify` checks too, except that her
 figures follow from the predictions, and that others can fetch the files, takes seconds and the DVC remote.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from slipway.core.errors import RegistryError
@@ -17,6 +17,8 @@ from slipway.registry import git, promoters, releases
 from slipway.registry.grammar import LIVE, Tag
 from slipway.registry.messages import overruled
 from slipway.registry.state import Variant, Version
+from slipway.rollouts import history as rollouts
+from slipway.rollouts.history import Rollout
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Roles:
     """What Git says.
 
     `variants` are those with versions, `holders` the version that holds each (variant, role), `given` the tag that gave
-    it, `names` the variant of each registered model of MLflow, `experiments` those that run, and `problems` the tags
-    that are not followed, in words.
+    it, `names` the variant of each registered model of MLflow, `experiments` those that run, `rollouts` those of each
+    variant that go on, and `problems` the tags that are not followed, in words.
     """
 
     variants: Mapping[str, Variant] = field(default_factory=dict)
@@ -33,6 +35,7 @@ class Roles:
     given: Mapping[tuple[str, str], str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     experiments: tuple[Experiment, ...] = ()
+    rollouts: Mapping[str, Rollout] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
 
 
@@ -70,10 +73,38 @@ def read(tags: Iterable[Tag], withdrawn: Mapping[str, str] | None = None) -> Rol
                 if only is not None:  # better a version that fails at times than none
                     holders[name, role] = variant.versions[only]
     experiments, wrong = history.running(history.read(), variants)
+    compared = {one.definition.model for one in experiments}
+    rolled, faulty = _rollouts(variants, holders, compared)
     given = {
         (name, role): variants[name].given(version.version, role).name for (name, role), version in holders.items()
     }
-    return Roles(variants, holders, given, _names(variants), tuple(experiments), (*problems, *wrong))
+    told = (*problems, *wrong, *faulty)
+    return Roles(variants, holders, given, _names(variants), tuple(experiments), rolled, told)
+
+
+def _rollouts(
+    variants: Mapping[str, Variant], holders: Mapping[tuple[str, str], Version], compared: Collection[str]
+) -> tuple[dict[str, Rollout], list[str]]:
+    """The rollouts that go on, and what is wrong with those that cannot; `compared` are models of experiments."""
+    found, problems = {}, []
+    for name, variant in variants.items():
+        try:
+            one = rollouts.current(variant)
+        except RegistryError as error:
+            problems.append(f"the rollout of {name} does not go on: {error}")
+            continue
+        if one is None:
+            continue
+        holder = holders.get((name, "production" if one.share >= 100 else "canary"))
+        if holder is None or holder.version != one.version:
+            problems.append(f"the rollout of {name} does not go on: {one.version} may not hold its role")
+        elif one.share < 100 and (name, "production") not in holders:
+            problems.append(f"the rollout of {name} does not go on: no version of it answers in production")
+        elif one.share < 100 and name in compared:
+            problems.append(f"the rollout of {name} waits: an experiment is about it, and a request has one version")
+        else:
+            found[name] = one
+    return found, problems
 
 
 def _names(variants: Mapping[str, Variant]) -> dict[str, str]:

@@ -51,6 +51,10 @@ class Settings:
     withdrawn: Path | None = None
     """The file with the tags that have no effect on this server, since too many requests to their versions failed;
     None if the server does not go back by itself."""
+    alert_webhook: str | None = None
+    """The address that gets alerts about rollouts."""
+    alert_command: str | None = None
+    """The command that gets them on standard input."""
     limits: Limits = field(default_factory=Limits)
 
 

@@ -19,7 +19,7 @@ from filelock import FileLock
 from slipway.core import atomic
 from slipway.core.errors import ModelError, SlipwayError
 from slipway.registry.state import Version
-from slipway.serving import experiments, release, repository, roles, withdrawal
+from slipway.serving import experiments, release, repository, roles, rollouts, withdrawal
 from slipway.serving.background import Background
 from slipway.serving.models import Models, Place
 from slipway.serving.problems import Problem
@@ -100,7 +100,8 @@ class Watch:
                 self._report((f"Git: the tags cannot be read: {error}",))
                 return
             if found is not None:
-                self._models.follow(found, experiments.places(found.experiments))
+                places = (*experiments.places(found.experiments), *rollouts.places(found.rollouts))
+                self._models.follow(found, places)
             wrong = []
             for place, version in self._models.followed().items():
                 try:
@@ -184,9 +185,9 @@ class Watch:
         if now == self._seen:
             return None, fetched.problems
         found = roles.read(repository.effective(fetched.removed), withdrawn)
-        if found.experiments and self._settings.log is None:
-            why = "experiments do not run, since they need the log of predictions: leave --no-log out"
-            found = replace(found, experiments=(), problems=(*found.problems, why))
+        if (found.experiments or found.rollouts) and self._settings.log is None:
+            why = "experiments and rollouts do not run, since they need the log of predictions: leave --no-log out"
+            found = replace(found, experiments=(), rollouts={}, problems=(*found.problems, why))
         self._seen = now
         return found, fetched.problems
 
