@@ -5,6 +5,7 @@ The model says whether the ball is seen: the logistic function of slope * x. A `
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -52,6 +53,15 @@ def built(root: Path, *faulty: bool) -> None:
     for number, broken in enumerate((False, *faulty), start=1):
         release(root, f"v{number}.0.0", slope=4.0 * number, faulty=broken)
     git(root, "tag", "-a", f"{VARIANT}#production#1", f"{VARIANT}@v1.0.0^{{}}", "-m", "promote")
+
+
+def copied(root: Path, folder: Path) -> Path:
+    """Copy a repository and its DVC remote into a folder, and return the path of the copy."""
+    copy = Path(shutil.copytree(root, folder / "repository"))
+    config = copy / ".dvc" / "config"
+    config.write_text(config.read_text().replace(str(root.parent / "store"), str(folder / "store")))
+    shutil.copytree(root.parent / "store", folder / "store")
+    return copy
 
 
 def release(root: Path, version: str, slope: float, *, faulty: bool = False, wrong: int = 5) -> None:

@@ -123,7 +123,8 @@ def test_mistakes_are_refused_before_anything_runs(
         ({"status": "production", "rollout_percentage": 101}, "less than or equal to 100"),
         ({"status": "production", "rollout_percentage": 50}, "production answers all requests"),
         ({"status": "canary", "is_production": True}, "only one can be meant"),
-        ({"status": "canary", "rollout_percentage": 10}, "no share of the traffic"),
+        ({"status": "canary", "rollout_percentage": 100}, "below 100"),
+        ({"status": "staging", "rollout_percentage": 10}, "no share of the traffic"),
         ({"status": "archived"}, "staging"),
         ({"status": "production", "force": True}, "Extra inputs"),
     ):

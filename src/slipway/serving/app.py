@@ -74,6 +74,7 @@ class Worker:
             self._models,
             self._watch,
             self._predictions,
+            self._rollouts,
             settings.releases,
             None if outcomes is None or units is None else Outcomes(outcomes, units, self._indexing),
             settings.log,

@@ -24,12 +24,14 @@ from slipway.serving import release
 from slipway.serving.models import Models
 from slipway.serving.openapi import responses
 from slipway.serving.problems import Problem
+from slipway.serving.rollouts import Rollouts
 from slipway_edge.predictor import RECORD
 
 Name = Annotated[str, fastapi.Path(description="A model.", examples=["base-ad-detector"])]
 Which = Annotated[
     str, fastapi.Path(description="A version, a role, or `latest`.", examples=["v1.2.0", "production", "latest"])
 ]
+UNIT = r"^[\x21-\x7e]{1,256}$"
 _RANGE = re.compile(r"bytes=(?:([0-9]{1,18})-([0-9]{0,18})|-([0-9]{1,18}))")
 
 
@@ -67,6 +69,15 @@ class Details(Row):
     history: list[dict[str, Any]]
 
 
+class Assigned(BaseModel):
+    """The version that a unit gets."""
+
+    model: str
+    role: str
+    version: str
+    share: float = Field(description="Percent of the units that get the version in canary; 0 without a rollout.")
+
+
 class Event(BaseModel):
     """A registration, or a change of a role."""
 
@@ -94,8 +105,15 @@ class Difference(BaseModel):
     percent: float | None
 
 
-def add(app: FastAPI, models: Models, folder: Path) -> None:
-    """Add the routes to an application; `folder` is that of the verified files of releases."""
+def add(app: FastAPI, models: Models, rollouts: Rollouts, folder: Path) -> None:
+    """Add the routes to an application.
+
+    Args:
+        app: the application.
+        models: what the tags say.
+        rollouts: which units get the version that is rolled out.
+        folder: the folder of the verified files of releases.
+    """
     tags: list[Any] = ["registry"]
 
     def variant(name: str) -> Variant:
@@ -131,6 +149,16 @@ def add(app: FastAPI, models: Models, folder: Path) -> None:
             for row in rows
             if (role is None or role in row["roles"]) and lifecycle in (None, row["lifecycle"])
         ]
+
+    @app.get("/api/v1/models/{model}/versions/assigned", tags=tags, responses=responses(404, 422))
+    async def assigned(
+        model: Name,
+        unit: Annotated[str, Query(description="Who asks, as in X-Unit: a user or a device.", pattern=UNIT)],
+    ) -> Assigned:
+        """The version of a unit: that of canary for its share of a rollout, else that of production."""
+        name = models.variant(model)
+        role, share = rollouts.unit(name, unit)
+        return Assigned(model=name, role=role, version=version(name, role).version, share=share)
 
     @app.get("/api/v1/models/{model}/versions/{which}", tags=tags, responses=responses(404))
     def show_version(model: Name, which: Which) -> Details:

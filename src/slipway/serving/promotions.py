@@ -1,4 +1,4 @@
-"""Roles by REST: `slipway promote` and `slipway rollback`, with the same refusals, under the name of the token."""
+"""Roles by REST: `slipway promote`, `rollback` and `rollout start`, with their refusals, by the name of the token."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
@@ -18,7 +18,7 @@ Reason = Annotated[str | None, Field(max_length=1000, description="Stored in the
 
 
 class Promotion(BaseModel):
-    """The role that a version gets. A canary gets no traffic by this alone."""
+    """The role that a version gets. A canary with a percentage begins a rollout, without one it gets no traffic."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,8 +66,12 @@ def add(app: FastAPI, models: Models, run: Commands, changed: Callable[[], Await
         """Give a version a role: an annotated tag, which is pushed if the repository has a remote."""
         _check(wanted)
         _, version = models.resolve(f"{model}@{which}")
-        command = ("promote", version.name, "--to", wanted.status, *_reason(wanted.reason), *await commands.push())
-        return await done(request, command)
+        share = wanted.rollout_percentage
+        if wanted.status == "canary" and share:
+            command: tuple[str, ...] = ("rollout", "start", version.name, f"--share={share:g}")
+        else:
+            command = ("promote", version.name, "--to", wanted.status)
+        return await done(request, (*command, *_reason(wanted.reason), *await commands.push()))
 
     @app.post("/api/v1/models/{model}/rollback", tags=tags, responses=responses(404, 409, 422, 429, 504))
     async def rollback(request: Request, model: Name, wanted: Rollback) -> Done:
@@ -101,10 +105,12 @@ def _check(wanted: Promotion) -> None:
         raise Problem(
             422, "Invalid request", f"production answers all requests, so rollout_percentage is 100, not {share:g}"
         )
-    if not production and share not in (None, 0):
+    if wanted.status == "canary" and share == 100:
         raise Problem(
-            422, "Invalid request", f"a version in {wanted.status} has no share of the traffic by its role alone"
+            422, "Invalid request", "a canary is compared with production, so rollout_percentage is below 100"
         )
+    if wanted.status == "staging" and share not in (None, 0):
+        raise Problem(422, "Invalid request", "a version in staging has no share of the traffic")
 
 
 def _reason(reason: str | None) -> tuple[str, ...]:

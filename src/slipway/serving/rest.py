@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.types import Lifespan
 
 from slipway.registry.state import Version
-from slipway.serving import catalogue, comparisons, examples, openapi, problems, promotions, protocols, try_it
+from slipway.serving import canaries, catalogue, comparisons, examples, openapi, problems, promotions, protocols, try_it
 from slipway.serving.access import may
 from slipway.serving.bodies import whole
 from slipway.serving.commands import Commands
@@ -22,6 +22,7 @@ from slipway.serving.outcomes import add as add_outcomes
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
+from slipway.serving.rollouts import Rollouts
 from slipway.serving.watch import Watch
 
 Address = Annotated[
@@ -137,6 +138,7 @@ def build(
     models: Models,
     watch: Watch,
     predictions: Predictions,
+    rollouts: Rollouts,
     releases: FilePath,
     outcomes: Outcomes | None,
     logs: FilePath | None,
@@ -151,6 +153,7 @@ def build(
         models: its models.
         watch: what keeps them as Git says.
         predictions: what predicts.
+        rollouts: which units get the version that is rolled out.
         releases: the folder of the verified files of releases.
         outcomes: where outcomes are written; None without a log.
         logs: the folder of the logs; None without.
@@ -250,10 +253,11 @@ def build(
         html, policy = try_it.page()
         return HTMLResponse(html, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"})
 
-    catalogue.add(app, models, releases)
+    catalogue.add(app, models, rollouts, releases)
     add_outcomes(app, outcomes)
     run = Commands()
     promotions.add(app, models, run, watch.refresh)
+    canaries.add(app, models, run, logs, watch.refresh)
     comparisons.add(app, run, logs, watch.refresh)
     protocols.add(app, models, predictions, lambda: ready().ready)
     return app

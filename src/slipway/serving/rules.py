@@ -54,6 +54,7 @@ RULES = (
     Rule("POST", rf"/api/v1/history/{_NAME}", ("outcome",)),
     Rule("POST", rf"{_VERSION}/promote|/api/v1/models/{_NAME}/rollback|/api/v1/refresh", ("promote",)),
     Rule("POST", rf"/api/v1/experiments/{_NAME}/(start|stop)", ("promote",)),
+    Rule("POST", rf"/api/v1/rollouts/{_NAME}/(pause|resume|abort)", ("promote",)),
     Rule("POST", _VERSION, ("promote",), ("multipart/form-data", "application/octet-stream"), upload=True),
     Rule("GET", r".*", ("read",)),
     Rule(r"\S+", r"[\s\S]*", ("admin",)),
