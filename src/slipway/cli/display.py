@@ -14,7 +14,7 @@ from slipway_edge.redaction import plain, secrets
 MARKS = {"pass": "[green]pass[/]", "hold": "[yellow]hold[/]", "fail": "[red]fail[/]", None: "none"}
 VERDICTS = {"pass": "green", "hold": "yellow", "fail": "red"}
 """Colours of the verdicts."""
-FACTS = ("Verdict: ", "SHA-256: ")
+FACTS = ("Verdict: ", "SHA-256: ", "Rollout: ", "From: ", "Plan: ", "Evidence: ")
 """Prefixes of the lines of a tag's message that the table omits; --json keeps them."""
 
 

@@ -326,6 +326,14 @@ def _experiments() -> Problems:
         yield from complaints(LOGS, datetime.now(UTC))
 
 
+def _rollouts() -> Problems:
+    """Plans with mistakes, and rollouts that are paused, wait for long, or have rules without values."""
+    from slipway.rollouts.complaints import complaints  # imports SciPy, which the other checks do not need
+
+    if Path("rollouts").is_dir() or git.run("for-each-ref", "--count=1", "refs/tags/*#canary#*").strip():
+        yield from complaints(LOGS, datetime.now(UTC).timestamp())
+
+
 def _deployments() -> Problems:
     """What the running servers say: versions and tags that they do not follow, a state store that is behind."""
     if not Path("deployments").is_dir():
@@ -358,6 +366,7 @@ CHECKS: Mapping[str, tuple[Callable[[], Problems], str]] = {
     "shared tags": (_shared, "git remote -v, then correct its address"),
     "mlflow": (_mlflow, "slipway registry sync"),
     "experiments": (_experiments, "slipway experiment list"),
+    "rollouts": (_rollouts, "slipway rollout list"),
     "deployments": (_deployments, "slipway deployments"),
 }
 """By name: the function that checks, and what to do if it fails."""

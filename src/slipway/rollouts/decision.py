@@ -23,6 +23,8 @@ from slipway.statistics.guardrail import harm
 from slipway.statistics.moments import Moments, Sums
 
 Action = Literal["take back", "step", "pause", "wait"]
+PARITY = "parity"
+NO_VALUES = "no values yet"
 _Judged = tuple[Finding, float | None]
 """A finding, and its e-value if it has one."""
 
@@ -134,7 +136,7 @@ def _above(subject: str, counts: tuple[int, int], limit: float, alpha: float) ->
     """Whether the share of an event is above a limit."""
     events, units = counts
     if not units:
-        return Finding(subject, "hold", "no values yet"), None
+        return Finding(subject, "hold", NO_VALUES), None
     log_e = float(fixed_share.log_e_value_above(events, units, limit))
     text = f"{events:,} of {units:,}, at most {limit:.3g}, {_against(log_e, alpha)}"
     return Finding(subject, _failed(log_e, alpha), text), _e(log_e)
@@ -144,7 +146,7 @@ def _success(event: Event, threshold: float, alpha: float) -> _Judged:
     """Whether enough requests succeed: shown to be too few is a fail, too few so far is a hold."""
     failed, units = event.first
     if not units:
-        return Finding("success", "hold", "no values yet"), None
+        return Finding("success", "hold", NO_VALUES), None
     log_e = float(fixed_share.log_e_value_below(units - failed, units, threshold))
     outcome = _failed(log_e, alpha)
     if outcome == "pass" and units - failed < threshold * units:
@@ -155,16 +157,17 @@ def _success(event: Event, threshold: float, alpha: float) -> _Judged:
 
 def _parity(found: float | None, most: float) -> Finding:
     if found is None:
-        return Finding("parity", "hold", "no values yet")
+        return Finding(PARITY, "hold", NO_VALUES)
     text = f"outputs for golden inputs differ by {found:.3g} from those of the build, at most {most:g}"
-    return Finding("parity", "pass" if found <= most else "fail", text)
+    return Finding(PARITY, "pass" if found <= most else "fail", text)
 
 
 def _goal(goal: Goal, evidence: Evidence, plan: Plan, alpha: float) -> Finding:
     """Whether the goal is worse than production's by more than the margin: over steps, each with its own units."""
     effect = _over_steps(evidence)
     if effect is None:
-        return Finding(goal.metric, "hold", "too few units of both versions have a value yet")
+        reason = "too few units of both versions have a value yet" if _reported(evidence) else NO_VALUES
+        return Finding(goal.metric, "hold", reason)
     found = harm(
         effect,
         worse="lower" if goal.better == "higher" else "higher",
@@ -174,6 +177,10 @@ def _goal(goal: Goal, evidence: Evidence, plan: Plan, alpha: float) -> Finding:
     )
     text = f"{float(found.value):+.4g} worse, at least {float(found.low):+.4g}, margin {goal.margin:g}"
     return Finding(goal.metric, "fail" if float(found.low) > goal.margin else "pass", text)
+
+
+def _reported(evidence: Evidence) -> bool:
+    return any(production[0] or canary[0] for production, canary in evidence.goal)
 
 
 def _over_steps(evidence: Evidence) -> Effect | None:
