@@ -847,8 +847,46 @@ BENCHMARKS = {
             ),
         ),
     ),
+    "rollout-walks": Benchmark(
+        "rollout_walks.py",
+        (
+            Row(
+                "random walks of start, exposures, steps, crashes, refused pushes, two controllers, clocks put back",
+                "what must hold of shares, units, exposures and rollbacks",
+                "1,000 walks, all agree",
+                lambda f: f"{f['walks']:,} walks, {f['disagree']} disagree; {f['tags']:,} tags",
+                lambda f: f["walks"] >= 1000 and not f["disagree"],
+            ),
+        ),
+    ),
+    "taking-back": Benchmark(
+        "taking_back.py",
+        (
+            Row(
+                "failures in the log until the share is 0 in every worker; until the tag is pushed",
+                "",
+                "1 s; 10 s",
+                lambda f: (
+                    f"{f['seconds']['share is 0']['median']:.2f} s (worst of {f['runs']}: "
+                    f"{f['seconds']['share is 0']['worst']:.2f}); {f['seconds']['tag is pushed']['median']:.1f} s "
+                    f"({f['seconds']['tag is pushed']['worst']:.1f})"
+                ),
+                lambda f: f["seconds"]["share is 0"]["worst"] <= 1 and f["seconds"]["tag is pushed"]["worst"] <= 10,
+            ),
+            Row(
+                "`slipway rollback --push` until the old version answers everywhere, with a look each second",
+                "",
+                "10 s",
+                lambda f: (
+                    f"{f['seconds']['old version answers']['median']:.1f} s (worst of {f['runs']}: "
+                    f"{f['seconds']['old version answers']['worst']:.1f})"
+                ),
+                lambda f: f["seconds"]["old version answers"]["worst"] <= 10,
+            ),
+        ),
+    ),
     "rollouts": Benchmark(
-        "rollouts.py",
+        "canaries.py",
         (
             Row(
                 "equal versions, rolled out from 5 to 80 % under drifting traffic, that are taken back",

@@ -77,3 +77,10 @@ def test_no_two_hold_it_and_numbers_never_fall(store: Store, steps: list[tuple[s
             if gives_back:
                 release(store, lease)
                 held = None
+
+
+def test_a_clock_that_is_put_back_does_not_hold_it_for_an_hour(store: Store) -> None:
+    assert take(store, "rollouts", "first", now=10_000, seconds=8)
+    assert take(store, "rollouts", "second", now=10_001, seconds=8) is None
+    late = take(store, "rollouts", "second", now=6_400, seconds=8)
+    assert late is not None and late.fence == 2

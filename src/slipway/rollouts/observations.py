@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from slipway.experiments.observations import most_probable
-from slipway.rollouts.evidence import Counting, Exposure
+from slipway.rollouts.evidence import CANARY, Counting, Exposure
 from slipway.rollouts.history import Rollout
 from slipway.traffic import reading
 
@@ -22,7 +22,10 @@ def count(rollout: Rollout, logs: Path) -> Counting:
         logs: the folder of the logs of `slipway serve`; it need not be there.
     """
     counting = Counting(rollout.plan)
-    for row in _rows(reading.exposures(logs, rollout.subject)):
+    exposures = reading.exposures(logs, rollout.subject)
+    canary = exposures["share"].where(exposures["arm"] == CANARY, 1 - exposures["share"]).round(8)
+    # by step before time, since a clock that was put back would mix the steps
+    for row in _rows(exposures.loc[canary.sort_values(kind="stable").index]):
         predictions = None if not isinstance(row.predictions, str) else json.loads(row.predictions)
         one = exposure(row.request_id, row.unit, row.arm, row.share, row.status, row.seconds, predictions)
         counting.expose(one)

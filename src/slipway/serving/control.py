@@ -1,10 +1,8 @@
-"""Take the steps of rollouts, and take back what does harm: one controller at a time over all workers and servers.
+"""Take the steps of rollouts, and take back what does harm.
 
-The worker that keeps the index of the state store follows the logs; of several servers, the one with the lease decides.
-To take a version back, the share is first held down to 0 in the state store, with the evidence, and then a tag says so,
-written by a `slipway rollout` of its own process. A controller that is killed in between leaves the restraint, and the
-next one completes it. Of two that write at once, one is told that somebody was quicker. A push that is refused is tried
-again, and the share stays 0.
+The worker that keeps the index of the state store follows the logs; of several servers, the one with the lease decides
+(`slipway.rollouts.controller`). Tags are written by a `slipway rollout` of its own process. Of two that write at once,
+one is told that somebody was quicker. A push that is refused is tried again, and the share stays 0.
 """
 
 import asyncio
@@ -13,20 +11,13 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
-
-import orjson
 
 from slipway.core.errors import SlipwayError
-from slipway.rollouts import history, observations
-from slipway.rollouts.decision import Decision, decide
-from slipway.rollouts.evidence import Counting
-from slipway.rollouts.history import Rollout
-from slipway.serving import commands
+from slipway.rollouts import history
+from slipway.rollouts.controller import Act, Controller
+from slipway.serving import commands, restraints
 from slipway.serving.alerting import Alerting
 from slipway.serving.background import Background
 from slipway.serving.commands import Commands
@@ -34,32 +25,15 @@ from slipway.serving.indexing import Indexing
 from slipway.serving.measures import Measures
 from slipway.serving.models import Models
 from slipway.serving.problems import Problem
-from slipway.serving.restraints import write
 from slipway.serving.settings import Settings
 from slipway.serving.watch import Watch
-from slipway.state import leases
-from slipway.state import restraints as stored
 from slipway.state.store import Store
-from slipway.traffic.records import OUTCOMES, PREDICTIONS
-from slipway.traffic.tail import Tail
 
 TICK = 0.25
 """Seconds between two looks at the logs."""
-LEASE = 8.0
-"""Seconds after which another server decides, if the one with the lease is gone."""
 LONGEST_PAUSE = 60.0
 """The most seconds until a tag that could not be written is tried again."""
 logger = logging.getLogger("slipway.serving")
-
-
-@dataclass(frozen=True)
-class _Act:
-    """What is to be written about a rollout."""
-
-    rollout: Rollout
-    action: str
-    why: str
-    evidence: str
 
 
 @dataclass(frozen=True)
@@ -69,25 +43,6 @@ class _Failure:
     why: str
     count: int
     again: float
-
-
-class _Followed:
-    """A rollout whose logs are followed."""
-
-    def __init__(self, rollout: Rollout, logs: Path) -> None:
-        self._exposures = Tail(logs / PREDICTIONS, f'"experiment":"{rollout.subject}"'.encode())
-        self._outcomes = Tail(logs / OUTCOMES)
-        self._subject = rollout.subject
-        self.counting: Counting = observations.count(rollout, logs)
-
-    def read(self) -> None:
-        """Count what the logs have more."""
-        for one in _records(self._exposures.lines()):
-            if one.get("experiment") == self._subject:
-                keys = ("request_id", "unit", "arm", "share", "status", "seconds", "predictions")
-                self.counting.expose(observations.exposure(*(one[key] for key in keys)))
-        for one in _records(self._outcomes.lines()):
-            self.counting.report(one["metric"], one["value"], one["request_id"], one["unit"])
 
 
 class Control:
@@ -104,7 +59,6 @@ class Control:
     def __init__(
         self, settings: Settings, models: Models, indexing: Indexing, watch: Watch, measures: Measures
     ) -> None:
-        self._settings = settings
         self._models = models
         self._indexing = indexing
         self._watch = watch
@@ -112,10 +66,12 @@ class Control:
         self._alerting = Alerting(settings)
         self._commands = Commands()
         self._thread = Background("rollouts")
-        self._holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self._store = None if settings.state is None else Store(settings.state)
-        self._lease: leases.Lease | None = None
-        self._followed: dict[str, _Followed] = {}
+        self._controller: Controller | None = None
+        if settings.state is not None and settings.log is not None:
+            holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+            held = partial(restraints.write, settings.shared)
+            self._controller = Controller(Store(settings.state), settings.log, holder, held)
+        self._told: set[str] = set()
         self._acting: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, _Failure] = {}
         self._problem: str | None = None
@@ -127,82 +83,43 @@ class Control:
 
     async def run(self) -> None:
         """Decide until the task is cancelled."""
-        if self._settings.log is None or self._store is None:
+        if self._controller is None:
             return
         self._thread.start()
         while True:
             await asyncio.sleep(TICK)
-            roles = self._models.roles
-            running = {one.subject: one for one in roles.rollouts.values() if one.is_watched(time.time())}
-            if not self._indexing.keeps or not (running or self._followed):
-                continue
-            parity = {
-                one.subject: getattr(self._models.serving.get((one.variant, history.CANARY)), "difference", None)
-                for one in running.values()
-            }
-            try:
-                acts = await self._thread.run(partial(self._step, running, parity))
-                self._problem = None
-            except (SlipwayError, OSError) as error:
-                if self._problem is None:
-                    logger.warning("rollouts are not decided: %s", error)
-                self._problem = f"rollouts are not decided: {error}"
-                continue
-            for act in acts:
-                self._begin(act)
+            if self._indexing.keeps and (self._models.roles.rollouts or self._told):
+                await self._look(self._controller)
 
-    def _step(self, running: Mapping[str, Rollout], parity: Mapping[str, float | None]) -> list[_Act]:
-        """Count, and return what is to be written."""
-        logs, store = self._settings.log, self._store
-        assert logs is not None and store is not None  # checked by `run`
-        for subject in self._followed.keys() - running.keys():
-            self._measures.rollout_ended(subject.split("/")[1])
-            del self._followed[subject]
-        for subject, rollout in running.items():
-            if subject not in self._followed:
-                self._followed[subject] = _Followed(rollout, logs)
-            self._followed[subject].read()
-        if not self._may_decide(store):
-            return []
-        held = stored.read(store)
-        self._lift(store, held)
-        acts = []
-        for subject, rollout in running.items():
-            if (restraint := held.get(subject)) is not None:
-                acts.append(_Act(rollout, "take back", restraint.why, restraint.evidence))
-                continue
-            hours = rollout.hours(time.time())
-            evidence = self._followed[subject].counting.evidence(hours, parity[subject])
-            decided = decide(rollout.plan, evidence, rollout.share)
-            self._tell(rollout, decided, evidence.units(rollout.share))
-            if decided.action == "take back":
-                stored.restrain(store, subject, 0, decided.why, evidence.to_json(), time.time())
-                write(self._settings.shared, {name: one.share for name, one in stored.read(store).items()})
-                logger.warning("%s is taken back: %s", subject, decided.why)
-            if decided.action == "take back" or (decided.action in ("step", "pause") and not rollout.paused):
-                acts.append(_Act(rollout, decided.action, decided.why, evidence.to_json()))
-        return acts
+    async def _look(self, controller: Controller) -> None:
+        """Look at the logs once, and begin to write what follows."""
+        roles, now = self._models.roles, time.time()
+        running = {one.subject: one for one in roles.rollouts.values() if one.is_watched(now)}
+        parity = {
+            one.subject: getattr(self._models.serving.get((one.variant, history.CANARY)), "difference", None)
+            for one in running.values()
+        }
+        try:
+            looks, acts = await self._thread.run(lambda: controller.look(running, roles.variants, parity, now))
+        except (SlipwayError, OSError) as error:
+            if self._problem is None:
+                logger.warning("rollouts are not decided: %s", error)
+            self._problem = f"rollouts are not decided: {error}"
+            return
+        self._problem = None
+        for one in looks:
+            rollout, found = one.rollout, one.decision
+            self._measures.rollout(rollout.variant, rollout.share, rollout.paused, one.units, found.e_values)
+            if found.action == "take back":
+                logger.warning("%s is taken back: %s", rollout.subject, found.why)
+        variants = {one.variant for one in running.values()}
+        for variant in self._told - variants:
+            self._measures.rollout_ended(variant)
+        self._told = variants
+        for act in acts:
+            self._begin(act)
 
-    def _may_decide(self, store: Store) -> bool:
-        """Whether this server has the lease; it is renewed in time."""
-        now = time.time()
-        if self._lease is None or self._lease.until - now < LEASE / 2:
-            self._lease = leases.take(store, "rollouts", self._holder, now=now, seconds=LEASE)
-        return self._lease is not None
-
-    def _lift(self, store: Store, held: Mapping[str, stored.Restraint]) -> None:
-        """Remove restraints of rollouts that have ended by a tag."""
-        for subject in held:
-            kind, _, rest = subject.partition("/")
-            variant, _, number = rest.rpartition("/")
-            known = self._models.roles.variants.get(variant)
-            if kind == "rollouts" and known is not None and number.isdigit() and history.has_ended(known, int(number)):
-                stored.lift(store, subject)
-
-    def _tell(self, rollout: Rollout, decided: Decision, units: int) -> None:
-        self._measures.rollout(rollout.variant, rollout.share, rollout.paused, units, decided.e_values)
-
-    def _begin(self, act: _Act) -> None:
+    def _begin(self, act: Act) -> None:
         """Write what was decided, unless that is being done already or was tried a moment ago."""
         subject, failed = act.rollout.subject, self._failures.get(act.rollout.subject)
         if subject in self._acting or (failed is not None and failed.again > time.monotonic()):
@@ -210,7 +127,7 @@ class Control:
         task = self._acting[subject] = asyncio.create_task(self._act(act))
         task.add_done_callback(lambda _: self._acting.pop(subject, None))
 
-    async def _act(self, act: _Act) -> None:
+    async def _act(self, act: Act) -> None:
         rollout = act.rollout
         command = ("rollout", "apply", rollout.variant, act.action, f"--number={rollout.number}", f"--reason={act.why}")
         try:
@@ -220,11 +137,7 @@ class Control:
             if self._models.roles.rollouts.get(rollout.variant) != rollout:
                 self._failures.pop(rollout.subject, None)
                 return  # somebody was quicker
-            count = self._failures[rollout.subject].count + 1 if rollout.subject in self._failures else 1
-            why = f"{rollout.variant}@{rollout.version}: {act.action} could not be written: {error.detail}"
-            again = time.monotonic() + min(LONGEST_PAUSE, 2.0**count)
-            self._failures[rollout.subject] = _Failure(why, count, again)
-            logger.warning("%s", why)
+            self._fail(act, f"{rollout.variant}@{rollout.version}: {act.action} could not be written: {error.detail}")
             return
         self._failures.pop(rollout.subject, None)
         logger.info("%s: %s, %s", rollout.subject, act.action, ", ".join(done["tags"]))
@@ -232,20 +145,13 @@ class Control:
             self._measures.taken_back(rollout.variant)
         await self._watch.refresh()
         if act.action in ("take back", "pause"):
-            self._alerting.send(
-                {
-                    "alert": "RollbackTriggered" if act.action == "take back" else "RolloutPaused",
-                    "model": rollout.variant,
-                    "version": rollout.version,
-                    "why": act.why,
-                    "tags": done["tags"],
-                }
-            )
+            alert = "RollbackTriggered" if act.action == "take back" else "RolloutPaused"
+            told = {"alert": alert, "model": rollout.variant, "version": rollout.version}
+            self._alerting.send({**told, "why": act.why, "tags": done["tags"]})
 
-
-def _records(lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    for line in lines:
-        try:
-            yield orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue  # the first part of a line that a full disk cut off
+    def _fail(self, act: Act, why: str) -> None:
+        """Note that a tag could not be written, and when to try again."""
+        subject = act.rollout.subject
+        count = self._failures[subject].count + 1 if subject in self._failures else 1
+        self._failures[subject] = _Failure(why, count, time.monotonic() + min(LONGEST_PAUSE, 2.0**count))
+        logger.warning("%s", why)

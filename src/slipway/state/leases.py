@@ -26,6 +26,8 @@ class Lease:
 def take(store: Store, name: str, holder: str, *, now: float, seconds: float) -> Lease | None:
     """Take a lease that is free or has ended, or renew one's own; None if another holder has it.
 
+    All holders of a lease ask for equally many seconds.
+
     Args:
         store: the state store.
         name: the name of the lease.
@@ -45,9 +47,10 @@ def take(store: Store, name: str, holder: str, *, now: float, seconds: float) ->
             .on_conflict_do_nothing(index_elements=["name"])
         )
         row = connection.execute(select(LEASES).where(LEASES.c.name == name).with_for_update()).one()
-        if row.holder != holder and row.until > now:
+        held = now < row.until <= until  # one that ends later is of a clock that was put back since
+        if row.holder != holder and held:
             return None
-        fence = row.fence if row.holder == holder and row.until > now else row.fence + 1
+        fence = row.fence if row.holder == holder and held else row.fence + 1
         connection.execute(update(LEASES).where(LEASES.c.name == name).values(holder=holder, fence=fence, until=until))
     return Lease(name, holder, fence, until)
 

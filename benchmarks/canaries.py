@@ -1,6 +1,6 @@
 """Rollouts that are taken back, rightly and wrongly, in simulated traffic.
 
-    python benchmarks/rollouts.py [--runs 10000]
+    python benchmarks/canaries.py [--runs 10000]
 
 Prints one JSON object: the share of rollouts of equal versions, from 5 to 80 % of the traffic, that are taken back,
 with constant and with drifting error rates, and with users whose requests are alike; and after how many of its
