@@ -1,4 +1,4 @@
-"""A client of the registry that `slipway serve` has: download a version's files, checked and complete.
+"""A client of the registry that `slipway serve` has: download a version's files, checked and complete, or upload some.
 
     from slipway.client import ModelRegistryClient
 
@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ FILES = ("model.tflite", "golden.npz")
 """What a `Predictor` needs beside the record."""
 RETRIES = urllib3.Retry(total=3, backoff_factor=0.5, status_forcelist=(429, 502, 503, 504), raise_on_status=False)
 CHUNK = 1 << 18
+CHECKED = 600
+"""So many seconds may a server take to check an upload and to store its files."""
 TRIES = 5
 """How often a download that stops is taken up again in one call."""
 _RECORD = "release.json"
@@ -40,6 +43,12 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 class DownloadError(SlipwayError):
     """A version could not be downloaded; what was downloaded before is as it was."""
+
+    exit_code = 5
+
+
+class UploadError(SlipwayError):
+    """A bundle could not be uploaded."""
 
     exit_code = 5
 
@@ -58,6 +67,7 @@ class ModelRegistryClient:
         self.url = url.rstrip("/")
         token = token or os.environ.get(TOKEN)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._upload = urllib3.Timeout(connect=seconds, read=CHECKED)
         self._pool = urllib3.PoolManager(headers=headers, timeout=seconds, retries=RETRIES)
 
     def models(self) -> list[dict[str, Any]]:
@@ -75,6 +85,37 @@ class ModelRegistryClient:
     def version(self, model_name: str, version: str = "production") -> dict[str, Any]:
         """Return the details of a version, named by itself, by a role or `latest`; it raises the same as `models`."""
         return dict(self._json(f"/api/v1/models/{quote(model_name, safe='')}/versions/{quote(version, safe='')}"))
+
+    def upload(self, path: str | Path) -> dict[str, Any]:
+        """Upload a bundle, and return the version with its verdict and its lifecycle.
+
+        Args:
+            path: the file that `slipway registry bundle` wrote; it says which model and version it is of. The token
+                needs the scope `promote`.
+
+        Raises:
+            UploadError: it is not a bundle, or the server cannot be reached or refuses it. Try again if it could not be
+                reached: a version that is there already is refused.
+        """
+        try:
+            with tarfile.open(path, "r:") as archive:
+                content = archive.extractfile("bundle.json")
+                named = json.load(content) if content is not None else {}
+            place = f"{quote(named['variant'], safe='')}/versions/{quote(named['version'], safe='')}"
+        except (OSError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
+            raise UploadError(f"{path} is not a bundle: {error}; `slipway registry bundle` writes one")
+        address = f"{self.url}/api/v1/models/{place}"
+        size = str(Path(path).stat().st_size)
+        headers = {**self._pool.headers, "Content-Type": "application/octet-stream", "Content-Length": size}
+        try:
+            with Path(path).open("rb") as body:
+                response = self._pool.request(
+                    "POST", address, headers=headers, body=body, timeout=self._upload, retries=False, redirect=False
+                )
+            _check(response, address, UploadError)
+            return dict(response.json())
+        except (HTTPError, ValueError) as error:
+            raise UploadError(f"{self.url} cannot be reached, or its answer cannot be read: {error}")
 
     def download_model(
         self,
@@ -167,7 +208,9 @@ class ModelRegistryClient:
             raise DownloadError(f"{self.url} cannot be reached: {error}")
 
 
-def _check(response: urllib3.BaseHTTPResponse, address: str) -> None:
+def _check(
+    response: urllib3.BaseHTTPResponse, address: str, kind: type[DownloadError] | type[UploadError] = DownloadError
+) -> None:
     """Raise an error unless the answer is one of success; a problem document says why."""
     if response.status < 300:
         return
@@ -175,7 +218,7 @@ def _check(response: urllib3.BaseHTTPResponse, address: str) -> None:
         detail = str(json.loads(response.data)["detail"])
     except (HTTPError, ValueError, KeyError, TypeError):
         detail = response.reason or "no reason given"
-    raise DownloadError(f"{address}: {response.status}, {detail}")
+    raise kind(f"{address}: {response.status}, {detail}")
 
 
 def _checked(found: dict[str, Any], files: Sequence[str]) -> tuple[str, str, dict[str, Any]]:

@@ -1,7 +1,9 @@
 """`slipway registry ...`: list, show and compare versions, and synchronize their tags and files."""
 
+import contextlib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +25,7 @@ from slipway.cli.display import (
     print_events,
     screen,
 )
-from slipway.cli.options import Json, Named
+from slipway.cli.options import Json, Named, Push, Reason
 from slipway.core import atomic
 from slipway.core.errors import RegistryError
 from slipway.core.terminal import Console
@@ -31,12 +33,15 @@ from slipway.registry import (
     artifacts,
     clone,
     comparison,
+    git,
     grammar,
     listing,
     promotion,
     provenance,
+    registration,
     releases,
     state,
+    tags,
     verification,
 )
 from slipway.registry.eligibility import RefusedError
@@ -319,6 +324,86 @@ def fetched(version: str, out: Path) -> tuple[str, list[str]]:
         )
     atomic.write_bytes(out / "release.json", release.record_bytes)
     return found.name, [str(path) for path in (*got.values(), out / "release.json")]
+
+
+@app.command()
+def bundle(
+    name: Annotated[str, typer.Argument(help="VARIANT as committed, or a VERSION.", metavar="VARIANT[@VERSION]")],
+    version: Annotated[
+        str | None, typer.Option(help="Version name for a build without one; by default, the next one.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write; by default, VARIANT-VERSION.tar.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a version with its files as one file, for `slipway registry upload` in a repository that does not have it.
+
+    Equal versions give equal bytes.
+    """
+    from slipway.registry.bundle import write  # imports pandas and SciPy, which the other commands do not need
+
+    variant, named, commit = _to_bundle(name, version)
+    path = out or Path(f"{variant}-{named}.tar")
+    manifest = write(variant, named, commit, path)
+    if as_json:
+        values = {"variant": variant, "version": named, "commit": commit, "file": str(path)}
+        print(json.dumps(values | {"files": manifest.model_dump(mode="json")["files"]}, indent=1))
+        return
+    screen().print(f"{manifest.name} with {len(manifest.files)} files: {path}", soft_wrap=True, markup=False)
+
+
+def _to_bundle(name: str, version: str | None) -> tuple[str, str, str]:
+    """The variant, the version and the commit to bundle: those of a version, or of the build that is checked out."""
+    if re.search("[@#]", name):
+        if version is not None:
+            raise RegistryError(f"{name} has a version; --version is for a build that has none")
+        found = _find(state.read(), name)
+        return found.variant, found.version, found.commit
+    commit = git.commit("HEAD")
+    registration.check_committed(name, commit)
+    clone.look().check(name)
+    known = Variant(name, tags.read(name))
+    if (there := known.version_at(commit)) is not None and version in (None, there):
+        return name, there, commit
+    return (
+        name,
+        registration.next_version(known) if version is None else registration.new_version(known, version),
+        commit,
+    )
+
+
+@app.command()
+def upload(
+    file: Annotated[Path, typer.Argument(help="File that `slipway registry bundle` wrote; - for standard input.")],
+    name: Annotated[
+        str | None, typer.Option("--as", help="The version that it must be.", metavar="VARIANT@VERSION")
+    ] = None,
+    reason: Reason = None,
+    push: Push = False,
+    as_json: Json = False,
+) -> None:
+    """Register the version in a bundle: check all of it, store its files in the DVC remote, and tag its commit.
+
+    A version that does not reach the rules of the gate has the lifecycle failed, and gets no role.
+    """
+    from slipway.registry.upload import upload
+
+    if str(file) != "-" and not file.is_file():
+        raise RegistryError(f"{file}: no such file; `slipway registry bundle` writes one")
+    with contextlib.nullcontext(sys.stdin.buffer) if str(file) == "-" else file.open("rb") as opened:
+        done = upload(opened, name, reason=reason, push=push)
+    variants = state.read()
+    found = variants[done.variant].versions[done.version]
+    outcome = releases.of(found).verdict
+    lifecycle = releases.lifecycle(variants[done.variant], found, outcome)
+    if as_json:
+        print(json.dumps({**asdict(done), "verdict": outcome, "lifecycle": lifecycle}, ensure_ascii=False, indent=1))
+        return
+    console = screen()
+    console.print(f"{found.name} is registered: {', '.join(done.tags)}", soft_wrap=True, markup=False)
+    if outcome != "pass":
+        console.print(f"its verdict is {outcome}, so it gets no role", soft_wrap=True, markup=False)
+    if not done.pushed:
+        console.print(f"to share it: slipway registry push {done.variant}", soft_wrap=True, markup=False)
 
 
 def _find(variants: Mapping[str, Variant], name: str) -> Version:

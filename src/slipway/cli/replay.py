@@ -37,7 +37,7 @@ from slipway.gate.rules import Gate
 from slipway.metrics import latency
 from slipway.records import dvc_lock
 from slipway.records.release import Record, digest
-from slipway.registry import clone, git, releases, state, tags
+from slipway.registry import artifacts, clone, git, releases, state, tags
 from slipway.registry.grammar import Tag
 from slipway.registry.releases import Release
 
@@ -106,6 +106,8 @@ def replay(name: str, rebuild: bool = False) -> Replay:
     record = release.record
     if record is None or release.verdict is None:
         raise RegistryError(f"{name}: commit {commit[:7]} has no release record and benchmark of {variant}")
+    if f"compose@{variant}" not in artifacts.locked(variant, commit):
+        raise RegistryError(f"{name} was uploaded: its commit has no code that could be replayed")
     here = _content(REQUIREMENTS)
     with _worktree(commit) as root, chdir(root):
         locked = dvc_lock.stages(_content(Path("dvc.lock")))

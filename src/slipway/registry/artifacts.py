@@ -7,6 +7,7 @@ The remotes are those in the configuration of the working folder.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -44,7 +45,7 @@ def mismatches(variant: str, commit: str | None, record: Record) -> list[str]:
         RegistryError: the remote cannot be reached, or does not exist.
         ModelError: dvc.lock is malformed.
     """
-    outs = dvc_lock.hashes(_lock(commit), f"convert-tflite@{variant}")
+    outs = dvc_lock.hashes(lock(commit), f"convert-tflite@{variant}")
     wanted = {name: f"models/{variant}/{name}" for name in sorted(record.artifacts)}
     if missing := [path for path in wanted.values() if path not in outs]:
         return [f"dvc.lock has no {', '.join(missing)}"]
@@ -75,7 +76,7 @@ def evidence(path: str, commit: str | None) -> bytes:
         ModelError: it cannot be found, or differs from dvc.lock.
         RegistryError: the remote cannot be reached.
     """
-    md5 = _out(_lock(commit), path)
+    md5 = _out(lock(commit), path)
     if md5 is None:
         raise ModelError(f"{path} is not in {LOCK}")
     if commit is None and Path(path).exists():
@@ -92,7 +93,7 @@ def evidence(path: str, commit: str | None) -> bytes:
 def hashes(variant: str, commit: str, release: Release) -> set[str]:
     """The MD5 hashes under which DVC stores the files of a release; empty if dvc.lock does not list all of them."""
     try:
-        outs = dvc_lock.hashes(_lock(commit), f"convert-tflite@{variant}")
+        outs = dvc_lock.hashes(lock(commit), f"convert-tflite@{variant}")
     except MalformedError:
         return set()
     paths = [f"models/{variant}/{name}" for name in (release.record.artifacts if release.record is not None else ())]
@@ -170,7 +171,7 @@ def read(path: str, commit: str | None = None) -> bytes:
         ModelError: neither has the bytes that dvc.lock names, or dvc.lock has no such output.
     """
     where = "" if commit is None else f" of commit {commit[:7]}"
-    md5 = _out(_lock(commit), path)
+    md5 = _out(lock(commit), path)
     if md5 is None:
         raise ModelError(f"{path} is not in {LOCK}{where}")
     try:
@@ -182,7 +183,7 @@ def read(path: str, commit: str | None = None) -> bytes:
 
 def locked(variant: str, commit: str | None) -> dict[str, Any]:
     """The entries of a variant's stages in dvc.lock at a commit, None for the working tree."""
-    stages = _lock(commit).items()
+    stages = lock(commit).items()
     return {name: entry for name, entry in stages if isinstance(name, str) and name.endswith(f"@{variant}")}
 
 
@@ -193,7 +194,7 @@ def _out(stages: Mapping[str, Any], path: str) -> str | None:
     return next((outs[path] for outs in (dvc_lock.hashes(stages, stage) for stage in of) if path in outs), None)
 
 
-def _lock(commit: str | None) -> Mapping[str, Any]:
+def lock(commit: str | None) -> Mapping[str, Any]:
     """The stages of dvc.lock at a commit, None for the working tree."""
     if commit is not None:
         return _locked(commit)
@@ -205,12 +206,9 @@ def _locked(commit: str) -> Mapping[str, Any]:
     return dvc_lock.stages(git.contents([f"{commit}:{LOCK}"])[0])
 
 
-def inconsistencies(variant: str, commit: str | None, release: Release) -> list[str]:
-    """What shows that record, benchmark and model do not come from one build, according to dvc.lock.
-
-    `commit` is None for the working tree.
-    """
-    stages, wrong = _lock(commit), []
+def inconsistencies(release: Release, stages: Mapping[str, Any]) -> list[str]:
+    """What shows that record, benchmark and model do not come from one build, according to the stages of dvc.lock."""
+    variant, wrong = release.variant, []
     written = {
         releases.record_path(variant): (release.record_bytes, "register"),
         releases.benchmark_path(variant): (release.benchmark_bytes, "benchmark"),
@@ -227,6 +225,34 @@ def inconsistencies(variant: str, commit: str | None, release: Release) -> list[
         if used is None or used != shipped:
             wrong.append(f"{path} was made of another {model} than the one of dvc.lock")
     return wrong
+
+
+def store(files: Mapping[str, Path]) -> None:
+    """Put files into DVC's cache and its default remote, by their MD5 hashes; what they have already stays.
+
+    Raises:
+        RegistryError: there is no remote, or it cannot be reached, refuses or fails.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.fs import localfs
+    from dvc.repo import Repo
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    logging.getLogger("dvc").setLevel(logging.CRITICAL)  # errors are reported here
+    try:
+        with Repo() as repo:
+            for md5, path in files.items():
+                repo.cache.local.add(str(path.resolve()), localfs, md5, verify=True)
+            sent = repo.cloud.push({HashInfo("md5", md5) for md5 in files})
+    except DvcException as error:
+        raise RegistryError(f"DVC cannot store the files: {_one_line(error)}")
+    except Exception as error:  # each kind of remote raises different errors
+        raise RegistryError(_diagnosis(error))
+    if sent.failed:
+        raise RegistryError(
+            f"{len(sent.failed)} of {len(files)} files did not get into the DVC remote; try again, or see why with "
+            "`dvc push`"
+        )
 
 
 @contextmanager

@@ -6,10 +6,11 @@ computed again from the predictions. The audit does not run model.tflite to chec
 `slipway replay` does.
 """
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from slipway import tasks
 from slipway.core import documents
@@ -54,21 +55,40 @@ def _files(variant: str, commit: str | None, release: Release) -> list[str]:
 
 
 def _figures(variant: str, commit: str | None, release: Release) -> list[str]:
-    """What shows that a release is not from one build, or that its figures do not follow from its predictions."""
-    assert release.record is not None  # checked by `discrepancies`
-    if wrong := artifacts.inconsistencies(variant, commit, release):
-        return wrong
     path = f"params/{variant}.yaml"
     if commit is not None:
         (params,) = git.contents([f"{commit}:{path}"])
     else:
         params = Path(path).read_bytes() if Path(path).exists() else None
+    return figures(release, artifacts.lock(commit), params, lambda output: artifacts.evidence(output, commit))
+
+
+def figures(
+    release: Release, stages: Mapping[str, Any], params: bytes | None, evidence: Callable[[str], bytes]
+) -> list[str]:
+    """What shows that a release is not from one build, or that its figures do not follow from its predictions.
+
+    Args:
+        release: the release; it has a record and a benchmark.
+        stages: the stages of its dvc.lock.
+        params: its `params/<variant>.yaml`; None if there is none.
+        evidence: returns an output of a stage by its path, checked against dvc.lock.
+
+    Raises:
+        ModelError: dvc.lock, the parameters or an output cannot be used.
+        RegistryError: an output cannot be fetched.
+    """
+    assert release.record is not None  # checked by `discrepancies`
+    if wrong := artifacts.inconsistencies(release, stages):
+        return wrong
+    variant = release.variant
+    path = f"params/{variant}.yaml"
     if params is None:
         return [f"{path} is not there"]
     if release.record.lineage.params != sha256(params).hexdigest():
         return [f"{releases.record_path(variant)} is not of the parameters in {path}"]
-    shipped = artifacts.evidence(f"reports/{variant}/shipped.parquet", commit)
-    native = artifacts.evidence(f"reports/{variant}/predictions.parquet", commit) if _needed(params, path) else None
+    shipped = evidence(f"reports/{variant}/shipped.parquet")
+    native = evidence(f"reports/{variant}/predictions.parquet") if needs_native(params, path) else None
     return list(_recomputed(release, params, shipped, native))
 
 
@@ -100,8 +120,12 @@ def scored(record: Record, parquet: bytes) -> "Scored":
         raise ModelError(f"the predictions cannot be read ({_line(error)})")
 
 
-def _needed(params: bytes, path: str) -> bool:
-    """Whether the audit needs the native model's predictions."""
+def needs_native(params: bytes, path: str) -> bool:
+    """Whether the audit needs the predictions of the native model, `predictions.parquet`.
+
+    Raises:
+        ModelError: the parameters cannot be read.
+    """
     from slipway.gate.recomputed import GateParams  # imports SciPy, which listing versions does not need
 
     return GateParams.of(documents.strict_yaml(params, path), path).native

@@ -17,7 +17,7 @@ from slipway.registry import git
 
 ENVIRONMENTS = ("requirements/build.lock", "requirements.lock")
 """The file that pins the build environment in a commit: its place now, and in older commits."""
-_STAGES = ("prepare", "train", "transfer", "evaluate", "convert-tflite", "benchmark")
+STAGES = ("prepare", "train", "transfer", "evaluate", "convert-tflite", "benchmark")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def of(variant: str, commit: str) -> Provenance:
 def _code(variant: str, lock: bytes | None) -> str | None:
     try:
         stages = dvc_lock.stages(lock)
-        ran = [one for name in _STAGES for one in _ran(stages, f"{name}@{variant}")]
+        ran = [one for name in STAGES for one in _ran(stages, f"{name}@{variant}")]
     except MalformedError:
         return None
     lines = [f"{what} {digest}" for what, digest in sorted(dict(ran).items())]

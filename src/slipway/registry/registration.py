@@ -41,12 +41,8 @@ def register(
     snapshot = decision.begin(variant, push)
     known = Variant(variant, snapshot.tags)
     release = releases.read([(variant, commit)])[0]
-    if revision == "HEAD" and (left := _uncommitted(variant, commit)):
-        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-        raise RegistryError(
-            f"{variant} differs from commit {commit[:7]} in {', '.join(left[:SHOWN])}{more}: "
-            "`git add --all && git commit`, then register"
-        )
+    if revision == "HEAD":
+        check_committed(variant, commit)
     path = releases.record_path(variant)
     if release.record is None:
         raise RegistryError(
@@ -54,12 +50,16 @@ def register(
         )
     if (there := known.version_at(commit)) is not None:
         raise RegistryError(f"commit {commit[:7]} is already {variant}@{there}; a commit has only one version")
-    _check_new(known, release)
-    version = _name(known, version, bump)
-    outcome = release.verdict or "unknown"
-    sha256 = release.record.model.sha256
-    why = message(f"Register {variant} {version}", reason, {"Verdict": outcome, "SHA-256": sha256})
-    return decision.write(snapshot, [New(f"{variant}@{version}", commit, why)], version, None, (), push)
+    check_new(known, release)
+    name = next_version(known, bump) if version is None else new_version(known, version)
+    why = message(f"Register {variant} {name}", reason, facts(release))
+    return decision.write(snapshot, [New(f"{variant}@{name}", commit, why)], name, None, (), push)
+
+
+def facts(release: releases.Release) -> dict[str, str]:
+    """The facts in the message of a version's tag."""
+    assert release.record is not None  # what has no record is no version
+    return {"Verdict": release.verdict or "unknown", "SHA-256": release.record.model.sha256}
 
 
 def unregistered(revision: str = "HEAD") -> list[str]:
@@ -72,6 +72,20 @@ def unregistered(revision: str = "HEAD") -> list[str]:
         for name, release in found
         if release.verdict == "pass" and _twin(Variant(name, tags.read(name)), release) is None
     ]
+
+
+def check_committed(variant: str, commit: str) -> None:
+    """Check that the files of a variant are those of the commit that is checked out.
+
+    Raises:
+        RegistryError: they differ; the message names them.
+    """
+    if left := _uncommitted(variant, commit):
+        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        raise RegistryError(
+            f"{variant} differs from commit {commit[:7]} in {', '.join(left[:SHOWN])}{more}: "
+            "`git add --all && git commit` first"
+        )
 
 
 def _uncommitted(variant: str, commit: str) -> list[str]:
@@ -88,8 +102,12 @@ def _uncommitted(variant: str, commit: str) -> list[str]:
     return left
 
 
-def _check_new(known: Variant, release: releases.Release) -> None:
-    """Raise RegistryError if a user could not distinguish the release from an existing version."""
+def check_new(known: Variant, release: releases.Release) -> None:
+    """Check that a user can distinguish a release from the versions that there are.
+
+    Raises:
+        RegistryError: one of them is the same.
+    """
     if (twin := _twin(known, release)) is not None:
         raise RegistryError(
             f"{twin.name} is already this model, with the same data, parameters, scores and verdict: there is nothing "
@@ -107,10 +125,18 @@ def _twin(known: Variant, release: releases.Release) -> Version | None:
     return None
 
 
-def _name(known: Variant, version: str | None, bump: Bump) -> str:
-    if version is None:
-        highest = max(map(state.order, known.versions), default=None)
-        return FIRST if highest is None else f"v{highest.next_version(bump)}"
+def next_version(known: Variant, bump: Bump = "minor") -> str:
+    """The name for a new version: the highest that there is, with a part of its number increased."""
+    highest = max(map(state.order, known.versions), default=None)
+    return FIRST if highest is None else f"v{highest.next_version(bump)}"
+
+
+def new_version(known: Variant, version: str) -> str:
+    """Check the name of a new version, and return it.
+
+    Raises:
+        RegistryError: it is taken, or is not one.
+    """
     if not grammar.VERSION.fullmatch(version):
         raise RegistryError(f"{version!r} is not a version: write v and three numbers, such as v1.2.0 (semver.org)")
     if version in known.versions:

@@ -42,6 +42,11 @@ def pointer_of(variant: str) -> str:
     return f"refs/slipway/{variant}"
 
 
+def upload_of(variant: str, version: str) -> str:
+    """The ref that leads to the commit of a version that was uploaded, since no branch does."""
+    return f"refs/uploads/{variant}/{version}"
+
+
 def at(remote: str, variant: str = "*", *, seconds: float | None = None) -> tuple[dict[str, str], dict[str, str]]:
     """The refs and tags of a variant, or of all variants, at a remote, as object ids.
 
@@ -93,6 +98,8 @@ def send(remote: str, variant: str, made: Mapping[str, str], pointer: str) -> No
     *_, last = made.values()
     # Git refuses the push if one of the tags already exists.
     refs = [f"{last}:{pointer_of(variant)}", *(f"refs/tags/{name}" for name in made)]
+    uploads = git.run("for-each-ref", "--format=%(refname)", f"refs/uploads/{variant}").split()
+    refs += [f"+{ref}:{ref}" for ref in uploads if f"{variant}@{ref.rpartition('/')[2]}" in made]
     git.run("push", "--atomic", f"--force-with-lease={pointer_of(variant)}:{pointer}", remote, *refs)
 
 

@@ -27,6 +27,8 @@ class New:
     name: str
     commit: str
     message: str
+    ref: str | None = None
+    """A ref that is created with the tag, at the same commit."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def write(
     last = made[new[-1].name]
     lines = [f"update {sharing.pointer_of(snapshot.variant)} {last} {snapshot.pointer or _zeros(last)}"]
     lines += [f"create refs/tags/{tag} {identity}" for tag, identity in made.items()]
+    refs = {tag.ref: tag.commit for tag in new if tag.ref is not None}
+    lines += [f"update {ref} {commit}" for ref, commit in refs.items()]
     if [tag.id for tag in read(snapshot.variant)] != [tag.id for tag in snapshot.tags]:
         raise sharing.conflict(snapshot.variant, snapshot.tags)
     try:
@@ -90,7 +94,7 @@ def write(
             raise sharing.conflict(snapshot.variant, snapshot.tags)
         raise error
     if remote is not None:
-        _push(remote, snapshot, made)
+        _push(remote, snapshot, made, refs)
 
 
 def _make(snapshot: Snapshot, new: Sequence[New]) -> dict[str, str]:
@@ -148,7 +152,7 @@ def _check_objects(made: Mapping[str, str], check: Callable[[Tag], None] | None)
             check(tag)
 
 
-def _push(remote: str, snapshot: Snapshot, made: Mapping[str, str]) -> None:
+def _push(remote: str, snapshot: Snapshot, made: Mapping[str, str], refs: Mapping[str, str]) -> None:
     """Push the tags of a transaction; if the remote refuses them, delete them here."""
     pointer = sharing.pointer_of(snapshot.variant)
     *_, last = made.values()
@@ -157,6 +161,7 @@ def _push(remote: str, snapshot: Snapshot, made: Mapping[str, str]) -> None:
     except RegistryError as error:
         back = f"update {pointer} {snapshot.pointer} {last}" if snapshot.pointer else f"delete {pointer} {last}"
         lines = [back, *(f"delete refs/tags/{name} {identity}" for name, identity in made.items())]
+        lines += [f"delete {ref} {commit}" for ref, commit in refs.items()]
         git.run("update-ref", "--stdin", text="".join(f"{line}\n" for line in ["start", *lines, "prepare", "commit"]))
         if sharing.OVERTAKEN.search(str(error)):
             raise sharing.conflict(snapshot.variant, snapshot.tags, remote)

@@ -134,5 +134,6 @@ def _takes(known: Variant, tag: Tag, version: Version) -> str | None:
 def _never_eligible(known: Variant, version: str) -> bool:
     """Whether a version was never eligible for production, by its commit alone: its bytes may have been lost since."""
     release = releases.of(known.versions[version])
-    failed = release.verdict != "pass" or artifacts.inconsistencies(known.name, known.versions[version].commit, release)
+    commit = known.versions[version].commit
+    failed = release.verdict != "pass" or artifacts.inconsistencies(release, artifacts.lock(commit))
     return bool(failed) and _objections(known.given(version, "production")) is not None

@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-from typing import Any
+from typing import IO, Any
 
 from slipway.registry import git
 from slipway.serving.problems import Problem
@@ -18,7 +18,13 @@ SECONDS = 300.0
 """The time limit for a command."""
 MOST = 4
 """The most commands of a worker at once."""
-_STATUS = {2: (422, "Invalid request"), 3: (404, "Nothing to compare"), 5: (409, "Registry"), 6: (409, "Refused")}
+_STATUS = {
+    2: (422, "Invalid request"),
+    3: (404, "Nothing to compare"),
+    4: (422, "Release cannot be used"),
+    5: (409, "Registry"),
+    6: (409, "Refused"),
+}
 """The status and title of a problem by the exit code of the command."""
 _DOMAIN = "tokens.slipway.invalid"
 """The domain of the e-mail addresses of tokens: a name that no host can have (RFC 2606)."""
@@ -30,14 +36,16 @@ class Commands:
     def __init__(self) -> None:
         self._running = 0
 
-    async def run(self, *arguments: str, token: Token | None, codes: tuple[int, ...] = (0,), text: str = "") -> Any:
+    async def run(
+        self, *arguments: str, token: Token | None, codes: tuple[int, ...] = (0,), stdin: str | IO[bytes] = ""
+    ) -> Any:
         """Run `slipway ARGUMENTS --json`, and return what it prints.
 
         Args:
             arguments: the command and its arguments.
             token: whose name tags get; None for that of Git on this machine.
             codes: the exit codes with which the command has a result.
-            text: its standard input.
+            stdin: its standard input: a text, or a file on the disk at the place where it begins.
 
         Raises:
             Problem: 409 or 422 with its message if it refuses, 429 if too many run, 504 if it takes too long.
@@ -46,21 +54,24 @@ class Commands:
             raise Problem(429, "Too many commands", f"{MOST} commands run; try again later", {"Retry-After": "10"})
         self._running += 1
         try:
-            return await self._run(arguments, token, codes, text)
+            return await self._run(arguments, token, codes, stdin)
         finally:
             self._running -= 1
 
-    async def _run(self, arguments: tuple[str, ...], token: Token | None, codes: tuple[int, ...], text: str) -> Any:
+    async def _run(
+        self, arguments: tuple[str, ...], token: Token | None, codes: tuple[int, ...], stdin: str | IO[bytes]
+    ) -> Any:
+        text = stdin.encode() if isinstance(stdin, str) else None
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "slipway", *arguments, "--json"),
-            stdin=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE if isinstance(stdin, str) else stdin,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env={**os.environ, **_author(token), "GIT_TERMINAL_PROMPT": "0"},
         )
         try:
             async with asyncio.timeout(SECONDS):
-                out, error = await process.communicate(text.encode())
+                out, error = await process.communicate(text)
         except TimeoutError:
             raise Problem(504, "Deadline passed", f"slipway {arguments[0]} did not end within {SECONDS:g} s")
         finally:
@@ -83,4 +94,5 @@ async def push() -> tuple[str, ...]:
 def _author(token: Token | None) -> dict[str, str]:
     if token is None:
         return {}
-    return {"GIT_COMMITTER_NAME": token.name, "GIT_COMMITTER_EMAIL": f"{token.name}@{_DOMAIN}"}
+    who = {"NAME": token.name, "EMAIL": f"{token.name}@{_DOMAIN}"}
+    return {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()}

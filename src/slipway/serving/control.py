@@ -131,7 +131,7 @@ class Control:
         rollout = act.rollout
         command = ("rollout", "apply", rollout.variant, act.action, f"--number={rollout.number}", f"--reason={act.why}")
         try:
-            done = await self._commands.run(*command, *await commands.push(), token=None, text=act.evidence)
+            done = await self._commands.run(*command, *await commands.push(), token=None, stdin=act.evidence)
         except Problem as error:
             await self._watch.refresh()
             if self._models.roles.rollouts.get(rollout.variant) != rollout:

@@ -11,7 +11,18 @@ from pydantic import BaseModel, Field
 from starlette.types import Lifespan
 
 from slipway.registry.state import Version
-from slipway.serving import canaries, catalogue, comparisons, examples, openapi, problems, promotions, protocols, try_it
+from slipway.serving import (
+    canaries,
+    catalogue,
+    comparisons,
+    examples,
+    openapi,
+    problems,
+    promotions,
+    protocols,
+    try_it,
+    uploads,
+)
 from slipway.serving.access import may
 from slipway.serving.bodies import whole
 from slipway.serving.commands import Commands
@@ -258,6 +269,7 @@ def build(
     run = Commands()
     promotions.add(app, models, run, watch.refresh)
     canaries.add(app, models, run, logs, watch.refresh)
+    uploads.add(app, models, run, watch.refresh)
     comparisons.add(app, run, logs, watch.refresh)
     protocols.add(app, models, predictions, lambda: ready().ready)
     return app
