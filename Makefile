@@ -1,10 +1,11 @@
 # make repro: build all variants and show the releases; make repro ONLY='demand-predictor ...': only these variants
 # make test: run all tests         make check: run the tests that build nothing, before each commit
 # make bench: run the benchmarks   make docs: build the site of the pages, in site/
+# make soak: an hour of mixed traffic against a server, to see that it does not grow; make soak MINUTES=2: a trial
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro measure check test bench docs lint lock
+.PHONY: repro measure check test bench soak docs lint lock
 .NOTPARALLEL:
 
 # In a fresh clone DVC skips benchmark and register if their inputs are those of dvc.lock, since their outputs are in
@@ -54,6 +55,10 @@ test: .venv/dev
 
 bench: .venv/dev
 	python benchmarks/run.py
+
+MINUTES ?= 60
+soak: .venv/dev
+	python benchmarks/soak.py --minutes $(MINUTES)
 
 docs: .venv/docs
 	python docs/picture.py && python docs/schemas.py && python docs/metrics.py

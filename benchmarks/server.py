@@ -1,17 +1,20 @@
-"""Server CPU a row, a picture and a forecast of `slipway serve`, beside `mlflow models serve` and loops; prints JSON.
+"""Server CPU a row, a picture and a forecast of `slipway serve`, beside MLflow, LitServe and loops; prints JSON.
 
     python benchmarks/server.py [--requests 2000] [--rounds 5]
 
-The model of rows is 500 trees of depth 6 on 69 features, one row a request, with a token. MLflow serves the same
-release by its pyfunc. The client keeps 1, 8 or 64 connections busy from a process of its own; both servers are asked
-in turn, one worker each. CPU time is that of all processes of a server. A picture is a JPEG of 640 x 480 pixels, for
-EfficientNet-Lite0 in INT8 at 224 px with random weights. Both are also compared with `Predictor.predict` on the same
-example in a loop. A forecast is of 24 hours of one place, from 400 days of nine places that the server keeps, beside
-`Predictor.predict` on the table with all rows.
+The model of rows is 500 trees of depth 6 on 69 features, one row a request, with a token, the log and the measures. It
+is asked by nobody in particular, and by users who take part in an experiment with a second model like it. MLflow
+serves the same release by its pyfunc, of encoded features, and LitServe by its `Predictor`, of the same rows: as it
+comes, one by one, and with the rows of a millisecond together. The client keeps 1, 8 or 64 connections busy from a
+process of its own; all servers are asked in turn, one worker each. CPU time is that of all processes of a server. A
+picture is a JPEG of 640 x 480 pixels, for EfficientNet-Lite0 in INT8 at 224 px with random weights. Rows and pictures
+are also compared with `Predictor.predict` on the same example in a loop. A forecast is of 24 hours of one place, from
+400 days of nine places that the server keeps, beside `Predictor.predict` on the table with all rows.
+
+LitServe is installed into an environment of its own, in `.dvc/tmp/litserve`. If that fails, its figures are missing.
 """
 
 import argparse
-import asyncio
 import contextlib
 import io
 import json
@@ -19,12 +22,15 @@ import os
 import shutil
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -32,8 +38,11 @@ from typing import Any
 import numpy as np
 import psutil
 import requests
+import yaml
 from PIL import Image
+from rich.console import Console
 
+from client import request, send
 from slipway.metrics.latency import fingerprint
 from slipway.records import release
 from slipway.registry import pyfunc
@@ -46,6 +55,18 @@ FEATURES = 69
 SIDE = 224
 PLACES, DAYS, MOST_ROWS = 9, 400, 10_000
 CONNECTIONS = (1, 8, 64)
+LITSERVE = "0.2.19"
+WAIT = 0.001
+"""The seconds in which LitServe collects rows: the setting with which it took the least CPU at 64 connections."""
+UNITS = 1000
+EXPERIMENT = {
+    "hypothesis": "Other trees are better.",
+    "model": "trees",
+    "arms": {"control": "v1.0.0", "other": "v0.9.0"},
+    "allocation": {"control": 50, "other": 50},
+    "metrics": {"satisfaction": {"role": "goal", "better": "higher"}},
+    "minimum_sample": 100,
+}
 AUTHOR = {"NAME": "Benchmark", "EMAIL": "benchmark@example.org"}
 Figures = dict[str, Any]
 
@@ -54,6 +75,15 @@ class Server(psutil.Popen):
     """A running server with its port."""
 
     port: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A server, the requests that it is sent in turn, and how many of them in a round."""
+
+    server: Server
+    contents: Sequence[bytes]
+    requests: int
 
 
 def main() -> None:
@@ -73,33 +103,58 @@ def measure(folder: Path, requests: int, rounds: int) -> Figures:
     root = folder / "repository"
     row = build(root)
     headers = {"authorization": f"Bearer {token(root)}", "content-type": "application/json"}
-    raw = request("/api/v1/predict/trees", headers, json.dumps([dict(row)]).encode())
+    path, content = "/api/v1/predict/trees", json.dumps([row]).encode()
     split = {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
     encoded = request("/invocations", {"content-type": "application/json"}, json.dumps(split).encode())
-    trees = Predictor.load(root / "models" / "trees")
-    with slipway(root, folder, "trees") as ours, mlflow(root / "models" / "trees", folder / "mlflow") as theirs:
+    release_folder = root / "models" / "trees"
+    trees = Predictor.load(release_folder)
+    with contextlib.ExitStack() as servers:
+        ours = servers.enter_context(slipway(root, folder, "trees"))
+        asked = {
+            "slipway": Asked(ours, [request(path, headers, content)], requests),
+            "mlflow": Asked(servers.enter_context(mlflow(release_folder, folder / "mlflow")), [encoded], requests // 4),
+        }
+        if (python := with_litserve(ROOT / ".dvc" / "tmp" / "litserve")) is not None:
+            alone = request("/predict", {"content-type": "application/json"}, json.dumps(row).encode())
+            for name, options in (("litserve", ()), ("litserve_together", ("--wait", str(WAIT)))):
+                theirs = servers.enter_context(litserve(python, release_folder, options))
+                asked[name] = Asked(theirs, [alone], requests // 4)
+        for one in asked.values():
+            ask(one, CONNECTIONS[-1])
+        memory = {name: resident(one.server) for name, one in asked.items()}
+        start_experiment(root, ours, headers)
+        of_units = [request(path, {**headers, "x-unit": f"user-{number}"}, content) for number in range(UNITS)]
+        asked["experiment"] = Asked(ours, of_units, requests)
         rows = {
-            str(connections): beside_mlflow(
-                (ours, raw), (theirs, encoded), lambda: trees.predict([row]), connections, requests, rounds
-            )
+            str(connections): in_turn(asked, lambda: trees.predict([row]), requests // 4, connections, rounds)
             for connections in CONNECTIONS
         }
-        memory = {name: resident(server) for name, server in (("slipway", ours), ("mlflow", theirs))}
-    content = jpeg()
+    for figures in rows.values():
+        figures["times_less"] = figures["mlflow"] / figures["slipway"]
+    picture = jpeg()
     predictor = Predictor.load(root / "models" / "shot")
-    of_picture = request("/api/v1/predict/shot", {**headers, "content-type": "image/jpeg"}, content)
+    of_picture = request("/api/v1/predict/shot", {**headers, "content-type": "image/jpeg"}, picture)
     with slipway(root, folder, "shot") as server:
+        asked = {"slipway": Asked(server, [of_picture], requests // 4)}
         pictures = {
-            str(connections): beside_loop(
-                server, of_picture, lambda: predictor.predict(content), connections, requests // 4, rounds
-            )
+            str(connections): in_turn(asked, lambda: predictor.predict(picture), requests // 4, connections, rounds)
             for connections in CONNECTIONS
         }
-    return {"rows": rows, "memory_mib": memory, "pictures": pictures, "forecast": forecast(root, folder, headers)}
+    for figures in pictures.values():
+        figures["ratio"] = figures["slipway"] / figures["loop"]
+    return {
+        "rows": rows,
+        "experiment": {"units": UNITS},
+        **({} if python is None else {"litserve": {"version": LITSERVE}}),
+        "memory_mib": memory,
+        "pictures": pictures,
+        "forecast": forecast(root, folder, headers),
+    }
 
 
 def forecast(root: Path, folder: Path, headers: dict[str, str]) -> Figures:
-    """Return the CPU in ms of a forecast by the server and from the whole table, and the largest difference."""
+    """Return the CPU and the time of a forecast by the server and from the whole table, in ms, and the largest
+    difference."""
     import house
 
     table = house.demand([f"place {number}" for number in range(PLACES)], 24 * DAYS)
@@ -107,9 +162,9 @@ def forecast(root: Path, folder: Path, headers: dict[str, str]) -> Figures:
     past = [row for row in table if row["hour"] not in latest]
     ahead = [{**row, "visitors": None} for row in table if row["hour"] in latest and row["spot"] == "place 0"]
     predictor = Predictor.load(root / "models" / "demand")
-    begin = time.process_time()
+    begin, begun = time.process_time(), time.perf_counter()
     expected = predictor.predict([*past, *ahead])
-    whole = 1e3 * (time.process_time() - begin)
+    whole, whole_wall = 1e3 * (time.process_time() - begin), 1e3 * (time.perf_counter() - begun)
     with slipway(root, folder, "demand") as server:
         address = f"http://127.0.0.1:{server.port}/api/v1"
         for start in range(0, len(past), MOST_ROWS):
@@ -117,39 +172,30 @@ def forecast(root: Path, folder: Path, headers: dict[str, str]) -> Figures:
             requests.post(f"{address}/history/demand", json=rows, headers=headers, timeout=60).raise_for_status()
         answer = requests.post(f"{address}/predict/demand", json=ahead, headers=headers, timeout=60).json()
         content = request("/api/v1/predict/demand", headers, json.dumps(ahead).encode())
-        taken = ask(server, content, 1, 200)[0] / 1e3
+        taken, rate = ask(Asked(server, [content], 200), 1)
     differences = [
         abs(one["visitors"] - other["visitors"]) / max(1, abs(other["visitors"]))
         for one, other in zip(answer["predictions"], expected, strict=True)
     ]
-    return {"rows": len(past), "slipway_ms": taken, "table_ms": whole, "largest_difference": max(differences)}
+    return {
+        "rows": len(past),
+        "slipway_ms": taken / 1e3,
+        "table_ms": whole,
+        "slipway_wall_ms": 1e3 / rate,
+        "table_wall_ms": whole_wall,
+        "largest_difference": max(differences),
+    }
 
 
 def build(root: Path) -> dict[str, float]:
-    """Create the repository with both models in production, and return a row."""
+    """Create the repository with the models in production, and return a row."""
     import house
-    from catboost import CatBoostRegressor
 
-    from slipway.frameworks.catboost.conversion import convert
-
-    rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(5000, FEATURES)).astype(np.float32)
-    targets = inputs[:, 0] + inputs[:, 1:9].prod(axis=1) + rng.normal(size=5000)
-    model = CatBoostRegressor(iterations=500, depth=6, random_seed=0, verbose=0, allow_writing_files=False)
-    with tempfile.TemporaryDirectory() as native:
-        model.fit(inputs, targets).save_model(f"{native}/model.cbm")
-        tflite = convert(Path(native), inputs[:1], "float32")
-    names = [f"feature_{number}" for number in range(FEATURES)]
-    data = {"target": "value", "numeric": names, "categorical": [], "derived": {}}
-    spec = {
-        "objective": "regression",
-        "outputs": ["value"],
-        "input": {"shape": [FEATURES], "dtype": "float32", "names": names},
-        "categories": {},
-        "spread": {"relative": False, "low": -1.0, "high": 1.0},
-    }
     house.begin(root)
-    house.build(root, "trees", "row_regression", data, spec, tflite, inputs[:2])
+    trees(root, seed=1)
+    house.commit(root)
+    house.register(root, "trees", "v0.9.0")
+    row = trees(root, seed=0)[0]
     classes = ["a", "b"]
     spec = {
         "objective": "multiclass",
@@ -166,7 +212,49 @@ def build(root: Path) -> dict[str, float]:
     for variant in ("trees", "shot", "demand"):
         house.register(root, variant, "v1.0.0")
         house.assign(root, variant, "v1.0.0", "production", 1)
-    return dict(zip(names, inputs[0].tolist(), strict=True))
+    return row
+
+
+def trees(root: Path, seed: int) -> list[dict[str, float]]:
+    """Write a build of `trees`, trained on random numbers, and return a few rows."""
+    import house
+    from catboost import CatBoostRegressor
+
+    from slipway.frameworks.catboost.conversion import convert
+
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(5000, FEATURES)).astype(np.float32)
+    targets = inputs[:, 0] + inputs[:, 1:9].prod(axis=1) + rng.normal(size=5000)
+    model = CatBoostRegressor(iterations=500, depth=6, random_seed=0, verbose=0, allow_writing_files=False)
+    with tempfile.TemporaryDirectory() as native:
+        model.fit(inputs, targets).save_model(f"{native}/model.cbm")
+        tflite = convert(Path(native), inputs[:1], "float32")
+    names = [f"feature_{number}" for number in range(FEATURES)]
+    data = {"target": "value", "numeric": names, "categorical": [], "derived": {}}
+    spec = {
+        "objective": "regression",
+        "outputs": ["value"],
+        "input": {"shape": [FEATURES], "dtype": "float32", "names": names},
+        "categories": {},
+        "spread": {"relative": False, "low": -1.0, "high": 1.0},
+    }
+    house.build(root, "trees", "row_regression", data, spec, tflite, inputs[:2])
+    return [dict(zip(names, row, strict=True)) for row in inputs[:8].tolist()]
+
+
+def start_experiment(root: Path, server: Server, headers: dict[str, str]) -> None:
+    """Start the experiment, and let the server load its versions."""
+    import house
+
+    path = root / "experiments" / "other-trees.yaml"
+    path.parent.mkdir()
+    path.write_text(yaml.safe_dump(EXPERIMENT, sort_keys=False))
+    house.git(root, "add", str(path))
+    house.git(root, "commit", "-q", "-m", "experiment")
+    house.git(root, "tag", "-a", "experiments/other-trees/start-1", "-m", "start")
+    refreshed = requests.post(f"http://127.0.0.1:{server.port}/api/v1/refresh", headers=headers, timeout=60)
+    refreshed.raise_for_status()
+    assert not refreshed.json()["problems"], refreshed.json()
 
 
 def network() -> bytes:
@@ -187,10 +275,10 @@ def network() -> bytes:
 
 
 def token(root: Path) -> str:
-    """Create a token for predictions and observed rows."""
+    """Create a token for predictions, observed rows and changes of the tags."""
     from slipway.serving import tokens
 
-    return tokens.create(root / tokens.FILE, "benchmark", ["predict", "outcome"])
+    return tokens.create(root / tokens.FILE, "benchmark", ["predict", "outcome", "promote"])
 
 
 def jpeg() -> bytes:
@@ -220,16 +308,57 @@ def mlflow(model: Path, folder: Path) -> Iterator[Server]:
         yield server
 
 
+def with_litserve(folder: Path) -> Path | None:
+    """Return the Python of the environment with LitServe in a folder, which is made unless it is there.
+
+    Everything else in it has the version that it has here. If it cannot be installed, a line says why, and the result
+    is None.
+    """
+    python = folder / "bin" / "python"
+    version = [str(python), "-c", "import ai_edge_litert, litserve, PIL; print(litserve.__version__)"]
+    if python.exists():
+        found = subprocess.run(version, capture_output=True, text=True)
+        if found.stdout.strip() == LITSERVE:
+            return python
+    constraints = "\n".join(
+        f"{one.name}=={one.version}" for one in metadata.distributions() if one.name != "slipway-edge"
+    )
+    install = [str(python), "-m", "pip", "install", "--quiet", "--constraint", str(folder / "constraints.txt")]
+    try:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, stdout=sys.stderr)
+        (folder / "constraints.txt").write_text(constraints)
+        needed = [f"litserve=={LITSERVE}", "ai-edge-litert", "numpy", "pillow"]
+        subprocess.run([*install, *needed], check=True, stdout=sys.stderr)
+    except (OSError, subprocess.CalledProcessError) as error:
+        Console(stderr=True).print(f"LitServe {LITSERVE} cannot be installed, so its figures are left out: {error}")
+        return None
+    return python
+
+
 @contextlib.contextmanager
-def serving(command: Sequence[str], path: str) -> Iterator[Server]:
-    """Run a server on a free port until the block ends."""
+def litserve(python: Path, model: Path, options: Sequence[str]) -> Iterator[Server]:
+    """Serve a release by LitServe, with one worker."""
+    command = [str(python), str(ROOT / "benchmarks" / "litserve_server.py"), str(model), *options]
+    with serving(command, "/health", {"PYTHONPATH": str(ROOT / "edge" / "src")}) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(command: Sequence[str], path: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run a server on a free port until the block ends; it is there when it answers at a path."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryFile() as log:
-        server = Server([*command, "--port", str(port)], stdout=log, stderr=log, start_new_session=True)
+        server = Server(
+            [*command, "--port", str(port)],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, **(environment or {})},
+        )
         try:
-            for _ in range(1200):
+            for _ in range(3000):
                 assert server.poll() is None, command
                 with contextlib.suppress(OSError):
                     urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5).close()
@@ -257,94 +386,38 @@ def resident(server: Server) -> float:
     return sum(one.memory_info().rss for one in (server, *server.children(recursive=True))) / 2**20
 
 
-def request(path: str, headers: dict[str, str], content: bytes) -> bytes:
-    """Return a request of HTTP/1.1."""
-    lines = {"host": "127.0.0.1", "content-length": str(len(content)), **headers}
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + content
-
-
-def beside_mlflow(
-    ours: tuple[Server, bytes],
-    theirs: tuple[Server, bytes],
-    predict: Callable[[], Any],
-    connections: int,
-    requests: int,
-    rounds: int,
+def in_turn(
+    asked: Mapping[str, Asked], predict: Callable[[], Any], calls: int, connections: int, rounds: int
 ) -> Figures:
-    """Return the median CPU in µs a request of both servers and of a loop, in turn, and the requests a second."""
-    found: dict[str, list[float]] = {name: [] for name in ("slipway", "mlflow", "loop", "slipway_rate", "mlflow_rate")}
+    """Ask servers and call a function in turn; return the medians.
+
+    Returns:
+        Under the name of each server, and `loop`, the CPU of a request in µs; under the same with `_rate`, how many
+        there are in a second.
+    """
+    found: dict[str, list[float]] = {}
     for number in range(rounds + 1):
-        taken = {}
-        taken["slipway"], taken["slipway_rate"] = ask(*ours, connections, requests)
-        taken["mlflow"], taken["mlflow_rate"] = ask(*theirs, connections, requests // 4)
-        taken["loop"] = loop(predict, requests // 4)
-        for name, value in taken.items() if number else ():  # the first round is for warming up
-            found[name].append(value)
-    medians = {name: statistics.median(values) for name, values in found.items()}
-    return {**medians, "times_less": medians["mlflow"] / medians["slipway"]}
+        for name, of in (*asked.items(), ("loop", None)):
+            taken = loop(predict, calls) if of is None else ask(of, connections)
+            for key, value in zip((name, f"{name}_rate"), taken, strict=True) if number else ():  # the first warms up
+                found.setdefault(key, []).append(value)
+    return {name: statistics.median(values) for name, values in found.items()}
 
 
-def beside_loop(
-    server: Server, content: bytes, predict: Callable[[], Any], connections: int, requests: int, rounds: int
-) -> Figures:
-    """Return the median CPU in µs a request of the server and of a loop, in turn, and their ratio."""
-    found: list[tuple[float, float]] = []
-    for number in range(rounds + 1):
-        taken = ask(server, content, connections, requests)[0], loop(predict, requests)
-        if number:
-            found.append(taken)
-    ours, alone = (statistics.median(one) for one in zip(*found, strict=True))
-    return {"slipway": ours, "loop": alone, "ratio": ours / alone}
-
-
-def ask(server: Server, content: bytes, connections: int, requests: int) -> tuple[float, float]:
+def ask(asked: Asked, connections: int) -> tuple[float, float]:
     """Send requests; return the CPU in µs that the server takes for one, and the requests a second."""
-    before, begin = cpu(server), time.perf_counter()
-    in_another_process(server.port, content, connections, requests)
+    before, begin = cpu(asked.server), time.perf_counter()
+    send(asked.server.port, asked.contents, connections, asked.requests)
     seconds = time.perf_counter() - begin
-    return 1e6 * (cpu(server) - before) / requests, requests / seconds
+    return 1e6 * (cpu(asked.server) - before) / asked.requests, asked.requests / seconds
 
 
-def loop(predict: Callable[[], Any], count: int) -> float:
-    """Return the CPU in µs of a call."""
-    begin = time.process_time()
-    for _ in range(count):
+def loop(predict: Callable[[], Any], calls: int) -> tuple[float, float]:
+    """Return the CPU in µs of a call, and the calls a second."""
+    begin, begun = time.process_time(), time.perf_counter()
+    for _ in range(calls):
         predict()
-    return 1e6 * (time.process_time() - begin) / count
-
-
-def in_another_process(port: int, content: bytes, connections: int, requests: int) -> None:
-    """Send requests over so many connections, each one after the other, from another process."""
-    process = get_context("fork").Process(target=_run, args=(port, content, connections, requests))
-    process.start()
-    process.join()
-    if process.exitcode:
-        raise RuntimeError("the client failed")
-
-
-def _run(port: int, content: bytes, connections: int, requests: int) -> None:
-    asyncio.run(_send(port, content, connections, requests))
-
-
-async def _send(port: int, content: bytes, connections: int, requests: int) -> None:
-    left = iter(range(requests))
-
-    async def one() -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in left:
-            writer.write(content)
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200"), head + await reader.read(2000)
-            length = next(
-                int(line.partition(b":")[2])
-                for line in head.lower().split(b"\r\n")
-                if line.startswith(b"content-length")
-            )
-            await reader.readexactly(length)
-        writer.close()
-
-    await asyncio.gather(*(one() for _ in range(connections)))
+    return 1e6 * (time.process_time() - begin) / calls, calls / (time.perf_counter() - begun)
 
 
 if __name__ == "__main__":
