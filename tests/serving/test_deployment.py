@@ -6,6 +6,7 @@ import pytest
 
 from slipway.core.errors import ConfigError
 from slipway.serving import deployment
+from slipway.serving.settings import Capturing
 
 
 def written(folder: Path, text: str, name: str = "ads") -> Path:
@@ -31,10 +32,13 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         scaling: {min_workers: 1, max_workers: 4, target_cpu: 60}
         health_check: {interval: 5, timeout: 2, failure_threshold: 2}
         rollback_on_error: true
+        capture: {share: 0.02, below: 0.6, most: 2GB, days: 14}
     """
     found = deployment.read(written(tmp_path, text))
     assert found.resources.memory_bytes == 800_000_000
     assert found.scaling.max_workers == 4
+    assert found.capture is not None
+    assert found.capture.into(tmp_path) == Capturing(tmp_path, 0.02, 0.6, 2_000_000_000, 14)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +48,8 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("variant: ball\nfollow: prod\n", "follow is 'prod'; give a role"),
         ("variant: ball\nscaling: {min_workers: 3}\n", "max_workers is 1, less than min_workers, 3"),
         ("variant: ball\nresources: {memory: plenty}\n", "resources.memory"),
+        ("variant: ball\ncapture: {share: 2}\n", "capture.share"),
+        ("variant: ball\ncapture: {most: plenty}\n", "capture.most"),
         ("variant: ball\nresources: {gpu: 1}\n", "resources.gpu"),
         ("variant: ball\nworkers: 3\n", "workers: Extra inputs"),
         ("variant: ../up\n", "variant"),

@@ -57,6 +57,18 @@ def serve(
     alert_command: Annotated[
         str | None, typer.Option(metavar="COMMAND", help="Is run then, with the alert as JSON on standard input.")
     ] = None,
+    capture: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", min=0, max=1, help="Keep this share of requests for labelling, such as 0.01."),
+    ] = None,
+    capture_below: Annotated[
+        float, typer.Option(min=0, max=1, help="With --capture, keep all examples of a lower confidence too.")
+    ] = 0.7,
+    capture_to: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Where they are kept; by default, data/review.")
+    ] = None,
+    capture_most: Annotated[str, typer.Option(metavar="SIZE", help="The most that is kept of each model.")] = "1GB",
+    capture_days: Annotated[int, typer.Option(min=1, help="For how many days it is kept.")] = 30,
     deployment_id: Annotated[
         str | None, typer.Option("--deployment", metavar="ID", help="Serve as deployments/ID.yaml says.")
     ] = None,
@@ -72,8 +84,8 @@ def serve(
         chosen = settings.role(role or os.environ.get(STAGE) or settings.ROLES[0])
         count = server.workers(workers)
     else:
-        if models or role:
-            raise ConfigError("--deployment says which model and which role; give no others")
+        if models or role or capture is not None:
+            raise ConfigError("--deployment says which model, which role and what to capture; give no others")
         models, chosen, count = [deployed.variant], deployed.follow, deployed.scaling.min_workers
         host, port = deployed.host, deployed.port
     root = (cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slipway" / "serve").absolute()
@@ -84,6 +96,13 @@ def serve(
     logs = None if no_log else (log or here / FOLDER).absolute()
     if state is not None:
         store.check(state)
+    review = (capture_to or here / settings.REVIEW).absolute()
+    capturing = None
+    if capture is not None:
+        most = deployment.size(capture_most)
+        capturing = settings.Capturing(review, capture, capture_below, most, capture_days)
+    elif deployed is not None and deployed.capture is not None:
+        capturing = deployed.capture.into(review)
     server.run(
         settings.Settings(
             repository=clone,
@@ -105,6 +124,7 @@ def serve(
             threads=1 if deployed is None else deployed.resources.cpu,
             alert_webhook=alert_webhook,
             alert_command=alert_command,
+            capturing=capturing,
             withdrawn=folder / "withdrawn.json" if deployed is not None and deployed.rollback_on_error else None,
         ),
         host,

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipway.serving import heartbeat, rest, withdrawal
 from slipway.serving.audit import AuditLog
+from slipway.serving.capture import Capture
 from slipway.serving.control import Control
 from slipway.serving.experiments import Experiments
 from slipway.serving.indexing import Indexing
@@ -69,6 +70,7 @@ class Worker:
             self._models, self._inference, self._watch, self._experiments, self._rollouts, settings
         )
         self._control = Control(settings, self._models, self._indexing, self._watch, self._measures)
+        self._capture = None if settings.capturing is None else Capture(settings.capturing, self._measures)
         self._draining = False
         self._rest = rest.build(
             self._models,
@@ -93,9 +95,10 @@ class Worker:
         await self._recorded(scope, receive, send)
 
     def _problems(self) -> tuple[str, ...]:
-        """What is wrong with the state store and the rollouts."""
+        """What is wrong with the state store, the rollouts and captures."""
         behind = self._indexing.problem
-        return (*(() if behind is None else (behind,)), *self._control.problems)
+        uncaptured = None if self._capture is None else self._capture.problem
+        return (*(one for one in (behind, uncaptured) if one is not None), *self._control.problems)
 
     def _accepts(self) -> bool:
         """Whether exposures can be written, or be kept until they can."""
@@ -106,6 +109,8 @@ class Worker:
             await self._predictions(scope, receive, send)
         else:
             await self._rest(scope, receive, send)
+        if self._capture is not None and scope["type"] == "http":
+            self._capture.offer(scope["state"])
 
     @contextlib.asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
@@ -113,6 +118,8 @@ class Worker:
         self._inference.start()
         self._watch.start()
         self._indexing.start()
+        if self._capture is not None:
+            self._capture.start()
         self._drain_on_sigterm()
         tasks = [asyncio.create_task(one) for one in (self._indexing.run(), self._restraints.run())]
         await self._watch.refresh()
@@ -126,7 +133,8 @@ class Worker:
                 task.cancel()
 
     def _endless(self) -> "tuple[Coroutine[None, None, None], ...]":
-        return self._watch.run(), self._keep_measuring(), self._beat(), self._control.run()
+        own = self._watch.run(), self._keep_measuring(), self._beat(), self._control.run()
+        return own if self._capture is None else (*own, self._capture.run())
 
     async def _beat(self) -> None:
         await heartbeat.beat(self._settings.shared / heartbeat.FOLDER)

@@ -11,10 +11,11 @@ from slipway.core import documents
 from slipway.core.config import NAME
 from slipway.core.errors import ConfigError
 from slipway.registry.grammar import LIVE, VERSION
+from slipway.serving.settings import Capturing
 
 FOLDER = Path("deployments")
 _ID = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_MEMORY = re.compile(r"([1-9][0-9]{0,9})(MB|GB)")
+_SIZE = re.compile(r"([1-9][0-9]{0,9})(MB|GB)")
 _BYTES = {"MB": 10**6, "GB": 10**9}
 
 
@@ -30,14 +31,13 @@ class Resources(_Part):
     """
 
     cpu: Annotated[int, Field(ge=1, le=64)] = 1
-    memory: Annotated[str, Field(pattern=f"^{_MEMORY.pattern}$")] | None = None
+    memory: Annotated[str, Field(pattern=f"^{_SIZE.pattern}$")] | None = None
     gpu: Literal[0] = 0
 
     @property
     def memory_bytes(self) -> int | None:
         """The most resident memory in bytes."""
-        found = _MEMORY.fullmatch(self.memory) if self.memory else None
-        return int(found[1]) * _BYTES[found[2]] if found else None
+        return size(self.memory) if self.memory else None
 
 
 class Scaling(_Part):
@@ -66,6 +66,19 @@ class HealthCheck(_Part):
     failure_threshold: Annotated[int, Field(ge=1)] = 3
 
 
+class Capture(_Part):
+    """What is kept for people to label: see `slipway.serving.settings.Capturing`; `most` is a size such as 1GB."""
+
+    share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    below: Annotated[float, Field(ge=0, le=1)] = 0.7
+    most: Annotated[str, Field(pattern=f"^{_SIZE.pattern}$")] = "1GB"
+    days: Annotated[int, Field(ge=1)] = 30
+
+    def into(self, folder: Path) -> Capturing:
+        """Return the same for a server that keeps it in `folder`."""
+        return Capturing(folder, self.share, self.below, size(self.most), self.days)
+
+
 class Deployment(_Part):
     """A server of one model.
 
@@ -83,6 +96,7 @@ class Deployment(_Part):
     scaling: Scaling = Scaling()
     health_check: HealthCheck = HealthCheck()
     rollback_on_error: bool = False
+    capture: Capture | None = None
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -118,6 +132,18 @@ def read_all(folder: Path) -> dict[str, Deployment]:
             names = ", ".join(name for name, one in found.items() if (one.host, one.port) == (host, port))
             raise ConfigError(f"{folder}: {names} have the same address, {host}:{port}; give each a port of its own")
     return found
+
+
+def size(text: str) -> int:
+    """Return the bytes of a size such as 800MB or 2GB.
+
+    Raises:
+        ConfigError: it is not of this form.
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise ConfigError(f"{text!r} is not a size such as 800MB or 2GB")
+    return int(found[1]) * _BYTES[found[2]]
 
 
 def check_id(name: str) -> None:

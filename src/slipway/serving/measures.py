@@ -97,6 +97,12 @@ class Measures:
             multiprocess_mode="livemin",
             **made,
         )
+        self._captured = Counter(
+            "slipway_captured_examples", "Examples that were kept for labelling.", ("model", "why"), **made
+        )
+        self._dropped = Counter(
+            "slipway_dropped_captures", "Examples that were not kept for labelling.", ("model", "reason"), **made
+        )
         self._fetched = Gauge(
             "slipway_registry_fetched_timestamp_seconds",
             "When the Git remote was last read, in seconds since 1970.",
@@ -170,6 +176,20 @@ class Measures:
     def loaded(self, seconds: float) -> None:
         """Count a version that was loaded."""
         self._loads.observe(seconds)
+
+    def captured(self, model: str, why: str) -> None:
+        """Count an example that was kept for labelling: `why` is `sampled`, or otherwise `unsure`."""
+        self._captured.labels(model, why).inc()
+
+    def dropped(self, model: str, reason: str, examples: int) -> None:
+        """Count examples that should have been kept for labelling.
+
+        Args:
+            model: the variant.
+            reason: `busy` (too many waited), `full` (no room), `unfit` (no table can hold it) or `failed`.
+            examples: their number.
+        """
+        self._dropped.labels(model, reason).inc(examples)
 
     def worker(
         self, waiting: int, loaded: int, lost: int, fetched: float | None, ready: Mapping[tuple[str, str], bool]

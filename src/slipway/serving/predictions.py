@@ -77,6 +77,7 @@ class Predictions:
         content = await whole(receive)
         given = examples.read(model, header(scope, b"content-type"), content, self.limits)
         predicted = state["predicted"] = await self.predict(model, given)
+        state["examples"] = given
         return orjson.dumps(
             {
                 "request_id": state["request_id"],

@@ -8,6 +8,24 @@ from slipway.serving.limits import Limits
 
 ROLES = ("production", "canary", "staging")
 """The roles that a server can follow."""
+REVIEW = Path("data/review")
+"""Where captured requests are kept, in the repository."""
+
+
+@dataclass(frozen=True)
+class Capturing:
+    """Which predicted examples are kept for people to label, and for how long.
+
+    `folder` has a folder for each variant, with at most `most_bytes` bytes, and with captures of the last `days` days.
+    `share` is the share of requests that are drawn. Of the others, examples whose prediction has a confidence below
+    `below` are kept.
+    """
+
+    folder: Path
+    share: float
+    below: float = 0.7
+    most_bytes: int = 10**9
+    days: int = 30
 
 
 @dataclass(frozen=True)
@@ -55,6 +73,8 @@ class Settings:
     """The address that gets alerts about rollouts."""
     alert_command: str | None = None
     """The command that gets them on standard input."""
+    capturing: Capturing | None = None
+    """What is captured for labelling; None for nothing."""
     limits: Limits = field(default_factory=Limits)
 
 
