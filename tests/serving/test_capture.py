@@ -17,6 +17,7 @@ from filelock import FileLock
 from serving import house
 from serving.process import Server, serving, until
 from serving.test_recording import measured
+from slipway import tasks
 from slipway.cli.labelled import labelled
 from slipway.cli.serve import serve
 from slipway.core.errors import ConfigError, DataError
@@ -29,6 +30,7 @@ from slipway.registry.state import Version
 from slipway.serving.capture import MOST_WAITING, SALT, confidences
 from slipway.serving.raw_layout import RawLayout
 from slipway.serving.release import Loaded
+from slipway.serving.review import Captured, ReviewFolder
 from slipway_edge.predictor import Predictor
 from slipway_edge.tasks import (
     audio_multilabel,
@@ -292,6 +294,41 @@ def test_tables_are_written_as_those_of_the_variant_are(tmp_path: Path) -> None:
         ["", "", "", "é ü\n", "", "two/1"],
     ]
     assert tables.read_csv(path, (), Format(**own))["spent"].tolist()[0] == 1.5
+
+
+def captured(given: Any, number: int) -> Captured:
+    now = datetime.now(UTC)
+    return Captured(now, "one", number, "any", "v1.0.0", None, True, False, 0.9, [{"label": "head"}], given)
+
+
+def test_kept_rows_are_raw_data_once_they_are_labelled(tmp_path: Path) -> None:
+    data = {"target": "left", "positive": "yes", "name": "left", "numeric": ["spent"], "group": "customer"}
+    task = tasks.load("tabular_classification", data)
+    layout = RawLayout.of(loaded(made(tabular_classification), {"input": {"names": ["spent"]}}, data))
+    given = [{"spent": number, "customer": f"c{number}", "left": "yes"} for number in range(4)]
+    ReviewFolder(tmp_path / "any", 10**9).keep(layout, [captured(row, number) for number, row in enumerate(given)])
+    raw = batch(tmp_path, "any")
+    with pytest.raises(DataError, match="none of 4 rows can be used"):
+        task.index(raw)
+    table = tables.read_csv(raw / layout.table, None)
+    table.assign(left=["yes", "no", "yes", "no"]).to_csv(raw / layout.table, index=False)
+    assert task.index(raw).examples["label"].tolist() == ["left", "not left"] * 2
+
+
+def test_kept_pictures_are_raw_data_of_a_detector_once_they_are_labelled(tmp_path: Path) -> None:
+    data = {"classes": ["head", "helmet"], "height": 32, "width": 32, "max_boxes": 4, "false_positives": 1.0}
+    task = tasks.load("object_detection", data)
+    layout = RawLayout.of(loaded(made(object_detection), {"input": {}}))
+    kept = [captured(house.picture(number), number) for number in range(3)]
+    ReviewFolder(tmp_path / "any", 10**9).keep(layout, kept)
+    raw = batch(tmp_path, "any")
+    with pytest.raises(DataError, match="labels: no such folder"):
+        task.index(raw)
+    (raw / "labels").mkdir()
+    for picture in (raw / "images").iterdir():
+        (raw / "labels" / f"{picture.stem}.txt").write_text("1 0.5 0.5 0.2 0.2\n")
+    found = task.index(raw)
+    assert (len(found.examples), found.problems) == (3, [])
 
 
 def test_a_missing_list_of_labels_is_not_an_empty_one() -> None:

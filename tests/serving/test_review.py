@@ -194,6 +194,20 @@ def test_a_table_that_somebody_changed_keeps_what_they_wrote(tmp_path: Path) -> 
         folder.keep(FILES, [captured(b"four", "four")])
 
 
+def test_the_next_capture_removes_what_has_no_record(tmp_path: Path) -> None:
+    path, torn = tmp_path / "shot", b'aa.png,,"dri\nve",0.5,two/1\nbb.p'
+    folder = ReviewFolder(path, PLENTY)
+    folder.keep(FILES, [captured(b"one", "one")])
+    (path / "2027-01-31-v1.0.0.jsonl").unlink()  # so that not even the first capture has a record
+    with (path / "2027-01-31-v1.0.0/metadata.csv").open("ab") as file:
+        file.write(torn)
+    folder.keep(FILES, [captured(b"two", "two")])
+    with (path / "2027-01-31-v1.0.0/metadata.csv").open("ab") as file:
+        file.write(torn)
+    folder.keep(FILES, [captured(b"three", "three")])
+    assert [one["capture"] for one in table(path)] == ["two/1", "three/1"]
+
+
 @pytest.mark.parametrize("size", [1, 40, 1000])
 def test_what_was_begun_and_has_no_record_is_removed(tmp_path: Path, size: int) -> None:
     path = tmp_path / "shot"
@@ -207,8 +221,8 @@ def test_what_was_begun_and_has_no_record_is_removed(tmp_path: Path, size: int) 
         file.write(whole[: min(size, len(whole) - 1)])
     (path / "2027-01-31-v1.0.0" / ".aa.png.tmp").write_bytes(b"half")
     folder.tidy(NOON.date(), 30)
+    assert (path / "2027-01-31-v1.0.0/metadata.csv").read_bytes() == before
     folder.keep(FILES, [captured(b"three", "three")])
-    assert (path / "2027-01-31-v1.0.0/metadata.csv").read_bytes().startswith(before)
     assert [one["request_id"] for one in records(path)] == ["one", "three"]
     check_whole(path)
 

@@ -25,6 +25,8 @@ from slipway_edge.classes import Classifier, MultiLabel
 from slipway_edge.tasks import keypoint_detection, object_detection
 
 KEY = "capture"
+TABLES = OF_FILES, OF_ROWS = "metadata.csv", "captured.csv"
+"""The names of the tables."""
 UNKNOWN = "?"
 LONGEST = 100_000
 """The most characters of a text in a table: above 131,072 Python's reader refuses the whole table."""
@@ -67,11 +69,11 @@ class RawLayout:
             return cls._of_rows(model.predictor.record["data"])
         shown = ("prediction", "confidence", KEY)
         if isinstance(task, MultiLabel):
-            return cls("metadata.csv", ("path", "labels", *shown), False, unlabelled=UNKNOWN)
+            return cls(OF_FILES, ("path", "labels", *shown), False, unlabelled=UNKNOWN)
         if isinstance(task, Classifier):
-            return cls("metadata.csv", ("path", "label", *shown), False, unlabelled="")
+            return cls(OF_FILES, ("path", "label", *shown), False, unlabelled="")
         boxes = isinstance(task, object_detection.Task | keypoint_detection.Task)
-        return cls("metadata.csv", ("path", *shown), False, below="images/" if boxes else "")
+        return cls(OF_FILES, ("path", *shown), False, below="images/" if boxes else "")
 
     @classmethod
     def _of_rows(cls, data: dict[str, Any]) -> "RawLayout":
@@ -81,7 +83,7 @@ class RawLayout:
         key = KEY if KEY not in own else f"{KEY} (slipway)"
         written = data.get("format") or {}
         how = {name: written[name] for name in ("separator", "decimal", "encoding") if name in written}
-        return cls("captured.csv", (*own, key), True, data.get("target"), **how)
+        return cls(OF_ROWS, (*own, key), True, data.get("target"), **how)
 
     @property
     def header(self) -> bytes:

@@ -31,14 +31,12 @@ from filelock import FileLock
 
 from slipway.core import atomic
 from slipway.core.errors import DataError
-from slipway.serving.raw_layout import RawLayout
+from slipway.serving.raw_layout import TABLES, RawLayout
 
 Fate = Literal["kept", "full", "unfit"]
 """What became of a capture: it is there, there is no room for it, or the layout cannot hold it."""
 WAIT = 10.0
 """The most seconds in which the lock must come free."""
-_SLACK = 16
-"""More bytes than stand between the last key of a line and its end."""
 _TAIL = 1 << 14
 """The bytes at the end of the records that are read first."""
 _BATCH = re.compile(r"(\d{4}-\d{2}-\d{2})-.+")
@@ -90,15 +88,28 @@ def begin(root: Path) -> None:
 
 @dataclass(frozen=True)
 class _Written:
-    """What a batch has: the bytes of files and table, how many of them are not of the sample, and the table's last key.
+    """What a batch has: the bytes of files and table, and how many of them are not of the sample.
 
-    Each record has those of its batch so far, so the last record says all.
+    `line` and `digest` are the length and the SHA-256 of the last line of the table. Each record has these values after
+    it was written, so the last record says all.
     """
 
-    files: int = 0
-    table: int = 0
-    unsampled: int = 0
-    key: str = ""
+    files: int
+    table: int
+    unsampled: int
+    line: int
+    digest: str
+
+    @classmethod
+    def begun(cls, header: bytes) -> "_Written":
+        """Return what a batch has whose table has a header only."""
+        return cls(0, len(header), 0, len(header), _digest(header))
+
+    def and_then(self, line: bytes, content: bytes, *, sampled: bool) -> "_Written":
+        """Return what there is with another line (or none) and another file (or none)."""
+        unsampled = self.unsampled + (0 if sampled else len(line) + len(content))
+        last = (len(line), _digest(line)) if line else (self.line, self.digest)
+        return _Written(self.files + len(content), self.table + len(line), unsampled, *last)
 
 
 @dataclass(frozen=True)
@@ -108,13 +119,13 @@ class _Staged:
     line: bytes
     record: bytes
     path: str | None
-    content: bytes | None
+    content: bytes
     after: _Written
 
     @property
     def size(self) -> int:
         """The bytes that it takes."""
-        return len(self.line) + len(self.record) + len(self.content or b"")
+        return len(self.line) + len(self.record) + len(self.content)
 
 
 @dataclass(frozen=True)
@@ -167,8 +178,7 @@ class ReviewFolder:
                 if name < oldest:
                     self._remove(name)
             for name in self._names():
-                _last(_records(self._path, name))
-                _mend_files(self._path, name)
+                _mend(self._path, name)
 
     def _add(self, batch: "_Batch", others: "dict[str, _Held]", one: Captured) -> Fate:
         """Add a capture to a batch if there is room; `others` are the other batches, the oldest first."""
@@ -197,8 +207,9 @@ class ReviewFolder:
         size = records.stat().st_size if records.exists() else 0
         known = self._sizes.get(name)
         if known is None or known[:2] != (size, there):
-            last = (_last(records) if there else None) or _Written()
-            known = self._sizes[name] = (size, there, _Held(size + last.files + last.table, last.unsampled))
+            last = _last(records) if there else None
+            held = _Held(size, 0) if last is None else _Held(size + last.files + last.table, last.unsampled)
+            known = self._sizes[name] = (size, there, held)
         return known[2]
 
     def _say_full(self, day: date) -> None:
@@ -261,7 +272,7 @@ class _Batch:
         Raises:
             DataError: the layout cannot hold it.
         """
-        path = content = box = None
+        path, content, box = None, b"", None
         if self._layout.rows:
             line = self._layout.row(one.given, one.key)
         else:
@@ -269,14 +280,8 @@ class _Batch:
             path = self._layout.path(content)
             line = self._layout.file(path, one.prediction, one.confidence, one.key)
             if self._has(path):
-                content, line = None, b""
-        added = len(line) + len(content or b"")
-        after = _Written(
-            self._written.files + len(content or b""),
-            self._written.table + len(line),
-            self._written.unsampled + (0 if one.sampled else added),
-            one.key if line else self._written.key,
-        )
+                content = line = b""
+        after = self._written.and_then(line, content, sampled=one.sampled)
         record = {name: getattr(one, name) for name in _RECORDED} | {"file": path, "box": box, "written": after}
         return _Staged(line, orjson.dumps(record, option=_FORM), path, content, after)
 
@@ -294,7 +299,7 @@ class _Batch:
         """
         if not self._staged:
             return
-        files = {one.path: one.content for one in self._staged if one.path is not None and one.content is not None}
+        files = {one.path: one.content for one in self._staged if one.path is not None and one.content}
         try:
             for path, content in files.items():
                 _write(_temporary(self._folder / path), content, os.O_TRUNC)
@@ -304,45 +309,34 @@ class _Batch:
                 _temporary(self._folder / path).replace(self._folder / path)
         except OSError:
             with suppress(OSError):
-                self._mend_table(_last(self._records))
-                _mend_files(self._parent, self.name)
+                _mend(self._parent, self.name)
             raise
 
     def _has(self, path: str) -> bool:
         """Whether a file is there, or is among those to be written."""
         if not self._staged and _temporary(self._folder / path).exists():  # a killed process was at it
-            _mend_files(self._parent, self.name)
+            _mend(self._parent, self.name)
         return any(one.path == path for one in self._staged) or (self._folder / path).exists()
 
     def _begin(self) -> _Written:
         """Make the folder with its table if it is not there, mend it otherwise; return what it has."""
         (self._folder / self._layout.below).mkdir(mode=0o700, parents=True, exist_ok=True)
-        last = _last(self._records)
+        header = self._layout.header
         if not self._table.exists():
-            _write(_temporary(self._table), self._layout.header, os.O_TRUNC)
+            _write(_temporary(self._table), header, os.O_TRUNC)
             _temporary(self._table).replace(self._table)
-            return _Written(table=len(self._layout.header))
-        self._mend_table(last)
+            return _Written.begun(header)
+        written = _last(self._records) or _Written.begun(header)
+        _mend_table(self._table, written)
         size = self._table.stat().st_size
         with self._table.open("rb") as file:
-            header = file.read(len(self._layout.header))
+            begin = file.read(len(header))
             file.seek(max(0, size - len(self._layout.newline)))
             ended = file.read() == self._layout.newline
-        if header != self._layout.header:
+        if begin != header:
             raise DataError(f"{self._table}: its first line is not that of {self.name}; move the folder away")
         self._separator = b"" if ended else self._layout.newline
-        return replace(last or _Written(), table=size + len(self._separator))
-
-    def _mend_table(self, last: _Written | None) -> None:
-        """Remove the lines at the end of the table that no record follows, unless it was changed by others."""
-        end, key = (len(self._layout.header), "") if last is None else (last.table, last.key)
-        if self._table.stat().st_size <= end:
-            return
-        with self._table.open("rb") as file:
-            file.seek(max(0, end - len(self._layout.encoded(key)) - _SLACK))
-            found = file.read(end - file.tell())
-        if self._layout.encoded(key) in found and found.endswith(self._layout.newline):
-            os.truncate(self._table, end)
+        return replace(written, table=size + len(self._separator))
 
 
 def _records(parent: Path, name: str) -> Path:
@@ -379,17 +373,36 @@ def _last(records: Path) -> _Written | None:
         raise DataError(f"{records}: its last line is not a record; move the file away, with its folder")
 
 
-def _mend_files(parent: Path, name: str) -> None:
-    """Give their names to the files of a killed process that are whole and have a record; remove its others."""
+def _mend(parent: Path, name: str) -> None:
+    """Remove what a process began that was killed, or whose disk was full; finish what has a record."""
+    last = _last(_records(parent, name))
+    for table in [parent / name / table for table in TABLES]:
+        if last is not None and table.exists():
+            _mend_table(table, last)
     temporary = list((parent / name).rglob(".*.tmp"))
-    records = _records(parent, name).read_bytes() if temporary and _records(parent, name).exists() else b""
+    records = _records(parent, name).read_bytes() if temporary and last is not None else b""
     for path in temporary:
         final = path.with_name(path.name[1:].removesuffix(".tmp"))
-        is_whole = hashlib.sha256(path.read_bytes()).hexdigest() == final.stem
-        if is_whole and final.relative_to(parent / name).as_posix().encode() in records:
+        recorded = final.relative_to(parent / name).as_posix().encode() in records
+        if recorded and _digest(path.read_bytes()) == final.stem:
             path.replace(final)
         else:
             path.unlink()
+
+
+def _mend_table(table: Path, written: _Written) -> None:
+    """Remove the lines at the end of a table that no record follows, unless others changed the lines before."""
+    if table.stat().st_size <= written.table:
+        return
+    with table.open("rb") as file:
+        file.seek(written.table - written.line)
+        found = file.read(written.line)
+    if _digest(found) == written.digest:
+        os.truncate(table, written.table)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _write(path: Path, content: bytes, how: int) -> None:
