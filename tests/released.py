@@ -23,6 +23,7 @@ from slipway.records import predictions
 from slipway.records.release import SCHEMA
 from slipway.records.verdict import Verdict
 from slipway_edge.interpreter import Interpreter
+from slipway_edge.predictor import golden_examples
 
 DATA = {
     **{"target": "seen", "positive": "1", "name": "ball", "group": "match", "example": "name"},
@@ -66,7 +67,7 @@ def begin(*variants: str) -> None:
     git("init", "-q", "-b", "main")
     subprocess.run(["dvc", "init", "-q"], check=True)
     subprocess.run(["dvc", "remote", "add", "-q", "-d", "store", "../store"], check=True)
-    Path(".gitignore").write_text("/data\n/store\n*.parquet\n*.tflite\n")
+    Path(".gitignore").write_text("/data\n/store\n*.parquet\n*.tflite\n*.npz\n")
     line = {"task": "tabular_classification", "framework": "catboost"}
     Path("params.yaml").write_text(yaml.safe_dump({"all": dict.fromkeys(variants, line), "variants": {}}))
     stages = {
@@ -113,10 +114,13 @@ def build(
     machine: str = "one",
     latency: float = 1.0,
     converted: float = 0.0,
+    golden: bool = False,
+    model: bytes | None = None,
 ) -> None:
     """Write what the stages would write: a model, its predictions on the rows in `test`, its record and its benchmark.
 
-    `converted`: the offset of the native model is smaller by this value.
+    `converted`: the offset of the native model is smaller by this value. `golden`: with golden examples, so that a
+    server takes it. `model`: another one than the logistic function of `slope` and `offset`.
     """
     raw, prepared = Path("data/raw") / variant, Path("data/prepared") / variant
     models, reports = Path("models") / variant, Path("reports") / variant
@@ -130,7 +134,7 @@ def build(
     writer = ShardWriter(prepared / "test")
     writer.append(encoded.inputs, encoded.targets)
     writer.close(examples)
-    model = logistic(slope, offset)
+    model = model or logistic(slope, offset)
     predicted = Interpreter(model)(encoded.inputs)
     (models / "model.tflite").write_bytes(model)
     shown = predictions.table(examples, encoded.targets, predicted, spec["outputs"])
@@ -183,6 +187,11 @@ def build(
             "params": hashlib.sha256((Path("params") / f"{variant}.yaml").read_bytes()).hexdigest(),
         },
     }
+    if golden:
+        content = golden_examples(Interpreter(model), encoded.inputs[:2])
+        (models / "golden.npz").write_bytes(content)
+        hashed = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        record["artifacts"]["golden.npz"] = hashed
     (models / "release.json").write_text(json.dumps(record))
     (models / "card.md").write_text(f"# {variant}\n")
     timed = {f"latency_{name}_ms": {"value": latency} for name in ("mean", "p50", "p95", "p99")}
@@ -216,6 +225,8 @@ def lock() -> None:
         variant = model.parent.name
         for stage, paths in WRITTEN.items():
             outs = [_hashed(path.format(variant)) for path in paths]
+            if stage == "convert-tflite":
+                outs += [_hashed(str(path)) for path in model.parent.glob("golden.npz")]
             deps = [_hashed(str(model))] if stage in ("benchmark", "register") else []
             stages[f"{stage}@{variant}"] = {"cmd": "true", "deps": deps, "outs": outs}
     Path("dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
@@ -230,8 +241,9 @@ def commit(message: str, store: Path = Path(".dvc/cache")) -> str:
     """Commit the build: outputs of DVC go to `store`, their hashes to dvc.lock."""
     lock()
     for model in Path("models").glob("*/model.tflite"):
-        for path in (*WRITTEN["evaluate"], *WRITTEN["convert-tflite"]):
-            out = _hashed(path.format(model.parent.name))
+        written = [path.format(model.parent.name) for path in (*WRITTEN["evaluate"], *WRITTEN["convert-tflite"])]
+        for path in (*written, *map(str, model.parent.glob("golden.npz"))):
+            out = _hashed(path)
             kept = store / "files" / "md5" / out["md5"][:2] / out["md5"][2:]
             kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(out["path"], kept)

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from slipway.cli import (
     changing,
     deployment,
+    ensemble,
     experiment,
     log,
     own_data,
@@ -340,6 +341,7 @@ app.add_typer(token.app, name="token")
 app.add_typer(log.app, name="log")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(rollout.app, name="rollout")
+app.add_typer(ensemble.app, name="ensemble")
 for command in (
     own_data.new,
     changing.rename,

@@ -1,5 +1,6 @@
 """A file that a person writes, such as experiments/ID.yaml: checked against its form, all mistakes told at once."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +11,21 @@ from slipway.core import documents
 from slipway.core.errors import ConfigError, MalformedError
 
 Form = TypeVar("Form", bound=BaseModel)
+NAME = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def check_name(name: str, what: str) -> None:
+    """Check the name of a definition, which is that of its file, and may be a part of tags and URLs.
+
+    Args:
+        name: the name.
+        what: what it names, for the message, such as `an experiment`.
+
+    Raises:
+        ConfigError: it is not of the right form.
+    """
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{name!r} cannot name {what}: use up to 63 lower-case letters, digits and -")
 
 
 def parse(content: bytes, path: str, form: type[Form]) -> Form:

@@ -14,7 +14,6 @@
 The first arm is the control. All mistakes of a file are told at once, each with its line.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,7 +34,6 @@ FOLDER = Path("experiments")
 BUILT_IN = ("confidence", "inference_time", "errors")
 """The metrics that the log of predictions has: the probability of the most probable class, seconds in the model, and
 whether a request failed. Every other metric comes from outcomes."""
-_ID = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ARM = "^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
 _METRIC = "^[a-z][a-z0-9_]{0,62}$"
 
@@ -228,8 +226,7 @@ def check_id(name: str) -> None:
     Raises:
         ConfigError: it is not of the right form.
     """
-    if not _ID.fullmatch(name):
-        raise ConfigError(f"{name!r} cannot name an experiment: use up to 63 lower-case letters, digits and -")
+    definitions.check_name(name, "an experiment")
 
 
 def check_together(experiments: Sequence[Experiment]) -> None:

@@ -7,14 +7,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from slipway.core import documents
+from slipway.core import definitions, documents
 from slipway.core.config import NAME
 from slipway.core.errors import ConfigError
 from slipway.registry.grammar import LIVE, VERSION
 from slipway.serving.settings import Capturing
 
 FOLDER = Path("deployments")
-_ID = re.compile("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _SIZE = re.compile(r"([1-9][0-9]{0,9})(MB|GB)")
 _BYTES = {"MB": 10**6, "GB": 10**9}
 
@@ -152,8 +151,7 @@ def check_id(name: str) -> None:
     Raises:
         ConfigError: it is not of the right form.
     """
-    if not _ID.fullmatch(name):
-        raise ConfigError(f"{name!r} cannot name a deployment: use up to 63 lower-case letters, digits and -")
+    definitions.check_name(name, "a deployment")
 
 
 def _of(values: Any, path: Path) -> Deployment:

@@ -1,0 +1,52 @@
+"""Which ensembles may answer, as Git says: those whose committed verdict is a pass about the versions of today."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from slipway.core.errors import SlipwayError
+from slipway.ensembles import definition, members, verdict
+from slipway.ensembles.definition import FOLDER
+from slipway.ensembles.members import Ensemble, Holders
+from slipway.registry import git
+from slipway.registry.state import Variant
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The ensembles that may answer, by name, and why the others may not."""
+
+    passed: Mapping[str, Ensemble] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(commit: str, variants: Mapping[str, Variant], held: Holders) -> Standing:
+    """Return the standing of the ensembles at a commit.
+
+    Args:
+        commit: the commit.
+        variants: the variants in the registry.
+        held: the version that holds each role.
+
+    Raises:
+        RegistryError: Git cannot be read.
+    """
+    listed = git.run("ls-tree", "-z", "--name-only", commit, f"{FOLDER.as_posix()}/").split("\0")
+    names = [name.removeprefix(f"{FOLDER.as_posix()}/")[: -len(".yaml")] for name in listed if name.endswith(".yaml")]
+    suffixes = ("yaml", "json")
+    contents = git.contents([f"{commit}:{FOLDER.as_posix()}/{name}.{suffix}" for name in names for suffix in suffixes])
+    passed, refused = {}, {}
+    for at, name in enumerate(names):
+        try:
+            path = definition.path_of(name).as_posix()
+            said = definition.parse(contents[2 * at] or b"", path)
+            ensemble = members.assemble(name, said, variants, held)
+            stated = contents[2 * at + 1]
+            evaluation = None if stated is None else verdict.read(stated, verdict.file_of(name).as_posix())
+            why = verdict.objection(evaluation, ensemble)
+        except SlipwayError as error:
+            why = "; ".join(str(error).splitlines())
+        if why is None:
+            passed[name] = ensemble
+        else:
+            refused[name] = why
+    return Standing(passed, refused)
