@@ -13,12 +13,13 @@ from slipway.serving import heartbeat, rest, withdrawal
 from slipway.serving.audit import AuditLog
 from slipway.serving.capture import Capture
 from slipway.serving.control import Control
+from slipway.serving.ensembles import Together
 from slipway.serving.experiments import Experiments
 from slipway.serving.indexing import Indexing
 from slipway.serving.inference import Inference
 from slipway.serving.measures import Measures
 from slipway.serving.middleware import protected
-from slipway.serving.models import Models
+from slipway.serving.models import ENSEMBLE, Models
 from slipway.serving.outcomes import Outcomes
 from slipway.serving.predictions import PREFIX, Predictions
 from slipway.serving.recording import Recording
@@ -146,19 +147,22 @@ class Worker:
             await asyncio.sleep(MEASURED)
 
     def _measure(self) -> None:
-        serving = self._models.serving
+        serving, answering = self._models.serving, self._models.ensembles
+        ready = {
+            place: place in serving and key(serving[place].version) == key(version)
+            for place, version in self._models.followed().items()
+        }
+        for name, one in self._models.voting().items():
+            ready[name, ENSEMBLE] = name in answering and answering[name].model_version == one.version
         self._measures.worker(
             waiting=self._inference.waiting,
             loaded=sum(one.bytes for one in self._models.loaded()),
             lost=self._audit.lost + (0 if self._log is None else self._log.lost),
             fetched=self._watch.fetched_at,
-            ready={
-                place: place in serving and key(serving[place].version) == key(version)
-                for place, version in self._models.followed().items()
-            },
+            ready=ready,
         )
 
-    def _withdraw_if_it_fails(self, model: Loaded, failed: bool) -> None:
+    def _withdraw_if_it_fails(self, model: Loaded | Together, failed: bool) -> None:
         """Count a request to a version, and go back to the version before if too many fail."""
         if (path := self._settings.withdrawn) is None:
             return

@@ -19,6 +19,7 @@ import orjson
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser
 
+from slipway.serving.ensembles import Together
 from slipway.serving.limits import Limits, check_files, check_pixels, check_rows, check_sound
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
@@ -31,7 +32,7 @@ _FILES = ("image/", "audio/", "video/mp4", "application/ogg", "application/octet
 _SCALARS = (str, int, float, bool, type(None))
 
 
-def read(model: Loaded, content_type: str, body: bytes, limits: Limits) -> list[Any]:
+def read(model: Loaded | Together, content_type: str, body: bytes, limits: Limits) -> list[Any]:
     """Return the examples of a request, at least one: rows as dictionaries, files as bytes.
 
     Raises:
@@ -41,19 +42,19 @@ def read(model: Loaded, content_type: str, body: bytes, limits: Limits) -> list[
     if kind == JSON:
         found = from_json(model, body)
     elif model.takes_rows:
-        raise _other_type(kind, f"{model.version.variant} takes rows: send them as {JSON}")
+        raise _other_type(kind, f"{model.model} takes rows: send them as {JSON}")
     elif kind == FORM:
         found = _from_form(content_type, body, limits)
     elif kind.startswith(_FILES):
         found = [body]
     else:
         advice = f"send one file as image/*, audio/* or application/octet-stream, several as {FORM}, or {JSON}"
-        raise _other_type(kind, f"{model.version.variant} takes files: {advice}")
+        raise _other_type(kind, f"{model.model} takes files: {advice}")
     check(model, found, limits)
     return found
 
 
-def check(model: Loaded, found: Sequence[Any], limits: Limits) -> None:
+def check(model: Loaded | Together, found: Sequence[Any], limits: Limits) -> None:
     """Check the number of examples of a request.
 
     Raises:
@@ -81,7 +82,7 @@ def unusable(detail: str) -> Problem:
     return Problem(422, "Input cannot be used", detail)
 
 
-def from_json(model: Loaded, body: bytes) -> list[Any]:
+def from_json(model: Loaded | Together, body: bytes) -> list[Any]:
     """Return the examples of a JSON document.
 
     Raises:

@@ -36,12 +36,13 @@ class Predicted:
 
     `array` are the predictions [n, *p] as `Predictor.predict_array` gives them, `values` the same in the form for
     callers (empty for encoded examples), and `seconds` the time from raw examples to these, for all requests that went
-    through together.
+    through together. `missing` are the members of an ensemble that failed, so that the rest answered.
     """
 
     array: np.ndarray
     values: list[Any]
     seconds: float
+    missing: tuple[str, ...] = ()
 
 
 Outcome = Predicted | Exception

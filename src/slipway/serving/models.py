@@ -5,19 +5,26 @@ An address is `NAME`, which means the version with the server's role (or the ver
 
 For each (variant, role) one loaded version answers. It is replaced only by one that is loaded, so a version that
 cannot be loaded leaves the old one in service. All of this happens on the event loop, between two requests.
+
+An ensemble is addressed by its name. Its members are kept loaded like versions that hold a role, and it answers when
+all of them are. Once its verdict does not hold any more, it does not answer.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable
 
+from slipway.ensembles.members import Ensemble
 from slipway.registry.grammar import LIVE
 from slipway.registry.state import LATEST, Version
+from slipway.serving.ensembles import Together
 from slipway.serving.problems import Problem
 from slipway.serving.release import Key, Loaded, key
 from slipway.serving.roles import Roles
 
 Place = tuple[str, str]
 """A variant and a role."""
+ENSEMBLE = "ensemble"
+"""What stands in the place of a role for an ensemble."""
 
 
 class Models:
@@ -32,21 +39,26 @@ class Models:
         self.only = frozenset(only)
         self.cache_bytes = cache_bytes
         self.roles = Roles()
-        self._compared: frozenset[Place] = frozenset()
+        self._needed: frozenset[Place] = frozenset()
+        """The places, with a version instead of a role, that experiments and ensembles need."""
         self.serving: dict[Place, Loaded] = {}
         self._memory: OrderedDict[Key, Loaded] = OrderedDict()
-        self._ready: dict[str, Loaded] = {}
+        self.ensembles: dict[str, Together] = {}
+        """The ensembles that answer."""
+        self._ready: dict[str, Loaded | Together] = {}
         self._held: set[Key] = set()
         """The versions that are never unloaded: those that hold a role in Git or answer for one."""
 
-    def find(self, address: str) -> Loaded | Version:
-        """Return the loaded version that an address means, or the version to load first.
+    def find(self, address: str) -> Loaded | Together | Version:
+        """Return the loaded version or the ensemble that an address means, or the version to load first.
 
         Raises:
-            Problem: 404 if there is no such model, version or holder of the role.
+            Problem: 404 if there is no such model, version or holder of the role, 503 for an ensemble that does not
+                answer.
         """
         if (known := self._ready.get(address)) is not None:
-            self._memory.move_to_end(key(known.version))
+            if isinstance(known, Loaded):
+                self._memory.move_to_end(key(known.version))
             return known
         place, version = self.resolve(address)
         if (loaded := self._memory.get(key(version))) is not None:
@@ -58,9 +70,11 @@ class Models:
         """Return the version that an address means in Git, and its place if the address means a role.
 
         Raises:
-            Problem: 404 if there is none; it says which ones there are.
+            Problem: 404 if there is none; it says which ones there are. 503 for an ensemble that does not answer.
         """
         name, _, wanted = address.partition("@")
+        if not wanted:
+            self._check_answers(name)
         wanted = wanted or self.role
         variant = self.variant(name)
         if wanted in LIVE:
@@ -97,7 +111,9 @@ class Models:
         """
         variant = self.roles.names.get(name, name)
         if variant not in self.roles.variants or (self.only and variant not in self.only):
-            known = self.variants()
+            if self._is_ensemble(name):
+                raise Problem(404, "No single model", f"{name} is an ensemble: it has no versions and no roles")
+            known = [*self.variants(), *self.ensembles]
             raise Problem(404, "Unknown model", f"no model {name}; there are: {_listed(known) or 'none'}", known=known)
         return variant
 
@@ -107,7 +123,27 @@ class Models:
 
     def unanswered(self) -> list[str]:
         """Return the chosen models that have no version with the server's role."""
-        return sorted(name for name in self.only if self.holder((name, self.role)) is None)
+        return sorted(
+            name for name in self.only if not self._is_ensemble(name) and self.holder((name, self.role)) is None
+        )
+
+    def silent(self) -> list[str]:
+        """Return the chosen ensembles that do not answer."""
+        return sorted(name for name in self.only if self._is_ensemble(name) and name not in self.ensembles)
+
+    def voting(self) -> dict[str, Ensemble]:
+        """Return the ensembles that should answer, as Git says."""
+        return {name: one for name, one in self.roles.ensembles.passed.items() if not self.only or name in self.only}
+
+    def _is_ensemble(self, name: str) -> bool:
+        standing = self.roles.ensembles
+        return (name in standing.passed or name in standing.refused) and not (self.only and name not in self.only)
+
+    def _check_answers(self, name: str) -> None:
+        """Raise a problem for an ensemble that does not answer."""
+        if self._is_ensemble(name) and name not in self.ensembles:
+            why = self.roles.ensembles.refused.get(name, "its members are not all loaded; see /readyz")
+            raise Problem(503, "Ensemble does not answer", f"the ensemble {name} does not answer: {why}")
 
     def holder(self, place: Place) -> Version | None:
         """Return the version that Git names for a place; None if there is none."""
@@ -118,9 +154,9 @@ class Models:
 
     def followed(self) -> dict[Place, Version]:
         """Return the places to keep loaded with their versions in Git: those of the server's role, those of
-        experiments, and those in use."""
+        experiments and ensembles, and those in use."""
         places = [(name, self.role) for name in self.variants()]
-        places += [place for place in (*sorted(self._compared), *self.serving) if place not in places]
+        places += [place for place in (*sorted(self._needed), *self.serving) if place not in places]
         return {place: version for place in places if (version := self.holder(place)) is not None}
 
     def loaded(self) -> list[Loaded]:
@@ -139,14 +175,16 @@ class Models:
             compared: the places, with a version instead of a role, that experiments need.
         """
         self.roles = roles
-        known = set(self.variants())
-        self._compared = frozenset(place for place in compared if place[0] in known)
+        known, voting = set(self.variants()), self.voting()
+        members = {place for one in voting.values() for place in _places(one)}
+        self._needed = frozenset(members | {place for place in compared if place[0] in known})
+        self.ensembles = {name: one for name, one in self.ensembles.items() if name in voting}
         self.serving = {place: loaded for place, loaded in self.serving.items() if self._stays(place)}
         self._hold()
         self._update()
 
     def _stays(self, place: Place) -> bool:
-        wanted = place[1] in LIVE or place[1] == self.role or place in self._compared
+        wanted = place[1] in LIVE or place[1] == self.role or place in self._needed
         return wanted and self.holder(place) is not None
 
     def put(self, loaded: Loaded, place: Place | None = None) -> None:
@@ -168,16 +206,17 @@ class Models:
         self._update()
         return True
 
-    def is_held(self, loaded: Loaded) -> bool:
-        """Whether a version holds a role in Git, or answers for one."""
-        return key(loaded.version) in self._held
+    def is_held(self, model: Loaded | Together) -> bool:
+        """Whether a version holds a role in Git, or answers for one; an ensemble does what Git says."""
+        return isinstance(model, Together) or key(model.version) in self._held
 
     def _is_registered(self, version: Version) -> bool:
         variant = self.roles.variants.get(version.variant)
         return variant is not None and variant.version_at(version.commit) == version.version
 
     def _hold(self) -> None:
-        serving = (one.version for one in self.serving.values())
+        members = (one for together in self.ensembles.values() for one in together.members)
+        serving = (one.version for one in (*self.serving.values(), *members))
         self._held = {key(one) for one in (*self.roles.holders.values(), *serving)}
 
     def _trim(self) -> None:
@@ -191,17 +230,27 @@ class Models:
 
     def _update(self) -> None:
         """Write down which loaded version each address means, so that a request needs only one look."""
-        self._ready = {one.version.name: one for one in self._memory.values() if self._is_registered(one.version)}
+        ready = {one.version.name: one for one in self._memory.values() if self._is_registered(one.version)}
         aliases: dict[str, list[str]] = {}
         for registered, variant in self.roles.names.items():
             aliases.setdefault(variant, [variant]).append(registered)
         for (variant, role), loaded in self.serving.items():
             for name in aliases.get(variant, [variant]):
-                self._ready[f"{name}@{role}"] = loaded
+                ready[f"{name}@{role}"] = loaded
                 if role == self.role:
-                    self._ready[name] = loaded
+                    ready[name] = loaded
         if self.only:
-            self._ready = {name: one for name, one in self._ready.items() if one.version.variant in self.only}
+            ready = {name: one for name, one in ready.items() if one.version.variant in self.only}
+        for name, ensemble in self.voting().items():
+            members = [self.serving[place] for place in _places(ensemble) if place in self.serving]
+            if len(members) == len(ensemble.members):  # otherwise the one before goes on, until all are loaded
+                self.ensembles[name] = Together(ensemble, tuple(members))
+        self._ready = {**ready, **self.ensembles}
+
+
+def _places(ensemble: Ensemble) -> list[Place]:
+    """The places of the members of an ensemble."""
+    return [(one.version.variant, one.version.version) for one in ensemble.members]
 
 
 def _listed(names: list[str], most: int = 10) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 import orjson
 
 from slipway.serving import examples
+from slipway.serving.ensembles import Together
 from slipway.serving.examples import unusable
 from slipway.serving.inference import Predicted
 from slipway.serving.limits import Limits
@@ -39,15 +40,15 @@ _DTYPES = {
 """The types of tensors other than BYTES, as NumPy writes them."""
 
 
-def metadata(model: Loaded, versions: Sequence[str]) -> dict[str, Any]:
+def metadata(model: Loaded | Together, versions: Sequence[str]) -> dict[str, Any]:
     """Return the metadata of a model: its inputs and outputs."""
     shape, dtype = model.output
-    spec = model.predictor.spec
+    spec = (model.members[0] if isinstance(model, Together) else model).predictor.spec
     inputs = [{"name": FILES, "datatype": "BYTES", "shape": [-1]}]
     if model.takes_rows:
         inputs = [{"name": name, "datatype": kind, "shape": [-1]} for name, kind in _columns(model).items()]
     return {
-        "name": model.version.variant,
+        "name": model.model,
         "versions": list(versions),
         "platform": "slipway_tflite",
         "inputs": inputs,
@@ -63,7 +64,7 @@ def metadata(model: Loaded, versions: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def read(model: Loaded, body: bytes, length: str, limits: Limits) -> tuple[Mapping[str, Any], list[Any]]:
+def read(model: Loaded | Together, body: bytes, length: str, limits: Limits) -> tuple[Mapping[str, Any], list[Any]]:
     """Return the request, as its JSON says, and the raw examples in it.
 
     Args:
@@ -95,7 +96,7 @@ def read(model: Loaded, body: bytes, length: str, limits: Limits) -> tuple[Mappi
     return request, given
 
 
-def answer(model: Loaded, request: Mapping[str, Any], predicted: Predicted) -> tuple[bytes, int | None]:
+def answer(model: Loaded | Together, request: Mapping[str, Any], predicted: Predicted) -> tuple[bytes, int | None]:
     """Return the body of the answer, and the length of its JSON if bytes of tensors follow it."""
     array = np.ascontiguousarray(predicted.array)
     tensors: dict[str, tuple[str, list[int], Any]] = {
@@ -114,15 +115,19 @@ def answer(model: Loaded, request: Mapping[str, Any], predicted: Predicted) -> t
         else:
             output["data"] = [one.decode() for one in values] if texts else values.ravel().tolist()
         outputs.append(output)
-    document = {"model_name": model.version.variant, "model_version": model.version.version, "outputs": outputs}
+    document: dict[str, Any] = {"model_name": model.model, "model_version": model.model_version, "outputs": outputs}
+    if predicted.missing:
+        document["parameters"] = {"missing_members": list(predicted.missing)}
     if isinstance(request.get("id"), str):
         document["id"] = request["id"]
     head = orjson.dumps(document)
     return (head + b"".join(tail), len(head)) if tail else (head, None)
 
 
-def _columns(model: Loaded) -> dict[str, str]:
-    """The columns that a model of rows needs, with the type of each."""
+def _columns(model: Loaded | Together) -> dict[str, str]:
+    """The columns that a model of rows needs, with the type of each; for an ensemble, those of all members."""
+    if isinstance(model, Together):
+        return {name: kind for member in model.members for name, kind in _columns(member).items()}
     data = model.predictor.record["data"]
     numeric = list(data["numeric"])
     texts = [*data.get("dates", ()), *data["categorical"]]

@@ -16,9 +16,10 @@ from slipway.core.errors import DataError, ExampleError, ModelError
 from slipway.registry.state import Version
 from slipway.serving import examples, experiments
 from slipway.serving.bodies import whole
+from slipway.serving.ensembles import Together
 from slipway.serving.experiments import Asked, Assigned, Experiments
 from slipway.serving.forecasts import Forecasts, Kept, forecasts, is_ahead
-from slipway.serving.inference import Inference, Predicted, of_raw
+from slipway.serving.inference import MOST_TOGETHER, Inference, Predicted, of_raw
 from slipway.serving.models import Models
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
@@ -77,20 +78,22 @@ class Predictions:
         content = await whole(receive)
         given = examples.read(model, header(scope, b"content-type"), content, self.limits)
         predicted = state["predicted"] = await self.predict(model, given)
-        state["examples"] = given
-        return orjson.dumps(
-            {
-                "request_id": state["request_id"],
-                "model": model.version.variant,
-                "model_version": model.version.version,
-                "predictions": predicted.values,
-                "inference_time": predicted.seconds,
-                "experiment_info": None if asked is None else _info(asked, assigned),
-            }
-        )
+        if isinstance(model, Loaded):  # an ensemble has no raw data of its own
+            state["examples"] = given
+        answer = {
+            "request_id": state["request_id"],
+            "model": model.model,
+            "model_version": model.model_version,
+            "predictions": predicted.values,
+            "inference_time": predicted.seconds,
+            "experiment_info": None if asked is None else _info(asked, assigned),
+        }
+        if predicted.missing:
+            answer["missing_members"] = predicted.missing
+        return orjson.dumps(answer)
 
-    async def model(self, address: str) -> Loaded:
-        """Return the version that an address means; it is loaded first if need be.
+    async def model(self, address: str) -> Loaded | Together:
+        """Return the version or the ensemble that an address means; a version is loaded first if need be.
 
         Raises:
             Problem: there is none, or it cannot be loaded.
@@ -104,12 +107,18 @@ class Predictions:
         except TimeoutError:
             raise Problem(504, "Deadline passed", f"{found.name} is being loaded; try again in some seconds")
 
-    async def predict(self, model: Loaded, given: list[Any]) -> Predicted:
+    async def predict(self, model: Loaded | Together, given: list[Any]) -> Predicted:
         """Return the predictions of raw examples.
 
         Raises:
             Problem: an example cannot be used, the model fails, or there are too many requests.
         """
+        if isinstance(model, Together):
+            each = (self.predict(member, given) for member in model.members)
+            found = await asyncio.gather(*each, return_exceptions=True)
+            if len(given) > MOST_TOGETHER:
+                return await asyncio.to_thread(model.combine, found, given)
+            return model.combine(found, given)
         if is_ahead(model, given):
             work = partial(self._forecasts.predict, model)
             return await _or_problem(self._inference.run(model, given, work, self._deadline))
@@ -122,14 +131,17 @@ class Predictions:
         examples.check_sizes(model, given, self.limits)
         return of_raw(model, given)
 
-    async def observe(self, model: Loaded, content_type: str, content: bytes) -> Kept:
+    async def observe(self, model: Loaded | Together, content_type: str, content: bytes) -> Kept:
         """Add observed rows to the history of a forecast.
 
         Raises:
             Problem: the model does not forecast, a row cannot be used, or there are too many requests.
         """
+        if isinstance(model, Together):
+            members = ", ".join(dict.fromkeys(member.model for member in model.members))
+            raise Problem(422, "No forecast", f"{model.model} is an ensemble: send the rows to its members, {members}")
         if not forecasts(model):
-            raise Problem(422, "No forecast", f"{model.version.variant} does not forecast, so it keeps no history")
+            raise Problem(422, "No forecast", f"{model.model} does not forecast, so it keeps no history")
         given = examples.read(model, content_type, content, self.limits)
         kept: list[Kept] = []
 

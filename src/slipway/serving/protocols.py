@@ -8,13 +8,14 @@ import orjson
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from slipway.registry.state import Version
 from slipway.serving import invocations, open_inference
 from slipway.serving.bodies import whole
+from slipway.serving.ensembles import Together
 from slipway.serving.models import Models
 from slipway.serving.openapi import responses
 from slipway.serving.predictions import Predictions, header
 from slipway.serving.problems import Problem
-from slipway.serving.release import Loaded
 
 PROBLEMS = responses(404, 413, 422, 429, 500, 503, 504)
 """The problems of every way to predict, in the OpenAPI document; the middleware adds its own."""
@@ -93,7 +94,9 @@ def _add_open_inference(app: FastAPI, models: Models, predictions: Predictions, 
             found = await predictions.model(f"{name}@{version}" if version else name)
         except Problem as problem:
             raise _as_protocol(problem)
-        return open_inference.metadata(found, list(models.roles.variants[found.version.variant].versions))
+        if isinstance(found, Together):
+            return open_inference.metadata(found, [found.model_version])
+        return open_inference.metadata(found, list(models.roles.variants[found.model].versions))
 
     async def model_ready(name: str, response: Response, version: str = "") -> dict[str, Any]:
         """Whether a model answers."""
@@ -101,7 +104,7 @@ def _add_open_inference(app: FastAPI, models: Models, predictions: Predictions, 
             found = models.find(f"{name}@{version}" if version else name)
         except Problem as problem:
             raise _as_protocol(problem)
-        is_ready = isinstance(found, Loaded)
+        is_ready = not isinstance(found, Version)
         response.status_code = 200 if is_ready else 503
         return {"name": name, "ready": is_ready}
 
@@ -149,6 +152,13 @@ def _add_mlflow(app: FastAPI, models: Models, predictions: Predictions) -> None:
         """Predict encoded examples, as MLflow's server does."""
         state = request.scope["state"]
         found = state["model"] = await predictions.model(model or _only(models))
+        if isinstance(found, Together):
+            raise Problem(
+                422,
+                "No encoded examples",
+                f"{found.model} is an ensemble, whose members encode in their own ways: "
+                "send raw examples to /api/v1/predict",
+            )
         inputs = invocations.read(found, await whole(request.receive), predictions.limits)
         predicted = state["predicted"] = await predictions.predict_encoded(found, inputs)
         return Response(orjson.dumps({"predictions": predicted.array.tolist()}), media_type="application/json")

@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from slipway.serving.ensembles import Together
 from slipway.serving.experiments import Assigned
 from slipway.serving.inference import Predicted
 from slipway.serving.measures import OTHER, Measures
@@ -29,7 +30,7 @@ _GONE = 499
 class Recording:
     """ASGI middleware: each request for predictions is counted and logged.
 
-    The application notes in `scope["state"]` what is known of the request: `model` (`Loaded`), `predicted`
+    The application notes in `scope["state"]` what is known of the request: `model`, `predicted`
     (`Predicted`), and `assigned` (`Assigned`) if it takes part in an experiment. The state also has the `caller`, who
     asks, and its name in logs, `unit`; both are None if the request does not say.
 
@@ -48,8 +49,8 @@ class Recording:
         measures: Measures,
         log: Log | None,
         units: Units | None,
-        named: Callable[[Loaded], bool],
-        answered: Callable[[Loaded, bool], None],
+        named: Callable[[Loaded | Together], bool],
+        answered: Callable[[Loaded | Together, bool], None],
     ) -> None:
         self.app = app
         self._measures = measures
@@ -97,13 +98,13 @@ class Recording:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         state = scope["state"]
-        model: Loaded | None = state.get("model")
+        model: Loaded | Together | None = state.get("model")
         predicted: Predicted | None = state.get("predicted") if status < 400 else None
         name = version = ""
         if model is not None and status != _GONE:
             self._answered(model, status >= 500)
         if model is not None:
-            name, version = model.version.variant, model.version.version if self._named(model) else OTHER
+            name, version = model.model, model.model_version if self._named(model) else OTHER
         self._measures.request(name, version, _outcome(status), seconds)
         if predicted is not None:
             self._measures.predicted(name, version, len(predicted.array), predicted.seconds)
@@ -116,7 +117,7 @@ class Recording:
                     time=datetime.now(UTC),
                     request_id=state["request_id"],
                     model=None if model is None else name,
-                    model_version=None if model is None else model.version.version,
+                    model_version=None if model is None else model.model_version,
                     unit=state["unit"],
                     status=status,
                     problem=state.get("problem"),

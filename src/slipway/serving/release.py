@@ -65,6 +65,16 @@ class Loaded:
     """For a forecast, what is kept of the history (`slipway.serving.forecasts`), with the number of its last change."""
 
     @property
+    def model(self) -> str:
+        """The name of the model, as answers and logs have it."""
+        return self.version.variant
+
+    @property
+    def model_version(self) -> str:
+        """The name of the version, as answers and logs have it."""
+        return self.version.version
+
+    @property
     def takes_rows(self) -> bool:
         """Whether examples are rows of a table; otherwise each is a file, such as a picture or a sound."""
         return "names" in self.predictor.spec["input"]

@@ -26,8 +26,9 @@ from slipway.serving import (
 from slipway.serving.access import may
 from slipway.serving.bodies import whole
 from slipway.serving.commands import Commands
+from slipway.serving.ensembles import Together
 from slipway.serving.measures import CONTENT_TYPE
-from slipway.serving.models import Models
+from slipway.serving.models import ENSEMBLE, Models
 from slipway.serving.outcomes import Outcomes
 from slipway.serving.outcomes import add as add_outcomes
 from slipway.serving.predictions import PREFIX, Predictions
@@ -61,6 +62,9 @@ class Prediction(BaseModel):
     predictions: list[Any] = Field(description="In the form that the model card describes, one for each example.")
     inference_time: float = Field(description="Seconds from the raw examples to their predictions.")
     experiment_info: ExperimentInfo | None = Field(description="Null unless the request asked for an experiment.")
+    missing_members: list[str] = Field(
+        default=[], description="The members of an ensemble that failed, so that the rest answered."
+    )
 
 
 class Observed(BaseModel):
@@ -77,7 +81,7 @@ class Answering(BaseModel):
     """A version that should answer."""
 
     model: str
-    role: str
+    role: str = Field(description="A role, a version that an experiment or an ensemble needs, or `ensemble`.")
     version: str = Field(description="The version that holds the role in Git.")
     answers: str | None = Field(description="The version that answers; null while none is loaded.")
 
@@ -221,6 +225,8 @@ def build(
     async def load(address: Address) -> InMemory:
         """Load a version into the worker that answers, before it is needed."""
         found = models.find(address)
+        if isinstance(found, Together):
+            raise Problem(404, "No single model", f"{address} is an ensemble, whose members are always loaded")
         return in_memory(models, await watch.load(address) if isinstance(found, Version) else found)
 
     @app.delete("/api/v1/loaded/{address}", tags=["server"], status_code=204, responses=openapi.responses(404, 409))
@@ -256,7 +262,7 @@ def build(
         model = await predictions.model(address)
         kind = request.headers.get("content-type", "")
         kept = await predictions.observe(model, kind, await whole(request.receive))
-        return Observed(model=model.version.variant, **asdict(kept))
+        return Observed(model=model.model, **asdict(kept))
 
     @app.get("/try/{address}", tags=["server"], response_class=HTMLResponse)
     async def try_page(address: Address) -> HTMLResponse:
@@ -276,7 +282,11 @@ def build(
 
 
 def readiness(models: Models, watch: Watch, draining: bool, more: Sequence[str] = ()) -> Readiness:
-    """Return whether every model answers that should; one of an experiment that cannot be loaded is a problem only."""
+    """Return whether every model answers that should.
+
+    A version of an experiment that cannot be loaded, and an ensemble that does not answer, are a problem only, unless
+    the server was told to serve this ensemble.
+    """
     answering = [
         Answering(
             model=place[0],
@@ -286,16 +296,26 @@ def readiness(models: Models, watch: Watch, draining: bool, more: Sequence[str] 
         )
         for place, version in models.followed().items()
     ]
+    ensembles = [
+        Answering(
+            model=name,
+            role=ENSEMBLE,
+            version=one.version,
+            answers=models.ensembles[name].model_version if name in models.ensembles else None,
+        )
+        for name, one in models.voting().items()
+    ]
     wrong = [*watch.problems, *more]
     if draining:
         wrong.append("the server is about to end")
     lacking = models.unanswered()
     wrong += [f"no version of {name} holds {models.role}: give the role with `slipway promote`" for name in lacking]
-    if not answering and not lacking:
+    of_role = [one for one in answering if one.role == models.role]
+    if not of_role and not ensembles and not lacking:
         wrong.append(f"no version holds {models.role}: give the role with `slipway promote`")
-    answered = not lacking and all(one.answers is not None for one in answering if one.role == models.role)
-    answered = answered and any(one.role == models.role for one in answering)
-    return Readiness(ready=answered and not draining, models=answering, problems=wrong)
+    answered = bool(of_role or models.ensembles) and all(one.answers is not None for one in of_role)
+    answered = answered and not lacking and not models.silent()
+    return Readiness(ready=answered and not draining, models=[*answering, *ensembles], problems=wrong)
 
 
 def in_memory(models: Models, loaded: Loaded) -> InMemory:

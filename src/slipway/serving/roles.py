@@ -1,4 +1,5 @@
-"""Who holds which role, as Git says: versions, roles and experiments by the tags, and the records at their commits.
+"""Who holds which role, as Git says: versions, roles and experiments by the tags, and the records at their commits;
+and which ensembles may answer, by the files at the commit that is checked out.
 
 Anyone with push access can write any tag. A tag gives a role only if the gate passed the version, or if it states a
 force that counts (`slipway.registry.promoters`); otherwise the role is with the latest earlier holder that was not
@@ -11,6 +12,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from slipway.core.errors import RegistryError
+from slipway.ensembles import standing
+from slipway.ensembles.standing import Standing
 from slipway.experiments import history
 from slipway.experiments.definition import Experiment
 from slipway.registry import git, promoters, releases
@@ -27,7 +30,8 @@ class Roles:
 
     `variants` are those with versions, `holders` the version that holds each (variant, role), `given` the tag that gave
     it, `names` the variant of each registered model of MLflow, `experiments` those that run, `rollouts` those of each
-    variant that go on, and `problems` the tags that are not followed, in words.
+    variant that go on, `ensembles` those that may answer, and why others may not, and `problems` what is not followed,
+    in words.
     """
 
     variants: Mapping[str, Variant] = field(default_factory=dict)
@@ -36,15 +40,17 @@ class Roles:
     names: Mapping[str, str] = field(default_factory=dict)
     experiments: tuple[Experiment, ...] = ()
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
+    ensembles: Standing = field(default_factory=Standing)
     problems: tuple[str, ...] = ()
 
 
-def read(tags: Iterable[Tag], withdrawn: Mapping[str, str] | None = None) -> Roles:
+def read(tags: Iterable[Tag], withdrawn: Mapping[str, str] | None = None, commit: str = "") -> Roles:
     """Return the roles that tags give.
 
     Args:
         tags: the registry tags.
         withdrawn: tags that give no role on this server while an earlier holder can have it, with the reasons.
+        commit: the commit with the ensembles; empty for none.
 
     Raises:
         RegistryError: Git cannot be read.
@@ -78,8 +84,10 @@ def read(tags: Iterable[Tag], withdrawn: Mapping[str, str] | None = None) -> Rol
     given = {
         (name, role): variants[name].given(version.version, role).name for (name, role), version in holders.items()
     }
-    told = (*problems, *wrong, *faulty)
-    return Roles(variants, holders, given, _names(variants), tuple(experiments), rolled, told)
+    ensembles = standing.read(commit, variants, holders) if commit else Standing()
+    silent = [f"the ensemble {name} does not answer: {why}" for name, why in ensembles.refused.items()]
+    told = (*problems, *wrong, *faulty, *silent)
+    return Roles(variants, holders, given, _names(variants), tuple(experiments), rolled, ensembles, told)
 
 
 def _rollouts(

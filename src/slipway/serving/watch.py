@@ -58,7 +58,7 @@ class Watch:
         self._turn = asyncio.Lock()
         self._loading: dict[Key, asyncio.Future[Loaded]] = {}
         self._failures: dict[Key, _Failure] = {}
-        self._seen: tuple[str, frozenset[str], tuple[str, ...]] | None = None
+        self._seen: tuple[str, str, frozenset[str], tuple[str, ...]] | None = None
         self._stamp = self._withdrawn = 0
         self.problems: tuple[str, ...] = ()
         """What is wrong with Git, the tags or the versions that should answer, in words."""
@@ -181,10 +181,11 @@ class Watch:
         fetched = self._fetch(forced=again) if fetch else self._last_fetch()
         self._withdrawn = self._withdrawn_at()
         withdrawn = {} if self._settings.withdrawn is None else withdrawal.read(self._settings.withdrawn)
-        now = (repository.refs(), fetched.removed, tuple(withdrawn))
+        head = repository.head()
+        now = (repository.refs(), head, fetched.removed, tuple(withdrawn))
         if now == self._seen:
             return None, fetched.problems
-        found = roles.read(repository.effective(fetched.removed), withdrawn)
+        found = roles.read(repository.effective(fetched.removed), withdrawn, head)
         if (found.experiments or found.rollouts) and self._settings.log is None:
             why = "experiments and rollouts do not run, since they need the log of predictions: leave --no-log out"
             found = replace(found, experiments=(), rollouts={}, problems=(*found.problems, why))
