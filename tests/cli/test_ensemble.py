@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+import released
 from ensembles import house
 from slipway.cli.app import app
 
@@ -50,6 +51,11 @@ def test_from_the_definition_to_the_verdict_and_the_end_of_it(root: Path, monkey
     assert (row["name"], row["strategy"], row["verdict"]) == ("both", "weighted_average", "pass")
     assert row["version"] == shown["version"] == shown["evaluation"]["version"]
     assert "both" in slipway("list")
+
+    released.commit("ensemble")
+    arms = "--arm control=production --arm both=ensembles/both --goal clicks --sample 100"
+    done = CliRunner().invoke(app, ["experiment", "create", "together", "--model", "mine", *arms.split(), "--json"])
+    assert json.loads(done.output)["definition"]["arms"]["both"] == f"ensembles/both@{shown['version']}"
 
     house.version("yours", "v1.1.0", 2.0)
     house.promote("yours", "v1.1.0", 2)

@@ -80,6 +80,14 @@ def test_mistakes_are_refused(changes: dict[str, Any], told: str) -> None:
     assert told in refused(**changes)
 
 
+def test_an_arm_can_be_an_ensemble_with_its_version() -> None:
+    arms = {"control": "v1.0.0", "night": "ensembles/both@b8fb283dbb0e"}
+    found = experiment(arms=arms).definition.arms
+    assert [definition.ensemble_of(one) for one in found.values()] == [None, ("both", "b8fb283dbb0e")]
+    for wrong in ("ensembles/both", "ensembles/both@v1.0.0", "ensembles/Both@b8fb283dbb0e", "both@b8fb283dbb0e"):
+        assert "neither a version, such as v1.2.0, nor an ensemble" in refused(arms={**arms, "night": wrong})
+
+
 @pytest.mark.parametrize("wrong", [b"", b"[]", b"model: [", b"a: 1\na: 2", b"\xff", b"model: !!python/object:os.x {}"])
 def test_what_is_no_experiment_is_refused_with_its_file(wrong: bytes) -> None:
     with pytest.raises(ConfigError, match=r"experiments/night-games\.yaml"):

@@ -13,8 +13,10 @@ import released
 from ensembles import house
 from ensembles.house import FRAGILE, probability
 from serving.process import Server, serving, until
+from serving.test_experiments import define
 from serving.test_recording import logged
 from slipway.ensembles import evaluation, verdict
+from slipway.traffic import reading
 
 BOTH = ("mine@v1.0.0", "yours@v1.0.0")
 VERSIONS = {"mine@v1.0.0": 0.6, "yours@v1.0.0": 0.4}
@@ -227,6 +229,37 @@ def test_another_definition_answers_once_its_members_are_loaded(server: Server, 
     after = evaluated("moving", members={"mine@v1.1.0": 0.5, "yours@v1.0.0": 0.5})
     server.post("/api/v1/refresh")
     assert server.predict("moving", json=ROWS)["model_version"] == after
+
+
+def test_an_ensemble_can_be_an_arm_of_an_experiment(server: Server, root: Path) -> None:
+    version = evaluated("arm", members=VERSIONS)
+    seasons = evaluated("seasons", members={"mine@v1.0.0": 0.5, "mine@v1.1.0": 0.5})
+    arms = {"control": "v1.0.0", "both": f"ensembles/arm@{version}"}
+    halves = {"control": 50, "both": 50}
+    experiment = define(root, "together", model="mine", arms=arms, allocation=halves)
+    server.post("/api/v1/refresh")
+    expected = {"control": ("mine", "v1.0.0"), "both": ("arm", version)}
+    units = [f"user-{number}" for number in range(20)]
+    found = {unit: server.predict("mine", json=ROWS, headers={"x-unit": unit}) for unit in units}
+    for unit, answer in found.items():
+        assert (answer["model"], answer["model_version"]) == expected[experiment.assignment.arm(unit) or ""]
+    exposed = reading.exposures(server.log.parent / "traffic", "together")
+    assert set(zip(exposed["arm"], exposed["model_version"], strict=True)) == {(a, v) for a, (_, v) in expected.items()}
+    told = server.predict("mine?experiment_id=together&arm=both", json=ROWS)
+    assert (told["model"], told["experiment_info"]["variant"]) == ("arm", "both")
+
+    again = evaluated("arm", members={"mine@v1.0.0": 0.5, "yours@v1.0.0": 0.5})
+    server.post("/api/v1/refresh")
+    problems = server.get("/readyz").json()["problems"]
+    assert any(f"both: the ensemble arm is now {again}, not {version}" in one for one in problems)
+    after = {server.predict("mine", json=ROWS, headers={"x-unit": unit})["model_version"] for unit in units}
+    assert after == {"v1.0.0"}  # without it the experiment does not run
+    for name, model, arm, why in (
+        ("unknown", "mine", f"ensembles/none@{version}", "both: the ensemble none does not answer: no such one in Git"),
+        ("foreign", "yours", f"ensembles/seasons@{seasons}", "both: the ensemble seasons has no member of yours"),
+    ):
+        define(root, name, model=model, arms={"control": "v1.0.0", "both": arm}, allocation=halves)
+        assert any(why in one for one in server.post("/api/v1/refresh").json()["problems"])
 
 
 def test_a_server_can_serve_an_ensemble_alone(server: Server, root: Path, tmp_path: Path) -> None:

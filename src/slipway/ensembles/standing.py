@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from slipway.core.errors import SlipwayError
+from slipway.core.errors import RegistryError, SlipwayError
 from slipway.ensembles import definition, members, verdict
 from slipway.ensembles.definition import FOLDER
 from slipway.ensembles.members import Ensemble, Holders
@@ -18,18 +18,48 @@ class Standing:
     passed: Mapping[str, Ensemble] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
 
+    def find(self, name: str) -> Ensemble:
+        """Return an ensemble that may answer.
+
+        Raises:
+            RegistryError: there is none of this name, or it may not.
+        """
+        if name not in self.passed:
+            raise RegistryError(f"the ensemble {name} does not answer: {self.refused.get(name, 'no such one in Git')}")
+        return self.passed[name]
+
+
+def here(variants: Mapping[str, Variant]) -> Standing:
+    """Return the standing of the ensembles at the commit that is checked out; `variants` are those in the registry.
+
+    Raises:
+        RegistryError: Git cannot be read.
+    """
+    return read(head(), variants, members.holders(variants))
+
+
+def head() -> str:
+    """Return the commit that is checked out; empty if there is none yet.
+
+    Raises:
+        RegistryError: Git cannot be read.
+    """
+    return git.run("rev-parse", "--revs-only", "HEAD").strip()
+
 
 def read(commit: str, variants: Mapping[str, Variant], held: Holders) -> Standing:
     """Return the standing of the ensembles at a commit.
 
     Args:
-        commit: the commit.
+        commit: the commit; empty for none.
         variants: the variants in the registry.
         held: the version that holds each role.
 
     Raises:
         RegistryError: Git cannot be read.
     """
+    if not commit:
+        return Standing()
     listed = git.run("ls-tree", "-z", "--name-only", commit, f"{FOLDER.as_posix()}/").split("\0")
     names = [name.removeprefix(f"{FOLDER.as_posix()}/")[: -len(".yaml")] for name in listed if name.endswith(".yaml")]
     suffixes = ("yaml", "json")

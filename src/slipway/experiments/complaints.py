@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+from slipway.ensembles import standing
 from slipway.experiments import history
 from slipway.experiments.definition import BUILT_IN, Experiment
 from slipway.registry import state
@@ -21,7 +22,8 @@ def complaints(logs: Path, now: datetime) -> Iterator[tuple[str, str]]:
         RegistryError: Git cannot be read.
     """
     runs = history.read()
-    found, problems = history.running(runs, state.read())
+    variants = state.read()
+    found, problems = history.running(runs, variants, standing.here(variants))
     for problem in problems:
         yield (
             problem,

@@ -8,10 +8,14 @@ from typing import Literal
 
 from slipway.core import atomic
 from slipway.core.errors import ConfigError
+from slipway.ensembles import standing
+from slipway.ensembles.definition import FOLDER as ENSEMBLES
+from slipway.ensembles.standing import Standing
 from slipway.experiments import definition, history
 from slipway.experiments.definition import FOLDER, Experiment
 from slipway.registry import state
 from slipway.registry.grammar import ROLES
+from slipway.registry.state import Variant
 from slipway.statistics.power import sample_size
 
 GUARDRAIL = "errors"
@@ -48,7 +52,8 @@ def create(
     Args:
         name: its id.
         model: the variant.
-        arms: a version or a role for each arm; the first is the control. A role becomes its holder's version.
+        arms: a version, a role or `ensembles/NAME` for each arm; the first is the control. A role becomes its holder's
+            version, and an ensemble gets its version.
         goal: the metric that is to become better.
         better: whether higher or lower values of it are better.
         sample: the units of the smallest arm.
@@ -66,10 +71,8 @@ def create(
     if path.exists() or name in history.read():
         raise ConfigError(f"{name} is the id of an experiment already; choose another, since its units have their arms")
     variants = state.read()
-    versions = {
-        arm: state.find(variants, f"{model}{'#' if version in ROLES else '@'}{version}").version
-        for arm, version in arms.items()
-    }
+    ensembles = standing.here(variants)
+    versions = {arm: _version(model, version, variants, ensembles) for arm, version in arms.items()}
     part = math.floor(10_000 / len(arms)) / 100
     shares = dict.fromkeys(arms, part)
     shares[next(iter(arms))] = round(100 - part * (len(arms) - 1), 2)
@@ -85,10 +88,20 @@ def create(
         sample=sample,
     )
     experiment = definition.parse(text.encode(), name, path.as_posix())
-    history.check_versions(experiment, variants)
+    history.check_versions(experiment, variants, ensembles)
     path.parent.mkdir(exist_ok=True)
     atomic.write_text(path, text)
     return path, experiment
+
+
+def _version(model: str, version: str, variants: Mapping[str, Variant], ensembles: Standing) -> str:
+    """What a definition says for a version, a role or an ensemble."""
+    kind, _, name = version.partition("/")
+    if kind == ENSEMBLES.as_posix() and "@" not in name:
+        return f"{version}@{ensembles.find(name).version}"
+    if definition.ensemble_of(version) is not None:
+        return version
+    return state.find(variants, f"{model}{'#' if version in ROLES else '@'}{version}").version
 
 
 def sample(effect: float | None, deviation: float | None, arms: int) -> int:

@@ -14,6 +14,7 @@
 The first arm is the control. All mistakes of a file are told at once, each with its line.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -34,14 +35,24 @@ FOLDER = Path("experiments")
 BUILT_IN = ("confidence", "inference_time", "errors")
 """The metrics that the log of predictions has: the probability of the most probable class, seconds in the model, and
 whether a request failed. Every other metric comes from outcomes."""
+_ENSEMBLE = re.compile(rf"ensembles/(?P<name>{definitions.NAME.pattern})@(?P<version>[0-9a-f]{{12}})")
 _ARM = "^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
 _METRIC = "^[a-z][a-z0-9_]{0,62}$"
 
 
 def _version(name: str) -> str:
-    if not VERSION.fullmatch(name):
-        raise ValueError(f"{name!r} is not a version, such as v1.2.0; a role would change its holder")
+    if not VERSION.fullmatch(name) and ensemble_of(name) is None:
+        raise ValueError(
+            f"{name!r} is neither a version, such as v1.2.0, nor an ensemble with its version, such as "
+            "ensembles/both@b8fb283dbb0e; a role would change its holder"
+        )
     return name
+
+
+def ensemble_of(version: str) -> tuple[str, str] | None:
+    """Return the name and the version of the ensemble that is an arm; None if a version of the model is."""
+    found = _ENSEMBLE.fullmatch(version)
+    return (found["name"], found["version"]) if found is not None else None
 
 
 Name = Annotated[str, Field(pattern=_ARM)]

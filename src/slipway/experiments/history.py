@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from slipway.core.errors import ConfigError, RegistryError, SlipwayError
+from slipway.ensembles import standing
+from slipway.ensembles.standing import Standing
 from slipway.experiments import definition
 from slipway.experiments.definition import FOLDER, Experiment
 from slipway.registry import git, releases, sharing, state
@@ -116,19 +118,22 @@ def defined(run: Run) -> tuple[Experiment, list[str]]:
     return current, wrong
 
 
-def running(runs: Mapping[str, Run], variants: Mapping[str, Variant]) -> tuple[list[Experiment], list[str]]:
+def running(
+    runs: Mapping[str, Run], variants: Mapping[str, Variant], ensembles: Standing
+) -> tuple[list[Experiment], list[str]]:
     """Return the experiments that run, and what is wrong with those that cannot.
 
     Args:
         runs: the experiments that have tags.
         variants: the variants in the registry.
+        ensembles: the ensembles that may answer.
     """
     found: list[Experiment] = []
     problems = []
     for run in sorted((one for one in runs.values() if one.is_running), key=lambda one: (one.starts[0].when, one.id)):
         try:
             experiment, wrong = defined(run)
-            check_versions(experiment, variants)
+            check_versions(experiment, variants, ensembles)
             definition.check_together([*found, experiment])
         except SlipwayError as error:
             problems.append(f"the experiment {run.id} does not run: {'; '.join(str(error).splitlines())}")
@@ -138,14 +143,23 @@ def running(runs: Mapping[str, Run], variants: Mapping[str, Variant]) -> tuple[l
     return found, problems
 
 
-def check_versions(experiment: Experiment, variants: Mapping[str, Variant]) -> None:
+def check_versions(experiment: Experiment, variants: Mapping[str, Variant], ensembles: Standing) -> None:
     """Check that the versions of an experiment may answer requests: the gate passed them, and none is archived.
+
+    An ensemble must have the version of the arm, and a member of the model, so that it answers in the same form.
 
     Raises:
         RegistryError: a version is not there, or may not.
     """
     model = experiment.definition.model
     for arm, name in experiment.definition.arms.items():
+        if (of := definition.ensemble_of(name)) is not None:
+            ensemble = ensembles.find(of[0])
+            if ensemble.version != of[1]:
+                raise RegistryError(f"{arm}: the ensemble {of[0]} is now {ensemble.version}, not {of[1]}")
+            if all(one.version.variant != model for one in ensemble.members):
+                raise RegistryError(f"{arm}: the ensemble {of[0]} has no member of {model}, which it would answer for")
+            continue
         version = state.find(variants, f"{model}@{name}")
         verdict = releases.of(version).verdict
         if "archived" in version.roles:
@@ -182,8 +196,9 @@ def start(name: str, reason: str | None = None, *, push: bool = False) -> Event:
         if now == experiment:
             raise RegistryError(f"{name} runs already, as {path} says")
         definition.check_successor(now, experiment)
-    check_versions(experiment, variants)
-    others = [one for one in running(runs, variants)[0] if one.id != name]
+    ensembles = standing.here(variants)
+    check_versions(experiment, variants, ensembles)
+    others = [one for one in running(runs, variants, ensembles)[0] if one.id != name]
     definition.check_together([*others, experiment])
     number = run.starts[-1].number + 1 if run.starts else 1
     arms = [f"{arm}: {version}" for arm, version in experiment.definition.arms.items()]

@@ -18,6 +18,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from slipway.core.errors import ConfigError, RegistryError
+from slipway.ensembles import standing
 from slipway.experiments import history as experiments
 from slipway.experiments.assignment import Split
 from slipway.experiments.assignment import rollout as split
@@ -308,7 +309,8 @@ def _check_alone(known: Variant) -> None:
             f"{known.name}@{now.version} is being rolled out, at {now.share:g} %: `slipway rollout abort {known.name}` "
             "first"
         )
-    running, _ = experiments.running(experiments.read(), {known.name: known})
+    variants = state.read()
+    running, _ = experiments.running(experiments.read(), variants, standing.here(variants))
     if others := [one.id for one in running if one.definition.model == known.name]:
         raise RegistryError(
             f"the experiment {others[0]} is about {known.name}, and a request has one version: stop it first"

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
-from slipway.experiments.definition import Experiment
+from slipway.experiments.definition import Experiment, ensemble_of
 from slipway.serving.access import may
+from slipway.serving.ensembles import Together
 from slipway.serving.models import Models, Place
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
@@ -29,7 +30,7 @@ class Assigned:
 
     experiment: str
     arm: str
-    model: Loaded
+    model: Loaded | Together
     share: float | None
 
 
@@ -107,17 +108,27 @@ class Experiments:
             raise Problem(503, "Model cannot be loaded", f"the versions of {one.id} are not all loaded; see /readyz")
         return Assigned(one.id, asked.arm, loaded[asked.arm], None)
 
-    def _loaded(self, experiment: Experiment) -> dict[str, Loaded] | None:
-        """The loaded version of each arm; None unless all are."""
-        serving, model = self._models.serving, experiment.definition.model
-        found = {arm: serving.get((model, version)) for arm, version in experiment.definition.arms.items()}
+    def _loaded(self, experiment: Experiment) -> dict[str, Loaded | Together] | None:
+        """The loaded version or ensemble of each arm; None unless all are."""
+        found = {arm: self._answering(experiment, version) for arm, version in experiment.definition.arms.items()}
         loaded = {arm: one for arm, one in found.items() if one is not None}
         return loaded if len(loaded) == len(found) else None
 
+    def _answering(self, experiment: Experiment, version: str) -> Loaded | Together | None:
+        if (of := ensemble_of(version)) is None:
+            return self._models.serving.get((experiment.definition.model, version))
+        together = self._models.ensembles.get(of[0])
+        return together if together is not None and together.model_version == of[1] else None
+
 
 def places(experiments: Sequence[Experiment]) -> list[Place]:
-    """Return the places of the versions that experiments need."""
-    return [(one.definition.model, version) for one in experiments for version in one.definition.arms.values()]
+    """Return the places of the versions that experiments need; those of ensembles are not among them."""
+    return [
+        (one.definition.model, version)
+        for one in experiments
+        for version in one.definition.arms.values()
+        if ensemble_of(version) is None
+    ]
 
 
 def asked(query: bytes) -> Asked | None:

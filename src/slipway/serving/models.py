@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from slipway.ensembles.members import Ensemble
+from slipway.experiments.definition import ensemble_of
 from slipway.registry.grammar import LIVE
 from slipway.registry.state import LATEST, Version
 from slipway.serving.ensembles import Together
@@ -43,6 +44,8 @@ class Models:
         """The places, with a version instead of a role, that experiments and ensembles need."""
         self.serving: dict[Place, Loaded] = {}
         self._memory: OrderedDict[Key, Loaded] = OrderedDict()
+        self._arms: set[str] = set()
+        """The ensembles that are arms of experiments about the variants."""
         self.ensembles: dict[str, Together] = {}
         """The ensembles that answer."""
         self._ready: dict[str, Loaded | Together] = {}
@@ -113,7 +116,7 @@ class Models:
         if variant not in self.roles.variants or (self.only and variant not in self.only):
             if self._is_ensemble(name):
                 raise Problem(404, "No single model", f"{name} is an ensemble: it has no versions and no roles")
-            known = [*self.variants(), *self.ensembles]
+            known = [*self.variants(), *filter(self._is_ensemble, self.ensembles)]
             raise Problem(404, "Unknown model", f"no model {name}; there are: {_listed(known) or 'none'}", known=known)
         return variant
 
@@ -132,10 +135,12 @@ class Models:
         return sorted(name for name in self.only if self._is_ensemble(name) and name not in self.ensembles)
 
     def voting(self) -> dict[str, Ensemble]:
-        """Return the ensembles that should answer, as Git says."""
-        return {name: one for name, one in self.roles.ensembles.passed.items() if not self.only or name in self.only}
+        """Return the ensembles that should answer, as Git says: the chosen ones, and those that are arms."""
+        passed = self.roles.ensembles.passed
+        return {name: one for name, one in passed.items() if not self.only or name in self.only or name in self._arms}
 
     def _is_ensemble(self, name: str) -> bool:
+        """Whether a name is that of an ensemble that the server answers for, if it can."""
         standing = self.roles.ensembles
         return (name in standing.passed or name in standing.refused) and not (self.only and name not in self.only)
 
@@ -175,7 +180,10 @@ class Models:
             compared: the places, with a version instead of a role, that experiments need.
         """
         self.roles = roles
-        known, voting = set(self.variants()), self.voting()
+        known = set(self.variants())
+        arms = [one.definition for one in roles.experiments if one.definition.model in known]
+        self._arms = {of[0] for one in arms for arm in one.arms.values() if (of := ensemble_of(arm)) is not None}
+        voting = self.voting()
         members = {place for one in voting.values() for place in _places(one)}
         self._needed = frozenset(members | {place for place in compared if place[0] in known})
         self.ensembles = {name: one for name, one in self.ensembles.items() if name in voting}
@@ -245,7 +253,7 @@ class Models:
             members = [self.serving[place] for place in _places(ensemble) if place in self.serving]
             if len(members) == len(ensemble.members):  # otherwise the one before goes on, until all are loaded
                 self.ensembles[name] = Together(ensemble, tuple(members))
-        self._ready = {**ready, **self.ensembles}
+        self._ready = {**ready, **{name: one for name, one in self.ensembles.items() if self._is_ensemble(name)}}
 
 
 def _places(ensemble: Ensemble) -> list[Place]:

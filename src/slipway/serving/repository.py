@@ -109,11 +109,6 @@ def refs() -> str:
     return git.run("for-each-ref", "--format=%(objectname) %(refname)", "refs/tags")
 
 
-def head() -> str:
-    """Return the commit that is checked out; empty if there is none yet."""
-    return git.run("rev-parse", "--revs-only", "HEAD").strip()
-
-
 def effective(removed: Collection[str]) -> list[Tag]:
     """Return the registry tags of this clone, without those that were deleted at the remote."""
     return [tag for tag in tags.read() if tag.name not in removed]

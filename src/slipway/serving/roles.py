@@ -78,14 +78,14 @@ def read(tags: Iterable[Tag], withdrawn: Mapping[str, str] | None = None, commit
             else:
                 if only is not None:  # better a version that fails at times than none
                     holders[name, role] = variant.versions[only]
-    experiments, wrong = history.running(history.read(), variants)
+    ensembles = standing.read(commit, variants, holders)
+    silent = [f"the ensemble {name} does not answer: {why}" for name, why in ensembles.refused.items()]
+    experiments, wrong = history.running(history.read(), variants, ensembles)
     compared = {one.definition.model for one in experiments}
     rolled, faulty = _rollouts(variants, holders, compared)
     given = {
         (name, role): variants[name].given(version.version, role).name for (name, role), version in holders.items()
     }
-    ensembles = standing.read(commit, variants, holders) if commit else Standing()
-    silent = [f"the ensemble {name} does not answer: {why}" for name, why in ensembles.refused.items()]
     told = (*problems, *wrong, *faulty, *silent)
     return Roles(variants, holders, given, _names(variants), tuple(experiments), rolled, ensembles, told)
 

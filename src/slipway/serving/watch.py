@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from slipway.core import atomic
 from slipway.core.errors import ModelError, SlipwayError
+from slipway.ensembles import standing
 from slipway.registry.state import Version
 from slipway.serving import experiments, release, repository, roles, rollouts, withdrawal
 from slipway.serving.background import Background
@@ -181,7 +182,7 @@ class Watch:
         fetched = self._fetch(forced=again) if fetch else self._last_fetch()
         self._withdrawn = self._withdrawn_at()
         withdrawn = {} if self._settings.withdrawn is None else withdrawal.read(self._settings.withdrawn)
-        head = repository.head()
+        head = standing.head()
         now = (repository.refs(), head, fetched.removed, tuple(withdrawn))
         if now == self._seen:
             return None, fetched.problems
