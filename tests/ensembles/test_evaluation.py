@@ -1,10 +1,12 @@
 """An ensemble on the test examples that its members share: its scores, and the verdict on them."""
 
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -13,6 +15,7 @@ from ensembles import house
 from slipway import tasks
 from slipway.core.errors import ConfigError, ModelError, RegistryError
 from slipway.ensembles import evaluation, verdict
+from slipway.ensembles.combination import Combination
 from slipway.ensembles.verdict import Evaluation
 from slipway.gate.contributions import Scored
 from slipway.records import predictions
@@ -133,12 +136,6 @@ def test_predictions_that_are_lost_are_named(root: Path) -> None:
 
 def test_classes_by_probability_are_scored_as_classes() -> None:
     """The prediction of a vote has the form of probabilities, so every metric of the task is defined."""
-    from fractions import Fraction
-
-    import pandas as pd
-
-    from slipway.ensembles.combination import Combination
-
     spec = {"outputs": ["a", "b", "c"], "classes": ["a", "b", "c"]}
     each = [np.eye(3)[[0, 1, 2, 0]], np.eye(3)[[0, 1, 1, 1]], np.eye(3)[[0, 2, 2, 1]]]
     voting = Combination("majority", (spec,) * 3, (Fraction(1, 2), Fraction(1, 4), Fraction(1, 4)))

@@ -77,7 +77,8 @@ class Definition(BaseModel):
     @property
     def sha256(self) -> str:
         """The SHA-256 of what it says; comments, line breaks and the description do not matter."""
-        said = {**self.model_dump(mode="json", exclude={"description"}), "members": list(self.members.items())}
+        said = self.model_dump(mode="json", exclude={"description", "members"}, exclude_defaults=True)
+        said["members"] = list(self.members.items())  # their order matters: the rules are those of the first one
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

@@ -126,6 +126,7 @@ def _form(record: Record) -> dict[str, Any]:
     """What must be equal: the kind of prediction, and the meaning of each of its numbers."""
     spec = record.spec
     threshold, spread = spec.get("threshold"), spec.get("spread")
+    relative = spread.get("relative") if isinstance(spread, dict) else None
     return {
         "task": record.task,
         "objective": spec["objective"],
@@ -133,7 +134,7 @@ def _form(record: Record) -> dict[str, Any]:
         "outputs": spec["outputs"],
         "quantiles": spec.get("quantiles"),
         "thresholds": "none" if threshold is None else "one for each label" if isinstance(threshold, list) else "one",
-        "interval": "none" if spread is None else "a share of the value" if spread["relative"] else "in the unit",
+        "interval": "none" if spread is None else "a share of the value" if relative else "in the unit of the value",
     }
 
 

@@ -63,6 +63,9 @@ class Models:
             if isinstance(known, Loaded):
                 self._memory.move_to_end(key(known.version))
             return known
+        if self._is_ensemble(address):
+            why = self.roles.ensembles.refused.get(address, "its members are not all loaded; see /readyz")
+            raise Problem(503, "Ensemble does not answer", f"the ensemble {address} does not answer: {why}")
         place, version = self.resolve(address)
         if (loaded := self._memory.get(key(version))) is not None:
             self.put(loaded, place)
@@ -73,11 +76,9 @@ class Models:
         """Return the version that an address means in Git, and its place if the address means a role.
 
         Raises:
-            Problem: 404 if there is none; it says which ones there are. 503 for an ensemble that does not answer.
+            Problem: 404 if there is none; it says which ones there are.
         """
         name, _, wanted = address.partition("@")
-        if not wanted:
-            self._check_answers(name)
         wanted = wanted or self.role
         variant = self.variant(name)
         if wanted in LIVE:
@@ -115,7 +116,9 @@ class Models:
         variant = self.roles.names.get(name, name)
         if variant not in self.roles.variants or (self.only and variant not in self.only):
             if self._is_ensemble(name):
-                raise Problem(404, "No single model", f"{name} is an ensemble: it has no versions and no roles")
+                raise Problem(
+                    404, "No single model", f"{name} is an ensemble: it has no versions, roles or experiments"
+                )
             known = [*self.variants(), *filter(self._is_ensemble, self.ensembles)]
             raise Problem(404, "Unknown model", f"no model {name}; there are: {_listed(known) or 'none'}", known=known)
         return variant
@@ -143,12 +146,6 @@ class Models:
         """Whether a name is that of an ensemble that the server answers for, if it can."""
         standing = self.roles.ensembles
         return (name in standing.passed or name in standing.refused) and not (self.only and name not in self.only)
-
-    def _check_answers(self, name: str) -> None:
-        """Raise a problem for an ensemble that does not answer."""
-        if self._is_ensemble(name) and name not in self.ensembles:
-            why = self.roles.ensembles.refused.get(name, "its members are not all loaded; see /readyz")
-            raise Problem(503, "Ensemble does not answer", f"the ensemble {name} does not answer: {why}")
 
     def holder(self, place: Place) -> Version | None:
         """Return the version that Git names for a place; None if there is none."""
