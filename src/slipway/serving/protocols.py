@@ -118,7 +118,8 @@ def _add_open_inference(app: FastAPI, models: Models, predictions: Predictions, 
             asked, given = open_inference.read(model, content, length, predictions.limits)
             predicted = state["predicted"] = await predictions.predict(model, given)
             answer, json_bytes = open_inference.answer(model, asked, predicted)
-            state["examples"] = given
+            if not isinstance(model, Together):
+                state["examples"] = given
         except Problem as problem:
             raise _as_protocol(problem)
         if json_bytes is None:
