@@ -259,7 +259,8 @@ def test_an_ensemble_can_be_an_arm_of_an_experiment(server: Server, root: Path) 
         ("foreign", "yours", f"ensembles/seasons@{seasons}", "both: the ensemble seasons has no member of yours"),
     ):
         define(root, name, model=model, arms={"control": "v1.0.0", "both": arm}, allocation=halves)
-        assert any(why in one for one in server.post("/api/v1/refresh").json()["problems"])
+        problems = server.post("/api/v1/refresh").json()["problems"]
+        assert any(why in one for one in problems), problems
 
 
 def test_a_server_can_serve_an_ensemble_alone(server: Server, root: Path, tmp_path: Path) -> None:

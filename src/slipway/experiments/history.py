@@ -154,7 +154,10 @@ def check_versions(experiment: Experiment, variants: Mapping[str, Variant], ense
     model = experiment.definition.model
     for arm, name in experiment.definition.arms.items():
         if (of := definition.ensemble_of(name)) is not None:
-            ensemble = ensembles.find(of[0])
+            try:
+                ensemble = ensembles.find(of[0])
+            except RegistryError as error:
+                raise RegistryError(f"{arm}: {error}")
             if ensemble.version != of[1]:
                 raise RegistryError(f"{arm}: the ensemble {of[0]} is now {ensemble.version}, not {of[1]}")
             if all(one.version.variant != model for one in ensemble.members):
