@@ -64,6 +64,18 @@ def test_predictions_without_probabilities_have_no_confidence(tmp_path: Path) ->
     assert math.isnan(values(found, "confidence")["a"])
 
 
+def test_a_decision_is_no_probability_and_a_forecast_has_no_confidence(tmp_path: Path) -> None:
+    decided = [{"ball": 0.7, "decision": True}, {"ball": 0.2, "decision": False}]
+    found = observed(
+        tmp_path,
+        exposure("a", "night", predictions=decided),
+        exposure("b", "night", predictions=[{"visitors": 312.0}]),
+        metrics={"confidence": goal()},
+    )
+    assert values(found, "confidence")["a"] == pytest.approx(0.75)
+    assert math.isnan(values(found, "confidence")["b"])
+
+
 def test_only_the_window_after_the_first_exposure_counts(tmp_path: Path) -> None:
     found = observed(
         tmp_path,

@@ -21,6 +21,7 @@ from PIL import Image
 
 from slipway import tasks
 from slipway.frameworks.catboost.conversion.graph import DYNAMIC, Graph
+from slipway.records.predictions import table
 from slipway.records.release import SCHEMA
 from slipway_edge.interpreter import Interpreter
 from slipway_edge.log_mel import LogMel
@@ -47,7 +48,7 @@ def begin(root: Path) -> None:
     git(root, "init", "-q", "-b", "main")
     (root / ".dvc" / "config").write_text(_CONFIG.format(root.parent / "store"))
     (root / ".dvc" / ".gitignore").write_text("/cache\n/tmp\n")
-    (root / ".gitignore").write_text("*.tflite\n*.npz\n/logs\n")
+    (root / ".gitignore").write_text("*.tflite\n*.npz\n*.parquet\n/logs\n")
     (root / ".slipway").mkdir()
     (root / ".slipway" / "promoters").write_text("tester@example.org\n")
 
@@ -58,7 +59,10 @@ def rows(root: Path, slope: float = 4.0, verdict: str = "pass") -> None:
     weighted = graph.add("MUL", [graph.input, np.float32([slope, 1, 0])], (DYNAMIC, 3))
     total = graph.add("SUM", [weighted, np.int32([1])], (DYNAMIC, 1), keepDims=True)
     model = graph.serialize(graph.add("LOGISTIC", [total], (DYNAMIC, 1)))
-    data = {"name": "ball", "numeric": ["x"], "categorical": ["team"], "derived": {}}
+    data = {
+        **{"target": "seen", "positive": "1", "name": "ball"},
+        **{"numeric": ["x"], "categorical": ["team"], "derived": {}},
+    }
     spec = {
         "objective": "binary",
         "classes": ["ball", "no ball"],
@@ -86,7 +90,7 @@ def pictures(root: Path, scale: float = 1e-4) -> None:
         "input": {"shape": [8, 8, 3], "dtype": "uint8"},
     }
     inputs = np.random.default_rng(7).integers(0, 256, (2, 8, 8, 3), np.uint8)
-    build(root, "shot", "image_classification", {}, spec, model, inputs)
+    build(root, "shot", "image_classification", {"height": 8, "width": 8}, spec, model, inputs)
 
 
 def sounds(root: Path, scale: float = 1e-5) -> None:
@@ -211,13 +215,25 @@ def build(
     params.write_text(yaml.safe_dump({"register": {"name": f"{variant}_model"}}))
 
 
+def tested(root: Path, variant: str, predictions: np.ndarray, groups: int = 40) -> None:
+    """Write what the model of a build predicts [n, *p] for the test examples, which are in so many groups."""
+    numbers = range(len(predictions))
+    examples = pd.DataFrame(
+        {"example": [f"e{one}" for one in numbers], "label": "", "group": [f"g{one % groups}" for one in numbers]}
+    )
+    outputs = json.loads((root / "models" / variant / "release.json").read_text())["spec"]["outputs"]
+    path = root / "reports" / variant / "shipped.parquet"
+    path.write_bytes(table(examples, np.zeros(len(predictions), np.int64), predictions, outputs))
+
+
 def commit(root: Path, *, remote: bool = False) -> str:
     """Commit the builds; their files go to DVC's cache, or to its remote alone."""
     stages: dict[str, Any] = {}
     store = root.parent / "store" if remote else root / ".dvc" / "cache"
     for model in sorted((root / "models").glob("*/model.tflite")):
         outs = []
-        for path in (model, model.with_name("golden.npz")):
+        shipped = root / "reports" / model.parent.name / "shipped.parquet"
+        for path in (model, model.with_name("golden.npz"), *([shipped] if shipped.exists() else [])):
             content = path.read_bytes()
             md5 = hashlib.md5(content).hexdigest()
             outs.append({"path": str(path.relative_to(root)), "hash": "md5", "md5": md5, "size": len(content)})

@@ -24,6 +24,7 @@ from slipway.cli import (
     serve,
     token,
     using,
+    watch,
 )
 from slipway.cli.options import Json
 from slipway.cli.verdict_command import VerdictCommand
@@ -338,6 +339,7 @@ def _interval(one: dict[str, float | None]) -> str:
 
 app.add_typer(registry.app, name="registry")
 app.add_typer(token.app, name="token")
+app.add_typer(watch.app, name="watch")
 app.add_typer(log.app, name="log")
 app.add_typer(experiment.app, name="experiment")
 app.add_typer(rollout.app, name="rollout")

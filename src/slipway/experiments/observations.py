@@ -6,15 +6,15 @@ left out.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from slipway.experiments.definition import BUILT_IN, Definition, Metric
+from slipway.traffic import answers
 
 FAILED = 500
 """The least status of a request that the server failed to answer."""
@@ -103,21 +103,11 @@ def _seconds(exposures: pd.DataFrame) -> pd.Series:
 
 
 def _confidence(exposures: pd.DataFrame) -> pd.Series:
-    return exposures["predictions"].map(_most_probable, na_action="ignore").astype(float)
+    return exposures["predictions"].map(_mean_confidence, na_action="ignore").astype(float)
 
 
-def _most_probable(predictions: str) -> float:
-    return most_probable(json.loads(predictions))
-
-
-def most_probable(predictions: Sequence[Any]) -> float:
-    """Return the probability of the most probable class, as the mean over examples; NaN without probabilities."""
-    found = [
-        max(one.values())
-        for one in predictions
-        if isinstance(one, dict) and one and all(isinstance(value, int | float) for value in one.values())
-    ]
-    return float(np.mean(found)) if found else np.nan
+def _mean_confidence(predictions: str) -> float:
+    return answers.mean_confidence(json.loads(predictions))
 
 
 _BUILT_IN: dict[str, Callable[[pd.DataFrame], pd.Series]] = {

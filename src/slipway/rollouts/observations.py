@@ -8,10 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from slipway.experiments.observations import most_probable
 from slipway.rollouts.evidence import CANARY, Counting, Exposure
 from slipway.rollouts.history import Rollout
-from slipway.traffic import reading
+from slipway.traffic import answers, reading
 
 
 def count(rollout: Rollout, logs: Path) -> Counting:
@@ -38,7 +37,7 @@ def exposure(
     request_id: str, unit: Any, arm: str, share: float, status: int, seconds: float, predictions: list[Any] | None
 ) -> Exposure:
     """Return an exposure from the fields of a record; a request without a unit is one itself."""
-    confidence = None if predictions is None else most_probable(predictions)
+    confidence = None if predictions is None else answers.mean_confidence(predictions)
     known = confidence if confidence is not None and math.isfinite(confidence) else None
     return Exposure(request_id, _text(unit) or request_id, arm, share, status, seconds, known)
 

@@ -33,6 +33,7 @@ from slipway.core.errors import ConfigError, SlipwayError
 from slipway.registry.grammar import LIVE
 from slipway.serving import deployment
 from slipway.serving.deployment import FOLDER, Deployment
+from slipway.serving.measures import resources
 
 RUN = Path(".slipway/run")
 LOGS = Path("logs/deployments")
@@ -339,17 +340,15 @@ def summary(text: str, variant: str) -> dict[str, Any]:
         elif sample.name.endswith("_sum"):
             seconds += sample.value
 
-    def of_workers(name: str) -> float:
-        return sum(one.value for one in families.get(name, []))
-
+    used = resources(text)
     return {
         "requests": total,
         "outcomes": outcomes,
         "error_rate": failed / total if total else None,
         "mean_seconds": seconds / total if total else None,
         **{f"p{percent}_seconds": percentile(buckets, percent / 100) for percent in (50, 95, 99)},
-        "resident_bytes": int(of_workers("slipway_worker_resident_bytes")),
-        "cpu_seconds": of_workers("slipway_worker_cpu_seconds"),
+        "resident_bytes": used.resident_bytes,
+        "cpu_seconds": used.cpu_seconds,
     }
 
 

@@ -11,12 +11,14 @@ make a label: all versions without a role are counted as one.
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import prometheus_client
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, multiprocess, values
+from prometheus_client.parser import text_string_to_metric_families
 
 from slipway.serving.worker_number import free
 
@@ -223,3 +225,25 @@ class Measures:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, str(self._folder))  # type: ignore[no-untyped-call]
         return prometheus_client.generate_latest(registry)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the workers of a server use together: memory in bytes, CPU time in seconds since their start."""
+
+    workers: int
+    resident_bytes: int
+    cpu_seconds: float
+    lost_records: int
+
+
+def resources(text: str) -> Resources:
+    """Return what the workers use, from the text of `Measures.text`."""
+    families = {one.name: [sample.value for sample in one.samples] for one in text_string_to_metric_families(text)}
+    memory = families.get("slipway_worker_resident_bytes", [])
+    return Resources(
+        workers=len(memory),
+        resident_bytes=int(sum(memory)),
+        cpu_seconds=sum(families.get("slipway_worker_cpu_seconds", [])),
+        lost_records=int(sum(families.get("slipway_lost_records", []))),
+    )

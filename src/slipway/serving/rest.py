@@ -16,6 +16,7 @@ from slipway.serving import (
     catalogue,
     comparisons,
     examples,
+    monitoring,
     openapi,
     problems,
     promotions,
@@ -277,6 +278,7 @@ def build(
     canaries.add(app, models, run, logs, watch.refresh)
     uploads.add(app, models, run, watch.refresh)
     comparisons.add(app, run, logs, watch.refresh)
+    monitoring.add(app, models, run, logs, metrics)
     protocols.add(app, models, predictions, lambda: ready().ready)
     return app
 
