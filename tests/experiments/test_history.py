@@ -160,7 +160,9 @@ def test_of_two_who_start_at_the_same_time_one_is_told(
     monkeypatch.chdir(pair[1])
     with monkeypatch.context() as blind:
         blind.setattr(history, "fetch", lambda: None)  # both looked before one of them pushed
-        with pytest.raises(RegistryError, match="did not accept experiments/night-games/start-1, so it was deleted"):
+        with pytest.raises(
+            RegistryError, match="did not accept experiments/night-games/start-1, so nothing was written"
+        ):
             history.start("night-games", "no, mine", push=True)
     assert not history.read()
     with pytest.raises(RegistryError, match="runs already"):

@@ -9,6 +9,7 @@ a second one of its name, here and at the remote, so of two people who start or 
 """
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from slipway.ensembles import standing
 from slipway.ensembles.standing import Standing
 from slipway.experiments import definition
 from slipway.experiments.definition import FOLDER, Experiment
-from slipway.registry import git, releases, sharing, state
+from slipway.registry import git, objects, releases, sharing, state
 from slipway.registry.messages import message
 from slipway.registry.state import Variant
 
@@ -253,14 +254,22 @@ def fetch() -> None:
 
 
 def _write(tag: str, commit: str, text: str, push: bool) -> Event:
-    """Write an annotated tag, signed if Git is set to sign, and push it; if the remote refuses it, delete it here."""
+    """Write an annotated tag, signed if Git is set to sign.
+
+    With `push` the remote gets it first. So a process that is killed in between leaves a tag that the next fetch
+    brings, and never one that is only here.
+    """
     remote = sharing.destination() if push else None
-    git.run("tag", "--annotate", "--cleanup=verbatim", "--file=-", tag, commit, text=f"{text.strip()}\n")
+    made = objects.tag(tag, commit, text, int(time.time()))
     if remote is not None:
         try:
-            git.run("push", "--quiet", remote, f"refs/tags/{tag}")
+            git.run("push", "--quiet", remote, f"{made}:refs/tags/{tag}")
         except RegistryError as error:
-            git.run("tag", "--delete", tag)
-            raise RegistryError(f"{remote} did not accept {tag}, so it was deleted here too: {error}")
+            raise RegistryError(f"{remote} did not accept {tag}, so nothing was written: {error}")
+    try:
+        git.run("update-ref", f"refs/tags/{tag}", made, "0" * len(made))
+    except RegistryError:
+        if git.run("for-each-ref", "--format=%(objectname)", f"refs/tags/{tag}").strip() != made:  # no fetch brought it
+            raise RegistryError(f"somebody was quicker: {tag} is there already")
     run = known(Path(tag).parts[1])
     return next(one for one in (*run.starts, run.stop) if one is not None and one.tag == tag)

@@ -9,13 +9,12 @@ machines differ.
 """
 
 import itertools
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from slipway.core.errors import RegistryError
-from slipway.registry import git, grammar, sharing
+from slipway.registry import git, grammar, objects, sharing
 from slipway.registry.grammar import Tag, parse
 from slipway.registry.tags import AHEAD, Odd, read, survey
 
@@ -98,11 +97,7 @@ def write(
 
 
 def _make(snapshot: Snapshot, new: Sequence[New]) -> dict[str, str]:
-    """Create the objects of new tags without refs, and return their ids by name.
-
-    `git tag` creates them, so that tag.gpgSign, gpg.format, user.signingKey and other settings apply. It cannot create
-    a tag without a ref, so it runs in a temporary repository that shares the objects and configuration of this one.
-    """
+    """Create the objects of new tags without refs, and return their ids by name."""
     there = {one.name for one in snapshot.odd}
     for tag in new:
         if parse(tag.name) is None:
@@ -111,43 +106,17 @@ def _make(snapshot: Snapshot, new: Sequence[New]) -> dict[str, str]:
             )
         if tag.name in there:
             raise RegistryError(f"{tag.name} exists but is not a registry tag: `slipway doctor` says why")
-    now, zone = int(time.time()), git.run("var", "GIT_COMMITTER_IDENT").strip().rpartition(" ")[2]
+    now = int(time.time())
     when = max([now, *(tag.when + 1 for tag in snapshot.tags if tag.when <= now + AHEAD)])
-    places = [part for name in ("objects", "config", "config.worktree") for part in ("--git-path", name)]
-    paths = git.run("rev-parse", "--show-object-format", "--path-format=absolute", *places).split("\n")
-    kind, objects, *configurations = paths[:4]
-    made = {}
-    with tempfile.TemporaryDirectory() as folder:
-        git.run("init", "--quiet", "--bare", "--template=", f"--object-format={kind}", folder)
-        options = [part for path in configurations for part in ("-c", f"include.path={path}")]
-        for offset, tag in enumerate(new):
-            git.run(
-                *options,
-                *("-c", "core.hooksPath=/dev/null", "tag", "--cleanup=verbatim", "--file=-", tag.name, tag.commit),
-                text=f"{tag.message.strip()}\n",
-                environment={
-                    "GIT_DIR": folder,
-                    "GIT_OBJECT_DIRECTORY": objects,
-                    "GIT_COMMITTER_DATE": f"@{when + offset} {zone}",
-                },
-            )
-            made[tag.name] = git.run("--git-dir", folder, "rev-parse", f"refs/tags/{tag.name}").strip()
-    return made
+    return {tag.name: objects.tag(tag.name, tag.commit, tag.message, when + offset) for offset, tag in enumerate(new)}
 
 
 def _check_objects(made: Mapping[str, str], check: Callable[[Tag], None] | None) -> None:
-    """Raise if one of the new objects is not a registry tag, lacks a required signature, or fails `check`."""
-    settings = ("tag.gpgSign", "tag.forceSignAnnotated")
-    signing = any(
-        git.run("config", "--type=bool", "--default=false", "--get", key).strip() == "true" for key in settings
-    )
+    """Raise if one of the new objects is not a registry tag, or fails `check`."""
     for name, content in zip(made, git.contents(list(made.values())), strict=True):
         tag = grammar.understand(name, made[name], "tag", content)
         if isinstance(tag, str):
             raise RegistryError(f"{name} cannot be written: {tag}")
-        # Git 2.39 creates an unsigned tag without an error
-        if signing and grammar.SIGNATURE.search(content or b"") is None:
-            raise RegistryError(f"Git cannot sign {name}: check gpg.format and user.signingKey with `git config`")
         if check is not None:
             check(tag)
 
