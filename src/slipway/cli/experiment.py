@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from slipway.experiments.definition import Experiment
     from slipway.experiments.evidence import Evidence
     from slipway.experiments.history import Event, Run
+    from slipway.experiments.stopping import Looked
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[str, typer.Argument(metavar="ID", help="The name of experiments/ID.yaml.")]
@@ -147,6 +148,37 @@ def stop(
 
 
 @app.command()
+def enforce(
+    logs: Logs = LOGS,
+    store: Annotated[
+        str | None, typer.Option("--state", metavar="URL", help="State store; by default, in the folder of the logs.")
+    ] = None,
+    fence: Annotated[int | None, typer.Option(hidden=True)] = None,
+    as_json: Json = False,
+) -> None:
+    """Stop the experiments that have their verdict, as `slipway serve` does by itself. Exit code 1 if one cannot be."""
+    from slipway.experiments import stopping
+    from slipway.state import leases
+    from slipway.state.store import Store, default
+
+    if not logs.is_dir():
+        raise ConfigError(f"{logs}: no such folder; give --logs the folder of `slipway serve --log`")
+    opened = Store(store or default(logs))
+    opened.migrate()
+
+    def may_act() -> bool:
+        return fence is None or leases.is_current(opened, stopping.LEASE, fence)
+
+    found = list(stopping.look(opened, logs, datetime.now(UTC), may_act))
+    if as_json:
+        print(json.dumps([_looked(one) for one in found], indent=1))
+    for one in () if as_json else found:
+        told = one.problem or (f"stopped by {one.tag}: {one.why}" if one.tag else one.why or "goes on")
+        Console().print(f"{one.id}: {told}", soft_wrap=True, markup=False)
+    raise typer.Exit(1 if any(one.problem for one in found) else 0)
+
+
+@app.command()
 def replay(
     tag: Annotated[str, typer.Argument(help="The tag of a stop, or the id of a stopped experiment.")],
     as_json: Json = False,
@@ -243,6 +275,13 @@ def _analysed(name: str, logs: Path) -> "tuple[Run, Experiment, Evidence, Analys
     now = datetime.now(UTC) if run.stop is None else run.stop.time
     counted = evidence.count(experiment.definition, observed, run.starts[0].time, now)
     return run, experiment, counted, analysis.analyse(experiment.definition, counted)
+
+
+def _looked(one: "Looked") -> dict[str, Any]:
+    from slipway.experiments import analysis
+
+    found = {} if one.analysis is None or one.evidence is None else analysis.to_json(one.analysis, one.evidence.units)
+    return {"id": one.id, **found, "why": one.why, "tag": one.tag, "problem": one.problem}
 
 
 def _show(

@@ -50,6 +50,10 @@ def serve(
         str | None,
         typer.Option(metavar="URL", help="State store: sqlite:///FILE or postgresql://...; by default, in the log."),
     ] = None,
+    shadow: Annotated[
+        float,
+        typer.Option(metavar="PERCENT", min=0, max=100, help="Requests of experiments that production predicts too."),
+    ] = 10.0,
     no_log: Annotated[bool, typer.Option("--no-log", help="Keep no log of predictions.")] = False,
     alert_webhook: Annotated[
         str | None, typer.Option(metavar="URL", help="Gets a POST when a rollout is taken back or paused.")
@@ -121,6 +125,7 @@ def serve(
             cache_bytes=cache_size * 10**6,
             most_waiting=queue,
             deadline=deadline,
+            shadow=shadow,
             threads=1 if deployed is None else deployed.resources.cpu,
             alert_webhook=alert_webhook,
             alert_command=alert_command,

@@ -22,6 +22,8 @@ from slipway.statistics.effects import Effect, difference, lift
 from slipway.statistics.guardrail import Harm
 from slipway.statistics.multiplicity import holm
 
+MOST_LOG_E = 700.0
+"""The largest logarithm of an e-value whose exponential is a number."""
 MOST_SHARE = 0.999
 """The largest margin, as a share of units, that the test of rare events takes."""
 
@@ -59,17 +61,22 @@ class _Goal:
 
 @dataclass(frozen=True)
 class Analysis:
-    """The verdict of an experiment, with its findings and estimates."""
+    """The verdict of an experiment, with its findings and estimates.
+
+    `split_e` is the e-value against the shares of the arms: above 1000, they did not get what they should.
+    """
 
     verdict: ExperimentVerdict
     estimates: tuple[Estimate, ...]
+    split_e: float
 
 
 def analyse(definition: Definition, evidence: Evidence) -> Analysis:
     """Return the verdict that follows from what was counted."""
     several = len(definition.treatments) > 1
     goals: dict[str, _Goal] = {}
-    findings, estimates = _sample(definition, evidence), []
+    log_e = _split(definition, evidence)
+    findings, estimates = _sample(definition, evidence, float(p_value(log_e))), []
     for name, metric in definition.metrics.items():
         for arm, compared in evidence.metrics[name].items():
             label = f"{name} of {arm}" if several else name
@@ -104,15 +111,20 @@ def analyse(definition: Definition, evidence: Evidence) -> Analysis:
     if evidence.days > definition.maximum_days:
         reason = f"it has run for {evidence.days:.1f} days, longer than its maximum of {definition.maximum_days:g}"
         findings.append(Finding("duration", "hold", reason))
-    return Analysis(ExperimentVerdict.of(findings), tuple(estimates))
+    return Analysis(ExperimentVerdict.of(findings), tuple(estimates), float(np.exp(min(log_e, MOST_LOG_E))))
 
 
-def _sample(definition: Definition, evidence: Evidence) -> list[Finding]:
-    """Whether the arms have the units that they should have."""
+def _split(definition: Definition, evidence: Evidence) -> float:
+    """The logarithm of the e-value against the shares of the arms."""
     shares = definition.shares()
     counts = np.array([evidence.units.get(arm, 0) for arm in shares], float)
-    total = int(counts.sum())
-    p = float(p_value(sample_ratio.log_e_value(counts, np.array(list(shares.values())))))
+    return float(sample_ratio.log_e_value(counts, np.array(list(shares.values()))))
+
+
+def _sample(definition: Definition, evidence: Evidence, p: float) -> list[Finding]:
+    """Whether the arms have the units that they should have; `p` is the one of their shares."""
+    shares = definition.shares()
+    total = sum(evidence.units.get(arm, 0) for arm in shares)
     compared = [one for metric in evidence.metrics.values() for one in metric.values()]
     fewest = min((min(one.control[0], one.treatment[0]) for one in compared), default=0)
     arriving = evidence.a_day * min(shares.values())
@@ -183,6 +195,7 @@ def to_json(analysis: Analysis, units: Mapping[str, int]) -> dict[str, object]:
     return {
         "verdict": analysis.verdict.outcome,
         "units": dict(units),
+        "split_e": analysis.split_e,
         "findings": [asdict(one) for one in analysis.verdict.findings],
         "estimates": [
             asdict(one) | {"units": {"control": one.units[0], "treatment": one.units[1]}} for one in analysis.estimates

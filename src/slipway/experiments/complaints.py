@@ -6,7 +6,7 @@ from pathlib import Path
 
 from slipway.ensembles import standing
 from slipway.experiments import history
-from slipway.experiments.definition import BUILT_IN, Experiment
+from slipway.experiments.definition import AGREEMENT, LOGGED, Experiment
 from slipway.registry import state
 from slipway.traffic import reading
 
@@ -42,8 +42,10 @@ def _unreported(experiment: Experiment, logs: Path) -> Iterator[tuple[str, str]]
     """Metrics that nobody reports, although units were exposed."""
     exposures = len(reading.exposures(logs, experiment.id))
     reported = set(reading.outcomes(logs)["metric"]) if exposures else set()
-    missing = [name for name in experiment.definition.metrics if name not in BUILT_IN and name not in reported]
+    missing = [name for name in experiment.definition.metrics if name not in LOGGED and name not in reported]
     if exposures and missing:
         count = f"{exposures:,} exposure{'s' * (exposures != 1)}"
         what = f"the experiment {experiment.id} has {count} and no outcomes of {', '.join(missing)}"
-        yield what, "send them to POST /api/v1/outcomes (docs/experiments.md)"
+        by_itself = missing == [AGREEMENT]
+        hint = "`slipway serve --shadow 10` writes them" if by_itself else "send them to POST /api/v1/outcomes"
+        yield what, f"{hint} (docs/experiments.md)"

@@ -32,9 +32,13 @@ from slipway.experiments.assignment import Assignment, Range, Split, percent
 from slipway.registry.grammar import VERSION
 
 FOLDER = Path("experiments")
-BUILT_IN = ("confidence", "inference_time", "errors")
+LOGGED = ("confidence", "inference_time", "errors")
 """The metrics that the log of predictions has: the probability of the most probable class, seconds in the model, and
 whether a request failed. Every other metric comes from outcomes."""
+AGREEMENT = "agreement"
+"""The metric whose outcomes the server writes itself: whether production predicts the same for a request."""
+BUILT_IN = (*LOGGED, AGREEMENT)
+"""The metrics that nobody has to report."""
 _ENSEMBLE = re.compile(rf"ensembles/(?P<name>{definitions.NAME.pattern})@(?P<version>[0-9a-f]{{12}})")
 _ARM = "^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
 _METRIC = "^[a-z][a-z0-9_]{0,62}$"
@@ -104,6 +108,7 @@ class Definition(_Part):
     `unit` is who is assigned: the `caller`, who says in the header X-Unit who it is, or each `request`. `share` is the
     percentage of the units that take part, of those in the part of the layer if there is a layer. `minimum_sample`
     counts units of the smallest arm; it is where the experiment decides. `confidence` is 1 - alpha of the verdict.
+    `stop`: whether a server stops the experiment by itself, at its verdict or its maximum duration.
     """
 
     hypothesis: Annotated[str, Field(min_length=1, max_length=1000)]
@@ -118,6 +123,7 @@ class Definition(_Part):
     share: Share = 100.0
     salt: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     layer: Layer | None = None
+    stop: Literal["automatic", "manual"] = "automatic"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -128,8 +134,10 @@ class Definition(_Part):
             wrong.append(f"allocation sums to {float(total):g} %, not 100 %")
         if all(one.role != "goal" for one in self.metrics.values()):
             wrong.append("metrics has no goal; give one the role goal")
-        if self.unit == "request" and (long := [name for name in BUILT_IN if self._waits(name)]):
+        if self.unit == "request" and (long := [name for name in LOGGED if self._waits(name)]):
             wrong.append(f"a request is over when it is answered: give {', '.join(long)} a window_hours of 0")
+        if AGREEMENT in self.metrics and not self._waits(AGREEMENT):
+            wrong.append(f"{AGREEMENT} is known a moment after the answer: give it a window_hours above 0")
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
@@ -270,7 +278,7 @@ def check_successor(before: Experiment, after: Experiment) -> None:
         ConfigError: something else differs, or a unit would change its arm.
     """
     old, new = before.definition.model_dump(), after.definition.model_dump()
-    free = {"hypothesis", "share", "layer"}
+    free = {"hypothesis", "share", "layer", "stop"}
     if differing := sorted(key for key in old if key not in free and old[key] != new[key]):
         raise ConfigError(
             f"{after.id} is running, and its {', '.join(differing)} changed; a new comparison needs a new id"

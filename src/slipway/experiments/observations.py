@@ -13,7 +13,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from slipway.experiments.definition import BUILT_IN, Definition, Metric
+from slipway.experiments.definition import LOGGED, Definition, Metric
 from slipway.traffic import answers
 
 FAILED = 500
@@ -54,8 +54,8 @@ def observe(definition: Definition, exposures: pd.DataFrame, outcomes: pd.DataFr
     units = units.sort_values(["first", "unit"], ignore_index=True)
     exposures = exposures.merge(units[["unit", "first"]], on="unit")
     for name, metric in definition.metrics.items():
-        if name in BUILT_IN:
-            values = exposures[["unit", "first", "time"]].assign(value=_BUILT_IN[name](exposures))
+        if name in LOGGED:
+            values = exposures[["unit", "first", "time"]].assign(value=_LOGGED[name](exposures))
         else:
             values = _outcomes(name, exposures, outcomes[outcomes["time"] <= now])
         units[name] = _of_units(metric, units, values, now)
@@ -110,7 +110,7 @@ def _mean_confidence(predictions: str) -> float:
     return answers.mean_confidence(json.loads(predictions))
 
 
-_BUILT_IN: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+_LOGGED: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "confidence": _confidence,
     "inference_time": _seconds,
     "errors": _errors,

@@ -23,6 +23,9 @@ ALPHA = 0.05
 MOST_CROSSED = 0.01
 """The share of units seen in two arms above which the experiment is not sound."""
 
+SPLIT, CROSSED, SAMPLE = "split", "units in two arms", "sample"
+"""The subjects of the findings about the units, which no metric can have as its name."""
+
 Better = Literal["higher", "lower"]
 
 
@@ -120,20 +123,20 @@ def of_rare_guardrail(metric: str, p: float, events: int, units: int, margin: fl
 def of_split(p: float, units: int) -> Finding:
     """Judge whether the arms got their shares, by the least p-value of `slipway.statistics.sample_ratio` so far."""
     if not units:
-        return Finding("split", "hold", "there are no units yet")
+        return Finding(SPLIT, "hold", "there are no units yet")
     if p < sample_ratio.ALARM:
-        return Finding("split", "fail", f"the arms did not get their shares of {units:,} units: p {p:.2g}")
-    return Finding("split", "pass", f"the arms got their shares of {units:,} units: p {p:.2g}")
+        return Finding(SPLIT, "fail", f"the arms did not get their shares of {units:,} units: p {p:.2g}")
+    return Finding(SPLIT, "pass", f"the arms got their shares of {units:,} units: p {p:.2g}")
 
 
 def of_crossed(crossed: int, units: int) -> Finding:
     """Judge the units that were seen in two arms, and left out, among all units of the experiment."""
     if not units:
-        return Finding("units in two arms", "hold", "there are no units yet")
+        return Finding(CROSSED, "hold", "there are no units yet")
     text = f"{crossed:,} of {units:,} units were seen in two arms"
     if crossed > MOST_CROSSED * units:
-        return Finding("units in two arms", "fail", f"{text}, more than {MOST_CROSSED:.0%}")
-    return Finding("units in two arms", "pass", text)
+        return Finding(CROSSED, "fail", f"{text}, more than {MOST_CROSSED:.0%}")
+    return Finding(CROSSED, "pass", text)
 
 
 def of_reports(metric: str, p: float, control: int, treatment: int) -> Finding | None:
@@ -154,9 +157,9 @@ def of_reports(metric: str, p: float, control: int, treatment: int) -> Finding |
 def of_sample(fewest: int, minimum: int, days: float | None) -> Finding:
     """Judge the sample: the units of the smallest arm against the minimum, with the days to go, None if none arrive."""
     if fewest >= minimum:
-        return Finding("sample", "pass", f"{fewest:,} units in the smallest arm, of at least {minimum:,}")
+        return Finding(SAMPLE, "pass", f"{fewest:,} units in the smallest arm, of at least {minimum:,}")
     when = "no units arrive" if days is None else f"about {days:.1f} days to go"
-    return Finding("sample", "hold", f"{fewest:,} of at least {minimum:,} units in the smallest arm; {when}")
+    return Finding(SAMPLE, "hold", f"{fewest:,} of at least {minimum:,} units in the smallest arm; {when}")
 
 
 def _span(found: Interval) -> str:

@@ -27,6 +27,7 @@ from slipway.serving.release import Loaded, key
 from slipway.serving.restraints import Restraints
 from slipway.serving.rollouts import Rollouts
 from slipway.serving.settings import Settings
+from slipway.serving.stopping import Stopping
 from slipway.serving.tokens import Tokens
 from slipway.serving.watch import Watch
 from slipway.serving.withdrawal import Failures
@@ -68,10 +69,11 @@ class Worker:
         self._experiments = Experiments(self._models, self._accepts, self._restraints)
         self._rollouts = Rollouts(self._models, self._accepts, self._restraints)
         self._predictions = Predictions(
-            self._models, self._inference, self._watch, self._experiments, self._rollouts, settings
+            self._models, self._inference, self._watch, self._experiments, self._rollouts, outcomes, settings
         )
         self._control = Control(settings, self._models, self._indexing, self._watch, self._measures)
         self._capture = None if settings.capturing is None else Capture(settings.capturing, self._measures)
+        self._stopping = Stopping(settings, self._models, self._indexing, self._watch, self._measures)
         self._draining = False
         self._rest = rest.build(
             self._models,
@@ -96,10 +98,11 @@ class Worker:
         await self._recorded(scope, receive, send)
 
     def _problems(self) -> tuple[str, ...]:
-        """What is wrong with the state store, the rollouts and captures."""
+        """What is wrong with the state store, the rollouts, the experiments and captures."""
         behind = self._indexing.problem
         uncaptured = None if self._capture is None else self._capture.problem
-        return (*(one for one in (behind, uncaptured) if one is not None), *self._control.problems)
+        own = (one for one in (behind, uncaptured) if one is not None)
+        return (*own, *self._control.problems, *self._stopping.problems)
 
     def _accepts(self) -> bool:
         """Whether exposures can be written, or be kept until they can."""
@@ -134,7 +137,7 @@ class Worker:
                 task.cancel()
 
     def _endless(self) -> "tuple[Coroutine[None, None, None], ...]":
-        own = self._watch.run(), self._keep_measuring(), self._beat(), self._control.run()
+        own = self._watch.run(), self._keep_measuring(), self._beat(), self._control.run(), self._stopping.run()
         return own if self._capture is None else (*own, self._capture.run())
 
     async def _beat(self) -> None:

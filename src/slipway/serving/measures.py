@@ -4,10 +4,11 @@ The workers of a server share a folder of memory-mapped files (the multi-process
 worker that is asked answers for all. The files are named by the number of a worker and not by the id of its process, so
 restarts continue them and leave no files behind.
 
-Labels are models, versions that hold a role, roles, outcomes of `OUTCOMES`, and numbers of workers. A request cannot
-make a label: all versions without a role are counted as one.
+Labels are models, versions that hold a role, roles, outcomes of `OUTCOMES`, experiments that run with their metrics and
+arms, and numbers of workers. A request cannot make a label: all versions without a role are counted as one.
 """
 
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -51,6 +52,8 @@ SECONDS = (
     *(0.35, 0.5, 0.75, 0.9, 1, 1.1, 1.5, 2.5, 5, 10, 30),
 )
 """Bounds of the histogram of latencies. They are dense around 10, 25, 50, 100 and 250 ms and 1 s, where limits are."""
+VERDICTS = {"pass": 1, "hold": 0, "fail": -1}
+"""The values of the verdicts of experiments."""
 OTHER = "other"
 """The label of all versions without a role, so that requests for many versions do not make many series."""
 LOADING = (0.1, 0.3, 1, 3, 10, 30, 100, 300)
@@ -147,6 +150,26 @@ class Measures:
             multiprocess_mode="livemostrecent",
             **made,
         )
+        of_experiment: dict[str, Any] = {"multiprocess_mode": "livemostrecent", **made}
+        self._verdict = Gauge(
+            "slipway_experiment_verdict", "Verdict so far: 1 pass, 0 hold, -1 fail.", ("experiment",), **of_experiment
+        )
+        self._split = Gauge(
+            "slipway_experiment_sample_ratio_e",
+            "Evidence that the arms did not get their shares; above 1000 the split is not sound.",
+            ("experiment",),
+            **of_experiment,
+        )
+        self._units = Gauge(
+            "slipway_experiment_units", "Units of an arm that count.", ("experiment", "arm"), **of_experiment
+        )
+        self._p = Gauge(
+            "slipway_experiment_p",
+            "P-value of a metric in an arm beside the control, of all looks together.",
+            ("experiment", "metric", "arm"),
+            **of_experiment,
+        )
+        self._of_experiment: dict[str, list[Any]] = {}
 
     def rollout(self, model: str, share: float, paused: bool, units: int, e_values: Mapping[str, float]) -> None:
         """Tell a rollout: its share in percent, the units of the new version at it, and the e-value of each rule."""
@@ -164,6 +187,33 @@ class Measures:
     def taken_back(self, model: str) -> None:
         """Tell that a version was taken back."""
         self._taken_back.labels(model).set(time.time())
+
+    def experiment(
+        self, name: str, verdict: str, split_e: float, units: Mapping[str, int], p: Mapping[tuple[str, str], float]
+    ) -> None:
+        """Tell the findings about an experiment.
+
+        Args:
+            name: its id.
+            verdict: pass, hold or fail.
+            split_e: the e-value against the shares of its arms.
+            units: the units of each arm.
+            p: the p-value of each metric in each treatment.
+        """
+        told: list[tuple[Any, float]] = [
+            (self._verdict.labels(name), VERDICTS[verdict]),
+            (self._split.labels(name), split_e),
+            *((self._units.labels(name, arm), count) for arm, count in units.items()),
+            *((self._p.labels(name, *of), value) for of, value in p.items()),
+        ]
+        for gauge, value in told:
+            gauge.set(value)
+        self._of_experiment[name] = [gauge for gauge, _ in told]
+
+    def no_experiment(self, name: str) -> None:
+        """Tell nothing of an experiment any more; a value of the multi-process mode cannot be removed, so it is NaN."""
+        for gauge in self._of_experiment.pop(name, ()):
+            gauge.set(math.nan)
 
     def request(self, model: str, version: str, outcome: str, seconds: float) -> None:
         """Count a request; `model` and `version` are empty if the request names none that there is."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from slipway.experiments.definition import BUILT_IN
 from slipway.serving.indexing import INTERVAL, Indexing
 from slipway.serving.openapi import responses
 from slipway.serving.problems import Problem
@@ -38,6 +39,8 @@ class Given(BaseModel):
     def _one(self) -> Self:
         if (self.request_id is None) == (self.unit is None):
             raise ValueError("give either request_id or unit")
+        if self.metric in BUILT_IN:
+            raise ValueError(f"the server measures {self.metric} itself; name this metric otherwise")
         return self
 
 

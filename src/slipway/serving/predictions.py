@@ -25,7 +25,9 @@ from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
 from slipway.serving.rollouts import Rollouts
 from slipway.serving.settings import Settings
+from slipway.serving.shadow import Shadow
 from slipway.serving.watch import Watch
+from slipway.traffic.log import Log
 
 PREFIX = "/api/v1/predict/"
 _TOO_MUCH = ("too large", "too long")
@@ -42,6 +44,7 @@ class Predictions:
         watch: Watch,
         experiments: Experiments,
         rollouts: Rollouts,
+        outcomes: Log | None,
         settings: Settings,
     ) -> None:
         self.limits = settings.limits
@@ -52,6 +55,7 @@ class Predictions:
         self._rollouts = rollouts
         self._deadline = settings.deadline
         self._forecasts = Forecasts(settings.history)
+        self._shadow = Shadow(models, inference, self.predict, outcomes, settings.shadow) if settings.shadow else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path begins with `PREFIX`."""
@@ -59,6 +63,9 @@ class Predictions:
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+        state = scope["state"]
+        if self._shadow is not None and state["assigned"] is not None:
+            self._shadow.consider(state["assigned"], state["given"], state["predicted"], state["request_id"])
 
     async def respond(self, scope: Scope, receive: Receive) -> bytes:
         """Return the answer to a request, as JSON.
@@ -76,7 +83,7 @@ class Predictions:
         state["assigned"] = assigned
         model = state["model"] = await self.model(name) if assigned is None else assigned.model
         content = await whole(receive)
-        given = examples.read(model, header(scope, b"content-type"), content, self.limits)
+        given = state["given"] = examples.read(model, header(scope, b"content-type"), content, self.limits)
         predicted = state["predicted"] = await self.predict(model, given)
         if isinstance(model, Loaded):  # an ensemble has no raw data of its own
             state["examples"] = given

@@ -175,7 +175,7 @@ def build(
         logs: the folder of the logs; None without.
         metrics: gives the measures of the server as Prometheus reads them.
         draining: whether the worker is about to end.
-        wrong: what is wrong with the state store, the rollouts and captures.
+        wrong: what is wrong with the state store, the rollouts, the experiments and captures.
         lifespan: starts and ends the worker.
     """
     app = FastAPI(

@@ -64,6 +64,8 @@ class Settings:
     """Seconds after which a request is answered with 504."""
     grace: float = 1.0
     """Seconds between SIGTERM and the last new connection, in which /readyz says that the server is not ready."""
+    shadow: float = 10.0
+    """Percent of the requests to versions other than production that production predicts too, for `agreement`."""
     threads: int = 1
     """Threads of a model's kernels."""
     withdrawn: Path | None = None

@@ -64,3 +64,13 @@ def release(store: Store, lease: Lease) -> None:
     mine = (LEASES.c.name == lease.name) & (LEASES.c.holder == lease.holder) & (LEASES.c.fence == lease.fence)
     with store.transaction() as connection:
         connection.execute(update(LEASES).where(mine).values(until=0.0))
+
+
+def is_current(store: Store, name: str, fence: int) -> bool:
+    """Whether nobody took a lease since its holder got a fencing number.
+
+    Raises:
+        StateError: the store is locked, full or away; then nobody may act.
+    """
+    with store.transaction() as connection:
+        return connection.execute(select(LEASES.c.fence).where(LEASES.c.name == name)).scalar() == fence
