@@ -196,7 +196,7 @@ def test_a_tag_gives_the_verdict_that_was_written_into_it(
     stop = Event("experiments/night-games/stop", "night-games", 0, "c", "who", "e", 0, why)
     stated, read, again = ending.replay(Run("night-games", (stop,), stop), made)
     assert (stated, read, again) == (direct.verdict.outcome, found, direct)
-    assert json.loads(json.dumps(analysis.to_json(again, read.units)))["verdict"] == stated
+    assert json.loads(json.dumps(analysis.to_json(again, read)))["verdict"] == stated
 
 
 @pytest.mark.parametrize(

@@ -105,19 +105,22 @@ def start(name: Id, reason: Reason = None, push: Push = False, as_json: Json = F
     _written(history.start(name, reason, push=push), push, as_json)
 
 
-@app.command()
+@app.command(cls=VerdictCommand)
 def status(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
-    """Say what an experiment has so far, and what it waits for."""
+    """Say what an experiment has so far, and what it waits for. Exit codes: 0, or 3 if that cannot be said."""
     run, experiment, evidence, analysis = _analysed(name, logs)
     waiting = [one for one in analysis.verdict.findings if one.outcome != "pass"]
     state = _state(run)
     if as_json:
-        found = {"id": name, "state": state, "units": evidence.units, "verdict": analysis.verdict.outcome}
+        found = {"id": name, "state": state, "days": evidence.days, "units": evidence.units, "late": evidence.late}
+        found["verdict"] = analysis.verdict.outcome
         print(json.dumps(found | {"waits_for": [asdict(one) for one in waiting]}, indent=1))
         return
     units = ", ".join(f"{arm} {count:,}" for arm, count in evidence.units.items())
     days = f"day {evidence.days:.1f} of at most {experiment.definition.maximum_days:g}"
     Console().print(f"{name}: {state}, {days}; units: {units}", soft_wrap=True, markup=False)
+    if evidence.late:
+        Console().print(_late(evidence), soft_wrap=True, markup=False)
     Console().print(f"verdict so far: {MARKS[analysis.verdict.outcome]}", soft_wrap=True)
     for one in waiting:
         Console().print(f"  {MARKS[one.outcome]} {escape(one.subject)}: {escape(one.reason)}", soft_wrap=True)
@@ -197,7 +200,7 @@ def replay(
     raise typer.Exit(0 if same else 1)
 
 
-@app.command()
+@app.command(cls=VerdictCommand)
 def simulate(
     name: Id,
     logs: Logs = LOGS,
@@ -206,7 +209,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Say what an experiment would find, by drawing from the values that its units have so far."""
+    """Say what an experiment would find, by drawing from the values of its units. Exit code 3 if it has none yet."""
     from slipway.experiments import trial
 
     _, experiment, observed = _observed(name, logs)
@@ -280,7 +283,7 @@ def _analysed(name: str, logs: Path) -> "tuple[Run, Experiment, Evidence, Analys
 def _looked(one: "Looked") -> dict[str, Any]:
     from slipway.experiments import analysis
 
-    found = {} if one.analysis is None or one.evidence is None else analysis.to_json(one.analysis, one.evidence.units)
+    found = {} if one.analysis is None or one.evidence is None else analysis.to_json(one.analysis, one.evidence)
     return {"id": one.id, **found, "why": one.why, "tag": one.tag, "problem": one.problem}
 
 
@@ -295,7 +298,7 @@ def _show(
     from slipway.experiments import analysis
 
     if as_json:
-        print(json.dumps({"id": name, **analysis.to_json(found, evidence.units), **(more or {})}, indent=1))
+        print(json.dumps({"id": name, **analysis.to_json(found, evidence), **(more or {})}, indent=1))
         return
     units = ", ".join(f"{arm} {count:,}" for arm, count in evidence.units.items())
     table = Table(
@@ -317,7 +320,13 @@ def _show(
     screen().print(table)
     for finding in found.verdict.findings:
         screen().print(f"{MARKS[finding.outcome]} {escape(finding.subject)}: {escape(finding.reason)}", soft_wrap=True)
+    if evidence.late:
+        screen().print(_late(evidence), soft_wrap=True, markup=False)
     screen().print(f"verdict: {MARKS[found.verdict.outcome]}", soft_wrap=True)
+
+
+def _late(evidence: "Evidence") -> str:
+    return f"outcomes after the window of their unit, which do not count: {evidence.late:,}"
 
 
 def _bound(value: float | None, infinite: str) -> str:

@@ -6,7 +6,6 @@ which both arms have the minimum: it does not depend on when somebody looks. Sev
 Holm's method. Guardrails are watched over all units.
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -190,11 +189,13 @@ def _finite(value: object) -> float | None:
     return number if np.isfinite(number) else None
 
 
-def to_json(analysis: Analysis, units: Mapping[str, int]) -> dict[str, object]:
-    """Return JSON values."""
+def to_json(analysis: Analysis, evidence: Evidence) -> dict[str, object]:
+    """Return JSON values: the findings, and what was counted."""
     return {
         "verdict": analysis.verdict.outcome,
-        "units": dict(units),
+        "units": evidence.units,
+        "crossed": evidence.crossed,
+        "late": evidence.late,
         "split_e": analysis.split_e,
         "findings": [asdict(one) for one in analysis.verdict.findings],
         "estimates": [

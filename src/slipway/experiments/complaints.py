@@ -1,14 +1,19 @@
 """What is wrong with the experiments that run, and what to do about it: for `slipway doctor`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
 from slipway.ensembles import standing
-from slipway.experiments import history
+from slipway.experiments import history, stopping
 from slipway.experiments.definition import AGREEMENT, LOGGED, Experiment
+from slipway.experiments.history import Run
 from slipway.registry import state
+from slipway.state.store import FILE, StateError, Store, default
 from slipway.traffic import reading
+
+PATIENCE = 300.0
+"""Seconds that a server may take for the tag of a stop."""
 
 
 def complaints(logs: Path, now: datetime) -> Iterator[tuple[str, str]]:
@@ -36,6 +41,21 @@ def complaints(logs: Path, now: datetime) -> Iterator[tuple[str, str]]:
             what = f"the experiment {experiment.id} has run for {days:.0f} days, and its maximum is {most:g}"
             yield what, f"{analyze}, then {stop} --reason '...'"
         yield from _unreported(experiment, logs)
+    yield from _unstopped(logs, runs, now)
+
+
+def _unstopped(logs: Path, runs: Mapping[str, Run], now: datetime) -> Iterator[tuple[str, str]]:
+    """Experiments that a server holds down, and whose stop has no tag; only the state store in the logs is known."""
+    if not (logs / FILE).exists():
+        return
+    store = Store(default(logs))
+    try:
+        for one in stopping.without_tag(store, runs, now.timestamp() - PATIENCE):
+            yield f"{one.subject} takes no units, and no tag says so: {one.why}", "slipway experiment enforce"
+    except StateError as error:
+        yield f"the state store cannot be read: {error}", "slipway serve brings its tables up to date"
+    finally:
+        store.close()
 
 
 def _unreported(experiment: Experiment, logs: Path) -> Iterator[tuple[str, str]]:

@@ -54,6 +54,7 @@ class Evidence:
         days: how long the experiment has run.
         a_day: new units a day, over the last day or, if it is younger, since its start.
         metrics: for each metric, the comparison of each treatment with the control.
+        late: outcomes that came after the window of their unit, which are in none of these.
     """
 
     __pydantic_config__ = STRICT
@@ -63,6 +64,7 @@ class Evidence:
     days: Annotated[float, Field(ge=0)]
     a_day: Annotated[float, Field(ge=0)]
     metrics: dict[str, dict[str, Comparison]]
+    late: Count = 0
 
     def to_json(self) -> str:
         """Return it as one line of JSON."""
@@ -102,6 +104,7 @@ def count(definition: Definition, observed: Observations, began: datetime, now: 
             name: {arm: _compare(definition, units, name, arm) for arm in definition.treatments}
             for name in definition.metrics
         },
+        late=observed.late,
     )
 
 

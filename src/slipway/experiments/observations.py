@@ -29,10 +29,12 @@ class Observations:
         units: a row for each unit, in the order of first exposure: `unit`, `arm`, `first` (its time), and a column for
             each metric with its value, NaN where it has none or does not count yet.
         crossed: the number of units that were seen in two arms.
+        late: the number of outcomes after the window of their unit, which do not count.
     """
 
     units: pd.DataFrame
     crossed: int
+    late: int = 0
 
 
 def observe(definition: Definition, exposures: pd.DataFrame, outcomes: pd.DataFrame, now: datetime) -> Observations:
@@ -53,13 +55,15 @@ def observe(definition: Definition, exposures: pd.DataFrame, outcomes: pd.DataFr
     units = grouped.agg(arm=("arm", "first"), first=("time", "min"))[~crossed].reset_index()
     units = units.sort_values(["first", "unit"], ignore_index=True)
     exposures = exposures.merge(units[["unit", "first"]], on="unit")
+    late = 0
     for name, metric in definition.metrics.items():
         if name in LOGGED:
             values = exposures[["unit", "first", "time"]].assign(value=_LOGGED[name](exposures))
         else:
             values = _outcomes(name, exposures, outcomes[outcomes["time"] <= now])
+            late += int((values["time"] > values["first"] + pd.Timedelta(hours=metric.window_hours)).sum())
         units[name] = _of_units(metric, units, values, now)
-    return Observations(units, int(crossed.sum()))
+    return Observations(units, int(crossed.sum()), late)
 
 
 def _of_units(metric: Metric, units: pd.DataFrame, values: pd.DataFrame, now: datetime) -> np.ndarray:

@@ -10,7 +10,7 @@ that another began, after a kill or a push that was refused, writes what the fir
 Each of both is written once. A stop that has only its restraint is completed by the next look.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -126,7 +126,7 @@ def _complete(experiment: Experiment, restraint: Restraint, may_act: Callable[[]
     return Looked(experiment.id, counted, found, restraint.why, tag, problem)
 
 
-def without_tag(store: Store, runs: dict[str, Run], before: float) -> list[Restraint]:
+def without_tag(store: Store, runs: Mapping[str, Run], before: float) -> list[Restraint]:
     """Return the experiments that were held down before a time, and still have no tag of a stop.
 
     Args:

@@ -15,7 +15,7 @@ from slipway.serving.problems import Problem
 from slipway.serving.tokens import Token
 
 SECONDS = 300.0
-"""The time limit for a command."""
+"""The time limit for a command, unless it has its own."""
 MOST = 4
 """The most commands of a worker at once."""
 _STATUS = {
@@ -37,7 +37,12 @@ class Commands:
         self._running = 0
 
     async def run(
-        self, *arguments: str, token: Token | None, codes: tuple[int, ...] = (0,), stdin: str | IO[bytes] = ""
+        self,
+        *arguments: str,
+        token: Token | None,
+        codes: tuple[int, ...] = (0,),
+        stdin: str | IO[bytes] = "",
+        seconds: float = SECONDS,
     ) -> Any:
         """Run `slipway ARGUMENTS --json`, and return what it prints.
 
@@ -46,6 +51,7 @@ class Commands:
             token: whose name tags get; None for that of Git on this machine.
             codes: the exit codes with which the command has a result.
             stdin: its standard input: a text, or a file on the disk at the place where it begins.
+            seconds: the time limit.
 
         Raises:
             Problem: 409 or 422 with its message if it refuses, 429 if too many run, 504 if it takes too long.
@@ -54,12 +60,17 @@ class Commands:
             raise Problem(429, "Too many commands", f"{MOST} commands run; try again later", {"Retry-After": "10"})
         self._running += 1
         try:
-            return await self._run(arguments, token, codes, stdin)
+            return await self._run(arguments, token, codes, stdin, seconds)
         finally:
             self._running -= 1
 
     async def _run(
-        self, arguments: tuple[str, ...], token: Token | None, codes: tuple[int, ...], stdin: str | IO[bytes]
+        self,
+        arguments: tuple[str, ...],
+        token: Token | None,
+        codes: tuple[int, ...],
+        stdin: str | IO[bytes],
+        seconds: float,
     ) -> Any:
         text = stdin.encode() if isinstance(stdin, str) else None
         process = await asyncio.create_subprocess_exec(
@@ -70,10 +81,10 @@ class Commands:
             env={**os.environ, **_author(token), "GIT_TERMINAL_PROMPT": "0"},
         )
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(seconds):
                 out, error = await process.communicate(text)
         except TimeoutError:
-            raise Problem(504, "Deadline passed", f"slipway {arguments[0]} did not end within {SECONDS:g} s")
+            raise Problem(504, "Deadline passed", f"slipway {arguments[0]} did not end within {seconds:g} s")
         finally:
             if process.returncode is None:
                 process.kill()

@@ -1,17 +1,24 @@
-"""Experiments by REST: `slipway experiment list`, `analyze`, `start` and `stop`, under the name of the token."""
+"""Experiments by REST: `slipway experiment` under the name of the token.
+
+There is no `create`: an experiment is a file in Git, so that others review it before anybody takes part.
+"""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import fastapi
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from slipway.serving import commands
 from slipway.serving.commands import Commands
 from slipway.serving.openapi import responses
 
+MOST_RUNS = 10_000
+"""The most experiments that a request may have simulated."""
+SIMULATED = 60.0
+"""The time limit for simulations, in seconds."""
 Id = Annotated[str, fastapi.Path(pattern="^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["night-games"])]
 
 
@@ -56,8 +63,32 @@ class Analysis(BaseModel):
     id: str
     verdict: str = Field(description="pass, fail or hold.")
     units: dict[str, int]
+    crossed: int = Field(description="Units that were seen in two arms, and count in none.")
+    late: int = Field(description="Outcomes after the window of their unit, which do not count.")
+    split_e: float = Field(description="E-value against the shares of the arms; above 1000 the split is not sound.")
     findings: list[Finding]
     estimates: list[Estimate]
+
+
+class Status(BaseModel):
+    """What an experiment has so far, and what it waits for."""
+
+    id: str
+    state: str = Field(description="running or stopped.")
+    days: float
+    units: dict[str, int]
+    late: int = Field(description="Outcomes after the window of their unit, which do not count.")
+    verdict: str = Field(description="pass, fail or hold.")
+    waits_for: list[Finding]
+
+
+class Found(BaseModel):
+    """How often simulated experiments with a true difference show one, and their mean length as a part of the plan."""
+
+    metric: str
+    effect: float
+    found: float
+    length: float
 
 
 class Why(BaseModel):
@@ -98,6 +129,25 @@ def add(app: FastAPI, run: Commands, logs: Path | None, changed: Callable[[], Aw
         """Compare the arms by what their units did until now."""
         found = await run.run("experiment", "analyze", id, *folder, token=None, codes=(0, 1, 2))
         return Analysis(**found)
+
+    @app.get("/api/v1/experiments/{id}/status", tags=tags, responses=responses(404, 429, 504))
+    async def status(id: Id) -> Status:
+        """Say what an experiment has so far, and what it waits for."""
+        return Status(**await run.run("experiment", "status", id, *folder, token=None))
+
+    @app.get("/api/v1/experiments/{id}/simulate", tags=tags, responses=responses(404, 422, 429, 504))
+    async def simulate(
+        id: Id,
+        effect: Annotated[
+            float | None, Query(description="The difference to find; by default none and several.", allow_inf_nan=False)
+        ] = None,
+        runs: Annotated[int, Query(ge=100, le=MOST_RUNS, description="Simulated experiments.")] = 1_000,
+        seed: Annotated[int, Query(ge=0, lt=2**32, description="Seed of the draws.")] = 0,
+    ) -> list[Found]:
+        """Say what an experiment would find, by drawing from the values that its units have so far."""
+        options = (f"--runs={runs}", f"--seed={seed}", *(() if effect is None else (f"--effect={effect!r}",)))
+        found = await run.run("experiment", "simulate", id, *options, *folder, token=None, seconds=SIMULATED)
+        return [Found(**one) for one in found]
 
     @app.post("/api/v1/experiments/{id}/start", tags=tags, responses=responses(409, 422, 429, 504))
     async def start(request: Request, id: Id, why: Why) -> Tagged:
