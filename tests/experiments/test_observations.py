@@ -133,6 +133,18 @@ def test_an_outcome_that_comes_twice_counts_once_and_the_last_one_counts(tmp_pat
     assert values(found, "sales") == {"a": 7.0, "b": 16.0}
 
 
+def test_outcomes_after_the_window_are_counted_and_left_out(tmp_path: Path) -> None:
+    found = observed(
+        tmp_path,
+        *(exposure("a", "night", 0), exposure("b", "night", 0)),
+        *(outcome("sales", 5, HOUR, unit="a"), outcome("sales", 7, HOUR + 1, unit="a")),
+        *(outcome("sales", 3, HOUR + 2, request_id="b-0"), outcome("other", 3, HOUR + 2, unit="b")),
+        metrics={"sales": goal(of_unit="sum")},
+    )
+    assert values(found, "sales") == {"a": 5.0, "b": 0.0}
+    assert found.late == 2
+
+
 def test_units_in_two_arms_are_left_out_and_counted(tmp_path: Path) -> None:
     found = observed(tmp_path, exposure("a", "night", 0), exposure("a", "control", 1), exposure("b", "night", 0))
     assert list(found.units["unit"]) == ["b"]

@@ -108,7 +108,9 @@ def start(name: Id, reason: Reason = None, push: Push = False, as_json: Json = F
 @app.command(cls=VerdictCommand)
 def status(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
     """Say what an experiment has so far, and what it waits for. Exit codes: 0, or 3 if that cannot be said."""
-    run, experiment, evidence, analysis = _analysed(name, logs)
+    from slipway.experiments import api
+
+    run, experiment, evidence, analysis = api.analysed(name, logs)
     waiting = [one for one in analysis.verdict.findings if one.outcome != "pass"]
     state = _state(run)
     if as_json:
@@ -129,7 +131,9 @@ def status(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
 @app.command(cls=VerdictCommand)
 def analyze(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
     """Compare the arms by what their units did. Exit codes: 0 pass, 1 fail, 2 hold, 3 could not be compared."""
-    _, experiment, evidence, analysis = _analysed(name, logs)
+    from slipway.experiments import api
+
+    _, experiment, evidence, analysis = api.analysed(name, logs)
     _show(name, experiment, evidence, analysis, as_json)
     raise typer.Exit({"pass": 0, "fail": 1, "hold": 2}[analysis.verdict.outcome])
 
@@ -143,9 +147,9 @@ def stop(
     as_json: Json = False,
 ) -> None:
     """Stop an experiment: an annotated tag with its counts, sums and verdict."""
-    from slipway.experiments import ending, history
+    from slipway.experiments import api, ending, history
 
-    _, _, evidence, analysis = _analysed(name, logs)
+    _, _, evidence, analysis = api.analysed(name, logs)
     event = history.stop(name, reason, ending.text(analysis.verdict.outcome, evidence), push=push)
     _written(event, push, as_json, f", verdict {analysis.verdict.outcome}")
 
@@ -210,9 +214,9 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Say what an experiment would find, by drawing from the values of its units. Exit code 3 if it has none yet."""
-    from slipway.experiments import trial
+    from slipway.experiments import api, trial
 
-    _, experiment, observed = _observed(name, logs)
+    _, experiment, observed = api.observed(name, logs)
     found = trial.simulate(experiment.definition, observed, effect=effect, runs=runs, seed=seed)
     if as_json:
         print(json.dumps([asdict(one) for one in found], indent=1))
@@ -255,29 +259,6 @@ def _row(name: str, run: "Run | None") -> dict[str, Any]:
 
 def _state(run: "Run | None") -> str:
     return "not started" if run is None else "stopped" if run.stop is not None else "running"
-
-
-def _observed(name: str, logs: Path) -> "tuple[Run, Experiment, Any]":
-    """The run of an experiment, what it compares, and what its units did until now or until it was stopped."""
-    from slipway.experiments import history
-    from slipway.experiments.observations import observe
-    from slipway.traffic import reading
-
-    run = history.known(name)
-    if not logs.is_dir():
-        raise ConfigError(f"{logs}: no such folder; give --logs the folder of `slipway serve --log`")
-    experiment, _ = history.defined(run)
-    now = datetime.now(UTC) if run.stop is None else run.stop.time
-    return run, experiment, observe(experiment.definition, reading.exposures(logs, name), reading.outcomes(logs), now)
-
-
-def _analysed(name: str, logs: Path) -> "tuple[Run, Experiment, Evidence, Analysis]":
-    from slipway.experiments import analysis, evidence
-
-    run, experiment, observed = _observed(name, logs)
-    now = datetime.now(UTC) if run.stop is None else run.stop.time
-    counted = evidence.count(experiment.definition, observed, run.starts[0].time, now)
-    return run, experiment, counted, analysis.analyse(experiment.definition, counted)
 
 
 def _looked(one: "Looked") -> dict[str, Any]:

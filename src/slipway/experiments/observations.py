@@ -18,6 +18,8 @@ from slipway.traffic import answers
 
 FAILED = 500
 """The least status of a request that the server failed to answer."""
+UNKNOWN = 0
+"""The status of a request of which is not known yet whether it fails."""
 COLUMNS = ("unit", "arm", "first")
 
 
@@ -99,7 +101,7 @@ def _outcomes(name: str, exposures: pd.DataFrame, outcomes: pd.DataFrame) -> pd.
 
 
 def _errors(exposures: pd.DataFrame) -> pd.Series:
-    return (exposures["status"] >= FAILED).astype(float)
+    return (exposures["status"] >= FAILED).astype(float).where(exposures["status"] != UNKNOWN)
 
 
 def _seconds(exposures: pd.DataFrame) -> pd.Series:
