@@ -122,7 +122,7 @@ def test_two_experiments_of_a_model_need_parts_of_one_layer() -> None:
 
 def test_a_running_experiment_may_only_take_in_more_units() -> None:
     narrow = experiment(share=20)
-    check_successor(narrow, experiment(share=40, hypothesis="Other words."))
+    check_successor(narrow, experiment(share=40, hypothesis="Other words.", stop="manual"))
     for changes, told in (
         ({"share": 10}, "ranges only grow"),
         ({"share": 40, "minimum_sample": 500}, "minimum_sample changed"),
@@ -136,6 +136,20 @@ def test_a_running_experiment_may_only_take_in_more_units() -> None:
     check_successor(layered, experiment(layer={"name": "ads", "start": 10, "share": 50}))
     with pytest.raises(ConfigError, match="a start is fixed"):
         check_successor(layered, experiment(layer={"name": "ads", "start": 0, "share": 50}))
+
+
+def test_it_stops_by_itself_unless_it_says_otherwise() -> None:
+    assert experiment().definition.stop == "automatic"
+    with pytest.raises(ConfigError, match="stop"):
+        experiment(stop="never")
+
+
+def test_agreement_is_known_after_the_answer() -> None:
+    rule = {"role": "guardrail", "better": "higher"}
+    metrics = {**FILE["metrics"], "agreement": rule}
+    assert experiment(metrics=metrics).definition.metrics["agreement"].window_hours == 24
+    with pytest.raises(ConfigError, match="give it a window_hours above 0"):
+        experiment(metrics={**metrics, "agreement": {**rule, "window_hours": 0}})
 
 
 def test_the_example_of_the_module_is_valid() -> None:

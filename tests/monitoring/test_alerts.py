@@ -15,7 +15,6 @@ import yaml
 
 from serving import house
 from serving.process import SECONDS, Server, serving, until
-from slipway.serving import measures
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "monitoring"

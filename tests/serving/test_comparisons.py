@@ -43,6 +43,12 @@ def test_an_experiment_from_start_to_stop(server: Server, root: Path, tmp_path: 
     assert (found["verdict"], sum(found["units"].values())) == ("hold", 330)
     assert {one["subject"] for one in found["findings"]} >= {"split", "sample", "errors"}
 
+    waiting = server.get("/api/v1/experiments/curve/status").json()
+    assert (waiting["state"], waiting["verdict"], waiting["late"]) == ("running", "hold", 0)
+    assert "sample" not in {one["subject"] for one in waiting["waits_for"]}
+    tried = server.get("/api/v1/experiments/curve/simulate?runs=100&seed=3")
+    assert (tried.status_code, tried.json()[0]["metric"]) == (200, "errors")
+
     stopped = server.post("/api/v1/experiments/curve/stop", json={"reason": "enough"})
     assert (stopped.status_code, stopped.json()["tag"]) == (200, "experiments/curve/stop")
     assert "Evidence: {" in house.git(root, "tag", "-l", "-n30", "experiments/curve/stop")
@@ -53,6 +59,9 @@ def test_an_experiment_from_start_to_stop(server: Server, root: Path, tmp_path: 
 
 def test_mistakes(server: Server, root: Path) -> None:
     assert server.get("/api/v1/experiments/nobody").status_code == 404
+    assert server.get("/api/v1/experiments/nobody/status").status_code == 404
+    assert server.get("/api/v1/experiments/nobody/simulate").status_code == 404
+    assert server.get("/api/v1/experiments/curve/simulate?runs=1000000").status_code == 422
     assert server.get("/api/v1/experiments/No.body").status_code == 422
     assert server.post("/api/v1/experiments/nobody/start", json={"reason": "x"}).status_code == 422
     assert server.post("/api/v1/experiments/curve/start", json={"reason": ""}).status_code == 422
