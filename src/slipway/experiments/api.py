@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from slipway.core.errors import ConfigError
+from slipway.ensembles import standing
 from slipway.experiments import analysis, ending, evidence, history
 from slipway.experiments.analysis import Analysis
 from slipway.experiments.definition import BUILT_IN, Experiment
@@ -165,9 +166,9 @@ class Experiments:
         return analysed(name, self._logs)[2:]
 
     def _refresh(self) -> None:
-        runs = history.read()
+        runs, variants = history.read(), state.read()
         self._known = frozenset(runs)
-        self._running = {one.id: one for one in history.running(runs, state.read())[0]}
+        self._running = {one.id: one for one in history.running(runs, variants, standing.here(variants))[0]}
         self._read = time.monotonic()
         if self._store is not None:
             with contextlib.suppress(StateError):  # what was held down stays so

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from slipway.core.errors import RegistryError
+from slipway.ensembles import standing
 from slipway.experiments import analysis, ending, evidence, history
 from slipway.experiments.analysis import Analysis
 from slipway.experiments.definition import Definition, Experiment
@@ -84,8 +85,8 @@ def look(store: Store, logs: Path, now: datetime, may_act: Callable[[], bool] = 
         RegistryError: Git cannot be read.
         StateError: the store is locked, full or away; nothing more is stopped then.
     """
-    held, runs = restraints.read(store), history.read()
-    sound = {one.id for one in history.running(runs, state.read())[0]}
+    held, runs, variants = restraints.read(store), history.read(), state.read()
+    sound = {one.id for one in history.running(runs, variants, standing.here(variants))[0]}
     outcomes = None
     for run in runs.values():
         subject = f"experiments/{run.id}"

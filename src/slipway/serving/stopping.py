@@ -107,6 +107,7 @@ class Stopping:
     async def _enforce(self, lease: Lease) -> None:
         """Look at the experiments once, in a process of its own."""
         began = time.monotonic()
+        self._again = self._quiet = began + EVERY  # also if what follows fails as nobody expects
         options = (f"--logs={self._settings.log}", f"--state={self._settings.state}", f"--fence={lease.fence}")
         try:
             found = await self._commands.run("experiment", "enforce", *options, token=None, codes=(0, 1))
