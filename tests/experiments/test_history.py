@@ -10,6 +10,7 @@ import pytest
 from experiments.cases import FILE, content
 from serving import house
 from slipway.core.errors import ConfigError, RegistryError
+from slipway.ensembles.standing import Standing
 from slipway.experiments import history
 from slipway.registry import state
 
@@ -131,7 +132,7 @@ def test_tags_that_anyone_can_push_are_checked_again(root: Path) -> None:
     house.git(root, "tag", "-a", "experiments/night-games/start-01", "-m", "no number")
     runs = history.read()
     assert set(runs) == {"night-games", "empty"}
-    found, problems = history.running(runs, state.read())
+    found, problems = history.running(runs, state.read(), Standing())
     assert [(one.id, one.definition.share) for one in found] == [("night-games", 50)]
     assert len(problems) == 3
     assert any("start-2 is not followed" in one and "ranges only grow" in one for one in problems)
