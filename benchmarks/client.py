@@ -132,14 +132,15 @@ class Sender:
         return Answers(np.array(self._seconds), self._wrong)
 
     async def _use(self) -> None:
-        """Send one request after the other over a connection, and over a new one if it breaks."""
-        writer: asyncio.StreamWriter | None = None
+        """Send one request after the other over a connection, and over a new one if the server has closed it."""
+        reader, writer = asyncio.StreamReader(), None
         for used, number in enumerate(self._numbers):
             begun = await self._turn()
+            if writer is not None and (reader.at_eof() or (self._each is not None and used % self._each == 0)):
+                writer.close()
+                writer = None
             try:
-                if writer is None or (self._each is not None and used % self._each == 0):
-                    if writer is not None:
-                        writer.close()
+                if writer is None:
                     reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
                 place = number % len(self._contents)
                 writer.write(self._contents[place])

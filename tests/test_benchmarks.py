@@ -68,7 +68,7 @@ def test_an_answer_with_the_prediction_of_another_version_is_mixed() -> None:
 
 
 async def sent(closes: int, **options: Any) -> tuple[int, Any]:
-    """Send 40 requests over two connections to a server that closes each connection at so many requests."""
+    """Send 40 requests over two connections to a server that closes each connection at the request with this number."""
     connections = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -100,8 +100,7 @@ def test_a_request_whose_connection_breaks_has_failed_and_the_next_one_has_a_new
 
 def test_in_an_open_loop_the_time_counts_from_when_a_request_was_due() -> None:
     _, slow = asyncio.run(sent(closes=99, rate=1e6, check=wait))
-    assert slow.quantile(1) > 20  # the last ones were due at once, and waited for those before them
-    assert slow.quantile(1) > 10 * slow.quantile(0)
+    assert slow.quantile(1) > 30  # the last one was due at once, and waited for a millisecond of each one before it
 
 
 def wait(place: int, status: int, body: bytes) -> None:
