@@ -12,7 +12,8 @@ import pytest
 
 from experiments import cases
 from serving import house
-from slipway.experiments import definition
+from slipway.experiments import bandit, definition
+from slipway.traffic.records import Prediction
 
 CREATE = "create night-games --model ball --arm control=production --arm night=v1.1.0 --goal satisfaction"
 
@@ -107,3 +108,37 @@ def test_mistakes_are_told_and_nothing_is_written(root: Path, command: str, code
     before = sorted(root.glob("experiments/*")), house.git(root, "tag", "--list")
     assert told in slipway(root, command, code)
     assert (sorted(root.glob("experiments/*")), house.git(root, "tag", "--list")) == before
+
+
+def test_a_bandit_from_its_file_to_its_shares_and_its_tag(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slipway(root, f"{CREATE.replace('night-games', 'rain-games')} --sample 100 --bandit")
+    path = root / "experiments" / "rain-games.yaml"
+    path.write_text(path.read_text().replace("better: higher}", "better: higher, of_unit: any, window_hours: 0.5}"))
+    made = definition.read(path)
+    assert made.definition.bandit == definition.Bandit(reward_metric="satisfaction")
+    house.git(root, "add", "--all")
+    house.git(root, "commit", "-q", "-m", "Experiment")
+    began = datetime.now(UTC) - timedelta(hours=2)
+    monkeypatch.setenv("GIT_COMMITTER_DATE", began.isoformat())
+    slipway(root, "start rain-games")
+    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    split = bandit.split(made, made.shares)
+    records = list(cases.traffic(300, {"control": 0.3, "night": 0.6}, split.of))
+    shift = began - cases.BEGAN + timedelta(minutes=1)
+    named = [replace(one, time=one.time + shift) for one in records]
+    cases.write(
+        root / "logs" / "traffic",
+        *(replace(one, experiment="rain-games") if isinstance(one, Prediction) else one for one in named),
+    )
+    assert "period 1 begins at" in slipway(root, "weights rain-games --update")
+    shown = slipway(root, "weights rain-games")
+    assert shown.splitlines()[-1].split()[-2:] == ["the", "same"]
+    now = read(root, "status rain-games")["bandit"]
+    assert now["period"] in (0, 1)  # it begins after two seconds
+    log = root / "logs" / "traffic" / "weights" / "rain-games.jsonl"
+    seed = json.loads(log.read_text())["seed"]
+    log.write_text(log.read_text().replace(f'"seed":{seed}', '"seed":1'))
+    assert "differs" in slipway(root, "weights rain-games", 1)
+    stopped = read(root, "stop rain-games --reason enough")
+    assert '"periods":[{"shares":[0.5,0.5],"units":[' in stopped["why"]
+    assert read(root, "replay rain-games")["same"]

@@ -58,6 +58,13 @@ def test_the_log_has_errors_seconds_and_confidence(tmp_path: Path) -> None:
     assert math.isnan(values(found, "confidence")["b"])
 
 
+@pytest.mark.parametrize(("probability", "decision"), [(0.9, True), (0.1, False), (0.9, False)])
+def test_of_two_classes_the_more_probable_one_counts(tmp_path: Path, probability: float, decision: bool) -> None:
+    answered = [{"ball": probability, "decision": decision}]
+    found = observed(tmp_path, exposure("a", "night", predictions=answered), metrics={"confidence": goal()})
+    assert values(found, "confidence")["a"] == pytest.approx(0.9)
+
+
 def test_predictions_without_probabilities_have_no_confidence(tmp_path: Path) -> None:
     boxes = [[{"box": [0, 0, 1, 1], "score": 0.9}], 17.5]
     found = observed(tmp_path, exposure("a", "night", predictions=boxes), metrics={"confidence": goal()})

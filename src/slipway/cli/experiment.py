@@ -53,6 +53,7 @@ def create(
         int | None, typer.Option(min=100, help="Units of the smallest arm, instead of these two.")
     ] = None,
     hypothesis: Annotated[str | None, typer.Option(help="What you expect, in a sentence.")] = None,
+    bandit: Annotated[bool, typer.Option("--bandit", help="The shares of the arms follow the goal.")] = False,
     as_json: Json = False,
 ) -> None:
     """Write experiments/ID.yaml, with equal arms and errors as guardrail; edit it for anything else."""
@@ -66,6 +67,7 @@ def create(
         better="lower" if lower else "higher",
         sample=creation.sample(effect, deviation, len(arm)) if sample is None else sample,
         hypothesis=hypothesis,
+        bandit=bandit,
     )
     if as_json:
         print(json.dumps({"id": name, "path": str(path), "definition": experiment.definition.model_dump()}, indent=1))
@@ -115,8 +117,8 @@ def status(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
     state = _state(run)
     if as_json:
         found = {"id": name, "state": state, "days": evidence.days, "units": evidence.units, "late": evidence.late}
-        found["verdict"] = analysis.verdict.outcome
-        print(json.dumps(found | {"waits_for": [asdict(one) for one in waiting]}, indent=1))
+        found |= {"verdict": analysis.verdict.outcome, "waits_for": [asdict(one) for one in waiting]}
+        print(json.dumps(found | {"bandit": _shares(experiment, logs)}, indent=1))
         return
     units = ", ".join(f"{arm} {count:,}" for arm, count in evidence.units.items())
     days = f"day {evidence.days:.1f} of at most {experiment.definition.maximum_days:g}"
@@ -124,6 +126,10 @@ def status(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
     if evidence.late:
         Console().print(_late(evidence), soft_wrap=True, markup=False)
     Console().print(f"verdict so far: {MARKS[analysis.verdict.outcome]}", soft_wrap=True)
+    if (shares := _shares(experiment, logs)) is not None:
+        parts = ", ".join(f"{arm} {share:.1%}" for arm, share in shares["shares"].items())
+        since = "the start" if shares["since"] is None else shares["since"]
+        Console().print(f"shares since {since}: {parts}", soft_wrap=True, markup=False)
     for one in waiting:
         Console().print(f"  {MARKS[one.outcome]} {escape(one.subject)}: {escape(one.reason)}", soft_wrap=True)
 
@@ -134,8 +140,48 @@ def analyze(name: Id, logs: Logs = LOGS, as_json: Json = False) -> None:
     from slipway.experiments import api
 
     _, experiment, evidence, analysis = api.analysed(name, logs)
-    _show(name, experiment, evidence, analysis, as_json)
+    _show(name, experiment, evidence, analysis, as_json, {"bandit": _shares(experiment, logs)})
     raise typer.Exit({"pass": 0, "fail": 1, "hold": 2}[analysis.verdict.outcome])
+
+
+@app.command()
+def weights(
+    name: Id,
+    update: Annotated[
+        bool, typer.Option("--update", help="Begin a new period if it is due; the server does so.")
+    ] = False,
+    logs: Logs = LOGS,
+    as_json: Json = False,
+) -> None:
+    """Show the shares that a bandit has had, and derive each from its sums and seed. Exit code 1 if one differs."""
+    from slipway.experiments import bandit, reweighing
+
+    run, experiment = _run(name, logs)
+    if experiment.definition.bandit is None:
+        raise ConfigError(f"{name} is no bandit: its shares are fixed")
+    told = None
+    if update:
+        if run.stop is not None:
+            raise ConfigError(f"{name} was stopped, so its shares stay")
+        found = reweighing.update(experiment, logs, run.starts[0].time)
+        told = found if isinstance(found, str) else f"period {found.period} begins at {found.start:%H:%M:%S} UTC"
+    periods = [
+        {**bandit.UPDATE.dump_python(one, mode="json"), "same": bandit.follows(experiment, one)}
+        for one in bandit.read(logs, experiment)
+    ]
+    same = all(one["same"] for one in periods)
+    if as_json:
+        print(json.dumps({"id": name, "told": told, "start": experiment.shares, "periods": periods, "same": same}))
+        raise typer.Exit(0 if same else 1)
+    if told is not None:
+        Console().print(told, soft_wrap=True, markup=False)
+    rows = [["0", "", *(f"{share:.1%}" for share in experiment.shares.values()), "", "as the file says"]]
+    for one in periods:
+        shares = [f"{one['shares'][arm]:.1%}" for arm in experiment.definition.arms]
+        known = f"{sum(units for units, _, _ in one['sums'].values()):,}"
+        rows.append([str(one["period"]), one["start"], *shares, known, "the same" if one["same"] else "differs"])
+    print_columns(("period", "start", *experiment.definition.arms, "rewards", "derived again"), rows)
+    raise typer.Exit(0 if same else 1)
 
 
 @app.command()
@@ -266,6 +312,29 @@ def _looked(one: "Looked") -> dict[str, Any]:
 
     found = {} if one.analysis is None or one.evidence is None else analysis.to_json(one.analysis, one.evidence)
     return {"id": one.id, **found, "why": one.why, "tag": one.tag, "problem": one.problem}
+
+
+def _shares(experiment: "Experiment", logs: Path) -> dict[str, Any] | None:
+    """The shares of a bandit now, None for fixed ones: the period, since when, and the weights behind them."""
+    from slipway.experiments import bandit
+
+    if experiment.definition.bandit is None:
+        return None
+    begun = [one for one in bandit.read(logs, experiment) if one.start <= datetime.now(UTC)]
+    if not begun:
+        return {"period": 0, "since": None, "weights": None, "shares": experiment.shares}
+    since = begun[-1].start.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return {"period": begun[-1].period, "since": since, "weights": begun[-1].weights, "shares": begun[-1].shares}
+
+
+def _run(name: str, logs: Path) -> "tuple[Run, Experiment]":
+    """The run of an experiment whose logs are there, and what it compares."""
+    from slipway.experiments import history
+
+    run = history.known(name)
+    if not logs.is_dir():
+        raise ConfigError(f"{logs}: no such folder; give --logs the folder of `slipway serve --log`")
+    return run, history.defined(run)[0]
 
 
 def _show(

@@ -28,6 +28,14 @@ def check_name(name: str, what: str) -> None:
         raise ConfigError(f"{name!r} cannot name {what}: use up to 63 lower-case letters, digits and -")
 
 
+class MistakesError(ValueError):
+    """What is wrong with a definition as a whole, for its validator: each with the keys that lead to its line."""
+
+    def __init__(self, found: Sequence[tuple[tuple[str, ...], str]]) -> None:
+        super().__init__("; ".join(text for _, text in found))
+        self.found = tuple(found)
+
+
 def parse(content: bytes, path: str, form: type[Form]) -> Form:
     """Return what a YAML file defines.
 
@@ -47,12 +55,17 @@ def parse(content: bytes, path: str, form: type[Form]) -> Form:
         return form.model_validate(values)
     except ValidationError as error:
         root = yaml.compose(content.decode(), yaml.SafeLoader)
-        raise ConfigError("\n".join(f"{path}:{_line(root, one['loc'])}: {_told(one)}" for one in error.errors()))
+        told = [one for found in error.errors() for one in _told(found)]
+        raise ConfigError("\n".join(f"{path}:{_line(root, place)}: {text}" for place, text in told))
 
 
-def _told(error: Mapping[str, Any]) -> str:
+def _told(error: Mapping[str, Any]) -> Sequence[tuple[Sequence[int | str], str]]:
+    """The places and texts of an error: several of a definition as a whole."""
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, MistakesError):
+        return cause.found
     place, text = ".".join(map(str, error["loc"])), str(error["msg"]).removeprefix("Value error, ")
-    return f"{place}: {text}" if place else text
+    return [(error["loc"], f"{place}: {text}" if place else text)]
 
 
 def _line(root: Any, place: Sequence[int | str]) -> int:

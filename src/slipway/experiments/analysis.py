@@ -4,9 +4,12 @@ A goal is compared until the planned sample by a sequence that may be looked at 
 (`slipway.statistics.planned_end`). The sample is that of the first units, in the order of their first exposure, in
 which both arms have the minimum: it does not depend on when somebody looks. Several goals or arms are adjusted by
 Holm's method. Guardrails are watched over all units.
+
+In a bandit, each unit counts by the inverse of the probability with which it got its arm, and a goal is compared once,
+at the planned sample: the sequence is not for arms whose shares follow the rewards.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -15,10 +18,12 @@ from slipway.experiments.definition import Definition, Metric
 from slipway.experiments.evidence import Comparison, Evidence
 from slipway.experiments.verdict import Better, ExperimentVerdict, Finding
 from slipway.statistics import fixed_share, guardrail, planned_end, power, sample_ratio
+from slipway.statistics.bandit import by_propensity
 from slipway.statistics.confidence_sequence import Interval
 from slipway.statistics.e_values import p_value
 from slipway.statistics.effects import Effect, difference, lift
 from slipway.statistics.guardrail import Harm
+from slipway.statistics.moments import Moments, Sums
 from slipway.statistics.multiplicity import holm
 
 MOST_LOG_E = 700.0
@@ -79,16 +84,17 @@ def analyse(definition: Definition, evidence: Evidence) -> Analysis:
     for name, metric in definition.metrics.items():
         for arm, compared in evidence.metrics[name].items():
             label = f"{name} of {arm}" if several else name
-            effect = difference(*(one.moments() for one in compared.sums()))
+            moments = _moments(definition, evidence, arm, compared)
+            effect = difference(*moments)
             if metric.role == "goal":
                 found = _interval(definition, metric, arm, compared, effect)
                 goals[label] = _Goal(metric, arm, compared, found)
-                estimates.append(_estimate(name, metric, arm, compared, found.low, found.high, found.p))
+                estimates.append(_estimate(name, metric, arm, moments, found.low, found.high, found.p))
             else:
                 harm = _harm(definition, metric, arm, effect)
                 findings.append(_guarded(definition, label, metric, compared, harm))
                 low, high = (harm.low, harm.high) if metric.better == "lower" else (-harm.high, -harm.low)
-                estimates.append(_estimate(name, metric, arm, compared, low, high, harm.p_harmful))
+                estimates.append(_estimate(name, metric, arm, moments, low, high, harm.p_harmful))
     adjusted = holm({label: float(one.found.p) for label, one in goals.items()})
     findings += [
         verdict.of_goal(
@@ -105,7 +111,7 @@ def analyse(definition: Definition, evidence: Evidence) -> Analysis:
     findings += [
         report
         for label, one in goals.items()
-        if (report := _reports(definition, label, one.arm, one.compared)) is not None
+        if (report := _reports(definition, evidence, label, one.arm, one.compared)) is not None
     ]
     if evidence.days > definition.maximum_days:
         reason = f"it has run for {evidence.days:.1f} days, longer than its maximum of {definition.maximum_days:g}"
@@ -116,29 +122,62 @@ def analyse(definition: Definition, evidence: Evidence) -> Analysis:
 def _split(definition: Definition, evidence: Evidence) -> float:
     """The logarithm of the e-value against the shares of the arms."""
     shares = definition.shares()
+    if definition.bandit is not None:
+        each = [(np.array(one.units), np.array(one.shares)) for one in evidence.periods]
+        return float(sample_ratio.periods_log_e_value(each))
     counts = np.array([evidence.units.get(arm, 0) for arm in shares], float)
     return float(sample_ratio.log_e_value(counts, np.array(list(shares.values()))))
 
 
+def _moments(definition: Definition, evidence: Evidence, arm: str, compared: Comparison) -> tuple[Moments, Moments]:
+    """The moments of control and treatment; in a bandit, weighted by the inverse of the units' shares."""
+    if definition.bandit is None:
+        control, treatment = (one.moments() for one in compared.sums())
+        return control, treatment
+    names = list(definition.arms)
+    shares = np.array([one.shares for one in evidence.periods]).reshape(-1, len(names))
+    sums = np.array(compared.periods, float).reshape(-1, 2, 3)
+    found = []
+    for at, name in enumerate((definition.control, arm)):
+        units, total, squares = sums[:, at].T
+        found.append(by_propensity(Sums(units, total, squares, compared.events), shares[:, names.index(name)]))
+    control, treatment = found
+    return control, treatment
+
+
 def _sample(definition: Definition, evidence: Evidence, p: float) -> list[Finding]:
     """Whether the arms have the units that they should have; `p` is the one of their shares."""
-    shares = definition.shares()
-    total = sum(evidence.units.get(arm, 0) for arm in shares)
-    compared = [one for metric in evidence.metrics.values() for one in metric.values()]
-    fewest = min((min(one.control[0], one.treatment[0]) for one in compared), default=0)
-    arriving = evidence.a_day * min(shares.values())
-    days = power.days_to_go(definition.minimum_sample, min(fewest, definition.minimum_sample), arriving)
+    total = sum(evidence.units.get(arm, 0) for arm in definition.arms)
     return [
         verdict.of_split(p, total),
         verdict.of_crossed(evidence.crossed, total + evidence.crossed),
-        verdict.of_sample(fewest, definition.minimum_sample, days),
+        _reached(definition, evidence),
     ]
 
 
+def _reached(definition: Definition, evidence: Evidence) -> Finding:
+    """Whether the minimum sample is reached, and when it will be."""
+    metrics = [list(metric.values()) for metric in evidence.metrics.values()]
+    if definition.bandit is None:
+        found = min((min(one.control[0], one.treatment[0]) for of in metrics for one in of), default=0)
+        needed, arriving = definition.minimum_sample, evidence.a_day * min(definition.shares().values())
+        days = power.days_to_go(needed, min(found, needed), arriving)
+        return verdict.of_sample(found, needed, days)
+    found = min((of[0].control[0] + sum(one.treatment[0] for one in of) for of in metrics), default=0)
+    needed = definition.planned(*definition.arms)
+    days = power.days_to_go(needed, min(found, needed), evidence.a_day)
+    return verdict.of_sample(found, needed, days, where="in all arms")
+
+
 def _interval(definition: Definition, metric: Metric, arm: str, compared: Comparison, effect: Effect) -> Interval:
+    null = metric.margin if metric.better == "higher" else -metric.margin
+    if definition.bandit is not None:
+        if compared.ended:
+            cautious = replace(effect, variance=effect.conservative)
+            return planned_end.welch(cautious, alpha=definition.alpha, null=null)
+        return Interval(effect.value, -np.inf, np.inf, 1.0)
     units = compared.control[0] + compared.treatment[0]
     planned = max(units, 1) if compared.ended else max(definition.planned(definition.control, arm), units + 1)
-    null = metric.margin if metric.better == "higher" else -metric.margin
     return planned_end.interval(effect, planned=planned, null=null, alpha=definition.alpha)
 
 
@@ -148,11 +187,19 @@ def _harm(definition: Definition, metric: Metric, arm: str, effect: Effect) -> H
     return guardrail.harm(effect, worse=worse, margin=metric.margin, alpha=definition.alpha, planned=planned)
 
 
-def _reports(definition: Definition, label: str, arm: str, compared: Comparison) -> Finding | None:
-    shares = np.array([definition.shares()[one] for one in (definition.control, arm)])
+def _reports(definition: Definition, evidence: Evidence, label: str, arm: str, compared: Comparison) -> Finding | None:
     control, treatment = compared.control[0], compared.treatment[0]
-    log_e = sample_ratio.log_e_value(np.array([control, treatment]), shares / shares.sum())
-    return verdict.of_reports(label, float(p_value(log_e)), control, treatment)
+    at = [list(definition.arms).index(one) for one in (definition.control, arm)]
+    if definition.bandit is None:
+        each = [((control, treatment), tuple(definition.shares().values()))]
+    else:
+        each = [
+            ((one[0], other[0]), period.shares)
+            for (one, other), period in zip(compared.periods, evidence.periods, strict=True)
+        ]
+    pairs = [(np.array(counts), np.array(shares)[at] / np.array(shares)[at].sum()) for counts, shares in each]
+    p = float(p_value(sample_ratio.periods_log_e_value(pairs)))
+    return verdict.of_reports(label, p, control, treatment)
 
 
 def _guarded(definition: Definition, label: str, metric: Metric, compared: Comparison, harm: Harm) -> Finding:
@@ -165,15 +212,21 @@ def _guarded(definition: Definition, label: str, metric: Metric, compared: Compa
 
 
 def _estimate(
-    name: str, metric: Metric, arm: str, compared: Comparison, low: object, high: object, p: object
+    name: str,
+    metric: Metric,
+    arm: str,
+    moments: tuple[Moments, Moments],
+    low: object,
+    high: object,
+    p: object,
 ) -> Estimate:
-    control, treatment = (one.moments() for one in compared.sums())
+    control, treatment = moments
     relative = lift(control, treatment)
     return Estimate(
         metric=name,
         role=metric.role,
         arm=arm,
-        units=(compared.control[0], compared.treatment[0]),
+        units=(int(control.units), int(treatment.units)),
         control=_finite(control.mean),
         treatment=_finite(treatment.mean),
         difference=_finite(np.asarray(treatment.mean) - control.mean),

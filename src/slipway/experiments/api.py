@@ -23,7 +23,7 @@ from typing import Any
 
 from slipway.core.errors import ConfigError
 from slipway.ensembles import standing
-from slipway.experiments import analysis, ending, evidence, history
+from slipway.experiments import analysis, bandit, ending, evidence, history
 from slipway.experiments.analysis import Analysis
 from slipway.experiments.definition import BUILT_IN, Experiment
 from slipway.experiments.evidence import Evidence
@@ -94,6 +94,7 @@ class Experiments:
             be written.
 
         Raises:
+            ConfigError: the experiment is a bandit.
             RegistryError: the experiment was never started, or Git cannot be read.
         """
         with self._lock:
@@ -104,6 +105,8 @@ class Experiments:
                 if experiment_id not in self._known:
                     history.known(experiment_id)  # which says so
                 return None
+            if experiment.definition.bandit is not None:
+                raise ConfigError(f"{experiment_id} is a bandit: only `slipway serve` knows the arms of its units")
             arm = None if experiment.subject in self._held else experiment.assignment.arm(unit)
             if arm is None:
                 return None
@@ -214,7 +217,8 @@ def observed(name: str, logs: Path) -> tuple[Run, Experiment, Observations]:
 def analysed(name: str, logs: Path) -> tuple[Run, Experiment, Evidence, Analysis]:
     """Return the same with what was counted and its verdict. Raises as `observed`."""
     run, experiment, found = observed(name, logs)
-    counted = evidence.count(experiment.definition, found, run.starts[0].time, _until(run))
+    updates = bandit.read(logs, experiment)
+    counted = evidence.count(experiment.definition, found, run.starts[0].time, _until(run), updates)
     return run, experiment, counted, analysis.analyse(experiment.definition, counted)
 
 

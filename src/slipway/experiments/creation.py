@@ -35,6 +35,12 @@ metrics:
 minimum_sample: {sample}    # units of the smallest arm; here the goal is decided
 maximum_days: 14
 """
+_BANDIT = """\
+bandit:                     # the shares of the arms follow the rewards; the allocation is the start
+  reward_metric: {goal}
+  exploration_rate: 0.05    # of the units, which get their arms at random
+  update_frequency: 1h
+"""
 
 
 def create(
@@ -46,6 +52,7 @@ def create(
     better: Literal["higher", "lower"],
     sample: int,
     hypothesis: str | None = None,
+    bandit: bool = False,
 ) -> tuple[Path, Experiment]:
     """Write the file of a new experiment, with equal arms, and errors as guardrail.
 
@@ -58,6 +65,7 @@ def create(
         better: whether higher or lower values of it are better.
         sample: the units of the smallest arm.
         hypothesis: what is expected; by default, that the goal becomes better.
+        bandit: whether the shares of the arms follow the goal.
 
     Returns:
         The path of the file, and the experiment.
@@ -87,6 +95,7 @@ def create(
         metrics="\n".join(goals),
         sample=sample,
     )
+    text += _BANDIT.format(goal=goal) if bandit else ""
     experiment = definition.parse(text.encode(), name, path.as_posix())
     history.check_versions(experiment, variants, ensembles)
     path.parent.mkdir(exist_ok=True)

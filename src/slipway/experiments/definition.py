@@ -15,8 +15,9 @@ The first arm is the control. All mistakes of a file are told at once, each with
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -42,6 +43,10 @@ BUILT_IN = (*LOGGED, AGREEMENT)
 _ENSEMBLE = re.compile(rf"ensembles/(?P<name>{definitions.NAME.pattern})@(?P<version>[0-9a-f]{{12}})")
 _ARM = "^[a-z0-9]([a-z0-9_-]{0,30}[a-z0-9])?$"
 _METRIC = "^[a-z][a-z0-9_]{0,62}$"
+_EVERY = re.compile("([1-9][0-9]{0,5})(s|min|h|d)")
+_SECONDS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400}
+MOST_UPDATES = 1_000
+"""The most updates of a bandit, so that the tag of its stop has room for the sums of each period."""
 
 
 def _version(name: str) -> str:
@@ -57,6 +62,12 @@ def ensemble_of(version: str) -> tuple[str, str] | None:
     """Return the name and the version of the ensemble that is an arm; None if a version of the model is."""
     found = _ENSEMBLE.fullmatch(version)
     return (found["name"], found["version"]) if found is not None else None
+
+
+def _frequency(text: str) -> str:
+    if not _EVERY.fullmatch(text):
+        raise ValueError(f"{text!r} is not a time such as 90s, 30min, 1h or 2d")
+    return text
 
 
 Name = Annotated[str, Field(pattern=_ARM)]
@@ -102,12 +113,33 @@ class Layer(_Part):
         return percent(self.start) + percent(self.share)
 
 
+class Bandit(_Part):
+    """Shares of the arms that follow the rewards.
+
+    `reward_metric` is the goal that they follow. `exploration_rate` is the part of the units that gets its arm at
+    random, so each arm has a share of at least this divided by the number of arms. `update_frequency` is the time
+    between two updates of the shares.
+    """
+
+    reward_metric: MetricName
+    exploration_rate: Annotated[float, Field(ge=0.001, le=1)] = 0.05
+    update_frequency: Annotated[str, AfterValidator(_frequency)] = "1h"
+
+    @property
+    def every(self) -> timedelta:
+        """The time between two updates."""
+        found = _EVERY.fullmatch(self.update_frequency)
+        assert found is not None  # checked above
+        return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+
+
 class Definition(_Part):
     """An experiment.
 
     `unit` is who is assigned: the `caller`, who says in the header X-Unit who it is, or each `request`. `share` is the
     percentage of the units that take part, of those in the part of the layer if there is a layer. `minimum_sample`
-    counts units of the smallest arm; it is where the experiment decides. `confidence` is 1 - alpha of the verdict.
+    counts units of the smallest arm; it is where the experiment decides. `confidence` is 1 - alpha of the verdict. With
+    a `bandit`, the allocation is the start, and the experiment decides at as many units of all arms as without.
     `stop`: whether a server stops the experiment by itself, at its verdict or its maximum duration.
     """
 
@@ -124,23 +156,56 @@ class Definition(_Part):
     salt: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     layer: Layer | None = None
     stop: Literal["automatic", "manual"] = "automatic"
+    bandit: Bandit | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        wrong = []
-        if self.allocation.keys() != self.arms.keys():
-            wrong.append(f"allocation has {', '.join(self.allocation)}, and the arms are {', '.join(self.arms)}")
-        elif (total := sum(map(percent, self.allocation.values()))) != 100:
-            wrong.append(f"allocation sums to {float(total):g} %, not 100 %")
-        if all(one.role != "goal" for one in self.metrics.values()):
-            wrong.append("metrics has no goal; give one the role goal")
-        if self.unit == "request" and (long := [name for name in LOGGED if self._waits(name)]):
-            wrong.append(f"a request is over when it is answered: give {', '.join(long)} a window_hours of 0")
-        if AGREEMENT in self.metrics and not self._waits(AGREEMENT):
-            wrong.append(f"{AGREEMENT} is known a moment after the answer: give it a window_hours above 0")
-        if wrong:
-            raise ValueError("; ".join(wrong))
+        if wrong := [*self._mistakes(), *self._mistakes_of_bandit()]:
+            raise definitions.MistakesError(wrong)
         return self
+
+    def _mistakes(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        if self.allocation.keys() != self.arms.keys():
+            arms, given = ", ".join(self.arms), ", ".join(self.allocation)
+            yield ("allocation",), f"allocation has {given}, and the arms are {arms}"
+        elif (total := sum(map(percent, self.allocation.values()))) != 100:
+            yield ("allocation",), f"allocation sums to {float(total):g} %, not 100 %"
+        if all(one.role != "goal" for one in self.metrics.values()):
+            yield ("metrics",), "metrics has no goal; give one the role goal"
+        if self.unit == "request" and (long := [name for name in LOGGED if self._waits(name)]):
+            named = ", ".join(long)
+            yield ("metrics",), f"a request is over when it is answered: give {named} a window_hours of 0"
+        if AGREEMENT in self.metrics and not self._waits(AGREEMENT):
+            told = f"{AGREEMENT} is known a moment after the answer: give it a window_hours above 0"
+            yield ("metrics", AGREEMENT), told
+
+    def _mistakes_of_bandit(self) -> Iterator[tuple[tuple[str, ...], str]]:
+        if (bandit := self.bandit) is None:
+            return
+        reward, days = bandit.reward_metric, self.maximum_days
+        goals = [name for name, metric in self.metrics.items() if metric.role == "goal"]
+        if reward not in goals:
+            known = f"the goals are {', '.join(goals)}" if goals else "there is none"
+            yield ("bandit", "reward_metric"), f"the reward of a bandit is a goal: {reward} is none, and {known}"
+        elif self.metrics[reward].window_hours / 24 >= days:
+            hours = f"{self.metrics[reward].window_hours:g} hours after its first exposure"
+            yield (
+                ("metrics", reward, "window_hours"),
+                f"the reward of a unit is known {hours}, and the experiment ends after {days:g} days, before any is",
+            )
+        floor = 100 * Fraction(str(bandit.exploration_rate)) / len(self.arms)
+        for arm, part in self.allocation.items():
+            if percent(part) < floor:
+                yield (
+                    ("allocation", arm),
+                    f"a bandit gives each arm at least its exploration rate divided by the number of arms: {arm} has "
+                    f"{part:g} %, less than {float(floor):g} %",
+                )
+        if (updates := timedelta(days=days) / bandit.every) > MOST_UPDATES:
+            yield (
+                ("bandit", "update_frequency"),
+                f"{bandit.update_frequency} are {updates:,.0f} updates in {days:g} days, more than {MOST_UPDATES:,}",
+            )
 
     def _waits(self, name: str) -> bool:
         return name in self.metrics and self.metrics[name].window_hours > 0
@@ -196,11 +261,13 @@ class Experiment:
 
     @cached_property
     def assignment(self) -> Assignment:
-        """Which arm a unit gets."""
+        """Which arm a unit gets; for a bandit, which units take part: `slipway.experiments.bandit` gives the arm."""
         definition = self.definition
-        arms = assignment.experiment(
-            self.salt, {arm: definition.allocation[arm] for arm in definition.arms}, definition.share
-        )
+        if definition.bandit is None:
+            allocation = {arm: definition.allocation[arm] for arm in definition.arms}
+            arms = assignment.experiment(self.salt, allocation, definition.share)
+        else:
+            arms = assignment.rollout(self.salt, definition.share, "any arm")
         if (layer := definition.layer) is None:
             return Assignment(self.id, arms)
         return Assignment(self.id, arms, Split(f"layers/{layer.name}", (_range(self.id, layer),)))

@@ -20,7 +20,6 @@ FAILED = 500
 """The least status of a request that the server failed to answer."""
 UNKNOWN = 0
 """The status of a request of which is not known yet whether it fails."""
-COLUMNS = ("unit", "arm", "first")
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,9 @@ class Observations:
     """The units of an experiment.
 
     Attributes:
-        units: a row for each unit, in the order of first exposure: `unit`, `arm`, `first` (its time), and a column for
-            each metric with its value, NaN where it has none or does not count yet.
+        units: a row for each unit, in the order of first exposure: `unit`, `arm`, `share` (the probability with which
+            it got this arm), `first` (the time), and a column for each metric with its value, NaN where it has none or
+            does not count yet.
         crossed: the number of units that were seen in two arms.
         late: the number of outcomes after the window of their unit, which do not count.
     """
@@ -54,7 +54,7 @@ def observe(definition: Definition, exposures: pd.DataFrame, outcomes: pd.DataFr
     exposures = exposures[exposures["unit"].notna()]
     grouped = exposures.groupby("unit", sort=False)
     crossed = grouped["arm"].nunique() > 1
-    units = grouped.agg(arm=("arm", "first"), first=("time", "min"))[~crossed].reset_index()
+    units = grouped.agg(arm=("arm", "first"), share=("share", "first"), first=("time", "min"))[~crossed].reset_index()
     units = units.sort_values(["first", "unit"], ignore_index=True)
     exposures = exposures.merge(units[["unit", "first"]], on="unit")
     late = 0

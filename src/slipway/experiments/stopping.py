@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from slipway.core.errors import RegistryError
+from slipway.core.errors import DataError, RegistryError
 from slipway.ensembles import standing
-from slipway.experiments import analysis, ending, evidence, history
+from slipway.experiments import analysis, bandit, ending, evidence, history
 from slipway.experiments.analysis import Analysis
 from slipway.experiments.definition import Definition, Experiment
 from slipway.experiments.evidence import Evidence
@@ -96,7 +96,12 @@ def look(store: Store, logs: Path, now: datetime, may_act: Callable[[], bool] = 
         if subject not in held:
             outcomes = reading.outcomes(logs) if outcomes is None else outcomes
             observed = observe(experiment.definition, reading.exposures(logs, run.id), outcomes, now)
-            counted = evidence.count(experiment.definition, observed, run.starts[0].time, now)
+            try:
+                updates = bandit.read(logs, experiment)
+                counted = evidence.count(experiment.definition, observed, run.starts[0].time, now, updates)
+            except DataError as error:  # the log of weights is damaged
+                yield Looked(run.id, problem=str(error))
+                continue
             found = analysis.analyse(experiment.definition, counted)
             why = reason(experiment.definition, counted, found)
             if why is None or experiment.definition.stop == "manual" or not may_act():

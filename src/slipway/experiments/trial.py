@@ -35,8 +35,11 @@ def simulate(
         seed: the seed of the draws.
 
     Raises:
-        DataError: no unit of the control has a value yet, or the effect leaves the range of a rate.
+        DataError: no unit of the control has a value yet, the effect leaves the range of a rate, or the experiment is a
+            bandit.
     """
+    if definition.bandit is not None:
+        raise DataError("experiments with fixed shares are simulated, and the shares of a bandit follow its rewards")
     control, treatment = definition.control, definition.treatments[0]
     planned, shares = definition.planned(control, treatment), definition.shares()
     share = shares[treatment] / (shares[control] + shares[treatment])

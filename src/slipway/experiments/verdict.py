@@ -154,12 +154,12 @@ def of_reports(metric: str, p: float, control: int, treatment: int) -> Finding |
     )
 
 
-def of_sample(fewest: int, minimum: int, days: float | None) -> Finding:
-    """Judge the sample: the units of the smallest arm against the minimum, with the days to go, None if none arrive."""
-    if fewest >= minimum:
-        return Finding(SAMPLE, "pass", f"{fewest:,} units in the smallest arm, of at least {minimum:,}")
+def of_sample(units: int, minimum: int, days: float | None, where: str = "in the smallest arm") -> Finding:
+    """Judge the sample: its units against the minimum, with the days to go, None if none arrive."""
+    if units >= minimum:
+        return Finding(SAMPLE, "pass", f"{units:,} units {where}, of at least {minimum:,}")
     when = "no units arrive" if days is None else f"about {days:.1f} days to go"
-    return Finding(SAMPLE, "hold", f"{fewest:,} of at least {minimum:,} units in the smallest arm; {when}")
+    return Finding(SAMPLE, "hold", f"{units:,} of at least {minimum:,} units {where}; {when}")
 
 
 def _span(found: Interval) -> str:

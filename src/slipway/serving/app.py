@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from slipway.serving import heartbeat, rest, withdrawal
 from slipway.serving.audit import AuditLog
+from slipway.serving.bandits import Bandits
 from slipway.serving.capture import Capture
 from slipway.serving.control import Control
 from slipway.serving.ensembles import Together
@@ -66,7 +67,8 @@ class Worker:
         self._watch = Watch(settings, self._models, self._measures.loaded)
         self._indexing = Indexing(settings)
         self._restraints = Restraints(settings.shared)
-        self._experiments = Experiments(self._models, self._accepts, self._restraints)
+        self._bandits = Bandits(settings, units, lambda: self._experiments.running(), lambda: self._indexing.keeps)
+        self._experiments = Experiments(self._models, self._accepts, self._restraints, self._bandits)
         self._rollouts = Rollouts(self._models, self._accepts, self._restraints)
         self._predictions = Predictions(
             self._models, self._inference, self._watch, self._experiments, self._rollouts, outcomes, settings
@@ -102,7 +104,7 @@ class Worker:
         behind = self._indexing.problem
         uncaptured = None if self._capture is None else self._capture.problem
         own = (one for one in (behind, uncaptured) if one is not None)
-        return (*own, *self._control.problems, *self._stopping.problems)
+        return (*own, *self._control.problems, *self._stopping.problems, *self._bandits.problems)
 
     def _accepts(self) -> bool:
         """Whether exposures can be written, or be kept until they can."""
@@ -124,11 +126,13 @@ class Worker:
         self._indexing.start()
         if self._capture is not None:
             self._capture.start()
+        self._bandits.start()
         self._drain_on_sigterm()
         tasks = [asyncio.create_task(one) for one in (self._indexing.run(), self._restraints.run())]
         await self._watch.refresh()
         if self._settings.state is not None:
             await self._restraints.first()
+        await self._bandits.look()
         tasks += [asyncio.create_task(one) for one in self._endless()]
         try:
             yield
@@ -137,7 +141,8 @@ class Worker:
                 task.cancel()
 
     def _endless(self) -> "tuple[Coroutine[None, None, None], ...]":
-        own = self._watch.run(), self._keep_measuring(), self._beat(), self._control.run(), self._stopping.run()
+        deciding = self._control.run(), self._stopping.run(), self._bandits.run()
+        own = self._watch.run(), self._keep_measuring(), self._beat(), *deciding
         return own if self._capture is None else (*own, self._capture.run())
 
     async def _beat(self) -> None:

@@ -57,6 +57,17 @@ class Estimate(BaseModel):
     lift: float | None
 
 
+class Shares(BaseModel):
+    """The shares of a bandit now."""
+
+    period: int = Field(description="0 until the first update.")
+    since: str | None = Field(description="The start of the period; null for the start of the experiment.")
+    weights: dict[str, float] | None = Field(
+        description="The probability that each arm is the best; null at the start."
+    )
+    shares: dict[str, float] = Field(description="The probability with which a new unit gets each arm.")
+
+
 class Analysis(BaseModel):
     """The verdict of an experiment."""
 
@@ -68,6 +79,7 @@ class Analysis(BaseModel):
     split_e: float = Field(description="E-value against the shares of the arms; above 1000 the split is not sound.")
     findings: list[Finding]
     estimates: list[Estimate]
+    bandit: Shares | None = Field(description="Null for an experiment with fixed shares.")
 
 
 class Status(BaseModel):

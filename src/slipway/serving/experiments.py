@@ -1,8 +1,9 @@
 """The experiments that run on a server: which requests take part, and which version answers them.
 
 A request takes part if it names a model alone, so that it asks for no certain version, and its unit has an arm. An
-experiment takes units only while the versions of all its arms are loaded, its records can be written, and the state
-store does not hold it down; otherwise the version in production answers.
+experiment takes units only while the versions of all its arms are loaded, its records can be written and the state
+store does not hold it down, and a bandit only while the arms of its units are known; otherwise the version in
+production answers.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs
 
 from slipway.experiments.definition import Experiment, ensemble_of
 from slipway.serving.access import may
+from slipway.serving.bandits import Bandits
 from slipway.serving.ensembles import Together
 from slipway.serving.models import Models, Place
 from slipway.serving.problems import Problem
@@ -49,23 +51,33 @@ class Experiments:
         models: the versions that answer.
         accepts: whether exposures can be written, so that units may be taken.
         restraints: what the state store holds down.
+        bandits: the arms of units in bandits.
     """
 
-    def __init__(self, models: Models, accepts: Callable[[], bool], restraints: Restraints) -> None:
+    def __init__(self, models: Models, accepts: Callable[[], bool], restraints: Restraints, bandits: Bandits) -> None:
         self._models = models
         self._accepts = accepts
         self._restraints = restraints
+        self._bandits = bandits
+
+    def running(self) -> list[Experiment]:
+        """Return the running experiments of this server."""
+        if self._models.role != ROLE:
+            return []
+        known = self._models.variants()
+        return [one for one in self._models.roles.experiments if one.definition.model in known]
 
     def of(self, variant: str) -> list[Experiment]:
         """Return the running experiments about a variant."""
         return [one for one in self._models.roles.experiments if one.definition.model == variant]
 
-    def assign(self, name: str, caller: str | None, request_id: str) -> Assigned | None:
+    def assign(self, name: str, caller: str | None, unit_name: str | None, request_id: str) -> Assigned | None:
         """Return the arm of a request; None if it takes part in no experiment.
 
         Args:
             name: what the address of the request says: experiments are about names without a role or a version.
             caller: who asks; None if the request does not say.
+            unit_name: the name of the caller in logs; None if the request does not say who asks, or without a log.
             request_id: the id of the request.
         """
         if not self._models.roles.experiments or self._models.role != ROLE or "@" in name:
@@ -73,11 +85,14 @@ class Experiments:
         for one in self.of(self._models.roles.names.get(name, name)):
             unit = request_id if one.definition.unit == "request" else caller
             arm = one.assignment.arm(unit) if unit is not None else None
-            if arm is not None:
+            if unit is not None and arm is not None:
                 loaded = self._loaded(one)
                 if loaded is None or not self._accepts() or one.subject in self._restraints.shares:
                     return None
-                return Assigned(one.id, arm, loaded[arm], one.shares[arm])
+                if one.definition.bandit is None:
+                    return Assigned(one.id, arm, loaded[arm], one.shares[arm])
+                seat = self._bandits.seat(one, unit, unit_name if one.definition.unit == "caller" else None)
+                return None if seat is None else Assigned(one.id, seat.arm, loaded[seat.arm], seat.share)
         return None
 
     def choose(self, name: str, asked: Asked, state: dict[str, object]) -> Assigned | None:

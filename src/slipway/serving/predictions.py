@@ -78,8 +78,9 @@ class Predictions:
         asked = experiments.asked(scope["query_string"]) if scope["query_string"] else None
         assigned = None if asked is None else self._experiments.choose(name, asked, state)
         if assigned is None:
-            unit = name, state.get("caller"), state["request_id"]
-            assigned = self._experiments.assign(*unit) or self._rollouts.assign(*unit)
+            caller, request_id = state.get("caller"), state["request_id"]
+            assigned = self._experiments.assign(name, caller, state.get("unit"), request_id)
+            assigned = assigned or self._rollouts.assign(name, caller, request_id)
         state["assigned"] = assigned
         model = state["model"] = await self.model(name) if assigned is None else assigned.model
         content = await whole(receive)

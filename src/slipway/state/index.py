@@ -23,18 +23,21 @@ BATCH = 8 * 2**20
 """The most bytes of one log that are read at once."""
 KEPT_DAYS = 120
 """Days after which a request is forgotten; later outcomes of it are refused."""
-_MARK = b'"experiment":"'
+MARK = b'"experiment":"'
 _ROWS = 500
 """The rows of one statement; SQLite's limit on parameters allows 32,766."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Exposure:
+class Exposure:
+    """A record of a request in an experiment; `share` is None if it has none, `at` in seconds since 1970."""
+
     experiment: str
     unit: str | None
     arm: str
     request_id: str
     at: float
+    share: float | None
 
 
 class ExposureIndex:
@@ -67,8 +70,8 @@ class ExposureIndex:
             names = {log: log.relative_to(self._folder).as_posix() for log in logs}
             sizes: dict[Path, int] = {}
             for log in grown:
-                part = _read(log, *read.get(names[log], ("", 0)))
-                found = list(_exposures(part.lines))
+                part = read_on(log, *read.get(names[log], ("", 0)))
+                found = list(exposures(part.lines))
                 _write(connection, found)
                 row = {"file": names[log], "head": part.head, "read": part.end}
                 _upsert(connection, LOGS, [row], ["file"], lambda new: {"head": new.head, "read": new.read})
@@ -111,7 +114,7 @@ def _known(connection: Connection, column: Any, values: list[str]) -> set[str]:
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
     """Whole lines of a log, the place behind them, the size of the log, and a hash of its first line."""
 
     lines: list[bytes]
@@ -120,8 +123,8 @@ class _Part:
     head: str
 
 
-def _read(log: Path, head: str, at: int) -> _Part:
-    """The lines of a log from a place on, or from its beginning if its first line is another one than it was.
+def read_on(log: Path, head: str, at: int) -> Part:
+    """Return the lines of a log from a place on, or from its beginning if its first line is another one than it was.
 
     A log that became tables can be there again, under the same name and with other lines.
     """
@@ -134,25 +137,26 @@ def _read(log: Path, head: str, at: int) -> _Part:
         file.seek(at)
         content = file.read(BATCH)
     end = content.rfind(b"\n") + 1
-    return _Part(content[:end].split(b"\n")[:-1], at + end, size, now)
+    return Part(content[:end].split(b"\n")[:-1], at + end, size, now)
 
 
-def _exposures(lines: Iterable[bytes]) -> Iterator[_Exposure]:
+def exposures(lines: Iterable[bytes], mark: bytes = MARK) -> Iterator[Exposure]:
+    """Yield the exposures among the lines of logs; others, and lines without the mark, are passed over."""
     for line in lines:
-        if _MARK not in line:
+        if mark not in line:
             continue
         try:
             values = orjson.loads(line)
             moment = datetime.fromisoformat(values["time"]).timestamp()
-            unit = values["unit"]
+            unit, share = values["unit"], values.get("share")
             texts = values["experiment"], values["arm"], values["request_id"]
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             continue  # the first part of a line that a full disk cut off
         experiment, arm, request_id = map(str, texts)
-        yield _Exposure(experiment, unit, arm, request_id, moment)
+        yield Exposure(experiment, unit, arm, request_id, moment, share)
 
 
-def _write(connection: Connection, found: list[_Exposure]) -> None:
+def _write(connection: Connection, found: list[Exposure]) -> None:
     units: dict[tuple[str, str], dict[str, Any]] = {}
     for one in sorted(found, key=lambda one: one.at):
         if one.unit is None:

@@ -90,7 +90,7 @@ def by_propensity(periods: Sums, propensities: np.ndarray) -> Moments:
         mean = (total / propensities).sum(-1) / weight
         centred = squares - 2 * mean[..., None] * total + mean[..., None] ** 2 * units
         variance = (np.maximum(centred, 0.0) / propensities**2).sum(-1) / weight**2 * count
-    return Moments(count, mean[()], variance[()])
+    return Moments(count, mean[()], variance[()], periods.events)
 
 
 def _best(drawn: np.ndarray) -> np.ndarray:

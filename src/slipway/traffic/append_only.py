@@ -31,6 +31,15 @@ class AppendOnly:
         if self._unfinished:
             raise OSError(f"{count} of {len(content)} bytes written")
 
+    def sync(self) -> None:
+        """Wait until what was appended outlives a power failure too; it takes milliseconds.
+
+        Raises:
+            OSError: the disk does not answer.
+        """
+        if self._file >= 0:
+            os.fsync(self._file)
+
     def close(self) -> None:
         """Close the file; the next line opens it again."""
         if self._file >= 0:
