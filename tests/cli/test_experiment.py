@@ -119,9 +119,9 @@ def test_a_bandit_from_its_file_to_its_shares_and_its_tag(root: Path, monkeypatc
     house.git(root, "add", "--all")
     house.git(root, "commit", "-q", "-m", "Experiment")
     began = datetime.now(UTC) - timedelta(hours=2)
-    monkeypatch.setenv("GIT_COMMITTER_DATE", began.isoformat())
-    slipway(root, "start rain-games")
-    monkeypatch.delenv("GIT_COMMITTER_DATE")
+    with monkeypatch.context() as earlier:
+        earlier.setenv("GIT_COMMITTER_DATE", began.isoformat())
+        house.git(root, "tag", "-a", "experiments/rain-games/start-1", "-m", "start")
     split = bandit.split(made, made.shares)
     records = list(cases.traffic(300, {"control": 0.3, "night": 0.6}, split.of))
     shift = began - cases.BEGAN + timedelta(minutes=1)

@@ -63,7 +63,8 @@ def test_an_experiment_that_does_harm_is_stopped_by_whichever_worker_is_left(
         until(lambda: holder(store) not in (0, first), "another worker has the lease")
         stop = "experiments/curve/stop"
         until(lambda: house.git(tmp_path / "remote.git", "tag", "--list", stop), "the tag is at the remote")
-        assert {answer(server, f"user-{number}")["model_version"] for number in range(40)} == {"v1.0.0"}
+        units = [f"user-{number}" for number in range(40)]
+        until(lambda: {answer(server, unit)["model_version"] for unit in units} == {"v1.0.0"}, "production answers")
         until(lambda: gauge(server, "slipway_experiment_verdict") == "-1.0", "the verdict is told")
         assert float(gauge(server, "slipway_experiment_sample_ratio_e")) < 1000
         store.close()

@@ -11,6 +11,7 @@ from typing import Any
 
 from slipway.experiments import assignment
 from slipway.experiments.definition import AGREEMENT
+from slipway.serving.ensembles import Together
 from slipway.serving.experiments import ROLE, Assigned
 from slipway.serving.inference import Inference, Predicted
 from slipway.serving.models import Models
@@ -79,10 +80,10 @@ class Shadow:
 
     def _variant(self, assigned: Assigned) -> str:
         """The variant that the request named; an ensemble answers for the model of its experiment."""
-        if isinstance(assigned.model, Loaded):
-            return assigned.model.version.variant
-        running = {one.id: one.definition.model for one in self._models.roles.experiments}
-        return running.get(assigned.experiment, "")
+        if isinstance(assigned.model, Together):
+            running = {one.id: one.definition.model for one in self._models.roles.experiments}
+            return running.get(assigned.experiment, "")
+        return assigned.model.version.variant
 
     async def _compare(self, production: Loaded, given: list[Any], predicted: Predicted, request_id: str) -> None:
         try:
