@@ -62,6 +62,8 @@ def test_from_the_definition_to_the_verdict_and_the_end_of_it(root: Path, monkey
     (row,) = read("list")
     assert "yours@production is now yours@v1.1.0; evaluate it again" in row["verdict"]
     assert "does not answer: its verdict is about yours@v1.0.0" in " ".join(slipway("show both").split())
+    (problem,) = json.loads(CliRunner().invoke(app, ["doctor", "ensembles", "--json"]).output)
+    assert problem["wrong"].startswith("the ensemble both does not answer: its verdict is about yours@v1.0.0")
 
 
 def test_the_exit_code_is_the_verdict(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -334,6 +334,15 @@ def _rollouts() -> Problems:
         yield from complaints(LOGS, datetime.now(UTC).timestamp())
 
 
+def _ensembles() -> Problems:
+    """Ensembles that may not answer: without a verdict about the versions of today, or with another than a pass."""
+    from slipway.ensembles import standing  # imports SciPy, which the other checks do not need
+
+    if Path("ensembles").is_dir():
+        for name, why in standing.here(state.read()).refused.items():
+            yield f"the ensemble {name} does not answer: {why}", f"slipway ensemble show {name}"
+
+
 def _deployments() -> Problems:
     """What the running servers say: versions and tags that they do not follow, a state store that is behind."""
     if not Path("deployments").is_dir():
@@ -367,6 +376,7 @@ CHECKS: Mapping[str, tuple[Callable[[], Problems], str]] = {
     "mlflow": (_mlflow, "slipway registry sync"),
     "experiments": (_experiments, "slipway experiment list"),
     "rollouts": (_rollouts, "slipway rollout list"),
+    "ensembles": (_ensembles, "slipway ensemble list"),
     "deployments": (_deployments, "slipway deployments"),
 }
 """By name: the function that checks, and what to do if it fails."""
