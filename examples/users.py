@@ -24,6 +24,8 @@ MODEL = "handball-context"
 POSITIVE = "Hand foul"
 BATCH = 50
 """Users between two reports."""
+PATIENCE = 20_000
+"""Users at one share, after which the rollout does not go on."""
 Foul = dict[str, Any]
 
 
@@ -93,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     server, examples = Server(options.server), fouls()
     server.refresh()
-    asked, right, outcomes, shown = Counter[str](), Counter[str](), [], 0.0
+    asked, right, outcomes, shown, since = Counter[str](), Counter[str](), [], 0.0, 0
     for number in range(options.users) if options.users else itertools.count():
         if options.until_decided and number % BATCH == 0:
             share = server.assigned()[1]
@@ -101,7 +103,9 @@ def main() -> None:
                 break
             if share != shown:
                 print(f"after {number:,} users {share:g} % get the new version", flush=True)
-                shown = share
+                shown, since = share, number
+            if number - since >= PATIENCE:
+                sys.exit(f"still at {share:g} % after {PATIENCE:,} users: slipway rollout status {MODEL}, and /readyz")
         draw = random.Random(number)
         is_hand_ball = draw.random() < 0.5
         answer = server.ask(f"user-{number}", draw.choice(examples[0 if is_hand_ball else 1]))
@@ -115,9 +119,13 @@ def main() -> None:
             outcomes = []
     for version in sorted(asked):
         print(f"{version} was right for {right[version] / asked[version]:.0%} of {asked[version]:,} users")
-    while options.until_decided and server.goes_on():
-        time.sleep(1)
     if options.until_decided:
+        for _ in range(60):
+            if not server.goes_on():
+                break
+            time.sleep(1)
+        else:
+            sys.exit(f"no tag says how the rollout ended: slipway rollout status {MODEL}, and /readyz")
         print(f"the rollout has ended: {server.assigned()[0]} answers")
 
 

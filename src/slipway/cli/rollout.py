@@ -243,4 +243,7 @@ def _written(done: "Done", as_json: bool, told: str) -> None:
         screen().print(f"[yellow]forced[/]: {escape(one)}", soft_wrap=True)
     screen().print(f"{done.variant}@{done.version} {told}: {', '.join(done.tags)}", soft_wrap=True, markup=False)
     if not done.pushed:
-        screen().print(f"to share it: slipway registry push {done.variant}", soft_wrap=True, markup=False)
+        from slipway.registry import git
+
+        wait = "; until then, no server that has a Git remote moves it on" if git.remote() else ""
+        screen().print(f"to share it{wait}: slipway registry push {done.variant}", soft_wrap=True, markup=False)
