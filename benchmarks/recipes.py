@@ -34,7 +34,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from own_data import TEST_SESSIONS
+from real_data import TEST_SESSIONS
 from slipway import tasks
 from slipway.core import atomic
 from slipway.core.metric import Metric

@@ -657,7 +657,7 @@ BENCHMARKS = {
         (_transferred("sports"), _transferred("news")),
     ),
     "melbourne-demand": Benchmark(
-        "own_data.py melbourne-demand",
+        "real_data.py melbourne-demand",
         (
             Row(
                 "MAE on pedestrians in Melbourne, last 28 days, 24 hours ahead",
@@ -672,7 +672,7 @@ BENCHMARKS = {
         ),
     ),
     "fouls": Benchmark(
-        "own_data.py fouls",
+        "real_data.py fouls",
         (
             Row(
                 "ROC AUC of the `handball-context` recipe on real fouls, split by match",
@@ -701,7 +701,7 @@ BENCHMARKS = {
         ),
     ),
     "pitch-objects": Benchmark(
-        "own_data.py pitch-objects",
+        "real_data.py pitch-objects",
         (
             Row(
                 "accuracy of the `base-ad-detector` recipe on objects of a robots' pitch, 96 px, split by session",
@@ -723,7 +723,7 @@ BENCHMARKS = {
         ),
     ),
     "balls": Benchmark(
-        "own_data.py balls",
+        "real_data.py balls",
         (
             Row(
                 "detection rate of the `handball-ball` recipe on balls of a robots' pitch, 416 x 320 px, IoU 0.5, "

@@ -29,8 +29,8 @@ def test_the_page_can_be_followed(
     for block in re.findall("```sh\n(.*?)```", page[page.index("## Through staging") :], re.DOTALL):
         for line in block.splitlines():
             command = shlex.split(line)
-            if command[:2] == ["slipway", "replay"]:
-                continue  # needs a trained model: tests/cli/test_replay.py
+            if command[1:2] == ["replay"] or command[1:3] in (["registry", "bundle"], ["registry", "upload"]):
+                continue  # need a trained model: test_replay.py, test_bundle.py, test_upload.py
             if command[0] == "slipway":
                 done = CliRunner().invoke(app, command[1:])
                 assert done.exit_code == 0, f"{line}\n{done.output}"

@@ -80,9 +80,9 @@ def serving(
                 process.kill()
 
 
-def until(true: Any, what: str) -> None:
+def until(true: Any, what: str, seconds: float = SECONDS) -> None:
     """Wait until a function returns a true value."""
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, f"never: {what}"
         time.sleep(0.05)

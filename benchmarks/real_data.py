@@ -3,10 +3,10 @@
 In a clone of the current commit: copy the recordings to data/raw/<variant>, add a file in conf/variant and a line in
 params.yaml, then run `dvc add` and `dvc repro register@<variant>`. The variant files are benchmarks/variants/*.yaml.
 
-    python benchmarks/own_data.py melbourne-demand
-    python benchmarks/own_data.py pitch-objects
-    python benchmarks/own_data.py fouls
-    python benchmarks/own_data.py balls
+    python benchmarks/real_data.py melbourne-demand
+    python benchmarks/real_data.py pitch-objects
+    python benchmarks/real_data.py fouls
+    python benchmarks/real_data.py balls
 
 The recordings are in the folder that SLIPWAY_SHARED names (../shared by default). Prints one JSON object.
 """
