@@ -104,6 +104,14 @@ def test_one_that_has_production_already_gives_it_back(root: Path) -> None:
         history.start(FAULTY)
 
 
+def test_what_was_decided_at_one_step_is_not_done_at_the_next(root: Path) -> None:
+    history.start("ball@v2.0.0")
+    history.apply("ball", "step", after="ball#canary#2", evidence=EVIDENCE)
+    for action in ("step", "pause"):
+        with pytest.raises(RegistryError, match="somebody was quicker: ball#canary#2 is not the last tag"):
+            history.apply("ball", action, after="ball#canary#2", evidence=EVIDENCE)  # type: ignore[arg-type]
+
+
 def test_a_pause_keeps_the_share_and_its_time(root: Path) -> None:
     history.start(SOUND)
     began = current()

@@ -183,6 +183,7 @@ def apply(
     variant: Variant,
     action: Annotated[str, typer.Argument(help="step, pause, or take back.")],
     number: Annotated[int, typer.Option(help="The rollout.")],
+    after: Annotated[str | None, typer.Option(help="Its last tag when this was decided.")] = None,
     reason: Reason = None,
     push: Push = False,
     as_json: Json = False,
@@ -198,7 +199,8 @@ def apply(
         found = evidence.parse(sys.stdin.read())
     except ValidationError as error:
         raise ConfigError(f"the evidence is malformed: {' '.join(str(error).split())[:200]}")
-    done = history.apply(variant, action, number=number, reason=reason, evidence=found, push=push)  # type: ignore[arg-type]
+    given: Any = action
+    done = history.apply(variant, given, number=number, after=after, reason=reason, evidence=found, push=push)
     _written(done, as_json, action)
 
 

@@ -154,6 +154,7 @@ def apply(
     action: Action,
     *,
     number: int | None = None,
+    after: str | None = None,
     reason: str | None = None,
     evidence: Evidence | None = None,
     push: bool = False,
@@ -164,6 +165,7 @@ def apply(
         variant: the variant.
         action: the next step, a pause, its end, an abort by people, or back to production because a rule failed.
         number: the rollout; any by default. One that has ended is an error.
+        after: the last tag of the rollout when this was decided; by default, whatever it is now.
         reason: the reason, for the tag's message.
         evidence: what was counted, for the tag's message.
         push: whether to push to the remote too.
@@ -179,6 +181,10 @@ def apply(
         which = f"the rollout {number} of {variant} does not go on" if number else f"no rollout of {variant} goes on"
         raise RegistryError(f"{which}; `slipway rollout start {variant}@VERSION` begins one")
     found = f"{variant}@{rollout.version}"
+    if after is not None and rollout.tag != after:
+        raise RegistryError(
+            f"somebody was quicker: {after} is not the last tag of the rollout of {found}, {rollout.tag} is"
+        )
     said = {
         _ROLLOUT: str(rollout.number),
         _FROM: f"{rollout.share:g} %",

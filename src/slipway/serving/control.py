@@ -129,7 +129,11 @@ class Control:
 
     async def _act(self, act: Act) -> None:
         rollout = act.rollout
-        command = ("rollout", "apply", rollout.variant, act.action, f"--number={rollout.number}", f"--reason={act.why}")
+        command = ["rollout", "apply", rollout.variant, act.action, f"--number={rollout.number}", f"--reason={act.why}"]
+        if (
+            act.action != "take back"
+        ):  # harm is harm at any share; what was counted at one share decides nothing at another
+            command.append(f"--after={rollout.tag}")
         try:
             done = await self._commands.run(*command, *await commands.push(), token=None, stdin=act.evidence)
         except Problem as error:
