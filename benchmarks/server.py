@@ -38,7 +38,6 @@ from typing import Any
 import numpy as np
 import psutil
 import requests
-import yaml
 from PIL import Image
 from rich.console import Console
 
@@ -246,12 +245,7 @@ def start_experiment(root: Path, server: Server, headers: dict[str, str]) -> Non
     """Start the experiment, and let the server load its versions."""
     import house
 
-    path = root / "experiments" / "other-trees.yaml"
-    path.parent.mkdir()
-    path.write_text(yaml.safe_dump(EXPERIMENT, sort_keys=False))
-    house.git(root, "add", str(path))
-    house.git(root, "commit", "-q", "-m", "experiment")
-    house.git(root, "tag", "-a", "experiments/other-trees/start-1", "-m", "start")
+    house.start_experiment(root, "other-trees", EXPERIMENT)
     refreshed = requests.post(f"http://127.0.0.1:{server.port}/api/v1/refresh", headers=headers, timeout=60)
     refreshed.raise_for_status()
     assert not refreshed.json()["problems"], refreshed.json()

@@ -35,7 +35,6 @@ from typing import Any
 import numpy as np
 import psutil
 import requests
-import yaml
 from rich.console import Console
 from rich.progress import track
 from scipy.stats import theilslopes
@@ -112,12 +111,7 @@ def build(root: Path) -> None:
     house.rows(root, slope=8.0)
     house.commit(root)
     house.register(root, "ball", VERSIONS[1])
-    path = root / "experiments" / "curve.yaml"
-    path.parent.mkdir()
-    path.write_text(yaml.safe_dump(EXPERIMENT, sort_keys=False))
-    house.git(root, "add", str(path))
-    house.git(root, "commit", "-q", "-m", "experiment")
-    house.git(root, "tag", "-a", "experiments/curve/start-1", "-m", "start")
+    house.start_experiment(root, "curve", EXPERIMENT)
 
 
 @dataclass

@@ -47,7 +47,10 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
-LONGEST = ("test_workflows.py", "test_add_a_task.py", "test_experiments.py", "test_repeatability.py")
+LONGEST = tuple(
+    f"tests/{name}.py"
+    for name in ("test_walk", "test_workflows", "test_add_a_task", "test_experiments", "test_repeatability")
+)
 """The files with the longest tests of the smoke build, longest first."""
 
 
@@ -56,7 +59,7 @@ class Scheduler(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, _ = nodeid.partition("::")
-        return nodeid if Path(file).name in LONGEST else super()._split_scope(nodeid)
+        return nodeid if file in LONGEST else super()._split_scope(nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)  # pytest-xdist can be turned off
@@ -72,9 +75,9 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     waiting = {item.path for item in items if "smoke_build" in item.fixturenames}
 
     def order(item: pytest.Function) -> tuple[bool, bool, int]:
-        name = item.path.name
+        name = item.nodeid.partition("::")[0]
         return (
-            name != "test_pipeline.py",
+            name != "tests/test_pipeline.py",
             item.path in waiting,
             LONGEST.index(name) if name in LONGEST else len(LONGEST),
         )

@@ -22,12 +22,7 @@ CREATE = "create night-games --model ball --arm control=production --arm night=v
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions of `ball`, the first in production."""
     root = tmp_path_factory.mktemp("experiment") / "repository"
-    house.begin(root)
-    for version, slope in (("v1.0.0", 4), ("v1.1.0", 8)):
-        house.rows(root, slope)
-        house.commit(root)
-        house.register(root, "ball", version)
-    house.assign(root, "ball", "v1.0.0", "production", 1)
+    house.two_versions(root)
     return root
 
 

@@ -19,12 +19,10 @@ from slipway.registry import state
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions of `ball`, the first in production, and one that the gate refused."""
     root = tmp_path_factory.mktemp("history") / "repository"
-    house.begin(root)
-    for version, slope, verdict in (("v1.0.0", 4, "pass"), ("v1.1.0", 8, "pass"), ("v2.0.0", 16, "fail")):
-        house.rows(root, slope, verdict)
-        house.commit(root)
-        house.register(root, "ball", version)
-    house.assign(root, "ball", "v1.0.0", "production", 1)
+    house.two_versions(root)
+    house.rows(root, 16.0, "fail")
+    house.commit(root)
+    house.register(root, "ball", "v2.0.0")
     return root
 
 

@@ -29,12 +29,7 @@ GUARDED = {**FILE["metrics"], "errors": {**FILE["metrics"]["errors"], "margin": 
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions of `ball`, the first in production."""
     root = tmp_path_factory.mktemp("stopping") / "repository"
-    house.begin(root)
-    for version, slope in (("v1.0.0", 4), ("v1.1.0", 8)):
-        house.rows(root, slope)
-        house.commit(root)
-        house.register(root, "ball", version)
-    house.assign(root, "ball", "v1.0.0", "production", 1)
+    house.two_versions(root)
     return root
 
 

@@ -271,6 +271,28 @@ def new_version(
     assign(root, "ball", version, "production", number)
 
 
+def start_experiment(root: Path, name: str, definition: Mapping[str, Any]) -> bytes:
+    """Commit an experiment, and start it with the next number; return its file."""
+    path = root / "experiments" / f"{name}.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(yaml.safe_dump(dict(definition), sort_keys=False))
+    git(root, "add", "experiments")
+    git(root, "commit", "-q", "-m", f"experiment {name}")
+    number = len(git(root, "tag", "--list", f"experiments/{name}/start-*").split()) + 1
+    git(root, "tag", "-a", f"experiments/{name}/start-{number}", "-m", "start")
+    return path.read_bytes()
+
+
+def two_versions(root: Path) -> None:
+    """Create a repository with two versions of `ball`, v1.0.0 in production and v1.1.0 in no role."""
+    begin(root)
+    for version, slope in (("v1.0.0", 4.0), ("v1.1.0", 8.0)):
+        rows(root, slope)
+        commit(root)
+        register(root, "ball", version)
+    assign(root, "ball", "v1.0.0", "production", 1)
+
+
 def built(root: Path) -> None:
     """Create a repository in which v1.0.0 of each model is in production."""
     begin(root)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from serving import house
 from serving.process import Server, serving, until, workers
@@ -30,14 +29,8 @@ VERSIONS = {"control": "v1.0.0", "steep": "v2.0.0"}
 
 def define(root: Path, name: str = "curve", **changes: Any) -> Experiment:
     """Commit an experiment, and start it with the next number."""
-    path = root / "experiments" / f"{name}.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(yaml.safe_dump({**FILE, **changes}, sort_keys=False))
-    house.git(root, "add", "--all")
-    house.git(root, "commit", "-q", "-m", f"experiment {name}")
-    number = len(house.git(root, "tag", "--list", f"experiments/{name}/start-*").split()) + 1
-    house.git(root, "tag", "-a", f"experiments/{name}/start-{number}", "-m", "start")
-    return parse(path.read_bytes(), name, str(path))
+    content = house.start_experiment(root, name, {**FILE, **changes})
+    return parse(content, name, f"experiments/{name}.yaml")
 
 
 def second_version(root: Path, verdict: str = "pass") -> None:

@@ -5,18 +5,17 @@ One begins with a promotion to `canary` that names a percentage (`slipway.servin
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-import fastapi
 from fastapi import FastAPI, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from slipway.serving import commands
 from slipway.serving.commands import Commands
 from slipway.serving.models import Models
 from slipway.serving.openapi import responses
+from slipway.serving.promotions import Name, Why
 
-Name = Annotated[str, fastapi.Path(description="A model.", examples=["base-ad-detector"])]
 Change = Literal["pause", "resume", "abort"]
 
 
@@ -55,14 +54,6 @@ class Status(Listed):
     units: list[Step]
     decision: str = Field(description="What follows now: wait, step, pause, or take back.")
     findings: list[Finding]
-
-
-class Why(BaseModel):
-    """The reason, stored in the tag."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class Written(BaseModel):

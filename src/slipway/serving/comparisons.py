@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import fastapi
 from fastapi import FastAPI, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from slipway.serving import commands
 from slipway.serving.commands import Commands
 from slipway.serving.openapi import responses
+from slipway.serving.promotions import Why
 
 MOST_RUNS = 10_000
 """The most experiments that a request may have simulated."""
@@ -101,14 +102,6 @@ class Found(BaseModel):
     effect: float
     found: float
     length: float
-
-
-class Why(BaseModel):
-    """The reason, stored in the tag."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class Tagged(BaseModel):
