@@ -26,6 +26,7 @@ from slipway.experiments.observations import Observations, observe
 from slipway.traffic import reading
 from slipway.traffic.records import Outcome, Prediction
 
+TESTS = Path(__file__).resolve().parents[1]
 BANDIT: dict[str, Any] = {"reward_metric": "satisfaction", "exploration_rate": 0.05, "update_frequency": "1h"}
 HOUR = timedelta(hours=1)
 UNITS = [f"user-{number}" for number in range(2000)]
@@ -240,7 +241,9 @@ reweighing.update(made(), Path(sys.argv[1]), BEGAN, lambda: BEGAN + timedelta(ho
 def test_an_update_that_is_killed_while_it_writes_is_done_again(tmp_path: Path) -> None:
     write(tmp_path, *rewarded(200, 30.0))
     for _ in range(2):
-        killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, text=True)
+        killed = subprocess.run(
+            [sys.executable, "-c", KILLED, str(tmp_path)], cwd=TESTS, capture_output=True, text=True
+        )
         assert killed.returncode == -9, killed.stderr
     assert bandit.path(tmp_path, "night-games").read_bytes().count(b'"period":1') == 2
     assert bandit.read(tmp_path, made()) == ()
