@@ -248,6 +248,14 @@ def test_other_commands_import_no_web_framework(built: Path, command: list[str])
     assert not [name for name in imported if name.split(".")[0] in FRAMEWORKS or name.startswith("slipway.serving")]
 
 
+def test_a_server_imports_no_signal_processing_before_it_has_a_sound() -> None:
+    program = "import slipway.serving.server, sys; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.split())
+    assert "slipway.serving.app" in imported
+    assert not imported & {"scipy.optimize", "scipy.signal", "scipy.stats", "av"}
+
+
 def test_without_the_extra_the_command_says_what_to_install(built: Path, tmp_path: Path) -> None:
     (tmp_path / "fastapi.py").write_text("raise ModuleNotFoundError(\"No module named 'fastapi'\", name='fastapi')\n")
     done = subprocess.run(

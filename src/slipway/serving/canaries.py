@@ -5,17 +5,18 @@ One begins with a promotion to `canary` that names a percentage (`slipway.servin
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import fastapi
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, Field
 
 from slipway.serving import commands
-from slipway.serving.commands import Commands
+from slipway.serving.commands import Commands, Why
 from slipway.serving.models import Models
 from slipway.serving.openapi import responses
-from slipway.serving.promotions import Name, Why
 
+Name = Annotated[str, fastapi.Path(description="A model.", examples=["base-ad-detector"])]
 Change = Literal["pause", "resume", "abort"]
 
 

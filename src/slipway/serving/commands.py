@@ -8,7 +8,9 @@ import asyncio
 import json
 import os
 import sys
-from typing import IO, Any
+from typing import IO, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from slipway.registry import git
 from slipway.serving.problems import Problem
@@ -28,6 +30,14 @@ _STATUS = {
 """The status and title of a problem by the exit code of the command."""
 _DOMAIN = "tokens.slipway.invalid"
 """The domain of the e-mail addresses of tokens: a name that no host can have (RFC 2606)."""
+
+
+class Why(BaseModel):
+    """The reason, stored in the tag."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class Commands:

@@ -12,9 +12,8 @@ from fastapi import FastAPI, Query, Request
 from pydantic import BaseModel, Field
 
 from slipway.serving import commands
-from slipway.serving.commands import Commands
+from slipway.serving.commands import Commands, Why
 from slipway.serving.openapi import responses
-from slipway.serving.promotions import Why
 
 MOST_RUNS = 10_000
 """The most experiments that a request may have simulated."""

@@ -23,7 +23,6 @@ from slipway.serving.ensembles import Together
 from slipway.serving.limits import Limits, check_files, check_pixels, check_rows, check_sound
 from slipway.serving.problems import Problem
 from slipway.serving.release import Loaded
-from slipway_edge.windows import Windows
 
 EXAMPLES = "examples"
 JSON = "application/json"
@@ -72,7 +71,8 @@ def check_sizes(model: Loaded, found: Sequence[Any], limits: Limits) -> None:
     Raises:
         Problem: 413, one is too large.
     """
-    check_one = check_sound if isinstance(model.predictor.task, Windows) else check_pixels
+    # Not by its class, whose module imports scipy.signal, which takes a second and memory that others do not need.
+    check_one = check_sound if "sample_rate" in model.predictor.task.data_fields else check_pixels
     for one in found:
         check_one(one[0] if isinstance(one, tuple) else one, limits)
 

@@ -38,14 +38,6 @@ class Rollback(BaseModel):
     reason: Reason = None
 
 
-class Why(BaseModel):
-    """The reason, stored in the tag."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    reason: Annotated[str, Field(min_length=1, max_length=1000)]
-
-
 class Done(BaseModel):
     """The tags that were written, and the version that holds the role now."""
 

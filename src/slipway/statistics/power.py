@@ -8,7 +8,8 @@ distribution, and with it statsmodels, gives NaN for large effects.
 
 import math
 
-from scipy import optimize, special
+import scipy
+from scipy import special
 
 from slipway.statistics.planned_end import LAST
 
@@ -52,7 +53,9 @@ def detectable(
     most = 1.0
     while power(most, 1, units, share=share, alpha=alpha) < wanted:
         most *= 2
-    found = optimize.brentq(lambda one: power(one, 1, units, share=share, alpha=alpha) - wanted, 0, most, xtol=1e-12)
+    found = scipy.optimize.brentq(
+        lambda one: power(one, 1, units, share=share, alpha=alpha) - wanted, 0, most, xtol=1e-12
+    )
     return float(found) * deviation
 
 
@@ -76,7 +79,7 @@ def sample_size(
         most *= 2
         if most > MOST_UNITS:
             raise ValueError(f"no sample finds an effect of {effect:g}, at a standard deviation of {deviation:g}")
-    return math.ceil(float(optimize.brentq(missing, least, most, xtol=1e-3)))
+    return math.ceil(float(scipy.optimize.brentq(missing, least, most, xtol=1e-3)))
 
 
 def days_to_go(planned: float, units: float, units_a_day: float) -> float | None:
