@@ -1,5 +1,6 @@
 """The index of exposures: each once, in whatever pieces the logs are read, and also after a kill."""
 
+import os
 import subprocess
 import sys
 import time
@@ -101,6 +102,19 @@ def test_a_log_that_is_there_again_is_read_from_its_beginning(store: Store, tmp_
     write(tmp_path, *(exposure(unit, "night", 1) for unit in "bcd"))
     assert found.update() == 3
     assert [row[1] for row in rows(store)] == ["a", "b", "c", "d"]
+
+
+def test_a_log_of_the_same_size_that_took_its_place_is_read(store: Store, tmp_path: Path) -> None:
+    found, sizes = ExposureIndex(store, tmp_path), set()
+    for second, unit in enumerate("abc"):
+        write(tmp_path, exposure(unit, "night", 1))
+        (log,) = tmp_path.glob("predictions/*/*.jsonl")
+        os.utime(log, (second, second))
+        assert found.update() == 1
+        sizes.add(log.stat().st_size)
+        log.unlink()
+    assert len(sizes) == 1
+    assert [row[1] for row in rows(store)] == ["a", "b", "c"]
 
 
 def test_an_index_that_was_lost_is_made_again(tmp_path: Path) -> None:

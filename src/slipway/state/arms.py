@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from slipway.state.index import MARK, Exposure, exposures, read_on
+from slipway.state.index import MARK, Exposure, Stamp, exposures, read_on, stamp
 from slipway.state.schema import EXPOSURES, LOGS
 from slipway.state.store import Store
 from slipway.traffic.records import PREDICTIONS
@@ -33,7 +33,7 @@ class Arms:
         self._experiment = experiment
         self._mark = MARK + experiment.encode() + b'"'
         self._places: dict[str, tuple[str, int]] = {}
-        self._sizes: dict[str, int] = {}
+        self._seen: dict[str, Stamp] = {}
 
     def indexed(self) -> Iterator[tuple[str, str, float]]:
         """Yield each unit in the index: its name in the logs, its arm, and the time of its first exposure.
@@ -57,16 +57,16 @@ class Arms:
         for log in sorted((self._folder / PREDICTIONS).glob("*/*.jsonl")):
             name = log.relative_to(self._folder).as_posix()
             try:
-                if log.stat().st_size == self._sizes.get(name):
+                if stamp(log.stat()) == self._seen.get(name):
                     continue
                 while True:
                     head, at = self._places.get(name, ("", 0))
                     part = read_on(log, head, at)
-                    self._places[name], self._sizes[name] = (part.head, part.end), part.size
+                    self._places[name], self._seen[name] = (part.head, part.end), part.stamp
                     for one in exposures(part.lines, self._mark):
                         if one.experiment == self._experiment:
                             yield one
-                    if part.end >= part.size or not part.lines:
+                    if part.is_last or not part.lines:
                         break
             except FileNotFoundError:
                 continue  # it became a table, and the index has had it for long

@@ -5,6 +5,7 @@ and one that was written is not. The logs are the truth: an index that was lost 
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,7 +52,7 @@ class ExposureIndex:
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store
         self._folder = folder
-        self._sizes: dict[Path, int] = {}
+        self._seen: dict[Path, Stamp | None] = {}
 
     def update(self) -> int:
         """Read what the logs have more than the index, and return the number of exposures.
@@ -61,26 +62,26 @@ class ExposureIndex:
             OSError: a log cannot be read.
         """
         logs = sorted((self._folder / PREDICTIONS).glob("*/*.jsonl"))
-        grown = [log for log in logs if log.stat().st_size != self._sizes.get(log)]
+        grown = [log for log in logs if stamp(log.stat()) != self._seen.get(log)]
         if not grown:
             return 0
         count = 0
         with self._store.transaction() as connection:
             read = {row.file: (row.head, row.read) for row in connection.execute(select(LOGS))}
             names = {log: log.relative_to(self._folder).as_posix() for log in logs}
-            sizes: dict[Path, int] = {}
+            seen: dict[Path, Stamp | None] = {}
             for log in grown:
                 part = read_on(log, *read.get(names[log], ("", 0)))
                 found = list(exposures(part.lines))
                 _write(connection, found)
                 row = {"file": names[log], "head": part.head, "read": part.end}
                 _upsert(connection, LOGS, [row], ["file"], lambda new: {"head": new.head, "read": new.read})
-                sizes[log] = part.size if part.end >= part.size else -1
+                seen[log] = part.stamp if part.is_last else None
                 count += len(found)
             gone = [name for name in read if name not in names.values()]
             if gone:
                 connection.execute(delete(LOGS).where(LOGS.c.file.in_(gone)))
-        self._sizes = {**self._sizes, **sizes}
+        self._seen = {**self._seen, **seen}
         return count
 
     def forget(self, now: float) -> None:
@@ -113,14 +114,27 @@ def _known(connection: Connection, column: Any, values: list[str]) -> set[str]:
     return found
 
 
+Stamp = tuple[int, int, int]
+
+
+def stamp(found: os.stat_result) -> Stamp:
+    """Return what changes when a log grows, or when another is there under its name, even of the same size."""
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 @dataclass(frozen=True)
 class Part:
-    """Whole lines of a log, the place behind them, the size of the log, and a hash of its first line."""
+    """Whole lines of a log, the place behind them, a hash of its first line, and its stamp before they were read."""
 
     lines: list[bytes]
     end: int
-    size: int
     head: str
+    stamp: Stamp
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the log had nothing behind these lines."""
+        return self.end >= self.stamp[2]
 
 
 def read_on(log: Path, head: str, at: int) -> Part:
@@ -129,15 +143,14 @@ def read_on(log: Path, head: str, at: int) -> Part:
     A log that became tables can be there again, under the same name and with other lines.
     """
     with log.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(0)
+        before = stamp(os.fstat(file.fileno()))
         first = file.readline(BATCH)
         now = hashlib.sha256(first).hexdigest()[:16] if first.endswith(b"\n") else ""
         at = at if now == head else 0
         file.seek(at)
         content = file.read(BATCH)
     end = content.rfind(b"\n") + 1
-    return Part(content[:end].split(b"\n")[:-1], at + end, size, now)
+    return Part(content[:end].split(b"\n")[:-1], at + end, now, before)
 
 
 def exposures(lines: Iterable[bytes], mark: bytes = MARK) -> Iterator[Exposure]:
