@@ -114,7 +114,8 @@ def kills(folder: Path, count: int) -> dict[str, int]:
         lost += killed(folder, turn, draw.uniform(0, LONGEST))
         while index.update():
             pass
-        written += sum(log.read_bytes().count(b'"request_id"') for log in folder.glob(f"{PREDICTIONS}/*/*.jsonl"))
+        # A line without an end was cut off by the kill before it was acknowledged.
+        written += sum(log.read_bytes().count(b"\n") for log in folder.glob(f"{PREDICTIONS}/*/*.jsonl"))
         for log in folder.glob(f"{PREDICTIONS}/*/*.jsonl"):
             log.unlink()  # so that a turn does not read the lines of those before
     with store.transaction() as connection:
