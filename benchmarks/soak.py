@@ -108,9 +108,7 @@ def build(root: Path) -> None:
     import house
 
     house.built(root)
-    house.rows(root, slope=8.0)
-    house.commit(root)
-    house.register(root, "ball", VERSIONS[1])
+    house.build_version(root, VERSIONS[1], 8.0)
     house.start_experiment(root, "curve", EXPERIMENT)
 
 

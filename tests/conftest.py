@@ -47,9 +47,12 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
-LONGEST = tuple(
-    f"tests/{name}.py"
-    for name in ("test_walk", "test_workflows", "test_add_a_task", "test_experiments", "test_repeatability")
+LONGEST = (
+    "tests/test_walk.py",
+    "tests/test_workflows.py",
+    "tests/test_add_a_task.py",
+    "tests/test_experiments.py",
+    "tests/test_repeatability.py",
 )
 """The files with the longest tests of the smoke build, longest first."""
 

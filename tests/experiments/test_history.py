@@ -20,9 +20,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two versions of `ball`, the first in production, and one that the gate refused."""
     root = tmp_path_factory.mktemp("history") / "repository"
     house.two_versions(root)
-    house.rows(root, 16.0, "fail")
-    house.commit(root)
-    house.register(root, "ball", "v2.0.0")
+    house.build_version(root, "v2.0.0", 16.0, "fail")
     return root
 
 

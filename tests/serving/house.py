@@ -261,13 +261,18 @@ def assign(root: Path, variant: str, version: str, role: str, number: int) -> st
     return name
 
 
+def build_version(root: Path, version: str, slope: float, verdict: str = "pass", *, remote: bool = False) -> None:
+    """Build `ball`, commit it, and make it a version, which has no role."""
+    rows(root, slope, verdict)
+    commit(root, remote=remote)
+    register(root, "ball", version)
+
+
 def new_version(
     root: Path, version: str, number: int, slope: float, verdict: str = "pass", *, remote: bool = False
 ) -> None:
     """Build `ball` again, and give production to the new version with the assignment `number`."""
-    rows(root, slope, verdict)
-    commit(root, remote=remote)
-    register(root, "ball", version)
+    build_version(root, version, slope, verdict, remote=remote)
     assign(root, "ball", version, "production", number)
 
 
@@ -286,10 +291,8 @@ def start_experiment(root: Path, name: str, definition: Mapping[str, Any]) -> by
 def two_versions(root: Path) -> None:
     """Create a repository with two versions of `ball`, v1.0.0 in production and v1.1.0 in no role."""
     begin(root)
-    for version, slope in (("v1.0.0", 4.0), ("v1.1.0", 8.0)):
-        rows(root, slope)
-        commit(root)
-        register(root, "ball", version)
+    build_version(root, "v1.0.0", 4.0)
+    build_version(root, "v1.1.0", 8.0)
     assign(root, "ball", "v1.0.0", "production", 1)
 
 

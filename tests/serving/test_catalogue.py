@@ -21,9 +21,7 @@ def repository(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = Path(shutil.copytree(built, tmp_path_factory.mktemp("catalogue") / "repository"))
     for version, slope, verdict in (("v1.1.0", 2.0, "pass"), ("v1.2.0", 3.0, "fail"), ("v2.0.0", 5.0, "pass")):
-        house.rows(root, slope, verdict)
-        house.commit(root)
-        house.register(root, "ball", version)
+        house.build_version(root, version, slope, verdict)
     house.assign(root, "ball", "v1.1.0", "staging", 2)
     return root
 
@@ -110,9 +108,7 @@ def test_only_the_files_of_the_record_can_be_had(server: Server, name: str) -> N
 
 
 def test_a_version_whose_files_are_gone_is_503(root: Path, tmp_path: Path) -> None:
-    house.rows(root, 9.0)
-    house.commit(root)
-    house.register(root, "ball", "v9.0.0")
+    house.build_version(root, "v9.0.0", 9.0)
     for path in (root / ".dvc" / "cache").rglob("*"):
         if path.is_file():
             path.unlink()

@@ -34,9 +34,7 @@ def define(root: Path, name: str = "curve", **changes: Any) -> Experiment:
 
 
 def second_version(root: Path, verdict: str = "pass") -> None:
-    house.rows(root, 8.0, verdict)
-    house.commit(root)
-    house.register(root, "ball", "v2.0.0")
+    house.build_version(root, "v2.0.0", 8.0, verdict)
 
 
 @pytest.fixture

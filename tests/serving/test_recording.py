@@ -115,9 +115,7 @@ def test_measures_count_requests_examples_and_seconds(server: Server) -> None:
 
 def test_requests_cannot_make_series(root: Path, tmp_path: Path) -> None:
     for number in range(2, 12):
-        house.rows(root, float(number))
-        house.commit(root)
-        house.register(root, "ball", f"v{number}.0.0")
+        house.build_version(root, f"v{number}.0.0", float(number))
     with serving(root, tmp_path / "server", "ball", "shot") as server:
         server.predict("ball", json=house.ROWS)
         server.predict("ball@v2.0.0", json=house.ROWS)

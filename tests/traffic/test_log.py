@@ -70,10 +70,9 @@ for record in numbered(100_000):
 
 
 def test_what_was_acknowledged_outlives_a_kill(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     for worker in range(5):
         with subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(tmp_path), str(worker)], stdout=subprocess.PIPE, env=environment
+            [sys.executable, "-c", WRITER, str(tmp_path), str(worker)], stdout=subprocess.PIPE, cwd=TESTS
         ) as process:
             assert process.stdout is not None
             count = len(process.stdout.read(1 + 37 * worker))
