@@ -1,5 +1,6 @@
 """The arms that units have: index and logs together miss nobody, however far the index has come."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,16 @@ def test_half_a_line_and_a_large_log(store: Store, tmp_path: Path, monkeypatch: 
     assert len(seen(arms)[1]) == 59
     log.write_bytes(content)
     assert [one.unit for one in arms.logged()] == ["u59"]
+
+
+def test_a_log_of_the_same_size_that_took_its_place_is_read(store: Store, tmp_path: Path) -> None:
+    arms = Arms(store, tmp_path, "night-games")
+    for second, unit in enumerate("abc"):
+        write(tmp_path, exposure(unit, "night", 1))
+        (log,) = tmp_path.glob("predictions/*/*.jsonl")
+        os.utime(log, (second, second))
+        assert [one.unit for one in arms.logged()] == [unit]
+        log.unlink()
 
 
 def test_a_store_without_tables_says_so(tmp_path: Path) -> None:
